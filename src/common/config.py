@@ -1,0 +1,196 @@
+"""Reading the environment into frozen dataclasses, once, at the start.
+
+A field is declared with `variable(...)`, which names its environment variable, its parser and its default. `read` goes
+over all of them and raises one `ConfigError` that names every variable that is wrong or missing.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields
+from email.headerregistry import HeaderRegistry
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+DEMO_VARIABLE = "NIGHTAUDIT_DEMO"
+"""Set by `make run` alone: secrets that have no default elsewhere take their demo value."""
+
+
+class ConfigError(Exception):
+    """The environment cannot be used; the message is one line that names each variable at fault."""
+
+
+class Secret:
+    """A value that no `repr`, log line or traceback shows; `reveal()` gives it.
+
+    No dataclass: what walks over those, such as `asdict` or a JSON encoder, would find the value.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+def text(value: str) -> str:
+    return value
+
+
+def secret(value: str) -> Secret:
+    return Secret(value)
+
+
+def path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A parser for whole numbers from `low` to `high`, both included."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def decimal_number(low: float, high: float) -> Callable[[str], float]:
+    """A parser for finite decimal numbers from `low` to `high`, both included."""
+
+    def parse(value: str) -> float:
+        if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", value) or not low <= float(value) <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        return float(value)
+
+    return parse
+
+
+def switch(value: str) -> bool:
+    """On unless it says 0."""
+    return value != "0"
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A parser for absolute URLs of the given schemes; a trailing slash is dropped."""
+
+    def parse(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in schemes and bool(parts.hostname)
+            parts.port  # noqa: B018 - raises ValueError where the port is none
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(f"must be a URL with scheme {' or '.join(schemes)}")
+        return value.rstrip("/")
+
+    return parse
+
+
+def secret_url(*schemes: str) -> Callable[[str], Secret]:
+    """A parser for URLs that may hold a password, so they are kept as a secret."""
+    parse_url = url(*schemes)
+
+    def parse(value: str) -> Secret:
+        return Secret(parse_url(value))
+
+    return parse
+
+
+def mailbox(value: str) -> str:
+    """One mail address, alone or as `Name <address>`."""
+    header: Any = HeaderRegistry()("From", value) if value.isprintable() else None
+    if header is None or header.defects or len(header.addresses) != 1 or "@" not in header.addresses[0].addr_spec:
+        raise ValueError("must be one mail address, alone or as Name <address>")
+    return value
+
+
+def database_url(value: str) -> Secret:
+    """A PostgreSQL connection URI; it may hold a password, so it is kept as a secret."""
+    try:
+        usable = re.match(r"postgres(ql)?://", value) and urlsplit(value.partition("?")[0]).port != 0
+    except ValueError:
+        usable = None
+    if not usable:
+        raise ValueError("must be a postgresql:// URL")
+    return Secret(value)
+
+
+def variable(
+    name: str,
+    parse: Callable[[str], Any],
+    *,
+    default: str | None = None,
+    demo: str | None = None,
+) -> Any:
+    """A dataclass field that is read from the environment variable `name`.
+
+    An unset or empty variable takes `demo` in the demo, else `default`; where both are None the field is None.
+    """
+    return field(metadata={"variable": name, "parse": parse, "default": default, "demo": demo})
+
+
+C = TypeVar("C")
+
+
+def read(model: type[C], environment: Mapping[str, str]) -> C:
+    """The frozen dataclass `model` filled from `environment`.
+
+    Raises ConfigError naming every variable that cannot be used. The value itself is never part of the message.
+    """
+    demo = environment.get(DEMO_VARIABLE, "") not in ("", "0")
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for item in fields(model):  # type: ignore[arg-type]  # a dataclass; its type cannot say so
+        meta = item.metadata
+        if "variable" not in meta:
+            continue
+        value = environment.get(meta["variable"], "").strip()
+        if not value and demo:
+            value = meta["demo"] or ""
+        if not value:
+            value = meta["default"] or ""
+        try:
+            values[item.name] = meta["parse"](value) if value else None
+        except ValueError as error:
+            faults.append(f"{meta['variable']} {error}")
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return model(**values)
+
+
+def require_all(**secrets: Secret | None) -> None:
+    """Raises one ConfigError that names every variable that has to hold a secret and does not."""
+    if missing := [name for name, value in secrets.items() if value is None]:
+        raise ConfigError(f"{', '.join(missing)} not set; there is no default outside the demo of make run")
+
+
+def require(value: Secret | None, name: str) -> Secret:
+    """The secret, or ConfigError naming the variable that has to hold it."""
+    if value is None:
+        raise ConfigError(f"{name} is not set and has no default outside the demo of make run")
+    return value

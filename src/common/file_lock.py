@@ -1,0 +1,73 @@
+"""Locks on files (flock): held by processes, and gone with them, however they end.
+
+A lock belongs to the open file, so a process that inherits the descriptor holds it too: the lock is free only
+when the last of them has ended. That is how it is known who lives, without trusting process ids.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_POLL_SECONDS = 0.02
+
+
+def acquire(path: Path, *, shared: bool = False) -> int:
+    """Wait for the lock, however long, and return the descriptor that holds it until it is closed."""
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    except BaseException:  # interrupted too: no descriptor is left open
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def try_acquire(path: Path) -> int | None:
+    """The descriptor that holds the lock exclusively, or None when somebody has it."""
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_free(path: Path) -> bool:
+    """Does nobody hold the lock? Looking takes it for a moment: look only where another lock orders it."""
+    descriptor = try_acquire(path)
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return True
+
+
+def becomes_free(path: Path, *, seconds: float) -> bool:
+    """Wait until nobody holds the lock; False when that took longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not is_free(path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+@contextmanager
+def exclusive(path: Path, *, seconds: float) -> Iterator[int]:
+    """Hold the lock; yields its descriptor. TimeoutError when others kept it longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while (descriptor := try_acquire(path)) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} is held by another process")
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,34 @@
+"""JSON answers by msgspec: structs, instants in UTC with Z, dates, decimals as numbers."""
+
+from typing import Any
+
+import msgspec
+from quart import Quart, Response
+from quart.json.provider import JSONProvider
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class MsgspecProvider(JSONProvider):
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return _encoder.encode(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return msgspec.json.decode(s)
+
+
+def encode(value: Any) -> bytes:
+    """The JSON of a value as every answer of ours writes it."""
+    return _encoder.encode(value)
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response."""
+    response = Response(_encoder.encode(value), status=status, content_type="application/json")
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+def install(app: Quart) -> None:
+    app.json = MsgspecProvider(app)
