@@ -1,0 +1,29 @@
+"""The provider's landing page: what the feed holds."""
+
+from collections.abc import Sequence
+
+from common.database import pool
+from common.landing import Figure, Table
+from provider.booking_events import queries
+
+
+async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
+    """Live counts of the feed and its latest events."""
+    totals = await queries.select_totals(pool())
+    latest = await queries.select_latest(pool(), 12)
+    figures = [
+        Figure("events in the feed (about)", f"{totals.about:,}"),
+        Figure("events in the last minute", f"{totals.last_minute:,}"),
+        Figure("newest event", f"{totals.newest:%Y-%m-%d %H:%M:%S}" if totals.newest else "none yet"),
+    ]
+    rows = [
+        (
+            f"{event.event_timestamp:%Y-%m-%d %H:%M:%S}",
+            event.hotel_id,
+            event.room_id,
+            f"{event.night_of_stay}",
+            "booking" if event.status == 1 else "cancellation",
+        )
+        for event in latest
+    ]
+    return figures, [Table("Latest events", ("time (UTC)", "hotel", "room", "night", "what"), rows)]

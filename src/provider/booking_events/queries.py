@@ -1,0 +1,219 @@
+"""SQL of the feed. An event's `body` is its JSON, rendered when it was stored."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Literal
+
+import asyncpg
+
+from common.database import Connection, Executor
+from provider.booking_events.models import EventsQuery, NewEvent, Totals
+
+Shape = Literal["json", "csv"]
+
+LINE: dict[Shape, str] = {
+    "json": "body",
+    "csv": "concat_ws(',', id, hotel_id, rfc3339(event_timestamp), status, room_id, night_of_stay)",
+}
+CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
+
+_FILTERS = {
+    "hotel_id": "hotel_id = {}::bigint",
+    "updated__gte": "event_timestamp >= {}::timestamptz",
+    "updated__lte": "event_timestamp <= {}::timestamptz",
+    "rpg_status": "status = {}::smallint",
+    "room_id": "lower(room_id) = lower({}::text)",
+    "night_of_stay__gte": "night_of_stay >= {}::date",
+    "night_of_stay__lte": "night_of_stay <= {}::date",
+    "recorded__gte": "recorded_at >= {}::timestamptz",
+    "recorded__lte": "recorded_at <= {}::timestamptz",
+}
+
+
+def feed_statement(
+    query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, columns: str = ""
+) -> tuple[str, list[Any]]:
+    """The statement over the feed in its order, and its arguments.
+
+    It is put together from the pieces above, since with `$1 IS NULL OR …` the planner would not use the index of the
+    hotel. after: the position of the last event already read.
+    """
+    conditions: list[str] = []
+    arguments: list[Any] = []
+    for name, condition in _FILTERS.items():
+        value = getattr(query, name)
+        if value is not None:
+            arguments.append(value)
+            conditions.append(condition.format(f"${len(arguments)}"))
+    if after is not None:
+        arguments += after
+        conditions.append(f"(event_timestamp, id) > (${len(arguments) - 1}::timestamptz, ${len(arguments)}::bigint)")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return (
+        f"SELECT {LINE[shape]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - of our own pieces
+        arguments,
+    )
+
+
+async def select_page(
+    db: Executor, query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, limit: int
+) -> list[asyncpg.Record]:
+    """Up to `limit` events from a position on: line, event_timestamp, id."""
+    statement, arguments = feed_statement(query, shape, after, ", event_timestamp, id")
+    return await db.fetch(f"{statement} LIMIT ${len(arguments) + 1}", *arguments, limit)
+
+
+async def copy_feed(
+    connection: Connection,
+    query: EventsQuery,
+    shape: Shape,
+    after: tuple[datetime, int] | None,
+    output: Callable[[bytes], Coroutine[Any, Any, None]],
+) -> None:
+    """Write all events from a position on to `output`, a line each, in PostgreSQL's own pace."""
+    statement, arguments = feed_statement(query, shape, after)
+    await connection.copy_from_query(statement, *arguments, output=output)
+
+
+async def select_event(db: Executor, event_id: int) -> str | None:
+    """The JSON of an event."""
+    return await db.fetchval("SELECT body FROM booking_event WHERE id = $1", event_id)
+
+
+async def select_contents(db: Executor, ids: Sequence[int]) -> dict[int, tuple[NewEvent, str]]:
+    """The stored events of the given ids, each with its JSON."""
+    rows = await db.fetch(
+        """
+        SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay, body
+          FROM booking_event
+         WHERE id = ANY($1::bigint[])
+        """,
+        ids,
+    )
+    return {row["id"]: (NewEvent(*tuple(row)[:6]), row["body"]) for row in rows}
+
+
+async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
+    """Store the events whose ids are new; returns the JSON of each that was stored, by id.
+
+    Of several with one id the first is stored. In the order of the ids, so that two statements with ids in common wait
+    for one another and never lock up.
+    """
+    in_order = sorted(events, key=attrgetter("id"))
+    columns = zip(
+        *((e.id, e.hotel_id, e.event_timestamp, e.status, e.room_id, e.night_of_stay) for e in in_order), strict=True
+    )
+    rows = await db.fetch(
+        """
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[])
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, body
+        """,
+        *columns,
+    )
+    return {row["id"]: row["body"] for row in rows}
+
+
+async def select_new_ids(db: Executor, count: int) -> list[int]:
+    """Ids of the server's own that no event has: `count` of them at most, fewer where events were brought with such."""
+    rows = await db.fetch(
+        """
+        SELECT id
+          FROM (SELECT nextval('booking_event_id') AS id FROM generate_series(1, $1)) AS drawn
+         WHERE NOT EXISTS (SELECT FROM booking_event AS event WHERE event.id = drawn.id)
+        """,
+        count,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_totals(db: Executor) -> Totals:
+    """What the feed holds; its size is the planner's figure, since counting a feed takes as long as reading it."""
+    row = await db.fetchrow(
+        """
+        SELECT greatest(reltuples, 0)::bigint AS about,
+               (SELECT max(event_timestamp) FROM booking_event) AS newest,
+               (SELECT count(*) FROM booking_event WHERE recorded_at > now() - interval '1 minute') AS last_minute
+          FROM pg_class
+         WHERE oid = 'booking_event'::regclass
+        """
+    )
+    assert row is not None
+    return Totals(**row)
+
+
+async def select_latest(db: Executor, count: int) -> list[NewEvent]:
+    """The newest events by their own time, newest first."""
+    rows = await db.fetch(
+        """
+        SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+          FROM booking_event
+         ORDER BY event_timestamp DESC, id DESC
+         LIMIT $1
+        """,
+        count,
+    )
+    return [NewEvent(**row) for row in rows]
+
+
+async def select_last_hotel(db: Executor) -> int | None:
+    """The largest hotel id of the feed."""
+    return await db.fetchval("SELECT max(hotel_id) FROM booking_event")
+
+
+COLUMNS = ("id", "hotel_id", "event_timestamp", "status", "room_id", "night_of_stay")
+
+
+async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store rows of COLUMNS. Raises UniqueViolationError when one of the ids is there; none is stored then."""
+    await connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS)
+
+
+async def create_staging(connection: Connection) -> None:
+    """A table of this transaction's own."""
+    await connection.execute(
+        """
+        CREATE TEMPORARY TABLE staged_event (
+            line bigint, id bigint, hotel_id bigint, event_timestamp timestamptz, status smallint, room_id text,
+            night_of_stay date
+        ) ON COMMIT DROP
+        """
+    )
+
+
+async def copy_to_staging(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    await connection.copy_records_to_table("staged_event", records=rows)
+
+
+async def insert_staged(connection: Connection) -> int:
+    """Store what is staged and new; returns how many."""
+    return await connection.fetchval(
+        """
+        WITH stored AS (
+            INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+            SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+              FROM staged_event
+             ORDER BY id, line
+            ON CONFLICT (id) DO NOTHING
+            RETURNING 1
+        )
+        SELECT count(*) FROM stored
+        """
+    )
+
+
+async def select_staged_clashes(connection: Connection) -> list[int]:
+    """Lines whose id is stored with other content."""
+    rows = await connection.fetch(
+        """
+        SELECT line
+          FROM staged_event AS staged
+          JOIN booking_event AS stored USING (id)
+         WHERE (staged.hotel_id, staged.event_timestamp, staged.status, lower(staged.room_id), staged.night_of_stay)
+            <> (stored.hotel_id, stored.event_timestamp, stored.status, lower(stored.room_id), stored.night_of_stay)
+         ORDER BY line
+        """
+    )
+    return [row["line"] for row in rows]

@@ -1,0 +1,163 @@
+"""HTTP of the feed."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response, current_app, request
+from quart_schema import document_response, tag_blueprint, validate_querystring
+
+from common import json
+from common.body import body_limit, json_body, raw_body, require_media_type
+from common.database import Connection, pool
+from common.errors import NotFound
+from common.fields import MAX_ID
+from common.idempotency import Answer, once, requested_key
+from common.openapi import LINK, operation
+from common.paging import encode_cursor, next_link
+from common.streaming import nothing
+from provider.booking_events import feed, queries, service
+from provider.booking_events.batches import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
+from provider.booking_events.models import (
+    EXAMPLE,
+    BatchResult,
+    Event,
+    EventInput,
+    EventsQuery,
+    Position,
+    decode_position,
+)
+from provider.booking_events.queries import Shape
+
+blueprint = Blueprint("booking_events", __name__)
+tag_blueprint(blueprint, ["booking events"])
+
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+
+FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
+"""What this feed offers beyond the source's parameters; a reader need not guess. `complete`: no silent cap on rows."""
+
+
+@blueprint.get("/events")
+@operation(
+    headers={200: LINK | {"X-Feed": "What this feed offers beyond the source's parameters"}},
+    media={200: {NDJSON: {"type": "string"}, CSV: {"type": "string"}}},
+    example=[EXAMPLE],
+)
+@validate_querystring(EventsQuery)
+@document_response(list[Event])
+async def list_events(query_args: EventsQuery) -> Response:
+    """The events that match, in the order of their time and id.
+
+    Without `limit` all of them, streamed. With `limit` a page; the Link header leads to the next one. By the Accept
+    header as a JSON array, as NDJSON or as CSV.
+    """
+    query_args.require_ordered()
+    accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
+    shape: Shape = "csv" if accepted == CSV else "json"
+    after = decode_position(query_args.cursor) if query_args.cursor is not None else None
+    limit = query_args.limit or feed.FIRST_ROWS
+    rows = await queries.select_page(pool(), query_args, shape, after, limit + 1)
+    page = [row["line"] for row in rows[:limit]]
+    headers = dict(FEATURES)
+    if len(rows) > limit:
+        last = (rows[limit - 1]["event_timestamp"], rows[limit - 1]["id"])
+        if query_args.limit is None:
+            return await _stream(accepted, page, query_args, shape, last)
+        headers["Link"] = next_link(encode_cursor(*last))
+    if accepted == JSON:
+        body = "[" + ",\n".join(page) + "]\n"
+    else:
+        body = "".join(f"{line}\n" for line in page)
+    return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
+
+
+async def _stream(accepted: str, page: list[str], query: EventsQuery, shape: Shape, after: Position) -> Response:
+    """All events: those of the first page, then what COPY brings.
+
+    The answer begins when COPY has begun, so that what keeps it from beginning is still answered as an error.
+    """
+    if request.method == "HEAD":
+        return Response(nothing(), content_type=_content_type(accepted), headers=FEATURES)
+    rest = feed.lines_after(current_app.extensions["pools"]["stream"], query, shape, after)
+    second = await anext(rest)
+    if accepted == JSON:
+        body = feed.as_array(",\n".join(page).encode(), second, rest)
+    else:
+        body = feed.as_lines(_csv_header(accepted) + "".join(f"{line}\n" for line in page).encode(), second, rest)
+    return Response(body, content_type=_content_type(accepted), headers=FEATURES)
+
+
+def _csv_header(accepted: str) -> bytes:
+    return queries.CSV_HEADER if accepted == CSV else b""
+
+
+def _content_type(accepted: str) -> str:
+    return "text/csv; charset=utf-8" if accepted == CSV else accepted
+
+
+@blueprint.post("/events")
+@operation(
+    409,
+    headers={201: {"Location": "Where the event is"}},
+    words={200: "The same event was stored before; nothing changed", 201: "Stored"},
+    request_example=EXAMPLE,
+    example=EXAMPLE,
+    idempotent=True,
+)
+@document_response(Event, 200)
+@document_response(Event, 201)
+@json_body(EventInput)
+async def create_event(data: EventInput) -> Response:
+    """Store an event.
+
+    Without an id the server assigns one. The same id with the same content again is 200, with other content 409.
+    """
+    if requested_key() is None:
+        writer: service.EventWriter = current_app.extensions["event_writer"]
+        return _stored(*await writer.store(data)).response()
+
+    async def create(connection: Connection) -> Answer:
+        return _stored(*await service.store_one(connection, data))
+
+    return await once(pool(), "POST /events", create)
+
+
+def _stored(body: str, new: bool) -> Answer:
+    event_id = body[len('{"id":') : body.index(",")]
+    return Answer(201 if new else 200, body.encode(), {"Location": f"/events/{event_id}"} if new else {})
+
+
+@blueprint.post("/events/batch")
+@operation(
+    409,
+    request_media={
+        JSON: {"type": "array", "maxItems": LARGEST_BATCH, "minItems": 1, "items": EventInput},
+        NDJSON: {"type": "string"},
+    },
+    idempotent=True,
+)
+@document_response(BatchResult, 201)
+@body_limit(BATCH_BYTES)
+async def create_events() -> Response:
+    """Store up to 10,000 events, as a JSON array or as NDJSON: all of them, or none.
+
+    Wrong lines, counted from 1, are named: 400, or 409 where only ids clash.
+    """
+    parse = parse_array if require_media_type(JSON, NDJSON) == JSON else parse_lines
+    batch = await asyncio.to_thread(parse, await raw_body(), datetime.now(UTC))
+
+    async def create(connection: Connection) -> Answer:
+        return Answer(201, json.encode(await service.store_batch(connection, batch)))
+
+    return await once(pool(), "POST /events/batch", create)
+
+
+@blueprint.get(f"/events/<int(min=1, max={MAX_ID}):event_id>")
+@operation(404, example=EXAMPLE)
+@document_response(Event)
+async def get_event(event_id: int) -> Response:
+    """One event."""
+    body = await queries.select_event(pool(), event_id)
+    if body is None:
+        raise NotFound(f"There is no event {event_id}.")
+    return Response(body, content_type=JSON)

@@ -1,0 +1,80 @@
+"""PROVIDER_*, read once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.config import (
+    DEMO_VARIABLE,
+    Secret,
+    database_url,
+    decimal_number,
+    mailbox,
+    one_of,
+    path,
+    require_all,
+    secret,
+    secret_url,
+    switch,
+    text,
+    url,
+    variable,
+    whole_number,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The provider's configuration; see the README's table of variables."""
+
+    demo: bool = variable(DEMO_VARIABLE, switch, default="0")
+    data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")
+    log_level: str = variable("PROVIDER_LOG_LEVEL", one_of("debug", "info", "warning", "error"), default="info")
+    host: str = variable("PROVIDER_HOST", text, default="127.0.0.1")
+    port: int = variable("PROVIDER_PORT", whole_number(1, 65535), default="9000")
+    workers: int = variable("PROVIDER_WORKERS", whole_number(1, 64), default="1")
+    database_url: Secret | None = variable("PROVIDER_DATABASE_URL", database_url)
+    pool_size: int = variable("PROVIDER_POOL_SIZE", whole_number(1, 200), default="10")
+
+    generator_rate: float = variable("PROVIDER_GENERATOR_RATE", decimal_number(0, 60_000), default="60")
+    generator_hotels: int = variable("PROVIDER_GENERATOR_HOTELS", whole_number(1, 10_000), default="5")
+    generator_rooms: int = variable("PROVIDER_GENERATOR_ROOMS", whole_number(1, 5_000), default="40")
+    generator_seed: int = variable("PROVIDER_GENERATOR_SEED", whole_number(0, 10**9), default="1")
+
+    accounting_url: str = variable(
+        "PROVIDER_ACCOUNTING_URL", url("http", "https"), default="http://127.0.0.1:8000/front-desk"
+    )
+    accounting_secret: Secret | None = variable(
+        "PROVIDER_ACCOUNTING_SECRET", secret, demo="demo-accounting-secret-of-make-run"
+    )
+    smtp_url: Secret | None = variable("PROVIDER_SMTP_URL", secret_url("smtp", "smtps"))
+    mail_from: str = variable("PROVIDER_MAIL_FROM", mailbox, default="Nightaudit Dining <dining@nightaudit.example>")
+    public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
+    callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))
+    outbox_seconds: float = variable("PROVIDER_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
+    past_stays: str = variable("PROVIDER_PAST_STAYS", one_of("refuse", "allow"), default="refuse")
+    admin_username: str = variable("PROVIDER_ADMIN_USERNAME", text, default="admin")
+    admin_password: Secret | None = variable("PROVIDER_ADMIN_PASSWORD", secret, demo="1")
+    jwt_secret: Secret | None = variable(
+        "PROVIDER_JWT_SECRET", secret, demo="demo-jwt-secret-of-make-run-only-0123456789"
+    )
+    offers_latency_ms: int = variable("PROVIDER_OFFERS_LATENCY_MS", whole_number(0, 600_000), default="0")
+    offers_error_rate: float = variable("PROVIDER_OFFERS_ERROR_RATE", decimal_number(0, 1), default="0")
+    offers_access_seconds: float = variable("PROVIDER_OFFERS_ACCESS_SECONDS", decimal_number(0, 10**9), default="0")
+    offers_second_access: str = variable("PROVIDER_OFFERS_SECOND_ACCESS", one_of("allow", "refuse"), default="allow")
+    offers_tick_seconds: float = variable("PROVIDER_OFFERS_TICK_SECONDS", decimal_number(0.1, 86_400), default="60")
+
+    stores_rate: int = variable("PROVIDER_STORES_RATE", whole_number(0, 86_400), default="60")
+
+    def require_secrets(self) -> None:
+        """Raises ConfigError naming every secret that serving needs and that is missing."""
+        require_all(
+            PROVIDER_JWT_SECRET=self.jwt_secret,
+            PROVIDER_ADMIN_PASSWORD=self.admin_password,
+            PROVIDER_ACCOUNTING_SECRET=self.accounting_secret,
+        )
+
+    @property
+    def own_url(self) -> str:
+        """Where this process answers itself, for the generator."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared with, not bound to
+        return f"http://{host}:{self.port}"
