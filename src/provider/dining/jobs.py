@@ -1,0 +1,113 @@
+"""What leaves the outbox: mails and text messages to guests, orders to the accounting program."""
+
+import hashlib
+import secrets
+import time
+from email.headerregistry import HeaderRegistry
+
+import aiohttp
+import asyncpg
+import msgspec
+
+from common import json, login_pace, outbox, outbox_upkeep, signature
+from common.config import Secret
+from common.http import Upstream
+from common.outbox import Message, Policy
+from common.scheduling import Did
+from provider.dining import booking_queries, mails, smtp
+from provider.dining.models import Order
+from provider.dining.service import FORWARD, MAIL, TEXT, token_expires_at
+from provider.dining.settings import Settings
+from provider.dining.texting import WORDS, Texting
+
+DECISIONS_PATH = "/api/accounting/decisions"
+
+
+async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> Did:
+    """Send what is due to guests. Without smtp_url mails wait in the outbox and text messages still leave."""
+    texted = await send_texts(db, settings, texting)
+    mailed = await send_mails(db, settings, smtp_url) if smtp_url is not None else {}
+    return {name: count + mailed.get(name, 0) for name, count in texted.items()}
+
+
+async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Order:
+    """The order that a message tells of, with the status that it had then."""
+    payload = message.payload
+    callback = settings.callback_url + DECISIONS_PATH
+    order = await booking_queries.select_order(db, payload["table_id"], payload["booking_id"], callback)
+    assert order is not None, "bookings are never deleted"
+    return msgspec.structs.replace(order, status=payload["status"])
+
+
+async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, policy: Policy | None = None) -> Did:
+    """Send the mails that are due.
+
+    The token of the cancel button is made here and only its hash is stored, before the mail leaves: a mail that is sent
+    again has a button that works, and so has the one that may have arrived already.
+    """
+    route = smtp.route_of(smtp_url)
+    sender = HeaderRegistry()("From", settings.mail_from).addresses[0].addr_spec  # type: ignore[attr-defined]  # the header class is made at run time
+
+    async def send(message: Message) -> None:
+        order = await order_of(db, message, settings)
+        link = None
+        if mails.WORDS[message.event].can_cancel:
+            token = await make_token(db, order)
+            link = mails.cancel_link(settings.public_url, token)
+        mail = mails.compose(order, message.event, message.created_at, settings.mail_from, link)
+        assert order.email is not None
+        await smtp.send(route, mail, sender, order.email)
+
+    return await outbox.deliver(db, MAIL, send, policy)
+
+
+async def make_token(db: asyncpg.Pool, order: Order) -> str:
+    """A new token that cancels the order; stored as its hash alone."""
+    token = secrets.token_urlsafe(32)
+    expires_at = token_expires_at(order.starts_at, order.ordered_at)
+    await booking_queries.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
+    return token
+
+
+def token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, policy: Policy | None = None) -> Did:
+    """Send the text messages that are due."""
+
+    async def send(message: Message) -> None:
+        order = await order_of(db, message, settings)
+        assert order.phone is not None
+        text = WORDS[message.event].format(id=order.id)
+        await texting.send(order.phone, text, f"{message.subject}:{message.event}")
+
+    return await outbox.deliver(db, TEXT, send, policy)
+
+
+async def forward_orders(
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
+) -> Did:
+    """Tell the accounting program of the orders that are due, signed anew at each attempt."""
+    accounting = Upstream(client, "accounting", settings.accounting_url)
+
+    async def send(message: Message) -> None:
+        body = json.encode(await order_of(db, message, settings))
+        headers = {
+            "Content-Type": "application/json",
+            signature.HEADER: signature.sign(settings.accounting_secret, body, time.time()),
+        }
+        async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
+            await response.read()
+
+    return await outbox.deliver(db, FORWARD, send, policy)
+
+
+async def forget(db: asyncpg.Pool) -> Did:
+    """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
+    return {
+        "messages": await outbox_upkeep.delete_sent(db),
+        "signatures": await signature.delete_seen(db),
+        "failed_logins": await login_pace.delete_old_failures(db),
+        "tokens": await booking_queries.delete_old_tokens(db),
+    }

@@ -1,0 +1,154 @@
+"""Tables, bookings and what became of them: rows and answers."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+TableType = Literal["regular", "cabin", "room"]
+Status = Literal["waiting", "confirmed", "declined", "cancelled"]
+
+
+class TableOffer(msgspec.Struct, frozen=True):
+    """A table as a guest sees it."""
+
+    id: int
+    table_type: TableType
+    seats: int
+    price: Decimal
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table as staff see it."""
+
+    id: int
+    table_type: TableType
+    seats: int
+    price: Decimal
+    can_be_booked: bool
+
+
+class BulkResult(msgspec.Struct, frozen=True):
+    """The tables after the change, in the order in which they came."""
+
+    added: list[Table]
+    updated: list[Table]
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """An order for a table and what became of it; `price` is the one that was shown."""
+
+    id: int
+    table_id: int
+    status: Status
+    email: str | None
+    phone: str | None
+    name: str | None
+    guests: int | None
+    starts_at: datetime | None
+    minutes: int
+    price: Decimal
+    created_at: datetime
+    changed_at: datetime
+    changed_by: str
+
+
+class StatusChange(msgspec.Struct, frozen=True):
+    """A status that a booking has had: since when, and by whom."""
+
+    status: Status
+    changed_at: datetime
+    changed_by: str
+
+
+class BookingHistory(msgspec.Struct, frozen=True):
+    """A booking and every status that it has had, oldest first."""
+
+    booking: Booking
+    changes: list[StatusChange]
+
+
+class PricePoint(msgspec.Struct, frozen=True):
+    """A price of a table, and since when."""
+
+    price: Decimal
+    valid_from: datetime
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A booking as the accounting program gets it."""
+
+    id: int
+    status: Status
+    callback_url: str
+    table_id: int
+    table_type: TableType
+    seats: int
+    price: Decimal
+    name: str | None
+    email: str | None
+    phone: str | None
+    guests: int | None
+    starts_at: datetime | None
+    minutes: int
+    ordered_at: datetime
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """An access token for the admin paths, and a refresh token for the next one."""
+
+    access: str
+    refresh: str
+
+
+class Access(msgspec.Struct, frozen=True):
+    """A new access token."""
+
+    access: str
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """How the order stands after the decision."""
+
+    order_id: int
+    status: Status
+
+
+EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}
+EXAMPLE_BULK = {"added": [EXAMPLE_TABLE], "updated": []}
+EXAMPLE_OFFER = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5}
+EXAMPLE_ORDER = {
+    "email": "ann@example.com",
+    "phone": "+4930123456",
+    "name": "Ann",
+    "guests": 3,
+    "starts_at": "2999-01-01T19:00:00Z",
+    "minutes": 120,
+}
+EXAMPLE_BOOKING = {
+    "id": 1,
+    "table_id": 1,
+    "status": "waiting",
+    **EXAMPLE_ORDER,
+    "price": 25.5,
+    "created_at": "2998-12-01T10:00:00Z",
+    "changed_at": "2998-12-01T10:00:00Z",
+    "changed_by": "guest",
+}
+EXAMPLE_HISTORY = {
+    "booking": EXAMPLE_BOOKING,
+    "changes": [{"status": "waiting", "changed_at": "2998-12-01T10:00:00Z", "changed_by": "guest"}],
+}
+EXAMPLE_MESSAGE = {
+    "id": 1,
+    "topic": "mail",
+    "subject": "booking:1",
+    "event": "received",
+    "state": "waiting",
+    "attempts": 3,
+    "created_at": "2998-12-01T10:00:00Z",
+    "due_at": "2998-12-01T10:00:12Z",
+    "settled_at": None,
+    "last_error": "UpstreamError: SMTP: SMTPConnectError",
+}

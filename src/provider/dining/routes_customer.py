@@ -1,0 +1,107 @@
+"""HTTP of the guests: finding a table, ordering it, and the page behind the cancel button."""
+
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response
+from quart_schema import document_response, tag, validate_querystring
+
+from common import json
+from common.body import json_body
+from common.database import Connection, pool, transaction
+from common.errors import NotFound
+from common.idempotency import Answer, once
+from common.json import answer
+from common.openapi import LINK, operation
+from common.pages import PRIVATE, Pages
+from common.paging import decode_cursor, encode_cursor, next_link
+from provider.dining import booking_queries, mails, service, table_queries
+from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
+from provider.dining.jobs import token_hash
+from provider.dining.models import EXAMPLE_BOOKING, EXAMPLE_OFFER, EXAMPLE_ORDER, Booking, TableOffer
+
+blueprint = Blueprint("dining_customer", __name__)
+
+TAG = "dining: guests"
+HTML = {200: {"text/html": {"type": "string"}}}
+
+pages = Pages("provider.dining")
+
+
+@blueprint.get("/api/customer/view_tables/")
+@operation(headers={200: LINK}, example=[EXAMPLE_OFFER])
+@tag([TAG])
+@validate_querystring(TablesQuery)
+@document_response(list[TableOffer])
+async def view_tables(query_args: TablesQuery) -> Response:
+    """The bookable tables that fit; with `limit` in pages, the Link header leading to the next one."""
+    query_args.require_ordered()
+    after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
+    limit = query_args.limit
+    found = await table_queries.select_offers(pool(), query_args, after, limit + 1 if limit else None)
+    more = limit is not None and len(found) > limit
+    page = found[:limit]
+    return answer(page, headers={"Link": next_link(encode_cursor(page[-1].id))} if more else None)
+
+
+@blueprint.post("/api/customer/view_tables/")
+@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_OFFER])
+@tag([TAG])
+@document_response(list[TableOffer])
+@json_body(Wish, empty=True)
+async def find_tables(data: Wish) -> Response:
+    """The bookable tables that fit, all of them; the wish is in the body."""
+    data.require_ordered()
+    return answer(await table_queries.select_offers(pool(), data, 0, None))
+
+
+@blueprint.post("/api/customer/book_table/")
+@operation(404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING, idempotent=True)
+@tag([TAG])
+@validate_querystring(TableQuery)
+@document_response(Booking, 201)
+@json_body(BookingInput)
+async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
+    """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
+
+    E-mail, phone, or both are needed. 409 when the table is closed for booking.
+    """
+
+    async def create(connection: Connection) -> Answer:
+        booking = await service.order_table(connection, query_args.id, data, datetime.now(UTC))
+        return Answer(201, json.encode(booking))
+
+    return await once(pool(), "POST /api/customer/book_table/", create)
+
+
+@blueprint.get("/api/customer/cancel_booking/")
+@operation(404, media=HTML, words={200: "The page"})
+@tag([TAG])
+@validate_querystring(TokenQuery)
+async def cancel_page(query_args: TokenQuery) -> Response:
+    """The page behind the link in the mail. It changes nothing: mail scanners follow links."""
+    return cancel_answer(await booking_of(query_args.id))
+
+
+@blueprint.post("/api/customer/cancel_booking/")
+@operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
+@tag([TAG])
+@validate_querystring(TokenQuery)
+async def cancel(query_args: TokenQuery) -> Response:
+    """Cancel the order; doing it again is harmless. 409 for an order that was declined before."""
+    known = await booking_of(query_args.id)
+    async with transaction(pool()) as connection:
+        booking = await service.cancel_by_guest(connection, known.id)
+    return cancel_answer(booking)
+
+
+async def booking_of(token: str) -> Booking:
+    """The booking that the token is bound to. Raises the same NotFound for every token that is not good now."""
+    booking = await booking_queries.select_booking_of_token(pool(), token_hash(token), datetime.now(UTC))
+    if booking is None:
+        raise NotFound("This link is not valid, or not any more.", headers=PRIVATE)
+    return booking
+
+
+def cancel_answer(booking: Booking) -> Response:
+    """What the page tells: of an order that is over no more than that."""
+    return pages.answer("cancel.html", booking=booking, when=mails.moment(booking.starts_at))

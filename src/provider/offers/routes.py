@@ -1,0 +1,137 @@
+"""HTTP of the offers stand-in, in the service's own format of errors."""
+
+import uuid
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from quart import Blueprint, Quart, Response, current_app, request
+from quart_schema import APIKeySecurityScheme, document_response, security_scheme, tag_blueprint
+
+from common import errors
+from common.body import json_body
+from common.database import pool
+from common.errors import Conflict, Failure, Invalid, NotFound, Unauthorized
+from common.json import answer
+from common.openapi import operation
+from provider.offers import queries
+from provider.offers.market import offers_at
+from provider.offers.models import AccessToken, Offer, OffersError, Registered, Registration
+from provider.offers.service import Behaviour, issue_token
+
+PREFIX = "/api/v1"
+HEADER = "Bearer"
+"""The header that carries the token is named so; it is not Authorization."""
+
+SECURITY = {"offersToken": APIKeySecurityScheme(name=HEADER, in_="header")}
+
+blueprint = Blueprint("offers", __name__, url_prefix=PREFIX)
+tag_blueprint(blueprint, ["offers"])
+
+CODES = {404: "NOT FOUND"}
+"""The service writes this one with a space; the others are the names of the statuses."""
+
+EXAMPLE = {"id": "0c1a1f0e-9c5e-5b35-8f43-6f3f6a0a3f44", "price": 1000, "items_in_stock": 5}
+TOKEN = "3fa85f64-5717-4562-b3fc-2c963f66afa6"  # noqa: S105 - an example
+REGISTRATION = {
+    "id": "0197a3b0-0000-7000-8000-000000000001",
+    "name": "Pressure washer",
+    "description": "Washes. Under pressure.",
+}
+WORDS = {
+    400: "The request is refused",
+    401: "The token is missing, unknown or expired",
+    404: "No such product is registered with this token",
+    409: "The product is registered already",
+    413: "The body is too large",
+    415: "The media type is not taken here",
+    500: "The service failed",
+    503: "Not available at the moment",
+}
+
+
+def failures(*statuses: int) -> dict[str, Any]:
+    """The document of the errors that an operation answers, besides those that all can."""
+    every = (400, *statuses, 500, 503)
+    return {
+        "native_errors": True,
+        "media": {status: {"application/json": OffersError} for status in every},
+        "words": {status: WORDS[status] for status in every},
+    }
+
+
+def render(failure: Failure, status: int) -> Response:
+    """An error as this service writes it; every wrong field is in its message."""
+    faults = "; ".join(f"{fault.field}: {fault.message}" for fault in failure.errors)
+    message = f"{failure.detail} {faults}".strip()
+    body = OffersError(CODES.get(status, HTTPStatus(status).name), message)
+    headers = {name: value for name, value in failure.headers.items() if name != "WWW-Authenticate"}
+    return answer(body, status, headers)
+
+
+def install(app: Quart, behaviour: Behaviour) -> None:
+    """Serve the stand-in below `PREFIX`."""
+    app.extensions["offers"] = behaviour
+    app.register_blueprint(blueprint)
+    errors.use_format(app, f"{PREFIX}/", render)
+
+
+def behaviour() -> Behaviour:
+    return current_app.extensions["offers"]
+
+
+def requested_token() -> uuid.UUID:
+    """The token of the request. Raises Unauthorized without one that could be a token."""
+    try:
+        return uuid.UUID(request.headers.get(HEADER, ""))
+    except ValueError:
+        raise unauthorized() from None
+
+
+def unauthorized() -> Unauthorized:
+    return Unauthorized("Access token is missing, unknown or expired.")
+
+
+@blueprint.before_request
+async def interfere() -> None:
+    await behaviour().interfere()
+
+
+@blueprint.post("/auth")
+@operation(example={"access_token": TOKEN}, **failures(413))
+@document_response(AccessToken, 201)
+async def authenticate() -> Response:
+    """Give an access token. All registered products are tied to it."""
+    return answer(AccessToken(await issue_token(pool(), behaviour(), datetime.now(UTC))), 201)
+
+
+@blueprint.post("/products/register")
+@operation(request_example=REGISTRATION, example={"id": REGISTRATION["id"]}, **failures(401, 409, 413, 415))
+@security_scheme([{"offersToken": []}])
+@document_response(Registered, 201)
+@json_body(Registration)
+async def register(data: Registration) -> Response:
+    """Register a product of the caller's, so that its offers can be asked for."""
+    new = await queries.insert_product(pool(), requested_token(), data, datetime.now(UTC))
+    if new is None:
+        raise unauthorized()
+    if not new:
+        raise Conflict(f"Product {data.id} is registered already.")
+    return answer(Registered(data.id), 201)
+
+
+@blueprint.get("/products/<product_id>/offers")
+@operation(example=[EXAMPLE], **failures(401, 404))
+@security_scheme([{"offersToken": []}])
+@document_response(list[Offer])
+async def list_offers(product_id: str) -> Response:
+    """The offers of a registered product at this minute."""
+    if "\0" in product_id:
+        raise Invalid("This can be no product's id.")
+    now = datetime.now(UTC)
+    standing = await queries.select_standing(pool(), requested_token(), product_id, now)
+    if not standing.token_valid:
+        raise unauthorized()
+    if not standing.registered:
+        raise NotFound(f"Product {product_id} is not registered with this token.")
+    return answer(offers_at(product_id, now, behaviour().tick_seconds))

@@ -1,0 +1,32 @@
+"""A handful of properties for `make run`, so that there is something to search."""
+
+import asyncpg
+
+from common.config import Secret
+
+PROPERTIES = [
+    ("lake-villa", "Spacious one-bedroom villa above the lake", 0, None, None),
+    ("old-town-studio", "Studio in the old town, three floors up, no lift", 0, None, None),
+    ("ski-condo", "Ski in, ski out: two-bedroom condo with a fireplace", 1, None, None),
+    ("garden-house", "Three-bedroom house with a cook's kitchen and a garden", 2, None, None),
+    ("hotel-1-suite", "The corner suite of hotel 1", 0, 1, "9001"),
+    ("hotel-2-loft", "The loft of hotel 2, over the roofs", 0, 2, "9001"),
+]
+"""Id, description, turnover days, hotel, room. The rooms are none of those that the simulated hotels sell."""
+
+
+async def add_demo_properties(url: Secret) -> None:
+    """Create them, once: not where there is any property already."""
+    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    try:
+        await connection.execute(
+            """
+            INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::text[])
+             WHERE NOT EXISTS (SELECT FROM property)
+            ON CONFLICT (property_id) DO NOTHING
+            """,
+            *zip(*PROPERTIES, strict=True),
+        )
+    finally:
+        await connection.close()

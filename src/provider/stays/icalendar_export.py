@@ -1,0 +1,35 @@
+"""A property's stays as iCalendar (RFC 5545), the form in which rental sites exchange what is taken."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import icalendar
+
+from provider.stays.models import Stay
+
+PRODUCT = "-//Nightaudit//Stays//EN"
+
+
+def render(stays: Sequence[Stay]) -> bytes:
+    """One all-day event per stay, from the arrival to the departure, which is not slept. Names no guest."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    for stay in stays:
+        event = icalendar.Event()
+        event.add("uid", f"{stay.reservation_id}@nightaudit")
+        event.add("dtstamp", made_at(stay.reservation_id))
+        event.add("dtstart", stay.arrival)
+        event.add("dtend", stay.departure)
+        event.add("summary", "Reserved")
+        event.add("transp", "OPAQUE")
+        calendar.add_component(event)
+    rendered: bytes = calendar.to_ical()
+    return rendered
+
+
+def made_at(reservation_id: UUID) -> datetime:
+    """When a UUIDv7 was made: its first 48 bits are milliseconds since 1970."""
+    return datetime.fromtimestamp((reservation_id.int >> 80) // 1000, UTC)

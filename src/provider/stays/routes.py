@@ -1,0 +1,271 @@
+"""HTTP of the storefront."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from quart import Blueprint, Response, current_app, g
+from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+
+from common import json
+from common.auth import bearer_token, invalid_token
+from common.body import json_body
+from common.database import Connection, pool
+from common.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
+from common.idempotency import Answer, once, requested_key
+from common.openapi import LINK, operation
+from common.paging import decode_cursor, encode_cursor, next_link
+from provider.stays import icalendar_export, queries, service
+from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
+from provider.stays.models import (
+    Available,
+    Calendar,
+    CalendarQuery,
+    NoAvailability,
+    Page,
+    Property,
+    PropertyChange,
+    PropertyInput,
+    Reservation,
+    ReservationInput,
+    Search,
+    Window,
+    is_property_id,
+)
+
+blueprint = Blueprint("stays", __name__)
+
+SECURITY = "stays_token"
+SECURITY_SCHEMES: dict[str, Any] = {SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"}}
+tag_blueprint(blueprint, ["stays"])
+security_scheme_blueprint(blueprint, [{SECURITY: []}])
+
+ICALENDAR = "text/calendar"
+CALENDAR_PAST = timedelta(days=365)
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+@blueprint.before_request
+async def authorise() -> None:
+    """Every operation asks for a bearer token that is a UUID; what it did belongs to it. Raises Unauthorized."""
+    token = bearer_token("stays")
+    if not _UUID.fullmatch(token):
+        raise invalid_token("stays", "The bearer token is not a UUID.")
+    g.holder = service.holder_of(UUID(token))
+
+
+def window() -> Window:
+    """When a reservation may start, as things stand now."""
+    config = current_app.extensions["config"]
+    return Window.on(datetime.now(UTC).date(), past=config.past_stays == "allow")
+
+
+def validation_context() -> dict[str, Window]:
+    """What the validators of a reservation look at."""
+    return {"window": window()}
+
+
+def feed() -> service.Feed:
+    return current_app.extensions["feed"]
+
+
+def known_id(property_id: str) -> str:
+    """The id of a path if it can be one. Raises NotFound."""
+    if not is_property_id(property_id):
+        raise unknown(property_id)
+    return property_id
+
+
+def unknown(property_id: str) -> NotFound:
+    return NotFound(f"There is no property {property_id!r}.")
+
+
+def position(cursor: str | None) -> str:
+    """The id behind which a page begins. Raises Invalid."""
+    if cursor is None:
+        return ""
+    (after,) = decode_cursor(cursor, tuple[str])
+    if not is_property_id(after):
+        raise Invalid.field("cursor", "is no cursor of this list")
+    return after
+
+
+@blueprint.get("/properties/available")
+@operation(
+    401,
+    404,
+    headers={200: LINK},
+    media={404: {PROBLEM_TYPE: NoAvailability}},
+    words={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
+    example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
+)
+@validate_querystring(Search)
+@document_response(list[Available])
+async def list_available(query_args: Search) -> Response:
+    """The properties that are free for all of the nights, by id.
+
+    When nothing is, 404 names the start dates within 14 days either way on which something is free for as many nights,
+    nearest first.
+    """
+    after = position(query_args.cursor)
+    today = datetime.now(UTC).date()
+    first_day = window().first if query_args.start_date >= today else None
+    found = await service.find_available(pool(), query_args, after, first_day)
+    page = found[: query_args.limit]
+    more = len(found) > query_args.limit
+    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+
+
+@blueprint.post("/reservations")
+@operation(
+    401,
+    409,
+    words={200: "Reserved", 409: "Somebody else has one of these nights (`not_available`)"},
+    request_example=EXAMPLE_WISH,
+    example=EXAMPLE_RESERVATION,
+    idempotent=True,
+)
+@document_response(Reservation)
+@json_body(ReservationInput, context=validation_context)
+async def create_reservation(data: ReservationInput) -> Response:
+    """Reserve nights of a property.
+
+    A well-formed request that comes too late is 409. Where the property is a hotel's room, the feed has the bookings by
+    the time that this answers.
+    """
+    now = datetime.now(UTC)
+    holder: UUID = g.holder
+    if requested_key() is None:
+        return json.answer(await service.reserve(pool(), feed(), data, holder, now))
+
+    async def create(connection: Connection) -> Answer:
+        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder, now)))
+
+    return await once(pool(), f"POST /reservations {holder}", create)
+
+
+def parse_reservation_id(text: str) -> UUID:
+    """The id of a path if it can be one. Raises NotFound."""
+    if not _UUID.fullmatch(text):
+        raise NotFound("There is no such reservation of yours.")
+    return UUID(text)
+
+
+@blueprint.get("/reservations/<reservation_id>")
+@operation(401, 404, example=EXAMPLE_RESERVATION)
+@document_response(Reservation)
+async def get_reservation(reservation_id: str) -> Response:
+    """A reservation that was made with this token and is not cancelled."""
+    reservation = await queries.select_reservation(pool(), parse_reservation_id(reservation_id), g.holder)
+    if reservation is None:
+        raise NotFound("There is no such reservation of yours.")
+    return json.answer(reservation)
+
+
+@blueprint.delete("/reservations/<reservation_id>")
+@operation(401, 404, words={204: "Cancelled, now or before"})
+async def delete_reservation(reservation_id: str) -> Response:
+    """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
+    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder, datetime.now(UTC))
+    answer = Response(status=204)
+    del answer.headers["Content-Type"]
+    return answer
+
+
+@blueprint.get("/properties")
+@operation(401, headers={200: LINK}, example=[EXAMPLE_PROPERTY])
+@validate_querystring(Page)
+@document_response(list[Property])
+async def list_properties(query_args: Page) -> Response:
+    """All properties, by id."""
+    found = await queries.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
+    page = found[: query_args.limit]
+    more = len(found) > query_args.limit
+    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+
+
+@blueprint.post("/properties")
+@operation(
+    401,
+    409,
+    headers={201: {"Location": "Where the property is"}},
+    words={201: "Created", 409: "The id is taken (`property_exists`)"},
+    request_example=EXAMPLE_PROPERTY,
+    example=EXAMPLE_PROPERTY,
+    idempotent=True,
+)
+@document_response(Property, 201)
+@json_body(PropertyInput)
+async def create_property(data: PropertyInput) -> Response:
+    """Add a property; an id is made when none is given."""
+    data.require_whole_link()
+
+    async def create(connection: Connection) -> Answer:
+        created = await queries.insert_property(
+            connection, data.property_id, data.description, data.turnover_days, data.hotel_id, data.room_id
+        )
+        if created is None:
+            raise Conflict(f"There is a property {data.property_id!r} already.", code="property_exists")
+        return Answer(201, json.encode(created), {"Location": f"/properties/{created.property_id}"})
+
+    return await once(pool(), f"POST /properties {g.holder}", create)
+
+
+@blueprint.get("/properties/<property_id>")
+@operation(401, 404, example=EXAMPLE_PROPERTY)
+@document_response(Property)
+async def get_property(property_id: str) -> Response:
+    """One property."""
+    found = await queries.select_property(pool(), known_id(property_id))
+    if found is None:
+        raise unknown(property_id)
+    return json.answer(found)
+
+
+@blueprint.patch("/properties/<property_id>")
+@operation(401, 404, request_example={"turnover_days": 1}, example=EXAMPLE_PROPERTY)
+@document_response(Property)
+@json_body(PropertyChange)
+async def change_property(property_id: str, data: PropertyChange) -> Response:
+    """Change what is given of a property.
+
+    A longer turnover holds for what is reserved from now on; stays that were sold closer to one another stay. A hotel
+    and its room go together; reservations made before belong to the room that they were made for.
+    """
+    data.require_whole()
+    changed = await queries.update_property(
+        pool(), known_id(property_id), data.description, data.turnover_days, data.hotel_id, data.room_id,
+        link=data.changes_link,
+    )  # fmt: skip
+    if changed is None:
+        raise unknown(property_id)
+    return json.answer(changed)
+
+
+@blueprint.get("/properties/<property_id>/calendar")
+@operation(401, 404, example=EXAMPLE_CALENDAR)
+@validate_querystring(CalendarQuery)
+@document_response(Calendar)
+async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
+    """Night by night what is taken, what is turnover (the days after a stay that are kept free) and what is free."""
+    query_args.require_ordered()
+    calendar = await queries.select_calendar(pool(), known_id(property_id), query_args.first, query_args.until)
+    if calendar is None:
+        raise unknown(property_id)
+    return json.answer(calendar)
+
+
+@blueprint.get("/properties/<property_id>/calendar.ics")
+@operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, words={200: "iCalendar (RFC 5545)"})
+async def get_icalendar(property_id: str) -> Response:
+    """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
+    since = datetime.now(UTC).date() - CALENDAR_PAST
+    stays = await queries.select_stays(pool(), known_id(property_id), since)
+    if stays is None:
+        raise unknown(property_id)
+    # Rendering takes long enough to hold up everybody else.
+    body = await asyncio.to_thread(icalendar_export.render, stays)
+    return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Store polls: a stand-in for the hourly poll of a fleet of stores."""

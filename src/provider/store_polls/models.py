@@ -1,0 +1,11 @@
+"""What a reader of the store files may ask for."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from common.fields import Input, QueryInstant
+
+
+class StatusQuery(Input):
+    since: Annotated[QueryInstant | None, Field(description="Only polls made at this instant or later")] = None

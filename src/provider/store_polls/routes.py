@@ -1,0 +1,74 @@
+"""HTTP of the store polls: three files that grow, or change, and say whether they did."""
+
+from datetime import datetime
+
+from quart import Blueprint, Response, current_app, request
+from quart_schema import tag_blueprint, validate_querystring
+
+from common.database import Connection, pool
+from common.openapi import HEADER_WORDS, operation
+from common.streaming import Copy, Sink, begun, copied, nothing
+from provider.store_polls import queries
+from provider.store_polls.models import StatusQuery
+
+blueprint = Blueprint("store_polls", __name__)
+
+TAG = "store polls"
+TAGS = {TAG: "Stand-in for the source of store polls: what a fleet of stores answered, as three CSV files"}
+tag_blueprint(blueprint, [TAG])
+
+CSV = "text/csv"
+BEFORE_THE_FIRST_ROUND = datetime.fromisoformat("1970-01-01T00:00:00Z")
+
+csv_file = operation(
+    media={200: {CSV: {"type": "string"}}},
+    headers={200: {"ETag": HEADER_WORDS["ETag"]}, 304: {"ETag": HEADER_WORDS["ETag"]}},
+    words={200: "The file, with a header line", 304: "The file is still the one that If-None-Match names"},
+    request_headers={"If-None-Match": "The ETag of the file as the reader has it"},
+)
+
+
+@blueprint.get("/stores/status.csv")
+@csv_file
+@validate_querystring(StatusQuery)
+async def status_file(query_args: StatusQuery) -> Response:
+    """What every poll found: store_id, status, timestamp_utc; in the order of time."""
+    until = await queries.select_polled_until(pool()) or BEFORE_THE_FIRST_ROUND
+
+    async def copy(connection: Connection, output: Sink) -> None:
+        await queries.copy_status_file(connection, query_args.since, until, output)
+
+    return await _file(f"{until.timestamp():.6f}", copy)
+
+
+@blueprint.get("/stores/business_hours.csv")
+@csv_file
+async def business_hours_file() -> Response:
+    """When stores are open: store_id, dayOfWeek (0 = Monday), start_time_local, end_time_local."""
+    return await _file(await _fleet(), queries.copy_hours_file)
+
+
+@blueprint.get("/stores/timezones.csv")
+@csv_file
+async def timezones_file() -> Response:
+    """Where stores are: store_id, timezone_str."""
+    return await _file(await _fleet(), queries.copy_timezones_file)
+
+
+async def _fleet() -> str:
+    """What tells one state of the fleet from another; stores are founded, and never change."""
+    return "fleet" if await queries.select_polled_until(pool()) else "none"
+
+
+async def _file(version: str, copy: Copy) -> Response:
+    """The file, or 304 where the reader has this version of it."""
+    headers = {"ETag": f'"{version}"'}
+    if request.if_none_match.contains_weak(version):
+        unchanged = Response(b"", status=304, headers=headers)
+        del unchanged.headers["Content-Type"]
+        return unchanged
+    if request.method == "HEAD":
+        body = nothing()
+    else:
+        body = await begun(copied(current_app.extensions["pools"]["stream"], copy))
+    return Response(body, content_type=f"{CSV}; charset=utf-8", headers=headers)
