@@ -1,0 +1,7 @@
+"""The dashboard's commands: serve, migrate, audit."""
+
+import sys
+
+from dashboard.commands import main
+
+sys.exit(main())

@@ -1,0 +1,14 @@
+"""The application for servers that import it: one per worker process, configured by the environment."""
+
+import os
+
+from common import telemetry
+from common.config import ConfigError, read
+from dashboard.app import create_app
+from dashboard.config import Config
+
+config = read(Config, os.environ)
+if config.database_url is None:
+    raise ConfigError("DASHBOARD_DATABASE_URL is not set")
+telemetry.configure_logging(level=config.log_level)
+app = create_app(config, config.database_url)

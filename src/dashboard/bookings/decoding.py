@@ -1,0 +1,88 @@
+"""From what the feed sent to events that can be counted, or the reason why one cannot."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from common.fields import MAX_ID
+from dashboard.provider_client import Raw, raw_text
+
+Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+LONGEST_RAW = 10_000
+
+
+class FeedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of the feed; what else a provider may add to it is not ours to judge."""
+
+    id: Id
+    hotel_id: Id
+    event_timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    status: Literal[1, 2]
+    room_id: int | Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    night_of_stay: date
+
+
+class Refused(NamedTuple):
+    """Something that is no event: as it came, and why."""
+
+    raw: str
+    reason: str
+
+
+_decoder = msgspec.json.Decoder(FeedEvent)
+_many = msgspec.json.Decoder(list[FeedEvent])
+
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_LAST = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def decode(batch: list[Raw]) -> tuple[list[FeedEvent], list[Refused]]:
+    """The events of a batch in their order, and what had to be refused."""
+    if batch and isinstance(batch[0], bytes):
+        whole = b"[" + b",".join(batch) + b"]"  # type: ignore[arg-type]  # where one is a line, all are
+        try:
+            events = _many.decode(whole)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        else:
+            if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
+                return events, []
+    events, refused = [], []
+    for raw in batch:
+        result = _decode_one(raw)
+        if isinstance(result, Refused):
+            refused.append(result)
+        else:
+            events.append(result)
+    return events, refused
+
+
+def _decode_one(raw: Raw) -> FeedEvent | Refused:
+    try:
+        event = _decoder.decode(raw) if isinstance(raw, bytes) else msgspec.convert(raw, FeedEvent)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return Refused(raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), str(error))
+    if not _storable(event):
+        return Refused(
+            raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), "cannot be stored: instant, night or room_id"
+        )
+    return event
+
+
+def _all_storable(events: list[FeedEvent]) -> bool:
+    """Whether the instants and nights of all can be stored; JSON can write a NUL in one way only."""
+    times = [event.event_timestamp for event in events]
+    nights = [event.night_of_stay for event in events]
+    return min(times) >= _FIRST and max(times) <= _LAST and date.min < min(nights) and max(nights) < date.max
+
+
+def _storable(event: FeedEvent) -> bool:
+    """PostgreSQL holds no NUL in a text, an instant has to exist in UTC, and asyncpg takes the first and the last date
+    for the infinities.
+    """
+    return (
+        _FIRST <= event.event_timestamp <= _LAST
+        and date.min < event.night_of_stay < date.max
+        and (isinstance(event.room_id, int) or "\0" not in event.room_id)
+    )

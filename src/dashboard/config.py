@@ -1,0 +1,54 @@
+"""DASHBOARD_*, read once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.config import (
+    Secret,
+    database_url,
+    decimal_number,
+    one_of,
+    path,
+    require_all,
+    secret,
+    text,
+    url,
+    variable,
+    whole_number,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The dashboard's configuration; see the README's table of variables."""
+
+    data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")
+    log_level: str = variable("DASHBOARD_LOG_LEVEL", one_of("debug", "info", "warning", "error"), default="info")
+    host: str = variable("DASHBOARD_HOST", text, default="127.0.0.1")
+    port: int = variable("DASHBOARD_PORT", whole_number(1, 65535), default="8000")
+    workers: int = variable("DASHBOARD_WORKERS", whole_number(1, 64), default="1")
+    database_url: Secret | None = variable("DASHBOARD_DATABASE_URL", database_url)
+    pool_size: int = variable("DASHBOARD_POOL_SIZE", whole_number(1, 200), default="10")
+
+    provider_url: str = variable("DASHBOARD_PROVIDER_URL", url("http", "https"), default="http://127.0.0.1:9000")
+    ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
+    ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")
+    audit_seconds: int = variable("DASHBOARD_AUDIT_SECONDS", whole_number(0, 604_800), default="86400")
+
+    offers_url: str = variable("DASHBOARD_OFFERS_URL", url("http", "https"), default="http://127.0.0.1:9000/api/v1")
+    offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")
+    offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
+
+    stores_url: str = variable("DASHBOARD_STORES_URL", text, default="http://127.0.0.1:9000/stores")
+    stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600")
+
+    api_token: Secret | None = variable("DASHBOARD_API_TOKEN", secret)
+    staff_token: Secret | None = variable("DASHBOARD_STAFF_TOKEN", secret, demo="staff")
+    accounting_secret: Secret | None = variable(
+        "DASHBOARD_ACCOUNTING_SECRET", secret, demo="demo-accounting-secret-of-make-run"
+    )
+    outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
+
+    def require_secrets(self) -> None:
+        """Raises ConfigError naming every secret that serving needs and that is missing."""
+        require_all(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)

@@ -1,0 +1,153 @@
+"""HTTP of the front desk for programs: orders come in signed, staff's programs decide with the staff token."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from quart import Blueprint, Quart, Response
+from quart_schema import document_response, security_scheme, tag, validate_querystring
+
+from common import outbox_upkeep, signature
+from common.auth import bearer_token, invalid_token
+from common.body import json_body
+from common.database import pool, transaction
+from common.errors import NotFound
+from common.fields import MAX_ID
+from common.json import answer
+from common.openapi import LINK, operation
+from common.outbox_upkeep import MessageState
+from common.paging import decode_cursor, encode_cursor, next_link
+from common.signature import signed
+from dashboard.front_desk import queries, routes_page, service
+from dashboard.front_desk.models import (
+    EXAMPLE,
+    EXAMPLE_INPUT,
+    EXAMPLE_MESSAGE,
+    Decision,
+    Order,
+    OrderInput,
+    OrdersQuery,
+    OutboxQuery,
+)
+from dashboard.front_desk.settings import Settings, settings
+
+blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
+
+TAG = "front desk"
+TAGS = {TAG: "The accounting program: orders for restaurant tables, confirmed or declined by staff"}
+STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
+SECURITY_SCHEMES = {"staff": STAFF_SCHEME, "signature": signature.SCHEME}
+REALM = "front desk"
+ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
+
+View = Callable[..., Awaitable[Any]]
+
+
+def install(app: Quart, desk: Settings) -> None:
+    """Serve the front desk, for programs and for people."""
+    app.extensions["front_desk"] = desk
+    app.register_blueprint(blueprint)
+    app.register_blueprint(routes_page.blueprint)
+
+
+def staff_only(view: View) -> View:
+    """Let a view see only requests with the staff token. Raises Unauthorized."""
+
+    @security_scheme([{"staff": []}])
+    @wraps(view)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        token = bearer_token(REALM)
+        if not hmac.compare_digest(token.encode(), settings().staff_token.reveal().encode()):
+            raise invalid_token(REALM, "This is not the staff token.")
+        return await view(*args, **kwargs)
+
+    return wrapper
+
+
+@blueprint.post("/orders")
+@operation(401, 409, request_example=EXAMPLE_INPUT, example=EXAMPLE,
+           words={200: "The order was known; its status was noted", 201: "Received"})  # fmt: skip
+@tag([TAG])
+@security_scheme([{"signature": []}])
+@signed(lambda: settings().accounting_secret)
+@document_response(Order, 200)
+@document_response(Order, 201)
+@json_body(OrderInput)
+async def receive_order(data: OrderInput) -> Response:
+    """An order from the provider. Sent again it is not received twice; its status, where it has moved on, is noted.
+
+    The callback address must lie under DASHBOARD_PROVIDER_URL.
+    """
+    async with transaction(pool()) as connection:
+        order, new = await service.receive_order(connection, data, settings().provider_url)
+    return answer(order, 201 if new else 200)
+
+
+@blueprint.get("/orders")
+@operation(401, headers={200: LINK}, example=[EXAMPLE])
+@tag([TAG])
+@staff_only
+@validate_querystring(OrdersQuery)
+@document_response(list[Order])
+async def list_orders(query_args: OrdersQuery) -> Response:
+    """Orders, newest first."""
+    before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
+    found = await queries.select_orders(pool(), query_args.status, before, query_args.limit + 1)
+    return page_of(found, query_args.limit)
+
+
+@blueprint.post(f"{ORDER}/confirm")
+@operation(401, 404, 409, example=EXAMPLE | {"status": "confirmed", "decision": "confirm", "delivered": False})
+@tag([TAG])
+@staff_only
+@document_response(Order)
+async def confirm(order_id: int) -> Response:
+    """Confirm an order that waits. The provider hears of it by itself, and may yet refuse: then it becomes refused."""
+    return await decided(order_id, "confirm")
+
+
+@blueprint.post(f"{ORDER}/decline")
+@operation(401, 404, 409, example=EXAMPLE | {"status": "declined", "decision": "decline", "delivered": False})
+@tag([TAG])
+@staff_only
+@document_response(Order)
+async def decline(order_id: int) -> Response:
+    """Decline an order that waits."""
+    return await decided(order_id, "decline")
+
+
+async def decided(order_id: int, decision: Decision) -> Response:
+    async with transaction(pool()) as connection:
+        return answer(await service.decide(connection, order_id, decision, "front desk"))
+
+
+@blueprint.get("/outbox")
+@operation(401, headers={200: LINK}, example=[EXAMPLE_MESSAGE])
+@tag([TAG])
+@staff_only
+@validate_querystring(OutboxQuery)
+@document_response(list[MessageState])
+async def view_outbox(query_args: OutboxQuery) -> Response:
+    """Decisions that have not reached the provider, newest first, and why: waiting to be tried again, or dead."""
+    before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
+    found = await outbox_upkeep.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
+    return page_of(found, query_args.limit)
+
+
+@blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
+@operation(401, 404, words={204: "It is due now"})
+@tag([TAG])
+@staff_only
+async def retry_message(message_id: int) -> Response:
+    """Let a dead message be tried once more."""
+    if not await outbox_upkeep.update_dead(pool(), message_id):
+        raise NotFound(f"There is no dead message {message_id}.")
+    return Response(status=204)
+
+
+def page_of(found: list[Order] | list[MessageState], limit: int) -> Response:
+    """Up to `limit` of what was found as an answer, with the link to the rest."""
+    page = found[:limit]
+    more = len(found) > limit
+    return answer(page, headers={"Link": next_link(encode_cursor(page[-1].id))} if more else None)

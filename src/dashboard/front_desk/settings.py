@@ -1,0 +1,24 @@
+"""What the front desk has to know from outside."""
+
+from dataclasses import dataclass
+
+from quart import current_app
+
+from common.config import Secret
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the front desk has to know from outside.
+
+    provider_url: orders may name a callback address under it, and no other.
+    """
+
+    provider_url: str
+    accounting_secret: Secret
+    staff_token: Secret
+
+
+def settings() -> Settings:
+    """The settings of the application that serves the current request."""
+    return current_app.extensions["front_desk"]

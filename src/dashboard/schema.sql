@@ -1,0 +1,552 @@
+-- The schema as the migrations leave it, to be read, never to be run in earnest.
+-- Written by `make schema`; a test holds it equal to the migrations.
+
+SET check_function_bodies = off; -- functions stand before the tables that they ask
+
+CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE WHEN early AT TIME ZONE zone = wall THEN early ELSE late END
+      FROM (
+        SELECT late, late - INTERVAL '3 hours' + (wall - (late - INTERVAL '3 hours') AT TIME ZONE zone) AS early
+          FROM (SELECT wall AT TIME ZONE zone AS late) AS second_pass
+      ) AS passes
+$function$;
+
+CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(store_id text, open tstzmultirange)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    SELECT store.store_id,
+           CASE WHEN count(hours.store_id) = 0 THEN tstzmultirange(tstzrange(NULL, until))
+                ELSE coalesce(
+                         range_agg(tstzrange(shift.opens_at, shift.closes_at))
+                             FILTER (WHERE shift.opens_at < shift.closes_at),
+                         '{}'
+                     ) * tstzmultirange(tstzrange(since, until))
+           END
+      FROM store
+      LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
+      LEFT JOIN (
+        SELECT zone,
+               day,
+               (day - DATE '0001-01-01') % 7 AS weekday,
+               midnight,
+               (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
+                   AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
+                   AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
+          FROM (
+            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+              FROM store
+             WHERE of_store IS NULL OR store.store_id = of_store
+          ) AS zones
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
+          ) AS span
+         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
+         CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
+      ) AS calendar
+        ON calendar.zone = coalesce(store.timezone, 'America/Chicago') AND calendar.weekday = hours.weekday
+      LEFT JOIN LATERAL (
+        SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
+                    ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
+               END AS opens_at,
+               CASE WHEN hours.closes >= TIME '23:59'
+                        THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
+                    WHEN hours.closes <= hours.opens
+                        THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
+                    WHEN calendar.steady
+                        THEN calendar.midnight + hours.closes::interval
+                    ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
+               END AS closes_at
+      ) AS shift ON TRUE
+     WHERE of_store IS NULL OR store.store_id = of_store
+     GROUP BY store.store_id
+$function$;
+
+CREATE FUNCTION open_time_before(of_store text, moment timestamp with time zone)
+ RETURNS tstzmultirange
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+AS $function$
+DECLARE
+    back CONSTANT interval := INTERVAL '360 hours';
+    step interval := INTERVAL '192 hours';
+    before timestamptz := moment;
+    latest timestamptz;
+    found timestamptz;
+    recent tstzmultirange;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < before;
+        IF latest IS NULL THEN
+            RETURN NULL;
+        END IF;
+        before := latest - step;
+        SELECT max(poll.polled_at) INTO found
+          FROM open_time(of_store, before, latest + INTERVAL '1 microsecond') AS hours,
+               store_poll AS poll
+         WHERE poll.store_id = of_store
+           AND poll.polled_at BETWEEN before AND latest
+           AND poll.polled_at <@ hours.open;
+        EXIT WHEN found IS NOT NULL;
+        step := step * 2;
+    END LOOP;
+    SELECT hours.open INTO recent FROM open_time(of_store, greatest(found, moment - back), moment) AS hours;
+    IF found >= moment - back THEN
+        RETURN recent;
+    ELSIF recent = tstzmultirange(tstzrange(moment - back, moment)) THEN
+        -- open without a break for two weeks: open round the clock, since hours repeat by the week
+        RETURN tstzmultirange(tstzrange(found, moment));
+    END IF;
+    RETURN recent + tstzmultirange(tstzrange(found, found, '[]'));
+END
+$function$;
+
+CREATE FUNCTION store_status(of_store text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    SELECT hours.store_id, total.open, coalesce(total.open * turns.active, '{}')
+      FROM open_time(of_store, since - INTERVAL '48 hours', until) AS hours
+      JOIN store ON store.store_id = hours.store_id
+     CROSS JOIN LATERAL (
+        SELECT (
+            SELECT poll.polled_at
+              FROM store_poll AS poll
+             WHERE poll.store_id = hours.store_id
+               AND poll.polled_at < since
+               AND poll.polled_at
+                   >= CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE since - INTERVAL '48 hours' END
+               AND poll.polled_at <@ hours.open
+             ORDER BY poll.polled_at DESC
+             LIMIT 1
+        ) AS at
+        OFFSET 0
+      ) AS previous
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN previous.at IS NULL AND store.first_polled_at < since - INTERVAL '48 hours'
+                        THEN open_time_before(hours.store_id, since - INTERVAL '48 hours')
+               END AS open
+        OFFSET 0
+      ) AS earlier
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN previous.at IS NOT NULL THEN hours.open
+                    WHEN earlier.open IS NOT NULL THEN hours.open + earlier.open
+                    WHEN EXISTS (
+                        SELECT
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = hours.store_id
+                           AND poll.polled_at >= since
+                           AND poll.polled_at < until
+                           AND poll.polled_at <@ hours.open
+                    ) THEN hours.open
+                    ELSE tstzmultirange(tstzrange(NULL, until, '(]'))
+               END AS open
+        OFFSET 0
+      ) AS counting
+     CROSS JOIN LATERAL (
+        SELECT coalesce(
+                   previous.at,
+                   lower(earlier.open),
+                   CASE WHEN upper_inc(counting.open) THEN (
+                       SELECT max(poll.polled_at)
+                         FROM store_poll AS poll
+                        WHERE poll.store_id = hours.store_id AND poll.polled_at < since
+                   ) END,
+                   since
+               ) AS at
+        OFFSET 0
+      ) AS beginning
+     CROSS JOIN LATERAL (
+        SELECT range_agg(tstzrange(shows_at, turns_at)) FILTER (WHERE active) AS active
+          FROM (
+            SELECT active, shows_at, lead(shows_at, 1, until) OVER (ORDER BY polled_at) AS turns_at
+              FROM (
+                SELECT polled_at,
+                       active,
+                       CASE WHEN polled_before IS NULL THEN NULL
+                            WHEN counting.open @> tstzrange(polled_before, polled_at, '[]') THEN polled_at
+                            ELSE (
+                                SELECT lower(opening) FROM unnest(counting.open) AS opening WHERE opening @> polled_at
+                            )
+                       END AS shows_at
+                  FROM (
+                    SELECT poll.polled_at,
+                           poll.active,
+                           lag(poll.active) OVER before AS active_before,
+                           lag(poll.polled_at) OVER before AS polled_before
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = hours.store_id
+                       AND poll.polled_at >= beginning.at
+                       AND poll.polled_at <= until
+                       AND poll.polled_at <@ counting.open
+                    WINDOW before AS (ORDER BY poll.polled_at)
+                  ) AS counted
+                 WHERE active IS DISTINCT FROM active_before
+              ) AS turn
+          ) AS stretch
+      ) AS turns
+     CROSS JOIN LATERAL (SELECT hours.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
+     WHERE store.first_polled_at <= until
+$function$;
+
+CREATE TABLE migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT migration_pkey PRIMARY KEY (version)
+);
+
+CREATE TABLE job (
+    name text NOT NULL,
+    interval_seconds double precision NOT NULL,
+    owner text NOT NULL,
+    epoch bigint NOT NULL,
+    expires_at timestamp with time zone,
+    due_at timestamp with time zone NOT NULL,
+    last_started timestamp with time zone,
+    last_finished timestamp with time zone,
+    last_outcome text,
+    last_error text,
+    did jsonb NOT NULL DEFAULT '{}'::jsonb,
+    failures integer NOT NULL DEFAULT 0,
+    CONSTRAINT job_pkey PRIMARY KEY (name),
+    CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
+);
+
+CREATE TABLE idempotency_key (
+    scope text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer bytea,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key),
+    CONSTRAINT idempotency_key_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
+
+CREATE TABLE booking_event (
+    id bigint NOT NULL,
+    hotel_id bigint NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    night_of_stay date NOT NULL,
+    status smallint NOT NULL,
+    room_id text NOT NULL,
+    CONSTRAINT booking_event_pkey PRIMARY KEY (id),
+    CONSTRAINT booking_event_hotel_id_check CHECK ((hotel_id > 0)),
+    CONSTRAINT booking_event_id_check CHECK ((id > 0)),
+    CONSTRAINT booking_event_status_check CHECK ((status = ANY (ARRAY[1, 2])))
+);
+CREATE INDEX booking_event_timestamp ON booking_event USING brin (event_timestamp) WITH (pages_per_range='32');
+
+CREATE TABLE hotel (
+    hotel_id bigint NOT NULL,
+    events bigint NOT NULL,
+    first_night date NOT NULL,
+    last_night date NOT NULL,
+    last_event_timestamp timestamp with time zone NOT NULL,
+    CONSTRAINT hotel_pkey PRIMARY KEY (hotel_id)
+);
+
+CREATE TABLE night_counter (
+    hotel_id bigint NOT NULL,
+    night_of_stay date NOT NULL,
+    event_date date NOT NULL,
+    bookings integer NOT NULL,
+    cancellations integer NOT NULL,
+    CONSTRAINT night_counter_pkey PRIMARY KEY (hotel_id, night_of_stay, event_date),
+    CONSTRAINT night_counter_bookings_check CHECK ((bookings >= 0)),
+    CONSTRAINT night_counter_cancellations_check CHECK ((cancellations >= 0))
+);
+
+CREATE TABLE day_counter (
+    hotel_id bigint NOT NULL,
+    by_event_date boolean NOT NULL,
+    day date NOT NULL,
+    bookings integer NOT NULL,
+    cancellations integer NOT NULL,
+    CONSTRAINT day_counter_pkey PRIMARY KEY (hotel_id, by_event_date, day) INCLUDE (bookings, cancellations),
+    CONSTRAINT day_counter_bookings_check CHECK ((bookings >= 0)),
+    CONSTRAINT day_counter_cancellations_check CHECK ((cancellations >= 0))
+) WITH (fillfactor=80);
+
+CREATE TABLE feed_progress (
+    feed text NOT NULL,
+    watermark timestamp with time zone,
+    recorded_through timestamp with time zone,
+    data_through timestamp with time zone,
+    window_seconds double precision NOT NULL DEFAULT 86400,
+    audited_through timestamp with time zone,
+    CONSTRAINT feed_progress_pkey PRIMARY KEY (feed),
+    CONSTRAINT feed_progress_feed_check CHECK ((feed = 'booking_events'::text))
+);
+
+CREATE TABLE quarantined_event (
+    fingerprint bytea NOT NULL,
+    reason text NOT NULL,
+    raw text NOT NULL,
+    first_seen timestamp with time zone NOT NULL DEFAULT now(),
+    last_seen timestamp with time zone NOT NULL DEFAULT now(),
+    times bigint NOT NULL DEFAULT 1,
+    CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint)
+);
+CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
+
+CREATE TABLE product (
+    product_id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT product_pkey PRIMARY KEY (product_id),
+    CONSTRAINT product_description_check CHECK ((char_length(description) <= 5000)),
+    CONSTRAINT product_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+CREATE INDEX product_name ON product USING btree (name, product_id);
+
+CREATE TABLE product_refresh (
+    product_id uuid NOT NULL,
+    registered_at timestamp with time zone,
+    attempted_at timestamp with time zone,
+    due_at timestamp with time zone,
+    failures integer NOT NULL DEFAULT 0,
+    last_success timestamp with time zone,
+    last_error text,
+    best_price bigint,
+    CONSTRAINT product_refresh_pkey PRIMARY KEY (product_id),
+    CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE,
+    CONSTRAINT product_refresh_best_price_check CHECK ((best_price >= 0)),
+    CONSTRAINT product_refresh_failures_check CHECK ((failures >= 0))
+) WITH (fillfactor=70);
+CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
+
+CREATE TABLE offer (
+    product_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    numeric_id boolean NOT NULL,
+    price bigint NOT NULL,
+    items_in_stock bigint NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT offer_pkey PRIMARY KEY (product_id, offer_id),
+    CONSTRAINT offer_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
+    CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
+    CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
+    CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
+    CONSTRAINT offer_price_check CHECK ((price >= 0))
+) WITH (fillfactor=80);
+CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
+
+CREATE TABLE offer_point (
+    product_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    price bigint,
+    items_in_stock bigint NOT NULL,
+    CONSTRAINT offer_point_pkey PRIMARY KEY (product_id, offer_id, at),
+    CONSTRAINT offer_point_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE,
+    CONSTRAINT offer_point_items_in_stock_check CHECK ((items_in_stock >= 0)),
+    CONSTRAINT offer_point_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE price_point (
+    product_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    price bigint,
+    CONSTRAINT price_point_pkey PRIMARY KEY (product_id, at),
+    CONSTRAINT price_point_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
+    CONSTRAINT price_point_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE offers_access (
+    service text NOT NULL,
+    token text,
+    obtained_at timestamp with time zone,
+    renewing_by text,
+    renewing_until timestamp with time zone,
+    unproven integer NOT NULL DEFAULT 0,
+    not_before timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+    CONSTRAINT offers_access_pkey PRIMARY KEY (service)
+);
+
+CREATE TABLE store (
+    store_id text COLLATE "C" NOT NULL,
+    timezone text COLLATE "C",
+    first_polled_at timestamp with time zone,
+    last_polled_at timestamp with time zone,
+    CONSTRAINT store_pkey PRIMARY KEY (store_id),
+    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
+    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
+    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
+);
+
+CREATE TABLE store_poll (
+    store_id text COLLATE "C" NOT NULL,
+    polled_at timestamp with time zone NOT NULL,
+    active boolean NOT NULL,
+    CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
+) WITH (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
+CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
+
+CREATE TABLE store_hours (
+    store_id text COLLATE "C" NOT NULL,
+    weekday smallint NOT NULL,
+    opens time without time zone NOT NULL,
+    closes time without time zone NOT NULL,
+    CONSTRAINT store_hours_pkey PRIMARY KEY (store_id, weekday, opens, closes),
+    CONSTRAINT store_hours_opens_check CHECK ((opens < '24:00:00'::time without time zone)),
+    CONSTRAINT store_hours_weekday_check CHECK (((weekday >= 0) AND (weekday <= 6)))
+);
+
+CREATE TABLE store_import (
+    import_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL,
+    source text NOT NULL,
+    rows bigint NOT NULL,
+    new bigint NOT NULL,
+    changed boolean NOT NULL,
+    rejected_total bigint NOT NULL,
+    rejected jsonb NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT store_import_pkey PRIMARY KEY (import_id),
+    CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text]))),
+    CONSTRAINT store_import_new_check CHECK ((new >= 0)),
+    CONSTRAINT store_import_rejected_total_check CHECK ((rejected_total >= 0)),
+    CONSTRAINT store_import_rows_check CHECK ((rows >= 0))
+);
+
+CREATE TABLE uptime_report (
+    report_id uuid NOT NULL,
+    requested_as_of timestamp with time zone,
+    requested_version bigint NOT NULL,
+    requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL DEFAULT 'running'::text,
+    attempts integer NOT NULL DEFAULT 0,
+    as_of timestamp with time zone,
+    data_version bigint,
+    stores integer,
+    reason text,
+    finished_at timestamp with time zone,
+    CONSTRAINT uptime_report_pkey PRIMARY KEY (report_id),
+    CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
+    CONSTRAINT uptime_report_check2 CHECK (((status = 'failed'::text) = (reason IS NOT NULL))),
+    CONSTRAINT uptime_report_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text])))
+);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone)) WHERE (status = 'running'::text);
+CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
+
+CREATE TABLE uptime_report_row (
+    report_id uuid NOT NULL,
+    store_id text COLLATE "C" NOT NULL,
+    uptime_last_hour interval NOT NULL,
+    uptime_last_day interval NOT NULL,
+    uptime_last_week interval NOT NULL,
+    downtime_last_hour interval NOT NULL,
+    downtime_last_day interval NOT NULL,
+    downtime_last_week interval NOT NULL,
+    CONSTRAINT uptime_report_row_pkey PRIMARY KEY (report_id, store_id)
+);
+
+CREATE TABLE front_desk_order (
+    table_id bigint NOT NULL,
+    id bigint NOT NULL,
+    callback_url text NOT NULL,
+    table_type text NOT NULL,
+    seats integer NOT NULL,
+    price numeric(7,2) NOT NULL,
+    name text,
+    email text,
+    phone text,
+    guests integer,
+    starts_at timestamp with time zone,
+    minutes integer NOT NULL,
+    ordered_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    provider_status text NOT NULL,
+    decision text,
+    decided_at timestamp with time zone,
+    decided_by text,
+    outcome text,
+    reason text,
+    status text NOT NULL GENERATED ALWAYS AS (
+CASE
+    WHEN (outcome = 'refused'::text) THEN 'refused'::text
+    WHEN (provider_status <> 'waiting'::text) THEN provider_status
+    WHEN (decision = 'confirm'::text) THEN 'confirmed'::text
+    WHEN (decision = 'decline'::text) THEN 'declined'::text
+    ELSE 'waiting'::text
+END) STORED,
+    CONSTRAINT front_desk_order_pkey PRIMARY KEY (table_id, id),
+    CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
+    CONSTRAINT front_desk_order_check2 CHECK (((outcome IS NULL) OR (decision IS NOT NULL))),
+    CONSTRAINT front_desk_order_check3 CHECK (((NOT (outcome IS DISTINCT FROM 'refused'::text)) = (reason IS NOT NULL))),
+    CONSTRAINT front_desk_order_decision_check CHECK ((decision = ANY (ARRAY['confirm'::text, 'decline'::text]))),
+    CONSTRAINT front_desk_order_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text]))),
+    CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text])))
+);
+CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
+CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
+CREATE INDEX front_desk_order_decided ON front_desk_order USING btree (decided_at) WHERE (decision IS NOT NULL);
+
+CREATE TABLE front_desk_session (
+    token_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT front_desk_session_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT front_desk_session_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE outbox (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    topic text NOT NULL,
+    subject text NOT NULL,
+    event text NOT NULL,
+    payload jsonb NOT NULL,
+    state text NOT NULL DEFAULT 'waiting'::text,
+    attempts integer NOT NULL DEFAULT 0,
+    due_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    settled_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event),
+    CONSTRAINT outbox_check CHECK (((state = 'waiting'::text) = (settled_at IS NULL))),
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
+);
+CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX outbox_state ON outbox USING btree (state, id);
+
+CREATE TABLE signature_seen (
+    mark bytea NOT NULL,
+    seen_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT signature_seen_pkey PRIMARY KEY (mark)
+);
+CREATE INDEX signature_seen_seen_at ON signature_seen USING btree (seen_at);
+
+CREATE TABLE failed_login (
+    who text NOT NULL,
+    address text NOT NULL,
+    failures integer NOT NULL,
+    failed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    slowed_until timestamp with time zone,
+    CONSTRAINT failed_login_pkey PRIMARY KEY (who, address)
+);
+
+CREATE TABLE store_source (
+    kind text NOT NULL,
+    url text NOT NULL,
+    since timestamp with time zone,
+    etag text,
+    pulled_at timestamp with time zone NOT NULL,
+    CONSTRAINT store_source_pkey PRIMARY KEY (kind, url),
+    CONSTRAINT store_source_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text])))
+);

@@ -1,0 +1,1 @@
+"""Uptime: when stores were online within their business hours."""

@@ -1,0 +1,83 @@
+"""What requests about stores and reports may ask for."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from common.fields import Input, PageLimit, QueryInstant, QueryInteger
+from dashboard.uptime.models import Order, Period
+
+Cursor = Annotated[str | None, Field(description="Where the page begins; from the Link header")]
+Limit = Annotated[PageLimit, Field(description="Items on a page")]
+
+_SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
+
+
+def parse_share(value: Any) -> float:
+    """A share from a query string, as JSON writes numbers. Raises ValueError."""
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, str) or not _SHARE.fullmatch(value):
+        raise ValueError("must be a decimal number from 0 to 1, such as 0.99")
+    return float(value)
+
+
+Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+Target = Annotated[Share, Field(description="The share of open time that a store has to be up, 0 to 1")]
+ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
+
+
+class ReportRequest(Input):
+    as_of: Annotated[
+        QueryInstant | None, Field(description="Where the windows end; without it at the newest poll in the data")
+    ] = None
+
+
+class ReportQuery(Input):
+    report_id: Annotated[str, Field(max_length=1000, description="As /trigger_report answered it")]
+
+
+class PageQuery(Input):
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+class WindowQuery(Input):
+    """A window, `[from, to)`."""
+
+    from_: Annotated[
+        QueryInstant | None, Field(alias="from", description="The window's start; without it 168 hours before its end")
+    ] = None
+    to: Annotated[
+        QueryInstant | None,
+        Field(description="The window's end, at most the newest poll of the fleet, which it also is by default"),
+    ] = None
+
+
+class WindowPageQuery(WindowQuery):
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+class GapsQuery(WindowPageQuery):
+    minutes: Annotated[
+        QueryInteger, Field(ge=1, le=100_000, description="How long nobody may look before it is a gap")
+    ] = 90
+
+
+class StoresQuery(PageQuery):
+    order: Annotated[Order, Field(description="By id, by most downtime, or by least share of uptime; then by id")] = (
+        "store_id"
+    )
+    period: ReportPeriod = "week"
+
+
+class TargetQuery(Input):
+    target: Target = 0.99
+    period: ReportPeriod = "week"
+
+
+class BreachesQuery(TargetQuery):
+    limit: Limit = 100
+    cursor: Cursor = None
