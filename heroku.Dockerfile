@@ -1,0 +1,14 @@
+# The dashboard for Heroku, which says by $PORT where to listen and starts whatever CMD names.
+FROM python:3.13.14-slim
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PYTHONPATH=/app/src \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    DASHBOARD_HOST=0.0.0.0
+COPY requirements/container.txt /app/requirements.txt
+RUN ["python", "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--requirement", "/app/requirements.txt"]
+COPY src /app/src
+WORKDIR /app
+USER 10001:10001
+CMD ["sh", "-c", "DASHBOARD_PORT=$PORT exec python -m dashboard serve"]
