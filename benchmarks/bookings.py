@@ -1,0 +1,158 @@
+"""The dashboard's bookings: how fast a feed is counted, and how fast the numbers are read."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import asyncpg
+
+from benchmarks.load import Request
+from benchmarks.servers import Context
+from benchmarks.table import Row
+from common.config import Secret
+
+HOTELS = 10_000
+CONNECTIONS = 32
+SECONDS = 5.0
+QUESTIONS = 2_000
+
+
+async def run(context: Context) -> list[Row]:
+    return [*await ingestion(context), *await reading(context)]
+
+
+async def ingestion(context: Context) -> list[Row]:
+    """A million events from a provider into the counters, beside reading the feed and then COPY of the same rows."""
+    async with (
+        context.database("provider") as feed,
+        context.database("dashboard") as counted,
+        context.database("dashboard") as copied,
+    ):
+        await fill_feed(feed, context.rows)
+        async with context.provider(feed) as provider:
+            limit = await read_feed(provider.url) + await copy_rows(feed, copied)
+            environment = {"DASHBOARD_PROVIDER_URL": provider.url, "DASHBOARD_INGEST_SECONDS": "1"}
+            started = time.perf_counter()
+            async with context.dashboard(counted, **environment):
+                await until_counted(counted, context.rows)
+                seconds = time.perf_counter() - started
+    ours, best = context.rows / seconds, context.rows / limit
+    note = "reading the feed, then COPY; start of the process included"
+    return [
+        Row(f"ingestion, {context.rows:,} events", ours, best, "events/s", note, ">= 0.5"),
+        Row("the same beside what is asked", ours, 30_000, "events/s", "30,000 events/s on two cores", ">= 1"),
+    ]
+
+
+async def fill_feed(url: Secret, events: int) -> None:
+    connection = await asyncpg.connect(url.reveal())
+    await connection.execute(
+        """
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        SELECT n, 1 + n % 100, '2020-01-01'::timestamptz + n * interval '60 seconds', 1 + (n % 5 = 0)::int,
+               (1 + n % 5000)::text, '2020-01-01'::date + (n / 1440 + n % 90)::int
+          FROM generate_series(1, $1::bigint) AS n
+        """,
+        events,
+        timeout=3600,
+    )
+    await connection.execute("VACUUM ANALYZE booking_event", timeout=3600)
+    await connection.close()
+
+
+async def read_feed(base: str) -> float:
+    """Seconds to read the whole feed as NDJSON and do nothing with it."""
+    started = time.perf_counter()
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as client,
+        client.get(f"{base}/events", headers={"Accept": "application/x-ndjson"}) as answer,
+    ):
+        async for _ in answer.content.iter_chunked(256 * 1024):
+            pass
+    return time.perf_counter() - started
+
+
+async def copy_rows(feed: Secret, target: Secret) -> float:
+    """Seconds to COPY the feed's rows into an empty ledger with its indexes."""
+    source, ledger = await asyncpg.connect(feed.reveal()), await asyncpg.connect(target.reveal())
+    rows: asyncio.Queue[bytes | None] = asyncio.Queue(64)
+
+    async def read() -> None:
+        await source.copy_from_query(
+            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM booking_event ORDER BY id",
+            output=rows.put,
+            timeout=3600,
+        )
+        await rows.put(None)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        while (chunk := await rows.get()) is not None:
+            yield chunk
+
+    started = time.perf_counter()
+    reader = asyncio.create_task(read())
+    columns = ["id", "hotel_id", "event_timestamp", "night_of_stay", "status", "room_id"]
+    await ledger.copy_to_table("booking_event", source=chunks(), columns=columns, timeout=3600)
+    await reader
+    seconds = time.perf_counter() - started
+    await source.close()
+    await ledger.close()
+    return seconds
+
+
+async def until_counted(url: Secret, events: int) -> None:
+    connection = await asyncpg.connect(url.reveal())
+    while (await connection.fetchval("SELECT coalesce(sum(events), 0) FROM hotel")) < events:
+        await asyncio.sleep(0.05)
+    await connection.close()
+
+
+async def reading(context: Context) -> list[Row]:
+    """Months and days of ten thousand hotels over three years, beside an answer of that size that is there already."""
+    dice = random.Random(1)
+    rows = []
+    async with context.database("dashboard") as url:
+        await fill_counters(url)
+        async with context.dashboard(url) as dashboard, context.bare() as bare:
+            for period, reach in (("month", ">= 0.7"), ("day", ">= 0.5")):
+                paths = [
+                    f"/dashboard?hotel_id={dice.randint(1, HOTELS)}&period={period}&year={dice.randint(2021, 2023)}"
+                    for _ in range(QUESTIONS)
+                ]
+                async with aiohttp.ClientSession() as client, client.get(dashboard.url + paths[0]) as answer:
+                    size = len(await answer.read())
+                ceiling = await context.load(
+                    bare.url, [Request("GET", f"/ready/{size}")], connections=CONNECTIONS, seconds=SECONDS
+                )
+                ours = await context.load(
+                    dashboard.url, [Request("GET", path) for path in paths], connections=CONNECTIONS, seconds=SECONDS
+                )
+                ours.require(200)
+                note = f"a ready answer of {size:,} bytes; p99 {ours.p99:.0f} ms; {HOTELS:,} hotels x 3 years"
+                rows.append(Row(f"GET /dashboard by {period}", ours.per_second, ceiling.per_second, "/s", note, reach))
+    return rows
+
+
+async def fill_counters(url: Secret) -> None:
+    """What three years of `HOTELS` hotels add up to. Only what is read: no ledger stands behind it."""
+    connection = await asyncpg.connect(url.reveal())
+    await connection.execute(
+        """
+        INSERT INTO hotel (hotel_id, events, first_night, last_night, last_event_timestamp)
+        SELECT n, 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z' FROM generate_series(1, $1::bigint) AS n
+        """,
+        HOTELS,
+    )
+    await connection.execute(
+        """
+        INSERT INTO day_counter (hotel_id, by_event_date, day, bookings, cancellations)
+        SELECT hotel, false, '2021-01-01'::date + night, 20 + (hotel + night) % 37, (hotel + night) % 7
+          FROM generate_series(1, $1::bigint) AS hotel, generate_series(0, 1094) AS night
+        """,
+        HOTELS,
+        timeout=3600,
+    )
+    await connection.execute("VACUUM ANALYZE", timeout=3600)
+    await connection.close()

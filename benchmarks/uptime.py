@@ -1,0 +1,124 @@
+"""Uptime: loading a week of polls of a whole fleet, the report on it, and an hourly batch."""
+
+import gc
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks.servers import Context
+from benchmarks.table import Row
+from common.config import Secret
+from common.database import create_pool
+from dashboard.uptime import service
+from dashboard.uptime.importing import import_file
+from dashboard.uptime.parsing import StoreFile
+from dashboard.uptime.unpacking import PIECE, plain
+
+STORES = 14_092
+POLLS = 1_822_080
+LOAD_SECONDS, REPORT_SECONDS = 8.0, 2.5
+"""What the contract asks for on two cores."""
+START = datetime(2023, 1, 18, tzinfo=UTC)
+
+FLEET = f"""
+    CREATE UNLOGGED TABLE bare_poll AS
+    SELECT (1000000000000000000 + hashint8extended(n % {STORES}, 0) % 1000000000000000000)::text AS store_id,
+           CASE WHEN hashint8(n / {STORES * 5}) % 7 = 0 THEN 'inactive' ELSE 'active' END AS status,
+           $1::timestamptz + (n / {STORES}) * INTERVAL '83 minutes' + (hashint8(n) % 2400) * INTERVAL '1 second'
+               + (n % 1000000) * INTERVAL '1 microsecond' AS timestamp_utc
+      FROM generate_series(0, {POLLS - 1}) AS n
+     ORDER BY hashint8(n)
+"""
+HOURS = """
+    SELECT store_id, day AS "dayOfWeek",
+           time '06:00' + (hashtext(store_id) % 4) * INTERVAL '1 hour' AS start_time_local,
+           CASE WHEN hashtext(store_id) % 3 = 0 THEN time '23:59:59' ELSE time '21:30' END AS end_time_local
+      FROM (SELECT DISTINCT store_id FROM bare_poll) AS store, generate_series(0, 6) AS day
+     WHERE hashtext(store_id) % 5 <> 0
+"""
+ZONES = """
+    SELECT DISTINCT store_id,
+           CASE WHEN hashtext(store_id) % 2 = 0 THEN 'America/New_York' ELSE 'America/Los_Angeles' END AS timezone_str
+      FROM bare_poll
+"""
+
+
+async def pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+async def seconds_of_bare_copy(url: Secret, path: Path) -> float:
+    """PostgreSQL's own COPY of the same file into a table without any key."""
+    connection = await asyncpg.connect(url.reveal())
+    try:
+        await connection.execute("TRUNCATE bare_poll")
+        began = time.perf_counter()
+        await connection.copy_to_table("bare_poll", source=path, format="csv", header=True)
+        return time.perf_counter() - began
+    finally:
+        await connection.close()
+
+
+async def seconds_of_report(pool: asyncpg.Pool) -> float:
+    """The median of three."""
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        report_id = await service.request_report(pool, None)
+        if not await service.make_report(pool, report_id):
+            raise RuntimeError("the report was not made")
+        taken.append(time.perf_counter() - began)
+    return sorted(taken)[1]
+
+
+async def run(context: Context) -> list[Row]:
+    files = {kind: context.directory / f"{kind}.csv" for kind in StoreFile}
+    async with context.database("dashboard") as url:
+        connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
+        await connection.execute(FLEET.replace("$1", f"'{START.isoformat()}'"))
+        for kind, query in zip(files, ("TABLE bare_poll", HOURS, ZONES), strict=True):
+            await connection.copy_from_query(query, output=files[kind], format="csv", header=True)
+        await connection.close()
+        copy = await seconds_of_bare_copy(url, files[StoreFile.STATUS])
+        async with create_pool(url, application="bench", statement_seconds=300, transaction_seconds=600) as pool:
+            gc.collect()
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            began = time.perf_counter()
+            for kind, path in files.items():
+                await import_file(pool, kind, plain(pieces(path)), "a benchmark")
+            load = time.perf_counter() - began
+            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            report = await seconds_of_report(pool)
+            batch = await seconds_of_batch(pool)
+    print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
+    return [
+        Row("uptime: load the full data", load, LOAD_SECONDS, "s", "what the contract asks for", "<= 1"),
+        Row("uptime: load the full data", load, copy, "s", "bare COPY of the polls, no key"),
+        Row("uptime: report on it", report, REPORT_SECONDS, "s", "what the contract asks for", "<= 1"),
+        Row("uptime: an hourly batch", batch, None, "s", f"{STORES:,} polls"),
+    ]
+
+
+async def seconds_of_batch(pool: asyncpg.Pool) -> float:
+    """The next poll of every store."""
+    at = START + timedelta(days=9)
+    stores = await pool.fetch("SELECT store_id FROM store ORDER BY hashtext(store_id)")
+    lines = [
+        f"{row['store_id']},active,{at + timedelta(milliseconds=n):%Y-%m-%d %H:%M:%S.%f} UTC"
+        for n, row in enumerate(stores)
+    ]
+    data = ("store_id,status,timestamp_utc\n" + "\n".join(lines)).encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield data
+
+    began = time.perf_counter()
+    await import_file(pool, StoreFile.STATUS, plain(chunks()), "a benchmark")
+    return time.perf_counter() - began
