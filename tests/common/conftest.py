@@ -1,0 +1,185 @@
+"""An application with nothing of the business in it: the ground alone, and a few routes to try it on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
+
+import asyncpg
+import msgspec
+import pytest
+from pydantic import Field
+from quart import Blueprint, Quart, Response, request
+from quart_schema import document_response, tag_blueprint, validate_querystring
+
+from common import application
+from common.body import body_limit, json_body, parts, raw_body, require_media_type
+from common.config import Secret
+from common.database import Connection, create_pool, pool
+from common.embedded import Server
+from common.errors import Unavailable
+from common.fields import Input, QueryInteger
+from common.idempotency import Answer, once
+from common.json import answer, encode
+from common.openapi import operation
+from conftest import cloned
+from provider.app import MIGRATIONS
+
+
+class ThingInput(Input):
+    """A thing as it comes."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    size: Annotated[int, Field(ge=1, le=10)] = 1
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """A thing as it is kept."""
+
+    id: int
+    name: str
+
+
+class ThingsQuery(Input):
+    limit: Annotated[QueryInteger, Field(ge=1, le=10)] = 5
+    name: str | None = None
+
+
+def routes() -> Blueprint:
+    things = Blueprint("things", __name__)
+    tag_blueprint(things, ["test"])
+
+    async def insert_thing(db: Connection, name: str) -> Thing:
+        number = await db.fetchval("INSERT INTO thing (name) VALUES ($1) RETURNING id", name)
+        if name == "impossible":
+            raise Unavailable("Not now.")
+        return Thing(number, name)
+
+    @things.post("/things")
+    @operation(idempotent=True)
+    @document_response(Thing, 201)
+    @json_body(ThingInput)
+    async def create_thing(data: ThingInput) -> Response:
+        """Keep a thing."""
+
+        async def create(connection: Connection) -> Answer:
+            thing = await insert_thing(connection, data.name)
+            return Answer(201, encode(thing), {"Location": f"/things/{thing.id}"})
+
+        return await once(pool(), "POST /things", create)
+
+    @things.get("/things")
+    @operation()
+    @validate_querystring(ThingsQuery)
+    @document_response(list[Thing])
+    async def list_things(query_args: ThingsQuery) -> Response:
+        """All things."""
+        rows = await pool().fetch("SELECT id, name FROM thing WHERE $1::text IS NULL OR name = $1", query_args.name)
+        return answer([Thing(**row) for row in rows[: query_args.limit]])
+
+    @things.get("/things/<int(min=1, max=9223372036854775807):thing_id>")
+    @operation()
+    @document_response(Thing)
+    async def get_thing(thing_id: int) -> Response:
+        """A thing."""
+        row = await pool().fetchrow("SELECT id, name FROM thing WHERE id = $1", thing_id)
+        return answer(Thing(**row) if row else None)
+
+    @things.post("/maybe")
+    @operation()
+    @document_response(Thing)
+    @json_body(ThingsQuery, empty=True)
+    async def maybe(data: ThingsQuery) -> Response:
+        """Take a body or none."""
+        return answer(data.limit)
+
+    @things.post("/upload")
+    @operation()
+    @body_limit(8 * 1024 * 1024)
+    async def upload() -> Response:
+        """Read a body slowly, part by part."""
+        require_media_type("application/octet-stream")
+        sizes = []
+        async for part in parts(request.body):
+            sizes.append(len(part))
+            await asyncio.sleep(0)
+        return answer({"total": sum(sizes), "largest": max(sizes, default=0)})
+
+    @things.post("/whole")
+    @operation()
+    @body_limit(8 * 1024 * 1024)
+    async def whole() -> Response:
+        """Read a body at once."""
+        return answer({"total": len(await raw_body())})
+
+    @things.get("/boom")
+    @operation()
+    async def boom() -> Response:
+        """Fail."""
+        raise RuntimeError("SELECT password FROM secrets")
+
+    @things.get("/database/<string:what>")
+    @operation()
+    async def database(what: str) -> Response:
+        """Let PostgreSQL fail in several ways."""
+        statements: dict[str, Any] = {
+            "syntax": ("SELEKT password FROM secrets",),
+            "argument": ("SELECT $1::bigint", 2**70),
+            "slow": ("SELECT pg_sleep(30)",),
+        }
+        return answer(await pool().fetchval(*statements.get(what, ("SELECT $1::text", what))))
+
+    @things.get("/wait")
+    @operation()
+    async def wait() -> Response:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return answer(None)
+
+    return things
+
+
+@pytest.fixture(scope="module")
+def module_url(postgres: Server, templates: dict[str, str]) -> Iterator[Secret]:
+    """A database with the tables of the platform and one of things, for the tests of a module, who clean it."""
+    with asyncio.Runner() as runner:
+        database = cloned(postgres, templates["provider"])
+        url = runner.run(database.__aenter__())
+        runner.run(create_things(url))
+        yield url
+        runner.run(database.__aexit__(None, None, None))
+
+
+async def create_things(url: Secret) -> None:
+    connection = await asyncpg.connect(url.reveal())
+    await connection.execute(
+        "CREATE TABLE thing (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL)"
+    )
+    await connection.close()
+
+
+@pytest.fixture
+async def ground_pool(module_url: Secret) -> AsyncIterator[asyncpg.Pool]:
+    """A small pool on a database with empty tables."""
+    async with create_pool(module_url, application="test", size=4, statement_seconds=2, acquire_seconds=30) as pool:
+        await pool.execute("TRUNCATE thing, job, idempotency_key")
+        yield pool
+
+
+@pytest.fixture
+async def bare() -> AsyncIterator[Quart]:
+    """The application, started; without jobs, and with a database that is not there."""
+    app = application.create("ground", title="Ground", description="For tests", tags={"test": "Test"})
+    app.register_blueprint(routes())
+    application.install_operations(app, MIGRATIONS, [])
+    nowhere = create_pool(Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", acquire_seconds=5)
+    async with nowhere:
+        app.extensions["pools"]["main"] = app.extensions["pool"] = nowhere
+        async with app.test_app():
+            yield app
+
+
+@pytest.fixture
+def ground(bare: Quart, ground_pool: asyncpg.Pool) -> Quart:
+    """The same with its database."""
+    bare.extensions["pools"]["main"] = bare.extensions["pool"] = ground_pool
+    return bare

@@ -1,0 +1,138 @@
+"""PostgreSQL for every test: one embedded server for the run, databases cloned from a migrated template."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from quart import Quart
+
+import dashboard.app
+import dashboard.config
+import provider.app
+import provider.config
+from common import telemetry
+from common.config import Secret, read
+from common.embedded import FORGETFUL, Server, attach
+from common.migrate import migrate
+from databases import cloned
+
+MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
+
+QUIET = {
+    "PROVIDER_GENERATOR_RATE": "0",
+    "PROVIDER_STORES_RATE": "0",
+    "DASHBOARD_INGEST_SECONDS": "0",
+    "DASHBOARD_AUDIT_SECONDS": "0",
+    "DASHBOARD_OFFERS_SECONDS": "0",
+    "DASHBOARD_STORES_SECONDS": "0",
+    "PROVIDER_OUTBOX_SECONDS": "0",
+    "DASHBOARD_OUTBOX_SECONDS": "0",
+    "NIGHTAUDIT_DEMO": "1",
+}
+"""Timers are off: a test says itself when time passes."""
+
+POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
+
+
+class CapturedStream:
+    """Standard error as it is at the moment, so that pytest shows the log of a test beside its failure."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+def pytest_configure() -> None:
+    """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
+    telemetry.configure_logging(stream=CapturedStream())
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[POSTGRES_VARIABLE] = tempfile.mkdtemp(prefix="nightaudit-test-")
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ[POSTGRES_VARIABLE], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The run's server; the workers of a parallel run share it."""
+    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=FORGETFUL) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def templates(postgres: Server) -> dict[str, str]:
+    """The name of a migrated, empty database of each application; one set for each worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    names = {}
+    for application, folder in MIGRATIONS.items():
+        names[application] = f"{application}_template_{worker}"
+        postgres.ensure_database(names[application])
+        asyncio.run(migrate(Secret(postgres.url(names[application])), folder))
+    return names
+
+
+@pytest.fixture
+async def provider_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+    """An empty, migrated database of the provider."""
+    async with cloned(postgres, templates["provider"]) as url:
+        yield url
+
+
+@pytest.fixture
+async def dashboard_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+    """An empty, migrated database of the dashboard."""
+    async with cloned(postgres, templates["dashboard"]) as url:
+        yield url
+
+
+@pytest.fixture
+async def provider_db(provider_url: Secret) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the provider's database."""
+    async with asyncpg.create_pool(
+        provider_url.reveal(), min_size=0, max_size=10, server_settings={"timezone": "UTC"}
+    ) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def dashboard_db(dashboard_url: Secret) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the dashboard's database."""
+    async with asyncpg.create_pool(
+        dashboard_url.reveal(), min_size=0, max_size=10, server_settings={"timezone": "UTC"}
+    ) as pool:
+        yield pool
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment that the applications of a test read; a test changes it before it asks for them."""
+    return {**QUIET, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+async def provider_app(provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Quart]:
+    """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
+    app = provider.app.create_app(read(provider.config.Config, environment), provider_url)
+    async with app.test_app():
+        yield app
+
+
+@pytest.fixture
+async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[Quart]:
+    """The dashboard, started, in this process."""
+    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    async with app.test_app():
+        yield app

@@ -1,0 +1,67 @@
+"""An ingestion to run by hand."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from common.http import Upstream, session
+from common.scheduling import Did, Job, Lease, run_now
+from dashboard.bookings import jobs
+from dashboard.bookings.ingestion import Ingestion
+from dashboard.provider_client import BookingFeed
+
+FEED_URL = "http://feed.test"
+LOOKBACK = timedelta(minutes=5)
+
+Ingest = Callable[..., Awaitable[Did]]
+
+
+@pytest.fixture
+async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[Callable[[str], Ingestion]]:
+    """Makes an ingestion of the feed behind an address."""
+    async with session() as client:
+        yield lambda url: Ingestion(dashboard_db, BookingFeed(Upstream(client, "booking_feed", url)), lookback=LOOKBACK)
+
+
+@pytest.fixture
+def ingest(dashboard_db: asyncpg.Pool) -> Ingest:
+    """Runs the ingestion's job once, as its schedule would."""
+
+    async def run(ingestion: Ingestion, now: datetime | None = None) -> Did:
+        async def work(lease: Lease) -> Did:
+            return await ingestion.run(lease, now or datetime.now(UTC))
+
+        return await run_now(dashboard_db, Job("ingest_booking_events", 5, work))
+
+    return run
+
+
+@pytest.fixture
+def audit(dashboard_db: asyncpg.Pool) -> Ingest:
+    """Runs the night audit once."""
+
+    async def run(ingestion: Ingestion) -> Did:
+        async def work(lease: Lease) -> Did:
+            return await jobs.audit(dashboard_db, ingestion, lease, LOOKBACK)
+
+        return await run_now(dashboard_db, Job("night_audit", 86_400, work))
+
+    return run
+
+
+@pytest.fixture
+def counters_agree(dashboard_db: asyncpg.Pool) -> Callable[[int], Awaitable[None]]:
+    """Holds the counters to a full recount of the ledger, and the ledger to a number of events."""
+    from dashboard.bookings.queries import select_differences
+
+    async def check(events: int) -> None:
+        assert dict(await select_differences(dashboard_db)) == {
+            "events": events,
+            "night_counters": 0,
+            "day_counters": 0,
+            "hotels": 0,
+        }
+
+    return check

@@ -1,0 +1,269 @@
+"""The numbers over HTTP."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from quart import Quart
+
+from dashboard.bookings.decoding import FeedEvent, Refused
+from dashboard.bookings.ledger import insert_page, update_data_through, upsert_quarantine
+
+HOTEL = 4001
+
+
+def stay(event_id: int, night: str, at: str, status: int = 1, hotel_id: int = HOTEL) -> FeedEvent:
+    return FeedEvent(event_id, hotel_id, datetime.fromisoformat(at), status, 1, date.fromisoformat(night))
+
+
+@pytest.fixture
+async def booked(dashboard_db: asyncpg.Pool) -> None:
+    """31 nights of January 2020 booked in 2019, 4 of them cancelled in 2020; one more on 29 February."""
+    events = [stay(1000 + day, f"2020-01-{day:02}", "2019-12-24T12:00:00Z") for day in range(1, 32)]
+    events += [stay(2000 + day, f"2020-01-{day:02}", "2020-01-02T23:59:59.999999Z", 2) for day in range(1, 5)]
+    events.append(stay(3000, "2020-02-29", "2020-01-03T00:00:00Z"))
+    async with dashboard_db.acquire() as connection:
+        await insert_page(connection, events)
+    await update_data_through(dashboard_db, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+async def get(app: Quart, path: str, **headers: str) -> Any:
+    return await app.test_client().get(path, headers=headers)
+
+
+MONTHS = f"/dashboard?hotel_id={HOTEL}&period=month&year=2020"
+
+
+async def test_months_of_a_year(dashboard_app: Quart, booked: None) -> None:
+    answer = await get(dashboard_app, MONTHS)
+    body = await answer.get_json()
+
+    assert answer.status_code == 200
+    assert answer.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
+    assert {key: body[key] for key in ("hotel_id", "period", "year", "by")} == {
+        "hotel_id": HOTEL,
+        "period": "month",
+        "year": 2020,
+        "by": "night_of_stay",
+    }
+    assert "as_of" not in body
+    assert [item["period"] for item in body["items"]] == [f"2020-{month:02}" for month in range(1, 13)]
+    assert body["items"][0] == {
+        "period": "2020-01",
+        "bookings": 31,
+        "cancellations": 4,
+        "net": 27,
+        "cancellation_rate": 0.129,
+    }
+    assert body["items"][11]["cancellation_rate"] is None
+    assert body["totals"] == {"bookings": 32, "cancellations": 4, "net": 28, "cancellation_rate": 0.125}
+
+
+async def test_days_of_a_leap_year(dashboard_app: Quart, booked: None) -> None:
+    items = (await (await get(dashboard_app, MONTHS.replace("month", "day"))).get_json())["items"]
+
+    assert len(items) == 366
+    assert items[0] == {"period": "2020-01-01", "bookings": 1, "cancellations": 1, "net": 0, "cancellation_rate": 1.0}
+    assert items[59]["period"] == "2020-02-29"
+    assert items[59]["bookings"] == 1
+
+
+async def test_days_of_a_common_year_without_events_are_zeros(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"/dashboard?hotel_id={HOTEL}&period=day&year=2021")).get_json()
+
+    assert len(body["items"]) == 365
+    assert body["totals"] == {"bookings": 0, "cancellations": 0, "net": 0, "cancellation_rate": None}
+
+
+async def test_a_year_is_one_item(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, MONTHS.replace("month", "year"))).get_json()
+
+    assert [(item["period"], item["net"]) for item in body["items"]] == [("2020", 28)]
+
+
+async def test_by_the_date_of_the_event(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"{MONTHS}&by=event_date")).get_json()
+
+    assert body["totals"] == {"bookings": 1, "cancellations": 4, "net": -3, "cancellation_rate": 4.0}
+
+
+async def test_the_books_as_they_stood(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-02")).get_json()
+    before = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-01")).get_json()
+
+    assert (body["as_of"], body["totals"]["net"]) == ("2020-01-02", 27)
+    assert (before["totals"]["net"], before["totals"]["cancellations"]) == (31, 0)
+
+
+async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
+    dashboard_app: Quart, dashboard_db: asyncpg.Pool
+) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    async with dashboard_db.acquire() as connection:
+        await insert_page(
+            connection, [stay(1, "2020-01-01", "2020-01-01T00:00:00Z"), stay(2, "2020-01-02", tomorrow.isoformat())]
+        )
+
+    body = await (await get(dashboard_app, MONTHS)).get_json()
+
+    assert body["totals"]["bookings"] == 1
+
+
+async def test_csv(dashboard_app: Quart, booked: None) -> None:
+    answer = await get(dashboard_app, MONTHS, Accept="text/csv")
+    rows = (await answer.get_data(as_text=True)).splitlines()
+
+    assert answer.mimetype == "text/csv"
+    assert rows[0] == "period,bookings,cancellations,net,cancellation_rate"
+    assert rows[1] == "2020-01,31,4,27,0.129"
+    assert rows[12] == "2020-12,0,0,0,"
+
+
+async def test_the_etag_is_of_the_figures_alone(dashboard_app: Quart, dashboard_db: asyncpg.Pool, booked: None) -> None:
+    first = await get(dashboard_app, MONTHS)
+    await update_data_through(dashboard_db, datetime(2026, 1, 3, tzinfo=UTC))
+    same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
+    async with dashboard_db.acquire() as connection:
+        await insert_page(connection, [stay(9000, "2020-01-01", "2020-01-01T00:00:00Z")])
+    changed = await get(dashboard_app, MONTHS, **{"If-None-Match": first.headers["ETag"]})
+
+    assert not first.headers["ETag"].startswith("W/")
+    assert (same.status_code, await same.get_data()) == (304, b"")
+    assert same.headers["ETag"] == first.headers["ETag"]
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("period=month&year=2020", "hotel_id"),
+        ("hotel_id=1&year=2020", "period"),
+        ("hotel_id=1&period=month", "year"),
+        ("hotel_id=1&period=week&year=2020", "period"),
+        ("hotel_id=1&period=month&year=1899", "year"),
+        ("hotel_id=1&period=month&year=2201", "year"),
+        ("hotel_id=1&period=month&year=20_20", "year"),
+        ("hotel_id=0&period=month&year=2020", "hotel_id"),
+        ("hotel_id=9223372036854775808&period=month&year=2020", "hotel_id"),
+        ("hotel_id=1&hotel_id=2&period=month&year=2020", "hotel_id"),
+        ("hotel_id=1&period=month&year=2020&by=room", "by"),
+        ("hotel_id=1&period=month&year=2020&as_of=2999-01-01", "as_of"),
+        ("hotel_id=1&period=month&year=2020&as_of=yesterday", "as_of"),
+        ("hotel_id=1&period=month&year=2020&hotel=1", "hotel"),
+    ],
+)
+async def test_bad_questions_are_named(dashboard_app: Quart, query: str, field: str) -> None:
+    answer = await get(dashboard_app, f"/dashboard?{query}")
+
+    assert answer.status_code == 400
+    assert answer.mimetype == "application/problem+json"
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dashboard?hotel_id=4002&period=month&year=2020",
+        "/dashboard?hotel_id=4002&period=day&year=2020",
+        "/hotels/4002/pickup",
+        "/hotels/4002/pace?year=2020",
+        "/hotels/4002/booking-curve?night=2020-01-01",
+        "/hotels/4002/lead-time?year=2020",
+        "/hotels/0/pickup",
+        "/hotels/9223372036854775808/pickup",
+        "/hotels/x/pickup",
+    ],
+)
+async def test_a_hotel_never_heard_of_is_not_found(dashboard_app: Quart, booked: None, path: str) -> None:
+    answer = await get(dashboard_app, path)
+
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+async def test_hotels(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, "/hotels")).get_json()
+
+    assert body["hotels"] == [
+        {
+            "hotel_id": HOTEL,
+            "events": 36,
+            "first_night": "2020-01-01",
+            "last_night": "2020-02-29",
+            "last_event_timestamp": "2020-01-03T00:00:00Z",
+        }
+    ]
+    assert body["data_through"] == "2026-01-02T03:04:05Z"
+    assert body["lag_seconds"] > 0
+
+
+async def test_pickup(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup?as_of=2020-01-03&days=2&nights=2")).get_json()
+
+    assert body == {
+        "hotel_id": HOTEL,
+        "as_of": "2020-01-03",
+        "days": 2,
+        "items": [
+            {"night": "2020-01-03", "on_the_books": 0, "pickup": -1},
+            {"night": "2020-01-04", "on_the_books": 0, "pickup": -1},
+        ],
+    }
+
+
+async def test_pickup_without_a_question_is_of_the_last_week_and_ninety_nights(
+    dashboard_app: Quart, booked: None
+) -> None:
+    body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup")).get_json()
+
+    assert (body["days"], len(body["items"])) == (7, 90)
+    assert body["as_of"] == datetime.now(UTC).date().isoformat()
+
+
+async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2021&as_of=2021-06-01")).get_json()
+
+    assert body["items"][0] == {"period": "2021-01", "on_the_books": 0, "last_year": 27, "difference": -27}
+    assert body["items"][1]["last_year"] == 0  # 29 February has no counterpart
+
+
+async def test_booking_curve(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"/hotels/{HOTEL}/booking-curve?night=2020-01-01")).get_json()
+
+    assert body["items"] == [
+        *({"days_before": day, "on_the_books": 1} for day in range(8, 0, -1)),
+        {"days_before": 0, "on_the_books": 0},
+    ]
+
+
+async def test_lead_time(dashboard_app: Quart, booked: None) -> None:
+    body = await (await get(dashboard_app, f"/hotels/{HOTEL}/lead-time?year=2020")).get_json()
+
+    assert [(bucket["from"], bucket["to"]) for bucket in body["items"]] == [
+        (0, 0), (1, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, 180), (181, None),
+    ]  # fmt: skip
+    assert sum(bucket["bookings"] for bucket in body["items"]) == 32
+    assert body["median"] == 23.5
+
+
+async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Quart, dashboard_db: asyncpg.Pool) -> None:
+    for number in range(3):
+        await upsert_quarantine(dashboard_db, [Refused(f"raw {number}", "no event")])
+
+    first = await get(dashboard_app, "/quarantine?limit=2")
+    link = first.headers["Link"]
+    second = await get(dashboard_app, link[link.index("/quarantine") : link.index(">")])
+
+    assert [each["raw"] for each in (await first.get_json())["items"]] == ["raw 0", "raw 1"]
+    assert [each["raw"] for each in (await second.get_json())["items"]] == ["raw 2"]
+    assert "Link" not in second.headers
+
+
+async def test_the_landing_page_shows_the_house(dashboard_app: Quart, booked: None) -> None:
+    page = await (await get(dashboard_app, "/")).get_data(as_text=True)
+
+    assert "events counted" in page
+    assert ">36<" in page
+    for link in ("/docs", "/jobs", "/metrics"):
+        assert f'href="{link}"' in page

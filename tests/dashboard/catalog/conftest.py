@@ -1,0 +1,29 @@
+"""The dashboard with an offers service that is played."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from aioresponses import aioresponses
+from quart import Quart
+
+from fake_offers import BASE, Catalogue, FakeOffers
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeOffers]:
+    service = FakeOffers()
+    with aioresponses() as mocked:
+        for method in (mocked.post, mocked.get):
+            method(re.compile(rf"^{re.escape(BASE)}/.*$"), callback=service.answer, repeat=True)
+        yield service
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return environment | {"DASHBOARD_OFFERS_URL": BASE}
+
+
+@pytest.fixture
+async def catalogue(fake: FakeOffers, dashboard_app: Quart, environment: dict[str, str]) -> Catalogue:
+    return Catalogue(dashboard_app, environment)

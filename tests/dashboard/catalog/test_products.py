@@ -1,0 +1,246 @@
+"""Products over HTTP: created, found, changed, deleted, and by whom."""
+
+import asyncio
+import uuid
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from dashboard.catalog.models import new_product_id
+from fake_offers import Catalogue, FakeOffers, offer
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+async def test_a_product_is_created_registered_and_read(catalogue: Catalogue, fake: FakeOffers) -> None:
+    answer = await catalogue.app.test_client().post("/products", json={"name": "Mower", "description": "Petrol"})
+
+    product = await answer.get_json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/products/{product['id']}"
+    assert product == {
+        "id": product["id"],
+        "name": "Mower",
+        "description": "Petrol",
+        "registration": "registered",
+        "best_offer": None,
+        "freshness": {"last_success": None, "last_error": None},
+    }
+    assert uuid.UUID(product["id"]).version == 7
+    assert await catalogue.get(f"/products/{product['id']}") == product
+    assert await catalogue.get("/products") == [product]
+    assert fake.registrations == [{"id": product["id"], "name": "Mower", "description": "Petrol"}]
+
+
+def test_ids_grow_with_time() -> None:
+    ids = [new_product_id() for _ in range(1000)]
+
+    assert all(before.int >> 64 <= after.int >> 64 for before, after in pairwise(ids))
+    assert len(set(ids)) == 1000
+    assert {(each.version, each.variant) for each in ids} == {(7, uuid.RFC_4122)}
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["name", "description"]),
+        ({"name": "", "description": ""}, ["name"]),
+        ({"name": "x" * 201, "description": "x" * 5001}, ["name", "description"]),
+        ({"name": 1, "description": None}, ["name", "description"]),
+        ({"name": "nul\0", "description": ""}, ["name"]),
+        ({"name": "x", "description": "", "price": 1}, ["price"]),
+        ([], ["body"]),
+    ],
+)
+async def test_every_wrong_field_is_named_and_nothing_is_registered(
+    catalogue: Catalogue, fake: FakeOffers, body: Any, fields: list[str]
+) -> None:
+    answer = await catalogue.app.test_client().post("/products", json=body)
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == fields
+    assert fake.calls == {}
+
+
+async def test_the_longest_name_and_description_are_taken(catalogue: Catalogue) -> None:
+    product = await catalogue.create("ž" * 200, "ž" * 5000)
+
+    assert (len(product["name"]), len(product["description"])) == (200, 5000)
+
+
+async def test_products_are_found_by_a_part_of_their_name_in_any_case(catalogue: Catalogue) -> None:
+    for name in ("Benzinová sekačka Dosquarna", "SEKAČKA", "100 %_pure", "Mower"):
+        await catalogue.create(name)
+
+    assert [p["name"] for p in await catalogue.get("/products?search=Seka%C4%8Dka")] == [
+        "Benzinová sekačka Dosquarna",
+        "SEKAČKA",
+    ]
+    assert [p["name"] for p in await catalogue.get("/products?search=%25_")] == ["100 %_pure"]
+    assert await catalogue.get("/products?search=nothing") == []
+    assert len(await catalogue.get("/products?search=")) == 4
+
+
+async def test_pages_lead_to_every_product_once(catalogue: Catalogue) -> None:
+    await catalogue.create_many(23)
+    await catalogue.db.execute("UPDATE product SET name = 'same'")
+    client = catalogue.app.test_client()
+    found: list[str] = []
+    path = "/products?limit=5&search=SAME"
+    for _ in range(5):
+        answer = await client.get(path)
+        found += [product["id"] for product in await answer.get_json()]
+        link = answer.headers.get("Link", "")
+        path = link.partition(">")[0].removeprefix("<http://localhost")
+        assert ("search=SAME" in path) == bool(link)
+
+    assert not link
+    assert len(set(found)) == len(found) == 23
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=gaE", "surprise=1", "search=%00"]
+)
+async def test_a_wrong_query_is_refused(catalogue: Catalogue, query: str) -> None:
+    await catalogue.get(f"/products?{query}", 400)
+
+
+async def test_put_replaces_and_patch_changes_what_it_names(catalogue: Catalogue) -> None:
+    product = await catalogue.create("Mower", "Petrol")
+    client = catalogue.app.test_client()
+    path = f"/products/{product['id']}"
+
+    replaced = await client.put(path, json={"name": "Robot", "description": "Electric"})
+    renamed = await client.patch(path, json={"name": "Android"})
+    described = await client.patch(path, json={"description": ""})
+    untouched = await client.patch(path, json={})
+
+    assert await replaced.get_json() == product | {"name": "Robot", "description": "Electric"}
+    assert await renamed.get_json() == product | {"name": "Android", "description": "Electric"}
+    assert await described.get_json() == product | {"name": "Android", "description": ""}
+    assert await untouched.get_json() == await described.get_json()
+    assert (await client.put(path, json={"name": "Robot"})).status_code == 400
+    assert (await client.patch(path, json={"name": None})).status_code == 400
+    assert (await client.patch(path, json={"name": ""})).status_code == 400
+    assert await catalogue.get(path) == await untouched.get_json()
+
+
+async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    kept = await catalogue.create()
+    fake.usual = [offer("a", 100)]
+    await catalogue.refresh()
+    client = catalogue.app.test_client()
+    path = f"/products/{product['id']}"
+
+    answer = await client.delete(path)
+
+    assert (answer.status_code, await answer.get_data()) == (204, b"")
+    assert (await client.delete(path)).status_code == 404
+    for gone in (path, f"{path}/offers", f"{path}/trend", f"{path}/offers/a/trend"):
+        await catalogue.get(gone, 404)
+    for table in ("product_refresh", "offer", "offer_point", "price_point"):
+        assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 1
+    assert (await catalogue.get(f"/products/{kept['id']}"))["best_offer"]["price"] == 100
+
+
+async def test_what_is_not_there_is_404(catalogue: Catalogue) -> None:
+    client = catalogue.app.test_client()
+    body = {"name": "x", "description": ""}
+
+    for path in ("", "/offers", "/trend", "/offers/a/trend", "/offers/%00/trend"):
+        await catalogue.get(f"/products/{NOBODY}{path}", 404)
+    await catalogue.get("/products/no-uuid", 404)
+    assert (await client.put(f"/products/{NOBODY}", json=body)).status_code == 404
+    assert (await client.patch(f"/products/{NOBODY}", json=body)).status_code == 404
+    assert (await client.delete(f"/products/{NOBODY}")).status_code == 404
+    assert (await client.put("/products", json=body)).status_code == 405
+
+
+async def test_the_same_key_creates_and_registers_once(catalogue: Catalogue, fake: FakeOffers) -> None:
+    client = catalogue.app.test_client()
+    body = {"name": "Mower", "description": ""}
+
+    async def send(**changes: str) -> Any:
+        return await client.post("/products", json=body | changes, headers={"Idempotency-Key": "k"})
+
+    first = await send()
+    again = await send()
+
+    assert await first.get_data() == await again.get_data()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert (await send(name="Robot")).status_code == 422
+    assert len(fake.registrations) == 1
+    assert len(await catalogue.get("/products")) == 1
+
+
+async def test_of_many_with_one_key_all_get_one_answer(catalogue: Catalogue) -> None:
+    client = catalogue.app.test_client()
+    body = {"name": "Mower", "description": ""}
+
+    answers = await asyncio.gather(
+        *(client.post("/products", json=body, headers={"Idempotency-Key": "k"}) for _ in range(20))
+    )
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({await answer.get_data() for answer in answers}) == 1
+    assert len(await catalogue.get("/products")) == 1
+
+
+class TestWithAToken:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_API_TOKEN": "open sesame"}
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3Blbg=="}, {"Bearer": "open sesame"}],
+    )
+    async def test_every_call_needs_it(self, catalogue: Catalogue, fake: FakeOffers, headers: dict[str, str]) -> None:
+        client = catalogue.app.test_client()
+        body = {"name": "Mower", "description": ""}
+        path = f"/products/{NOBODY}"
+        answers = [
+            await client.post("/products", json=body, headers=headers),
+            *[
+                await client.get(each, headers=headers)
+                for each in ("/products", path, f"{path}/offers", f"{path}/trend", f"{path}/offers/a/trend")
+            ],
+            await client.put(path, json=body, headers=headers),
+            await client.patch(path, json=body, headers=headers),
+            await client.delete(path, headers=headers),
+        ]
+
+        for answer in answers:
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert (await answer.get_json())["code"] == "unauthorized"
+        assert fake.calls == {}
+
+    async def test_who_brings_it_is_served(self, catalogue: Catalogue) -> None:
+        headers = {"Authorization": "Bearer open sesame"}
+        client = catalogue.app.test_client()
+
+        assert (await client.get("/products", headers=headers)).status_code == 200
+        assert (await client.get(f"/products/{NOBODY}", headers=headers)).status_code == 404
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_the_document_describes_every_operation(dashboard_app: Quart) -> None:
+    document = await (await dashboard_app.test_client().get("/openapi.json")).get_json()
+
+    operations = {
+        (path, method): operation
+        for path, methods in document["paths"].items()
+        if path.startswith("/products")
+        for method, operation in methods.items()
+    }
+    assert len(operations) == 9
+    for operation in operations.values():
+        assert operation["tags"] == ["catalog"]
+        assert operation["summary"]
+        assert {} in operation["security"]
+        assert "401" in operation["responses"]
+    assert document["components"]["securitySchemes"]["catalogToken"] == {"type": "http", "scheme": "bearer"}

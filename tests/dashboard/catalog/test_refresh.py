@@ -1,0 +1,288 @@
+"""The refresh: what an answer of the offers service does to offers and their history, and what it leaves alone."""
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from common.scheduling import Lease, LeaseLostError
+from dashboard.catalog.jobs import Refresh
+from fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+
+
+async def offers_of(catalogue: Catalogue, product: dict[str, Any], *, closed: bool = False) -> dict[Any, Any]:
+    listed = await catalogue.get(f"/products/{product['id']}/offers{'?include=closed' if closed else ''}")
+    return {each["id"]: each for each in listed}
+
+
+async def history(catalogue: Catalogue, offer_id: str) -> list[tuple[int | None, int]]:
+    rows = await catalogue.db.fetch(
+        "SELECT price, items_in_stock FROM offer_point WHERE offer_id = $1 ORDER BY at", offer_id
+    )
+    return [(row["price"], row["items_in_stock"]) for row in rows]
+
+
+async def test_offers_arrive_with_ids_as_they_were_given(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
+
+    did = await catalogue.refresh()
+
+    assert did == {"due": 1, "refreshed": 1, "failed": 0, "skipped": 0, "changes": 4, "closed": 0}
+    read = await catalogue.get(f"/products/{product['id']}")
+    assert read["best_offer"] == {"id": 7, "price": 100, "items_in_stock": 1}
+    offers = await offers_of(catalogue, product)
+    assert set(offers) == {"a", 7, "8", -9}
+    for each in offers.values():
+        assert each["first_seen"] == each["last_seen"] == read["freshness"]["last_success"]
+        assert each["closed_at"] is None
+    assert (await catalogue.get(f"/products/{product['id']}/offers/7/trend"))["offer_id"] == 7
+    assert (await catalogue.get(f"/products/{product['id']}/offers/8/trend"))["offer_id"] == "8"
+
+
+async def test_history_grows_only_when_price_or_stock_changes(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    for offers in ([offer("a", 100, 5)], [offer("a", 100, 5)], [offer("a", 100, 4)], [offer("a", 110, 4)]):
+        fake.usual = offers
+        await catalogue.refresh()
+
+    assert await history(catalogue, "a") == [(100, 5), (100, 4), (110, 4)]
+    trend = await catalogue.get(f"/products/{product['id']}/offers/a/trend")
+    assert [point["price"] for point in trend["prices"]] == [100, 110]
+
+
+async def test_an_unchanged_offer_was_seen_again(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 100)]
+    await catalogue.refresh()
+    before = (await offers_of(catalogue, product))["a"]
+    await catalogue.refresh()
+    after = (await offers_of(catalogue, product))["a"]
+
+    assert after["first_seen"] == before["first_seen"]
+    assert after["last_seen"] > before["last_seen"]
+
+
+async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 100), offer("b", 120)]
+    await catalogue.refresh()
+    seen = (await offers_of(catalogue, product))["a"]["last_seen"]
+
+    fake.usual = [offer("b", 120)]
+    did = await catalogue.refresh()
+
+    assert (did["changes"], did["closed"]) == (1, 1)
+    assert set(await offers_of(catalogue, product)) == {"b"}
+    closed = (await offers_of(catalogue, product, closed=True))["a"]
+    assert (closed["price"], closed["items_in_stock"]) == (100, 5)
+    assert closed["last_seen"] == seen < closed["closed_at"]
+    assert list(await offers_of(catalogue, product, closed=True)) == ["a", "b"]  # the newest state first
+    assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["id"] == "b"
+
+    fake.usual = [offer("a", 100), offer("b", 120)]
+    await catalogue.refresh()
+
+    returned = (await offers_of(catalogue, product))["a"]
+    assert returned["closed_at"] is None
+    assert returned["first_seen"] < returned["last_seen"]
+    assert await history(catalogue, "a") == [(100, 5), (None, 0), (100, 5)]
+
+
+async def test_an_empty_answer_closes_everything(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 100), offer("b", 120)]
+    await catalogue.refresh()
+    fake.usual = []
+    await catalogue.refresh()
+
+    assert await offers_of(catalogue, product) == {}
+    assert len(await offers_of(catalogue, product, closed=True)) == 2
+    assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"] is None
+
+
+async def test_of_two_offers_with_one_id_the_later_counts(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("1", 100), offer("b", 50), offer(1, 120)]
+
+    await catalogue.refresh()
+
+    offers = await offers_of(catalogue, product)
+    assert {key: each["price"] for key, each in offers.items()} == {1: 120, "b": 50}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{not json",
+        b"",
+        b"\xff\xfe",
+        b"null",
+        {"offers": []},
+        [offer("a", -1)],
+        [offer("a", 2**63)],
+        [offer("a", 10**30)],
+        [offer("a", 99.5)],
+        [offer("a", "100")],
+        [offer("a", True)],
+        [offer("a", None)],
+        [offer("a", 1, -1)],
+        [offer("a", 1, 2**63)],
+        [offer(None, 1)],
+        [offer("", 1)],
+        [offer("x" * 256, 1)],
+        [offer("nul\0", 1)],
+        [offer(1.5, 1)],
+        [{"id": "a", "price": 1}],
+        [offer("good", 100), offer("a", -1)],
+        b"[" * 100_000,
+    ],
+)
+async def test_an_answer_that_breaks_the_schema_changes_nothing(
+    catalogue: Catalogue, fake: FakeOffers, body: Any
+) -> None:
+    broken, sound = await catalogue.create("broken"), await catalogue.create("sound")
+    fake.usual = [offer("good", 120)]
+    await catalogue.refresh()
+    before = await offers_of(catalogue, broken)
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    async def fault(_: str, path: str) -> Reply:
+        return reply(200, encoded) if broken["id"] in path else None
+
+    fake.fault = fault
+    fake.usual = [offer("good", 130)]
+    did = await catalogue.refresh()
+
+    assert (did["refreshed"], did["failed"]) == (1, 1)
+    assert await offers_of(catalogue, broken) == before
+    read = await catalogue.get(f"/products/{broken['id']}")
+    assert read["freshness"]["last_error"].startswith("offers of")
+    assert read["registration"] == "registered"
+    assert (await offers_of(catalogue, sound))["good"]["price"] == 130
+    fake.fault = None
+    await catalogue.pauses_end()
+    await catalogue.refresh()
+    assert (await catalogue.get(f"/products/{broken['id']}"))["freshness"]["last_error"] is None
+    assert await history(catalogue, "good") == [(120, 5), (120, 5), (130, 5), (130, 5)]
+
+
+async def test_unknown_members_of_an_offer_do_no_harm(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 100) | {"currency": "CZK"}]
+
+    await catalogue.refresh()
+
+    assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["price"] == 100
+
+
+async def test_a_product_deleted_while_it_is_refreshed_does_not_come_back(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
+    gone, kept = await catalogue.create("gone"), await catalogue.create("kept")
+    fake.usual = [offer("a", 100)]
+
+    async def fault(_: str, path: str) -> Reply:
+        if gone["id"] in path:
+            await catalogue.app.test_client().delete(f"/products/{gone['id']}")
+        return None
+
+    fake.fault = fault
+    did = await catalogue.refresh()
+
+    assert (did["due"], did["refreshed"], did["failed"]) == (2, 1, 0)
+    assert [product["id"] for product in await catalogue.get("/products")] == [kept["id"]]
+    assert await catalogue.db.fetchval("SELECT count(*) FROM offer") == 1
+
+
+async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
+    ids = await catalogue.create_many(120)
+    client = catalogue.app.test_client()
+
+    async def delete(product_id: str) -> int:
+        return (await client.delete(f"/products/{product_id}")).status_code
+
+    for price in range(3):
+        fake.usual = [offer(name, 100 + price) for name in "abc"]
+        doomed = ids[price * 40 : (price + 1) * 40]
+        _, *statuses = await asyncio.gather(catalogue.refresh(), *(delete(each) for each in doomed))
+        assert statuses == [204] * 40
+
+    assert await catalogue.db.fetchval("SELECT count(*) FROM product") == 0
+    for table in ("product_refresh", "offer", "offer_point", "price_point"):
+        assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fake: FakeOffers) -> None:
+    await catalogue.create_many(300)
+
+    async def fault(_: str, __: str) -> Reply:
+        await asyncio.sleep(0.001)
+        return None
+
+    fake.fault = fault
+    did = await catalogue.refresh()
+
+    assert did["refreshed"] == 300
+    assert fake.most_in_flight == 50
+
+
+async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fake: FakeOffers) -> None:
+    await catalogue.create_many(3)
+    fake.usual = [offer("a", 100)]
+    jobs: asyncpg.Pool = catalogue.app.extensions["pools"]["jobs"]
+    stale = Refresh(
+        jobs,
+        catalogue.app.extensions["offers"],
+        Lease("refresh_offers", "somebody who stalled", 0),
+        concurrency=50,
+        interval=60,
+    )
+
+    with pytest.raises(LeaseLostError):
+        await stale.run(registered=True)
+
+    assert await catalogue.db.fetchval("SELECT count(*) FROM offer") == 0
+
+
+async def test_a_run_that_ends_early_is_continued_by_the_next(catalogue: Catalogue, fake: FakeOffers) -> None:
+    ids = await catalogue.create_many(400)
+    await catalogue.refresh()
+    reached: set[str] = set()
+
+    async def fault(_: str, path: str) -> Reply:
+        if len(reached) >= 100:
+            return reply(503, {})
+        reached.add(path.split("/")[2])
+        return None
+
+    fake.fault = fault
+    while len(reached) < 100:
+        await catalogue.refresh()
+    first = set(reached)
+    fake.fault = None
+    await catalogue.pauses_end()
+    fake.asked_for.clear()
+    rows = await catalogue.db.fetch("SELECT product_id FROM product_refresh ORDER BY attempted_at LIMIT 100")
+    await catalogue.refresh()
+
+    assert not first & {str(row["product_id"]) for row in rows}
+    assert set(fake.asked_for) == set(ids)
+
+
+async def test_a_clock_that_was_set_back_keeps_changes_in_order(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = await catalogue.create()
+    fake.usual = [offer("a", 100)]
+    await catalogue.refresh()
+    await catalogue.db.execute("UPDATE product_refresh SET last_success = now() + interval '1 hour'")
+    fake.usual = [offer("a", 110)]
+    await catalogue.refresh()
+    fake.usual = [offer("a", 121)]
+    await catalogue.refresh()
+
+    trend = await catalogue.get(f"/products/{product['id']}/trend")
+    assert (trend["first"], trend["last"], trend["change_percent"]) == (100, 121, 21)

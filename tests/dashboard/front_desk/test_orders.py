@@ -1,0 +1,257 @@
+"""Orders at the front desk: received signed, decided by staff, answered to the provider."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from common import signature
+from common.config import Secret
+from common.outbox import Policy
+
+CALLBACK = "http://provider.example/base/api/accounting/decisions"
+
+
+async def test_an_order_is_received_once(desk: Any) -> None:
+    now = time.time()
+
+    first = await desk.receive(now=now)
+    again = await desk.receive(now=now - 1)
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    [order] = await desk.orders()
+    assert (order["id"], order["status"], order["delivered"], order["price"]) == (70001, "waiting", None, 25.5)
+
+
+async def test_an_order_that_arrives_many_times_at_once_is_received_once(desk: Any) -> None:
+    now = time.time()
+
+    answers = await asyncio.gather(*(desk.receive(now=now - each) for each in range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+
+
+async def test_an_id_that_is_known_with_another_table_is_a_conflict(desk: Any) -> None:
+    await desk.receive()
+
+    assert (await desk.receive(table_id=3002)).status_code == 409
+    assert len(await desk.orders()) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "t=1,v1=00",
+        "v1=" + "0" * 64,
+        "t=1,v1=" + "0" * 64 + ",v1=" + "0" * 64,
+    ],
+)
+async def test_an_order_without_a_proper_signature_is_refused(desk: Any, header: str | None) -> None:
+    headers = {"Content-Type": "application/json", **({signature.HEADER: header} if header is not None else {})}
+
+    answer = await desk.client.post("/front-desk/orders", data=b"{}", headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.content_type == "application/problem+json"
+    assert "WWW-Authenticate" in answer.headers
+
+
+@pytest.mark.parametrize("seconds", [-3600, -310, 310, 10**9])
+async def test_a_signature_from_another_time_is_refused(desk: Any, seconds: float) -> None:
+    assert (await desk.receive(now=time.time() + seconds)).status_code == 401
+
+
+async def test_a_signature_is_good_once_whatever_the_answer_was(desk: Any) -> None:
+    now = time.time()
+
+    assert (await desk.receive(now=now)).status_code == 201
+    assert (await desk.receive(now=now)).status_code == 401
+    assert (await desk.receive(now=now, surprise=1)).status_code == 400
+    assert (await desk.receive(now=now, surprise=1)).status_code == 401
+
+
+async def test_another_secret_or_another_body_is_refused(desk: Any) -> None:
+    assert (await desk.receive(secret=Secret("another"))).status_code == 401
+    header = signature.sign(Secret("a-secret-that-both-programs-know"), b"{}", time.time())
+    headers = {"Content-Type": "application/json", signature.HEADER: header}
+    assert (await desk.client.post("/front-desk/orders", data=b"{ }", headers=headers)).status_code == 401
+    assert await desk.orders() == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://provider.example.evil.example/base/api/accounting/decisions",
+        "http://evil.example/base/api/accounting/decisions",
+        "https://provider.example/base/api",
+        "http://provider.example:81/base/api",
+        "http://provider.example/based/api",
+        "http://provider.example/base",
+        "http://provider.example/base/../admin",
+        "http://provider.example/base/%2e%2e/admin",
+        "http://provider.example/base/%2E./admin",
+        "http://provider.example/base/..%2fadmin",
+        "http://provider.example/base/%252e%252e/admin",
+        "http://provider.example/base\\..\\admin",
+        "http://provider.example@evil.example/base/api",
+        "http://user@provider.example/base/api",
+        "http://provider.example/base/api?next=1",
+        "http://provider.example/base/api#here",
+        "http://provider.example/base//api",
+        "file:///base/api",
+        "//provider.example/base/api",
+        "http://provider.example:x/base/api",
+        "http://[::1/base/api",
+        "http://provider.example/base/\u00a0api",
+        "http://provider.example/ba\nse/api",
+    ],
+)
+async def test_only_addresses_under_the_provider_are_called(desk: Any, address: str) -> None:
+    answer = await desk.receive(callback_url=address)
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["callback_url"]
+
+
+async def test_the_same_address_spelled_otherwise_is_fine(desk: Any) -> None:
+    assert (await desk.receive(callback_url="HTTP://PROVIDER.example:80/base/api/x")).status_code == 201
+
+
+async def test_staff_need_their_token(desk: Any) -> None:
+    await desk.receive()
+
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic the-staff-token"}):
+        for method, path in (("GET", "orders"), ("POST", "orders/70001/confirm"), ("POST", "orders/70001/decline")):
+            answer = await desk.client.open(f"/front-desk/{path}", method=method, headers=headers)
+            assert answer.status_code == 401
+    assert (await desk.orders())[0]["status"] == "waiting"
+
+
+async def test_a_decision_reaches_the_provider_signed(desk: Any, provider: Any) -> None:
+    await desk.receive()
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
+
+    answer = await desk.decide("confirm")
+    order = await answer.get_json()
+    assert (answer.status_code, order["status"], order["delivered"]) == (200, "confirmed", False)
+    assert await desk.send() == {"sent": 1, "failed": 0, "dead": 0}
+
+    [call] = provider.requests["POST", URL(CALLBACK)]
+    body = call.kwargs["data"]
+    assert json.loads(body) == {"order_id": 70001, "decision": "confirm", "decided_by": "front desk"}
+    header = call.kwargs["headers"][signature.HEADER]
+    signature.verify(Secret("a-secret-that-both-programs-know"), header, body, time.time())
+    assert call.kwargs["allow_redirects"] is False
+    [order] = await desk.orders()
+    assert (order["status"], order["delivered"], order["reason"]) == ("confirmed", True, None)
+
+
+async def test_a_decision_twice_is_one_and_the_other_one_comes_too_late(desk: Any) -> None:
+    await desk.receive()
+
+    assert (await desk.decide("decline")).status_code == 200
+    assert (await desk.decide("decline")).status_code == 200
+    assert (await desk.decide("confirm")).status_code == 409
+    assert (await desk.decide("confirm", 7)).status_code == 404
+    assert await desk.db.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any) -> None:
+    await desk.receive()
+    problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
+    provider.post(CALLBACK, status=409, payload={**problem, "request_id": ""})
+
+    await desk.decide("confirm")
+    await desk.send()
+
+    [order] = await desk.orders("?status=refused")
+    assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
+
+
+@pytest.mark.parametrize("notice_first", [True, False])
+async def test_a_guest_who_cancelled_meanwhile_makes_the_confirmation_refused(
+    desk: Any, provider: Any, notice_first: bool
+) -> None:
+    await desk.receive()
+    provider.post(CALLBACK, status=409, body="not even JSON")
+    await desk.decide("confirm")
+
+    if notice_first:
+        await desk.receive(status="cancelled")
+        await desk.send()
+    else:
+        await desk.send()
+        await desk.receive(status="cancelled")
+
+    [order] = await desk.orders()
+    assert (order["status"], order["reason"]) == ("refused", "The provider answered 409.")
+
+
+async def test_an_order_that_the_guest_cancelled_cannot_be_decided(desk: Any) -> None:
+    await desk.receive()
+    await desk.receive(status="cancelled")
+
+    assert (await desk.decide("confirm")).status_code == 409
+    assert (await desk.receive(now=time.time() - 2)).status_code == 200
+    assert [order["status"] for order in await desk.orders()] == ["cancelled"]
+
+
+async def test_a_provider_that_is_down_gets_the_decision_when_it_is_back(desk: Any, provider: Any) -> None:
+    await desk.receive()
+    await desk.decide("confirm")
+    provider.post(CALLBACK, exception=ConnectionRefusedError("down"))
+    provider.post(CALLBACK, status=503)
+    provider.post(CALLBACK, status=401)
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
+
+    for _ in range(3):
+        assert await desk.send() == {"sent": 0, "failed": 1, "dead": 0}
+        assert await desk.send() == {"sent": 0, "failed": 0, "dead": 0}
+        await desk.hurry()
+
+    assert (await desk.orders())[0]["delivered"] is False
+    assert await desk.send() == {"sent": 1, "failed": 0, "dead": 0}
+    assert (await desk.orders())[0]["delivered"] is True
+
+
+async def test_a_provider_that_moved_is_not_called_at_its_old_address(desk: Any, provider: Any) -> None:
+    await desk.receive()
+    await desk.decide("confirm")
+    await desk.db.execute("UPDATE front_desk_order SET callback_url = 'http://evil.example/base/api'")
+
+    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert not provider.requests
+
+
+async def test_a_decision_that_died_is_seen_and_can_be_revived(desk: Any, provider: Any) -> None:
+    await desk.receive()
+    await desk.decide("confirm")
+    provider.post(CALLBACK, status=500)
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
+    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+
+    [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
+    assert (message["state"], message["subject"]) == ("dead", "order:70001")
+    path = f"/front-desk/outbox/{message['id']}/retry"
+    assert (await desk.client.post(path)).status_code == 401
+    assert (await desk.client.post(path, headers=desk.staff)).status_code == 204
+    assert (await desk.client.post(path, headers=desk.staff)).status_code == 404
+    assert (await desk.send())["sent"] == 1
+    assert (await desk.orders())[0]["delivered"] is True
+
+
+async def test_orders_come_in_pages(desk: Any) -> None:
+    for number in range(5):
+        await desk.receive(id=70001 + number)
+
+    seen, path = [], "/front-desk/orders?limit=2&status=waiting"
+    while path:
+        answer = await desk.client.get(path, headers=desk.staff)
+        seen += [order["id"] for order in await answer.get_json()]
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+    assert seen == [70005, 70004, 70003, 70002, 70001]

@@ -1,0 +1,107 @@
+"""The front desk's page, as a browser without scripts uses it."""
+
+from typing import Any
+
+import pytest
+
+
+async def test_the_page_asks_for_the_token_first(desk: Any) -> None:
+    await desk.receive()
+
+    answer = await desk.client.get("/front-desk")
+
+    page = await answer.get_data(as_text=True)
+    assert 'name="token"' in page
+    assert "ann@example.com" not in page
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_login_gives_a_cookie_that_scripts_and_other_sites_do_not_see(desk: Any) -> None:
+    answer = await desk.log_in()
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/front-desk")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert "Path=/front-desk" in cookie
+    assert await desk.db.fetchval("SELECT length(token_hash) FROM front_desk_session") == 32
+
+
+async def test_a_wrong_token_logs_nobody_in_and_is_slowed_down(desk: Any) -> None:
+    for _ in range(5):
+        answer = await desk.log_in("wrong")
+        assert answer.headers["Location"] == "/front-desk?notice=wrong"
+    assert "Set-Cookie" not in answer.headers
+
+    answer = await desk.log_in()
+
+    assert answer.headers["Location"] == "/front-desk?notice=slow"
+    assert "Set-Cookie" not in answer.headers
+
+
+async def test_the_buttons_decide(desk: Any) -> None:
+    await desk.receive(name="<script>alert(1)</script>")
+    await desk.receive(id=70002, name="Ben")
+    await desk.log_in()
+    page = await desk.page()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script" not in page
+    csrf = await desk.csrf()
+
+    for order, decision in ((70001, "confirm"), (70002, "decline")):
+        fields = {"csrf": csrf, "order": str(order), "decision": decision}
+        answer = await desk.client.post("/front-desk/decide", form=fields)
+        assert answer.status_code == 303
+
+    assert [order["status"] for order in await desk.orders()] == ["declined", "confirmed"]
+    assert "on its way" in await desk.page()
+    again = await desk.client.post("/front-desk/decide", form={"csrf": csrf, "order": "70001", "decision": "decline"})
+    assert again.headers["Location"] == "/front-desk?notice=late"
+
+
+@pytest.mark.parametrize("csrf", ["", "0" * 64, "ä"])
+async def test_a_form_without_the_sessions_csrf_token_decides_nothing(desk: Any, csrf: str) -> None:
+    await desk.receive()
+    await desk.log_in()
+
+    fields = {"csrf": csrf, "order": "70001", "decision": "confirm"}
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+
+    assert answer.status_code == 403
+    assert [order["status"] for order in await desk.orders()] == ["waiting"]
+
+
+async def test_a_form_from_another_site_decides_nothing(desk: Any) -> None:
+    await desk.receive()
+    await desk.log_in()
+    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+
+    answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+
+
+async def test_after_the_logout_the_session_is_gone_on_both_sides(desk: Any) -> None:
+    await desk.receive()
+    await desk.log_in()
+    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+    cookie = next(iter(desk.client.cookie_jar))
+
+    await desk.client.post("/front-desk/logout", form=fields)
+    desk.client.set_cookie("localhost", cookie.name, cookie.value, path="/front-desk")
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+
+    assert answer.headers["Location"] == "/front-desk?notice=again"
+    assert [order["status"] for order in await desk.orders()] == ["waiting"]
+
+
+async def test_forms_with_nonsense_are_refused(desk: Any) -> None:
+    await desk.log_in()
+    csrf = await desk.csrf()
+
+    for order, decision in (("x", "confirm"), ("1", "eat"), ("²", "confirm"), ("9" * 30, "confirm")):
+        fields = {"csrf": csrf, "order": order, "decision": decision}
+        assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
+    assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415

@@ -1,0 +1,80 @@
+"""Stores put straight into the database, and reports of them, in the words of the reference."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time
+from typing import NamedTuple
+from uuid import uuid4
+
+import asyncpg
+from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
+
+from dashboard.uptime import queries
+
+
+class Store(NamedTuple):
+    """A store as the three files have it."""
+
+    polls: Sequence[Poll]
+    hours: Sequence[Hours] = ()
+    timezone: str | None = None
+
+
+def utc(text: str) -> datetime:
+    """An instant in UTC: `2023-01-23 10:14`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def clock(text: str) -> time:
+    return time.fromisoformat(text)
+
+
+def row(weekday: int, opens: str, closes: str) -> Hours:
+    """A row of business hours; a closing of 24:00 is None."""
+    return (weekday, clock(opens), None if closes.startswith("24") else clock(closes))
+
+
+def every_day(opens: str, closes: str) -> list[Hours]:
+    return [row(weekday, opens, closes) for weekday in range(7)]
+
+
+async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
+    """These stores and no others."""
+    await db.execute("TRUNCATE store, store_poll, store_hours, uptime_report, uptime_report_row")
+    seen: dict[tuple[str, datetime], bool] = {}
+    for name, store in stores.items():
+        for at, active in store.polls:
+            seen[name, at] = seen.get((name, at), True) and active
+    hours = {(name, weekday, opens, closes) for name, store in stores.items() for weekday, opens, closes in store.hours}
+    first_and_last = [(name, [at for at, _ in store.polls]) for name, store in stores.items()]
+    await db.executemany(
+        "INSERT INTO store VALUES ($1, $2, $3, $4)",
+        [
+            (name, stores[name].timezone, min(polls, default=None), max(polls, default=None))
+            for name, polls in first_and_last
+        ],
+    )
+    await db.executemany("INSERT INTO store_poll VALUES ($1, $2, $3)", [(*key, active) for key, active in seen.items()])
+    await db.executemany(
+        "INSERT INTO store_hours VALUES ($1, $2, $3, $4::text::time)",
+        [(name, weekday, opens, closes.isoformat() if closes else "24:00") for name, weekday, opens, closes in hours],
+    )
+
+
+async def measured(db: asyncpg.Pool, as_of: datetime | None = None) -> dict[str, Figures]:
+    """What a report says, exactly."""
+    report_id = await queries.upsert_report(db, uuid4(), as_of)
+    await queries.complete_report(db, report_id)
+    rows = await db.fetch("SELECT * FROM uptime_report_row WHERE report_id = $1 ORDER BY store_id", report_id)
+    return {
+        row["store_id"]: Figures(
+            (row["uptime_last_hour"], row["uptime_last_day"], row["uptime_last_week"]),
+            (row["downtime_last_hour"], row["downtime_last_day"], row["downtime_last_week"]),
+        )
+        for row in rows
+    }
+
+
+def expected(stores: Mapping[str, Store], as_of: datetime) -> dict[str, Figures]:
+    """What the reference says."""
+    found = {name: figures(store.polls, store.hours, store.timezone, as_of) for name, store in stores.items()}
+    return {name: figure for name, figure in sorted(found.items()) if figure is not None}

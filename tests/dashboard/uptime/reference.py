@@ -1,0 +1,122 @@
+"""Uptime worked out slowly and plainly from the words of the contract, to compare the SQL with.
+
+No trick, no index, no rule of the clock beyond zoneinfo: every step stands as a sentence of the contract.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+Interval = tuple[datetime, datetime]
+Hours = tuple[int, time, time | None]
+"""Weekday (0 = Monday), opening, closing; a closing of None is 24:00."""
+Poll = tuple[datetime, bool]
+
+BEGINNING = datetime(1, 1, 3, tzinfo=UTC)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(hours=24), timedelta(hours=168)
+
+
+class Figures(NamedTuple):
+    """Uptime and downtime of the last hour, day and week."""
+
+    up: tuple[timedelta, timedelta, timedelta]
+    down: tuple[timedelta, timedelta, timedelta]
+
+
+def first_pass(wall: datetime, zone: ZoneInfo) -> datetime:
+    """An ambiguous time is its first pass; a time in the skipped hour uses the offset before: fold 0 says both."""
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def second_pass(wall: datetime, zone: ZoneInfo) -> datetime:
+    """An ambiguous time is its second pass; a time in the skipped hour still uses the offset before."""
+    early, late = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(early, late)
+
+
+def united(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals that touch or overlap, joined; empty ones dropped."""
+    joined: list[Interval] = []
+    for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def open_intervals(hours: Sequence[Hours], zone: ZoneInfo, since: date, until: date) -> list[Interval]:
+    """All open time of the rows of the local days from `since` to `until`; without rows all the time there is."""
+    if not hours:
+        return [(BEGINNING, datetime.combine(until + timedelta(days=3), time(), UTC))]
+    found = []
+    day = since
+    while day <= until:
+        for weekday, opens, closes in hours:
+            if day.weekday() != weekday:
+                continue
+            midnight = datetime.combine(day + timedelta(days=1), time())
+            if closes is None or closes >= time(23, 59):
+                end = midnight
+            elif closes <= opens:
+                end = datetime.combine(day + timedelta(days=1), closes)
+            else:
+                end = datetime.combine(day, closes)
+            found.append((first_pass(datetime.combine(day, opens), zone), second_pass(end, zone)))
+        day += timedelta(days=1)
+    return united(found)
+
+
+def status_stretches(open_time: Sequence[Interval], polls: Sequence[Poll]) -> list[tuple[datetime, datetime, bool]]:
+    """The open time cut into stretches of one status. `polls` are those that count, in order; there is at least one."""
+    stretches = []
+    for opening, closing in open_time:
+        inside = [(at, active) for at, active in polls if opening <= at < closing]
+        if not inside:
+            earlier = [active for at, active in polls if at < opening]
+            later = [active for at, active in polls if at >= closing]
+            stretches.append((opening, closing, earlier[-1] if earlier else later[0]))
+            continue
+        starts = [opening] + [at for at, _ in inside[1:]]
+        ends = [at for at, _ in inside[1:]] + [closing]
+        stretches += [(start, end, active) for start, end, (_, active) in zip(starts, ends, inside, strict=True)]
+    return stretches
+
+
+def figures(
+    polls: Iterable[Poll],
+    hours: Sequence[Hours],
+    timezone: str | None,
+    as_of: datetime,
+    window: timedelta | None = None,
+) -> Figures | None:
+    """What a report as of an instant says of a store; None when it is not in it. window: instead of the three usual."""
+    by_instant: dict[datetime, bool] = {}
+    for at, active in polls:
+        if at <= as_of:
+            by_instant[at] = by_instant.get(at, True) and active
+    if not by_instant:
+        return None
+    known = sorted(by_instant.items())
+    zone = ZoneInfo(timezone or "America/Chicago")
+    earliest = min(known[0][0], as_of - (window or WEEK))
+    open_time = [
+        (start, min(end, as_of))
+        for start, end in open_intervals(
+            hours, zone, earliest.date() - timedelta(days=12), as_of.date() + timedelta(days=2)
+        )
+        if start < as_of
+    ]
+    counted = [(at, active) for at, active in known if any(start <= at < end for start, end in open_time)]
+    stretches = status_stretches(open_time, counted or known)
+    windows = (window,) * 3 if window else (HOUR, DAY, WEEK)
+    totals: dict[bool, list[timedelta]] = {True: [], False: []}
+    for length in windows:
+        for wanted in (True, False):
+            total = timedelta()
+            for start, end, active in stretches:
+                if active is wanted:
+                    total += max(timedelta(), end - max(start, as_of - length))
+            totals[wanted].append(total)
+    return Figures(tuple(totals[True]), tuple(totals[False]))  # type: ignore[arg-type]  # three windows each

@@ -1,0 +1,76 @@
+"""All stores of a real fleet, loaded from its files: the report is what the reference says, store by store.
+
+Runs where NIGHTAUDIT_STORES_DATA names the folder of the files, which are too large to be kept with the source.
+"""
+
+import csv
+import gzip
+import io
+import lzma
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.dashboard.uptime.fleet import Store, clock, expected, measured
+from tests.dashboard.uptime.reference import Hours, Poll
+
+from dashboard.uptime.importing import import_file
+from dashboard.uptime.parsing import StoreFile
+from dashboard.uptime.unpacking import PIECE, plain
+
+FOLDER = os.environ.get("NIGHTAUDIT_STORES_DATA")
+FILES = {
+    StoreFile.STATUS: "store_status_full.csv.xz",
+    StoreFile.BUSINESS_HOURS: "business_hours.csv.gz",
+    StoreFile.TIMEZONES: "timezones.csv.gz",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(FOLDER is None, reason="NIGHTAUDIT_STORES_DATA is not set"),
+]
+
+
+def opened(kind: StoreFile) -> io.BufferedIOBase:
+    path = Path(FOLDER or "") / FILES[kind]
+    return lzma.open(path) if path.suffix == ".xz" else gzip.open(path)  # type: ignore[return-value]  # both read bytes
+
+
+async def pieces(kind: StoreFile) -> AsyncIterator[bytes]:
+    with opened(kind) as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def rows(kind: StoreFile) -> Iterator[dict[str, str]]:
+    with opened(kind) as file:
+        yield from csv.DictReader(io.TextIOWrapper(file))
+
+
+def read() -> dict[str, Store]:
+    """The fleet in plain Python."""
+    polls: dict[str, list[Poll]] = defaultdict(list)
+    for line in rows(StoreFile.STATUS):
+        at = datetime.fromisoformat(line["timestamp_utc"].replace(" UTC", "Z"))
+        polls[line["store_id"]].append((at, line["status"] == "active"))
+    hours: dict[str, list[Hours]] = defaultdict(list)
+    for line in rows(StoreFile.BUSINESS_HOURS):
+        hours[line["store_id"]].append(
+            (int(line["day"]), clock(line["start_time_local"]), clock(line["end_time_local"]))
+        )
+    timezones = {line["store_id"]: line["timezone_str"] for line in rows(StoreFile.TIMEZONES)}
+    return {name: Store(at, hours.get(name, []), timezones.get(name)) for name, at in polls.items()}
+
+
+async def test_every_store_of_the_full_data_is_right(dashboard_db: asyncpg.Pool) -> None:
+    for kind in StoreFile:
+        imported = await import_file(dashboard_db, kind, plain(pieces(kind)), "a file")
+        assert imported.rejected_total == 0
+    stores = read()
+    newest = max(at for store in stores.values() for at, _ in store.polls)
+    assert await measured(dashboard_db) == expected(stores, newest)

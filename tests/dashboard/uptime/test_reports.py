@@ -1,0 +1,200 @@
+"""Reports: asked for, made, interrupted, asked for again."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from tests.dashboard.uptime.fleet import Store, every_day, load, utc
+
+from common.config import Secret
+from dashboard.uptime import queries, queries_fleet, service
+from dashboard.uptime.models import ReportRow
+
+AS_OF = utc("2023-01-23 11:00")
+
+
+@pytest.fixture
+async def db(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
+    """Two stores: one that went down a second and a half before the end, one with hours."""
+    await load(
+        dashboard_db,
+        {
+            "9": Store([(utc("2023-01-23 01:00"), True), (AS_OF - timedelta(seconds=1.5), False)]),
+            "10": Store([(utc("2023-01-22 10:00"), True), (AS_OF, False)], every_day("09:00", "11:00"), "UTC"),
+        },
+    )
+    return dashboard_db
+
+
+async def came_in(db: asyncpg.Pool) -> None:
+    """Data came in."""
+    await db.execute(
+        "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, started_at)"
+        " VALUES ('status', 'a test', 1, 1, true, 0, '[]', now())"
+    )
+
+
+async def test_a_report_says_of_what_state_it_is(db: asyncpg.Pool) -> None:
+    await came_in(db)
+    report_id = await service.request_report(db, None)
+    running = await service.find_report(db, str(report_id))
+    assert running is not None
+    assert (running.status, running.as_of, running.data_version) == ("Running", None, None)
+    assert 0 <= running.progress < 1
+    assert await service.make_report(db, report_id)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    version = await db.fetchval("SELECT max(import_id) FROM store_import")
+    assert (report.status, report.as_of, report.data_version, report.stores) == ("Complete", AS_OF, version, 2)
+
+
+async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_the_id(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    await service.make_report(db, report_id)
+    assert await queries.select_report_rows(db, report_id) == [
+        ReportRow("10", *map(Decimal, ("60.00", "2.00", "14.00", "0.00", "0.00", "0.00"))),
+        # 1.5 s are 0.025 minutes: half a hundredth, rounded up, on both sides of the account
+        ReportRow("9", *map(Decimal, ("59.98", "24.00", "168.00", "0.03", "0.00", "0.00"))),
+    ]
+
+
+async def test_the_lines_of_csv_are_those_rows(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    await service.make_report(db, report_id)
+    lines: list[bytes] = []
+
+    async def output(data: bytes) -> None:
+        lines.append(data)
+
+    async with db.acquire() as connection:
+        await queries.copy_report_rows(connection, report_id, output)
+    assert b"".join(lines) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
+
+
+async def test_two_requests_for_the_same_thing_share_a_run(db: asyncpg.Pool) -> None:
+    first = await asyncio.gather(*(service.request_report(db, None) for _ in range(5)))
+    assert len(set(first)) == 1
+    other = await service.request_report(db, AS_OF - timedelta(hours=1))
+    assert other not in first
+    await came_in(db)
+    assert await service.request_report(db, None) not in first
+    await service.make_report(db, other)
+    assert await service.request_report(db, AS_OF - timedelta(hours=1)) != other
+
+
+async def test_a_report_is_made_once_by_however_many(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    assert sum(await asyncio.gather(*(service.make_report(db, report_id) for _ in range(4)))) == 1
+    assert not await service.make_report(db, report_id)
+    assert await db.fetchval("SELECT count(*) FROM uptime_report_row") == 2
+
+
+async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, dashboard_url: Secret) -> None:
+    report_id = await service.request_report(db, None)
+    dying = await asyncpg.connect(dashboard_url.reveal())
+    await dying.execute("BEGIN")
+    assert await queries.lock_report(dying, report_id)
+    await queries.complete_report(dying, report_id)
+    assert await service.make_waiting_reports(db) == 0
+    pid = dying.get_server_pid()
+    dying.terminate()
+    await eventually(lambda: db.fetchval("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid))
+    assert await service.make_waiting_reports(db) == 1
+    assert len(await queries.select_report_rows(db, report_id)) == 2
+
+
+async def test_a_report_that_is_always_interrupted_is_given_up(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    for _ in range(service.MOST_ATTEMPTS):
+        assert await queries.update_report_attempt(db, report_id)
+    assert not await service.make_report(db, report_id)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    assert (report.status, report.reason) == ("Failed", "It was interrupted 5 times.")
+    assert await service.make_waiting_reports(db) == 0
+
+
+async def test_a_report_that_the_database_refuses_has_failed_and_says_so(db: asyncpg.Pool) -> None:
+    await db.execute("UPDATE store SET timezone = 'Mars/Olympus' WHERE store_id = '10'")
+    report_id = await service.request_report(db, None)
+    assert not await service.make_report(db, report_id)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    assert (report.status, report.reason) == ("Failed", "The database refused it: InvalidParameterValueError.")
+
+
+async def test_a_change_while_a_report_is_made_is_not_in_it(db: asyncpg.Pool) -> None:
+    """One statement is one snapshot, also where it waits in the middle."""
+    await came_in(db)
+    before = await db.fetchval("SELECT max(import_id) FROM store_import")
+    report_id = await service.request_report(db, None)
+    async with db.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
+        making = asyncio.create_task(service.make_report(db, report_id))
+        await eventually(lambda: db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        # planned and locked out before its snapshot or after it: either way it must be of one state
+        await came_in(db)
+        await db.execute("UPDATE store_poll SET active = false")
+    assert await making
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    downtime = await db.fetchval("SELECT sum(downtime_last_week) FROM uptime_report_row WHERE store_id = '10'")
+    assert (report.data_version == before) == (downtime == timedelta())
+
+
+async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(dashboard_db, None)
+    assert await service.make_report(dashboard_db, report_id)
+    report = await service.find_report(dashboard_db, str(report_id))
+    assert report is not None
+    assert (report.status, report.as_of, report.data_version, report.stores) == ("Complete", None, 0, 0)
+    assert await queries.select_report_rows(dashboard_db, report_id) == []
+
+
+async def test_reports_are_listed_the_latest_first_in_pages(db: asyncpg.Pool) -> None:
+    asked = [await service.request_report(db, AS_OF - timedelta(hours=hours)) for hours in range(5)]
+    first = await queries.select_reports(db, None, None, 2)
+    last = first[-1]
+    position = (last.requested_at, asked[3])
+    rest = await queries.select_reports(db, None, position, 10)
+    assert [report.report_id for report in first + rest] == [str(report_id) for report_id in reversed(asked)]
+
+
+async def test_an_unknown_report_is_none(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    for unknown in ("", "x", str(uuid4()), str(report_id).upper(), report_id.hex):
+        assert await service.find_report(db, unknown) is None
+
+
+async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool) -> None:
+    stores = {
+        f"s{number}": Store([(AS_OF - timedelta(minutes=10 * (number % 4)), False), (AS_OF - timedelta(days=9), True)])
+        for number in range(8)
+    }
+    stores["closed"] = Store([(AS_OF, True)], [(2, utc("2023-01-01 09:00").time(), None)], "UTC")
+    await load(db, stores)
+    report_id = await service.request_report(db, None)
+    await service.make_report(db, report_id)
+    await service.make_report(db, await service.request_report(db, AS_OF + timedelta(days=1)))  # not what is known now
+    assert (await queries_fleet.select_latest_report(db)) == await service.find_report(db, str(report_id))
+    orders = {
+        "store_id": ["closed", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"],
+        "downtime": ["s3", "s7", "s2", "s6", "s1", "s5", "closed", "s0", "s4"],
+        "uptime": ["s3", "s7", "s2", "s6", "s1", "s5", "s0", "s4", "closed"],
+    }
+    for order, names in orders.items():
+        found: list[str] = []
+        after = None
+        while page := await queries_fleet.select_store_uptimes(db, report_id, "hour", order, None, after, 2):  # type: ignore[arg-type]  # parametrised with the literals
+            found += [store.store_id for store in page]
+            last = page[-1]
+            value = {"store_id": 0.0, "downtime": last.downtime_seconds, "uptime": last.uptime_share}[order]
+            after = (value, last.store_id)
+        assert found == names
+    below = await queries_fleet.select_store_uptimes(db, report_id, "hour", "uptime", 0.6, None, 10)
+    assert [store.store_id for store in below] == ["s3", "s7"]
+    standing = await queries_fleet.select_standing(db, report_id, "hour", 0.9)
+    assert (standing.stores, standing.breaches) == (8, 6)

@@ -1,0 +1,156 @@
+"""Single stores and the fleet over HTTP."""
+
+import re
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.dashboard.uptime.conftest import HOURS, STATUS, Stores
+
+
+async def pages(stores: Stores, path: str) -> list[Any]:
+    """All items of a list, following its links."""
+    found: list[Any] = []
+    while path:
+        answer = await stores.client.get(path)
+        assert answer.status_code == 200, await answer.get_data()
+        found += await answer.get_json()
+        link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers.get("Link", ""))
+        path = link[1] if link else ""
+    return found
+
+
+async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> None:
+    await stores.load_monday()
+    found = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00%2B01:00")
+    assert found == {
+        "store_id": "1",
+        "timezone": "America/Chicago",
+        "from": "2023-01-23T00:00:00Z",
+        "to": "2023-01-23T18:00:00Z",
+        "uptime_seconds": 8100.0,
+        "downtime_seconds": 2700.0,
+        "open": [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T18:00:00Z"}],
+        "stretches": [
+            {"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T17:15:00Z", "status": "active"},
+            {"start": "2023-01-23T17:15:00Z", "end": "2023-01-23T18:00:00Z", "status": "inactive"},
+        ],
+        "polls": [
+            {"polled_at": "2023-01-23T16:14:00Z", "status": "active", "open": True},
+            {"polled_at": "2023-01-23T17:15:00Z", "status": "inactive", "open": True},
+        ],
+    }
+    usual = await stores.get("/stores/1/timeline")
+    assert (usual["from"], usual["to"]) == ("2023-01-16T18:00:00Z", "2023-01-23T18:00:00Z")
+
+
+async def test_incidents_say_how_long_and_whether_they_go_on(stores: Stores) -> None:
+    await stores.load_monday()
+    assert await stores.get("/stores/1/incidents?from=2023-01-23T00:00:00Z") == [
+        {
+            "start": "2023-01-23T17:15:00Z",
+            "end": "2023-01-23T18:00:00Z",
+            "duration_seconds": 2700.0,
+            "unobserved_seconds": 0.0,
+            "ongoing": True,
+            "collector_gap": False,
+        }
+    ]
+    assert await stores.get("/stores/2/incidents") == []
+
+
+async def test_incidents_have_pages(stores: Stores) -> None:
+    lines = [f"1,{'in' * (hour % 2)}active,2023-01-23 {hour:02}:00:00 UTC\n" for hour in range(10)]
+    await stores.put("status", STATUS + "".join(lines))
+    found = await pages(stores, "/stores/1/incidents?limit=2")
+    assert [each["start"][11:13] for each in found] == ["01", "03", "05", "07"]
+    await stores.get("/stores/1/incidents?cursor=nonsense", 400)
+
+
+async def test_coverage_tells_no_data_from_downtime(stores: Stores) -> None:
+    await stores.load_monday()
+    found = await stores.get("/stores/1/coverage?from=2023-01-23T00:00:00Z")
+    assert found["open_seconds"] == 10800.0
+    assert found["no_data"] == [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T16:14:00Z"}]
+    assert found["covered_seconds"] == 10800.0 - 74 * 60
+    assert found["share"] == pytest.approx(found["covered_seconds"] / 10800)
+
+
+async def test_gaps_are_the_collectors(stores: Stores) -> None:
+    polls = "".join(f"{store},active,2023-01-23 {hour}:00:00 UTC\n" for store in (1, 2) for hour in (10, 11, 15, 16))
+    await stores.put("status", STATUS + polls)
+    path = "/stores/gaps?from=2023-01-23T10:00:00Z"
+    assert await stores.get(path) == [
+        {"start": "2023-01-23T11:00:00Z", "end": "2023-01-23T15:00:00Z", "duration_seconds": 14400.0}
+    ]
+    assert len(await pages(stores, f"{path}&minutes=30&limit=1")) == 3
+    assert await stores.get(f"{path}&minutes=1000") == []
+
+
+@pytest.mark.parametrize("what", ["timeline", "incidents", "coverage"])
+async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, what: str) -> None:
+    await stores.load_monday()
+    await stores.get(f"/stores/nobody/{what}", 404)
+    await stores.get(f"/stores/%00/{what}", 404)
+    for wrong in (
+        "from=2023-01-23T10:00:00Z&to=2023-01-23T10:00:00Z",
+        "from=2023-01-25T10:00:00Z",
+        "from=2020-01-23T10:00:00Z",
+        "from=yesterday",
+        "since=2023-01-23T10:00:00Z",
+    ):
+        problem = await stores.get(f"/stores/1/{what}?{wrong}", 400)
+        assert problem["errors"]
+
+
+async def test_a_store_may_be_called_anything_printable(stores: Stores) -> None:
+    await stores.put("status", STATUS + "a/b c,active,2023-01-23 10:00:00 UTC\n")
+    assert (await stores.get("/stores/a%2Fb%20c/timeline"))["store_id"] == "a/b c"
+
+
+async def test_the_stores_are_ordered_by_downtime_of_the_newest_data(stores: Stores) -> None:
+    await stores.load_monday()
+    assert await stores.get("/stores?order=downtime&period=day") == [
+        {
+            "store_id": "1",
+            "timezone": "America/Chicago",
+            "uptime_seconds": 8100.0,
+            "downtime_seconds": 2700.0,
+            "uptime_share": 0.75,
+        },
+        {
+            "store_id": "2",
+            "timezone": "America/Chicago",
+            "uptime_seconds": 86400.0,
+            "downtime_seconds": 0.0,
+            "uptime_share": 1.0,
+        },
+    ]
+    await stores.put("status", STATUS + "3,inactive,2023-01-23 18:00:00 UTC\n")
+    found = await pages(stores, "/stores?order=downtime&limit=1")
+    assert [store["store_id"] for store in found] == ["3", "1", "2"]
+    assert [store["store_id"] for store in await pages(stores, "/stores?limit=1")] == ["1", "2", "3"]
+    assert [store["store_id"] for store in await pages(stores, "/stores?order=uptime&limit=2")] == ["3", "1", "2"]
+    assert len(await stores.get("/reports")) == 2, "one report for each state of the data"
+    for wrong in ("order=size", "period=year", "cursor=x", "limit=0"):
+        await stores.get(f"/stores?{wrong}", 400)
+
+
+async def test_the_target_is_missed_by_those_below_it(stores: Stores) -> None:
+    await stores.load_monday()
+    standing = await stores.get("/stores/sla?target=0.9&period=day")
+    assert standing.pop("report_id")
+    assert standing == {"as_of": "2023-01-23T18:00:00Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
+    found = await pages(stores, "/stores/sla/breaches?target=0.9&period=day&limit=1")
+    assert [store["store_id"] for store in found] == ["1"]
+    assert await stores.get("/stores/sla/breaches?target=0.75&period=day") == []
+    assert (await stores.get("/stores/sla?target=1e-3"))["breaches"] == 0
+    for wrong in ("target=2", "target=-1", "target=nan", "target=x"):
+        await stores.get(f"/stores/sla?{wrong}", 400)
+
+
+async def test_a_store_that_has_hours_and_no_polls_has_a_timeline(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    await stores.put("business-hours", HOURS + "9,0,09:00:00,12:00:00\n")
+    found = await stores.get("/stores/9/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z")
+    assert found["polls"] == found["stretches"] == []
+    assert await stores.get("/stores/9/incidents") == []

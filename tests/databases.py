@@ -1,0 +1,25 @@
+"""Databases of their own for tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import asyncpg
+
+from common.config import Secret
+from common.embedded import Server
+
+_numbers = count(1)
+
+
+@asynccontextmanager
+async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
+    """A database of its own, made from a template and dropped at the end."""
+    name = f"{template}_{next(_numbers)}"
+    admin = await asyncpg.connect(postgres.url("postgres"))
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        yield Secret(postgres.url(name))
+    finally:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await admin.close()

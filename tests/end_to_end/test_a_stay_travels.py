@@ -1,0 +1,60 @@
+"""One stay, from the storefront through the feed to the dashboard, and back again when it is cancelled."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from common.config import Secret
+from waiting import eventually
+
+from .conftest import Application, running
+
+pytestmark = pytest.mark.slow
+
+HOTEL = 7301
+NIGHTS = 3
+
+
+async def figures_of(dashboard: Application, arrival: date) -> tuple[int, int]:
+    """Bookings and cancellations of the nights of the stay, as GET /dashboard has them by day; zeros before."""
+    query = f"/dashboard?hotel_id={HOTEL}&period=day&year={arrival.year}"
+    async with aiohttp.ClientSession() as client, client.get(dashboard.base + query) as answer:
+        if answer.status == 404:  # never heard of, yet
+            return 0, 0
+        items = (await answer.json())["items"]
+    nights = {str(arrival + timedelta(days=number)) for number in range(NIGHTS)}
+    slept = [item for item in items if item["period"] in nights]
+    assert sum(item["bookings"] for item in items) == sum(item["bookings"] for item in slept)
+    return sum(item["bookings"] for item in slept), sum(item["cancellations"] for item in slept)
+
+
+async def until(dashboard: Application, arrival: date, expected: tuple[int, int]) -> None:
+    async def shown() -> bool:
+        return await figures_of(dashboard, arrival) == expected
+
+    await eventually(shown)
+
+
+async def test_a_reservation_is_counted_and_its_cancellation_too(provider_url: Secret, dashboard_url: Secret) -> None:
+    provider = Application("provider", provider_url)
+    dashboard = Application(
+        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
+    )
+    arrival = date(datetime.now(UTC).year + 1, 5, 10)
+    guest = {"Authorization": f"Bearer {uuid4()}"}
+    async with running(provider, dashboard), aiohttp.ClientSession(provider.base, headers=guest) as client:
+        suite = {"property_id": "suite-7301", "description": "The suite", "hotel_id": HOTEL, "room_id": 12}
+        async with client.post("/properties", json=suite) as answer:
+            assert answer.status == 201
+        wish: dict[str, Any] = {"property_id": "suite-7301", "start_date": str(arrival), "nights": NIGHTS}
+        async with client.post("/reservations", json=wish) as answer:
+            assert answer.status == 200
+            reservation = (await answer.json())["reservation_id"]
+        await until(dashboard, arrival, (NIGHTS, 0))
+
+        async with client.delete(f"/reservations/{reservation}") as answer:
+            assert answer.status == 204
+        await until(dashboard, arrival, (NIGHTS, NIGHTS))

@@ -1,0 +1,53 @@
+"""From the stand-in's simulated fleet to a report, over HTTP."""
+
+import asyncio
+import csv
+import io
+
+import aiohttp
+import asyncpg
+from quart import Quart
+
+import dashboard.app
+import dashboard.config
+import provider.app
+import provider.config
+from common.config import Secret, read
+from dashboard.uptime.models import CSV_HEADER
+from provider.store_polls.service import STORES
+from served import free_port, served
+
+
+async def test_the_fleet_is_polled_pulled_and_reported(
+    provider_url: Secret, dashboard_url: Secret, dashboard_db: asyncpg.Pool, environment: dict[str, str]
+) -> None:
+    port = free_port()
+    settings = environment | {
+        "PROVIDER_STORES_RATE": "1",
+        "DASHBOARD_STORES_URL": f"http://127.0.0.1:{port}/stores",
+        "DASHBOARD_STORES_SECONDS": "1",
+    }
+    stand_in: Quart = provider.app.create_app(read(provider.config.Config, settings), provider_url)
+    app: Quart = dashboard.app.create_app(read(dashboard.config.Config, settings), dashboard_url)
+    async with served(stand_in, port), served(app, free_port()) as base, aiohttp.ClientSession(base) as client:
+        await eventually(lambda: dashboard_db.fetchval("SELECT count(*) FROM store_poll"))
+        async with client.post("/trigger_report") as answer:
+            report_id = (await answer.json())["report_id"]
+
+        async def report() -> str | None:
+            async with client.get(f"/get_report?report_id={report_id}") as answer:
+                assert answer.status == 200
+                return await answer.text() if answer.headers["X-Report-Status"] == "Complete" else None
+
+        text = await eventually(report)
+        assert text.startswith(CSV_HEADER)
+        rows = list(csv.reader(io.StringIO(text)))[1:]
+        assert len(rows) == STORES
+        assert rows == sorted(rows, key=lambda row: row[0].encode())
+        assert any(float(row[6]) > 0 for row in rows)
+        assert any(float(row[3]) + float(row[6]) == 168 for row in rows), "some stores are always open"
+        async with client.get("/stores?order=downtime&limit=1") as answer:
+            (worst,) = await answer.json()
+        assert worst["downtime_seconds"] > 0
+        async with client.get(f"/stores/{worst['store_id']}/incidents") as answer:
+            assert await answer.json()

@@ -1,0 +1,109 @@
+"""Booking feeds for tests: servers on the loopback that hold events in memory and answer like a provider, or worse."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from aiohttp import web
+
+Event = dict[str, Any]
+
+
+def event(
+    event_id: int,
+    at: str = "2020-01-01T00:00:00Z",
+    *,
+    hotel_id: int = 1,
+    status: int = 1,
+    room_id: int | str = 1,
+    night: str = "2020-01-05",
+) -> Event:
+    """An event as the feed has it."""
+    return {
+        "id": event_id,
+        "hotel_id": hotel_id,
+        "event_timestamp": at,
+        "status": status,
+        "room_id": room_id,
+        "night_of_stay": night,
+    }
+
+
+def moment(text: str, *, end: bool) -> datetime:
+    """An instant, or a date: its beginning, or its end."""
+    if len(text) == 10:
+        return datetime.combine(date.fromisoformat(text), time.max if end else time.min, UTC)
+    return datetime.fromisoformat(text)
+
+
+def filtered(events: Iterable[Event], query: Any) -> list[Event]:
+    """The source's parameters, in plain Python."""
+    found = []
+    for each in events:
+        at = datetime.fromisoformat(each["event_timestamp"])
+        if "hotel_id" in query and each["hotel_id"] != int(query["hotel_id"]):
+            continue
+        if "updated__gte" in query and at < moment(query["updated__gte"], end=False):
+            continue
+        if "updated__lte" in query and at > moment(query["updated__lte"], end=True):
+            continue
+        if "rpg_status" in query and each["status"] != int(query["rpg_status"]):
+            continue
+        if "night_of_stay__gte" in query and each["night_of_stay"] < query["night_of_stay__gte"]:
+            continue
+        if "night_of_stay__lte" in query and each["night_of_stay"] > query["night_of_stay__lte"]:
+            continue
+        found.append(each)
+    return sorted(found, key=lambda each: (datetime.fromisoformat(each["event_timestamp"]), each["id"]))
+
+
+SOURCE_PARAMETERS = {
+    "hotel_id",
+    "updated__gte",
+    "updated__lte",
+    "rpg_status",
+    "room_id",
+    "night_of_stay__gte",
+    "night_of_stay__lte",
+}
+
+
+@dataclass
+class ForeignFeed:
+    """A provider that knows the source's parameters and nothing else: a JSON array, perhaps cut off at a cap."""
+
+    events: list[Event] = field(default_factory=list)
+    cap: int | None = None
+    shuffled: bool = False
+    requests: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        self.requests.append(query)
+        if unknown := set(query) - SOURCE_PARAMETERS:
+            return web.json_response({"detail": f"unknown: {unknown}"}, status=422)
+        found = filtered(self.events, query)[: self.cap]
+        if self.shuffled:
+            found = found[1::2] + found[::2]
+        return web.json_response(found, dumps=lambda value: json.dumps(value, indent=1))
+
+
+@asynccontextmanager
+async def serving(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
+    """The feed behind a port of the loopback; `feed.url` names it."""
+    application = web.Application()
+    application.router.add_get("/events", feed.answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    feed.url = f"http://{host}:{port}"
+    try:
+        yield feed
+    finally:
+        await runner.cleanup()

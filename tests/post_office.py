@@ -1,0 +1,73 @@
+"""A real SMTP server for tests, that fails on command."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+
+class PostOffice:
+    """Takes mails in. `refuse_data`, `refuse_recipient`: what it answers instead, while set."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Any] = []
+        self.refuse_data: str | None = None
+        self.refuse_recipient: str | None = None
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]  # type: ignore[misc]  # aiosmtpd is untyped
+
+    async def open(self) -> None:
+        """Listen, the second time on the port of the first."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: SMTP(self, loop=loop, hostname="localhost"), "127.0.0.1", self.port
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def handle_RCPT(self, _s: Any, _session: Any, envelope: Any, address: str, _o: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.refuse_recipient:
+            return self.refuse_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.refuse_data:
+            return self.refuse_data
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+
+@asynccontextmanager
+async def post_office() -> AsyncIterator[PostOffice]:
+    office = PostOffice()
+    await office.open()
+    try:
+        yield office
+    finally:
+        await office.close()
+
+
+def cancel_path(mail: Any) -> str:
+    """Where the cancel button of a mail leads, without the host."""
+    match = re.search(r"http://[^/\s]+(/api/customer/cancel_booking/\?id=[\w-]+)", mail)
+    assert match is not None
+    return match[1]

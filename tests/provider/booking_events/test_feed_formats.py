@@ -1,0 +1,168 @@
+"""GET /events: in which form, and page by page."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+from quart.typing import TestClientProtocol as Client
+
+from common.paging import encode_cursor
+from feeds import Event, event
+
+UUID = "6F1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
+EVENTS = [
+    event(8, "2020-01-01T00:00:00Z"),
+    event(9, "2020-01-01T00:00:00Z", room_id=UUID),
+    event(7, "2020-01-01T00:00:00.25Z", room_id=2**63 - 1, hotel_id=2**63 - 1),
+    event(3, "2020-01-02T00:00:00Z", status=2),
+]
+
+
+@pytest.fixture
+async def feed(client: Client) -> Client:
+    """A client of a feed that holds EVENTS."""
+    assert (await client.post("/events/batch", json=EVENTS)).status_code == 201
+    return client
+
+
+def as_rows(events: list[Event]) -> list[list[str]]:
+    return [list(map(str, each.values())) for each in events]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.1, application/json;q=0.2", "application/json"),
+        ("text/csv;q=0.9, application/json;q=0.2, */*;q=0.1", "text/csv; charset=utf-8"),
+        ("text/html, application/x-ndjson;q=0.5", "application/x-ndjson"),
+        ("image/png", "application/json"),
+        ("nonsense;;q=x", "application/json"),
+    ],
+)
+async def test_the_form_is_what_the_reader_accepts(feed: Client, accept: str | None, media_type: str) -> None:
+    answer = await feed.get("/events", headers={"Accept": accept} if accept else {})
+
+    assert answer.status_code == 200
+    assert answer.content_type == media_type
+    assert "Accept" in answer.headers["Vary"]
+    text = (await answer.get_data()).decode()
+    if media_type == "application/json":
+        assert json.loads(text) == EVENTS
+    elif media_type == "application/x-ndjson":
+        assert [json.loads(line) for line in text.splitlines()] == EVENTS
+    else:
+        assert list(csv.reader(io.StringIO(text))) == [list(EVENTS[0]), *as_rows(EVENTS)]
+
+
+@pytest.mark.parametrize(
+    ("accept", "body"), [("application/json", b"[]\n"), ("application/x-ndjson", b""), ("text/csv", None)]
+)
+async def test_an_empty_feed_has_a_form_too(client: Client, accept: str, body: bytes | None) -> None:
+    answer = await client.get("/events", headers={"Accept": accept})
+
+    assert answer.status_code == 200
+    assert await answer.get_data() == (",".join(EVENTS[0]).encode() + b"\n" if body is None else body)
+
+
+async def test_head_says_what_get_would_without_a_body(feed: Client) -> None:
+    get, head = await feed.get("/events"), await feed.head("/events")
+
+    assert head.status_code == 200
+    assert head.content_type == get.content_type
+    assert await head.get_data() == b""
+    assert (await feed.head("/events?hotel_id=x")).status_code == 400
+
+
+async def pages(client: Client, path: str, accept: str = "application/json") -> list[bytes]:
+    """The bodies of all pages, by the Link headers alone."""
+    found = []
+    following: str | None = path
+    while following is not None:
+        answer = await client.get(following, headers={"Accept": accept})
+        assert answer.status_code == 200
+        found.append(await answer.get_data())
+        link = answer.headers.get("Link")
+        assert link is None or link.endswith('; rel="next"')
+        following = None if link is None else link.partition(">")[0].removeprefix("<").partition("localhost")[2]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 10_000])
+async def test_the_pages_join_to_the_whole(feed: Client, limit: int) -> None:
+    found = [json.loads(body) for body in await pages(feed, f"/events?limit={limit}")]
+
+    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert 1 <= len(found[-1]) <= limit
+    assert [each for page in found for each in page] == EVENTS
+
+
+async def test_pages_keep_their_filters_and_their_form(feed: Client) -> None:
+    path = "/events?limit=1&updated__lte=2020-01-01T01:00:00+01:00&hotel_id=1"
+
+    assert [json.loads(line) for line in await pages(feed, path, "application/x-ndjson")] == EVENTS[:2]
+    tables = [list(csv.reader(io.StringIO(page.decode()))) for page in await pages(feed, path, "text/csv")]
+    assert tables == [[list(EVENTS[0]), row] for row in as_rows(EVENTS[:2])]
+
+
+async def test_a_page_takes_up_where_the_last_one_ended_whatever_came_between(feed: Client) -> None:
+    first = await feed.get("/events?limit=2")
+    assert await first.get_json() == EVENTS[:2]
+    before, after = event(10, "2019-01-01T00:00:00Z"), event(1, "2020-01-01T00:00:00.000001Z")
+    for each in (before, after):
+        assert (await feed.post("/events", json=each)).status_code == 201
+
+    following = first.headers["Link"].partition(">")[0].removeprefix("<").partition("localhost")[2]
+    second = await (await feed.get(following)).get_json()
+
+    assert second == [after, EVENTS[2]]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        ("2020-01-01T00:00:00Z", 2**64 - 1),
+        ("2020-01-01T00:00:00Z", -1),
+        ("2020-01-01T00:00:00Z", "1"),
+        ("2020-01-01T00:00:00", 1),
+        ("0001-01-01T00:00:00+14:00", 1),
+        (1, 1),
+        ("2020-01-01T00:00:00Z",),
+        (),
+    ],
+)
+async def test_a_forged_cursor_is_refused(feed: Client, position: tuple[Any, ...]) -> None:
+    async with feed.app.test_request_context("/events"):  # as this list would seal it
+        cursor = encode_cursor(*position)
+    answer = await feed.get("/events", query_string={"limit": "1", "cursor": cursor})
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["cursor"]
+
+
+async def test_one_event_by_its_id(feed: Client, provider_db: asyncpg.Pool) -> None:
+    for each in EVENTS:
+        assert await (await feed.get(f"/events/{each['id']}")).get_json() == each
+    for missing in ("1", str(2**63 - 1), str(2**63), "0", "-1", "x", "8.0"):
+        answer = await feed.get(f"/events/{missing}")
+        assert answer.status_code == 404
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/events", "/events/8"])
+async def test_an_event_cannot_be_changed(feed: Client, method: str, path: str) -> None:
+    answer = await feed.open(path, method=method, json=EVENTS[0])
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert await (await feed.get("/events")).get_json() == EVENTS

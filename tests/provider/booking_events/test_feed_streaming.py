@@ -1,0 +1,239 @@
+"""GET /events without a limit: a stream of any length."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import asyncpg
+import pytest
+
+from common.config import Secret
+from common.embedded import Server
+from common.streaming import CHUNKS_AHEAD
+from databases import cloned
+from provider.booking_events import feed, queries
+from provider.booking_events.models import EventsQuery
+from provider_served import Served
+from waiting import eventually
+
+STREAMS = 8
+LONG = 150_000
+"""So many events do not fit into the buffers between PostgreSQL and a reader."""
+
+
+@pytest.fixture(scope="module")
+def long_feed_url(postgres: Server, templates: dict[str, str]) -> Iterator[Secret]:
+    """A database of LONG events, filled once, since the tests here only read."""
+
+    async def fill(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(
+            """
+            INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+            SELECT i, 1 + i % 7, '2020-01-01'::timestamptz + i / 3 * interval '1 second', 1 + i % 2, 1 + i % 90,
+                   '2020-06-01'::date + i % 300
+              FROM generate_series(1, $1) AS i
+            """,
+            LONG,
+        )
+        await connection.close()
+
+    with asyncio.Runner() as runner:
+        database = cloned(postgres, templates["provider"])
+        url = runner.run(database.__aenter__())
+        try:
+            runner.run(fill(url.reveal()))
+            yield url
+        finally:
+            runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def provider_url(long_feed_url: Secret) -> Secret:
+    return long_feed_url
+
+
+async def copying(db: asyncpg.Pool) -> int:
+    """How many statements stream the feed at the moment."""
+    return await db.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+        " AND query LIKE 'COPY %'"
+    )
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson", "text/csv"])
+async def test_every_event_comes_once_and_in_order(served: Served, accept: str, provider_db: asyncpg.Pool) -> None:
+    head, wire = await served.get("/events", accept=accept)
+    text = b"".join(await wire.chunks()).decode()
+    await wire.close()
+
+    assert head.status == 200
+    assert "content-length" not in head.headers
+    if accept == "application/json":
+        found = [each["id"] for each in json.loads(text)]
+    elif accept == "text/csv":
+        found = [int(each["id"]) for each in csv.DictReader(io.StringIO(text))]
+    else:
+        found = [json.loads(line)["id"] for line in text.splitlines()]
+    rows = await provider_db.fetch("SELECT id FROM booking_event ORDER BY event_timestamp, id")
+    assert found == [row["id"] for row in rows]
+
+
+async def test_filters_hold_in_a_stream(served: Served, provider_db: asyncpg.Pool) -> None:
+    path = "/events?hotel_id=3&rpg_status=2&room_id=5&updated__gte=2020-01-01&night_of_stay__lte=2020-12-31"
+    for narrower in ("", "&limit=10000"):
+        head, wire = await served.get(path + narrower)
+        found = json.loads(await wire.reader.readexactly(int(head.headers["content-length"])))
+        await wire.close()
+        assert len(found) == await provider_db.fetchval(
+            "SELECT count(*) FROM booking_event"
+            " WHERE hotel_id = 3 AND status = 2 AND room_id = '5' AND night_of_stay <= '2020-12-31'"
+        )
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 1002, 2001])
+async def test_around_the_length_where_streaming_begins_nothing_is_lost(served: Served, count: int) -> None:
+    last = (count - 1) // 3
+    head, wire = await served.get(f"/events?updated__lte=2020-01-01T00:{last // 60:02}:{last % 60:02}Z")
+    streamed = "transfer-encoding" in head.headers
+    body = (
+        b"".join(await wire.chunks())
+        if streamed
+        else await wire.reader.readexactly(int(head.headers["content-length"]))
+    )
+    await wire.close()
+
+    found = [each["id"] for each in json.loads(body)]
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) == 3 * last + 2
+    assert streamed == (len(found) > feed.FIRST_ROWS)
+
+
+async def test_the_first_bytes_come_before_the_last_row_is_read(served: Served, provider_db: asyncpg.Pool) -> None:
+    _, wire = await served.get("/events")
+    first = await wire.chunk()
+
+    assert first.startswith(b'[{"id":1,')
+    assert await copying(provider_db) == 1  # it waits for us
+    rest = await wire.chunks()
+    assert (first + b"".join(rest)).endswith(b"}]\n")
+    assert len(rest) > 20
+    assert max(map(len, rest)) <= 2**20
+    await wire.close()
+
+
+async def test_no_more_is_held_than_a_few_chunks(provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    produced = 0
+    copy_feed = queries.copy_feed
+
+    async def counted(*arguments: Any) -> None:
+        *others, output = arguments
+
+        async def count(chunk: bytes) -> None:
+            nonlocal produced
+            await output(chunk)
+            produced += 1
+
+        await copy_feed(*others, count)
+
+    monkeypatch.setattr(queries, "copy_feed", counted)
+    lines = feed.lines_after(provider_db, EventsQuery(), "json", None)
+    taken = 0
+    async for _ in lines:
+        taken += 1
+        await asyncio.sleep(0)
+        assert produced <= taken + CHUNKS_AHEAD
+    assert taken == produced > 3 * CHUNKS_AHEAD
+
+
+async def test_a_reader_that_leaves_frees_its_connection(served: Served, provider_db: asyncpg.Pool) -> None:
+    for _ in range(2 * STREAMS):
+        _, wire = await served.get("/events")
+        await wire.chunk()
+        await wire.close()
+
+    await eventually(partial(none_copying, provider_db))
+    pool = served.app.extensions["pools"]["stream"]
+    await eventually(lambda: pool.get_idle_size() == pool.get_size())
+    head, wire = await served.get("/events")
+    assert head.status == 200
+    assert len(json.loads(b"".join(await wire.chunks()))) == LONG
+    await wire.close()
+
+
+async def none_copying(db: asyncpg.Pool) -> bool:
+    return await copying(db) == 0
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+async def test_a_stream_that_breaks_does_not_look_complete(
+    served: Served, provider_db: asyncpg.Pool, accept: str
+) -> None:
+    _, wire = await served.get("/events", accept=accept)
+    first = await wire.chunk()
+    await provider_db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'COPY %'"
+    )
+    with pytest.raises(asyncio.IncompleteReadError) as cut:  # no chunk that says that all has come
+        await wire.chunks()
+    await wire.close()
+
+    assert first
+    assert not cut.value.partial.rstrip().endswith(b"]")
+    head, wire = await served.get("/events?limit=1")
+    assert head.status == 200
+    await wire.close()
+
+
+async def test_one_reader_more_than_there_are_streams_is_told_so(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = served.app.extensions["pools"]["stream"]
+    monkeypatch.setattr(pool, "acquire_seconds", 0.2)
+    readers = [await served.get("/events") for _ in range(STREAMS)]
+    assert {head.status for head, _ in readers} == {200}
+
+    head, refused = await served.get("/events")
+    assert head.status == 503
+    assert head.headers["content-type"] == "application/problem+json"
+    assert int(head.headers["retry-after"]) >= 1
+    problem = json.loads(await refused.reader.readexactly(int(head.headers["content-length"])))
+    assert problem["status"] == 503
+    assert problem["code"] == "unavailable"
+    head, page = await served.get("/events?limit=5")
+    assert head.status == 200
+
+    for _, wire in (*readers, (head, refused), (head, page)):
+        await wire.close()
+    await eventually(lambda: pool.get_idle_size() == pool.get_size())
+
+
+async def test_head_of_a_long_feed_reads_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unexpected(*_: Any) -> None:
+        raise AssertionError("HEAD streams the feed")
+
+    monkeypatch.setattr(queries, "copy_feed", unexpected)
+    head, wire = await served.get("/events", method="HEAD")
+
+    assert head.status == 200
+    assert head.headers["content-type"] == "application/json"
+    await wire.close()
+
+
+async def test_a_feed_that_cannot_be_reached_is_said_before_the_first_byte(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any) -> None:
+        raise ConnectionResetError("PostgreSQL went away")
+
+    monkeypatch.setattr(queries, "copy_feed", gone)
+    head, wire = await served.get("/events")
+
+    assert head.status == 503
+    assert head.headers["content-type"] == "application/problem+json"
+    await wire.close()

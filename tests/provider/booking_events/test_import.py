@@ -1,0 +1,287 @@
+"""`python -m provider import FILE`: whatever is in the file."""
+
+import gzip
+import random
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from common.config import Secret
+from provider.booking_events import csv_files, importing, queries
+from provider.booking_events.importing import import_file
+from provider_served import ROOT, run_provider
+
+REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
+HEADER = "id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
+UUID = "6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
+
+
+def line(number: int, **changes: Any) -> str:
+    row = {
+        "id": number,
+        "hotel_id": 1,
+        "event_timestamp": "2020-01-01T00:00:00Z",
+        "status": 1,
+        "room_id": 5,
+        "night_of_stay": "2020-01-05",
+    }
+    return ",".join(map(str, {**row, **changes}.values())) + "\n"
+
+
+Import = Callable[..., Any]
+
+
+@pytest.fixture
+def load(provider_url: Secret, tmp_path: Path) -> Import:
+    """Imports a content; the exit status."""
+
+    async def load(content: str | bytes, name: str = "events.csv") -> int:
+        data = content.encode() if isinstance(content, str) else content
+        (tmp_path / name).write_bytes(data)
+        return await import_file(provider_url, tmp_path / name)
+
+    return load
+
+
+async def ids(db: asyncpg.Pool) -> list[int]:
+    return [row["id"] for row in await db.fetch("SELECT id FROM booking_event ORDER BY id")]
+
+
+async def test_the_columns_may_stand_in_any_order_and_times_in_both_forms(
+    load: Import, provider_db: asyncpg.Pool
+) -> None:
+    content = (
+        "room_reservation_id,night_of_stay,id,status,event_timestamp,hotel_id\n"
+        f"{UUID},2020-01-05,1,1,2020-01-01 12:30:00,7\n"
+        f"{UUID.upper()},2020-01-05,2,2,2020-01-01 12:30:00.25,7\n"
+        "12,2020-01-05,3,1,2020-01-01T12:30:00+02:00,7\n"
+        "9223372036854775807,2020-01-05,9223372036854775807,1,2020-01-01 12:30:00+02:00,9223372036854775807\n"
+    )
+
+    assert await load(content) == 0
+    bodies = [row["body"] for row in await provider_db.fetch("SELECT body FROM booking_event ORDER BY id")]
+    assert bodies == [
+        f'{{"id":1,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00Z","status":1,"room_id":"{UUID}",'
+        '"night_of_stay":"2020-01-05"}',
+        '{"id":2,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00.25Z","status":2,'
+        f'"room_id":"{UUID.upper()}","night_of_stay":"2020-01-05"}}',
+        '{"id":3,"hotel_id":7,"event_timestamp":"2020-01-01T10:30:00Z","status":1,"room_id":12,'
+        '"night_of_stay":"2020-01-05"}',
+        '{"id":9223372036854775807,"hotel_id":9223372036854775807,"event_timestamp":"2020-01-01T10:30:00Z",'
+        '"status":1,"room_id":9223372036854775807,"night_of_stay":"2020-01-05"}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("\ufeff" + HEADER + line(1) + line(2), "events.csv"),
+        ((HEADER + line(1) + line(2)).replace("\n", "\r\n"), "events.csv"),
+        (HEADER + line(1) + "\n\r\n  \n" + line(2).rstrip(), "events.csv"),
+        (
+            HEADER
+            + '"1","1","2020-01-01 00:00:00","1","5","2020-01-05"\n'
+            + " 2 , 1 ,2020-01-01T00:00:00Z,1,5,2020-01-05",
+            "e",
+        ),
+        (gzip.compress((HEADER + line(1) + line(2)).encode()), "events.csv.gz"),
+        (gzip.compress((HEADER + line(1)).encode()) + gzip.compress(line(2).encode()), "events.csv.gz"),
+        ('"id","hotel_id","event_timestamp","status","room_id","night_of_stay"\n' + line(2) + line(1), "events.csv"),
+    ],
+    ids=["BOM", "CRLF", "empty lines", "quotes and spaces", "gzip", "two gzip members", "quoted header"],
+)
+async def test_files_as_programs_write_them(
+    load: Import, provider_db: asyncpg.Pool, content: str | bytes, name: str
+) -> None:
+    assert await load(content, name) == 0
+    assert await ids(provider_db) == [1, 2]
+
+
+async def test_bad_lines_are_named_and_the_good_ones_kept(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=1, hours=1)).isoformat()
+    content = HEADER + "".join(
+        [
+            line(1),
+            line(0),
+            line(3, status=3, night_of_stay="2020-02-30"),
+            line(4, event_timestamp="2020-01-01"),
+            line(5, event_timestamp=ahead),
+            line(6, room_id="x"),
+            line(2**63),
+            "8,1,2020-01-01T00:00:00Z,1,5\n",
+            '9,"1,2020-01-01T00:00:00Z,1,5,2020-01-05\n',
+            "\n",
+            line(11, night_of_stay="9999-12-31"),
+            "x" * 50_000 + "\n",
+            "\x00\x01\n",
+            line(14, hotel_id="١"),
+            line(15),
+        ]
+    )
+
+    assert await load(content) == 1
+    assert await ids(provider_db) == [1, 15]
+    out, err = capsys.readouterr()
+    assert "2 stored, 0 already there, 12 rejected" in out
+    reported = dict(each.split(": ", 1) for each in err.splitlines() if each.startswith("line "))
+    assert sorted(reported, key=lambda name: int(name.split()[1])) == [
+        f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
+    ]
+    assert reported["line 4"] == "status must be 1 or 2; night_of_stay is no date of the calendar"
+    assert reported["line 9"] == "has 5 columns instead of 6"
+    assert "future" in reported["line 6"]
+    assert reported["line 13"] == "is too long"
+
+
+async def test_the_same_file_again_stores_nothing(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = HEADER + line(1, room_id=UUID) + line(2)
+    assert await load(content) == 0
+    assert await load(content.replace("00:00Z", "00:00+00:00").replace(UUID, UUID.upper()) + line(3)) == 0
+
+    assert await ids(provider_db) == [1, 2, 3]
+    assert "1 stored, 2 already there, 0 rejected" in capsys.readouterr().out
+
+
+async def test_a_clash_is_a_rejected_line(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await load(HEADER + line(1)) == 0
+    assert await load(HEADER + line(2) + line(1, hotel_id=2) + line(3, hotel_id=9) + line(3, hotel_id=2) + line(2)) == 1
+
+    out, err = capsys.readouterr()
+    assert "2 stored, 1 already there, 2 rejected" in out
+    assert [each.split(":")[0] for each in err.splitlines()] == ["line 3", "line 5"]
+    assert await provider_db.fetchval("SELECT hotel_id FROM booking_event WHERE id = 3") == 9
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbled"])
+async def test_what_stands_before_the_break_of_a_file_is_kept(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    dice = random.Random(1)
+    whole = gzip.compress(
+        (HEADER + "".join(line(n, room_id=dice.randrange(1, 10**9)) for n in range(1, 40_001))).encode()
+    )
+    half = len(whole) // 2
+    broken = whole[:half] if damage == "cut" else whole[:half] + bytes(64) + whole[half + 64 :]
+
+    assert await load(broken, "events.csv.gz") == 1
+    out, err = capsys.readouterr()
+    stored = await ids(provider_db)
+    assert f"{len(stored)} stored" in out
+    assert stored[:10_000] == list(range(1, 10_001))
+    assert "cannot be read" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"", "events.csv"),
+        (b"", "events.csv.gz"),
+        (gzip.compress(b""), "events.csv.gz"),
+        (b"id,hotel_id\n1,1\n", "events.csv"),
+        (HEADER.replace("status", "id").encode(), "events.csv"),
+        (HEADER.replace("\n", ",extra\n").encode(), "events.csv"),
+        (line(1).encode(), "events.csv"),
+        (bytes(range(256)) * 1000, "events.csv"),
+        (b'"\r' * 1000, "events.csv"),
+        (b"no gzip at all", "events.csv.gz"),
+        (gzip.compress(HEADER.encode())[:12], "events.csv.gz"),
+    ],
+    ids=[
+        "empty",
+        "empty with the name of gzip",
+        "gzip of nothing",
+        "two columns",
+        "a column twice",
+        "a column more",
+        "no header",
+        "garbage",
+        "quotes and returns",
+        "no gzip",
+        "the beginning of a gzip",
+    ],
+)
+async def test_what_is_no_file_of_events_is_said_in_one_line(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], content: bytes, name: str
+) -> None:
+    assert await load(content, name) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert await ids(provider_db) == []
+
+
+async def test_postgresql_gone_in_the_middle_is_said_in_one_line(
+    load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "CHUNK_ROWS", 10)
+    copy_events, calls = queries.copy_events, []
+
+    async def failing(connection: Any, rows: Any) -> None:
+        calls.append(rows)
+        if len(calls) == 3:
+            await provider_db.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+        await copy_events(connection, rows)
+
+    monkeypatch.setattr(queries, "copy_events", failing)
+    content = HEADER + "".join(map(line, range(1, 101)))
+
+    assert await load(content) == 1
+    out, err = capsys.readouterr()
+    assert "20 stored" in out
+    assert len(err.splitlines()) == 1
+    assert await load(content) == 0
+    assert await ids(provider_db) == list(range(1, 101))
+
+
+async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> None:
+    connection = await importing.connect(provider_url)
+    try:
+        assert await connection.fetchval("SHOW transaction_timeout") == "1min"
+    finally:
+        await connection.close()
+
+
+def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(HEADER + line(1) + line(0))
+
+    done = run_provider(provider_url, "import", str(tmp_path / "events.csv"))
+    missing = run_provider(provider_url, "import", str(tmp_path / "none.csv"))
+    folder = run_provider(provider_url, "import", str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stdout == "events.csv: 1 stored, 0 already there, 1 rejected\n"
+    assert done.stderr == "line 3: id must be a whole number from 1 to 2^63 - 1\n"
+    for refused in (missing, folder):
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stderr.startswith("nightaudit: ")
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")
+async def test_the_real_data_are_loaded_whole(provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path) -> None:
+    assert await import_file(provider_url, REAL) == 0
+
+    recount = sqlite3.connect(":memory:")
+    with gzip.open(REAL, "rt") as file:
+        names = file.readline().strip().split(",")
+        recount.execute(f"CREATE TABLE event ({', '.join(names)})")
+        places = ",".join("?" * len(names))
+        recount.executemany(f"INSERT INTO event VALUES ({places})", (each.rstrip().split(",") for each in file))
+    by_night = "SELECT hotel_id, status, {night}, count(*) FROM {table} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    expected = recount.execute(
+        by_night.format(night="night_of_stay", table="event").replace("hotel_id,", "hotel_id + 0,", 1)
+    ).fetchall()
+    recount.close()
+    found = await provider_db.fetch(by_night.format(night="night_of_stay::text", table="booking_event"))
+    assert [(hotel, int(status), night, count) for hotel, status, night, count in expected] == [
+        tuple(row) for row in found
+    ]

@@ -1,0 +1,160 @@
+"""Who may do what: tokens, passwords, and the attacks on both."""
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from common.config import Secret
+from provider.dining import tokens
+
+NOW = datetime.now(UTC)
+SECRET = Secret("demo-jwt-secret-of-make-run-only-0123456789")
+ADMIN_PATHS = [
+    ("POST", "add_table/"),
+    ("PATCH", "update_table/"),
+    ("POST", "tables/bulk"),
+    ("POST", "accept_booking/?id=1"),
+    ("POST", "cancel_booking/?id=1"),
+    ("POST", "set_booking/?id=1"),
+    ("GET", "view_active_bookings/"),
+    ("GET", "view_tables/"),
+    ("GET", "view_booking/?id=1"),
+    ("GET", "view_prices/?id=1"),
+    ("GET", "outbox/"),
+    ("POST", "retry_message/?id=1"),
+]
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(NOW.timestamp())
+    return {"sub": "admin", "role": "admin", "token_type": "access", "iat": now, "exp": now + 600} | changes
+
+
+def unsigned(header: dict[str, Any], payload: dict[str, Any]) -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, payload)]
+    return ".".join([*parts, ""])
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in claims().items() if key != name}
+
+
+KEY = SECRET.reveal()
+BAD_TOKENS = {
+    "nonsense": "nonsense",
+    "alg none": unsigned({"alg": "none", "typ": "JWT"}, claims()),
+    "alg None": unsigned({"alg": "None", "typ": "JWT"}, claims()),
+    "other algorithm": jwt.encode(claims(), KEY * 2, algorithm="HS512"),
+    "other algorithm, same key": jwt.encode(claims(), KEY * 2, algorithm="HS384"),
+    "wrong key": jwt.encode(claims(), "x" * 43, algorithm="HS256"),
+    "expired": jwt.encode(claims(iat=1, exp=2), KEY, algorithm="HS256"),
+    "not yet issued": jwt.encode(claims(iat=claims()["iat"] + 3600, exp=claims()["exp"] + 3600), KEY),
+    "refresh token": jwt.encode(claims(token_type="refresh"), KEY),
+    "unknown role": jwt.encode(claims(role="owner"), KEY),
+    **{f"without {name}": jwt.encode(without(name), KEY) for name in claims()},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), ADMIN_PATHS)
+async def test_every_admin_path_needs_a_token_with_the_right(restaurant: Any, method: str, path: str) -> None:
+    customer = (await restaurant.log_in("josh"))["access"]
+
+    for headers, status in (({}, 401), ({"Authorization": f"Bearer {customer}"}, 403)):
+        answer = await restaurant.client.open(f"/api/admin/{path}", method=method, headers=headers)
+        assert answer.status_code == status
+        assert answer.content_type == "application/problem+json"
+        assert (await answer.get_json())["status"] == status
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
+async def test_a_token_that_is_not_ours_opens_nothing(restaurant: Any, token: str) -> None:
+    answer = await restaurant.client.get(
+        "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {token}"}
+    )
+
+    assert answer.status_code == 401
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_token_that_is_ours_opens(restaurant: Any) -> None:
+    token = tokens.issue(SECRET, "admin", "admin", "access", NOW)
+    old = tokens.issue(SECRET, "admin", "admin", "access", NOW - timedelta(days=1))
+
+    for each, status in ((token, 200), (old, 401)):
+        answer = await restaurant.client.get(
+            "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {each}"}
+        )
+        assert answer.status_code == status
+
+
+async def test_a_refresh_token_gives_an_access_token_and_nothing_else_does(restaurant: Any) -> None:
+    pair = await restaurant.log_in()
+
+    answer = await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
+    assert answer.status_code == 200
+    access = (await answer.get_json())["access"]
+    headers = {"Authorization": f"Bearer {access}"}
+    assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 200
+    gone = tokens.issue(SECRET, "nobody", "admin", "refresh", NOW)
+    for wrong in (pair["access"], gone, "x"):
+        assert (await restaurant.client.post("/api/token/refresh/", json={"refresh": wrong})).status_code == 401
+
+
+async def test_the_claims_are_those_of_the_contract(restaurant: Any) -> None:
+    access = jwt.decode((await restaurant.log_in())["access"], KEY, algorithms=["HS256"])
+
+    assert (access["sub"], access["role"]) == ("admin", "admin")
+    assert access["exp"] > access["iat"]
+    for name in ("cutomer", "josh", "mike"):
+        assert jwt.decode((await restaurant.log_in(name))["access"], KEY, algorithms=["HS256"])["role"] == "customer"
+
+
+async def test_wrong_passwords_and_unknown_names_are_told_the_same(restaurant: Any) -> None:
+    answers = [
+        await restaurant.client.post("/api/token/", json={"username": name, "password": password})
+        for name, password in (("admin", "2"), ("nobody", "1"))
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401]
+    problems = [await answer.get_json() for answer in answers]
+    assert problems[0] | {"request_id": ""} == problems[1] | {"request_id": ""}
+
+
+async def test_repeated_failures_wait_and_only_theirs_do(restaurant: Any) -> None:
+    async def attempt(name: str, password: str) -> Any:
+        return await restaurant.client.post("/api/token/", json={"username": name, "password": password})
+
+    assert [(await attempt("admin", "2")).status_code for _ in range(5)] == [401] * 5
+    slowed = await attempt("admin", "1")
+    assert slowed.status_code == 429
+    assert int(slowed.headers["Retry-After"]) >= 1
+    assert (await attempt("josh", "1")).status_code == 200
+    await restaurant.db.execute("UPDATE failed_login SET slowed_until = now()")
+    assert (await attempt("admin", "1")).status_code == 200
+    assert await restaurant.db.fetchval("SELECT count(*) FROM failed_login") == 0
+
+
+async def test_a_burst_of_guesses_gains_nothing(restaurant: Any) -> None:
+    guesses = [
+        restaurant.client.post("/api/token/", json={"username": "admin", "password": f"guess {number}"})
+        for number in range(20)
+    ]
+
+    statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+
+    assert statuses.count(401) <= 7
+    assert set(statuses) == {401, 429}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"username": "admin"}, {"username": "", "password": "1"}, {"username": "a\u0000", "password": "1"},
+             {"username": 1, "password": "1"}, {"username": "admin", "password": "1", "x": 1}]
+)  # fmt: skip
+async def test_a_login_that_is_none_is_invalid(restaurant: Any, body: Any) -> None:
+    assert (await restaurant.client.post("/api/token/", json=body)).status_code == 400

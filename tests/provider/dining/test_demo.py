@@ -1,0 +1,111 @@
+"""The demo's inbox, and what is missing outside of the demo."""
+
+from typing import Any
+
+import pytest
+from quart import Quart
+
+import dashboard.config
+import provider.config
+from common.config import ConfigError, Secret, read
+from provider.app import create_app
+from provider.dining import jobs
+
+SECRETS = {
+    "PROVIDER_JWT_SECRET": "0123456789012345678901234567890123456789",
+    "PROVIDER_ADMIN_PASSWORD": "a password",
+    "PROVIDER_ACCOUNTING_SECRET": "a secret",
+}
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != "PROVIDER_SMTP_URL"}
+
+
+async def test_the_inbox_shows_what_travelled_by_smtp(restaurant: Any) -> None:
+    await restaurant.booked(await restaurant.add_table(), email="ann@example.com", name="<i>Ann</i>")
+    await jobs.tell_guests(restaurant.db, restaurant.settings, restaurant.app.extensions["smtp_url"], None)
+
+    [mail] = await (await restaurant.client.get("/inbox.json")).get_json()
+    assert mail["to"] == "ann@example.com"
+    assert mail["subject"] == "We have received your order for a table"
+    assert "cancel_booking/?id=" in mail["text"]
+    assert mail["message_id"].startswith("<booking-")
+    answer = await restaurant.client.get("/inbox")
+    page = await answer.get_data(as_text=True)
+    assert "cancel_booking/?id=" in page
+    assert "<i>Ann" not in page
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def outside(environment: dict[str, str], url: Secret) -> Quart:
+    settings = {name: value for name, value in environment.items() if name != "NIGHTAUDIT_DEMO"}
+    return create_app(read(provider.config.Config, settings | SECRETS), url)
+
+
+async def test_outside_the_demo_there_is_no_inbox_and_no_customer(
+    environment: dict[str, str], provider_url: Secret
+) -> None:
+    app = await outside(environment, provider_url)
+    async with app.test_app():
+        client = app.test_client()
+        assert (await client.get("/inbox")).status_code == 404
+        assert (await client.get("/inbox.json")).status_code == 404
+        for name, password, status in (("admin", "1", 401), ("josh", "1", 401), ("admin", "a password", 200)):
+            answer = await client.post("/api/token/", json={"username": name, "password": password})
+            assert answer.status_code == status
+
+
+async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
+    environment: dict[str, str], provider_url: Secret
+) -> None:
+    app = await outside(environment, provider_url)
+    async with app.test_app():
+        client = app.test_client()
+        login = {"username": "admin", "password": "a password"}
+        access = (await (await client.post("/api/token/", json=login)).get_json())["access"]
+        headers = {"Authorization": f"Bearer {access}"}
+        table = await (await client.post("/api/admin/add_table/", json={}, headers=headers)).get_json()
+        order = {"email": "ann@example.com"}
+        await client.post(f"/api/customer/book_table/?id={table['id']}", json=order)
+        pool = app.extensions["pools"]["jobs"]
+        await jobs.tell_guests(pool, app.extensions["dining"], app.extensions["smtp_url"], None)
+        messages = await (await client.get("/api/admin/outbox/", headers=headers)).get_json()
+
+    [mail] = [message for message in messages if message["topic"] == "mail"]
+    assert (mail["state"], mail["attempts"]) == ("waiting", 0)
+    assert "PROVIDER_SMTP_URL" in mail["last_error"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_missing_secret_is_named(name: str) -> None:
+    config = read(provider.config.Config, {each: value for each, value in SECRETS.items() if each != name})
+
+    with pytest.raises(ConfigError, match=name):
+        config.require_secrets()
+    with pytest.raises(ConfigError, match=name):
+        create_app(config, Secret("postgresql://nowhere"))
+
+
+def test_the_dashboards_missing_secrets_are_named_together() -> None:
+    with pytest.raises(ConfigError, match="DASHBOARD_ACCOUNTING_SECRET, DASHBOARD_STAFF_TOKEN"):
+        read(dashboard.config.Config, {}).require_secrets()
+
+
+@pytest.mark.parametrize("value", ["nobody", "a@x.example, b@x.example", "Ann <a@x.example>\r\nBcc: b@x.example"])
+def test_a_sender_that_is_no_mailbox_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="PROVIDER_MAIL_FROM"):
+        read(provider.config.Config, {"PROVIDER_MAIL_FROM": value})
+
+
+async def test_an_argon2_hash_may_stand_for_the_password(environment: dict[str, str], provider_url: Secret) -> None:
+    from argon2 import PasswordHasher
+
+    environment["PROVIDER_ADMIN_PASSWORD"] = PasswordHasher().hash("a password")
+    app = create_app(read(provider.config.Config, environment), provider_url)
+    async with app.test_app():
+        for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
+            answer = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
+            assert answer.status_code == status

@@ -1,0 +1,272 @@
+"""Tables and orders over HTTP."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+START = "2999-01-01T19:00:00Z"
+
+
+async def test_a_table_is_added_with_what_is_given_and_changed_where_asked(restaurant: Any) -> None:
+    answer = await restaurant.admin(
+        "POST", "add_table/", json={"table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
+    )
+    table = await answer.get_json()
+    assert answer.status_code == 201
+    assert table == {"id": 3001, "table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
+
+    answer = await restaurant.admin("PATCH", "update_table/", json={"id": 3001, "price": 25})
+    assert answer.status_code == 200
+    assert await answer.get_json() == table | {"price": 25}
+    prices = await (await restaurant.admin("GET", "view_prices/?id=3001")).get_json()
+    assert [point["price"] for point in prices] == [19.99, 25]
+
+
+async def test_a_table_needs_nothing(restaurant: Any) -> None:
+    answer = await restaurant.admin("POST", "add_table/")
+
+    assert answer.status_code == 201
+    assert await answer.get_json() == {
+        "id": 3001, "table_type": "regular", "seats": 2, "price": 0, "can_be_booked": True
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("table_type", "garden"), ("table_type", 1), ("seats", 0), ("seats", 101), ("seats", "4"), ("seats", 2.5),
+        ("price", -1), ("price", 100_000), ("price", 1.005), ("price", "10"), ("price", True), ("price", 1e300),
+        ("can_be_booked", 1), ("surprise", 1),
+    ],
+)  # fmt: skip
+async def test_a_wrong_field_of_a_table_is_named(restaurant: Any, field: str, value: Any) -> None:
+    answer = await restaurant.admin("POST", "add_table/", json={field: value})
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+
+
+async def test_many_tables_change_at_once_or_not_at_all(restaurant: Any) -> None:
+    first, second = await restaurant.add_table(seats=2), await restaurant.add_table(seats=4)
+
+    answer = await restaurant.admin(
+        "POST",
+        "tables/bulk",
+        json={
+            "add": [{"seats": 8, "price": 12.5}, {"table_type": "room"}],
+            "update": [{"id": second, "can_be_booked": False}, {"id": first, "price": 3}],
+        },
+    )
+    result = await answer.get_json()
+    assert answer.status_code == 201
+    assert [(table["seats"], table["price"]) for table in result["added"]] == [(8, 12.5), (2, 0)]
+    assert [(table["id"], table["can_be_booked"]) for table in result["updated"]] == [(second, False), (first, True)]
+
+    refused = await restaurant.admin(
+        "POST", "tables/bulk", json={"add": [{}], "update": [{"id": first, "seats": 9}, {"id": 999_999}]}
+    )
+    assert refused.status_code == 404
+    assert [fault["field"] for fault in (await refused.get_json())["errors"]] == ["update.1.id"]
+    tables = await (await restaurant.admin("GET", "view_tables/")).get_json()
+    assert [table["seats"] for table in tables] == [2, 4, 8, 2]
+
+
+async def test_tables_are_found_by_kind_seats_and_price(restaurant: Any) -> None:
+    hall = await restaurant.add_table(table_type="regular", seats=2, price=10)
+    cabin = await restaurant.add_table(table_type="cabin", seats=4, price=20.5)
+    await restaurant.add_table(table_type="cabin", seats=4, price=20.5, can_be_booked=False)
+
+    async def found(wish: dict[str, Any]) -> list[int]:
+        by_query = await (await restaurant.client.get("/api/customer/view_tables/", query_string=wish)).get_json()
+        by_body = await (await restaurant.client.post("/api/customer/view_tables/", json=wish)).get_json()
+        assert by_query == by_body
+        return [table["id"] for table in by_query]
+
+    assert await found({}) == [hall, cabin]
+    assert await found({"table_type": "cabin"}) == [cabin]
+    assert await found({"seats_min": 3}) == [cabin]
+    assert await found({"seats_max": 3}) == [hall]
+    assert await found({"price_min": 20.5}) == [cabin]
+    assert await found({"price_max": 20.49}) == [hall]
+    assert await found({"table_type": "room"}) == []
+    offers = await (await restaurant.client.get("/api/customer/view_tables/?seats_min=3")).get_json()
+    assert offers == [{"id": cabin, "table_type": "cabin", "seats": 4, "price": 20.5}]
+
+
+@pytest.mark.parametrize(
+    "wish", ["seats_min=x", "price_max=-1", "table_type=garden", "seats_min=5&seats_max=4", "seat=4", "cursor=x"]
+)
+async def test_a_wish_that_makes_no_sense_is_refused(restaurant: Any, wish: str) -> None:
+    answer = await restaurant.client.get(f"/api/customer/view_tables/?{wish}")
+
+    assert answer.status_code == 400
+    assert (await answer.get_json())["errors"]
+
+
+async def test_tables_come_in_pages_where_asked(restaurant: Any) -> None:
+    ids = [await restaurant.add_table() for _ in range(5)]
+
+    seen, path = [], "/api/customer/view_tables/?limit=2&seats_max=2"
+    while path:
+        answer = await restaurant.client.get(path)
+        seen += [table["id"] for table in await answer.get_json()]
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+    assert seen == ids
+
+
+async def test_an_order_waits_and_leaves_the_table_selectable(restaurant: Any) -> None:
+    table = await restaurant.add_table(price=15)
+
+    answer = await restaurant.book(
+        table, email="Ann@Example.com", phone="+49 (30) 123456", name=" Ann ", guests=2, starts_at=START, minutes=90
+    )
+
+    assert answer.status_code == 201
+    booking = await answer.get_json()
+    assert booking["status"] == "waiting"
+    assert (booking["email"], booking["phone"], booking["name"]) == ("Ann@example.com", "+4930123456", "Ann")
+    assert (booking["starts_at"], booking["minutes"], booking["price"]) == (START, 90, 15)
+    assert len(await (await restaurant.client.get("/api/customer/view_tables/")).get_json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({}, "body"),
+        ({"name": "Ann"}, "body"),
+        ({"email": "ann"}, "email"),
+        ({"email": "ann@example.com\r\nBcc: eve@example.com"}, "email"),
+        ({"email": "ann@example.com, eve@example.com"}, "email"),
+        ({"email": "Ann <ann@example.com>"}, "email"),
+        ({"phone": "12345"}, "phone"),
+        ({"phone": "+49"}, "phone"),
+        ({"phone": "+4930123456;ext=1"}, "phone"),
+        ({"email": "ann@example.com", "phone": "+1555"}, "phone"),
+        ({"email": "ann@example.com", "name": "Ann\r\nBcc: eve@example.com"}, "name"),
+        ({"email": "ann@example.com", "name": "Ann\u0000"}, "name"),
+        ({"email": "ann@example.com", "guests": 0}, "guests"),
+        ({"email": "ann@example.com", "starts_at": "2999-01-01T19:00:00"}, "starts_at"),
+        ({"email": "ann@example.com", "starts_at": "2001-01-01T19:00:00Z"}, "starts_at"),
+        ({"email": "ann@example.com", "starts_at": "9999-12-31T23:59:59Z"}, "starts_at"),
+        ({"email": "ann@example.com", "minutes": 0}, "minutes"),
+        ({"email": "ann@example.com", "table": 1}, "table"),
+    ],
+)
+async def test_an_order_that_is_wrong_names_its_fault(restaurant: Any, order: dict[str, Any], field: str) -> None:
+    table = await restaurant.add_table()
+
+    answer = await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order)
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+
+
+async def test_a_table_that_is_closed_or_unknown_takes_no_order(restaurant: Any) -> None:
+    closed = await restaurant.add_table(can_be_booked=False)
+
+    assert (await restaurant.book(closed)).status_code == 409
+    assert (await restaurant.book(closed + 1)).status_code == 404
+    assert (await restaurant.book(2**63 - 1)).status_code == 404
+    assert (await restaurant.client.post("/api/customer/book_table/", json={})).status_code == 400
+
+
+async def test_an_order_sent_again_with_its_key_is_one_order(restaurant: Any) -> None:
+    table = await restaurant.add_table()
+    call = {"json": {"email": "ann@example.com"}, "headers": {"Idempotency-Key": "k"}}
+
+    first = await restaurant.client.post(f"/api/customer/book_table/?id={table}", **call)
+    again = await restaurant.client.post(f"/api/customer/book_table/?id={table}", **call)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert await first.get_json() == await again.get_json()
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking") == 1
+
+
+STEPS = {
+    ("waiting", "accept"): "confirmed",
+    ("waiting", "cancel"): "declined",
+    ("confirmed", "cancel"): "cancelled",
+}
+
+
+@pytest.mark.parametrize("way", [[], ["accept"], ["cancel"], ["accept", "cancel"]])
+@pytest.mark.parametrize("step", ["accept", "cancel"])
+async def test_a_booking_moves_only_as_it_may(restaurant: Any, way: list[str], step: str) -> None:
+    booking = await restaurant.booked(await restaurant.add_table())
+    for taken in way:
+        assert (await restaurant.admin("POST", f"{taken}_booking/?id={booking}")).status_code == 200
+    before = await restaurant.status(booking)
+
+    answer = await restaurant.admin("POST", f"{step}_booking/?id={booking}")
+
+    target = STEPS.get((before, step))
+    assert answer.status_code == (200 if target else 409)
+    assert await restaurant.status(booking) == (target or before)
+
+
+async def test_every_step_is_kept_with_its_actor(restaurant: Any) -> None:
+    booking = await restaurant.booked(await restaurant.add_table())
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
+
+    history = await (await restaurant.admin("GET", f"view_booking/?id={booking}")).get_json()
+
+    assert [(change["status"], change["changed_by"]) for change in history["changes"]] == [
+        ("waiting", "guest"), ("confirmed", "admin: admin"), ("cancelled", "admin: admin")
+    ]  # fmt: skip
+
+
+async def test_a_guest_on_the_phone_gets_the_table_at_once(restaurant: Any) -> None:
+    table = await restaurant.add_table(can_be_booked=False)
+    order = {"phone": "+4930123456", "starts_at": START, "minutes": 60}
+
+    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=order)
+    assert answer.status_code == 201
+    assert (await answer.get_json())["status"] == "confirmed"
+
+    late = order | {"starts_at": "2999-01-01T19:59:00Z"}
+    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=late)
+    assert (answer.status_code, (await answer.get_json())["code"]) == (409, "overlapping")
+    after = order | {"starts_at": "2999-01-01T20:00:00Z"}
+    assert (await restaurant.admin("POST", f"set_booking/?id={table}", json=after)).status_code == 201
+    assert (await restaurant.admin("POST", f"set_booking/?id={table + 1}", json=order)).status_code == 404
+
+
+async def test_active_bookings_are_those_that_wait_or_are_confirmed(restaurant: Any) -> None:
+    table = await restaurant.add_table()
+    bookings = [await restaurant.booked(table) for _ in range(4)]
+    await restaurant.admin("POST", f"accept_booking/?id={bookings[1]}")
+    await restaurant.admin("POST", f"cancel_booking/?id={bookings[2]}")
+
+    first = await restaurant.admin("GET", "view_active_bookings/?limit=2")
+    assert [booking["id"] for booking in await first.get_json()] == bookings[:2]
+    rest = await restaurant.client.get(
+        first.headers["Link"].partition(">")[0].removeprefix("<http://localhost"), headers=restaurant.headers
+    )
+    assert [booking["id"] for booking in await rest.get_json()] == bookings[3:]
+    assert "Link" not in rest.headers
+
+
+async def test_unknown_bookings_are_not_found(restaurant: Any) -> None:
+    for path in ("accept_booking/", "cancel_booking/"):
+        assert (await restaurant.admin("POST", f"{path}?id=1")).status_code == 404
+        assert (await restaurant.admin("POST", path)).status_code == 400
+        assert (await restaurant.admin("POST", f"{path}?id=0")).status_code == 400
+
+
+async def test_a_path_without_its_slash_leads_on_and_keeps_the_method(restaurant: Any) -> None:
+    answer = await restaurant.client.post("/api/customer/book_table?id=7", json={"email": "ann@example.com"})
+
+    assert answer.status_code == 308
+    assert answer.headers["Location"].endswith("/api/customer/book_table/?id=7")
+
+
+@pytest.mark.parametrize("booked_times", [(START, START), (START, "2999-01-01T20:59:00Z")])
+async def test_of_two_overlapping_orders_one_is_confirmed(restaurant: Any, booked_times: tuple[str, str]) -> None:
+    table = await restaurant.add_table()
+    pair = [await restaurant.booked(table, email="ann@example.com", starts_at=time) for time in booked_times]
+
+    answers = await asyncio.gather(*(restaurant.admin("POST", f"accept_booking/?id={each}") for each in pair))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]

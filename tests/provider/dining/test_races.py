@@ -1,0 +1,137 @@
+"""What must not happen, tried by many at once and past the application."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from common.database import transaction
+from common.errors import Conflict
+from provider.dining import service
+from provider.dining.inputs import BookingInput
+
+START = datetime(2999, 1, 1, tzinfo=UTC)
+PAIRS = 1000
+
+
+async def test_of_a_thousand_raced_pairs_of_overlapping_confirmations_exactly_one_wins_each(
+    restaurant: Any,
+) -> None:
+    table = await restaurant.add_table()
+    rows = [
+        (table, START + timedelta(hours=3 * pair, minutes=30 * side), 120) for pair in range(PAIRS) for side in (0, 1)
+    ]
+    await restaurant.db.executemany(
+        """
+        INSERT INTO dining_booking (table_id, status, email, starts_at, minutes, price, changed_by)
+        VALUES ($1, 'waiting', 'ann@example.com', $2, $3, 0, 'guest')
+        """,
+        rows,
+    )
+    ids = [row["id"] for row in await restaurant.db.fetch("SELECT id FROM dining_booking ORDER BY starts_at")]
+    pairs = [tuple(ids[number : number + 2]) for number in range(0, 2 * PAIRS, 2)]
+    turns = asyncio.Semaphore(4)
+
+    async def confirm(booking: int) -> str:
+        try:
+            async with transaction(restaurant.db) as connection:
+                return (await service.confirm(connection, booking, "admin: admin")).status
+        except Conflict as conflict:
+            return conflict.problem_code
+
+    async def race(pair: tuple[int, ...]) -> list[str]:
+        async with turns:
+            return sorted(await asyncio.gather(*map(confirm, pair)))
+
+    assert await asyncio.gather(*map(race, pairs)) == [["confirmed", "overlapping"]] * PAIRS
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking WHERE status = 'confirmed'") == PAIRS
+    assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE topic = 'mail'") == PAIRS
+
+
+async def test_a_booking_that_is_moved_by_many_at_once_moves_once(restaurant: Any) -> None:
+    booking = await restaurant.booked(await restaurant.add_table())
+    await restaurant.admin("GET", "outbox/")
+
+    steps = ["accept", "accept", "accept"]
+    answers = await asyncio.gather(*(restaurant.admin("POST", f"{step}_booking/?id={booking}") for step in steps))
+    decisions = await asyncio.gather(restaurant.decide(booking, "confirm"), restaurant.decide(booking, "decline"))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    assert [answer.status_code for answer in decisions] == [200, 409]
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_change") == 2
+
+
+async def test_confirmations_without_a_time_do_not_collide(restaurant: Any) -> None:
+    table = await restaurant.add_table()
+    for _ in range(2):
+        booking = await restaurant.booked(table)
+        assert (await restaurant.admin("POST", f"accept_booking/?id={booking}")).status_code == 200
+
+
+async def test_bulk_changes_of_the_same_tables_do_not_block_each_other_for_good(restaurant: Any) -> None:
+    tables = [await restaurant.add_table() for _ in range(10)]
+
+    def change(ids: list[int]) -> Any:
+        return restaurant.admin("POST", "tables/bulk", json={"update": [{"id": each, "seats": 5} for each in ids]})
+
+    answers = await asyncio.gather(*(change(tables if turn % 2 else tables[::-1]) for turn in range(10)))
+
+    assert [answer.status_code for answer in answers] == [200] * 10
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE dining_booking SET status = 'waiting'",
+        "UPDATE dining_booking SET status = 'confirmed'",
+        "UPDATE dining_booking SET email = 'eve@example.com'",
+        "INSERT INTO dining_booking (table_id, status, phone, minutes, price, changed_by)"
+        " SELECT table_id, 'cancelled', '+4930123456', 120, 0, 'x' FROM dining_table",
+        "INSERT INTO dining_booking (table_id, status, minutes, price, changed_by)"
+        " SELECT table_id, 'waiting', 120, 0, 'x' FROM dining_table",
+        "UPDATE dining_booking_change SET changed_by = 'nobody'",
+        "DELETE FROM dining_booking_change",
+        "TRUNCATE dining_booking_change",
+        "UPDATE dining_price SET price = 0",
+        "UPDATE dining_table SET price = 100000",
+        "UPDATE dining_table SET seats = 0",
+    ],
+)
+async def test_the_database_itself_refuses_what_must_not_be(restaurant: Any, statement: str) -> None:
+    booking = await restaurant.booked(await restaurant.add_table())
+    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
+
+    with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.NumericValueOutOfRangeError)):
+        await restaurant.db.execute(statement)
+
+
+async def test_the_database_itself_refuses_overlapping_confirmations(restaurant: Any) -> None:
+    table = await restaurant.add_table()
+    for start in (START, START + timedelta(minutes=119)):
+        await restaurant.booked(table, email="ann@example.com", starts_at=start.isoformat())
+
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await restaurant.db.execute("UPDATE dining_booking SET status = 'confirmed'")
+
+
+@pytest.mark.parametrize("relation", ["dining_table", "dining_price", "dining_booking", "dining_booking_change",
+                                      "dining_cancel_token"])  # fmt: skip
+async def test_the_table_is_part_of_every_key(restaurant: Any, relation: str) -> None:
+    lacking = await restaurant.db.fetch(
+        """
+        SELECT indexrelid::regclass::text
+          FROM pg_index
+          JOIN pg_attribute ON attrelid = indrelid AND attname = 'table_id'
+         WHERE indrelid = $1::regclass AND (indisunique OR indisexclusion) AND NOT attnum = ANY(indkey::int2[])
+        """,
+        relation,
+    )
+
+    assert lacking == []
+
+
+def test_a_booking_needs_a_way_to_reach_the_guest() -> None:
+    with pytest.raises(ValueError, match="email, phone"):
+        BookingInput(name="Ann")

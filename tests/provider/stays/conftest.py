@@ -1,0 +1,26 @@
+"""Guests of the storefront, and a day for them."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from quart import Quart
+
+from storefront import Guest
+
+
+@pytest.fixture
+def new_guest(provider_app: Quart) -> Callable[[], Guest]:
+    """Makes guests, each with a token of its own."""
+    return lambda: Guest(provider_app)
+
+
+@pytest.fixture
+def guest(provider_app: Quart) -> Guest:
+    return Guest(provider_app)
+
+
+@pytest.fixture
+def soon() -> date:
+    """A day on which a stay may begin."""
+    return datetime.now(UTC).date() + timedelta(days=30)

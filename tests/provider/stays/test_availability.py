@@ -1,0 +1,139 @@
+"""What is free: the search, its pages, its alternatives."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from storefront import Guest
+
+DAY = timedelta(days=1)
+
+
+async def test_a_property_without_reservations_is_free(guest: Guest) -> None:
+    await guest.create_property("meadow", description="A hut in a meadow")
+
+    answer, found = await guest.get("/properties/available?start_date=2021-01-05&nights=3")
+
+    assert answer.status_code == 200
+    assert found == [{"property_id": "meadow", "description": "A hut in a meadow"}]
+
+
+@pytest.mark.parametrize(
+    ("offset", "nights", "free"),
+    [(-3, 3, True), (-3, 4, False), (0, 1, False), (1, 1, False), (2, 1, False), (3, 1, True), (-5, 20, False)],
+)
+async def test_only_stays_that_share_a_night_are_in_the_way(
+    guest: Guest, soon: date, offset: int, nights: int, free: bool
+) -> None:
+    await guest.create_property("hut")
+    await guest.reserve("hut", soon, 3)
+
+    assert await guest.available(soon + offset * DAY, nights) == (["hut"] if free else [])
+
+
+async def test_a_long_stay_is_seen_from_its_last_night(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut")
+    await guest.reserve("hut", soon, 365)
+    await guest.reserve("hut", soon - 2 * DAY, 1)
+
+    assert await guest.available(soon + 364 * DAY, 1) == []
+    assert await guest.available(soon + 365 * DAY, 1) == ["hut"]
+
+
+@pytest.mark.parametrize("turnover", [1, 3])
+async def test_turnover_days_are_kept_free_on_both_sides(guest: Guest, soon: date, turnover: int) -> None:
+    await guest.create_property("hut", turnover_days=turnover)
+    await guest.reserve("hut", soon, 2)
+
+    assert await guest.available(soon + (2 + turnover) * DAY, 1) == ["hut"]
+    assert await guest.available(soon + (1 + turnover) * DAY, 1) == []
+    assert await guest.available(soon - (1 + turnover) * DAY, 1) == ["hut"]
+    assert await guest.available(soon - turnover * DAY, 1) == []
+
+
+async def test_nothing_free_names_the_nearest_days_on_which_something_is(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut")
+    await guest.reserve("hut", soon - 3 * DAY, 5)
+
+    answer, problem = await guest.get(f"/properties/available?start_date={soon}&nights=2")
+
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+    assert problem["code"] == "no_availability"
+    days = [date.fromisoformat(day) for day in problem["alternatives"]]
+    expected = {soon + n * DAY for n in range(2, 15)} | {soon - n * DAY for n in range(5, 15)}
+    assert set(days) == expected
+    assert all(abs(one - soon) <= abs(other - soon) for one, other in pairwise(days))
+
+
+async def test_alternatives_are_days_on_which_the_search_finds_something(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut", turnover_days=2)
+    await guest.create_property("barn")
+    for offset, nights in ((-10, 6), (-2, 5), (6, 1)):
+        await guest.reserve("hut", soon + offset * DAY, nights)
+    await guest.reserve("barn", soon - 20 * DAY, 30)
+
+    _, problem = await guest.get(f"/properties/available?start_date={soon}&nights=3")
+
+    found = {soon + n * DAY for n in range(-14, 15) if n and await guest.available(soon + n * DAY, 3)}
+    assert {date.fromisoformat(day) for day in problem["alternatives"]} == found
+
+
+async def test_alternatives_to_a_day_ahead_are_never_in_the_past(guest: Guest) -> None:
+    today = datetime.now(UTC).date()
+    await guest.create_property("hut")
+    await guest.reserve("hut", today, 3)
+
+    _, problem = await guest.get(f"/properties/available?start_date={today}&nights=1")
+
+    assert min(problem["alternatives"]) == (today + 3 * DAY).isoformat()
+
+
+@pytest.mark.parametrize("day", ["0001-01-02", "9999-12-30"])
+async def test_the_ends_of_the_calendar_can_be_searched(guest: Guest, day: str) -> None:
+    answer, problem = await guest.get(f"/properties/available?start_date={day}&nights=365")
+
+    assert answer.status_code == 404
+    assert problem["alternatives"] == []
+
+
+async def test_pages_follow_one_another_by_id(guest: Guest, soon: date) -> None:
+    names = [f"p{number:02}" for number in range(11)]
+    for name in reversed(names):
+        await guest.create_property(name)
+    for name in names[::3]:
+        await guest.reserve(name, soon, 1)
+    path = f"/properties/available?start_date={soon}&nights=1&limit=3"
+    seen: list[str] = []
+    while path:
+        answer, found = await guest.get(path)
+        assert answer.status_code == 200
+        assert len(found) <= 3
+        seen += [each["property_id"] for each in found]
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+
+    assert seen == [name for name in names if name not in names[::3]]
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("", ["start_date", "nights"]),
+        ("start_date=2021-02-30&nights=0", ["start_date", "nights"]),
+        ("start_date=0001-01-01&nights=1", ["start_date"]),
+        ("start_date=9999-12-31&nights=1", ["start_date"]),
+        ("start_date=2021-01-05&nights=366", ["nights"]),
+        ("start_date=2021-01-05&nights=1.5", ["nights"]),
+        ("start_date=2021-01-05T00:00:00Z&nights=1&limit=0", ["start_date", "limit"]),
+        ("start_date=2021-01-05&nights=1&limit=1001", ["limit"]),
+        ("start_date=2021-01-05&nights=1&cursor=x", ["cursor"]),
+        ("start_date=2021-01-05&nights=1&cursor=kaNhAGI", ["cursor"]),  # an id with a zero byte
+        ("start_date=2021-01-05&nights=1&night=2", ["night"]),
+    ],
+)
+async def test_wrong_parameters_are_named(guest: Guest, query: str, fields: list[str]) -> None:
+    answer, problem = await guest.get(f"/properties/available?{query}")
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in problem["errors"]] == fields

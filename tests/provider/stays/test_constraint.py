@@ -1,0 +1,176 @@
+"""What the database itself holds, whoever writes: the application is not asked."""
+
+import asyncio
+from datetime import date, timedelta
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+DAY = timedelta(days=1)
+START = date(2026, 6, 1)
+
+INSERT = "INSERT INTO reservation (property_id, arrival, departure) VALUES ($1, $2, $3)"
+IN_THE_WAY = (asyncpg.ExclusionViolationError, asyncpg.CheckViolationError)
+
+DISTRIBUTION = {"property": "property_id", "reservation": "property_id"}
+
+
+@pytest.fixture
+async def hut(provider_db: asyncpg.Pool) -> str:
+    await provider_db.execute("INSERT INTO property (property_id, description) VALUES ('hut', 'A hut')")
+    return "hut"
+
+
+async def book(db: asyncpg.Pool, name: str, arrival: int, departure: int) -> None:
+    await db.execute(INSERT, name, START + arrival * DAY, START + departure * DAY)
+
+
+@pytest.mark.parametrize(("arrival", "departure"), [(0, 1), (1, 2), (2, 3), (-1, 1), (-5, 9), (0, 3)])
+async def test_plain_sql_cannot_sell_a_night_twice(
+    provider_db: asyncpg.Pool, hut: str, arrival: int, departure: int
+) -> None:
+    await book(provider_db, hut, 0, 3)
+
+    with pytest.raises(asyncpg.ExclusionViolationError, match="reservation_no_night_twice"):
+        await book(provider_db, hut, arrival, departure)
+
+
+async def test_plain_sql_cannot_move_a_stay_onto_another(provider_db: asyncpg.Pool, hut: str) -> None:
+    await book(provider_db, hut, 0, 3)
+    await book(provider_db, hut, 3, 5)
+
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await provider_db.execute("UPDATE reservation SET arrival = $1 WHERE arrival = $2", START, START + 3 * DAY)
+
+
+async def test_plain_sql_cannot_bring_a_cancelled_stay_back_onto_another(provider_db: asyncpg.Pool, hut: str) -> None:
+    await book(provider_db, hut, 0, 3)
+    await provider_db.execute("UPDATE reservation SET cancelled_at = now()")
+    await book(provider_db, hut, 1, 2)
+
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await provider_db.execute("UPDATE reservation SET cancelled_at = NULL")
+
+
+async def test_plain_sql_cannot_ignore_the_turnover(provider_db: asyncpg.Pool, hut: str) -> None:
+    await provider_db.execute("UPDATE property SET turnover_days = 2")
+    await book(provider_db, hut, 0, 3)
+
+    for arrival, departure in ((3, 4), (4, 5), (-2, -1), (-1, 0)):
+        with pytest.raises(asyncpg.ExclusionViolationError):
+            await provider_db.execute(
+                "INSERT INTO reservation (property_id, arrival, departure, free_from) VALUES ($1, $2, $3, $3)",
+                hut, START + arrival * DAY, START + departure * DAY,
+            )  # fmt: skip
+    await book(provider_db, hut, 5, 6)
+    await book(provider_db, hut, -3, -2)
+
+
+@pytest.mark.parametrize(("arrival", "departure"), [(0, 0), (0, -1), (0, 366)])
+async def test_plain_sql_cannot_store_a_stay_without_nights_or_beyond_a_year(
+    provider_db: asyncpg.Pool, hut: str, arrival: int, departure: int
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await book(provider_db, hut, arrival, departure)
+
+
+async def test_a_stay_needs_a_property(provider_db: asyncpg.Pool) -> None:
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await book(provider_db, "nowhere", 0, 1)
+
+
+async def test_many_connections_that_insert_plainly_never_lock_up(provider_db: asyncpg.Pool, hut: str) -> None:
+    """Without the trigger's lock the constraint alone deadlocks here."""
+
+    async def attempt(number: int) -> int:
+        try:
+            await book(provider_db, hut, number % 7, number % 7 + 3)
+        except asyncpg.ExclusionViolationError:
+            return 0
+        return 1
+
+    stored = sum(await asyncio.gather(*(attempt(number) for number in range(400))))
+
+    assert stored == await provider_db.fetchval("SELECT count(*) FROM reservation")
+    assert await overlaps(provider_db) == 0
+
+
+async def overlaps(db: asyncpg.Pool) -> int:
+    """Pairs of live stays that share a night."""
+    return await db.fetchval(
+        """
+        SELECT count(*)
+          FROM reservation AS one
+          JOIN reservation AS other USING (property_id)
+         WHERE one.reservation_id < other.reservation_id
+           AND one.cancelled_at IS NULL AND other.cancelled_at IS NULL
+           AND daterange(one.arrival, one.departure) && daterange(other.arrival, other.departure)
+        """
+    )
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["book", "book", "book", "cancel", "turnover"]), st.integers(0, 30), st.integers(0, 6)),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_nights_never_overlap_whatever_is_written(
+    provider_db: asyncpg.Pool, steps: list[tuple[str, int, int]]
+) -> None:
+    name = await provider_db.fetchval(
+        "INSERT INTO property (property_id, description) VALUES (uuidv7()::text, 'x') RETURNING property_id"
+    )
+    for what, day, size in steps:
+        arrival = START + day * DAY
+        try:
+            if what == "book":
+                await provider_db.execute(INSERT, name, arrival, arrival + size * DAY)
+            elif what == "cancel":
+                await provider_db.execute(
+                    "UPDATE reservation SET cancelled_at = now() WHERE property_id = $1 AND arrival <= $2"
+                    "   AND departure > $2 AND cancelled_at IS NULL",
+                    name, arrival,
+                )  # fmt: skip
+            else:
+                await provider_db.execute("UPDATE property SET turnover_days = $2 WHERE property_id = $1", name, size)
+        except IN_THE_WAY:
+            pass
+        stays = await provider_db.fetch(
+            "SELECT arrival, departure, free_from FROM reservation"
+            " WHERE property_id = $1 AND cancelled_at IS NULL ORDER BY arrival",
+            name,
+        )
+        turnover = await provider_db.fetchval("SELECT turnover_days FROM property WHERE property_id = $1", name)
+        arrivals = [*(stay["arrival"] for stay in stays), date.max]
+        for stay, next_arrival in zip(stays, arrivals[1:], strict=True):
+            assert stay["departure"] <= next_arrival
+            assert stay["free_from"] == min(stay["departure"] + turnover * DAY, next_arrival)
+
+
+async def test_every_key_holds_the_distribution_column(provider_db: asyncpg.Pool) -> None:
+    """A sharded table can only keep a key within a shard."""
+    keys = await provider_db.fetch(
+        """
+        SELECT relation.relname AS name, index.indexrelid::regclass::text AS key,
+               array_agg(attribute.attname::text) AS columns
+          FROM pg_index AS index
+          JOIN pg_class AS relation ON relation.oid = index.indrelid
+          LEFT JOIN pg_attribute AS attribute
+            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY(index.indkey)
+         WHERE relation.relname = ANY($1::text[])
+           AND (index.indisprimary OR index.indisunique OR index.indisexclusion)
+         GROUP BY relation.relname, index.indexrelid
+        """,
+        list(DISTRIBUTION),
+    )
+
+    assert {key["name"] for key in keys} == set(DISTRIBUTION)
+    assert {key["key"] for key in keys} >= {"property_pkey", "reservation_pkey", "reservation_no_night_twice"}
+    for key in keys:
+        assert DISTRIBUTION[key["name"]] in key["columns"], key["key"]

@@ -1,0 +1,119 @@
+"""A property that is a hotel's room: the feed hears of its stays in the transaction that makes them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from quart import Quart
+
+from common.database import Executor
+from provider.booking_events import queries
+from provider.booking_events.models import NewEvent
+from provider.stays.service import Feed
+from storefront import Guest
+
+DAY = timedelta(days=1)
+
+
+async def events(guest: Guest) -> list[tuple[int, int, Any, str]]:
+    _, found = await guest.get("/events")
+    return [(each["status"], each["hotel_id"], each["room_id"], each["night_of_stay"]) for each in found]
+
+
+@pytest.mark.parametrize("room_id", [17, str(uuid.UUID(int=5))])
+async def test_each_night_becomes_an_event(guest: Guest, soon: date, room_id: int | str) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=room_id)
+    before = datetime.now(UTC)
+
+    _, reservation = await guest.reserve("suite", soon, 3)
+
+    nights = [(soon + n * DAY).isoformat() for n in range(3)]
+    assert await events(guest) == [(1, 3, room_id, night) for night in nights]
+    _, found = await guest.get("/events")
+    assert all(before <= datetime.fromisoformat(each["event_timestamp"]) <= datetime.now(UTC) for each in found)
+    await guest.cancel(reservation["reservation_id"])
+    assert (await events(guest))[3:] == [(2, 3, room_id, night) for night in nights]
+
+
+async def test_a_property_that_is_no_room_tells_nobody(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut")
+    _, reservation = await guest.reserve("hut", soon, 3)
+    await guest.cancel(reservation["reservation_id"])
+
+    assert await events(guest) == []
+
+
+async def test_nights_that_were_taken_make_no_events(guest: Guest, soon: date) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    await guest.reserve("suite", soon, 1)
+
+    assert (await guest.reserve("suite", soon, 2))[0].status_code == 409
+    assert len(await events(guest)) == 1
+
+
+async def test_the_same_key_tells_the_feed_once(guest: Guest, soon: date) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    await guest.reserve("suite", soon, 2, key="k")
+    await guest.reserve("suite", soon, 2, key="k")
+
+    assert len(await events(guest)) == 2
+
+
+async def test_a_cancellation_goes_to_the_room_that_was_booked(guest: Guest, soon: date) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    _, reservation = await guest.reserve("suite", soon, 1)
+    await guest.call("PATCH", "/properties/suite", json={"hotel_id": 4, "room_id": 18})
+
+    await guest.cancel(reservation["reservation_id"])
+
+    assert await events(guest) == [(1, 3, 17, soon.isoformat()), (2, 3, 17, soon.isoformat())]
+
+
+async def refuse(_db: Executor, _events: Sequence[Any]) -> dict[int, str]:
+    raise ConnectionError("the feed is gone")
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_when_the_events_fail_nothing_is_reserved(
+    provider_app: Quart, guest: Guest, provider_db: asyncpg.Pool, soon: date, key: str | None
+) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    working = provider_app.extensions["feed"]
+    provider_app.extensions["feed"] = Feed(NewEvent, queries.select_new_ids, refuse)
+
+    answer, _ = await guest.reserve("suite", soon, 2, key=key)
+
+    assert answer.status_code == 503
+    assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 0
+    provider_app.extensions["feed"] = working
+    assert (await guest.reserve("suite", soon, 2, key=key))[0].status_code == 200
+
+
+async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Quart, guest: Guest, soon: date) -> None:
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    _, reservation = await guest.reserve("suite", soon, 2)
+    provider_app.extensions["feed"] = Feed(NewEvent, queries.select_new_ids, refuse)
+
+    assert await guest.cancel(reservation["reservation_id"]) == 503
+
+    assert await guest.available(soon, 1) == []
+    assert len(await events(guest)) == 2
+
+
+async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Quart, guest: Guest, soon: date) -> None:
+    """Importers keep their ids, and may bring one that the server would have given next."""
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    await guest.create_property("other", hotel_id=4, room_id=17)
+    await guest.reserve("other", soon, 1)
+    _, (event,) = await guest.get("/events")
+    brought = {**event, "id": event["id"] + 2, "hotel_id": 9}
+    assert (await provider_app.test_client().post("/events", json=brought)).status_code == 201
+
+    await guest.reserve("suite", soon, 3)
+
+    assert sorted(each for each in await events(guest) if each[1] == 3) == [
+        (1, 3, 17, (soon + n * DAY).isoformat()) for n in range(3)
+    ]

@@ -1,0 +1,79 @@
+"""The three files over HTTP."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+from quart import Quart
+
+from provider.store_polls import service
+
+NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
+HEADERS = {
+    "status.csv": ["store_id", "status", "timestamp_utc"],
+    "business_hours.csv": ["store_id", "dayOfWeek", "start_time_local", "end_time_local"],
+    "timezones.csv": ["store_id", "timezone_str"],
+}
+
+
+async def polled(db: asyncpg.Pool, now: datetime = NOW) -> int:
+    return await service.poll_fleet(db, None, now, stores=10)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+async def test_a_file_is_csv_with_a_header_before_and_after_the_first_round(
+    provider_app: Quart, provider_db: asyncpg.Pool, name: str
+) -> None:
+    client = provider_app.test_client()
+    empty = await client.get(f"/stores/{name}")
+    assert empty.status_code == 200
+    assert (await empty.get_data()).decode().splitlines() == [",".join(HEADERS[name])]
+    await polled(provider_db)
+    answer = await client.get(f"/stores/{name}", headers={"If-None-Match": empty.headers["ETag"]})
+    assert answer.status_code == 200
+    assert answer.content_type == "text/csv; charset=utf-8"
+    header, *rows = csv.reader(io.StringIO((await answer.get_data()).decode()))
+    assert header == HEADERS[name]
+    assert rows
+    head = await client.head(f"/stores/{name}")
+    assert (head.status_code, head.headers["ETag"]) == (200, answer.headers["ETag"])
+
+
+@pytest.mark.parametrize("name", HEADERS)
+async def test_a_file_that_is_still_the_same_is_not_sent_again(
+    provider_app: Quart, provider_db: asyncpg.Pool, name: str
+) -> None:
+    await polled(provider_db)
+    client = provider_app.test_client()
+    etag = (await client.get(f"/stores/{name}")).headers["ETag"]
+    for asked in (etag, f'"other", W/{etag}', "*"):
+        again = await client.get(f"/stores/{name}", headers={"If-None-Match": asked})
+        assert again.status_code == 304
+        assert await again.get_data() == b""
+        assert again.headers["ETag"] == etag
+
+
+async def test_a_new_round_is_a_new_file(provider_app: Quart, provider_db: asyncpg.Pool) -> None:
+    await polled(provider_db)
+    client = provider_app.test_client()
+    first = await client.get("/stores/status.csv")
+    whole = list(csv.DictReader(io.StringIO((await first.get_data()).decode())))
+    await polled(provider_db, NOW.replace(hour=12))
+    second = await client.get("/stores/status.csv", headers={"If-None-Match": first.headers["ETag"]})
+    assert second.status_code == 200
+    grown = list(csv.DictReader(io.StringIO((await second.get_data()).decode())))
+    assert grown[: len(whole)] == whole
+    since = whole[-1]["timestamp_utc"].replace(" UTC", "Z").replace(" ", "T")
+    answer = await client.get(f"/stores/status.csv?since={since}")
+    late = list(csv.DictReader(io.StringIO((await answer.get_data()).decode())))
+    assert late == grown[len(whole) - 1 :]
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "since=2026-01-01", "until=2026-01-01T00:00:00Z"])
+async def test_a_wrong_question_is_refused(provider_app: Quart, query: str) -> None:
+    client = provider_app.test_client()
+    assert (await client.get(f"/stores/status.csv?{query}")).status_code == 400
+    assert (await client.get("/stores/timezones.csv?since=2026-01-01T00:00:00Z")).status_code == 400
+    assert (await client.post("/stores/status.csv")).status_code == 405

@@ -1,0 +1,245 @@
+"""The OpenAPI documents of both applications: valid, complete, and true to what they describe."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from quart import Blueprint, Quart, Response
+from quart_schema import document_response, tag_blueprint
+
+from common import application
+from common.config import Secret, read
+from common.json import answer
+from common.openapi import operation
+from common.operations import blueprint as operations_blueprint
+from conftest import QUIET
+from dashboard.app import create_app as create_dashboard
+from dashboard.config import Config as DashboardConfig
+from provider.app import MIGRATIONS
+from provider.app import create_app as create_provider
+from provider.config import Config as ProviderConfig
+
+NOWHERE = Secret("postgresql://nobody@127.0.0.1:1/nowhere")
+METHODS = {"get", "put", "post", "delete", "patch"}
+Operation = dict[str, Any]
+
+PAGES = {
+    "provider": {"/inbox"},
+    "dashboard": {"/front-desk", "/front-desk/login", "/front-desk/logout", "/front-desk/decide"},
+}
+"""Pages for people, and what their forms send to: no part of the API."""
+
+CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/"}
+
+
+@pytest.fixture(params=["provider", "dashboard"])
+def app(request: pytest.FixtureRequest) -> Quart:
+    """An application that is not started: the document needs no database."""
+    if request.param == "provider":
+        return create_provider(read(ProviderConfig, QUIET), NOWHERE)
+    return create_dashboard(read(DashboardConfig, QUIET), NOWHERE)
+
+
+async def document_of(app: Quart) -> dict[str, Any]:
+    answer = await app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    document: dict[str, Any] = await answer.get_json()
+    return document
+
+
+@pytest.fixture
+async def document(app: Quart) -> dict[str, Any]:
+    return await document_of(app)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            assert method in METHODS
+            yield f"{method.upper()} {path}", described
+
+
+def schemas(value: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of the document with the way to it."""
+    if isinstance(value, dict):
+        yield where, value
+        for name, each in value.items():
+            yield from schemas(each, f"{where}/{name}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from schemas(each, f"{where}/{index}")
+
+
+def contents(described: Operation) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every content of an operation: its status (or `body`), media type and object."""
+    for media, content in described.get("requestBody", {}).get("content", {}).items():
+        yield "body", media, content
+    for status, response in described["responses"].items():
+        for media, content in response.get("content", {}).items():
+            yield status, media, content
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_every_schema_is_a_json_schema_without_words_of_pydantic(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert schema["type"] in ("object", "string", "integer", "array"), name
+    foreign = {"ge", "le", "gt", "lt", "min_length", "max_length", "multiple_of"}
+    assert [where for where, schema in schemas(document) if foreign & set(schema) and "properties" not in where] == []
+
+
+def test_every_operation_has_a_known_tag_a_summary_and_an_id_of_its_own(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    ids = []
+    for name, described in operations(document):
+        assert described["tags"], name
+        assert set(described["tags"]) <= tags, name
+        assert described["summary"].strip(), name
+        ids.append(described["operationId"])
+    assert len(ids) == len(set(ids))
+    assert tags == {tag for _, described in operations(document) for tag in described["tags"]}
+
+
+def test_every_parameter_is_described_and_no_query_parameter_is_null(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        names = [(parameter["in"], parameter["name"]) for parameter in described["parameters"]]
+        assert len(names) == len(set(names)), name
+        for parameter in described["parameters"]:
+            assert parameter["description"].strip(), (name, parameter)
+            assert isinstance(parameter["required"], bool), (name, parameter)
+            assert parameter["schema"], (name, parameter)
+            nulls = [schema for _, schema in schemas(parameter["schema"]) if schema.get("type") == "null"]
+            assert nulls == [], (name, parameter)
+
+
+def test_every_path_parameter_is_required_and_every_integer_of_a_path_has_its_bounds(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        for parameter in described["parameters"]:
+            if parameter["in"] == "path":
+                assert parameter["required"], (name, parameter)
+                assert f"{{{parameter['name']}}}" in name
+            if parameter["in"] == "path" and parameter["schema"].get("type") == "integer":
+                assert {"minimum", "maximum"} <= set(parameter["schema"]), (name, parameter)
+
+
+def test_every_success_has_a_schema_and_json_has_an_example_that_fits_it(document: dict[str, Any]) -> None:
+    registry = {"components": document["components"]}
+    for name, described in operations(document):
+        successes = [status for status in described["responses"] if status < "300"]
+        assert successes, name
+        for status, media, content in contents(described):
+            assert content["schema"], (name, status, media)
+            if media == "application/json" and (status == "body" or status < "300"):
+                assert "example" in content, (name, status)
+                faults = Draft202012Validator({**registry, **content["schema"]}).iter_errors(content["example"])
+                assert [fault.message for fault in faults] == [], (name, status)
+
+
+PROBLEM_MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
+"""An operation may tell more, such as alternatives, but never less."""
+
+
+def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        if described.get("x-native-errors"):
+            continue
+        responses = described["responses"]
+        assert {"400", "500", "503"} <= set(responses), name
+        if "requestBody" in described:
+            assert {"413", "415"} <= set(responses), name
+        if "Idempotency-Key" in {parameter["name"] for parameter in described["parameters"]}:
+            assert "422" in responses, name
+        for status, response in responses.items():
+            if status >= "400":
+                assert set(response["content"]) == {"application/problem+json"}, (name, status)
+                schema = response["content"]["application/problem+json"]["schema"]["$ref"]
+                members = document["components"]["schemas"][schema.rpartition("/")[2]]["properties"]
+                assert set(members) >= PROBLEM_MEMBERS, (name, status)
+
+
+def test_every_response_is_described_and_its_headers_are_header_objects(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        for status, response in described["responses"].items():
+            assert response["description"].strip(), (name, status)
+            assert "X-Request-ID" in response["headers"], (name, status)
+            for header, meaning in response["headers"].items():
+                assert meaning["description"].strip(), (name, status, header)
+                assert meaning["schema"]["type"] == "string", (name, status, header)
+            if status in ("429", "503") and not described.get("x-native-errors"):
+                assert "Retry-After" in response["headers"], (name, status)
+
+
+def test_what_may_answer_401_names_its_credentials(document: dict[str, Any]) -> None:
+    known = set(document["components"].get("securitySchemes", {}))
+    for name, described in operations(document):
+        named = {scheme for choice in described.get("security", []) for scheme in choice}
+        assert named <= known, name
+        if "401" in described["responses"] and name not in CREDENTIALS_IN_THE_BODY:
+            assert named or described.get("x-native-errors"), name
+
+
+async def test_every_described_path_is_served_and_every_route_is_described_or_hidden(app: Quart) -> None:
+    document = await document_of(app)
+    hidden = {"/", "/docs", "/docs/start.js", "/docs/assets/{name}", "/landing.js", "/openapi.json"} | PAGES[app.name]
+    served = set()
+    for rule in app.url_map.iter_rules():
+        parts = ["{" + part.rsplit(":", 1)[-1] + "}" if part.startswith("<") else part for part in split(rule.rule)]
+        served.add("".join(parts))
+    assert set(document["paths"]) | hidden == served | hidden
+    assert hidden <= served
+
+
+def split(rule: str) -> list[str]:
+    """A route's rule as plain parts and parameters, those without their brackets."""
+    parts = []
+    while rule:
+        plain, _, rest = rule.partition("<")
+        inside, _, rule = rest.partition(">")
+        parts += [plain, *([f"<{inside}"] if inside else [])]
+    return [part.replace("<", "<:", 1) if part.startswith("<") else part for part in parts]
+
+
+async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Quart) -> None:
+    client = app.test_client()
+    page = (await (await client.get("/docs")).get_data()).decode()
+    assert "://" not in page
+    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/docs/start.js"):
+        assert asset in page
+        answer = await client.get(asset)
+        assert answer.status_code == 200, asset
+        await answer.get_data()
+    assert (await client.get("/docs/assets/../openapi.py")).status_code == 404
+
+
+async def test_two_slices_may_call_different_things_alike() -> None:
+    app = application.create("test", title="Test", description="Test", tags={"test": "Test"})
+    things = [msgspec.defstruct("Thing", [("name", str)]), msgspec.defstruct("Thing", [("size", int)])]
+    for name, thing in zip(("first", "second"), things, strict=True):
+        slice_ = Blueprint(name, __name__)
+        tag_blueprint(slice_, ["test"])
+
+        @slice_.get(f"/{name}")
+        @operation()
+        @document_response(thing)
+        async def show() -> Response:
+            """Show a thing."""
+            return answer({})
+
+        app.register_blueprint(slice_)
+    app.register_blueprint(operations_blueprint(MIGRATIONS, []))
+    document = await document_of(app)
+
+    found = []
+    for path in ("/first", "/second"):
+        schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        found.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["properties"])
+    assert found == [{"name": {"type": "string"}}, {"size": {"type": "integer"}}]
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []

@@ -1,0 +1,111 @@
+"""Schemathesis against both applications as they are served: whatever it sends, the document foretold the answer.
+
+All of its checks are on. It reads the operations from /openapi.json, so a slice is covered as soon as it is described.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from applications import Served, served
+from common.config import Secret
+from conftest import QUIET
+from processes import eventually
+
+EXAMPLES = 10
+"""Requests that each operation gets at random in each phase, over those that its schema suggests."""
+
+HOTELS = (1, 2)
+
+
+def event(number: int, hotel: int) -> dict[str, object]:
+    return {
+        "id": hotel * 1000 + number,
+        "hotel_id": hotel,
+        "event_timestamp": f"2024-01-{number % 28 + 1:02}T00:00:00Z",
+        "status": 1 + number % 5 // 4,
+        "room_id": number + 1,
+        "night_of_stay": f"2024-02-{number % 29 + 1:02}",
+    }
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def send_events(provider: Served) -> None:
+    """Something to read: events of two hotels."""
+    batch = json.dumps([event(number, hotel) for hotel in HOTELS for number in range(60)]).encode()
+    request = urllib.request.Request(f"{provider.url}/events/batch", batch, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 201
+
+
+@pytest.fixture
+def provider(provider_url: Secret, tmp_path: Path) -> Iterator[Served]:
+    with served("provider", {**QUIET, "PROVIDER_DATABASE_URL": provider_url.reveal()}, tmp_path) as application:
+        send_events(application)
+        yield application
+
+
+@pytest.fixture
+def dashboard(provider: Served, dashboard_url: Secret, tmp_path: Path) -> Iterator[Served]:
+    """The dashboard of that provider, which has counted its events."""
+    environment = {
+        **QUIET,
+        "DASHBOARD_DATABASE_URL": dashboard_url.reveal(),
+        "DASHBOARD_PROVIDER_URL": provider.url,
+        "DASHBOARD_INGEST_SECONDS": "1",
+    }
+    with ExitStack() as stack:
+        application = stack.enter_context(served("dashboard", environment, tmp_path))
+        assert eventually(lambda: get(f"{application.url}/hotels").count(b'"hotel_id"') == len(HOTELS))
+        yield application
+
+
+def access_token(provider: Served) -> str:
+    body = json.dumps({"username": "admin", "password": "1"}).encode()
+    request = urllib.request.Request(f"{provider.url}/api/token/", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        token: str = json.load(answer)["access"]
+        return token
+
+
+def schemathesis(application: Served, folder: Path, token: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("run", f"{application.url}/openapi.json", "--no-color", "--checks", "all"),
+        *("--header", f"Authorization: Bearer {token}"),
+        *("--seed", "1", "--generation-database", "none"),
+        *("--max-examples", str(EXAMPLES), "--request-timeout", "30", "--output-truncate", "false"),
+    ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def require_clean(application: Served, folder: Path, token: str) -> None:
+    run = schemathesis(application, folder, token)
+    assert run.returncode == 0, run.stdout + run.stderr
+    described = len(re.findall(r'"operationId"', get(f"{application.url}/openapi.json").decode()))
+    assert re.search(rf"Tested: {described}\b", run.stdout), run.stdout
+    log = application.log.read_text()
+    assert "unhandled_error" not in log, log
+    assert "Traceback" not in log, log
+
+
+def test_the_provider_answers_whatever_it_is_sent_as_its_document_says(provider: Served, tmp_path: Path) -> None:
+    require_clean(provider, tmp_path, access_token(provider))
+
+
+def test_the_dashboard_answers_whatever_it_is_sent_as_its_document_says(dashboard: Served, tmp_path: Path) -> None:
+    require_clean(dashboard, tmp_path, "staff")

@@ -1,0 +1,99 @@
+"""The distribution column that docs/sharding.md names is part of every key of its table."""
+
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from common.embedded import Server
+from conftest import MIGRATIONS, cloned
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sharding.md"
+LOCAL = "local"
+
+
+def documented(application: str) -> dict[str, str]:
+    """Table to distribution column, as the document says."""
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \| .+ \|$", DOCUMENT.read_text(), re.MULTILINE)
+    return {table: column for owner, table, column, *_ in rows if owner == application}
+
+
+@pytest.fixture(params=sorted(MIGRATIONS))
+def application(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def db(application: str, postgres: Server, templates: dict[str, str]) -> AsyncIterator[asyncpg.Connection]:
+    async with cloned(postgres, templates[application]) as url:
+        connection = await asyncpg.connect(url.reveal())
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def test_every_table_is_in_the_document_and_no_other(application: str, db: asyncpg.Connection) -> None:
+    tables = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert set(documented(application)) == {row["tablename"] for row in tables}
+
+
+async def test_every_table_has_a_primary_key(db: asyncpg.Connection) -> None:
+    without = await db.fetch(
+        """
+        SELECT relname
+          FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+           AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary)
+        """
+    )
+    assert [row["relname"] for row in without] == []
+
+
+async def test_every_key_of_a_table_has_its_distribution_column(application: str, db: asyncpg.Connection) -> None:
+    keys = await db.fetch(
+        """
+        SELECT indrelid::regclass::text AS table, indexrelid::regclass::text AS key,
+               ARRAY(SELECT attname::text
+                       FROM unnest(indkey[0:indnkeyatts - 1]) AS number
+                       JOIN pg_attribute ON attrelid = indrelid AND attnum = number) AS columns
+          FROM pg_index
+          JOIN pg_class ON pg_class.oid = indrelid
+         WHERE relnamespace = 'public'::regnamespace AND (indisunique OR indisexclusion)
+        """
+    )
+    assert keys
+    columns = defaultdict(lambda: LOCAL, documented(application))
+    lacking = {
+        key["key"]: columns[key["table"]]
+        for key in keys
+        if columns[key["table"]] != LOCAL and columns[key["table"]] not in key["columns"]
+    }
+    assert lacking == {}
+
+
+async def test_a_foreign_key_joins_tables_by_their_distribution_columns(
+    application: str, db: asyncpg.Connection
+) -> None:
+    foreign_keys = await db.fetch(
+        """
+        SELECT conname AS name, conrelid::regclass::text AS table, confrelid::regclass::text AS other,
+               ARRAY(SELECT (near.attname, far.attname)::text
+                       FROM unnest(conkey, confkey) AS pair (here, there)
+                       JOIN pg_attribute AS near ON near.attrelid = conrelid AND near.attnum = here
+                       JOIN pg_attribute AS far ON far.attrelid = confrelid AND far.attnum = there) AS pairs
+          FROM pg_constraint
+         WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+        """
+    )
+    columns = defaultdict(lambda: LOCAL, documented(application))
+    apart = [
+        key["name"]
+        for key in foreign_keys
+        if columns[key["other"]] != LOCAL and f"({columns[key['table']]},{columns[key['other']]})" not in key["pairs"]
+    ]
+    assert apart == []
