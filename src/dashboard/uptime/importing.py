@@ -46,7 +46,7 @@ async def import_file(
         await _stage(connection, reading, chunks)
         await queries.prepare_bulk(connection)
         await queries.lock_imports(connection)
-        stored = await _store(connection, kind)
+        stored = await _store(connection, reading)
         await queries.insert_import(
             connection,
             kind,
@@ -90,17 +90,28 @@ async def _stage(connection: Connection, reading: Reading, chunks: AsyncIterator
     await queries.copy_to_staging(connection, STAGING[reading.kind], columns, rows())
 
 
-async def _store(connection: Connection, kind: StoreFile) -> Stored:
-    match kind:
+async def _store(connection: Connection, reading: Reading) -> Stored:
+    match reading.kind:
         case StoreFile.STATUS:
-            await queries.analyze_staged_polls(connection)
-            worsened = await queries.update_worsened_polls(connection)
-            new = await queries.insert_staged_polls(connection)
-            if new >= BULK_ROWS:
-                await queries.analyze_polls(connection)
-            return Stored(new, new + worsened > 0)
+            return await _store_polls(connection, reading.rows)
         case StoreFile.BUSINESS_HOURS:
             return await queries.replace_staged_hours(connection)
         case StoreFile.TIMEZONES:
             new = await queries.upsert_staged_timezones(connection)
             return Stored(new, new > 0)
+
+
+async def _store_polls(connection: Connection, rows: int) -> Stored:
+    """Where there are no polls yet, many come in without the key, which is built behind them."""
+    bulk = rows >= BULK_ROWS
+    first = bulk and not await queries.has_polls(connection)
+    await queries.analyze_staged_polls(connection)
+    if first:
+        await queries.drop_poll_key(connection)
+    worsened = await queries.update_worsened_polls(connection)
+    new = await queries.insert_staged_polls(connection)
+    if first:
+        await queries.create_poll_key(connection)
+    if bulk:
+        await queries.analyze_polls(connection)
+    return Stored(new, new + worsened > 0)

@@ -79,7 +79,7 @@ async def select_timezone_names(db: Executor) -> dict[str, str]:
 
 async def prepare_bulk(db: Executor) -> None:
     """Room to sort a whole file in memory, for this transaction."""
-    await db.execute("SELECT set_config('work_mem', '256MB', true)")
+    await db.execute("SELECT set_config('work_mem', '256MB', true), set_config('maintenance_work_mem', '256MB', true)")
 
 
 async def analyze_staged_polls(db: Executor) -> None:
@@ -90,6 +90,25 @@ async def analyze_staged_polls(db: Executor) -> None:
 async def analyze_polls(db: Executor) -> None:
     """After a bulk; small batches are left to autovacuum."""
     await db.execute("ANALYZE store_poll, store")
+
+
+async def has_polls(db: Executor) -> bool:
+    return await db.fetchval("SELECT EXISTS (SELECT FROM store_poll)")
+
+
+async def drop_poll_key(db: Executor) -> None:
+    """Do without the key until `create_poll_key`, in the same transaction. Readers of the polls wait for its end."""
+    await db.execute("ALTER TABLE store_poll DROP CONSTRAINT store_poll_pkey")
+
+
+async def create_poll_key(db: Executor) -> None:
+    """The key of `drop_poll_key` again: built as a whole, in a fifth of the time that row by row takes."""
+    await db.execute(
+        """
+        ALTER TABLE store_poll
+          ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
+        """
+    )
 
 
 async def lock_imports(db: Executor) -> None:

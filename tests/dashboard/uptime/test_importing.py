@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 from tests.dashboard.uptime.fleet import utc
 
+from common.database import Connection
 from common.errors import Invalid
-from dashboard.uptime import queries_import
+from dashboard.uptime import importing, queries_import
 from dashboard.uptime.importing import import_file
 from dashboard.uptime.models import Imported, Rejection
 from dashboard.uptime.parsing import StoreFile
@@ -150,3 +151,49 @@ async def test_imports_at_the_same_time_lose_and_double_nothing(dashboard_db: as
     assert sum(imported.new for imported in done) == 20 * 60 + 2
     assert len(await polls(dashboard_db)) == 20 * 60
     assert await dashboard_db.fetchval("SELECT count(*) FROM store") == 20
+
+
+async def key_of_polls(db: asyncpg.Pool) -> str:
+    return await db.fetchval("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'store_poll_pkey'")
+
+
+async def test_many_polls_at_first_come_in_as_few_do(
+    dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there were none the key is built behind them; it is there, and holds, when they are seen."""
+    text = STATUS + "".join(
+        f"{store},{status},2023-01-22 12:{minute:02}:00 UTC\n"
+        for store in (2, 1)
+        for minute in (1, 0)
+        for status in ("active", "inactive" if store == minute else "active")
+    )
+    key = await key_of_polls(dashboard_db)
+    monkeypatch.setattr(importing, "BULK_ROWS", 8)
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 4, [], 0)
+    assert await polls(dashboard_db) == [
+        ("1", "22 12:00", True),
+        ("1", "22 12:01", False),
+        ("2", "22 12:00", True),
+        ("2", "22 12:01", True),
+    ]
+    assert await key_of_polls(dashboard_db) == key
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await dashboard_db.execute("INSERT INTO store_poll SELECT store_id, polled_at, NOT active FROM store_poll")
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 0, [], 0)
+
+
+async def test_many_polls_that_do_not_arrive_leave_the_key(
+    dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield (STATUS + "1,active,2023-01-22 12:00:00 UTC\n").encode()
+
+    async def fail(_: Connection) -> None:
+        raise Invalid("the end of the transaction")
+
+    monkeypatch.setattr(importing, "BULK_ROWS", 1)
+    key = await key_of_polls(dashboard_db)
+    with pytest.raises(Invalid, match="the end of the transaction"):
+        await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test", within=fail)
+    assert await polls(dashboard_db) == []
+    assert await key_of_polls(dashboard_db) == key
