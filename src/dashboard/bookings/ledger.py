@@ -1,7 +1,7 @@
 """The one write of the ingestion: events into the ledger, what they change into the counters, in one transaction."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from io import BytesIO
 
@@ -70,14 +70,25 @@ async def insert_rows(connection: Connection, rows: Rows) -> int:
 
 def rows_of(events: Iterable[FeedEvent], held: Container[int] = ()) -> Rows:
     """The rows of the events whose ids are not in `held`; of several events with one id the first counts."""
-    rows: dict[int, str] = {}
+    new: dict[int, FeedEvent] = {}
     for event in events:
-        if event.id not in held and event.id not in rows:
-            room = event.room_id if isinstance(event.room_id, int) else event.room_id.translate(_ESCAPES)
-            rows[event.id] = (
-                f"{event.id}\t{event.hotel_id}\t{event.event_timestamp}\t{event.status}\t{room}\t{event.night_of_stay}\n"
-            )
-    return rows
+        if event.id not in held:
+            new.setdefault(event.id, event)
+    instants = _as_texts([event.event_timestamp for event in new.values()])
+    nights = _as_texts([event.night_of_stay for event in new.values()])
+    return {
+        event.id: f"{event.id}\t{event.hotel_id}\t{instant}\t{event.status}\t{_as_text(event.room_id)}\t{night}\n"
+        for event, instant, night in zip(new.values(), instants, nights, strict=True)
+    }
+
+
+def _as_texts(values: Sequence[date]) -> list[str]:
+    """Instants or dates as ISO 8601 has them; msgspec writes a list of them ten times as fast as str() each."""
+    return msgspec.json.encode(values)[2:-2].decode().split('","') if values else []
+
+
+def _as_text(room_id: int | str) -> int | str:
+    return room_id if isinstance(room_id, int) else room_id.translate(_ESCAPES)
 
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
