@@ -28,7 +28,10 @@ FILE_SECONDS = 3600.0
 """How long a file of stores may take to arrive; it is one statement, and one transaction."""
 
 TITLE = "Nightaudit dashboard"
-WORDS = "Where things are counted: bookings by month and day, as of any date, with pickup, pace and lead times."
+WORDS = (
+    "Where things are counted: bookings by month and day, as of any date, with pickup, pace and lead times; products "
+    "with the trend of their prices; when stores were online; and the front desk, where orders are decided."
+)
 TAGS = {
     "bookings": "The numbers that the house is run by",
     "catalog": "Products, who sells them at what price, and what prices did",
