@@ -26,7 +26,7 @@ def create(
 ) -> Quart:
     """An application with the ground laid; routes, jobs and the lifecycle are the caller's."""
     app = Quart(name, static_folder=None)
-    app.url_map.merge_slashes = False  # //events is no resource, rather than a redirect with an HTML page
+    app.url_map.merge_slashes = False  # a path with // in it is a 404, rather than a redirect with an HTML page
     app.config["RESPONSE_TIMEOUT"] = None
     app.config["BODY_TIMEOUT"] = 60
     app.extensions["pools"] = {}
