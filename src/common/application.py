@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from quart import Quart
 
-from common import body, errors, json, openapi, operations, scheduling, telemetry
+from common import body, errors, json, openapi, scheduling, telemetry
 from common.scheduling import Job
 
 SAMPLE_SECONDS = 5.0
@@ -79,7 +78,3 @@ async def close(pool: asyncpg.Pool, seconds: float = 5.0) -> None:
         await asyncio.wait_for(pool.close(), seconds)
     except TimeoutError:
         pool.terminate()
-
-
-def install_operations(app: Quart, migrations: Path, jobs: Sequence[Job]) -> None:
-    operations.install(app, migrations, jobs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quart import Quart
 
-from common import application, landing, telemetry
+from common import application, landing, operations, telemetry
 from common.config import Secret, require
 from common.database import create_pool
 from common.http import session
@@ -66,7 +66,7 @@ def create_app(config: Config, database_url: Secret) -> Quart:
     catalog.install(app, config.api_token)
     uptime.install(app)
     front_desk.install(app, front_desk_settings(config))
-    application.install_operations(app, MIGRATIONS, jobs)
+    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
     landing.install(app, title=TITLE, words=WORDS, links=LINKS, content=content)
 
     async def measure_lag() -> None:

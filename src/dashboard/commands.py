@@ -1,13 +1,9 @@
 """The command line of the dashboard."""
 
 import argparse
-import asyncio
-import os
 from pathlib import Path
 
-from common import serving
-from common.commands import add, database, migrate_command, parser_of, prepare, run
-from common.workers import serve_workers
+from common.commands import add, migrate_command, on_database, parser_of, run, serve_command
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.auditing import run_audit
 from dashboard.config import Config
@@ -33,10 +29,12 @@ def main() -> int:
     return run(parser, Config)
 
 
+def serve(config: Config, _: argparse.Namespace) -> int:
+    return serve_command(config, NAME, MIGRATIONS, create_app)
+
+
 def audit(config: Config, arguments: argparse.Namespace) -> int:
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(run_audit(config, url, feed=arguments.feed))
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(config, url, feed=arguments.feed))
 
 
 def import_stores(config: Config, arguments: argparse.Namespace) -> int:
@@ -45,19 +43,5 @@ def import_stores(config: Config, arguments: argparse.Namespace) -> int:
         StoreFile.BUSINESS_HOURS: arguments.business_hours,
         StoreFile.STATUS: arguments.status,
     }
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(import_files(url, {kind: path for kind, path in files.items() if path is not None}))
-
-
-def serve(config: Config, _: argparse.Namespace) -> int:
-    config.require_secrets()
-    serving.check_port(config.host, config.port, "DASHBOARD_PORT")
-    server = serving.hypercorn_config(config.host, config.port)
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        if config.workers > 1:
-            os.environ["DASHBOARD_DATABASE_URL"] = url.reveal()
-            return serve_workers("dashboard.asgi:app", server, config.workers)
-        serving.event_loop_run(serving.serve(create_app(config, url), server))
-    return 0
+    named = {kind: path for kind, path in files.items() if path is not None}
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, named))

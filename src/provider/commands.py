@@ -1,13 +1,9 @@
 """The command line of the provider."""
 
 import argparse
-import asyncio
-import os
 from pathlib import Path
 
-from common import serving
-from common.commands import add, database, migrate_command, parser_of, prepare, run
-from common.workers import serve_workers
+from common.commands import add, migrate_command, on_database, parser_of, run, serve_command
 from provider.app import MIGRATIONS, create_app
 from provider.booking_events.importing import generate_history, import_file
 from provider.config import Config
@@ -36,33 +32,18 @@ def main() -> int:
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:
-    config.require_secrets()
-    serving.check_port(config.host, config.port, "PROVIDER_PORT")
-    server = serving.hypercorn_config(config.host, config.port)
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        if config.demo:
-            asyncio.run(add_demo_properties(url))
-        if config.workers > 1:
-            os.environ["PROVIDER_DATABASE_URL"] = url.reveal()
-            return serve_workers("provider.asgi:app", server, config.workers)
-        serving.event_loop_run(serving.serve(create_app(config, url), server))
-    return 0
+    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo_properties if config.demo else None)
 
 
 def generate(config: Config, arguments: argparse.Namespace) -> int:
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(generate_history(url, arguments.hotels, arguments.years, arguments.rooms, arguments.seed))
+    a = arguments
+    return on_database(config, NAME, MIGRATIONS, lambda url: generate_history(url, a.hotels, a.years, a.rooms, a.seed))
 
 
 def import_events(config: Config, arguments: argparse.Namespace) -> int:
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(import_file(url, arguments.file))
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file))
 
 
 def import_stays(config: Config, arguments: argparse.Namespace) -> int:
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(import_files(url, arguments.properties, arguments.reservations))
+    a = arguments
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations))
