@@ -15,7 +15,10 @@ NAME = "dashboard"
 
 def main() -> int:
     """Run the command that the arguments name; returns the exit status."""
-    parser, commands = parser_of(NAME, "Nightaudit's dashboard.")
+    parser, commands = parser_of(
+        NAME,
+        "The dashboard: where things are counted. Its settings are variables, DASHBOARD_*; .env.example lists them.",
+    )
     add(commands, "serve", "serve the dashboard (migrates first)", serve)
     add(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
     auditing = add(commands, "audit", "recount the ledger and compare the counters", audit)
@@ -23,9 +26,11 @@ def main() -> int:
         "--feed", action="store_true", help="read the whole feed again first and repair the difference"
     )
     stores = add(commands, "import-stores", "take in files of the stores (.gz and .xz too)", import_stores)
-    stores.add_argument("--status", type=Path, help="store_id, status, timestamp_utc")
-    stores.add_argument("--business-hours", type=Path, help="store_id, dayOfWeek, start_time_local, end_time_local")
-    stores.add_argument("--timezones", type=Path, help="store_id, timezone_str")
+    stores.add_argument("--status", metavar="FILE", type=Path, help="store_id, status, timestamp_utc")
+    stores.add_argument(
+        "--business-hours", metavar="FILE", type=Path, help="store_id, dayOfWeek, start_time_local, end_time_local"
+    )
+    stores.add_argument("--timezones", metavar="FILE", type=Path, help="store_id, timezone_str")
     return run(parser, Config)
 
 
