@@ -12,6 +12,12 @@ def reached_at(host: str) -> str:
     return _ANYWHERE.get(host, host)
 
 
+def address_of(host: str, port: int) -> str:
+    """host:port, as a URL has it, of a listener on `host`."""
+    at = reached_at(host)
+    return f"[{at}]:{port}" if ":" in at else f"{at}:{port}"
+
+
 def obstacle(host: str, port: int) -> str | None:
     """Why nothing can listen there, in the system's words, or None."""
     try:

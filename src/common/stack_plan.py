@@ -30,8 +30,7 @@ class Program:
     @property
     def address(self) -> str:
         """host:port, as a URL has it."""
-        host = self.reached_at[0]
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return listening.address_of(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
