@@ -2,6 +2,7 @@
 
 import sys
 
+import uvloop
 from quart import Quart, Response, request
 
 from common import serving
@@ -23,4 +24,4 @@ async def ready(size: int) -> Response:
 
 
 if __name__ == "__main__":
-    serving.event_loop_run(serving.serve(app, serving.hypercorn_config("127.0.0.1", int(sys.argv[1]))))
+    uvloop.run(serving.serve(app, serving.hypercorn_config("127.0.0.1", int(sys.argv[1]))))

@@ -66,15 +66,24 @@ class Wire:
         await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
 
 
+def provider_command(*arguments: str) -> list[str]:
+    """`python -m provider ...`, to be run in ROOT."""
+    return [sys.executable, "-m", "provider", *arguments]
+
+
+def environment_of(url: Secret) -> dict[str, str]:
+    """What a command of the provider on a database finds in its environment."""
+    return {**os.environ, "PYTHONPATH": "src", "PROVIDER_DATABASE_URL": url.reveal()}
+
+
 def run_provider(url: Secret, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """`python -m provider ...` on a database."""
     return subprocess.run(
-        [sys.executable, "-m", "provider", *arguments],
+        provider_command(*arguments),
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "src", "PROVIDER_DATABASE_URL": url.reveal()},
+        env=environment_of(url),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-

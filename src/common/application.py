@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from quart import Quart
 
-from common import body, errors, json, openapi, operations, scheduling, telemetry
+from common import body, errors, json, openapi, scheduling, telemetry
 from common.scheduling import Job
 
 SAMPLE_SECONDS = 5.0
@@ -26,7 +25,7 @@ def create(
 ) -> Quart:
     """An application with the ground laid; routes, jobs and the lifecycle are the caller's."""
     app = Quart(name, static_folder=None)
-    app.url_map.merge_slashes = False  # //events is no resource, rather than a redirect with an HTML page
+    app.url_map.merge_slashes = False  # a path with // in it is a 404, rather than a redirect with an HTML page
     app.config["RESPONSE_TIMEOUT"] = None
     app.config["BODY_TIMEOUT"] = 60
     app.extensions["pools"] = {}
@@ -79,7 +78,3 @@ async def close(pool: asyncpg.Pool, seconds: float = 5.0) -> None:
         await asyncio.wait_for(pool.close(), seconds)
     except TimeoutError:
         pool.terminate()
-
-
-def install_operations(app: Quart, migrations: Path, jobs: Sequence[Job]) -> None:
-    operations.install(app, migrations, jobs)

@@ -1,7 +1,7 @@
 """Request bodies: their limits, their back pressure, and JSON that is validated in one pass."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
@@ -235,9 +235,3 @@ def json_body(
         return document_request(model)(wrapper)
 
     return decorate
-
-
-async def parts(body: Body) -> AsyncIterator[bytes]:
-    """The body part by part as it arrives, never held whole."""
-    async for part in body:
-        yield part

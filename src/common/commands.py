@@ -3,26 +3,26 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import asyncpg
-import structlog
+import uvloop
+from quart import Quart
 
-from common import telemetry
+from common import listening, serving, telemetry
 from common.config import ConfigError, Secret, read
 from common.database import wait_until_reachable
 from common.errors import DATABASE_GONE
 from common.migrate import MigrationError, migrate
-from common.serving import fail
-
-log = structlog.get_logger()
+from common.workers import serve_workers
 
 
 class HasDatabase(Protocol):
-    """What a configuration has to have for the commands here."""
+    """What a configuration has to have for any command."""
 
     @property
     def data_dir(self) -> Path: ...
@@ -32,18 +32,32 @@ class HasDatabase(Protocol):
     def database_url(self) -> Secret | None: ...
 
 
+class Servable(HasDatabase, Protocol):
+    """What it has to have for serving."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def workers(self) -> int: ...
+    def require_secrets(self) -> None: ...
+
+
 C = TypeVar("C", bound=HasDatabase)
+S = TypeVar("S", bound=Servable)
 
 START_SECONDS = 60.0
 
 
+def fail(message: str) -> NoReturn:
+    """End the program with one line on standard error and status 1."""
+    sys.exit(f"nightaudit: {message}")
+
+
 def configuration(model: type[C]) -> C:
-    """The configuration from the environment; ends the program with one line when it cannot be used."""
-    try:
-        config = read(model, os.environ)
-    except ConfigError as error:
-        fail(str(error))
-        raise
+    """The configuration from the environment. Raises ConfigError."""
+    config = read(model, os.environ)
     telemetry.configure_logging(level=config.log_level)
     return config
 
@@ -73,7 +87,43 @@ async def prepare(url: Secret, migrations: Path) -> list[str]:
         fail(f"PostgreSQL cannot be reached: {error}")
     except (MigrationError, asyncpg.PostgresError) as error:
         fail(f"the database cannot be used: {error}")
-    return []
+
+
+def on_database(
+    config: HasDatabase, name: str, migrations: Path, work: Callable[[Secret], Coroutine[Any, Any, int]]
+) -> int:
+    """Do a command's work on its database, which is brought up to date first; returns the work's exit status."""
+    with database(config, name) as url:
+        asyncio.run(prepare(url, migrations))
+        return asyncio.run(work(url))
+
+
+def serve_command(
+    config: S,
+    name: str,
+    migrations: Path,
+    create_app: Callable[[S, Secret], Quart],
+    *,
+    first: Callable[[Secret], Coroutine[Any, Any, None]] | None = None,
+) -> int:
+    """Migrate, do what comes first, and serve until SIGTERM or SIGINT; returns the exit status.
+
+    Several workers import `NAME.asgi`, which finds the database in the environment.
+    """
+    variable = name.upper()
+    config.require_secrets()
+    if obstacle := listening.obstacle(config.host, config.port):
+        fail(f"cannot listen on {config.host}:{config.port} ({obstacle}); choose another port with {variable}_PORT")
+    server = serving.hypercorn_config(config.host, config.port)
+    with database(config, name) as url:
+        asyncio.run(prepare(url, migrations))
+        if first is not None:
+            asyncio.run(first(url))
+        if config.workers > 1:
+            os.environ[f"{variable}_DATABASE_URL"] = url.reveal()
+            return serve_workers(f"{name}.asgi:app", server, config.workers)
+        uvloop.run(serving.serve(create_app(config, url), server))
+    return 0
 
 
 def migrate_command(config: HasDatabase, name: str, migrations: Path) -> int:
@@ -102,10 +152,8 @@ def add(
 def run(parser: argparse.ArgumentParser, model: type[Any]) -> int:
     """Run the command that the program's arguments name. What it lacks in the environment ends it with one line."""
     arguments = parser.parse_args()
-    config = configuration(model)
     try:
-        status: int = arguments.command(config, arguments)
+        status: int = arguments.command(configuration(model), arguments)
     except ConfigError as error:
         fail(str(error))
-        raise
     return status

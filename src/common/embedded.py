@@ -24,7 +24,7 @@ from common import file_lock
 from common.cluster import Cluster, adopt, private, reap
 from common.cluster_owner import EmbeddedError, binaries, open_paths, owner_of, user_name
 
-__all__ = ["FORGETFUL", "EmbeddedError", "Server", "attach", "data_directory", "database"]
+__all__ = ["FORGETFUL", "EmbeddedError", "Server", "attach", "data_directory"]
 
 DATA_DIR_VARIABLE = "NIGHTAUDIT_DATA_DIR"
 
@@ -98,17 +98,6 @@ def attach(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iter
         yield server
     finally:
         _leave(server)
-
-
-@contextmanager
-def database(url: str | None, name: str) -> Iterator[str]:
-    """The URL of an application's database: `url` where it is given, else one on the embedded server."""
-    if url:
-        yield url
-        return
-    with attach(data_directory()) as server:
-        server.ensure_database(name)
-        yield server.url(name)
 
 
 def data_directory() -> Path:

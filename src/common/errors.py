@@ -232,13 +232,18 @@ async def _on_failure(failure: Failure) -> Response:
 
 
 async def _on_validation(error: RequestSchemaValidationError) -> Response:
+    """A wrong query string; bodies do not go through quart-schema (`body.json_body`)."""
     cause = error.validation_error
-    faults = describe(cause) if isinstance(cause, pydantic.ValidationError) else [FieldError("request", str(cause))]
+    assert isinstance(cause, pydantic.ValidationError)
+    faults = [
+        FieldError(fault.field, "is given more than once") if len(request.args.getlist(fault.field)) > 1 else fault
+        for fault in describe(cause)
+    ]
     return render(Invalid("The request is not valid.", errors=faults), 400)
 
 
 async def _on_http_exception(error: HTTPException) -> Response:
-    """Framework errors: 404, 405, 413 and the like. 422 and friends of a parser are invalid input: 400."""
+    """The framework's own errors: 404, 405 and the like."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500

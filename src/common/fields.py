@@ -98,5 +98,5 @@ QueryInteger = Annotated[int, BeforeValidator(parse_query_integer)]
 QueryId = Annotated[QueryInteger, Field(ge=1, le=MAX_ID)]
 """1 to 2^63 - 1, in a query string."""
 
-PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000)]
+PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="How many items a page holds")]
 """How many items a page holds."""

@@ -24,14 +24,19 @@ CONTENT_SECURITY = (
 
 REFRESH_SCRIPT = """"use strict";
 setInterval(async () => {
+  if (document.hidden) return;
   try {
     const answer = await fetch("/", { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    document.querySelector("main").replaceWith(page.querySelector("main"));
+    const shown = document.querySelector("main"), fresh = page.querySelector("main");
+    const scrolled = [...shown.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
+    shown.replaceWith(fresh);
+    fresh.querySelectorAll(".scroll").forEach((table, number) => { table.scrollLeft = scrolled[number] ?? 0; });
   } catch { /* the next attempt comes soon */ }
 }, 3000);
 """
+"""A page that nobody looks at asks for nothing, and a table that was moved sideways stays where it is."""
 
 
 @dataclass(frozen=True)

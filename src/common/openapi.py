@@ -51,9 +51,6 @@ HEADER_WORDS = {
 
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
-BOUNDS = {"ge": "minimum", "le": "maximum"}
-"""What pydantic calls the bounds of a value that goes through a validator of ours."""
-
 LINK = {"Link": HEADER_WORDS["Link"]}
 
 

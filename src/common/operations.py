@@ -8,7 +8,7 @@ from typing import Annotated
 import asyncpg
 import msgspec
 from pydantic import Field
-from quart import Blueprint, Quart, Response, current_app
+from quart import Blueprint, Response, current_app
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common import migrate, scheduling, telemetry
@@ -125,7 +125,3 @@ async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
         Check("database", ok=True, detail="reachable"),
         Check("migrations", ok=not lacking, detail=f"lacking {', '.join(lacking)}" if lacking else "up to date"),
     ]
-
-
-def install(app: Quart, migrations: Path, jobs: Sequence[Job]) -> None:
-    app.register_blueprint(blueprint(migrations, jobs))

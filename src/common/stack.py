@@ -180,8 +180,10 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int, _: object) -> None:
+        """A second Ctrl-C hurries. A second SIGTERM does not: who ends a process group sends one, and make another."""
+        asked = hurry if number == signal.SIGINT and stop.is_set() else stop
         with suppress(RuntimeError):  # the loop has ended, and what the signal asks for is being done
-            loop.call_soon_threadsafe((hurry if stop.is_set() else stop).set)
+            loop.call_soon_threadsafe(asked.set)
 
     _on_signals(on_signal)
     applications = [_Application(program, inherited) for program in plan.programs]

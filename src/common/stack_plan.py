@@ -1,14 +1,11 @@
 """What the supervisor runs: the applications, where they listen, and the environment they get."""
 
 import argparse
-import errno
-import os
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where a listener is reached
+from common import listening
 
 
 class StackError(Exception):
@@ -28,13 +25,12 @@ class Program:
 
     @property
     def reached_at(self) -> tuple[str, int]:
-        return _ANYWHERE.get(self.host, self.host), self.port
+        return listening.reached_at(self.host), self.port
 
     @property
     def address(self) -> str:
         """host:port, as a URL has it."""
-        host = self.reached_at[0]
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return listening.address_of(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +80,9 @@ def read(arguments: list[str], environment: Mapping[str, str]) -> Plan:
 def check_ports(plan: Plan) -> None:
     """Raise StackError, naming port and variable, where an application could not listen."""
     for program in plan.programs:
-        problem = _problem(program)
-        if problem is not None:
+        if obstacle := listening.obstacle(program.host, program.port):
             raise StackError(
-                f"{program.name} cannot listen on {program.host}:{program.port} ({problem}); "
+                f"{program.name} cannot listen on {program.host}:{program.port} ({obstacle}); "
                 f"choose another port with {program.variable('PORT')}"
             )
 
@@ -99,19 +94,3 @@ def _program(text: str, environment: Mapping[str, str]) -> Program:
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise StackError(f"{variable} must be a whole number from 1 to 65535")
     return Program(name, environment.get(f"{name.upper()}_HOST") or "127.0.0.1", int(port))
-
-
-def _problem(program: Program) -> str | None:
-    """Why nothing can listen there, or None."""
-    try:
-        found = socket.getaddrinfo(program.host, program.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
-    # On macOS one address can be bound although another process listens on all of them.
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        return os.strerror(errno.EADDRINUSE) if probe.connect_ex(program.reached_at) == 0 else None

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -14,7 +13,7 @@ from multiprocessing.synchronize import Event
 from types import FrameType
 
 import structlog
-from hypercorn.asyncio.run import asyncio_worker, uvloop_worker
+from hypercorn.asyncio.run import uvloop_worker
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.config import Sockets
 from prometheus_client import multiprocess
@@ -47,8 +46,7 @@ def _work(config: HypercornConfig, shutdown_event: Event, sockets: Sockets) -> N
     """A worker's whole life. It ends when its parent says so, or is no more."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(shutdown_event,), daemon=True).start()
-    work = asyncio_worker if sys.platform == "win32" else uvloop_worker
-    work(config, sockets, shutdown_event)
+    uvloop_worker(config, sockets, shutdown_event)
 
 
 def _end_with_parent(shutdown_event: Event) -> None:

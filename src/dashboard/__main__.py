@@ -1,7 +1,10 @@
-"""The dashboard's commands: serve, migrate, audit."""
+"""The dashboard's commands: serve, migrate, audit, import-stores."""
 
 import sys
 
-from dashboard.commands import main
+from common import interruption
 
-sys.exit(main())
+with interruption.told():
+    from dashboard.commands import main
+
+    sys.exit(main())

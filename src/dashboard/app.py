@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quart import Quart
 
-from common import application, landing, telemetry
+from common import application, landing, operations, telemetry
 from common.config import Secret, require
 from common.database import create_pool
 from common.http import session
@@ -28,7 +28,10 @@ FILE_SECONDS = 3600.0
 """How long a file of stores may take to arrive; it is one statement, and one transaction."""
 
 TITLE = "Nightaudit dashboard"
-WORDS = "Where things are counted: bookings by month and day, as of any date, with pickup, pace and lead times."
+WORDS = (
+    "Where things are counted: bookings by month and day, as of any date, with pickup, pace and lead times; products "
+    "with the trend of their prices; when stores were online; and the front desk, where orders are decided."
+)
 TAGS = {
     "bookings": "The numbers that the house is run by",
     "catalog": "Products, who sells them at what price, and what prices did",
@@ -63,7 +66,7 @@ def create_app(config: Config, database_url: Secret) -> Quart:
     catalog.install(app, config.api_token)
     uptime.install(app)
     front_desk.install(app, front_desk_settings(config))
-    application.install_operations(app, MIGRATIONS, jobs)
+    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
     landing.install(app, title=TITLE, words=WORDS, links=LINKS, content=content)
 
     async def measure_lag() -> None:

@@ -1,13 +1,9 @@
 """The command line of the dashboard."""
 
 import argparse
-import asyncio
-import os
 from pathlib import Path
 
-from common import serving
-from common.commands import add, database, migrate_command, parser_of, prepare, run
-from common.workers import serve_workers
+from common.commands import add, migrate_command, on_database, parser_of, run, serve_command
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.auditing import run_audit
 from dashboard.config import Config
@@ -19,7 +15,10 @@ NAME = "dashboard"
 
 def main() -> int:
     """Run the command that the arguments name; returns the exit status."""
-    parser, commands = parser_of(NAME, "Nightaudit's dashboard.")
+    parser, commands = parser_of(
+        NAME,
+        "The dashboard: where things are counted. Its settings are variables, DASHBOARD_*; .env.example lists them.",
+    )
     add(commands, "serve", "serve the dashboard (migrates first)", serve)
     add(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
     auditing = add(commands, "audit", "recount the ledger and compare the counters", audit)
@@ -27,16 +26,20 @@ def main() -> int:
         "--feed", action="store_true", help="read the whole feed again first and repair the difference"
     )
     stores = add(commands, "import-stores", "take in files of the stores (.gz and .xz too)", import_stores)
-    stores.add_argument("--status", type=Path, help="store_id, status, timestamp_utc")
-    stores.add_argument("--business-hours", type=Path, help="store_id, dayOfWeek, start_time_local, end_time_local")
-    stores.add_argument("--timezones", type=Path, help="store_id, timezone_str")
+    stores.add_argument("--status", metavar="FILE", type=Path, help="store_id, status, timestamp_utc")
+    stores.add_argument(
+        "--business-hours", metavar="FILE", type=Path, help="store_id, dayOfWeek, start_time_local, end_time_local"
+    )
+    stores.add_argument("--timezones", metavar="FILE", type=Path, help="store_id, timezone_str")
     return run(parser, Config)
 
 
+def serve(config: Config, _: argparse.Namespace) -> int:
+    return serve_command(config, NAME, MIGRATIONS, create_app)
+
+
 def audit(config: Config, arguments: argparse.Namespace) -> int:
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(run_audit(config, url, feed=arguments.feed))
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(config, url, feed=arguments.feed))
 
 
 def import_stores(config: Config, arguments: argparse.Namespace) -> int:
@@ -45,19 +48,5 @@ def import_stores(config: Config, arguments: argparse.Namespace) -> int:
         StoreFile.BUSINESS_HOURS: arguments.business_hours,
         StoreFile.STATUS: arguments.status,
     }
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        return asyncio.run(import_files(url, {kind: path for kind, path in files.items() if path is not None}))
-
-
-def serve(config: Config, _: argparse.Namespace) -> int:
-    config.require_secrets()
-    serving.check_port(config.host, config.port, "DASHBOARD_PORT")
-    server = serving.hypercorn_config(config.host, config.port)
-    with database(config, NAME) as url:
-        asyncio.run(prepare(url, MIGRATIONS))
-        if config.workers > 1:
-            os.environ["DASHBOARD_DATABASE_URL"] = url.reveal()
-            return serve_workers("dashboard.asgi:app", server, config.workers)
-        serving.event_loop_run(serving.serve(create_app(config, url), server))
-    return 0
+    named = {kind: path for kind, path in files.items() if path is not None}
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, named))

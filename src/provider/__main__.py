@@ -1,7 +1,10 @@
-"""The provider's commands: serve, migrate, import, generate."""
+"""The provider's commands: serve, migrate, import, import-stays, generate."""
 
 import sys
 
-from provider.commands import main
+from common import interruption
 
-sys.exit(main())
+with interruption.told():
+    from provider.commands import main
+
+    sys.exit(main())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from quart import Quart
 
-from common import application, landing
+from common import application, landing, operations
 from common.config import Secret, require
 from common.database import create_pool
 from common.http import session
@@ -70,7 +70,7 @@ def create_app(config: Config, database_url: Secret) -> Quart:
     offers.install(app, offers_behaviour(config))
     dining.install(app, settings)
     app.register_blueprint(store_polls.blueprint)
-    application.install_operations(app, MIGRATIONS, jobs)
+    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
     links = LINKS | {"/inbox": "Inbox"} if settings.inbox else LINKS
     landing.install(app, title=TITLE, words=WORDS, links=links, content=content)
 

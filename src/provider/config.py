@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import listening
 from common.config import (
     DEMO_VARIABLE,
     Secret,
@@ -76,5 +77,4 @@ class Config:
     @property
     def own_url(self) -> str:
         """Where this process answers itself, for the generator."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared with, not bound to
-        return f"http://{host}:{self.port}"
+        return f"http://{listening.address_of(self.host, self.port)}"

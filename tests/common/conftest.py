@@ -11,8 +11,8 @@ from pydantic import Field
 from quart import Blueprint, Quart, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common import application
-from common.body import body_limit, json_body, parts, raw_body, require_media_type
+from common import application, operations
+from common.body import body_limit, json_body, raw_body, require_media_type
 from common.config import Secret
 from common.database import Connection, create_pool, pool
 from common.embedded import Server
@@ -99,7 +99,7 @@ def routes() -> Blueprint:
         """Read a body slowly, part by part."""
         require_media_type("application/octet-stream")
         sizes = []
-        async for part in parts(request.body):
+        async for part in request.body:
             sizes.append(len(part))
             await asyncio.sleep(0)
         return answer({"total": sum(sizes), "largest": max(sizes, default=0)})
@@ -170,7 +170,7 @@ async def bare() -> AsyncIterator[Quart]:
     """The application, started; without jobs, and with a database that is not there."""
     app = application.create("ground", title="Ground", description="For tests", tags={"test": "Test"})
     app.register_blueprint(routes())
-    application.install_operations(app, MIGRATIONS, [])
+    app.register_blueprint(operations.blueprint(MIGRATIONS, []))
     nowhere = create_pool(Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", acquire_seconds=5)
     async with nowhere:
         app.extensions["pools"]["main"] = app.extensions["pool"] = nowhere

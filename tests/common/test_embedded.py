@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +15,24 @@ import asyncpg
 import psutil
 import pytest
 
-from common import cluster, cluster_owner, embedded
+from common import cluster, cluster_owner, commands
 from common.cluster_owner import SYSTEM_USER, binaries, owner_of
+from common.config import Secret
 from common.embedded import FORGETFUL, EmbeddedError, attach
 from processes import SOURCE, User, can_run, eventually, kill, postmaster, processes_of, user, watchdog
 
 pytestmark = pytest.mark.slow
 
 AS_ROOT = os.geteuid() == 0
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What a command finds in its environment."""
+
+    data_dir: Path
+    database_url: Secret | None = None
+    log_level: str = "info"
 
 
 @pytest.fixture
@@ -367,15 +378,13 @@ def test_the_log_does_not_grow_for_ever(data_dir: Path, monkeypatch: pytest.Monk
     assert (data_dir / "postgresql.log").read_text().count("ready to accept connections") == 1
 
 
-def test_an_application_without_a_url_gets_one_on_the_embedded_server(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NIGHTAUDIT_DATA_DIR", str(data_dir))
-    with embedded.database("postgresql://elsewhere/x", "x") as url:
-        assert url == "postgresql://elsewhere/x"
+def test_a_command_without_a_url_gets_a_database_on_the_embedded_server(data_dir: Path) -> None:
+    elsewhere = Secret("postgresql://elsewhere/x")
+    with commands.database(Configured(data_dir, database_url=elsewhere), "x") as url:
+        assert url is elsewhere
         assert not data_dir.exists()
-    with embedded.database(None, "hotel") as url:
-        assert url.startswith("postgresql://postgres@/hotel?host=")
+    with commands.database(Configured(data_dir), "hotel") as url:
+        assert url.reveal().startswith("postgresql://postgres@/hotel?host=")
     assert processes_of(data_dir) == []
 
 

@@ -39,4 +39,5 @@ async def test_a_turn_that_is_not_used_goes_to_the_next(provider_url: Secret) ->
             impatient.cancel()
             await asyncio.gather(impatient, return_exceptions=True)
 
+        pool.acquire_seconds = 60.0
         assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(20))) == [1] * 20

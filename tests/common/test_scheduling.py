@@ -10,12 +10,13 @@ import asyncpg
 import pytest
 from quart import Quart
 
-from common import application, jobs, scheduling, telemetry
+from common import application, jobs, operations, scheduling, telemetry
 from common.database import transaction
 from common.http import UpstreamError
 from common.jobs import Job, Lease, LeaseLostError, claim_lease, extend_lease, release_lease
 from common.scheduling import run_now, running, select_jobs
 from provider.app import MIGRATIONS
+from waiting import eventually
 
 
 @pytest.fixture
@@ -347,7 +348,8 @@ async def app(db: asyncpg.Pool) -> AsyncIterator[Quart]:
     await run_now(db, ran)
     with pytest.raises(RuntimeError):
         await run_now(db, failed)
-    application.install_operations(app, MIGRATIONS, [ran, failed, Job("never", 5, Work()), Job("off", 0, Work())])
+    jobs = [ran, failed, Job("never", 5, Work()), Job("off", 0, Work())]
+    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
     app.extensions["pool"] = db
     async with app.test_app():
         yield app

@@ -52,6 +52,8 @@ async def serve():
     server = await asyncio.start_server(answer, host, int(port))
     write("started", environment=dict(os.environ), arguments=sys.argv[1:])
     await stop.wait()
+    while os.environ.get("SLOW") == NAME and not (pathlib.Path(os.environ["DIARY"]) / "leave").exists():
+        await asyncio.sleep(0.1)
     server.close()
     write("ended")
 
@@ -236,6 +238,18 @@ def test_everything_ends_with_a_make_that_is_killed(run: Callable[..., Run]) -> 
     stack.process.wait()
     assert eventually(stack.nothing_lives)
     assert stack.is_up("stopping")
+
+
+def test_a_second_sigterm_is_no_hurry(run: Callable[..., Run]) -> None:
+    stack = run(SLOW="cellar")
+    assert stack.is_up(), stack.said()
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.is_up("stopping")
+    stack.process.send_signal(signal.SIGTERM)
+    (stack.diaries / "leave").touch()
+    assert stack.process.wait(60) == 0
+    assert "is killed" not in stack.said()
+    assert all(stack.diary(name, "ended") for name in stack.ports)
 
 
 def test_a_signal_in_the_middle_of_the_start_leaves_nothing(run: Callable[..., Run]) -> None:

@@ -23,6 +23,6 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
         Figure("behind", f"{max(0.0, (now - through).total_seconds()):.0f} s" if through else "-"),
     ]
     busiest = max((booked for _, booked, _ in nights), default=0) or 1
-    rows = [(f"hotel {hotel}", booked, f"{today:+d}", booked / busiest) for hotel, booked, today in nights]
-    head = ("", "room nights on the books", "today", "beside the busiest")
+    rows = [(hotel, booked, f"{today:+d}", booked / busiest) for hotel, booked, today in nights]
+    head = ("hotel", "room nights on the books", "today", "beside the busiest")
     return figures, [Table(f"The next {NIGHTS_AHEAD} nights", head, rows)]

@@ -10,11 +10,13 @@ from tqdm import tqdm
 
 from common.config import Secret
 from common.database import create_pool
-from common.errors import Invalid
+from common.errors import DATABASE_GONE, Invalid
 from dashboard.uptime.files import read_file
 from dashboard.uptime.importing import import_file
 from dashboard.uptime.models import Imported
 from dashboard.uptime.parsing import StoreFile
+
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
 
 
 async def import_files(url: Secret, files: Mapping[StoreFile, Path]) -> int:
@@ -43,8 +45,11 @@ async def _import(db: asyncpg.Pool, kind: StoreFile, path: Path) -> bool:
         why = "; ".join(f"the {each.field} {each.message}" for each in fault.errors)
         print(f"nightaudit: {path}: {fault.detail} {why}".rstrip(), file=sys.stderr)
         return False
-    except FileNotFoundError:
-        print(f"nightaudit: {path}: there is no such file", file=sys.stderr)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        print(f"nightaudit: {path}: {error.strerror}", file=sys.stderr)
+        return False
+    except NOT_STORED as error:
+        print(f"nightaudit: {path}: PostgreSQL failed; the import may be run again ({error})", file=sys.stderr)
         return False
     _report(path, imported)
     return imported.rejected_total == 0

@@ -11,7 +11,7 @@ from quart import Blueprint, Quart, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common import json
-from common.body import body_limit, parts, require_media_type
+from common.body import body_limit, require_media_type
 from common.database import Connection, pool
 from common.errors import Broken, Invalid, NotFound, Unavailable, UnsupportedMedia
 from common.fields import MAX_ID
@@ -286,11 +286,10 @@ async def _take_in(kind: StoreFile) -> Response:
 
 async def _arriving() -> AsyncIterator[bytes]:
     """The body part by part. Raises Invalid when it stalls."""
-    body = parts(request.body)
     while True:
         try:
             async with asyncio.timeout(STALLED_SECONDS):
-                part = await anext(body, None)
+                part = await anext(request.body, None)
         except TimeoutError:
             raise Invalid(f"The upload stalled: nothing arrived for {STALLED_SECONDS:.0f} seconds.") from None
         if part is None:

@@ -75,8 +75,12 @@ async def store_file(
     try:
         while chunk is not None:
             storing = asyncio.create_task(store_chunk(connection, chunk, tally.rejected))
-            following = await asyncio.to_thread(next, chunks, None)
-            tally.stored += await storing
+            try:
+                following = await asyncio.to_thread(next, chunks, None)
+                tally.stored += await storing
+            finally:  # interrupted while it reads: a chunk is stored whole or not at all before the connection closes
+                storing.cancel()
+                await asyncio.gather(storing, return_exceptions=True)
             tally.seen += len(chunk)
             advance()
             chunk = following

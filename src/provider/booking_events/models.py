@@ -203,9 +203,9 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What the feed holds: events (an estimate), those stored in the last minute, and the newest event's time."""
+    """What the feed holds: events (an estimate of many), those stored in the last minute, the newest event's time."""
 
-    about: int
+    events: int
     last_minute: int
     newest: datetime | None
 

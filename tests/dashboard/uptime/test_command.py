@@ -1,9 +1,12 @@
 """`python -m dashboard import-stores`."""
 
+import asyncio
 import gzip
 import lzma
+import signal
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import asyncpg
@@ -12,14 +15,24 @@ from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
 from applications import environment_of
 from common.config import Secret
 from conftest import QUIET
+from waiting import eventually
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
 
 
+COMMAND = (sys.executable, "-m", "dashboard", "import-stores")
+WAITING = "SELECT pid FROM pg_locks WHERE relation = 'store_poll'::regclass AND NOT granted LIMIT 1"
+"""The backend of the command, while a test has the table locked."""
+
+
+def environment(url: Secret) -> dict[str, str]:
+    return environment_of("dashboard", 0, {**QUIET, "DASHBOARD_PORT": "1", "DASHBOARD_DATABASE_URL": url.reveal()})
+
+
 def run(url: Secret, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dashboard", "import-stores", *arguments],
-        env=environment_of("dashboard", 0, {**QUIET, "DASHBOARD_PORT": "1", "DASHBOARD_DATABASE_URL": url.reveal()}),
+        [*COMMAND, *arguments],
+        env=environment(url),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -53,7 +66,7 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
     assert done.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "line 2: status must be active or inactive, not 'open'" in done.stderr
     assert "h.csv: The file was refused: its header" in done.stderr
-    assert "none.csv: there is no such file" in done.stderr
+    assert "none.csv: No such file or directory" in done.stderr
     assert "Traceback" not in done.stderr
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1
 
@@ -62,3 +75,44 @@ async def test_no_file_at_all_is_told(dashboard_url: Secret, tmp_path: Path) -> 
     done = run(dashboard_url, tmp_path)
     assert done.returncode == 1
     assert "no file is named" in done.stderr
+
+
+async def test_a_folder_in_the_place_of_a_file_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
+    done = run(dashboard_url, tmp_path, "--status", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"nightaudit: {tmp_path}: Is a directory"]
+
+
+async def test_ctrl_c_ends_it_with_one_line(dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(STATUS + POLL)
+    async with dashboard_db.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE store_poll")
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--status", "s.csv", env=environment(dashboard_url), cwd=tmp_path, stdout=PIPE, stderr=PIPE
+        )
+        await eventually(lambda: other.fetchval(WAITING))
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().splitlines() == [
+        "nightaudit: interrupted; what was stored stays, and the command may be run again"
+    ]
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 0
+
+
+async def test_postgresql_gone_in_the_middle_is_told_in_one_line(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "s.csv").write_text(STATUS + POLL)
+    async with dashboard_db.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE store_poll")
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--status", "s.csv", env=environment(dashboard_url), cwd=tmp_path, stdout=PIPE, stderr=PIPE
+        )
+        await other.execute("SELECT pg_terminate_backend($1)", await eventually(lambda: other.fetchval(WAITING)))
+        out, err = await process.communicate()
+
+    assert (process.returncode, out) == (1, b"")
+    (said,) = err.decode().splitlines()
+    assert said.startswith("nightaudit: s.csv: PostgreSQL failed; the import may be run again (")

@@ -172,3 +172,17 @@ def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, a
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("nightaudit: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9100"),
+        ("0.0.0.0", "http://127.0.0.1:9100"),
+        ("localhost", "http://localhost:9100"),
+        ("::1", "http://[::1]:9100"),
+        ("::", "http://[::1]:9100"),
+    ],
+)
+def test_the_simulated_hotels_find_the_provider_wherever_it_listens(host: str, url: str) -> None:
+    assert read(Config, {"PROVIDER_HOST": host, "PROVIDER_PORT": "9100"}).own_url == url

@@ -1,8 +1,12 @@
 """`python -m provider import FILE`: whatever is in the file."""
 
+import asyncio
 import gzip
+import os
 import random
+import signal
 import sqlite3
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +18,12 @@ import pytest
 from common.config import Secret
 from provider.booking_events import csv_files, importing, queries
 from provider.booking_events.importing import import_file
-from provider_served import ROOT, run_provider
+from provider_served import ROOT, environment_of, provider_command, run_provider
+from waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
 HEADER = "id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
+INTERRUPTED = "nightaudit: interrupted; what was stored stays, and the command may be run again"
 UUID = "6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
 
 
@@ -264,6 +270,32 @@ def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret
         assert refused.returncode == 1
         assert len(refused.stderr.splitlines()) == 1
         assert refused.stderr.startswith("nightaudit: ")
+
+
+async def test_ctrl_c_while_it_reads_and_stores_ends_the_command_with_one_line(
+    provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "events.csv"
+    os.mkfifo(pipe)
+    async with provider_db.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE booking_event")
+        process = await asyncio.create_subprocess_exec(
+            *provider_command("import", str(pipe)), cwd=ROOT, env=environment_of(provider_url), stdout=PIPE, stderr=PIPE
+        )
+        with await asyncio.to_thread(pipe.open, "w") as writing:
+            lines = HEADER + "".join(map(line, range(1, csv_files.CHUNK_ROWS + 2)))
+            await asyncio.to_thread(writing.write, lines)
+            writing.flush()
+            await eventually(
+                lambda: other.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'booking_event'::regclass AND NOT granted"
+                )
+            )
+            process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+
+    assert (process.returncode, out, err.decode().splitlines()) == (130, b"", [INTERRUPTED])
+    assert await ids(provider_db) == []
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")

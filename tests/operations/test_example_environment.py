@@ -1,0 +1,38 @@
+"""`.env.example` as a reader uses it: copied, its lines taken into use, read by a shell."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dashboard.config
+import provider.config
+from common.config import read
+
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a program finds after `set -a; . ./.env`, with every line of the example in use."""
+    folder = tmp_path_factory.mktemp("example")
+    (folder / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE.read_text(), flags=re.MULTILINE))
+    show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+    command = ["/bin/sh", "-c", f"set -ae; . ./.env; {show}"]
+    found: dict[str, str] = json.loads(subprocess.run(command, cwd=folder, env={}, stdout=-1, check=True).stdout)
+    return found
+
+
+@pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
+def test_every_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
+    config = read(model, environment)
+    for item in fields(model):
+        name, parse, default = (item.metadata[key] for key in ("variable", "parse", "default"))
+        if default is not None and not name.startswith("NIGHTAUDIT_DEMO"):
+            assert name in environment
+            assert getattr(config, item.name) == parse(default), name

@@ -1,0 +1,45 @@
+"""The provider's landing page."""
+
+import re
+
+import asyncpg
+from quart.typing import TestClientProtocol as Client
+
+EVENT = {
+    "id": 7001,
+    "hotel_id": 3,
+    "event_timestamp": "2020-01-01T12:30:00Z",
+    "status": 1,
+    "room_id": 12,
+    "night_of_stay": "2020-01-05",
+}
+
+
+async def page(client: Client) -> str:
+    answer = await client.get("/")
+    assert answer.status_code == 200
+    return await answer.get_data(as_text=True)
+
+
+async def figure(client: Client, label: str) -> str:
+    (value,) = re.findall(rf"<b>([^<]*)</b><span>{label}</span>", await page(client))
+    return value
+
+
+async def test_a_young_feed_is_counted_although_postgresql_has_no_estimate_of_it_yet(
+    client: Client, provider_db: asyncpg.Pool
+) -> None:
+    assert await figure(client, "events in the feed") == "0"
+    assert await figure(client, "newest event") == "none yet"
+    for number in range(3):
+        assert (await client.post("/events", json=EVENT | {"id": 7001 + number})).status_code == 201
+
+    assert await figure(client, "events in the feed") == "3"
+    assert await figure(client, "events in the last minute") == "3"
+    assert await figure(client, "newest event") == "2020-01-01 12:30:00"
+    assert "2020-01-05" in await page(client)
+
+
+async def test_a_large_feed_is_estimated(client: Client, provider_db: asyncpg.Pool) -> None:
+    await provider_db.execute("UPDATE pg_class SET reltuples = 1234567 WHERE oid = 'booking_event'::regclass")
+    assert await figure(client, "events in the feed") == "about 1,234,567"
