@@ -5,6 +5,7 @@ One template for both. It works without JavaScript; with it the figures refresh 
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -47,9 +48,22 @@ class Figure:
     value: str
 
 
+def moment(label: str, instant: datetime | None) -> Figure:
+    """An instant as a figure: the time of the day, the date beside its label."""
+    return Figure(f"{label}, {instant:%Y-%m-%d} UTC", f"{instant:%H:%M:%S}") if instant else Figure(label, "none yet")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell that leads somewhere."""
+
+    text: str
+    address: str
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of the page; a cell that is a float from 0 to 1 is drawn as a bar."""
+    """Rows of the page; a cell that is a float from 0 to 1 is drawn as a bar, a Link can be followed."""
 
     title: str
     head: Sequence[str]

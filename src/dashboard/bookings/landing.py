@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from common.database import pool
-from common.landing import Figure, Table
+from common.landing import Figure, Link, Table, moment
 from dashboard.bookings import queries
 
 NIGHTS_AHEAD = 30
+MONTHS = "/dashboard?hotel_id={}&period=month&year={}"
 
 
 async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
@@ -19,10 +20,13 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     figures = [
         Figure("events counted", f"{sum(hotel.events for hotel in hotels):,}"),
         Figure("hotels", f"{len(hotels):,}"),
-        Figure("counted through (UTC)", f"{through:%Y-%m-%d %H:%M:%S}" if through else "nothing yet"),
+        moment("counted through", through),
         Figure("behind", f"{max(0.0, (now - through).total_seconds()):.0f} s" if through else "-"),
     ]
     busiest = max((booked for _, booked, _ in nights), default=0) or 1
-    rows = [(hotel, booked, f"{today:+d}", booked / busiest) for hotel, booked, today in nights]
+    rows = [
+        (Link(f"{hotel}", MONTHS.format(hotel, now.year)), booked, f"{today:+d}", booked / busiest)
+        for hotel, booked, today in nights
+    ]
     head = ("hotel", "room nights on the books", "today", "beside the busiest")
     return figures, [Table(f"The next {NIGHTS_AHEAD} nights", head, rows)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.database import pool
-from common.landing import Figure, Table
+from common.landing import Figure, Table, moment
 from provider.booking_events import queries
 
 
@@ -15,7 +15,7 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     figures = [
         Figure("events in the feed", f"{about}{totals.events:,}"),
         Figure("events in the last minute", f"{totals.last_minute:,}"),
-        Figure("newest event", f"{totals.newest:%Y-%m-%d %H:%M:%S}" if totals.newest else "none yet"),
+        moment("newest event", totals.newest),
     ]
     rows = [
         (
