@@ -27,7 +27,7 @@ PROPERTY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}")
 ROUTES = frozenset({"available"})
 """What stands where a property's id would in a URL."""
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}")
+UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def is_property_id(value: str) -> bool:
@@ -52,7 +52,7 @@ def parse_room_id(value: Any) -> str:
     """A room as the database holds it: the digits of an integer, or a UUID as it came. Raises ValueError."""
     if type(value) is int and 1 <= value <= MAX_ID:
         return str(value)
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and UUID_TEXT.fullmatch(value):
         return value
     raise ValueError("must be a whole number from 1 to 2^63 - 1, or a UUID")
 

@@ -1,7 +1,6 @@
 """HTTP of the storefront."""
 
 import asyncio
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +19,7 @@ from common.paging import decode_cursor, encode_cursor, next_link
 from provider.stays import icalendar_export, queries, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
+    UUID_TEXT,
     Available,
     Calendar,
     CalendarQuery,
@@ -45,14 +45,12 @@ security_scheme_blueprint(blueprint, [{SECURITY: []}])
 ICALENDAR = "text/calendar"
 CALENDAR_PAST = timedelta(days=365)
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-
 
 @blueprint.before_request
 async def authorise() -> None:
     """Every operation asks for a bearer token that is a UUID; what it did belongs to it. Raises Unauthorized."""
     token = bearer_token("stays")
-    if not _UUID.fullmatch(token):
+    if not UUID_TEXT.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
     g.holder = service.holder_of(UUID(token))
 
@@ -149,7 +147,7 @@ async def create_reservation(data: ReservationInput) -> Response:
 
 def parse_reservation_id(text: str) -> UUID:
     """The id of a path if it can be one. Raises NotFound."""
-    if not _UUID.fullmatch(text):
+    if not UUID_TEXT.fullmatch(text):
         raise NotFound("There is no such reservation of yours.")
     return UUID(text)
 

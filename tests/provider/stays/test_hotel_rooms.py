@@ -109,7 +109,7 @@ async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Quart, gues
     await guest.create_property("other", hotel_id=4, room_id=17)
     await guest.reserve("other", soon, 1)
     _, (event,) = await guest.get("/events")
-    brought = {**event, "id": event["id"] + 2, "hotel_id": 9}
+    brought = {**event, "id": event["id"] + 2000, "hotel_id": 9}
     assert (await provider_app.test_client().post("/events", json=brought)).status_code == 201
 
     await guest.reserve("suite", soon, 3)
