@@ -13,7 +13,7 @@ from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.database import Connection, pool
 from common.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
-from common.idempotency import Answer, once, requested_key
+from common.idempotency import Answer, first_sent, once, requested_key
 from common.openapi import LINK, operation
 from common.paging import decode_cursor, encode_cursor, next_link
 from provider.stays import icalendar_export, queries, service
@@ -55,15 +55,16 @@ async def authorise() -> None:
     g.holder = service.holder_of(UUID(token))
 
 
-def window() -> Window:
-    """When a reservation may start, as things stand now."""
+def window(now: datetime) -> Window:
+    """When a reservation may start, as things stand at that moment."""
     config = current_app.extensions["config"]
-    return Window.on(datetime.now(UTC).date(), past=config.past_stays == "allow")
+    return Window.on(now.date(), past=config.past_stays == "allow")
 
 
 def validation_context() -> dict[str, Window]:
     """What the validators of a reservation look at."""
-    return {"window": window()}
+    now = datetime.now(UTC)
+    return {"window": Window(window(first_sent(now)).first, window(now).last)}
 
 
 def feed() -> service.Feed:
@@ -109,8 +110,8 @@ async def list_available(query_args: Search) -> Response:
     nearest first.
     """
     after = position(query_args.cursor)
-    today = datetime.now(UTC).date()
-    first_day = window().first if query_args.start_date >= today else None
+    now = datetime.now(UTC)
+    first_day = window(now).first if query_args.start_date >= now.date() else None
     found = await service.find_available(pool(), query_args, after, first_day)
     page = found[: query_args.limit]
     more = len(found) > query_args.limit
@@ -140,6 +141,7 @@ async def create_reservation(data: ReservationInput) -> Response:
         return json.answer(await service.reserve(pool(), feed(), data, holder, now))
 
     async def create(connection: Connection) -> Answer:
+        data.require_within(window(now))
         return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder, now)))
 
     return await once(pool(), f"POST /reservations {holder}", create)
