@@ -9,7 +9,7 @@ from common import json
 from common.body import json_body
 from common.database import Connection, pool, transaction
 from common.errors import NotFound
-from common.idempotency import Answer, once
+from common.idempotency import Answer, first_sent, once
 from common.json import answer
 from common.openapi import LINK, operation
 from common.pages import PRIVATE, Pages
@@ -59,7 +59,7 @@ async def find_tables(data: Wish) -> Response:
 @tag([TAG])
 @validate_querystring(TableQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput)
+@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
 async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
     """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
 
