@@ -92,6 +92,13 @@ def position(cursor: str | None) -> str:
     return after
 
 
+def page_of(found: list[Available] | list[Property], limit: int) -> Response:
+    """Up to `limit` of what was found as an answer, with the link to the rest."""
+    page = found[:limit]
+    more = len(found) > limit
+    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+
+
 @blueprint.get("/properties/available")
 @operation(
     401,
@@ -113,9 +120,7 @@ async def list_available(query_args: Search) -> Response:
     now = datetime.now(UTC)
     first_day = window(now).first if query_args.start_date >= now.date() else None
     found = await service.find_available(pool(), query_args, after, first_day)
-    page = found[: query_args.limit]
-    more = len(found) > query_args.limit
-    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+    return page_of(found, query_args.limit)
 
 
 @blueprint.post("/reservations")
@@ -182,9 +187,7 @@ async def delete_reservation(reservation_id: str) -> Response:
 async def list_properties(query_args: Page) -> Response:
     """All properties, by id."""
     found = await queries.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
-    page = found[: query_args.limit]
-    more = len(found) > query_args.limit
-    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+    return page_of(found, query_args.limit)
 
 
 @blueprint.post("/properties")

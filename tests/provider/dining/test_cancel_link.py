@@ -66,6 +66,8 @@ async def test_a_confirmed_booking_can_be_cancelled_too_and_a_declined_one_canno
 
     assert "<form" not in await look.get_data(as_text=True)
     assert answer.status_code == 409
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert await restaurant.status(first) == "cancelled"
     assert await restaurant.status(second) == "declined"
 
