@@ -270,21 +270,27 @@ class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "t
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """What came of an insert. reservation_id: None when the nights are taken, or the insert was not meant for rooms."""
+    """What came of an insert. reservation_id: None when the nights are taken, or the insert was not meant for rooms.
+
+    at: when, by PostgreSQL's clock while the property was locked, so that what befalls it one after the other is dated
+    so, whichever replica took it in.
+    """
 
     reservation_id: UUID | None
     created_at: datetime | None
     hotel_id: int | None
     room_id: str | None
+    at: datetime
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A reservation that was just cancelled: its nights, and the room that the feed knows them by."""
+    """A reservation that was just cancelled: its nights, the room that the feed knows them by, and when."""
 
     arrival: date
     departure: date
     hotel_id: int | None
     room_id: str | None
+    at: datetime
 
 
 class Stay(msgspec.Struct, frozen=True):

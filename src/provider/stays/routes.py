@@ -140,14 +140,13 @@ async def create_reservation(data: ReservationInput) -> Response:
     A well-formed request that comes too late is 409. Where the property is a hotel's room, the feed has the bookings by
     the time that this answers.
     """
-    now = datetime.now(UTC)
     holder: UUID = g.holder
     if requested_key() is None:
-        return json.answer(await service.reserve(pool(), feed(), data, holder, now))
+        return json.answer(await service.reserve(pool(), feed(), data, holder))
 
     async def create(connection: Connection) -> Answer:
-        data.require_within(window(now))
-        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder, now)))
+        data.require_within(window(datetime.now(UTC)))
+        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder)))
 
     return await once(pool(), f"POST /reservations {holder}", create)
 
@@ -174,7 +173,7 @@ async def get_reservation(reservation_id: str) -> Response:
 @operation(401, 404, words={204: "Cancelled, now or before"})
 async def delete_reservation(reservation_id: str) -> Response:
     """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
-    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder, datetime.now(UTC))
+    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder)
     answer = Response(status=204)
     del answer.headers["Content-Type"]
     return answer
