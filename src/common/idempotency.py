@@ -6,7 +6,7 @@ at which one is there without the other. Keys are kept for `KEEP`.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -41,6 +41,15 @@ def requested_key() -> str | None:
     if key is not None and not 1 <= len(key) <= 255:
         raise Invalid.field(HEADER, "must have 1 to 255 characters")
     return key
+
+
+def first_sent(now: datetime) -> datetime:
+    """The earliest moment at which the current request may have come first; with a key it may be a repetition.
+
+    A rule that depends on the time is to be read by it before `once` has told a repetition from a new request: what was
+    answered once is answered again, though its day has passed meanwhile.
+    """
+    return now if requested_key() is None else now - KEEP
 
 
 async def fingerprint() -> bytes:

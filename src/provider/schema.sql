@@ -234,7 +234,11 @@ CREATE TABLE property (
     CONSTRAINT property_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT property_id_not_a_route CHECK ((property_id <> 'available'::text)),
     CONSTRAINT property_property_id_check CHECK ((property_id ~ '^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$'::text)),
-    CONSTRAINT property_room_id_check CHECK ((room_id ~ '^([1-9][0-9]{0,18}|[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12})$'::text)),
+    CONSTRAINT property_room_id_check CHECK (
+CASE
+    WHEN (length(room_id) < 20) THEN (((room_id)::bigint > 0) AND (((room_id)::bigint)::text = room_id))
+    ELSE (((room_id)::uuid)::text = lower(room_id))
+END),
     CONSTRAINT property_turnover_days_check CHECK (((turnover_days >= 0) AND (turnover_days <= 365))),
     CONSTRAINT property_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );

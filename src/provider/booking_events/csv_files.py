@@ -10,8 +10,8 @@ from gzip import GzipFile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from common.fields import MAX_ID, parse_instant, parse_night
-from provider.booking_events.models import parse_room_id_text, require_finite, require_plausible
+from common.fields import MAX_ID, parse_instant, parse_night, require_finite
+from provider.booking_events.models import parse_room_id_text, require_plausible
 
 CHUNK_ROWS = 10_000
 LONGEST_LINE = 10_000
@@ -139,7 +139,7 @@ def line_parser(order: list[int], now: datetime) -> Callable[[int, str], StagedR
     """A function from a line and its number to a row, or to why the line is none, which names every wrong column."""
 
     def parse_event_time(text: str) -> datetime:
-        return require_plausible(parse_file_instant(text), now)
+        return require_plausible(require_finite(parse_file_instant(text)), now)
 
     parsers: tuple[Callable[[str], int | str | date | datetime], ...] = (
         parse_id,

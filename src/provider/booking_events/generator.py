@@ -48,7 +48,7 @@ class Generator:
 
     async def _read_books(self, now: datetime) -> None:
         """Take over the nights ahead as the feed has them."""
-        self._simulation.restore([])
+        self._simulation.begin_anew()
         decoder = msgspec.json.Decoder(list[Event])
         for hotel in self._simulation.hotels:
             wanted = {"hotel_id": str(hotel.hotel_id), "night_of_stay__gte": now.astimezone(UTC).date().isoformat()}

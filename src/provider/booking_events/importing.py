@@ -23,6 +23,7 @@ from provider.booking_events.csv_files import CHUNK_ROWS, HeaderError, Rejected,
 from provider.booking_events.service import new_ids
 from provider.booking_events.simulation import Simulation
 
+LONGEST_HISTORY = 100
 REPORTED_LINES = 1_000
 CLASH = "id is stored with other content"
 NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
@@ -133,6 +134,8 @@ def report(path: Path, tally: Tally) -> None:
 
 async def generate_history(url: Secret, hotels: int, years: int, rooms: int, seed: int) -> int:
     """Write the history of simulated hotels that the feed does not know yet, up to today; returns the exit status."""
+    if not 1 <= years <= LONGEST_HISTORY:
+        return complain(f"a history has 1 to {LONGEST_HISTORY} years, not {years}")
     stored = 0
     try:
         connection = await connect(url)
@@ -152,7 +155,7 @@ async def generate_history(url: Secret, hotels: int, years: int, rooms: int, see
                     bar.update(len(chunk))
         finally:
             await connection.close()
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         return complain(str(error))
     except NOT_STORED as error:
         return complain(f"PostgreSQL failed after {stored} events ({error})")

@@ -1,7 +1,7 @@
 """Booking events as they come in, as they are asked for, and as they go out."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from common.fields import (
     QueryNight,
     parse_instant,
     parse_night,
+    parse_query_instant,
 )
 from common.paging import decode_cursor
 
@@ -58,25 +59,18 @@ RoomId = Annotated[str, BeforeValidator(parse_room_id), WithJsonSchema(ROOM_SCHE
 QueryRoomId = Annotated[str, BeforeValidator(parse_room_id_text), WithJsonSchema(ROOM_SCHEMA)]
 
 
-def _restore_plus(value: Any) -> Any:
-    """An unencoded + in a query string arrives as a space: 2020-01-01T00:00:00 02:00."""
-    return re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", value) if isinstance(value, str) else value
-
-
 def parse_from(value: Any) -> datetime:
-    """An instant, or a date, which means its first moment in UTC."""
-    value = _restore_plus(value)
+    """An instant, or a date, which means its first moment in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) == 10:
-        return datetime.combine(parse_night(value), datetime.min.time(), UTC)
-    return parse_instant(value)
+        return datetime.combine(parse_night(value), time.min, UTC)
+    return parse_query_instant(value)
 
 
 def parse_to(value: Any) -> datetime:
-    """An instant, or a date, which means its last microsecond in UTC."""
-    value = _restore_plus(value)
+    """An instant, or a date, which means its last microsecond in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) == 10:
-        return datetime.combine(parse_night(value), datetime.max.time(), UTC)
-    return parse_instant(value)
+        return datetime.combine(parse_night(value), time.max, UTC)
+    return parse_query_instant(value)
 
 
 _MOMENT = WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
@@ -85,28 +79,15 @@ To = Annotated[datetime, BeforeValidator(parse_to), _MOMENT]
 
 
 def require_plausible(at: datetime, now: datetime) -> datetime:
-    """Raises ValueError for an event dated more than a day after `now`, or at the very beginning of the calendar."""
+    """Raises ValueError for an event dated more than a day after `now`."""
     if at > now + LONGEST_FUTURE:
         raise ValueError("is more than a day in the future")
-    if at == _BEGINNING:
-        raise ValueError("must lie after 0001-01-01T00:00:00Z")
     return at
-
-
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-"""The driver takes it for minus infinity."""
 
 
 def _require_plausible_now(at: datetime, info: ValidationInfo) -> datetime:
     assert info.context is not None
     return require_plausible(at, info.context["now"])
-
-
-def require_finite(night: date) -> date:
-    """Raises ValueError for the first and the last date that Python knows: the driver takes them for infinity."""
-    if night in (date.min, date.max):
-        raise ValueError("must lie between 0001-01-02 and 9999-12-30")
-    return night
 
 
 class EventInput(Input):
@@ -117,7 +98,7 @@ class EventInput(Input):
     event_timestamp: Annotated[Instant, AfterValidator(_require_plausible_now)]
     status: Annotated[int, Field(ge=BOOKING, le=CANCELLATION, description="1 = booking, 2 = cancellation")]
     room_id: RoomId
-    night_of_stay: Annotated[Night, AfterValidator(require_finite)]
+    night_of_stay: Night
 
 
 class EventsQuery(Input):

@@ -42,19 +42,19 @@ class EventWriter:
         self._ids: deque[int] = deque()
         self._waiting: deque[tuple[EventInput, asyncio.Future[Stored]]] = deque()
         self._groups: set[asyncio.Task[None] | None] = set()
+        self._stuck: set[asyncio.Task[None] | None] = set()
 
     async def store(self, event: EventInput) -> Stored:
         """The stored event. Raises Conflict when its id is stored with other content."""
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
-        if not self._groups:
-            self._begin()
+        self._begin()
         return await future
 
     def _begin(self) -> None:
-        if self._waiting and len(self._groups) < GROUPS_AT_ONCE:
-            task = asyncio.create_task(self._store_groups())
-            self._groups.add(task)
+        """Another group for those who wait, unless one is under way that is not stuck."""
+        if self._waiting and self._groups == self._stuck and len(self._groups) < GROUPS_AT_ONCE:
+            self._groups.add(asyncio.create_task(self._store_groups()))
 
     async def _store_groups(self) -> None:
         try:
@@ -67,7 +67,13 @@ class EventWriter:
     async def _store_next_group(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_GROUP))]
         results: Sequence[Stored | Exception]
-        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._begin)
+        task = asyncio.current_task()
+
+        def give_up() -> None:
+            self._stuck.add(task)
+            self._begin()
+
+        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, give_up)
         try:
             results = await store_events(self._db, [event for event, _ in group], self._draw_ids)
         except NOT_STORED as error:
@@ -77,6 +83,7 @@ class EventWriter:
             results = [Failure("The event was not stored.")] * len(group)
         finally:
             patience.cancel()
+            self._stuck.discard(task)
         for (_, future), result in zip(group, results, strict=True):
             if future.done():
                 continue  # its sender has left

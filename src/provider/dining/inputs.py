@@ -4,9 +4,9 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from common.errors import FieldError, Invalid
 from common.fields import Id, Input, Instant, PageLimit, QueryId, QueryInteger
@@ -157,26 +157,42 @@ class TokenQuery(Input):
     id: Annotated[str, Field(description="The token from the mail")]
 
 
+def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
+    """Raises ValueError where a guest leaves no way to be reached; an address that is wrong has its own fault."""
+    if phone is None and info.data.get("email", "wrong") is None:
+        raise ValueError("is needed, or email, or both")
+    return phone
+
+
+def require_ahead(start: datetime, now: datetime) -> datetime:
+    """Raises ValueError for a start that is past, or beyond the calendar that we can reckon with."""
+    if not now - GRACE <= start < LATEST_START:
+        raise ValueError("must lie ahead")
+    return start
+
+
+def _require_ahead_now(start: datetime, info: ValidationInfo) -> datetime:
+    assert info.context is not None
+    return require_ahead(start, info.context["now"])
+
+
 class BookingInput(Input):
     """An order for a table: an e-mail address, a phone number, or both; without starts_at it is for the next time."""
 
     email: Email | None = None
-    phone: Phone | None = None
+    phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
     name: Line | None = None
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
-    starts_at: Instant | None = None
+    starts_at: Annotated[Instant, AfterValidator(_require_ahead_now)] | None = None
     minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
 
-    @model_validator(mode="after")
-    def require_reachable(self) -> Self:
-        if self.email is None and self.phone is None:
-            raise ValueError("needs email, phone, or both")
-        return self
-
     def require_ahead(self, now: datetime) -> None:
-        """Raises Invalid for a start that is past, or beyond the calendar that we can reckon with."""
-        if self.starts_at is not None and not now - GRACE <= self.starts_at < LATEST_START:
-            raise Invalid.field("starts_at", "must lie ahead")
+        """Raises Invalid for a start that does not lie ahead."""
+        try:
+            if self.starts_at is not None:
+                require_ahead(self.starts_at, now)
+        except ValueError as error:
+            raise Invalid.field("starts_at", str(error)) from None
 
 
 class Credentials(Input):

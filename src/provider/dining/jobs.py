@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from datetime import datetime, timedelta
 from email.headerregistry import HeaderRegistry
 
 import aiohttp
@@ -16,11 +17,14 @@ from common.outbox import Message, Policy
 from common.scheduling import Did
 from provider.dining import booking_queries, mails, smtp
 from provider.dining.models import Order
-from provider.dining.service import FORWARD, MAIL, TEXT, token_expires_at
+from provider.dining.service import FORWARD, MAIL, TEXT
 from provider.dining.settings import Settings
 from provider.dining.texting import WORDS, Texting
 
 DECISIONS_PATH = "/api/accounting/decisions"
+
+TOKEN_LIFE = timedelta(days=30)
+"""How long the mail of an order without a time can cancel it; that of one with a time can until it begins."""
 
 
 async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> Did:
@@ -52,7 +56,7 @@ async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, pol
         order = await order_of(db, message, settings)
         link = None
         if mails.WORDS[message.event].can_cancel:
-            token = await make_token(db, order)
+            token = await make_token(db, order, message.created_at)
             link = mails.cancel_link(settings.public_url, token)
         mail = mails.compose(order, message.event, message.created_at, settings.mail_from, link)
         assert order.email is not None
@@ -61,10 +65,10 @@ async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, pol
     return await outbox.deliver(db, MAIL, send, policy)
 
 
-async def make_token(db: asyncpg.Pool, order: Order) -> str:
-    """A new token that cancels the order; stored as its hash alone."""
+async def make_token(db: asyncpg.Pool, order: Order, told_at: datetime) -> str:
+    """A new token that cancels the order; stored as its hash alone. told_at: when what its mail tells of happened."""
     token = secrets.token_urlsafe(32)
-    expires_at = token_expires_at(order.starts_at, order.ordered_at)
+    expires_at = order.starts_at or told_at + TOKEN_LIFE
     await booking_queries.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
     return token
 

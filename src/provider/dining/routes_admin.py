@@ -10,7 +10,7 @@ from common import json, outbox_upkeep
 from common.body import json_body
 from common.database import Connection, pool, transaction
 from common.errors import NotFound
-from common.idempotency import Answer, once
+from common.idempotency import Answer, first_sent, once
 from common.json import answer
 from common.openapi import LINK, operation
 from common.outbox_upkeep import MessageState
@@ -137,7 +137,7 @@ async def view_prices(query_args: TableQuery) -> Response:
 @admin_only
 @validate_querystring(TableQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput)
+@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
 async def set_booking(query_args: TableQuery, data: BookingInput) -> Response:
     """Set a confirmed booking directly, for a guest on the phone; also of a table that is closed for guests.
 

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 from quart_schema import document_response, tag, validate_querystring
 
 from common import json
 from common.body import json_body
 from common.database import Connection, pool, transaction
 from common.errors import NotFound
-from common.idempotency import Answer, once
+from common.idempotency import Answer, first_sent, once
 from common.json import answer
 from common.openapi import LINK, operation
 from common.pages import PRIVATE, Pages
@@ -24,7 +24,17 @@ blueprint = Blueprint("dining_customer", __name__)
 TAG = "dining: guests"
 HTML = {200: {"text/html": {"type": "string"}}}
 
+CANCEL_PATH = "/api/customer/cancel_booking/"
+
 pages = Pages("provider.dining")
+
+
+@blueprint.after_request
+async def keep_private(response: Response) -> Response:
+    """Nobody stores, or learns the address of, what the token in a mail leads to: not of a refusal either."""
+    if request.path == CANCEL_PATH:
+        response.headers.update(PRIVATE)
+    return response
 
 
 @blueprint.get("/api/customer/view_tables/")
@@ -59,7 +69,7 @@ async def find_tables(data: Wish) -> Response:
 @tag([TAG])
 @validate_querystring(TableQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput)
+@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
 async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
     """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
 
@@ -73,7 +83,7 @@ async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
     return await once(pool(), "POST /api/customer/book_table/", create)
 
 
-@blueprint.get("/api/customer/cancel_booking/")
+@blueprint.get(CANCEL_PATH)
 @operation(404, media=HTML, words={200: "The page"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
@@ -82,7 +92,7 @@ async def cancel_page(query_args: TokenQuery) -> Response:
     return cancel_answer(await booking_of(query_args.id))
 
 
-@blueprint.post("/api/customer/cancel_booking/")
+@blueprint.post(CANCEL_PATH)
 @operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
@@ -98,7 +108,7 @@ async def booking_of(token: str) -> Booking:
     """The booking that the token is bound to. Raises the same NotFound for every token that is not good now."""
     booking = await booking_queries.select_booking_of_token(pool(), token_hash(token), datetime.now(UTC))
     if booking is None:
-        raise NotFound("This link is not valid, or not any more.", headers=PRIVATE)
+        raise NotFound("This link is not valid, or not any more.")
     return booking
 
 

@@ -1,6 +1,6 @@
 """Decisions about tables and bookings, each in the caller's transaction, its messages written along."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from common import outbox
 from common.database import Connection
@@ -15,9 +15,6 @@ ACCOUNTING = "accounting"
 MAIL, TEXT, FORWARD = "mail", "text", "accounting"
 """Topics of the outbox: mails and text messages to guests, orders to the accounting program."""
 
-TOKEN_LIFE = timedelta(days=30)
-"""How long an order without a time can be cancelled by its mail; one with a time until it begins."""
-
 
 def no_table(table_id: int) -> NotFound:
     return NotFound(f"There is no table {table_id}.")
@@ -25,10 +22,6 @@ def no_table(table_id: int) -> NotFound:
 
 def no_booking(booking_id: int) -> NotFound:
     return NotFound(f"There is no booking {booking_id}.")
-
-
-def token_expires_at(starts_at: datetime | None, ordered_at: datetime) -> datetime:
-    return starts_at or ordered_at + TOKEN_LIFE
 
 
 async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:

@@ -10,7 +10,12 @@ CREATE TABLE property (
     -- the hotel's room that this property is, if it is one; written as in booking_event
     hotel_id bigint CHECK (hotel_id > 0),
     room_id text
-    CHECK (room_id ~ '^([1-9][0-9]{0,18}|[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12})$'),
+        CHECK (
+            CASE WHEN length(room_id) < 20
+                THEN room_id::bigint > 0 AND room_id::bigint::text = room_id
+                ELSE room_id::uuid::text = lower(room_id)
+            END
+        ),
     CONSTRAINT property_whole_link CHECK ((hotel_id IS NULL) = (room_id IS NULL)),
     CONSTRAINT property_id_not_a_route CHECK (property_id <> 'available')
 );

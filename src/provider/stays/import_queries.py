@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from common.database import Executor
 from provider.stays.models import Stay
-
-NOBODY = UUID(int=0)
 
 
 async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> int:

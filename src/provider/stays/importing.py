@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from common.config import Secret
+from common.errors import DATABASE_GONE
 from provider.stays import import_queries as queries
 from provider.stays.models import LAST_DAY, LONGEST_STAY, parse_day, parse_property_id
 
 CHUNK_ROWS = 500
 """A transaction holds a lock for each property that it touches, and PostgreSQL's table of locks is not large."""
 REPORTED_LINES = 1_000
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
 
 
 class Rejected(NamedTuple):
@@ -159,6 +161,12 @@ async def explain(connection: asyncpg.Connection, left: Sequence[tuple[Any, ...]
     return reasons
 
 
+def complain(reason: str) -> int:
+    """One line on standard error; returns the exit status."""
+    print(f"nightaudit: {' '.join(reason.split())}", file=sys.stderr)
+    return 1
+
+
 async def import_files(url: Secret, properties: Path, reservations: Path) -> int:
     """Load both files and say what happened; returns the exit status, 1 if any row was rejected."""
     tallies = [Tally(properties.name), Tally(reservations.name)]
@@ -168,9 +176,12 @@ async def import_files(url: Secret, properties: Path, reservations: Path) -> int
         await import_properties(connection, properties, tallies[0])
         path = reservations
         await import_reservations(connection, reservations, tallies[1])
-    except (HeaderError, OSError) as error:
-        print(f"nightaudit: {path}: {error}", file=sys.stderr)
-        return 1
+    except HeaderError as error:
+        return complain(f"{path}: {error}")
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        return complain(f"{path}: {error.strerror}")
+    except NOT_STORED as error:
+        return complain(f"{path}: PostgreSQL failed; the import may be run again ({error})")
     finally:
         await connection.close()
     for tally in tallies:

@@ -20,14 +20,14 @@ FIRST_DAY = date.min + timedelta(days=1)
 LAST_DAY = date.max - timedelta(days=1)
 """asyncpg takes the first and the last day of Python's calendar for infinity."""
 
-SOON = datetime.now(UTC).date() + timedelta(days=30)
-"""The examples are tried out in the browser, so they have to be possible."""
+SOON = datetime.now(UTC).date() + timedelta(days=365)
+"""The examples are tried out in the browser, so they have to be possible, also when the process has run for months."""
 
 PROPERTY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}")
 ROUTES = frozenset({"available"})
 """What stands where a property's id would in a URL."""
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}")
+UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def is_property_id(value: str) -> bool:
@@ -52,7 +52,7 @@ def parse_room_id(value: Any) -> str:
     """A room as the database holds it: the digits of an integer, or a UUID as it came. Raises ValueError."""
     if type(value) is int and 1 <= value <= MAX_ID:
         return str(value)
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and UUID_TEXT.fullmatch(value):
         return value
     raise ValueError("must be a whole number from 1 to 2^63 - 1, or a UUID")
 
@@ -72,6 +72,14 @@ class Window(msgspec.Struct, frozen=True):
             last = today.replace(year=today.year + YEARS_AHEAD, day=28)
         return cls(None if past else today, last)
 
+    def require(self, start: date) -> date:
+        """The day, if it is within. Raises ValueError."""
+        if self.first is not None and start < self.first:
+            raise ValueError("is in the past")
+        if start > self.last:
+            raise ValueError(f"is more than {YEARS_AHEAD} years ahead")
+        return start
+
 
 def parse_day(value: Any) -> date:
     """A date written YYYY-MM-DD, from `FIRST_DAY` to `LAST_DAY`. Raises ValueError."""
@@ -85,11 +93,7 @@ def require_within_window(start: date, info: ValidationInfo) -> date:
     """Raises ValueError outside the `window` of the validation's context."""
     window = (info.context or {}).get("window")
     assert isinstance(window, Window)
-    if window.first is not None and start < window.first:
-        raise ValueError("is in the past")
-    if start > window.last:
-        raise ValueError(f"is more than {YEARS_AHEAD} years ahead")
-    return start
+    return window.require(start)
 
 
 _ID_SCHEMA = {
@@ -149,6 +153,13 @@ class ReservationInput(Input):
     property_id: PropertyId
     start_date: Annotated[Day, AfterValidator(require_within_window), Field(examples=[SOON])]
     nights: Annotated[int, Field(ge=1, le=LONGEST_STAY)]
+
+    def require_within(self, window: Window) -> None:
+        """Raises Invalid for a start outside the window."""
+        try:
+            window.require(self.start_date)
+        except ValueError as error:
+            raise Invalid.field("start_date", str(error)) from None
 
 
 class PropertyInput(Input):
@@ -259,21 +270,27 @@ class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "t
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """What came of an insert. reservation_id: None when the nights are taken, or the insert was not meant for rooms."""
+    """What came of an insert. reservation_id: None when the nights are taken, or the insert was not meant for rooms.
+
+    at: when, by PostgreSQL's clock while the property was locked, so that what befalls it one after the other is dated
+    so, whichever replica took it in.
+    """
 
     reservation_id: UUID | None
     created_at: datetime | None
     hotel_id: int | None
     room_id: str | None
+    at: datetime
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A reservation that was just cancelled: its nights, and the room that the feed knows them by."""
+    """A reservation that was just cancelled: its nights, the room that the feed knows them by, and when."""
 
     arrival: date
     departure: date
     hotel_id: int | None
     room_id: str | None
+    at: datetime
 
 
 class Stay(msgspec.Struct, frozen=True):

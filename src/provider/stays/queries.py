@@ -6,7 +6,7 @@ them; `reservation_of_property` finds it in one descent. The condition stands in
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -94,7 +94,7 @@ async def insert_reservation(
             ON CONFLICT DO NOTHING
             RETURNING reservation_id
         )
-        SELECT reservation_id, uuid_extract_timestamp(reservation_id), hotel_id, room_id
+        SELECT reservation_id, uuid_extract_timestamp(reservation_id), hotel_id, room_id, clock_timestamp()
           FROM wanted
           LEFT JOIN reserved ON true
         """,
@@ -134,20 +134,18 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
     )  # fmt: skip
 
 
-async def update_cancelled(
-    connection: Connection, property_id: str, reservation_id: UUID, now: datetime
-) -> Held | None:
-    """Cancel the reservation; None when it was cancelled before."""
+async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> Held | None:
+    """Cancel the reservation; None when it was cancelled before. The property is locked already."""
     row = await connection.fetchrow(
         """
         UPDATE reservation
-           SET cancelled_at = $3
+           SET cancelled_at = clock_timestamp()
          WHERE property_id = $1
            AND reservation_id = $2
            AND cancelled_at IS NULL
-        RETURNING arrival, departure, hotel_id, room_id
+        RETURNING arrival, departure, hotel_id, room_id, cancelled_at
         """,
-        property_id, reservation_id, now,
+        property_id, reservation_id,
     )  # fmt: skip
     return None if row is None else Held(*row)
 

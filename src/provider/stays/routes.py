@@ -1,7 +1,6 @@
 """HTTP of the storefront."""
 
 import asyncio
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,12 +13,13 @@ from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.database import Connection, pool
 from common.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
-from common.idempotency import Answer, once, requested_key
+from common.idempotency import Answer, first_sent, once, requested_key
 from common.openapi import LINK, operation
 from common.paging import decode_cursor, encode_cursor, next_link
 from provider.stays import icalendar_export, queries, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
+    UUID_TEXT,
     Available,
     Calendar,
     CalendarQuery,
@@ -45,27 +45,26 @@ security_scheme_blueprint(blueprint, [{SECURITY: []}])
 ICALENDAR = "text/calendar"
 CALENDAR_PAST = timedelta(days=365)
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-
 
 @blueprint.before_request
 async def authorise() -> None:
     """Every operation asks for a bearer token that is a UUID; what it did belongs to it. Raises Unauthorized."""
     token = bearer_token("stays")
-    if not _UUID.fullmatch(token):
+    if not UUID_TEXT.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
     g.holder = service.holder_of(UUID(token))
 
 
-def window() -> Window:
-    """When a reservation may start, as things stand now."""
+def window(now: datetime) -> Window:
+    """When a reservation may start, as things stand at that moment."""
     config = current_app.extensions["config"]
-    return Window.on(datetime.now(UTC).date(), past=config.past_stays == "allow")
+    return Window.on(now.date(), past=config.past_stays == "allow")
 
 
 def validation_context() -> dict[str, Window]:
     """What the validators of a reservation look at."""
-    return {"window": window()}
+    now = datetime.now(UTC)
+    return {"window": Window(window(first_sent(now)).first, window(now).last)}
 
 
 def feed() -> service.Feed:
@@ -93,6 +92,13 @@ def position(cursor: str | None) -> str:
     return after
 
 
+def page_of(found: list[Available] | list[Property], limit: int) -> Response:
+    """Up to `limit` of what was found as an answer, with the link to the rest."""
+    page = found[:limit]
+    more = len(found) > limit
+    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+
+
 @blueprint.get("/properties/available")
 @operation(
     401,
@@ -111,12 +117,10 @@ async def list_available(query_args: Search) -> Response:
     nearest first.
     """
     after = position(query_args.cursor)
-    today = datetime.now(UTC).date()
-    first_day = window().first if query_args.start_date >= today else None
+    now = datetime.now(UTC)
+    first_day = window(now).first if query_args.start_date >= now.date() else None
     found = await service.find_available(pool(), query_args, after, first_day)
-    page = found[: query_args.limit]
-    more = len(found) > query_args.limit
-    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+    return page_of(found, query_args.limit)
 
 
 @blueprint.post("/reservations")
@@ -136,20 +140,20 @@ async def create_reservation(data: ReservationInput) -> Response:
     A well-formed request that comes too late is 409. Where the property is a hotel's room, the feed has the bookings by
     the time that this answers.
     """
-    now = datetime.now(UTC)
     holder: UUID = g.holder
     if requested_key() is None:
-        return json.answer(await service.reserve(pool(), feed(), data, holder, now))
+        return json.answer(await service.reserve(pool(), feed(), data, holder))
 
     async def create(connection: Connection) -> Answer:
-        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder, now)))
+        data.require_within(window(datetime.now(UTC)))
+        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder)))
 
     return await once(pool(), f"POST /reservations {holder}", create)
 
 
 def parse_reservation_id(text: str) -> UUID:
     """The id of a path if it can be one. Raises NotFound."""
-    if not _UUID.fullmatch(text):
+    if not UUID_TEXT.fullmatch(text):
         raise NotFound("There is no such reservation of yours.")
     return UUID(text)
 
@@ -169,7 +173,7 @@ async def get_reservation(reservation_id: str) -> Response:
 @operation(401, 404, words={204: "Cancelled, now or before"})
 async def delete_reservation(reservation_id: str) -> Response:
     """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
-    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder, datetime.now(UTC))
+    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder)
     answer = Response(status=204)
     del answer.headers["Content-Type"]
     return answer
@@ -182,9 +186,7 @@ async def delete_reservation(reservation_id: str) -> Response:
 async def list_properties(query_args: Page) -> Response:
     """All properties, by id."""
     found = await queries.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
-    page = found[: query_args.limit]
-    more = len(found) > query_args.limit
-    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+    return page_of(found, query_args.limit)
 
 
 @blueprint.post("/properties")

@@ -40,7 +40,7 @@ class Feed:
         room: tuple[int, str],
         arrival: date,
         departure: date,
-        now: datetime,
+        at: datetime,
     ) -> None:
         """One event for each night, inside the caller's transaction. room: hotel and room as the feed knows them."""
         hotel_id, room_id = room
@@ -50,7 +50,7 @@ class Feed:
             events = dict(zip(ids, nights, strict=True))
             stored = await self.insert(
                 connection,
-                [self.event(number, hotel_id, now, status, room_id, night) for number, night in events.items()],
+                [self.event(number, hotel_id, at, status, room_id, night) for number, night in events.items()],
             )
             # An importer may have brought an id out of the server's own region: those nights try again.
             nights = [night for number, night in events.items() if number not in stored]
@@ -61,7 +61,7 @@ def holder_of(token: UUID) -> UUID:
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
 
-async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder: UUID, now: datetime) -> Reservation:
+async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder: UUID) -> Reservation:
     """Reserve the nights. Raises Invalid for an unknown property, Conflict for nights that are taken.
 
     One statement for a property that is nobody's room: its commit is the statement's own.
@@ -72,12 +72,10 @@ async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder
     if attempt is None or attempt.hotel_id is None:
         return _outcome(attempt, wanted)
     async with transaction(db) as connection:
-        return await reserve_within(connection, feed, wanted, holder, now)
+        return await reserve_within(connection, feed, wanted, holder)
 
 
-async def reserve_within(
-    connection: Connection, feed: Feed, wanted: ReservationInput, holder: UUID, now: datetime
-) -> Reservation:
+async def reserve_within(connection: Connection, feed: Feed, wanted: ReservationInput, holder: UUID) -> Reservation:
     """The same inside the caller's transaction, which also holds the events of a hotel's room."""
     attempt = await queries.insert_reservation(
         connection, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=True
@@ -86,7 +84,7 @@ async def reserve_within(
     if attempt is not None and attempt.hotel_id is not None and attempt.room_id is not None:
         departure = wanted.start_date + timedelta(days=wanted.nights)
         room = (attempt.hotel_id, attempt.room_id)
-        await feed.append(connection, BOOKING, room, wanted.start_date, departure, now)
+        await feed.append(connection, BOOKING, room, wanted.start_date, departure, attempt.at)
     return reservation
 
 
@@ -98,16 +96,16 @@ def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
     return Reservation(attempt.reservation_id, wanted.property_id, wanted.start_date, wanted.nights, attempt.created_at)
 
 
-async def cancel(db: asyncpg.Pool, feed: Feed, reservation_id: UUID, holder: UUID, now: datetime) -> None:
+async def cancel(db: asyncpg.Pool, feed: Feed, reservation_id: UUID, holder: UUID) -> None:
     """Free the nights; nothing happens to a reservation that was cancelled before. Raises NotFound."""
     async with transaction(db) as connection:
         property_id = await queries.lock_reservation(connection, reservation_id, holder)
         if property_id is None:
             raise NotFound("There is no such reservation of yours.")
-        held = await queries.update_cancelled(connection, property_id, reservation_id, now)
+        held = await queries.update_cancelled(connection, property_id, reservation_id)
         if held is not None and held.hotel_id is not None and held.room_id is not None:
             room = (held.hotel_id, held.room_id)
-            await feed.append(connection, CANCELLATION, room, held.arrival, held.departure, now)
+            await feed.append(connection, CANCELLATION, room, held.arrival, held.departure, held.at)
 
 
 async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day: date | None) -> list[Available]:

@@ -155,6 +155,27 @@ async def test_who_waits_for_a_lock_holds_up_nobody_else(client: Client, provide
     assert (await waiting).status_code == 201
 
 
+async def test_who_comes_when_a_group_is_stuck_already_does_not_wait_for_it(
+    client: Client, provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PATIENCE_SECONDS", 0)
+    async with provider_db.acquire() as other:
+        held = other.transaction()
+        await held.start()
+        await other.execute(
+            "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
+            " VALUES (5, 1, now(), 1, '1', now())"
+        )
+        stuck = asyncio.create_task(client.post("/events", json=event(5)))
+        await eventually(lambda: provider_db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        answer = await client.post("/events", json=event(6))
+        assert not stuck.done()
+        await held.rollback()
+
+    assert answer.status_code == 201
+    assert (await stuck).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

@@ -165,7 +165,9 @@ async def test_the_command_writes_history_of_hotels_of_its_own(provider_url: Sec
     assert await provider_db.fetchval("SELECT max(event_timestamp) < now() FROM booking_event")
 
 
-@pytest.mark.parametrize("arguments", [("--hotels", "0"), ("--rooms", "0"), ("--years", "99999999")])
+@pytest.mark.parametrize(
+    "arguments", [("--hotels", "0"), ("--rooms", "0"), ("--years", "0"), ("--years", "-1"), ("--years", "101")]
+)
 def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, arguments: tuple[str, str]) -> None:
     done = run_provider(provider_url, "generate", *arguments)
 

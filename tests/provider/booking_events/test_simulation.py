@@ -1,7 +1,8 @@
 """The laws of hotels at work: no room sold twice, nothing cancelled that is not booked, the same again."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 from statistics import fmean
 
@@ -18,8 +19,17 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 sizes = {"seed": st.integers(0, 2**63), "hotels": st.integers(1, 4), "rooms": st.integers(1, 12)}
 
 
+Books = Iterable[tuple[int, int, date, datetime]]
+
+
 def work(simulation: Simulation, start: datetime, ticks: int, every: timedelta, count: float) -> list[SimulatedEvent]:
     return [event for tick in range(ticks) for event in simulation.next_events(start + tick * every, count)]
+
+
+def book(simulation: Simulation, books: Books) -> None:
+    """Let the simulation see the booking of each night."""
+    for hotel_id, room_id, night, at in books:
+        simulation.observe(SimulatedEvent(hotel_id, at, BOOKING, room_id, night))
 
 
 @settings(max_examples=25, deadline=None)
@@ -44,13 +54,13 @@ def test_live_hotels_sell_no_night_twice_and_cancel_only_what_is_booked(seed, ho
 
 @settings(max_examples=15, deadline=None)
 @given(**sizes, before=st.floats(1, 400), after=st.floats(1, 400))
-def test_hotels_restored_from_the_books_go_on_as_if_never_stopped(seed, hotels, rooms, before, after):
+def test_hotels_that_saw_their_books_go_on_as_if_never_stopped(seed, hotels, rooms, before, after):
     running = Simulation(seed, hotels, rooms)
     past = running.next_events(NOON, before)
     observed, restored = Simulation(seed, hotels, rooms), Simulation(seed, hotels, rooms)
     for event in past:
         observed.observe(event)
-    restored.restore(running.booked())
+    book(restored, running.booked())
     later = NOON + timedelta(hours=1)
     continued = observed.next_events(later, after)
     audit(past + continued)
@@ -67,27 +77,6 @@ def test_seeing_the_last_events_again_changes_nothing(seed, hotels, rooms, data)
     for event in events[data.draw(st.integers(0, len(events))) :]:
         simulation.observe(event)
     assert simulation.booked() == books
-
-
-@settings(max_examples=25, deadline=None)
-@given(**sizes, first=st.floats(0, 300), second=st.floats(0, 300))
-def test_what_the_provider_refused_can_be_taken_back(seed, hotels, rooms, first, second):
-    simulation = Simulation(seed, hotels, rooms)
-    simulation.next_events(NOON, first)
-    books = simulation.booked()
-    simulation.forget(simulation.next_events(NOON + timedelta(minutes=1), second))
-    assert simulation.booked() == books
-
-
-def test_only_the_refused_part_is_taken_back():
-    simulation = Simulation(3, hotels=2, rooms=5)
-    events = simulation.next_events(NOON, 40)
-    refused = [event for event in events if event.event_timestamp == events[-1].event_timestamp]
-    simulation.forget(refused)
-    accepted = Simulation(3, hotels=2, rooms=5)
-    for event in events[: -len(refused)]:
-        accepted.observe(event)
-    assert simulation.booked() == accepted.booked()
 
 
 def test_a_cancelled_night_can_be_sold_again():
@@ -111,7 +100,7 @@ def test_a_night_booked_by_somebody_else_is_not_sold_again():
 def test_events_of_unknown_hotels_and_rooms_are_passed_over():
     simulation = Simulation(1, hotels=1, rooms=2)
     for hotel_id, room_id in ((2, 1), (1, 3), (1, 0), (1, "8dd1f2c6-4f52-4f2e-9c3f-1c1f4a3f9e55")):
-        simulation.restore([(hotel_id, room_id, NOON.date(), NOON)])
+        book(simulation, [(hotel_id, room_id, NOON.date(), NOON)])
         assert simulation.booked() == set()
 
 
@@ -120,7 +109,7 @@ def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore():
     nights = [NOON.date() + timedelta(ahead) for ahead in range(LONGEST_LEAD + LONGEST_STAY)]
     books = {(1, 1, night, NOON - timedelta(days=400 - place // 3)) for place, night in enumerate(nights)}
     simulation = Simulation(1, hotels=1, rooms=1)
-    simulation.restore(books)
+    book(simulation, books)
     first = [event for event in simulation.next_events(NOON, 1) if event.event_timestamp == NOON]
     assert {event.status for event in first} == {CANCELLATION}
     booked_at = {night: at for _, _, night, at in books}
@@ -201,7 +190,7 @@ def test_nothing_is_cancelled_before_it_was_booked_when_the_clock_went_back():
     running.next_events(NOON, 2000)
     booked_at = {(hotel_id, room_id, night): at for hotel_id, room_id, night, at in running.booked()}
     restored = Simulation(2, hotels=1, rooms=3)
-    restored.restore(running.booked())
+    book(restored, running.booked())
     for hotel_id, at, status, room_id, night in restored.next_events(NOON - timedelta(hours=1), 500):
         if status == BOOKING:
             booked_at[hotel_id, room_id, night] = at
@@ -211,7 +200,7 @@ def test_nothing_is_cancelled_before_it_was_booked_when_the_clock_went_back():
 
 def test_an_older_event_seen_late_does_not_undo_a_newer_booking():
     simulation = Simulation(1, hotels=1, rooms=1)
-    simulation.restore([(1, 1, NOON.date(), NOON)])
+    book(simulation, [(1, 1, NOON.date(), NOON)])
     simulation.observe(SimulatedEvent(1, NOON - timedelta(seconds=1), CANCELLATION, 1, NOON.date()))
     simulation.observe(SimulatedEvent(1, NOON - timedelta(seconds=2), BOOKING, 1, NOON.date()))
     assert simulation.booked() == {(1, 1, NOON.date(), NOON)}

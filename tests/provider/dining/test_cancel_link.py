@@ -66,6 +66,8 @@ async def test_a_confirmed_booking_can_be_cancelled_too_and_a_declined_one_canno
 
     assert "<form" not in await look.get_data(as_text=True)
     assert answer.status_code == 409
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert await restaurant.status(first) == "cancelled"
     assert await restaurant.status(second) == "declined"
 
@@ -113,6 +115,20 @@ async def test_a_link_lasts_until_the_table_is_used(restaurant: Any, office: Any
     expires = await restaurant.db.fetchval("SELECT expires_at FROM dining_cancel_token")
 
     assert expires.isoformat() == "2999-01-01T19:00:00+00:00"
+
+
+async def test_what_is_confirmed_long_after_the_order_has_a_button_that_works(restaurant: Any, office: Any) -> None:
+    booking, _ = await link(restaurant, office)
+    await restaurant.db.execute("ALTER TABLE dining_booking DISABLE TRIGGER USER")
+    await restaurant.db.execute("UPDATE dining_booking SET created_at = now() - interval '40 days'")
+    await restaurant.db.execute("ALTER TABLE dining_booking ENABLE TRIGGER USER")
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    await restaurant.send_mails()
+
+    path = cancel_path(office.mails[-1].get_body(("plain",)).get_content())
+
+    assert (await restaurant.client.post(path)).status_code == 200
+    assert await restaurant.status(booking) == "cancelled"
 
 
 @pytest.mark.parametrize("how", ["mail", "mail again"])

@@ -1,9 +1,12 @@
 """Tables and orders over HTTP."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
+from provider.dining import inputs
 
 START = "2999-01-01T19:00:00Z"
 
@@ -133,8 +136,8 @@ async def test_an_order_waits_and_leaves_the_table_selectable(restaurant: Any) -
 @pytest.mark.parametrize(
     ("order", "field"),
     [
-        ({}, "body"),
-        ({"name": "Ann"}, "body"),
+        ({}, "phone"),
+        ({"name": "Ann"}, "phone"),
         ({"email": "ann"}, "email"),
         ({"email": "ann@example.com\r\nBcc: eve@example.com"}, "email"),
         ({"email": "ann@example.com, eve@example.com"}, "email"),
@@ -160,6 +163,49 @@ async def test_an_order_that_is_wrong_names_its_fault(restaurant: Any, order: di
 
     assert answer.status_code == 400
     assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("order", "fields"),
+    [
+        ({"guests": 0, "starts_at": "2001-01-01T19:00:00Z"}, ["phone", "guests", "starts_at"]),
+        ({"email": "ann", "phone": None, "minutes": 0}, ["email", "minutes"]),
+        ({"phone": "12345", "starts_at": "2001-01-01T19:00:00Z", "table": 1}, ["phone", "starts_at", "table"]),
+    ],
+)
+async def test_an_order_names_all_its_faults_at_once(restaurant: Any, order: dict[str, Any], fields: list[str]) -> None:
+    table = await restaurant.add_table()
+
+    answers = [
+        await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order),
+        await restaurant.admin("POST", f"set_booking/?id={table}", json=order),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 400
+        assert [fault["field"] for fault in (await answer.get_json())["errors"]] == fields
+
+
+async def test_an_order_sent_again_after_its_time_is_answered_as_before(
+    restaurant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = await restaurant.add_table()
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+    async def order(key: str) -> Any:
+        json = {"email": "ann@example.com", "starts_at": an_hour_ago}
+        path = f"/api/customer/book_table/?id={table}"
+        return await restaurant.client.post(path, json=json, headers={"Idempotency-Key": key})
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(inputs, "GRACE", timedelta(hours=2))
+        first = await order("k")
+
+    again = await order("k")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert await first.get_json() == await again.get_json()
+    assert (await order("another")).status_code == 400
 
 
 async def test_a_table_that_is_closed_or_unknown_takes_no_order(restaurant: Any) -> None:

@@ -1,5 +1,6 @@
 """A property that is a hotel's room: the feed hears of its stays in the transaction that makes them."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ from quart import Quart
 from common.database import Executor
 from provider.booking_events import queries
 from provider.booking_events.models import NewEvent
+from provider.stays import queries as reservations
 from provider.stays.service import Feed
 from storefront import Guest
 
@@ -72,6 +74,30 @@ async def test_a_cancellation_goes_to_the_room_that_was_booked(guest: Guest, soo
     assert await events(guest) == [(1, 3, 17, soon.isoformat()), (2, 3, 17, soon.isoformat())]
 
 
+async def test_a_night_is_sold_again_after_its_cancellation_in_the_feed_too(
+    guest: Guest, soon: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the second guest had asked before the first one cancelled, and waited for a connection."""
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    _, first = await guest.reserve("suite", soon, 1)
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+    insert_reservation = reservations.insert_reservation
+
+    async def late(*args: Any, **options: Any) -> Any:
+        asked.set()
+        await cancelled.wait()
+        return await insert_reservation(*args, **options)
+
+    monkeypatch.setattr(reservations, "insert_reservation", late)
+    second = asyncio.create_task(guest.reserve("suite", soon, 1))
+    await asked.wait()
+    assert await guest.cancel(first["reservation_id"]) == 204
+    cancelled.set()
+
+    assert (await second)[0].status_code == 200
+    assert [status for status, *_ in await events(guest)] == [1, 2, 1]
+
+
 async def refuse(_db: Executor, _events: Sequence[Any]) -> dict[int, str]:
     raise ConnectionError("the feed is gone")
 
@@ -109,7 +135,7 @@ async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Quart, gues
     await guest.create_property("other", hotel_id=4, room_id=17)
     await guest.reserve("other", soon, 1)
     _, (event,) = await guest.get("/events")
-    brought = {**event, "id": event["id"] + 2, "hotel_id": 9}
+    brought = {**event, "id": event["id"] + 2000, "hotel_id": 9}
     assert (await provider_app.test_client().post("/events", json=brought)).status_code == 201
 
     await guest.reserve("suite", soon, 3)

@@ -78,6 +78,7 @@ GOOD = {"property_id": "hut", "description": "A place to sleep"}
         ({"hotel_id": 0, "room_id": 0}, ["hotel_id", "room_id"]),
         ({"hotel_id": 2**63, "room_id": "attic"}, ["hotel_id", "room_id"]),
         ({"hotel_id": "1", "room_id": True}, ["hotel_id", "room_id"]),
+        ({"hotel_id": 1, "room_id": uuid.UUID(int=5).hex}, ["room_id"]),  # the feed takes UUIDs with hyphens alone
         ({"colour": "red"}, ["colour"]),
     ],
 )

@@ -112,6 +112,29 @@ async def test_columns_come_in_any_order_and_files_in_any_length(
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1500
 
 
+async def test_a_database_that_fails_is_said_in_one_line(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await provider_db.execute("ALTER TABLE reservation RENAME TO elsewhere")
+
+    assert await import_files(provider_url, *files) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import may be run again (")
+
+
+async def test_what_is_no_file_is_said_in_one_line(
+    provider_url: Secret, files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await import_files(provider_url, tmp_path, files[1]) == 1
+    assert await import_files(provider_url, files[0], tmp_path / "nowhere.csv") == 1
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"nightaudit: {tmp_path}: Is a directory",
+        f"nightaudit: {tmp_path}/nowhere.csv: No such file or directory",
+    ]
+
+
 @pytest.mark.parametrize("header", ["property_id,start_date", "property_id,start_date,nights", ""])
 async def test_a_file_of_another_kind_is_refused(
     provider_url: Secret,

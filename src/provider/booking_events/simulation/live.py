@@ -1,6 +1,6 @@
 """Hotels at work: as many events as are asked for, in agreement with what the feed already holds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from provider.booking_events.simulation.books import Books
@@ -40,7 +40,6 @@ class Simulation:
         self._dates = Dates()
         self._owed = 0.0
         self._last: datetime | None = None
-        self._cancelled: dict[SimulatedEvent, datetime] = {}
         self._random = dice(seed)
 
     def history(self, start: date, end: date) -> Iterator[SimulatedEvent]:
@@ -53,18 +52,11 @@ class Simulation:
         """
         return write_history(self._seed, self.hotels, start, end)
 
-    def restore(self, booked: Iterable[tuple[int, int | str, date, datetime]]) -> None:
-        """Begin again from the nights on the books: `(hotel_id, room_id, night_of_stay, event_timestamp)`.
-
-        Rooms that are not of these hotels are passed over. What was carried over from earlier calls is
-        dropped.
-        """
+    def begin_anew(self) -> None:
+        """Forget all that was observed and made: every room is free, and nothing is carried over."""
         self._books = Books(self.hotels)
         self._owed = 0.0
         self._last = None
-        self._cancelled.clear()
-        for hotel_id, room_id, night, at in booked:
-            self._books.enter(BOOKING, hotel_id, room_id, night, at)
 
     def observe(self, event: FeedEvent) -> None:
         """Take over an event, in the feed's order: a booking adds its night, a cancellation removes it.
@@ -75,7 +67,7 @@ class Simulation:
         self._books.enter(event.status, event.hotel_id, event.room_id, event.night_of_stay, event.event_timestamp)
 
     def booked(self) -> set[tuple[int, int, date, datetime]]:
-        """The nights on the books, as `restore` takes them."""
+        """The nights on the books: `(hotel_id, room_id, night_of_stay, event_timestamp)`."""
         return set(self._books)
 
     def next_events(self, now: datetime, count: float) -> list[SimulatedEvent]:
@@ -94,7 +86,6 @@ class Simulation:
         # Dice of their own for each instant: after a restart the hotels do not repeat themselves.
         self._random = dice(self._seed, "live", now.isoformat())
         self._books.forget_before(today)
-        self._cancelled.clear()
         self._owed += count
         events: list[SimulatedEvent] = []
         while self._owed > 0:
@@ -108,22 +99,6 @@ class Simulation:
             self._owed -= len(happened)
             events += happened
         return events
-
-    def forget(self, events: Sequence[SimulatedEvent]) -> None:
-        """Take back events of the last `next_events` that the provider did not accept.
-
-        Bookings free their nights; cancellations put them back on the books unless they were sold since.
-        """
-        for event in reversed(events):
-            where = self._books.place_of(event.hotel_id, event.room_id)
-            if where is None:
-                continue
-            night = event.night_of_stay.toordinal()
-            held_since = self._books.booked_at(*where, night)
-            if event.status == BOOKING and held_since == event.event_timestamp:
-                self._books.release(*where, range(night, night + 1))
-            elif event.status == CANCELLATION and held_since is None and event in self._cancelled:
-                self._books.hold(*where, range(night, night + 1), self._cancelled[event])
 
     def _next_stay(self, at: datetime, today: int) -> list[SimulatedEvent]:
         """A booking or a cancellation, whichever is likelier, or else the other."""
@@ -169,7 +144,7 @@ class Simulation:
             lead = max(0, min(stay.start - booked_at.toordinal(), LONGEST_LEAD))
             likely = character.cancel_probability
             if booked_at < at and self._random() * likely[-1] < likely[lead]:
-                return self._give_back(at, place, room, nights_given_back(self._random, stay), booked_at)
+                return self._give_back(at, place, room, nights_given_back(self._random, stay))
         return []
 
     def _make_do(self, at: datetime, today: int) -> list[SimulatedEvent]:
@@ -184,16 +159,12 @@ class Simulation:
         if room is not None:
             stay, booked_at = self._books.stay_of(place, room, today + skipped)
             if booked_at < at:
-                return self._give_back(at, place, room, stay, booked_at)
+                return self._give_back(at, place, room, stay)
         return []
 
-    def _give_back(
-        self, at: datetime, place: int, room: int, nights: range, booked_at: datetime
-    ) -> list[SimulatedEvent]:
+    def _give_back(self, at: datetime, place: int, room: int, nights: range) -> list[SimulatedEvent]:
         self._books.release(place, room, nights)
-        events = self._events(at, CANCELLATION, place, room, nights)
-        self._cancelled.update(dict.fromkeys(events, booked_at))
-        return events
+        return self._events(at, CANCELLATION, place, room, nights)
 
     def _events(self, at: datetime, status: int, place: int, room: int, nights: range) -> list[SimulatedEvent]:
         hotel_id = self.hotels[place].hotel_id
