@@ -107,7 +107,15 @@ def kill(pid: int) -> None:
     """kill -9, and wait until the process has ended."""
     process = psutil.Process(pid)
     process.kill()
-    assert eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert eventually(lambda: not lives(process))
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs. One that has ended does not, whether or not its parent has asked how."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+        return False
 
 
 def watchdog(data_dir: Path) -> int:
@@ -120,12 +128,11 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if process.cwd() == cluster or process.cmdline()[-2:] == ["watch", str(data_dir)]:
-                found.append(process)
-        except psutil.Error:
+            ours = process.cwd() == cluster or process.cmdline()[-2:] == ["watch", str(data_dir)]
+        except psutil.Error:  # another user's, or it has ended
             continue
+        if ours and lives(process):
+            found.append(process)
     return found
 
 
