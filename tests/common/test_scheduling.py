@@ -16,6 +16,7 @@ from common.http import UpstreamError
 from common.jobs import Job, Lease, LeaseLostError, claim_lease, extend_lease, release_lease
 from common.scheduling import run_now, running, select_jobs
 from provider.app import MIGRATIONS
+from waiting import eventually
 
 
 @pytest.fixture

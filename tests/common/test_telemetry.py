@@ -1,6 +1,5 @@
 """What an operator sees: ids, traces, metrics and log lines."""
 
-import asyncio
 import io
 import json
 import logging
@@ -18,6 +17,7 @@ from quart import Quart
 from applications import environment_of
 from common import errors, telemetry
 from conftest import CapturedStream
+from waiting import eventually
 
 
 @pytest.fixture

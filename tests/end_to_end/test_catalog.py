@@ -17,6 +17,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read
 from common.serving import hypercorn_config
+from waiting import eventually
 
 
 class StandIn:

@@ -1,9 +1,8 @@
 """Guests, mails and the front desk in a browser, over two real applications."""
 
-import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 

@@ -17,6 +17,7 @@ from dashboard.bookings.queries import select_differences
 from feeds import ForeignFeed, event, serving
 from provider.app import MIGRATIONS
 from provider.booking_events.importing import generate_history
+from waiting import eventually
 
 from .conftest import Application, running
 
@@ -193,13 +194,10 @@ async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
     dashboard = Application(
         "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
     )
-    async with running(provider, dashboard):
-        async with aiohttp.ClientSession() as client:
-            for number, at in enumerate(
-                ["2024-05-01T00:00:00Z", "2011-01-01T00:00:00Z", "1999-12-31T23:59:59Z"], start=1
-            ):
-                await client.post(f"{provider.base}/events", json=event(number, at))
-                await until_counted(dashboard_url, number, seconds=30)
+    async with running(provider, dashboard), aiohttp.ClientSession() as client:
+        for number, at in enumerate(["2024-05-01T00:00:00Z", "2011-01-01T00:00:00Z", "1999-12-31T23:59:59Z"], start=1):
+            await client.post(f"{provider.base}/events", json=event(number, at))
+            await until_counted(dashboard_url, number, seconds=30)
     await assert_equal(provider_url, dashboard_url)
 
 

@@ -1,6 +1,5 @@
 """From the stand-in's simulated fleet to a report, over HTTP."""
 
-import asyncio
 import csv
 import io
 
@@ -16,6 +15,7 @@ from common.config import Secret, read
 from dashboard.uptime.models import CSV_HEADER
 from provider.store_polls.service import STORES
 from served import free_port, served
+from waiting import eventually
 
 
 async def test_the_fleet_is_polled_pulled_and_reported(

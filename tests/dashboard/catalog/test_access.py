@@ -13,6 +13,7 @@ import dashboard.config
 from common.config import Secret, read
 from dashboard.catalog.access import TokenKeeper, claim_renewal
 from fake_offers import BASE, Catalogue, FakeOffers, Reply, offer, reply
+from waiting import eventually
 
 
 @pytest.fixture

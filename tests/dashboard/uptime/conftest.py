@@ -1,6 +1,5 @@
 """The dashboard over HTTP, in the words of the store reports."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import dashboard.app
 import dashboard.config
 from common.config import Secret, read
 from served import free_port, served
+from waiting import eventually
 
 STATUS = "store_id,status,timestamp_utc\n"
 HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"

@@ -12,6 +12,7 @@ from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from common.config import Secret
 from dashboard.uptime import queries, queries_fleet, service
 from dashboard.uptime.models import ReportRow
+from waiting import eventually
 
 AS_OF = utc("2023-01-23 11:00")
 

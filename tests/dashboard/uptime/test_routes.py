@@ -1,9 +1,9 @@
 """Reports over HTTP: asked for, waited for, fetched."""
 
-import asyncio
 import csv
 import io
 import re
+from typing import Any
 
 import asyncpg
 import pytest
@@ -15,6 +15,7 @@ import dashboard.config
 from common.config import Secret, read
 from dashboard.uptime import queries, service
 from dashboard.uptime.models import CSV_HEADER
+from waiting import eventually
 
 ROWS = [
     ["1", "15.00", "2.25", "2.25", "45.00", "0.75", "0.75"],

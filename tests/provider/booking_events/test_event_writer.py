@@ -19,8 +19,9 @@ from common.embedded import attach
 from common.migrate import migrate
 from feeds import event
 from processes import kill, postmaster
-from provider.booking_events import queries
-from provider.booking_events.models import NewEvent
+from provider.booking_events import queries, service
+from provider.booking_events.models import EventInput, NewEvent
+from waiting import eventually
 
 OWN_REGION = 2**52
 

@@ -14,6 +14,7 @@ import provider.config
 from common.config import Secret, read
 from provider.offers.market import LONGEST_LIFE, offers_at
 from provider.offers.queries import delete_expired_tokens
+from waiting import eventually
 
 PRODUCT = {"id": "6f1c3b0e-0000-7000-8000-000000000001", "name": "Mower", "description": "Petrol"}
 
