@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +16,7 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
+from applications import Application
 from common import telemetry
 from common.config import Secret, read
 from common.embedded import FORGETFUL, Server, attach
@@ -120,6 +121,26 @@ async def dashboard_db(dashboard_url: Secret) -> AsyncIterator[asyncpg.Pool]:
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment that the applications of a test read; a test changes it before it asks for them."""
     return {**QUIET, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[Callable[..., Application]]:
+    """Makes applications, each on a database and as a process that the test starts; none of them outlives it.
+
+    Pytest shows what they said beside a failure.
+    """
+    made: list[Application] = []
+
+    def make(name: str, url: Secret, **settings: str) -> Application:
+        environment = {**QUIET, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
+        made.append(Application(name, environment, tmp_path))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.log.exists():
+            each.kill()
+            sys.stderr.write(each.said())
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ import asyncpg
 import psutil
 import pytest
 
+from applications import SOURCE
 from common import cluster, cluster_owner, embedded
 from common.cluster_owner import SYSTEM_USER, binaries, owner_of
 from common.embedded import FORGETFUL, EmbeddedError, attach
-from processes import SOURCE, User, can_run, eventually, kill, postmaster, processes_of, user, watchdog
+from processes import User, can_run, kill, postmaster, processes_of, user, watchdog
+from waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +155,7 @@ def test_a_killed_user_has_left(data_dir: Path) -> None:
 def test_the_server_ends_when_its_only_user_is_killed(data_dir: Path) -> None:
     with user(data_dir) as only:
         only.kill()
-        assert eventually(lambda: processes_of(data_dir) == [])
+        wait_until(lambda: processes_of(data_dir) == [])
     with user(data_dir):
         assert psutil.pid_exists(postmaster(data_dir))
 
@@ -167,7 +169,7 @@ def test_a_child_that_inherits_the_claim_is_a_user_until_it_ends(data_dir: Path)
     finally:
         child.kill()
         child.wait()
-    assert eventually(lambda: processes_of(data_dir) == [])
+    wait_until(lambda: processes_of(data_dir) == [])
 
 
 def test_a_server_that_outlived_everything_is_taken_over(data_dir: Path) -> None:
@@ -328,7 +330,7 @@ def test_an_ordinary_user_needs_no_rights_of_root(place: Path, ordinary: Callabl
     assert server.uids().real == psutil.Process(somebody.process.pid).uids().real != 0
     assert (place / "data").stat().st_mode & 0o777 == 0o700
     somebody.kill()
-    assert eventually(lambda: processes_of(place / "data") == [])
+    wait_until(lambda: processes_of(place / "data") == [])
 
 
 def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Callable[..., User]) -> None:

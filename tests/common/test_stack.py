@@ -16,8 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
+from applications import SOURCE
 from common.stack_plan import StackError, read
-from processes import SOURCE, eventually, kill, postmaster, processes_of, watchdog
+from processes import kill, postmaster, processes_of, watchdog
+from waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +112,7 @@ class Run:
 
     def is_up(self, lines: str = "Ctrl-C stops everything") -> bool:
         """Wait until it says so. False when it has ended without."""
-        eventually(lambda: lines in self.said() or self.process.poll() is not None)
+        wait_until(lambda: lines in self.said() or self.process.poll() is not None)
         return lines in self.said()
 
     def diary(self, name: str, event: str) -> list[dict[str, object]]:
@@ -164,7 +166,7 @@ def run() -> Iterator[Callable[..., Run]]:
             if left.process.poll() is None:
                 left.process.kill()
                 left.process.wait()
-            assert eventually(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
+            wait_until(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
 
 
 @contextmanager
@@ -234,16 +236,16 @@ def test_everything_ends_with_a_make_that_is_killed(run: Callable[..., Run]) -> 
     assert stack.is_up(), stack.said()
     kill(stack.process.pid)
     stack.process.wait()
-    assert eventually(stack.nothing_lives)
+    wait_until(stack.nothing_lives)
     assert stack.is_up("stopping")
 
 
 def test_a_signal_in_the_middle_of_the_start_leaves_nothing(run: Callable[..., Run]) -> None:
     stack = run()
-    assert eventually(lambda: (stack.data_dir / "locks" / "watchdog").exists())
+    wait_until(lambda: (stack.data_dir / "locks" / "watchdog").exists())
     assert stack.end() == 0
     # A watchdog that was interrupted while it was being started ends by itself.
-    assert eventually(lambda: processes_of(stack.data_dir) == [])
+    wait_until(lambda: processes_of(stack.data_dir) == [])
     assert "Traceback" not in stack.said()
     stack.start()
     assert stack.is_up(), stack.said()
@@ -288,7 +290,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
     stack = run()
     assert stack.is_up(), stack.said()
     kill(stack.pids()[0])
-    assert eventually(lambda: len(stack.diary("kitchen", "started")) == 2)
+    wait_until(lambda: len(stack.diary("kitchen", "started")) == 2)
     assert "nightaudit: kitchen ended with SIGKILL; it is started again in 0.5 s\n" in stack.said()
     assert len(stack.diary("cellar", "started")) == 1
     assert stack.end() == 0
@@ -316,7 +318,7 @@ def test_everything_ends_when_the_supervisor_is_killed(run: Callable[..., Run]) 
     assert stack.is_up(), stack.said()
     kill(stack.process.pid)
     stack.process.wait()
-    assert eventually(stack.nothing_lives)
+    wait_until(stack.nothing_lives)
     assert [stack.diary(name, "ended")[0]["database"] for name in stack.ports] == ["there", "there"]
     stack.start()
     assert stack.is_up(), stack.said()

@@ -3,35 +3,30 @@
 import gzip
 import lzma
 import subprocess
-import sys
 from pathlib import Path
 
 import asyncpg
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
 
-from applications import environment_of
+from applications import run
 from common.config import Secret
 from conftest import QUIET
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
 
 
-def run(url: Secret, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dashboard", "import-stores", *arguments],
-        env=environment_of("dashboard", 0, {**QUIET, "DASHBOARD_PORT": "1", "DASHBOARD_DATABASE_URL": url.reveal()}),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def imported(url: Secret, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**QUIET, "DASHBOARD_DATABASE_URL": url.reveal()}
+    return run("dashboard", "import-stores", *arguments, environment=environment, folder=folder)
 
 
 async def test_files_come_in_packed_or_not(dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
     (tmp_path / "s.csv.xz").write_bytes(lzma.compress((STATUS + POLL).encode()))
     (tmp_path / "h.csv.gz").write_bytes(gzip.compress((HOURS + "1,0,09:00:00,12:00:00\n").encode()))
     (tmp_path / "z.csv").write_text(ZONES + "1,Europe/London\n")
-    done = run(dashboard_url, tmp_path, "--status", "s.csv.xz", "--business-hours", "h.csv.gz", "--timezones", "z.csv")
+    done = imported(
+        dashboard_url, tmp_path, "--status", "s.csv.xz", "--business-hours", "h.csv.gz", "--timezones", "z.csv"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "z.csv: 1 rows, 1 new, 0 rejected",
@@ -48,7 +43,9 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
 ) -> None:
     (tmp_path / "s.csv").write_text(STATUS + "1,open,2023-01-23 16:14:00 UTC\n" + POLL)
     (tmp_path / "h.csv").write_text("nonsense\n")
-    done = run(dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv")
+    done = imported(
+        dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv"
+    )
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "line 2: status must be active or inactive, not 'open'" in done.stderr
@@ -59,6 +56,6 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
 
 
 async def test_no_file_at_all_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
-    done = run(dashboard_url, tmp_path)
+    done = imported(dashboard_url, tmp_path)
     assert done.returncode == 1
     assert "no file is named" in done.stderr

@@ -11,10 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from applications import ROOT, run
 from common.config import Secret
 from provider.booking_events import csv_files, importing, queries
 from provider.booking_events.importing import import_file
-from provider_served import ROOT, run_provider
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
 HEADER = "id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
@@ -252,10 +252,11 @@ async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> 
 
 def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(HEADER + line(1) + line(0))
+    environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
 
-    done = run_provider(provider_url, "import", str(tmp_path / "events.csv"))
-    missing = run_provider(provider_url, "import", str(tmp_path / "none.csv"))
-    folder = run_provider(provider_url, "import", str(tmp_path))
+    done = run("provider", "import", str(tmp_path / "events.csv"), environment=environment)
+    missing = run("provider", "import", str(tmp_path / "none.csv"), environment=environment)
+    folder = run("provider", "import", str(tmp_path), environment=environment)
 
     assert done.returncode == 1
     assert done.stdout == "events.csv: 1 stored, 0 already there, 1 rejected\n"
