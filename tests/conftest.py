@@ -6,10 +6,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from quart import Quart
 
 import dashboard.app
@@ -22,6 +24,7 @@ from common.config import Secret, read
 from common.embedded import FORGETFUL, Server, attach
 from common.migrate import migrate
 from databases import cloned
+from waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 
@@ -37,6 +40,14 @@ QUIET = {
     "NIGHTAUDIT_DEMO": "1",
 }
 """Timers are off: a test says itself when time passes."""
+
+settings.register_profile(
+    "slow machines",
+    settings(),  # in CI hypothesis has a profile of its own, that repeats itself
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("slow machines")
 
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
@@ -68,8 +79,9 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The run's server; the workers of a parallel run share it."""
-    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=FORGETFUL) as server:
+    """The run's server; the workers of a parallel run share it, be they ever so many."""
+    many = {**FORGETFUL, "max_connections": "1000"}
+    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=many) as server:
         yield server
 
 
@@ -148,6 +160,7 @@ async def provider_app(provider_url: Secret, environment: dict[str, str]) -> Asy
     """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
     app = provider.app.create_app(read(provider.config.Config, environment), provider_url)
     async with app.test_app():
+        be_patient(app)
         yield app
 
 
@@ -156,4 +169,21 @@ async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> A
     """The dashboard, started, in this process."""
     app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
+        be_patient(app)
         yield app
+
+
+def be_patient(app: Quart) -> None:
+    """Requests wait for a connection for as long as a slow machine needs. A test of the limit sets one of its own."""
+    for pool in app.extensions["pools"].values():
+        pool.acquire_seconds = 60.0
+
+
+@pytest.fixture
+def today() -> date:
+    """The date, in UTC, which is the same for as long as a test takes."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    if midnight - now < timedelta(seconds=30):
+        wait_until(lambda: datetime.now(UTC) >= midnight)
+    return datetime.now(UTC).date()

@@ -124,7 +124,7 @@ def routes() -> Blueprint:
         statements: dict[str, Any] = {
             "syntax": ("SELEKT password FROM secrets",),
             "argument": ("SELECT $1::bigint", 2**70),
-            "slow": ("SELECT pg_sleep(30)",),
+            "slow": ("SELECT pg_sleep(600)",),
         }
         return answer(await pool().fetchval(*statements.get(what, ("SELECT $1::text", what))))
 
@@ -160,7 +160,7 @@ async def create_things(url: Secret) -> None:
 @pytest.fixture
 async def ground_pool(module_url: Secret) -> AsyncIterator[asyncpg.Pool]:
     """A small pool on a database with empty tables."""
-    async with create_pool(module_url, application="test", size=4, statement_seconds=2, acquire_seconds=30) as pool:
+    async with create_pool(module_url, application="test", size=4, statement_seconds=5, acquire_seconds=30) as pool:
         await pool.execute("TRUNCATE thing, job, idempotency_key")
         yield pool
 

@@ -19,7 +19,7 @@ from common import cluster, cluster_owner, embedded
 from common.cluster_owner import SYSTEM_USER, binaries, owner_of
 from common.embedded import FORGETFUL, EmbeddedError, attach
 from processes import User, can_run, kill, postmaster, processes_of, user, watchdog
-from waiting import wait_until
+from waiting import eventually, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -133,8 +133,7 @@ def test_claims_of_one_process_count_one_by_one(data_dir: Path) -> None:
 async def test_many_that_start_at_once_get_one_server_and_one_database(data_dir: Path) -> None:
     users = [User(data_dir, "hotel") for _ in range(5)]
     assert [started.answer() for started in users] == ["attached"] * 5
-    postmasters = [p for p in processes_of(data_dir) if str(data_dir / "postgresql") in p.cmdline()]
-    assert [p.pid for p in postmasters] == [postmaster(data_dir)]
+    assert (data_dir / "postgresql.log").read_text().count("ready to accept connections") == 1
     with attach(data_dir) as server:
         count = "SELECT count(*) FROM pg_database WHERE datname = 'hotel'"
         assert await value(server.url("postgres"), count) == 1
@@ -162,7 +161,7 @@ def test_the_server_ends_when_its_only_user_is_killed(data_dir: Path) -> None:
 
 def test_a_child_that_inherits_the_claim_is_a_user_until_it_ends(data_dir: Path) -> None:
     with attach(data_dir, settings=FORGETFUL) as server:
-        child = subprocess.Popen(["sleep", "60"], pass_fds=[server.claim])
+        child = subprocess.Popen(["sleep", "600"], pass_fds=[server.claim])
         shared = postmaster(data_dir)
     try:
         assert psutil.pid_exists(shared)
@@ -212,8 +211,7 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
                 stderr=subprocess.DEVNULL,
             )
             activity = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT sum%'"
-            while not await value(server.url("hotel"), activity):
-                pass
+            await eventually(lambda: value(server.url("hotel"), activity))
             kill(watchdog(data_dir))
             kill(postmaster(data_dir))
             killed.kill()

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from applications import SOURCE
+from applications import SOURCE, free_port
 from common.stack_plan import StackError, read
 from processes import kill, postmaster, processes_of, watchdog
 from waiting import wait_until
@@ -117,7 +117,8 @@ class Run:
 
     def diary(self, name: str, event: str) -> list[dict[str, object]]:
         path = self.diaries / name
-        entries = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        whole, _, _half_written = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+        entries = [json.loads(line) for line in whole.splitlines()]
         return [entry for entry in entries if entry["event"] == event]
 
     def pids(self) -> list[int]:
@@ -135,14 +136,8 @@ class Run:
 def lives(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -167,14 +162,6 @@ def run() -> Iterator[Callable[..., Run]]:
                 left.process.kill()
                 left.process.wait()
             wait_until(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
-
-
-@contextmanager
-def listener(port: int) -> Iterator[None]:
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", port))
-        busy.listen()
-        yield
 
 
 def test_both_applications_get_ports_addresses_databases_and_the_demo(run: Callable[..., Run]) -> None:
@@ -263,8 +250,8 @@ def test_an_application_that_does_not_end_is_killed_at_the_second_signal(run: Ca
 
 
 def test_a_busy_port_is_told_in_one_line(run: Callable[..., Run]) -> None:
-    busy = free_port()
-    with listener(busy):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        busy = listener.getsockname()[1]
         stack = run(CELLAR_PORT=str(busy))
         assert stack.process.wait(60) == 1
     expected = f"nightaudit: cellar cannot listen on 127.0.0.1:{busy} (Address already in use); "
@@ -334,7 +321,8 @@ def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., R
     del stack.environment["STUBBORN"]
     stack.start()
     assert stack.is_up("waiting for the applications of a killed run to end")
-    os.kill(stubborn, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # its own patience is over too
+        os.kill(stubborn, signal.SIGKILL)
     assert stack.is_up(), stack.said()
     assert stack.end() == 0
 
@@ -343,7 +331,8 @@ def test_the_next_start_works_after_everything_was_killed(run: Callable[..., Run
     stack = run()
     assert stack.is_up(), stack.said()
     for pid in (stack.process.pid, *stack.pids(), watchdog(stack.data_dir), postmaster(stack.data_dir)):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # without a supervisor the others end
+            os.kill(pid, signal.SIGKILL)
     stack.process.wait()
     stack.start()
     assert stack.is_up(), stack.said()

@@ -119,7 +119,7 @@ async def test_a_message_that_is_refused_again_and_again_dies_visibly_and_can_be
     office.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
-        outcomes.append(await restaurant.send_mails(Policy(refusals=3)))
+        outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
         await restaurant.hurry()
     assert [outcome["dead"] for outcome in outcomes] == [0, 0, 1, 0]
 
@@ -219,7 +219,9 @@ async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) ->
         accounting.post(ORDERS, status=503)
         accounting.post(ORDERS, status=201)
         for outcome in ("failed", "failed", "sent"):
-            did = await jobs.forward_orders(restaurant.db, restaurant.app.extensions["http"], restaurant.settings)
+            did = await jobs.forward_orders(
+                restaurant.db, restaurant.app.extensions["http"], restaurant.settings, Policy(first=60)
+            )
             assert did[outcome] == 1
             await restaurant.hurry()
         calls = accounting.requests["POST", URL(ORDERS)]
@@ -333,12 +335,13 @@ async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
         extended.set()
 
     monkeypatch.setattr(outbox, "extend_claims", watched)
-    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=0.3)))
+    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
     await begun.wait()
-    for _ in range(5):
-        extended.clear()
-        await extended.wait()
-        assert await outbox.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
+    first_end = await restaurant.db.fetchval(claimed_until)
+    await extended.wait()
+    assert await restaurant.db.fetchval(claimed_until) > first_end
+    assert await outbox.claim_due(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1
@@ -363,5 +366,5 @@ async def test_mail_is_handed_over_encrypted_where_the_url_says_so(restaurant: A
     await restaurant.booked(await restaurant.add_table())
     url = Secret(office.url.replace("smtp://", "smtps://"))
 
-    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url))["failed"] == 1
+    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url, Policy(first=60)))["failed"] == 1
     assert office.mails == []
