@@ -32,3 +32,12 @@ async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
     finally:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.close()
+
+
+async def value(url: str, statement: str) -> object:
+    """What a statement gives, on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
