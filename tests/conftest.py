@@ -5,22 +5,26 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from quart import Quart
 
 import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
+from applications import Application
 from common import telemetry
 from common.config import Secret, read
 from common.embedded import FORGETFUL, Server, attach
 from common.migrate import migrate
 from databases import cloned
+from waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 
@@ -36,6 +40,14 @@ QUIET = {
     "NIGHTAUDIT_DEMO": "1",
 }
 """Timers are off: a test says itself when time passes."""
+
+settings.register_profile(
+    "slow machines",
+    settings(),  # in CI hypothesis has a profile of its own, that repeats itself
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("slow machines")
 
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
@@ -67,8 +79,9 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The run's server; the workers of a parallel run share it."""
-    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=FORGETFUL) as server:
+    """The run's server; the workers of a parallel run share it, be they ever so many."""
+    many = {**FORGETFUL, "max_connections": "1000"}
+    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=many) as server:
         yield server
 
 
@@ -123,10 +136,31 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def application(tmp_path: Path) -> Iterator[Callable[..., Application]]:
+    """Makes applications, each on a database and as a process that the test starts; none of them outlives it.
+
+    Pytest shows what they said beside a failure.
+    """
+    made: list[Application] = []
+
+    def make(name: str, url: Secret, **settings: str) -> Application:
+        environment = {**QUIET, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
+        made.append(Application(name, environment, tmp_path))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.log.exists():
+            each.kill()
+            sys.stderr.write(each.said())
+
+
+@pytest.fixture
 async def provider_app(provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Quart]:
     """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
     app = provider.app.create_app(read(provider.config.Config, environment), provider_url)
     async with app.test_app():
+        be_patient(app)
         yield app
 
 
@@ -135,4 +169,21 @@ async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> A
     """The dashboard, started, in this process."""
     app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
+        be_patient(app)
         yield app
+
+
+def be_patient(app: Quart) -> None:
+    """Requests wait for a connection for as long as a slow machine needs. A test of the limit sets one of its own."""
+    for pool in app.extensions["pools"].values():
+        pool.acquire_seconds = 60.0
+
+
+@pytest.fixture
+def today() -> date:
+    """The date, in UTC, which is the same for as long as a test takes."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    if midnight - now < timedelta(seconds=30):
+        wait_until(lambda: datetime.now(UTC) >= midnight)
+    return datetime.now(UTC).date()

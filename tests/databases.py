@@ -12,6 +12,15 @@ from common.embedded import Server
 _numbers = count(1)
 
 
+async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
+    """Whether somebody in this database, of the many on the server, waits for another's lock."""
+    await db.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw first
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    )
+    return found
+
+
 @asynccontextmanager
 async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
     """A database of its own, made from a template and dropped at the end."""
@@ -23,3 +32,12 @@ async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
     finally:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.close()
+
+
+async def value(url: str, statement: str) -> object:
+    """What a statement gives, on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()

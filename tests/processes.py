@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
+from applications import SOURCE
+from waiting import wait_until
 
 _USER = """
 import sys
@@ -107,7 +107,7 @@ def kill(pid: int) -> None:
     """kill -9, and wait until the process has ended."""
     process = psutil.Process(pid)
     process.kill()
-    assert eventually(lambda: not lives(process))
+    wait_until(lambda: not lives(process))
 
 
 def lives(process: psutil.Process) -> bool:
@@ -128,19 +128,9 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            ours = process.cwd() == cluster or process.cmdline()[-2:] == ["watch", str(data_dir)]
+            words = process.cmdline()  # none is left of one that is ending, whose locks are free already
+            if words and (process.cwd() == cluster or words[-2:] == ["watch", str(data_dir)]):
+                found.append(process)
         except psutil.Error:  # another user's, or it has ended
             continue
-        if ours and lives(process):
-            found.append(process)
     return found
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Wait until something holds; False when it never did."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

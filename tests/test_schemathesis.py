@@ -9,16 +9,16 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from applications import Served, served
+from applications import Application
 from common.config import Secret
-from conftest import QUIET
-from processes import eventually
+from waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXAMPLES = 10
 """Requests that each operation gets at random in each phase, over those that its schema suggests."""
@@ -43,7 +43,7 @@ def get(url: str) -> bytes:
         return body
 
 
-def send_events(provider: Served) -> None:
+def send_events(provider: Application) -> None:
     """Something to read: events of two hotels."""
     batch = json.dumps([event(number, hotel) for hotel in HOTELS for number in range(60)]).encode()
     request = urllib.request.Request(f"{provider.url}/events/batch", batch, {"Content-Type": "application/json"})
@@ -52,28 +52,23 @@ def send_events(provider: Served) -> None:
 
 
 @pytest.fixture
-def provider(provider_url: Secret, tmp_path: Path) -> Iterator[Served]:
-    with served("provider", {**QUIET, "PROVIDER_DATABASE_URL": provider_url.reveal()}, tmp_path) as application:
-        send_events(application)
-        yield application
+def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
+    made = application("provider", provider_url)
+    made.start()
+    send_events(made)
+    return made
 
 
 @pytest.fixture
-def dashboard(provider: Served, dashboard_url: Secret, tmp_path: Path) -> Iterator[Served]:
+def dashboard(application: Callable[..., Application], provider: Application, dashboard_url: Secret) -> Application:
     """The dashboard of that provider, which has counted its events."""
-    environment = {
-        **QUIET,
-        "DASHBOARD_DATABASE_URL": dashboard_url.reveal(),
-        "DASHBOARD_PROVIDER_URL": provider.url,
-        "DASHBOARD_INGEST_SECONDS": "1",
-    }
-    with ExitStack() as stack:
-        application = stack.enter_context(served("dashboard", environment, tmp_path))
-        assert eventually(lambda: get(f"{application.url}/hotels").count(b'"hotel_id"') == len(HOTELS))
-        yield application
+    made = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
+    made.start()
+    wait_until(lambda: get(f"{made.url}/hotels").count(b'"hotel_id"') == len(HOTELS))
+    return made
 
 
-def access_token(provider: Served) -> str:
+def access_token(provider: Application) -> str:
     body = json.dumps({"username": "admin", "password": "1"}).encode()
     request = urllib.request.Request(f"{provider.url}/api/token/", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -81,7 +76,7 @@ def access_token(provider: Served) -> str:
         return token
 
 
-def schemathesis(application: Served, folder: Path, token: str) -> subprocess.CompletedProcess[str]:
+def schemathesis(application: Application, folder: Path, token: str) -> subprocess.CompletedProcess[str]:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         *("run", f"{application.url}/openapi.json", "--no-color", "--checks", "all"),
@@ -93,19 +88,19 @@ def schemathesis(application: Served, folder: Path, token: str) -> subprocess.Co
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def require_clean(application: Served, folder: Path, token: str) -> None:
+def require_clean(application: Application, folder: Path, token: str) -> None:
     run = schemathesis(application, folder, token)
     assert run.returncode == 0, run.stdout + run.stderr
     described = len(re.findall(r'"operationId"', get(f"{application.url}/openapi.json").decode()))
     assert re.search(rf"Tested: {described}\b", run.stdout), run.stdout
-    log = application.log.read_text()
+    log = application.said()
     assert "unhandled_error" not in log, log
     assert "Traceback" not in log, log
 
 
-def test_the_provider_answers_whatever_it_is_sent_as_its_document_says(provider: Served, tmp_path: Path) -> None:
+def test_the_provider_answers_whatever_it_is_sent_as_its_document_says(provider: Application, tmp_path: Path) -> None:
     require_clean(provider, tmp_path, access_token(provider))
 
 
-def test_the_dashboard_answers_whatever_it_is_sent_as_its_document_says(dashboard: Served, tmp_path: Path) -> None:
+def test_the_dashboard_answers_whatever_it_is_sent_as_its_document_says(dashboard: Application, tmp_path: Path) -> None:
     require_clean(dashboard, tmp_path, "staff")

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,3 +19,13 @@ async def eventually(look: Callable[[], Any], seconds: float = 60.0) -> Any:
             if seen:
                 return seen
             await asyncio.sleep(LOOKS_EVERY_SECONDS)
+
+
+def wait_until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The same outside of an event loop."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(LOOKS_EVERY_SECONDS)
+    return seen

@@ -6,6 +6,7 @@ once it is free nothing does, and whatever `postmaster.pid` says is stale. All f
 hold the lock that orders starts and stops.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -277,6 +278,14 @@ def adopt(child: "subprocess.Popen[bytes]") -> None:
 
 def reap() -> None:
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+@atexit.register
+def _let_go() -> None:
+    """A child that outlives this process is meant to: without an exit status Popen would warn of it."""
+    reap()
+    for child in _children:
+        child.returncode = 0
 
 
 def _last_line(text: str, marker: str = "") -> str:

@@ -1,12 +1,16 @@
 """An application with nothing of the business in it: the ground alone, and a few routes to try it on."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
+import aiohttp
 import asyncpg
 import msgspec
 import pytest
+from aioresponses import aioresponses
 from pydantic import Field
 from quart import Blueprint, Quart, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
@@ -18,10 +22,12 @@ from common.database import Connection, create_pool, pool
 from common.embedded import Server
 from common.errors import Unavailable
 from common.fields import Input, QueryInteger
+from common.http import session
 from common.idempotency import Answer, once
 from common.json import answer, encode
 from common.openapi import operation
 from conftest import cloned
+from processes import processes_of
 from provider.app import MIGRATIONS
 
 
@@ -124,7 +130,7 @@ def routes() -> Blueprint:
         statements: dict[str, Any] = {
             "syntax": ("SELEKT password FROM secrets",),
             "argument": ("SELECT $1::bigint", 2**70),
-            "slow": ("SELECT pg_sleep(30)",),
+            "slow": ("SELECT pg_sleep(600)",),
         }
         return answer(await pool().fetchval(*statements.get(what, ("SELECT $1::text", what))))
 
@@ -160,7 +166,7 @@ async def create_things(url: Secret) -> None:
 @pytest.fixture
 async def ground_pool(module_url: Secret) -> AsyncIterator[asyncpg.Pool]:
     """A small pool on a database with empty tables."""
-    async with create_pool(module_url, application="test", size=4, statement_seconds=2, acquire_seconds=30) as pool:
+    async with create_pool(module_url, application="test", size=4, statement_seconds=5, acquire_seconds=30) as pool:
         await pool.execute("TRUNCATE thing, job, idempotency_key")
         yield pool
 
@@ -183,3 +189,32 @@ def ground(bare: Quart, ground_pool: asyncpg.Pool) -> Quart:
     """The same with its database."""
     bare.extensions["pools"]["main"] = bare.extensions["pool"] = ground_pool
     return bare
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that every user can reach. `tmp_path` is closed to others, again by each run of pytest."""
+    with tempfile.TemporaryDirectory(prefix="nightaudit-test-") as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
+
+
+@pytest.fixture
+def data_dir(place: Path) -> Iterator[Path]:
+    """A data directory of which nothing runs after the test, whatever the test left."""
+    path = place / "data"
+    yield path
+    for process in processes_of(path):
+        process.kill()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with session() as client:
+        yield client
+
+
+@pytest.fixture
+def mocked() -> Any:
+    with aioresponses() as responses:
+        yield responses

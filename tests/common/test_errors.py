@@ -1,6 +1,5 @@
 """Every error is a problem document, the framework's own included, and tells nothing that is not the caller's."""
 
-import asyncio
 from typing import Any
 
 import asyncpg
@@ -182,9 +181,9 @@ async def test_an_exhausted_pool_is_503_within_its_time_out(ground: Quart, groun
     ground_pool.acquire_seconds = 0.3
     held = [await ground_pool.acquire() for _ in range(ground_pool.get_max_size())]
     try:
-        async with asyncio.timeout(20):
-            response = await ground.test_client().get("/things")
+        response = await ground.test_client().get("/things")
     finally:
+        ground_pool.acquire_seconds = 30
         for connection in held:
             await ground_pool.release(connection)
     problem = await problem_of(response, 503)

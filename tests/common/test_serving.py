@@ -4,11 +4,9 @@ import asyncio
 import http.client
 import json
 import socket
-import subprocess
-import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,11 +14,12 @@ import asyncpg
 import psutil
 import pytest
 
-from applications import Served, environment_of, free_port, served
+from applications import Application, free_port, run
 from common.config import Secret
 from conftest import QUIET
-from processes import eventually, lives
-from waiting import eventually as eventually_seen
+from databases import waits_for_lock
+from processes import lives
+from waiting import eventually, wait_until
 
 EVENT = {
     "hotel_id": 1,
@@ -33,16 +32,9 @@ EVENT = {
 
 def start(name: str, environment: dict[str, str], folder: Path, port: int | None = None) -> tuple[int, str, str]:
     """Run `serve` to its end, which comes soon; its exit status, and what it said."""
-    run = subprocess.run(
-        [sys.executable, "-m", name, "serve"],
-        env=environment_of(name, port or free_port(), {**QUIET, **environment}),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    return run.returncode, run.stdout, run.stderr
+    ports = {f"{name.upper()}_PORT": str(port or free_port())}
+    ended = run(name, "serve", environment={**QUIET, **ports, **environment}, folder=folder)
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def get(url: str) -> bytes:
@@ -86,14 +78,18 @@ def test_a_database_that_is_not_there_is_said_in_one_line(provider_url: Secret, 
 
 
 @pytest.fixture
-def environment(provider_url: Secret) -> dict[str, str]:
-    return {**QUIET, "PROVIDER_DATABASE_URL": provider_url.reveal()}
+def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
+    made = application("provider", provider_url)
+    made.start()
+    return made
 
 
 @pytest.fixture
-def provider(environment: dict[str, str], tmp_path: Path) -> Iterator[Served]:
-    with served("provider", environment, tmp_path) as application:
-        yield application
+def workers(application: Callable[..., Application], provider_url: Secret) -> Application:
+    """A provider of two workers."""
+    made = application("provider", provider_url, PROVIDER_WORKERS="2")
+    made.start()
+    return made
 
 
 class Caller(threading.Thread):
@@ -116,27 +112,22 @@ async def lock_feed(url: Secret) -> asyncpg.Connection:
     return connection
 
 
-async def waits(connection: asyncpg.Connection) -> int:
-    number: int = await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    return number
-
-
 async def test_sigterm_lets_a_request_in_flight_finish_and_takes_no_other(
-    provider: Served, provider_url: Secret
+    provider: Application, provider_url: Secret
 ) -> None:
     connection = await lock_feed(provider_url)
     try:
         caller = Caller(f"{provider.url}/events?limit=1")
-        await eventually_seen(lambda: waits(connection))
+        await eventually(lambda: waits_for_lock(connection))
         provider.process.terminate()
-        assert await asyncio.to_thread(eventually, lambda: refused(provider.port))
-        assert provider.process.poll() is None
+        await eventually(lambda: refused(provider.port))
+        assert provider.runs()
     finally:
         await connection.close()
     await asyncio.to_thread(caller.join, 60)
     assert caller.answer == b"[]\n"
     assert await asyncio.to_thread(provider.process.wait, 60) == 0
-    assert "Traceback" not in provider.log.read_text()
+    assert "Traceback" not in provider.said()
 
 
 def refused(port: int) -> bool:
@@ -144,7 +135,7 @@ def refused(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_an_idle_application_ends_at_once_with_status_0(provider: Served) -> None:
+def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port)
     connection.request("GET", "/livez")  # and kept open by the client
     connection.getresponse().read()
@@ -152,7 +143,7 @@ def test_an_idle_application_ends_at_once_with_status_0(provider: Served) -> Non
     connection.close()
 
 
-def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Served) -> None:
+def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Application) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
     connection.request("POST", "/events", b"x" * 20_000_000, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -161,7 +152,7 @@ def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Served) 
     connection.close()
 
 
-def test_head_has_the_headers_of_get_and_no_body(provider: Served) -> None:
+def test_head_has_the_headers_of_get_and_no_body(provider: Application) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
 
     def ask(method: str, path: str) -> tuple[tuple[object, ...], bytes]:
@@ -180,49 +171,49 @@ def test_head_has_the_headers_of_get_and_no_body(provider: Served) -> None:
     connection.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="workers share a port by fork or spawn, which differs there")
-def test_several_workers_share_the_port_and_their_metrics_add_up(environment: dict[str, str], tmp_path: Path) -> None:
-    with served("provider", {**environment, "PROVIDER_WORKERS": "2"}, tmp_path) as application:
-        children = psutil.Process(application.process.pid).children(recursive=True)
-        assert len(children) >= 2
-        for number in range(40):
-            body = json.dumps({**EVENT, "id": number + 1}).encode()
-            headers = {"Content-Type": "application/json", "Connection": "close"}
-            request = urllib.request.Request(f"{application.url}/events", body, headers)
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                assert answer.status == 201
-        wanted = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
-        assert {wanted in get(f"{application.url}/metrics").decode() for _ in range(10)} == {True}
-        jobs = json.loads(get(f"{application.url}/jobs"))["jobs"]
-        assert "forget_idempotency_keys" in {job["name"] for job in jobs}
-        application.stop()
-        assert eventually(lambda: not any(lives(child) for child in children))
-        assert "Traceback" not in application.log.read_text()
+def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Application) -> None:
+    children = psutil.Process(workers.process.pid).children(recursive=True)
+    assert len(children) >= 2
+    for number in range(40):
+        body = json.dumps({**EVENT, "id": number + 1}).encode()
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        request = urllib.request.Request(f"{workers.url}/events", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 201
+    wanted = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
+    assert {wanted in get(f"{workers.url}/metrics").decode() for _ in range(10)} == {True}
+    jobs = json.loads(get(f"{workers.url}/jobs"))["jobs"]
+    assert "forget_idempotency_keys" in {job["name"] for job in jobs}
+    assert workers.stop() == 0
+    wait_until(lambda: not any(lives(child) for child in children))
+    assert "Traceback" not in workers.said()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-def test_a_worker_that_is_killed_is_replaced(environment: dict[str, str], tmp_path: Path) -> None:
-    with served("provider", {**environment, "PROVIDER_WORKERS": "2"}, tmp_path) as application:
-        first, second = started_workers(application)
-        first.kill()
-        assert eventually(lambda: len(set(workers_of(application)) - {first}) == 2)
-        assert second in workers_of(application)
-        assert get(f"{application.url}/livez") == b'{"status":"alive"}'
-        assert "worker_died" in application.log.read_text()
-        assert application.stop() == 0
+def test_a_worker_that_is_killed_is_replaced(workers: Application) -> None:
+    first, second = both(workers)
+    first.kill()
+    wait_until(lambda: len(set(workers_of(workers)) - {first}) == 2)
+    assert second in workers_of(workers)
+    assert get(f"{workers.url}/livez") == b'{"status":"alive"}'
+    assert "worker_died" in workers.said()
+    assert workers.stop() == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-def test_workers_whose_parent_is_killed_end_too(environment: dict[str, str], tmp_path: Path) -> None:
-    with served("provider", {**environment, "PROVIDER_WORKERS": "2"}, tmp_path) as application:
-        workers = started_workers(application)
-        application.process.kill()
-        application.process.wait()
-        assert eventually(lambda: not any(lives(worker) for worker in workers))
-        assert eventually(lambda: refused(application.port))
+def test_workers_whose_parent_is_killed_end_too(workers: Application) -> None:
+    left = both(workers)
+    workers.process.kill()
+    workers.process.wait()
+    wait_until(lambda: not any(lives(worker) for worker in left))
+    wait_until(lambda: refused(workers.port))
 
 
-def workers_of(application: Served) -> list[psutil.Process]:
+def both(workers: Application) -> list[psutil.Process]:
+    """The two workers. One of them alone makes the application ready."""
+    wait_until(lambda: len(workers_of(workers)) == 2)
+    return workers_of(workers)
+
+
+def workers_of(application: Application) -> list[psutil.Process]:
     """Its workers that live: one may end between any two looks at it."""
     return [child for child in psutil.Process(application.process.pid).children() if is_worker(child)]
 
@@ -232,9 +223,3 @@ def is_worker(process: psutil.Process) -> bool:
         return "spawn_main" in " ".join(process.cmdline()) and lives(process)
     except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
         return False
-
-
-def started_workers(application: Served) -> list[psutil.Process]:
-    """Both workers. One of them alone makes the application ready."""
-    assert eventually(lambda: len(workers_of(application)) == 2)
-    return workers_of(application)

@@ -1,148 +1,21 @@
 """The supervisor: what it starts, what it tells, and that nothing stays behind, however it ends."""
 
-import json
 import os
-import shlex
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from common.stack_plan import StackError, read
-from processes import SOURCE, eventually, kill, postmaster, processes_of, watchdog
+from processes import kill, postmaster, processes_of, watchdog
+from supervised import APPLICATION, Run, lives
+from waiting import wait_until
 
 pytestmark = pytest.mark.slow
-
-APPLICATION = """
-import asyncio, json, os, pathlib, signal, socket, sys, urllib.parse
-
-async def answer(reader, writer):
-    line = await reader.readline()
-    status = "200 OK" if b" /readyz " in line else "404 Not Found"
-    writer.write(f"HTTP/1.1 {status}\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n".encode())
-    writer.close()
-
-def database():
-    url = os.environ[f"{NAME.upper()}_DATABASE_URL"]
-    folder = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("host")
-    if folder is None:
-        return "elsewhere"
-    with socket.socket(socket.AF_UNIX) as probe:
-        return "gone" if probe.connect_ex(f"{folder[0]}/.s.PGSQL.5432") else "there"
-
-def write(event, **facts):
-    with (pathlib.Path(os.environ["DIARY"]) / NAME).open("a") as diary:
-        diary.write(json.dumps({"event": event, "pid": os.getpid(), "database": database(), **facts}) + "\\n")
-
-async def serve():
-    stop = asyncio.Event()
-    if os.environ.get("STUBBORN") == NAME:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    else:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    host, port = (os.environ[f"{NAME.upper()}_{part}"] for part in ("HOST", "PORT"))
-    server = await asyncio.start_server(answer, host, int(port))
-    write("started", environment=dict(os.environ), arguments=sys.argv[1:])
-    await stop.wait()
-    while os.environ.get("SLOW") == NAME and not (pathlib.Path(os.environ["DIARY"]) / "leave").exists():
-        await asyncio.sleep(0.1)
-    server.close()
-    write("ended")
-
-NAME = __package__
-if os.environ.get("FAULTY") == NAME:
-    sys.exit(3)
-asyncio.run(serve())
-"""
-
-
-SETTINGS = ["--set", "KITCHEN_WINE_URL=http://{cellar}/wine", "--set", "KITCHEN_OWN=x{kitchen}"]
-
-
-class Run:
-    """A supervisor with two applications, kitchen and cellar, that write diaries."""
-
-    def __init__(
-        self, place: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
-    ) -> None:
-        self.place = place
-        self.by_make = by_make
-        self.stdin = stdin
-        self.data_dir = place / "data"
-        self.output = place / "output"
-        self.diaries = place / "diaries"
-        self.ports = {name: free_port() for name in ("kitchen", "cellar")}
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
-            "PYTHONPATH": f"{SOURCE}{os.pathsep}{place}",
-            "NIGHTAUDIT_DATA_DIR": str(self.data_dir),
-            "DIARY": str(self.diaries),
-            **environment,
-        }
-        self.process = self.start()
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        programs = [f"{name}:{port}" for name, port in self.ports.items()]
-        command = [sys.executable, "-m", "common.stack", *programs, *SETTINGS]
-        if self.by_make:
-            (self.place / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
-            command = ["make", "-f", str(self.place / "Makefile"), "run"]
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                env=self.environment,
-                cwd="/",
-                stdin=self.stdin,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        return self.process
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def is_up(self, lines: str = "Ctrl-C stops everything") -> bool:
-        """Wait until it says so. False when it has ended without."""
-        eventually(lambda: lines in self.said() or self.process.poll() is not None)
-        return lines in self.said()
-
-    def diary(self, name: str, event: str) -> list[dict[str, object]]:
-        path = self.diaries / name
-        entries = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return [entry for entry in entries if entry["event"] == event]
-
-    def pids(self) -> list[int]:
-        """The process of each application, as last started."""
-        return [int(str(self.diary(name, "started")[-1]["pid"])) for name in self.ports]
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def nothing_lives(self) -> bool:
-        return processes_of(self.data_dir) == [] and not any(lives(pid) for pid in self.pids())
-
-
-def lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -166,15 +39,7 @@ def run() -> Iterator[Callable[..., Run]]:
             if left.process.poll() is None:
                 left.process.kill()
                 left.process.wait()
-            assert eventually(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
-
-
-@contextmanager
-def listener(port: int) -> Iterator[None]:
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", port))
-        busy.listen()
-        yield
+            wait_until(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
 
 
 def test_both_applications_get_ports_addresses_databases_and_the_demo(run: Callable[..., Run]) -> None:
@@ -236,7 +101,7 @@ def test_everything_ends_with_a_make_that_is_killed(run: Callable[..., Run]) -> 
     assert stack.is_up(), stack.said()
     kill(stack.process.pid)
     stack.process.wait()
-    assert eventually(stack.nothing_lives)
+    wait_until(stack.nothing_lives)
     assert stack.is_up("stopping")
 
 
@@ -254,10 +119,10 @@ def test_a_second_sigterm_is_no_hurry(run: Callable[..., Run]) -> None:
 
 def test_a_signal_in_the_middle_of_the_start_leaves_nothing(run: Callable[..., Run]) -> None:
     stack = run()
-    assert eventually(lambda: (stack.data_dir / "locks" / "watchdog").exists())
+    wait_until(lambda: (stack.data_dir / "locks" / "watchdog").exists())
     assert stack.end() == 0
     # A watchdog that was interrupted while it was being started ends by itself.
-    assert eventually(lambda: processes_of(stack.data_dir) == [])
+    wait_until(lambda: processes_of(stack.data_dir) == [])
     assert "Traceback" not in stack.said()
     stack.start()
     assert stack.is_up(), stack.said()
@@ -275,8 +140,8 @@ def test_an_application_that_does_not_end_is_killed_at_the_second_signal(run: Ca
 
 
 def test_a_busy_port_is_told_in_one_line(run: Callable[..., Run]) -> None:
-    busy = free_port()
-    with listener(busy):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        busy = listener.getsockname()[1]
         stack = run(CELLAR_PORT=str(busy))
         assert stack.process.wait(60) == 1
     expected = f"nightaudit: cellar cannot listen on 127.0.0.1:{busy} (Address already in use); "
@@ -302,7 +167,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
     stack = run()
     assert stack.is_up(), stack.said()
     kill(stack.pids()[0])
-    assert eventually(lambda: len(stack.diary("kitchen", "started")) == 2)
+    wait_until(lambda: len(stack.diary("kitchen", "started")) == 2)
     assert "nightaudit: kitchen ended with SIGKILL; it is started again in 0.5 s\n" in stack.said()
     assert len(stack.diary("cellar", "started")) == 1
     assert stack.end() == 0
@@ -330,7 +195,7 @@ def test_everything_ends_when_the_supervisor_is_killed(run: Callable[..., Run]) 
     assert stack.is_up(), stack.said()
     kill(stack.process.pid)
     stack.process.wait()
-    assert eventually(stack.nothing_lives)
+    wait_until(stack.nothing_lives)
     assert [stack.diary(name, "ended")[0]["database"] for name in stack.ports] == ["there", "there"]
     stack.start()
     assert stack.is_up(), stack.said()
@@ -346,7 +211,8 @@ def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., R
     del stack.environment["STUBBORN"]
     stack.start()
     assert stack.is_up("waiting for the applications of a killed run to end")
-    os.kill(stubborn, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # its own patience is over too
+        os.kill(stubborn, signal.SIGKILL)
     assert stack.is_up(), stack.said()
     assert stack.end() == 0
 
@@ -355,7 +221,8 @@ def test_the_next_start_works_after_everything_was_killed(run: Callable[..., Run
     stack = run()
     assert stack.is_up(), stack.said()
     for pid in (stack.process.pid, *stack.pids(), watchdog(stack.data_dir), postmaster(stack.data_dir)):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # without a supervisor the others end
+            os.kill(pid, signal.SIGKILL)
     stack.process.wait()
     stack.start()
     assert stack.is_up(), stack.said()
@@ -369,22 +236,3 @@ def test_with_databases_elsewhere_no_server_is_started(run: Callable[..., Run]) 
     assert stack.is_up(), stack.said()
     assert not stack.data_dir.exists()
     assert stack.end() == 0
-
-
-@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０"])
-def test_a_port_that_is_none_names_its_variable(port: str) -> None:
-    with pytest.raises(StackError, match=r"^KITCHEN_PORT must be a whole number from 1 to 65535$"):
-        read(["kitchen:1"], {"KITCHEN_PORT": port})
-
-
-def test_two_applications_on_one_port_are_refused() -> None:
-    with pytest.raises(StackError, match=r"^port 7000 is given to more than one; change KITCHEN_PORT$"):
-        read(["kitchen:7000", "cellar:8000"], {"CELLAR_PORT": "7000"})
-
-
-def test_an_address_is_one_that_can_be_reached() -> None:
-    plan = read(
-        ["kitchen:1", "cellar:2", "--set", "A={kitchen}/{cellar}"],
-        {"KITCHEN_HOST": "0.0.0.0", "CELLAR_HOST": "::"},
-    )
-    assert plan.environment["A"] == "127.0.0.1:1/[::1]:2"

@@ -164,9 +164,7 @@ except RuntimeError:
 
 def test_whatever_is_logged_is_one_json_line_without_secrets() -> None:
     """In a process of its own, whose standard error is no terminal."""
-    run = subprocess.run(
-        [sys.executable, "-c", LOGGING], env=environment_of("provider", 1, {}), capture_output=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", LOGGING], env=environment_of({}), capture_output=True, check=True)
     lines = [json.loads(line) for line in run.stderr.decode().splitlines()]
     assert [line["event"] for line in lines] == ["odd", "from a\nlibrary", "failed"]
     assert b"s3cret" not in run.stderr.replace(b'password = \\"s3cret\\"', b"")

@@ -7,12 +7,12 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from common.config import Secret
+from applications import Application
 from waiting import eventually
 
-from .conftest import Application, running
+from .conftest import start
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HOTEL = 7301
 NIGHTS = 3
@@ -21,7 +21,7 @@ NIGHTS = 3
 async def figures_of(dashboard: Application, arrival: date) -> tuple[int, int]:
     """Bookings and cancellations of the nights of the stay, as GET /dashboard has them by day; zeros before."""
     query = f"/dashboard?hotel_id={HOTEL}&period=day&year={arrival.year}"
-    async with aiohttp.ClientSession() as client, client.get(dashboard.base + query) as answer:
+    async with aiohttp.ClientSession() as client, client.get(dashboard.url + query) as answer:
         if answer.status == 404:  # never heard of, yet
             return 0, 0
         items = (await answer.json())["items"]
@@ -38,14 +38,11 @@ async def until(dashboard: Application, arrival: date, expected: tuple[int, int]
     await eventually(shown)
 
 
-async def test_a_reservation_is_counted_and_its_cancellation_too(provider_url: Secret, dashboard_url: Secret) -> None:
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
+async def test_a_reservation_is_counted_and_its_cancellation_too(provider: Application, dashboard: Application) -> None:
+    await start(provider, dashboard)
     arrival = date(datetime.now(UTC).year + 1, 5, 10)
     guest = {"Authorization": f"Bearer {uuid4()}"}
-    async with running(provider, dashboard), aiohttp.ClientSession(provider.base, headers=guest) as client:
+    async with aiohttp.ClientSession(provider.url, headers=guest) as client:
         suite = {"property_id": "suite-7301", "description": "The suite", "hotel_id": HOTEL, "room_id": 12}
         async with client.post("/properties", json=suite) as answer:
             assert answer.status == 201

@@ -1,23 +1,24 @@
 """The catalogue against the stand-in: prices that move, a plug that is pulled, tokens that end."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
-from hypercorn.asyncio import serve
 from quart import Quart
 
 import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
+from applications import free_port
 from common.config import Secret, read
-from common.serving import hypercorn_config
+from served import served
 from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class StandIn:
@@ -27,40 +28,19 @@ class StandIn:
         self._url = url
         self._environment = environment
         self._port = port
-        self._unplug = asyncio.Event()
-        self._serving: asyncio.Task[None] | None = None
+        self._plug = AsyncExitStack()
 
     async def plug_in(self, **behaviour: str) -> None:
         app = provider.app.create_app(read(provider.config.Config, self._environment | behaviour), self._url)
-        unplug = self._unplug = asyncio.Event()
-
-        async def unplugged() -> None:
-            await unplug.wait()
-
-        config = hypercorn_config("127.0.0.1", self._port)
-        config.graceful_timeout = 0.1
-        self._serving = asyncio.create_task(serve(app, config, shutdown_trigger=unplugged))
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
+        await self._plug.enter_async_context(served(app, self._port))
 
     async def pull_the_plug(self) -> None:
-        if self._serving is not None:
-            self._unplug.set()
-            await self._serving
-            self._serving = None
+        await self._plug.aclose()
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -113,6 +93,16 @@ async def moves(app: Quart, path: str, points: int) -> list[dict[str, Any]]:
     return list(await eventually(seen))
 
 
+async def becomes_registered(app: Quart, *products: Any) -> None:
+    """Wait until the service knows the products: a creation does not wait long for a busy one."""
+
+    async def known() -> bool:
+        found = [await get(app, f"/products/{product['id']}") for product in products]
+        return all(product["registration"] == "registered" for product in found)
+
+    await eventually(known)
+
+
 async def test_prices_move_the_plug_is_pulled_and_prices_move_on(
     stand_in: StandIn, dashboard_url: Secret, environment: dict[str, str]
 ) -> None:
@@ -120,12 +110,15 @@ async def test_prices_move_the_plug_is_pulled_and_prices_move_on(
     async with dashboards(dashboard_url, environment, 1) as (app,):
         product = await create(app, "Mower")
         path = f"/products/{product['id']}"
-        assert product["registration"] == "registered"
+        await becomes_registered(app, product)
         await moves(app, path, 3)
 
         await stand_in.pull_the_plug()
-        while (await get(app, path))["freshness"]["last_error"] is None:
-            await asyncio.sleep(0.1)
+
+        async def noticed() -> bool:
+            return (await get(app, path))["freshness"]["last_error"] is not None
+
+        await eventually(noticed)
         offers = await get(app, f"{path}/offers")
         pending = await create(app, "Created in the dark")
         assert pending["registration"] == "pending"
@@ -136,8 +129,11 @@ async def test_prices_move_the_plug_is_pulled_and_prices_move_on(
         await stand_in.plug_in()
         after = await moves(app, path, len(before) + 2)
         assert after[: len(before)] == before
-        while (await get(app, f"/products/{pending['id']}"))["best_offer"] is None:
-            await asyncio.sleep(0.1)
+
+        async def offered() -> bool:
+            return (await get(app, f"/products/{pending['id']}"))["best_offer"] is not None
+
+        await eventually(offered)
 
 
 async def test_two_dashboards_that_start_at_once_ask_for_one_token(
@@ -147,7 +143,7 @@ async def test_two_dashboards_that_start_at_once_ask_for_one_token(
     async with dashboards(dashboard_url, environment, 2) as apps:
         products = await asyncio.gather(*(create(app, "Mower") for app in apps for _ in range(5)))
 
-        assert {product["registration"] for product in products} == {"registered"}
+        await becomes_registered(apps[0], *products)
         await moves(apps[0], f"/products/{products[0]['id']}", 1)
     assert await provider_db.fetchval("SELECT count(*) FROM offers_token") == 1
 
@@ -158,12 +154,13 @@ async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
     await stand_in.plug_in(PROVIDER_OFFERS_ACCESS_SECONDS="1.5", PROVIDER_OFFERS_SECOND_ACCESS="refuse")
     async with dashboards(dashboard_url, environment, 2) as apps:
         products = [await create(apps[0], f"Mower {number}") for number in range(20)]
-        while await provider_db.fetchval("SELECT count(*) FROM offers_token") < 3:
-            await asyncio.sleep(0.1)
-        await moves(apps[1], f"/products/{products[-1]['id']}", 3)
 
-        listed = await get(apps[1], "/products")
-    assert {product["registration"] for product in listed} == {"registered"}
+        async def renewed() -> bool:
+            return await provider_db.fetchval("SELECT count(*) FROM offers_token") >= 3
+
+        await eventually(renewed)
+        await moves(apps[1], f"/products/{products[-1]['id']}", 3)
+        await becomes_registered(apps[1], *products)
     overlapping = await provider_db.fetchval(
         """
         SELECT count(*)
@@ -181,5 +178,8 @@ async def test_half_of_all_calls_may_fail(
     async with dashboards(dashboard_url, environment, 1) as (app,):
         for number in range(10):
             await create(app, f"Mower {number}")
-        while not all(product["best_offer"] for product in await get(app, "/products")):
-            await asyncio.sleep(0.1)
+
+        async def all_offered() -> bool:
+            return all(product["best_offer"] for product in await get(app, "/products"))
+
+        await eventually(all_offered, seconds=300)

@@ -14,11 +14,14 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
+from applications import free_port
 from common.config import Secret, read
-from served import free_port, served
+from served import served
 from waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PATIENCE_MS = 60_000
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -36,7 +39,8 @@ async def browser() -> AsyncIterator[Browser]:
             pytest.fail("Chromium is not installed, and CI has to have it")
         pytest.skip("Chromium is not installed")
     async with async_playwright() as play:
-        started = await play.chromium.launch(executable_path=executable, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MS)
+        started = await play.chromium.launch(executable_path=executable, args=FLAGS, timeout=2 * PATIENCE_MS)
         try:
             yield started
         finally:
@@ -112,8 +116,15 @@ RECEIVED, CONFIRMED = "We have received your order for a table", "Your table is 
 DECLINED, CANCELLED = "We cannot offer you the table", "Your table is cancelled"
 
 
+async def opened(browser: Browser, **settings: Any) -> Page:
+    """A page in a session of its own, which waits as long as a slow machine needs."""
+    page = await (await browser.new_context(**settings)).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
 async def logged_in(browser: Browser, house: House) -> Page:
-    page = await (await browser.new_context(java_script_enabled=False)).new_page()
+    page = await opened(browser, java_script_enabled=False)
     await page.goto(f"{house.dashboard}/front-desk")
     await page.screenshot(**shot("login"))
     await page.get_by_label("Staff token").fill("staff")
@@ -171,7 +182,7 @@ async def test_a_guest_cancels_by_the_button_of_the_mail_and_staff_see_it(house:
     async with aiohttp.ClientSession() as client, house.dashboard_runs(), house.provider_runs():
         guest = Guest(client, house.provider)
         order = await guest.order(await guest.table(), "Ann", "2999-01-01T19:00:00Z")
-        page = await (await browser.new_context(java_script_enabled=False)).new_page()
+        page = await opened(browser, java_script_enabled=False)
 
         async def arrived() -> bool:
             await page.goto(f"{house.provider}/inbox")
@@ -204,7 +215,7 @@ async def test_the_pages_hold_no_fault_that_a_browser_reports(house: House, brow
     async with aiohttp.ClientSession() as client, house.dashboard_runs(), house.provider_runs():
         guest = Guest(client, house.provider)
         await guest.order(await guest.table(), "Ann", "2999-01-01T19:00:00Z")
-        page = await (await browser.new_context(color_scheme="dark")).new_page()
+        page = await opened(browser, color_scheme="dark")
         page.on("console", lambda message: faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
 

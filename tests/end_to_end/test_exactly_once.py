@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from applications import Application
 from common.config import Secret
 from common.embedded import FORGETFUL, Server, attach
 from common.migrate import migrate
@@ -19,9 +22,9 @@ from provider.app import MIGRATIONS
 from provider.booking_events.importing import generate_history
 from waiting import eventually
 
-from .conftest import Application, running
+from .conftest import get, start
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECONDS = 120.0
 
@@ -68,30 +71,23 @@ async def assert_equal(feed: Secret, ledger: Secret) -> None:
 
 
 async def test_a_dashboard_killed_at_ten_random_moments_counts_every_event_once(
-    provider_url: Secret, dashboard_url: Secret
+    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     events = await fill(provider_url)
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
     dice = random.Random(20)
-    async with running(provider):
-        try:
-            for _ in range(10):
-                await dashboard.start()
-                await asyncio.sleep(dice.uniform(0, 0.8))  # not for anything: the moment is to be any
-                await dashboard.kill()
-                assert dict(await differences(dashboard_url)) | {"events": 0} == {
-                    "events": 0,
-                    "night_counters": 0,
-                    "day_counters": 0,
-                    "hotels": 0,
-                }
-            await dashboard.start()
-            await until_counted(dashboard_url, events)
-        finally:
-            await dashboard.kill()
+    await start(provider)
+    for _ in range(10):
+        await start(dashboard)
+        await asyncio.sleep(dice.uniform(0, 0.8))  # not for anything: the moment is to be any
+        dashboard.kill()
+        assert dict(await differences(dashboard_url)) | {"events": 0} == {
+            "events": 0,
+            "night_counters": 0,
+            "day_counters": 0,
+            "hotels": 0,
+        }
+    await start(dashboard)
+    await until_counted(dashboard_url, events)
     await assert_equal(provider_url, dashboard_url)
 
 
@@ -104,116 +100,115 @@ async def differences(url: Secret) -> asyncpg.Record:
 
 
 async def test_two_dashboards_count_every_event_once_while_one_of_them_dies(
-    provider_url: Secret, dashboard_url: Secret
+    application: Callable[..., Application],
+    provider: Application,
+    dashboard: Application,
+    provider_url: Secret,
+    dashboard_url: Secret,
 ) -> None:
     events = await fill(provider_url)
-    provider = Application("provider", provider_url)
-    settings = {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    first, second = Application("dashboard", dashboard_url, settings), Application("dashboard", dashboard_url, settings)
-    async with running(provider, first, second):
-        await until_counted(dashboard_url, 1)
-        await first.kill()
-        await until_counted(dashboard_url, events)
+    second = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
+    await start(provider, dashboard, second)
+    await until_counted(dashboard_url, 1)
+    dashboard.kill()
+    await until_counted(dashboard_url, events)
     await assert_equal(provider_url, dashboard_url)
 
 
-async def test_a_provider_that_comes_back_is_read_on(provider_url: Secret, dashboard_url: Secret) -> None:
+async def test_a_provider_that_comes_back_is_read_on(
+    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+) -> None:
     events = await fill(provider_url, hotels=2)
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
-    async with running(provider, dashboard):
-        await provider.kill()
-        await eventually(lambda: outcome(dashboard, "failed"))
-        await provider.start()
-        await until_counted(dashboard_url, events)
-        await eventually(lambda: outcome(dashboard, "ok"))
+    await start(provider, dashboard)
+    provider.kill()
+    await eventually(lambda: outcome(dashboard, "failed"))
+    await start(provider)
+    await until_counted(dashboard_url, events)
+    await eventually(lambda: outcome(dashboard, "ok"))
     await assert_equal(provider_url, dashboard_url)
 
 
 async def status_of(application: Application, path: str, wanted: int) -> bool:
     """Whether the application answers so."""
-    async with aiohttp.ClientSession() as client, client.get(application.base + path) as answer:
+    async with aiohttp.ClientSession() as client, client.get(application.url + path) as answer:
         return answer.status == wanted
 
 
 async def outcome(dashboard: Application, wanted: str) -> bool:
     """Whether the ingestion's last run ended so."""
-    (job,) = (job for job in (await dashboard.get("/jobs"))["jobs"] if job["name"] == "ingest_booking_events")
+    (job,) = (job for job in (await get(dashboard, "/jobs"))["jobs"] if job["name"] == "ingest_booking_events")
     return bool(job["last_outcome"] == wanted)
 
 
-@pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A PostgreSQL that this test may restart."""
-    import shutil
-    import tempfile
+class TestOwnServer:
+    """On a PostgreSQL that the test may restart."""
 
-    folder = Path(tempfile.mkdtemp(prefix="nightaudit-test-"))
-    try:
-        with attach(folder, settings=FORGETFUL) as server:
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    @pytest.fixture
+    def server(self) -> Iterator[Server]:
+        folder = Path(tempfile.mkdtemp(prefix="nightaudit-test-"))
+        try:
+            with attach(folder, settings=FORGETFUL) as server:
+                yield server
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
+    @pytest.fixture
+    def provider_url(self, server: Server) -> Secret:
+        server.ensure_database("provider")
+        return Secret(server.url("provider"))
 
-@pytest.fixture
-async def own_urls(own_server: Server) -> tuple[Secret, Secret]:
-    for name in ("provider", "dashboard"):
-        own_server.ensure_database(name)
-    return Secret(own_server.url("provider")), Secret(own_server.url("dashboard"))
+    @pytest.fixture
+    def dashboard_url(self, server: Server) -> Secret:
+        server.ensure_database("dashboard")
+        return Secret(server.url("dashboard"))
 
-
-async def test_postgresql_killed_in_the_middle_loses_nothing(
-    own_server: Server, own_urls: tuple[Secret, Secret]
-) -> None:
-    provider_url, dashboard_url = own_urls
-    events = await fill(provider_url, hotels=2)
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
-    async with running(provider, dashboard):
+    async def test_postgresql_killed_in_the_middle_loses_nothing(
+        self,
+        server: Server,
+        provider: Application,
+        dashboard: Application,
+        provider_url: Secret,
+        dashboard_url: Secret,
+    ) -> None:
+        events = await fill(provider_url, hotels=2)
+        await start(provider, dashboard)
         await until_counted(dashboard_url, 1)
-        await asyncio.to_thread(own_server.cluster.stop)
+        await asyncio.to_thread(server.cluster.stop)
         await eventually(lambda: status_of(dashboard, "/readyz", 503))
-        assert await asyncio.to_thread(own_server.ensure_running)
+        assert await asyncio.to_thread(server.ensure_running)
         await until_counted(dashboard_url, events)
         # nobody restarted the applications
-        assert provider.process is not None
-        assert dashboard.process is not None
-        assert (provider.process.returncode, dashboard.process.returncode) == (None, None)
-    await assert_equal(provider_url, dashboard_url)
+        assert provider.runs()
+        assert dashboard.runs()
+        await assert_equal(provider_url, dashboard_url)
 
 
 async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
-    provider_url: Secret, dashboard_url: Secret
+    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
 ) -> None:
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
-    async with running(provider, dashboard), aiohttp.ClientSession() as client:
+    await start(provider, dashboard)
+    async with aiohttp.ClientSession() as client:
         for number, at in enumerate(["2024-05-01T00:00:00Z", "2011-01-01T00:00:00Z", "1999-12-31T23:59:59Z"], start=1):
-            await client.post(f"{provider.base}/events", json=event(number, at))
-            await until_counted(dashboard_url, number, seconds=30)
+            async with client.post(f"{provider.url}/events", json=event(number, at)) as answer:
+                assert answer.status == 201
+            await until_counted(dashboard_url, number)
     await assert_equal(provider_url, dashboard_url)
 
 
-async def test_a_dashboard_over_a_provider_that_knows_only_the_source(dashboard_url: Secret) -> None:
-    start = datetime(2023, 12, 1, tzinfo=UTC)
-    events = [
-        event(number, (start + timedelta(hours=number)).isoformat(), night="2024-02-29") for number in range(1, 400)
-    ]
+async def test_a_dashboard_over_a_provider_that_knows_only_the_source(
+    application: Callable[..., Application], dashboard_url: Secret
+) -> None:
+    at = datetime(2023, 12, 1, tzinfo=UTC)
+    events = [event(number, (at + timedelta(hours=number)).isoformat(), night="2024-02-29") for number in range(1, 400)]
     async with serving(ForeignFeed(events, cap=100)) as feed:
-        dashboard = Application(
-            "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": feed.url, "DASHBOARD_INGEST_SECONDS": "1"}
+        dashboard = application(
+            "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=feed.url, DASHBOARD_INGEST_SECONDS="1"
         )
-        async with running(dashboard):
-            await until_counted(dashboard_url, 399)
-            months = await dashboard.get("/dashboard?hotel_id=1&period=month&year=2024")
-            days = await dashboard.get("/dashboard?hotel_id=1&period=day&year=2024")
+        await start(dashboard)
+        await until_counted(dashboard_url, 399)
+        months = await get(dashboard, "/dashboard?hotel_id=1&period=month&year=2024")
+        days = await get(dashboard, "/dashboard?hotel_id=1&period=day&year=2024")
+        dashboard.kill()
     assert months["items"][1]["bookings"] == 399
     assert days["items"][59] == {
         "period": "2024-02-29",
@@ -224,8 +219,6 @@ async def test_a_dashboard_over_a_provider_that_knows_only_the_source(dashboard_
     }
 
 
-async def test_sigterm_ends_both_applications_in_order(provider_url: Secret, dashboard_url: Secret) -> None:
-    provider = Application("provider", provider_url)
-    dashboard = Application("dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base})
-    async with running(provider, dashboard):
-        assert [await dashboard.stop(), await provider.stop()] == [0, 0]
+async def test_sigterm_ends_both_applications_in_order(provider: Application, dashboard: Application) -> None:
+    await start(provider, dashboard)
+    assert [dashboard.stop(), provider.stop()] == [0, 0]

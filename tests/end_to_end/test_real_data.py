@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from applications import ROOT, Application
 from common.config import Secret
 from provider.booking_events.importing import import_file
 
-from .conftest import ROOT, Application, running
+from .conftest import get, start
 from .test_exactly_once import until_counted
 
 FILE = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
@@ -34,27 +35,25 @@ def recount(path: Path) -> dict[tuple[int, str, int], int]:
 
 
 @pytest.mark.timeout(600)
-async def test_the_dashboard_shows_what_the_file_holds(provider_url: Secret, dashboard_url: Secret) -> None:
+async def test_the_dashboard_shows_what_the_file_holds(
+    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+) -> None:
     expected = recount(FILE)
     assert await import_file(provider_url, FILE) == 0
-    provider = Application("provider", provider_url)
-    dashboard = Application(
-        "dashboard", dashboard_url, {"DASHBOARD_PROVIDER_URL": provider.base, "DASHBOARD_INGEST_SECONDS": "1"}
-    )
-    async with running(provider, dashboard):
-        await until_counted(dashboard_url, sum(expected.values()), seconds=300)
-        for hotel in (1, 2):
-            for year in (2015, 2016, 2017):
-                days = await dashboard.get(f"/dashboard?hotel_id={hotel}&period=day&year={year}")
-                months = await dashboard.get(f"/dashboard?hotel_id={hotel}&period=month&year={year}")
-                for item in days["items"]:
-                    night = item["period"]
-                    assert item["bookings"] == expected.get((hotel, night, 1), 0)
-                    assert item["cancellations"] == expected.get((hotel, night, 2), 0)
-                for item in months["items"]:
-                    of_month = [
-                        (key, n) for key, n in expected.items() if key[0] == hotel and key[1].startswith(item["period"])
-                    ]
-                    assert item["bookings"] == sum(n for key, n in of_month if key[2] == 1)
-                    assert item["cancellations"] == sum(n for key, n in of_month if key[2] == 2)
-        assert sum(hotel["events"] for hotel in (await dashboard.get("/hotels"))["hotels"]) == 558_997
+    await start(provider, dashboard)
+    await until_counted(dashboard_url, sum(expected.values()), seconds=300)
+    for hotel in (1, 2):
+        for year in (2015, 2016, 2017):
+            days = await get(dashboard, f"/dashboard?hotel_id={hotel}&period=day&year={year}")
+            months = await get(dashboard, f"/dashboard?hotel_id={hotel}&period=month&year={year}")
+            for item in days["items"]:
+                night = item["period"]
+                assert item["bookings"] == expected.get((hotel, night, 1), 0)
+                assert item["cancellations"] == expected.get((hotel, night, 2), 0)
+            for item in months["items"]:
+                of_month = [
+                    (key, n) for key, n in expected.items() if key[0] == hotel and key[1].startswith(item["period"])
+                ]
+                assert item["bookings"] == sum(n for key, n in of_month if key[2] == 1)
+                assert item["cancellations"] == sum(n for key, n in of_month if key[2] == 2)
+    assert sum(hotel["events"] for hotel in (await get(dashboard, "/hotels"))["hotels"]) == 558_997

@@ -11,10 +11,11 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
+from applications import free_port
 from common.config import Secret, read
 from dashboard.uptime.models import CSV_HEADER
 from provider.store_polls.service import STORES
-from served import free_port, served
+from served import served
 from waiting import eventually
 
 

@@ -1,17 +1,17 @@
 """A report whose maker is killed in the middle runs again, and says what it would have said."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import asyncpg
 import pytest
 
+from applications import Application
 from common.config import Secret
-from common.migrate import migrate
-from dashboard.app import MIGRATIONS
 from waiting import eventually
 
-from .conftest import Application, running
+from .conftest import start
 
 pytestmark = pytest.mark.slow
 
@@ -22,21 +22,20 @@ AS_OF = datetime(2023, 1, 23, 17, 15, tzinfo=UTC) + timedelta(hours=1)
 
 
 async def test_a_report_whose_maker_is_killed_is_made_after_the_restart(
-    dashboard_url: Secret, dashboard_db: asyncpg.Pool
+    application: Callable[..., Application], dashboard_url: Secret, dashboard_db: asyncpg.Pool
 ) -> None:
-    dashboard = Application("dashboard", dashboard_url)
-    await migrate(dashboard_url, MIGRATIONS)
+    dashboard = application("dashboard", dashboard_url)
 
     async def put(kind: str, text: str) -> None:
         async with (
-            aiohttp.ClientSession(dashboard.base, headers={"Content-Type": "text/csv"}) as client,
+            aiohttp.ClientSession(dashboard.url, headers={"Content-Type": "text/csv"}) as client,
             client.put(f"/stores/{kind}", data=text) as answer,
         ):
             assert answer.status == 200
 
     async def trigger() -> str:
         async with (
-            aiohttp.ClientSession(dashboard.base) as client,
+            aiohttp.ClientSession(dashboard.url) as client,
             client.post("/trigger_report", params={"as_of": AS_OF.isoformat()}) as answer,
         ):
             assert answer.status == 202
@@ -45,29 +44,29 @@ async def test_a_report_whose_maker_is_killed_is_made_after_the_restart(
 
     async def rows(report_id: str) -> list[str] | None:
         async with (
-            aiohttp.ClientSession(dashboard.base) as client,
+            aiohttp.ClientSession(dashboard.url) as client,
             client.get("/get_report", params={"report_id": report_id}) as answer,
         ):
             assert answer.status == 200
             return (await answer.text()).splitlines() if answer.headers["X-Report-Status"] == "Complete" else None
 
-    async with running(dashboard):
-        await put("business-hours", HOURS)
-        await put("status", POLLS)
-        async with dashboard_db.acquire() as blocker, blocker.transaction():
-            await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
-            report_id = await trigger()
-            await eventually(lambda: blocker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-            assert await rows(report_id) is None
-            await dashboard.kill()
-        assert await dashboard_db.fetchval("SELECT status FROM uptime_report") == "running"
-        await dashboard.start()
-        # Monday 9 to 12 in Chicago, up until the poll at 11:15, seen from 12:15
-        header, row = await eventually(lambda: rows(report_id))
-        assert row == "1,0.00,2.25,2.25,45.00,0.75,0.75"
-        assert await dashboard_db.fetchval("SELECT attempts FROM uptime_report") == 2
-        await put("status", NEXT_POLL)
-        assert await rows(report_id) == [header, row], "a report is kept as it was made"
-        other = await trigger()
-        _, after = await eventually(lambda: rows(other))
-        assert after == "1,15.00,2.50,2.50,30.00,0.50,0.50"
+    await start(dashboard)
+    await put("business-hours", HOURS)
+    await put("status", POLLS)
+    async with dashboard_db.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
+        report_id = await trigger()
+        await eventually(lambda: blocker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        assert await rows(report_id) is None
+        dashboard.kill()
+    assert await dashboard_db.fetchval("SELECT status FROM uptime_report") == "running"
+    await start(dashboard)
+    # Monday 9 to 12 in Chicago, up until the poll at 11:15, seen from 12:15
+    header, row = await eventually(lambda: rows(report_id))
+    assert row == "1,0.00,2.25,2.25,45.00,0.75,0.75"
+    assert await dashboard_db.fetchval("SELECT attempts FROM uptime_report") == 2
+    await put("status", NEXT_POLL)
+    assert await rows(report_id) == [header, row], "a report is kept as it was made"
+    other = await trigger()
+    _, after = await eventually(lambda: rows(other))
+    assert after == "1,15.00,2.50,2.50,30.00,0.50,0.50"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from applications import ROOT, free_port
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def test_the_healthcheck_follows_readyz_of_the_application_that_it_is_asked_for(
         assert healthcheck("provider", PROVIDER_PORT=ready, DASHBOARD_PORT=unready) == 0
         assert healthcheck("dashboard", PROVIDER_PORT=ready, DASHBOARD_PORT=unready) == 1
         assert healthcheck(PROVIDER_PORT=unready, DASHBOARD_PORT=ready) == 0
-    assert healthcheck("provider", PROVIDER_PORT=ready, DASHBOARD_PORT=unready) == 1
+    assert healthcheck("provider", PROVIDER_PORT=free_port()) == 1
 
 
 def test_ci_names_what_is_missing_where_it_cannot_install(tmp_path: Path) -> None:

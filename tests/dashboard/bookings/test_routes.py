@@ -1,6 +1,6 @@
 """The numbers over HTTP."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import asyncpg
@@ -97,9 +97,9 @@ async def test_the_books_as_they_stood(dashboard_app: Quart, booked: None) -> No
 
 
 async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
-    dashboard_app: Quart, dashboard_db: asyncpg.Pool
+    dashboard_app: Quart, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
     async with dashboard_db.acquire() as connection:
         await insert_page(
             connection, [stay(1, "2020-01-01", "2020-01-01T00:00:00Z"), stay(2, "2020-01-02", tomorrow.isoformat())]
@@ -213,12 +213,12 @@ async def test_pickup(dashboard_app: Quart, booked: None) -> None:
 
 
 async def test_pickup_without_a_question_is_of_the_last_week_and_ninety_nights(
-    dashboard_app: Quart, booked: None
+    dashboard_app: Quart, booked: None, today: date
 ) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup")).get_json()
 
     assert (body["days"], len(body["items"])) == (7, 90)
-    assert body["as_of"] == datetime.now(UTC).date().isoformat()
+    assert body["as_of"] == today.isoformat()
 
 
 async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: None) -> None:

@@ -7,6 +7,7 @@ import pytest
 from aioresponses import aioresponses
 from quart import Quart
 
+from dashboard.catalog import service
 from fake_offers import BASE, Catalogue, FakeOffers
 
 
@@ -27,3 +28,9 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 async def catalogue(fake: FakeOffers, dashboard_app: Quart, environment: dict[str, str]) -> Catalogue:
     return Catalogue(dashboard_app, environment)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A creation waits for as long as a slow machine needs."""
+    monkeypatch.setattr(service, "REGISTER_SECONDS", 60.0)

@@ -230,7 +230,7 @@ async def test_a_creation_does_not_wait_for_a_service_that_stalls(
 
     async def stall(kind: str, _: str) -> Reply:
         if kind == "register":
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         return None
 
     fake.fault = stall

@@ -10,6 +10,7 @@ import pytest
 from common.scheduling import Lease, LeaseLostError
 from dashboard.catalog.jobs import Refresh
 from fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+from waiting import eventually
 
 
 async def offers_of(catalogue: Catalogue, product: dict[str, Any], *, closed: bool = False) -> dict[Any, Any]:
@@ -220,8 +221,9 @@ async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
 async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(300)
 
-    async def fault(_: str, __: str) -> Reply:
-        await asyncio.sleep(0.001)
+    async def fault(kind: str, _: str) -> Reply:
+        if kind == "offers":
+            await eventually(lambda: fake.most_in_flight >= 50)
         return None
 
     fake.fault = fault

@@ -67,7 +67,7 @@ class Desk:
 
     async def send(self, policy: outbox.Policy | None = None) -> Any:
         return await jobs.send_decisions(
-            self.db, self.app.extensions["http"], self.app.extensions["front_desk"], policy
+            self.db, self.app.extensions["http"], self.app.extensions["front_desk"], policy or outbox.Policy(first=60)
         )
 
     async def hurry(self) -> None:

@@ -9,8 +9,9 @@ from quart.typing import TestClientProtocol
 
 import dashboard.app
 import dashboard.config
+from applications import free_port
 from common.config import Secret, read
-from served import free_port, served
+from served import served
 from waiting import eventually
 
 STATUS = "store_id,status,timestamp_utc\n"

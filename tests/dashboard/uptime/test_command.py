@@ -1,50 +1,39 @@
 """`python -m dashboard import-stores`."""
 
-import asyncio
 import gzip
 import lzma
 import signal
 import subprocess
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import asyncpg
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
 
-from applications import environment_of
+from applications import begin, run
 from common.config import Secret
 from conftest import QUIET
 from waiting import eventually
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
-
-
-COMMAND = (sys.executable, "-m", "dashboard", "import-stores")
 WAITING = "SELECT pid FROM pg_locks WHERE relation = 'store_poll'::regclass AND NOT granted LIMIT 1"
 """The backend of the command, while a test has the table locked."""
 
 
 def environment(url: Secret) -> dict[str, str]:
-    return environment_of("dashboard", 0, {**QUIET, "DASHBOARD_PORT": "1", "DASHBOARD_DATABASE_URL": url.reveal()})
+    return {**QUIET, "DASHBOARD_DATABASE_URL": url.reveal()}
 
 
-def run(url: Secret, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environment(url),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def imported(url: Secret, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run("dashboard", "import-stores", *arguments, environment=environment(url), folder=folder)
 
 
 async def test_files_come_in_packed_or_not(dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
     (tmp_path / "s.csv.xz").write_bytes(lzma.compress((STATUS + POLL).encode()))
     (tmp_path / "h.csv.gz").write_bytes(gzip.compress((HOURS + "1,0,09:00:00,12:00:00\n").encode()))
     (tmp_path / "z.csv").write_text(ZONES + "1,Europe/London\n")
-    done = run(dashboard_url, tmp_path, "--status", "s.csv.xz", "--business-hours", "h.csv.gz", "--timezones", "z.csv")
+    done = imported(
+        dashboard_url, tmp_path, "--status", "s.csv.xz", "--business-hours", "h.csv.gz", "--timezones", "z.csv"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "z.csv: 1 rows, 1 new, 0 rejected",
@@ -61,7 +50,9 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
 ) -> None:
     (tmp_path / "s.csv").write_text(STATUS + "1,open,2023-01-23 16:14:00 UTC\n" + POLL)
     (tmp_path / "h.csv").write_text("nonsense\n")
-    done = run(dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv")
+    done = imported(
+        dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv"
+    )
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "line 2: status must be active or inactive, not 'open'" in done.stderr
@@ -72,13 +63,13 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
 
 
 async def test_no_file_at_all_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
-    done = run(dashboard_url, tmp_path)
+    done = imported(dashboard_url, tmp_path)
     assert done.returncode == 1
     assert "no file is named" in done.stderr
 
 
 async def test_a_folder_in_the_place_of_a_file_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
-    done = run(dashboard_url, tmp_path, "--status", str(tmp_path))
+    done = imported(dashboard_url, tmp_path, "--status", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines() == [f"nightaudit: {tmp_path}: Is a directory"]
 
@@ -87,8 +78,8 @@ async def test_ctrl_c_ends_it_with_one_line(dashboard_url: Secret, dashboard_db:
     (tmp_path / "s.csv").write_text(STATUS + POLL)
     async with dashboard_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE store_poll")
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--status", "s.csv", env=environment(dashboard_url), cwd=tmp_path, stdout=PIPE, stderr=PIPE
+        process = await begin(
+            "dashboard", "import-stores", "--status", "s.csv", environment=environment(dashboard_url), folder=tmp_path
         )
         await eventually(lambda: other.fetchval(WAITING))
         process.send_signal(signal.SIGINT)
@@ -107,8 +98,8 @@ async def test_postgresql_gone_in_the_middle_is_told_in_one_line(
     (tmp_path / "s.csv").write_text(STATUS + POLL)
     async with dashboard_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE store_poll")
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--status", "s.csv", env=environment(dashboard_url), cwd=tmp_path, stdout=PIPE, stderr=PIPE
+        process = await begin(
+            "dashboard", "import-stores", "--status", "s.csv", environment=environment(dashboard_url), folder=tmp_path
         )
         await other.execute("SELECT pg_terminate_backend($1)", await eventually(lambda: other.fetchval(WAITING)))
         out, err = await process.communicate()

@@ -1,6 +1,6 @@
 """All stores of a real fleet, loaded from its files: the report is what the reference says, store by store.
 
-Runs where NIGHTAUDIT_STORES_DATA names the folder of the files, which are too large to be kept with the source.
+The files are too large to be kept with the source. They lie beside the checkout, or where NIGHTAUDIT_STORES_DATA says.
 """
 
 import csv
@@ -18,11 +18,12 @@ import pytest
 from tests.dashboard.uptime.fleet import Store, clock, expected, measured
 from tests.dashboard.uptime.reference import Hours, Poll
 
+from applications import ROOT
 from dashboard.uptime.importing import import_file
 from dashboard.uptime.parsing import StoreFile
 from dashboard.uptime.unpacking import PIECE, plain
 
-FOLDER = os.environ.get("NIGHTAUDIT_STORES_DATA")
+FOLDER = Path(os.environ.get("NIGHTAUDIT_STORES_DATA") or ROOT.parent / "shared" / "data" / "stores")
 FILES = {
     StoreFile.STATUS: "store_status_full.csv.xz",
     StoreFile.BUSINESS_HOURS: "business_hours.csv.gz",
@@ -32,12 +33,12 @@ FILES = {
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(FOLDER is None, reason="NIGHTAUDIT_STORES_DATA is not set"),
+    pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the real data is not beside this checkout ({FOLDER.name})"),
 ]
 
 
 def opened(kind: StoreFile) -> io.BufferedIOBase:
-    path = Path(FOLDER or "") / FILES[kind]
+    path = FOLDER / FILES[kind]
     return lzma.open(path) if path.suffix == ".xz" else gzip.open(path)  # type: ignore[return-value]  # both read bytes
 
 

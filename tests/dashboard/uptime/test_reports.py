@@ -12,6 +12,7 @@ from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from common.config import Secret
 from dashboard.uptime import queries, queries_fleet, service
 from dashboard.uptime.models import ReportRow
+from databases import waits_for_lock
 from waiting import eventually
 
 AS_OF = utc("2023-01-23 11:00")
@@ -135,7 +136,7 @@ async def test_a_change_while_a_report_is_made_is_not_in_it(db: asyncpg.Pool) ->
     async with db.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
         making = asyncio.create_task(service.make_report(db, report_id))
-        await eventually(lambda: db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await eventually(lambda: waits_for_lock(db))
         # planned and locked out before its snapshot or after it: either way it must be of one state
         await came_in(db)
         await db.execute("UPDATE store_poll SET active = false")

@@ -13,7 +13,6 @@ from quart.typing import TestClientProtocol as Client
 from feeds import event
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
-TOMORROW = (datetime.now(UTC) + timedelta(days=1, minutes=5)).isoformat()
 
 
 def lines(events: Sequence[Any], end: str = "\n") -> bytes:
@@ -53,12 +52,13 @@ async def test_every_fault_of_every_line_is_named_and_nothing_is_stored(
     client: Client, form: str, provider_db: asyncpg.Pool
 ) -> None:
     await client.post("/events", json=event(9))
+    ahead = (datetime.now(UTC) + timedelta(days=1, minutes=5)).isoformat()
     without_hotel = {name: value for name, value in event(5).items() if name != "hotel_id"}
     batch = [
         event(1),
         event(2, status=3),
         event(0, "2020-01-01T00:00:00", night="2020-02-30"),
-        event(4, TOMORROW, status=0),
+        event(4, ahead, status=0),
         without_hotel,
         {**event(6), "surprise": 1},
         event(9, hotel_id=2),  # a clash beside real faults

@@ -17,6 +17,7 @@ import provider.config
 from common.config import Secret, read
 from common.embedded import attach
 from common.migrate import migrate
+from databases import waits_for_lock
 from feeds import event
 from processes import kill, postmaster
 from provider.booking_events import queries, service
@@ -146,7 +147,7 @@ async def test_who_waits_for_a_lock_holds_up_nobody_else(client: Client, provide
             " VALUES (5, 1, now(), 1, '1', now())"
         )
         waiting = asyncio.create_task(client.post("/events", json=event(5)))
-        await eventually(lambda: provider_db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await eventually(lambda: waits_for_lock(provider_db))
         answers = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(6, 26)))
         assert not waiting.done()
         await held.rollback()

@@ -17,7 +17,7 @@ from common.streaming import CHUNKS_AHEAD
 from databases import cloned
 from provider.booking_events import feed, queries
 from provider.booking_events.models import EventsQuery
-from provider_served import Served
+from served import Served
 from waiting import eventually
 
 STREAMS = 8
@@ -194,9 +194,9 @@ async def test_one_reader_more_than_there_are_streams_is_told_so(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = served.app.extensions["pools"]["stream"]
-    monkeypatch.setattr(pool, "acquire_seconds", 0.2)
     readers = [await served.get("/events") for _ in range(STREAMS)]
     assert {head.status for head, _ in readers} == {200}
+    monkeypatch.setattr(pool, "acquire_seconds", 0.2)
 
     head, refused = await served.get("/events")
     assert head.status == 503

@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import asyncpg
 import pytest
 
 import provider.app
+from applications import run
 from common.config import Secret, read
 from common.http import Upstream, UpstreamError, session
 from common.scheduling import Lease
@@ -19,7 +21,7 @@ from provider.booking_events.generator import Generator
 from provider.booking_events.models import EventInput
 from provider.booking_events.simulation import Simulation
 from provider.config import Config
-from provider_served import Served, run_provider
+from served import Served
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 """Not in the future, and no night begins in the middle of a test."""
@@ -154,9 +156,13 @@ def test_no_rate_no_job(environment: dict[str, str], rate: str, interval: float)
     assert jobs["simulate_hotels"].interval == interval
 
 
+def generate(url: Secret, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run("provider", "generate", *arguments, environment={"PROVIDER_DATABASE_URL": url.reveal()})
+
+
 async def test_the_command_writes_history_of_hotels_of_its_own(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
     for _ in range(2):
-        done = run_provider(provider_url, "generate", "--hotels", "2", "--years", "1", "--rooms", "4")
+        done = generate(provider_url, "--hotels", "2", "--years", "1", "--rooms", "4")
         assert done.returncode == 0, done.stderr
 
     assert await require_sound(provider_db) > 2000
@@ -169,7 +175,7 @@ async def test_the_command_writes_history_of_hotels_of_its_own(provider_url: Sec
     "arguments", [("--hotels", "0"), ("--rooms", "0"), ("--years", "0"), ("--years", "-1"), ("--years", "101")]
 )
 def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, arguments: tuple[str, str]) -> None:
-    done = run_provider(provider_url, "generate", *arguments)
+    done = generate(provider_url, *arguments)
 
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import sqlite3
-from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from applications import ROOT, begin, run
 from common.config import Secret
 from provider.booking_events import csv_files, importing, queries
 from provider.booking_events.importing import import_file
-from provider_served import ROOT, environment_of, provider_command, run_provider
 from waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
@@ -258,10 +257,11 @@ async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> 
 
 def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(HEADER + line(1) + line(0))
+    environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
 
-    done = run_provider(provider_url, "import", str(tmp_path / "events.csv"))
-    missing = run_provider(provider_url, "import", str(tmp_path / "none.csv"))
-    folder = run_provider(provider_url, "import", str(tmp_path))
+    done = run("provider", "import", str(tmp_path / "events.csv"), environment=environment)
+    missing = run("provider", "import", str(tmp_path / "none.csv"), environment=environment)
+    folder = run("provider", "import", str(tmp_path), environment=environment)
 
     assert done.returncode == 1
     assert done.stdout == "events.csv: 1 stored, 0 already there, 1 rejected\n"
@@ -279,9 +279,8 @@ async def test_ctrl_c_while_it_reads_and_stores_ends_the_command_with_one_line(
     os.mkfifo(pipe)
     async with provider_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE booking_event")
-        process = await asyncio.create_subprocess_exec(
-            *provider_command("import", str(pipe)), cwd=ROOT, env=environment_of(provider_url), stdout=PIPE, stderr=PIPE
-        )
+        environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
+        process = await begin("provider", "import", str(pipe), environment=environment)
         with await asyncio.to_thread(pipe.open, "w") as writing:
             lines = HEADER + "".join(map(line, range(1, csv_files.CHUNK_ROWS + 2)))
             await asyncio.to_thread(writing.write, lines)

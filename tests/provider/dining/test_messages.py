@@ -1,23 +1,18 @@
-"""What guests and the accounting program hear: once, whatever breaks on the way."""
+"""What guests hear: once, whatever breaks on the way."""
 
 import asyncio
-import json
-import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aioresponses import aioresponses
-from yarl import URL
 
-from common import outbox, signature
+from common import outbox
 from common.config import Secret
 from common.outbox import Policy
 from post_office import cancel_path
 from provider.dining import jobs, smtp
 
 LEASE = timedelta(seconds=60)
-ORDERS = "http://accounting.example/front-desk/orders"
 
 
 async def test_each_event_is_told_once_to_one_recipient(restaurant: Any, office: Any) -> None:
@@ -119,7 +114,7 @@ async def test_a_message_that_is_refused_again_and_again_dies_visibly_and_can_be
     office.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
-        outcomes.append(await restaurant.send_mails(Policy(refusals=3)))
+        outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
         await restaurant.hurry()
     assert [outcome["dead"] for outcome in outcomes] == [0, 0, 1, 0]
 
@@ -210,79 +205,6 @@ async def test_a_guest_with_only_a_phone_gets_a_text_message(
     assert "+49…56" in output.out + output.err
 
 
-async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) -> None:
-    table = await restaurant.add_table(table_type="room", seats=6, price=30)
-    booking = await restaurant.booked(table, email="ann@example.com", name="Ann")
-
-    with aioresponses() as accounting:
-        accounting.post(ORDERS, exception=ConnectionRefusedError("down"))
-        accounting.post(ORDERS, status=503)
-        accounting.post(ORDERS, status=201)
-        for outcome in ("failed", "failed", "sent"):
-            did = await jobs.forward_orders(restaurant.db, restaurant.app.extensions["http"], restaurant.settings)
-            assert did[outcome] == 1
-            await restaurant.hurry()
-        calls = accounting.requests["POST", URL(ORDERS)]
-
-    for call in calls:
-        signature.verify(restaurant.settings.accounting_secret, call.kwargs["headers"][signature.HEADER],
-                         call.kwargs["data"], signed_at(call))  # fmt: skip
-    order = json.loads(calls[-1].kwargs["data"])
-    assert (order["id"], order["status"], order["table_id"], order["table_type"]) == (booking, "waiting", table, "room")
-    assert order["callback_url"] == "http://restaurant.example/api/accounting/decisions"
-
-
-def signed_at(call: Any) -> int:
-    return int(call.kwargs["headers"][signature.HEADER].partition(",")[0].removeprefix("t="))
-
-
-async def test_the_accounting_program_hears_of_a_cancellation_but_not_of_its_own_decisions(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    await restaurant.decide(booking, "confirm")
-    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
-
-    with aioresponses() as accounting:
-        accounting.post(ORDERS, status=200, repeat=True)
-        await jobs.forward_orders(restaurant.db, restaurant.app.extensions["http"], restaurant.settings)
-        calls = accounting.requests["POST", URL(ORDERS)]
-
-    assert [json.loads(call.kwargs["data"])["status"] for call in calls] == ["waiting", "cancelled"]
-
-
-async def test_a_decision_moves_the_booking_and_again_is_harmless(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-
-    first = await restaurant.decide(booking, "confirm")
-    again = await restaurant.decide(booking, "confirm", decided_by="the other replica")
-
-    assert (first.status_code, again.status_code) == (200, 200)
-    assert await again.get_json() == {"order_id": booking, "status": "confirmed"}
-    assert (await restaurant.decide(booking, "decline")).status_code == 409
-    assert (await restaurant.decide(booking + 1, "confirm")).status_code == 404
-    assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE event = 'confirmed'") == 1
-
-
-async def test_a_decision_that_comes_after_the_cancellation_is_refused(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
-
-    answer = await restaurant.decide(booking, "confirm")
-
-    assert answer.status_code == 409
-    assert (await answer.get_json())["code"] == "booking_declined"
-
-
-async def test_decisions_are_signed_fresh_and_new(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    path, body = "/api/accounting/decisions", b'{"order_id": 1, "decision": "confirm"}'
-    unsigned = await restaurant.client.post(path, data=body, headers={"Content-Type": "application/json"})
-    assert unsigned.status_code == 401
-    now = time.time()
-    assert (await restaurant.decide(booking, "confirm", now=now - 301)).status_code == 401
-    assert (await restaurant.decide(booking, "confirm", now=now)).status_code == 200
-    assert (await restaurant.decide(booking, "confirm", now=now)).status_code == 401
-
-
 async def test_a_message_that_breaks_our_own_code_does_not_keep_the_others(restaurant: Any, office: Any) -> None:
     table = await restaurant.add_table()
     bad, _ = await restaurant.booked(table), await restaurant.booked(table, email="ben@example.com")
@@ -333,12 +255,13 @@ async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
         extended.set()
 
     monkeypatch.setattr(outbox, "extend_claims", watched)
-    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=0.3)))
+    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
     await begun.wait()
-    for _ in range(5):
-        extended.clear()
-        await extended.wait()
-        assert await outbox.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
+    first_end = await restaurant.db.fetchval(claimed_until)
+    await extended.wait()
+    assert await restaurant.db.fetchval(claimed_until) > first_end
+    assert await outbox.claim_due(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1
@@ -363,5 +286,5 @@ async def test_mail_is_handed_over_encrypted_where_the_url_says_so(restaurant: A
     await restaurant.booked(await restaurant.add_table())
     url = Secret(office.url.replace("smtp://", "smtps://"))
 
-    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url))["failed"] == 1
+    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url, Policy(first=60)))["failed"] == 1
     assert office.mails == []

@@ -1,6 +1,6 @@
 """What is free: the search, its pages, its alternatives."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -80,8 +80,7 @@ async def test_alternatives_are_days_on_which_the_search_finds_something(guest: 
     assert {date.fromisoformat(day) for day in problem["alternatives"]} == found
 
 
-async def test_alternatives_to_a_day_ahead_are_never_in_the_past(guest: Guest) -> None:
-    today = datetime.now(UTC).date()
+async def test_alternatives_to_a_day_ahead_are_never_in_the_past(guest: Guest, today: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", today, 3)
 

@@ -114,8 +114,7 @@ async def test_the_icalendar_is_as_the_standard_asks(guest: Guest, soon: date) -
     assert event["DTSTART"].params["VALUE"] == "DATE"
 
 
-async def test_the_icalendar_goes_back_a_year(guest: Guest, provider_db: asyncpg.Pool) -> None:
-    today = datetime.now(UTC).date()
+async def test_the_icalendar_goes_back_a_year(guest: Guest, provider_db: asyncpg.Pool, today: date) -> None:
     await guest.create_property("hut")
     await provider_db.executemany(
         "INSERT INTO reservation (property_id, arrival, departure) VALUES ('hut', $1, $2)",

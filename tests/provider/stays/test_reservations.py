@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -177,8 +177,7 @@ async def test_a_body_that_is_no_json_object_is_refused(guest: Guest, body: str)
     assert problem["code"] == "invalid"
 
 
-async def test_stays_begin_from_today_to_two_years_ahead(guest: Guest) -> None:
-    today = datetime.now(UTC).date()
+async def test_stays_begin_from_today_to_two_years_ahead(guest: Guest, today: date) -> None:
     february = (today.month, today.day) == (2, 29)
     last = today.replace(year=today.year + 2, day=28 if february else today.day)
     await guest.create_property("hut")
