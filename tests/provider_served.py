@@ -77,4 +77,3 @@ def run_provider(url: Secret, *arguments: str) -> "subprocess.CompletedProcess[s
         timeout=120,
         check=False,
     )
-

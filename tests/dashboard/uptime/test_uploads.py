@@ -34,6 +34,14 @@ async def test_a_file_comes_in_and_its_bad_rows_are_named(stores: Stores, dashbo
     assert await polls(dashboard_db) == 2
 
 
+async def test_an_offset_that_postgresql_does_not_know_loses_nothing(
+    stores: Stores, dashboard_db: asyncpg.Pool
+) -> None:
+    answer = await stores.put("status", STATUS + "1,active,2023-01-22 12:00:00+20:00\n" + POLL)
+    assert (answer.status_code, (await answer.get_json())["new"]) == (200, 2)
+    assert await dashboard_db.fetchval("SELECT min(polled_at) = '2023-01-21 16:00:00+00' FROM store_poll")
+
+
 async def test_the_same_file_again_brings_nothing_new(stores: Stores) -> None:
     for kind, text in (
         ("status", STATUS + POLL),
