@@ -228,6 +228,16 @@ async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: No
     assert body["items"][1]["last_year"] == 0  # 29 February has no counterpart
 
 
+@pytest.mark.parametrize("match", ["date", "weekday"])
+async def test_pace_as_of_the_first_year_of_the_calendar_is_nothing(
+    dashboard_app: Quart, booked: None, match: str
+) -> None:
+    answer = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
+
+    assert answer.status_code == 200
+    assert {(item["on_the_books"], item["last_year"]) for item in (await answer.get_json())["items"]} == {(0, 0)}
+
+
 async def test_booking_curve(dashboard_app: Quart, booked: None) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/booking-curve?night=2020-01-01")).get_json()
 
