@@ -6,7 +6,6 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from common.fields import MAX_ID
-from dashboard.provider_client import Raw, raw_text
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 LONGEST_RAW = 10_000
@@ -32,22 +31,23 @@ class Refused(NamedTuple):
 
 _decoder = msgspec.json.Decoder(FeedEvent)
 _many = msgspec.json.Decoder(list[FeedEvent])
+NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a JSON value that is no event; the last for one that is nested too deeply."""
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _LAST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
-def decode(batch: list[Raw]) -> tuple[list[FeedEvent], list[Refused]]:
-    """The events of a batch in their order, and what had to be refused."""
-    if batch and isinstance(batch[0], bytes):
-        whole = b"[" + b",".join(batch) + b"]"  # type: ignore[arg-type]  # where one is a line, all are
-        try:
-            events = _many.decode(whole)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-        else:
-            if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
-                return events, []
+def decode(batch: list[bytes]) -> tuple[list[FeedEvent], list[Refused]]:
+    """The events of a batch of JSON values in their order, and what had to be refused."""
+    whole = b"[" + b",".join(batch) + b"]"
+    try:
+        events = _many.decode(whole)
+    except NO_EVENT:
+        pass
+    else:
+        if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
+            return events, []
     events, refused = [], []
     for raw in batch:
         result = _decode_one(raw)
@@ -58,16 +58,17 @@ def decode(batch: list[Raw]) -> tuple[list[FeedEvent], list[Refused]]:
     return events, refused
 
 
-def _decode_one(raw: Raw) -> FeedEvent | Refused:
+def _decode_one(raw: bytes) -> FeedEvent | Refused:
     try:
-        event = _decoder.decode(raw) if isinstance(raw, bytes) else msgspec.convert(raw, FeedEvent)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Refused(raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), str(error))
-    if not _storable(event):
-        return Refused(
-            raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), "cannot be stored: instant, night or room_id"
-        )
-    return event
+        event = _decoder.decode(raw)
+    except NO_EVENT as error:
+        return Refused(_shown(raw), str(error))
+    return event if _storable(event) else Refused(_shown(raw), "cannot be stored: instant, night or room_id")
+
+
+def _shown(raw: bytes) -> str:
+    """What came, for people, as far as PostgreSQL can hold it."""
+    return raw.decode("utf-8", errors="replace")[:LONGEST_RAW].replace("\0", "\ufffd")
 
 
 def _all_storable(events: list[FeedEvent]) -> bool:
