@@ -95,8 +95,9 @@ class BookingFeed:
 def _clock(response: aiohttp.ClientResponse) -> datetime:
     """The provider's clock as its Date header tells; ours where it tells nothing."""
     try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # a zone of -0000 is UTC without a word
+    except (ValueError, OverflowError):
         return datetime.now(UTC)
 
 

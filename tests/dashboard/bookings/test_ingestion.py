@@ -105,6 +105,30 @@ async def test_a_future_event_never_drags_the_watermark_past_now(
     assert await dashboard_db.fetchval("SELECT count(*) FROM booking_event") == 1
 
 
+async def test_a_provider_whose_clock_ran_ahead_is_read_on_when_it_is_put_right(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, dashboard_db: asyncpg.Pool
+) -> None:
+    answers(upstream, "", lines(event(1)), Date="Wed, 01 Jan 2998 12:00:00 GMT")
+    answers(upstream, *[lines(event(1))] * 4)
+    ingestion = ingestion_of(FEED_URL)
+
+    await ingest(ingestion)
+    assert await dashboard_db.fetchval("SELECT data_through <= now() FROM feed_progress")
+    await ingest(ingestion)
+    await ingest(ingestion)
+
+    assert asked(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00Z"}
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
+async def test_a_date_that_is_none_leaves_our_clock(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, date: str
+) -> None:
+    answers(upstream, "", lines(event(1)), Date=date)
+    await ingest(ingestion_of(FEED_URL))
+    await counters_agree(1)
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 404, 301])
 async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_goes_on(
     upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, status: int
