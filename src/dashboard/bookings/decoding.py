@@ -22,14 +22,22 @@ class FeedEvent(msgspec.Struct, frozen=True, gc=False):
     night_of_stay: date
 
 
+class Dated(msgspec.Struct, frozen=True, gc=False):
+    """Something that is no event but says when it was one."""
+
+    event_timestamp: datetime
+
+
 class Refused(NamedTuple):
-    """Something that is no event: as it came, and why."""
+    """Something that is no event: as it came, why, and the time that it gives for itself, if it does."""
 
     raw: str
     reason: str
+    at: datetime | None = None
 
 
 _decoder = msgspec.json.Decoder(FeedEvent)
+_dated = msgspec.json.Decoder(Dated)
 _many = msgspec.json.Decoder(list[FeedEvent])
 NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a JSON value that is no event; the last for one that is nested too deeply."""
@@ -62,8 +70,17 @@ def _decode_one(raw: bytes) -> FeedEvent | Refused:
     try:
         event = _decoder.decode(raw)
     except NO_EVENT as error:
-        return Refused(_shown(raw), str(error))
+        return Refused(_shown(raw), str(error), _time_of(raw))
     return event if _storable(event) else Refused(_shown(raw), "cannot be stored: instant, night or room_id")
+
+
+def _time_of(raw: bytes) -> datetime | None:
+    try:
+        at = _dated.decode(raw).event_timestamp
+    except NO_EVENT:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if _FIRST <= at <= _LAST else None
 
 
 def _shown(raw: bytes) -> str:
