@@ -124,5 +124,5 @@ EXAMPLE_MESSAGE = {
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
     "settled_at": None,
-    "last_error": "UpstreamError: POST : ClientConnectorError",
+    "last_error": "UpstreamError: POST http://127.0.0.1:9000/api/accounting/decisions: ClientConnectorError",
 }
