@@ -43,8 +43,8 @@ async def _import(db: asyncpg.Pool, kind: StoreFile, path: Path) -> bool:
         why = "; ".join(f"the {each.field} {each.message}" for each in fault.errors)
         print(f"nightaudit: {path}: {fault.detail} {why}".rstrip(), file=sys.stderr)
         return False
-    except FileNotFoundError:
-        print(f"nightaudit: {path}: there is no such file", file=sys.stderr)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        print(f"nightaudit: {path}: {str(error.strerror).lower()}", file=sys.stderr)
         return False
     _report(path, imported)
     return imported.rejected_total == 0

@@ -49,11 +49,13 @@ async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_e
     (tmp_path / "s.csv").write_text(STATUS + "1,open,2023-01-23 16:14:00 UTC\n" + POLL)
     (tmp_path / "h.csv").write_text("nonsense\n")
     done = run(dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv")
+    folder = run(dashboard_url, tmp_path, "--status", ".")
+    assert (folder.returncode, folder.stderr) == (1, "nightaudit: .: is a directory\n")
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "line 2: status must be active or inactive, not 'open'" in done.stderr
     assert "h.csv: The file was refused: its header" in done.stderr
-    assert "none.csv: there is no such file" in done.stderr
+    assert "none.csv: no such file or directory" in done.stderr
     assert "Traceback" not in done.stderr
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1
 
