@@ -83,13 +83,18 @@ async def dashboard(query_args: DashboardQuery) -> Response:
     the Accept header as JSON or CSV.
     """
     as_of = require_past(query_args.as_of, today())
-    by_event_date = query_args.by == "event_date"
     first, last = date(query_args.year, 1, 1), date(query_args.year, 12, 31)
-    select = queries.select_days if query_args.period == "day" else queries.select_months
-    counted = service.require_known(
+    counted = await queries.select_counted(
+        pool(),
         query_args.hotel_id,
-        await select(pool(), query_args.hotel_id, first, last, as_of, by_event_date=by_event_date),
+        first,
+        last,
+        as_of,
+        by_event_date=query_args.by == "event_date",
+        by_day=query_args.period == "day",
     )
+    if counted is None:
+        raise service.never_heard_of(query_args.hotel_id)
     lines = LINES[query_args.period](query_args.year, counted)
     if wants_csv():
         body, content_type = as_csv(lines), "text/csv; charset=utf-8"

@@ -17,12 +17,6 @@ FIRST_COMPARED = date(2, 1, 2)
 """The first date with another a year before it; nothing is on the books of anybody before."""
 
 
-def require_known(hotel_id: int, counted: Counted | None) -> Counted:
-    if counted is None:
-        raise never_heard_of(hotel_id)
-    return counted
-
-
 def never_heard_of(hotel_id: int) -> NotFound:
     return NotFound(f"Hotel {hotel_id} was never heard of.", code="unknown_hotel")
 
