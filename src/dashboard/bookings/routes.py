@@ -13,10 +13,10 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 from common import json
 from common.database import pool
 from common.errors import Invalid
-from common.fields import MAX_ID
+from common.fields import MAX_ID, PageQuery
 from common.json import answer
 from common.openapi import HEADER_WORDS, LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import Moment, decode_cursor, first_page
 from dashboard.bookings import queries, service
 from dashboard.bookings.models import (
     BookingCurve,
@@ -32,7 +32,6 @@ from dashboard.bookings.models import (
     Pickup,
     PickupQuery,
     Quarantine,
-    QuarantineQuery,
     count,
 )
 from dashboard.bookings.service import Line
@@ -212,14 +211,11 @@ async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 
 @blueprint.get("/quarantine")
 @operation(headers={200: LINK})
-@validate_querystring(QuarantineQuery)
+@validate_querystring(PageQuery)
 @document_response(Quarantine)
-async def quarantine(query_args: QuarantineQuery) -> Response:
+async def quarantine(query_args: PageQuery) -> Response:
     """What the feed sent and was not counted, with the reason."""
-    after = decode_cursor(query_args.cursor, tuple[datetime, bytes]) if query_args.cursor else None
+    after = decode_cursor(query_args.cursor, tuple[Moment, bytes]) if query_args.cursor else None
     found = await queries.select_quarantine(pool(), after, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(page[-1][1].first_seen, page[-1][0]))
+    page, headers = first_page(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
     return answer(Quarantine([event for _, event in page]), 200, headers)

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -14,16 +12,15 @@ from common import json
 from common.body import body_limit, parts, require_media_type
 from common.database import Connection, pool
 from common.errors import Broken, Invalid, NotFound, Unavailable, UnsupportedMedia
-from common.fields import MAX_ID
+from common.fields import PageQuery
 from common.idempotency import Answer, once
 from common.json import answer
 from common.openapi import LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import ItemId, Moment, decode_cursor, first_page
 from common.streaming import Sink, begun, copied, nothing
 from dashboard.uptime import queries, queries_import, routes_stores, service
 from dashboard.uptime.importing import import_file
-from dashboard.uptime.inputs import PageQuery, ReportQuery, ReportRequest
-from dashboard.uptime.making import Maker
+from dashboard.uptime.inputs import ReportQuery, ReportRequest
 from dashboard.uptime.models import (
     CSV_HEADER,
     CompleteReport,
@@ -34,6 +31,7 @@ from dashboard.uptime.models import (
     Triggered,
 )
 from dashboard.uptime.parsing import StoreFile
+from dashboard.uptime.routes_stores import maker
 from dashboard.uptime.unpacking import LARGEST_FILE, gunzipped, plain
 
 blueprint = Blueprint("uptime", __name__)
@@ -47,8 +45,6 @@ FILE_TYPES = (CSV, "application/csv", "text/plain", "application/octet-stream", 
 """What programs call a file of CSV; the last is what curl calls anything."""
 STALLED_SECONDS = 60.0
 """An upload of which nothing arrives for so long is given up."""
-
-CursorId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
 TRIGGERED = {"report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"}
 REPORT = {
@@ -76,13 +72,9 @@ IMPORT = {
 
 
 def install(app: Quart) -> None:
-    """Serve the capability; the lifecycle has to put a `Maker` into the extension `reports`."""
+    """Serve the capability; the lifecycle has to put a `making.Maker` into the extension `reports`."""
     app.register_blueprint(blueprint)
     app.register_blueprint(routes_stores.blueprint)
-
-
-def maker() -> Maker:
-    return current_app.extensions["reports"]
 
 
 @blueprint.post("/trigger_report")
@@ -200,14 +192,9 @@ async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 @document_response(list[Report])
 async def list_reports(query_args: PageQuery) -> Response:
     """The reports, the latest first, with the state of the data that each is of."""
-    before = decode_cursor(query_args.cursor, tuple[datetime, UUID]) if query_args.cursor else None
-    if before is not None and before[0].tzinfo is None:
-        raise Invalid.field("cursor", "is no cursor of this list")
+    before = decode_cursor(query_args.cursor, tuple[Moment, UUID]) if query_args.cursor else None
     found = await queries.select_reports(pool(), None, before, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(page[-1].requested_at, UUID(page[-1].report_id)))
+    page, headers = first_page(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))
     return answer(page, 200, headers)
 
 
@@ -217,10 +204,9 @@ async def list_reports(query_args: PageQuery) -> Response:
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
     """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
-    before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[ItemId]) if query_args.cursor else None
     found = await queries_import.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {"Link": next_link(encode_cursor(page[-1].import_id))} if len(found) > len(page) else {}
+    page, headers = first_page(found, query_args.limit, lambda last: (last.import_id,))
     return answer(page, 200, headers)
 
 
