@@ -1,19 +1,20 @@
 """HTTP of the catalogue."""
 
-import secrets
+import hmac
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Quart, Response, current_app
 from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
 
 from common import json
+from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.config import Secret
 from common.database import Connection, pool
-from common.errors import NotFound, Unauthorized
+from common.errors import NotFound
 from common.idempotency import Answer, once, requested_key, select_answer
 from common.json import answer
 from common.openapi import LINK, operation
@@ -43,6 +44,8 @@ tag_blueprint(blueprint, ["catalog"])
 SECURITY = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
 SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
 """Whether the token is needed is the operator's choice, so the document says that it may be."""
+
+REALM = "catalogue"
 
 CREATION = "POST /products"
 """The scope of its idempotency keys."""
@@ -84,11 +87,8 @@ def install(app: Quart, token: Secret | None) -> None:
 async def authorize() -> None:
     """Raises Unauthorized for a request without the catalogue's token, where there is one."""
     token: Secret | None = current_app.extensions["catalog_token"]
-    if token is None:
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), token.reveal().encode()):
-        raise Unauthorized("The catalogue's token is needed: Authorization: Bearer <token>.")
+    if token is not None and not hmac.compare_digest(bearer_token(REALM).encode(), token.reveal().encode()):
+        raise invalid_token(REALM, "This is not the catalogue's token.")
 
 
 def no_product(product_id: UUID) -> NotFound:
