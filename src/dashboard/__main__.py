@@ -1,4 +1,4 @@
-"""The dashboard's commands: serve, migrate, audit."""
+"""The dashboard's commands: serve, migrate, audit, import-stores."""
 
 import sys
 
