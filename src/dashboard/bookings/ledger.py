@@ -243,17 +243,3 @@ async def select_changed(db: Executor, events: Sequence[FeedEvent]) -> list[int]
         [event.night_of_stay for event in events],
     )
     return [row["id"] for row in rows]
-
-
-async def select_count_between(db: Executor, since: datetime | None, until: datetime | None) -> int:
-    """How many events the ledger holds in a range of their time, both ends included; None is open."""
-    return await db.fetchval(
-        """
-        SELECT count(*)
-          FROM booking_event
-         WHERE ($1::timestamptz IS NULL OR event_timestamp >= $1)
-           AND ($2::timestamptz IS NULL OR event_timestamp <= $2)
-        """,
-        since,
-        until,
-    )

@@ -11,7 +11,6 @@ from dashboard.bookings import queries
 from dashboard.bookings.models import LeadTime, LeadTimeBucket, MonthPace
 from dashboard.bookings.queries import LEAD_TIME_FROM, Counted
 
-ONE_DAY = timedelta(days=1)
 SAME_WEEKDAY = timedelta(days=364)
 FIRST_COMPARED = date(2, 1, 2)
 """The first date with another a year before it; nothing is on the books of anybody before."""
