@@ -100,3 +100,10 @@ QueryId = Annotated[QueryInteger, Field(ge=1, le=MAX_ID)]
 
 PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="How many items a page holds")]
 """How many items a page holds."""
+
+
+class PageQuery(Input):
+    """A page of a list."""
+
+    limit: Annotated[PageLimit, Field(description="Items on a page")] = 100
+    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None

@@ -3,16 +3,22 @@
 import base64
 import binascii
 import hashlib
-from typing import Any, TypeVar
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from quart import request
 
 from common.errors import Invalid
+from common.fields import MAX_ID
 
 T = TypeVar("T")
 
+ItemId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""Parts of a position, for the shapes that `decode_cursor` takes."""
 
 SEAL_BYTES = 6
 
@@ -39,6 +45,15 @@ def decode_cursor(cursor: str, shape: type[T]) -> T:
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         pass
     raise Invalid.field("cursor", "is no cursor of this list")
+
+
+def first_page(found: list[T], limit: int, position: Callable[[T], tuple[Any, ...]]) -> tuple[list[T], dict[str, str]]:
+    """Up to `limit` of what was found, and where more was found the Link header to it.
+
+    position: of an item in the list of the current request; the next page begins behind it.
+    """
+    page = found[:limit]
+    return page, {"Link": next_link(encode_cursor(*position(page[-1])))} if len(found) > limit else {}
 
 
 def next_link(cursor: str) -> str:

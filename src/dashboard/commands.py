@@ -25,12 +25,15 @@ def main() -> int:
     auditing.add_argument(
         "--feed", action="store_true", help="read the whole feed again first and repair the difference"
     )
-    stores = add(commands, "import-stores", "take in files of the stores (.gz and .xz too)", import_stores)
-    stores.add_argument("--status", metavar="FILE", type=Path, help="store_id, status, timestamp_utc")
+    stores = add(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
+    stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
     stores.add_argument(
-        "--business-hours", metavar="FILE", type=Path, help="store_id, dayOfWeek, start_time_local, end_time_local"
+        "--business-hours",
+        type=Path,
+        metavar="FILE",
+        help="hours: store_id, dayOfWeek, start_time_local, end_time_local",
     )
-    stores.add_argument("--timezones", metavar="FILE", type=Path, help="store_id, timezone_str")
+    stores.add_argument("--timezones", type=Path, metavar="FILE", help="zones: store_id, timezone_str")
     return run(parser, Config)
 
 

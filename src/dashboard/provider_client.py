@@ -4,27 +4,25 @@ A feed may know no more than the source's parameters. What it offers beyond them
 that does not is taken for one that may cut its answers off without a word.
 """
 
+import codecs
+import json
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import aiohttp
-import ijson
-import msgspec
 
 from common.http import Upstream, UpstreamError
 
 READ_BYTES = 256 * 1024
-LONGEST_LINE = 1024 * 1024
+LONGEST_VALUE = 1024 * 1024
 ACCEPT = "application/x-ndjson, application/json;q=0.9"
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 """A feed of years takes its time; only silence ends it."""
-
-Raw = bytes | object
-"""An event as it came: a line of NDJSON, or a value out of a JSON array."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,13 @@ class Range:
 
 @dataclass
 class Reading:
-    """An answer of the feed that is being read: its batches, the provider's clock when it began, what it offers."""
+    """An answer of the feed that is being read.
 
-    batches: AsyncIterator[list[Raw]]
+    batches: of events as they came, each the bytes of a JSON value. at: the provider's clock when it began. offers:
+    what the feed knows beyond the source's parameters.
+    """
+
+    batches: AsyncIterator[list[bytes]]
     at: datetime
     offers: frozenset[str] = field(default_factory=frozenset)
 
@@ -93,54 +95,66 @@ class BookingFeed:
 def _clock(response: aiohttp.ClientResponse) -> datetime:
     """The provider's clock as its Date header tells; ours where it tells nothing."""
     try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # a zone of -0000 is UTC without a word
+    except (ValueError, OverflowError):
         return datetime.now(UTC)
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[Raw]]:
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
     """NDJSON, in batches of lines. Raises UpstreamError when the last line is cut off."""
     rest = b""
     async for chunk in content.iter_chunked(READ_BYTES):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
-        if len(rest) > LONGEST_LINE:
+        if len(rest) > LONGEST_VALUE:
             raise UpstreamError("GET /events: a line of more than 1 MiB")
-        if lines:
-            yield [line for line in lines if line]
+        if values := [line for line in lines if line]:
+            yield values
     if rest:
         raise UpstreamError("GET /events: the answer is cut off")
 
 
-async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[Raw]]:
-    """The values of a JSON array, in batches. Raises UpstreamError when it is no array, no JSON, or cut off."""
-    found: list[Raw] = ijson.sendable_list()
-    parser = ijson.items_coro(found, "item", use_float=True)
-    shape: list[tuple[str, object]] = ijson.sendable_list()
-    outline = ijson.basic_parse_coro(shape, use_float=True)
-    checked = False
-    try:
-        async for chunk in content.iter_chunked(READ_BYTES):
-            if not checked:
-                outline.send(chunk)
-                if shape and shape[0][0] != "start_array":
-                    raise UpstreamError("GET /events: the answer is no JSON array")
-                checked = bool(shape)
-            parser.send(chunk)
-            if found:
-                yield list(found)
-                found.clear()
-        parser.close()
-    except ijson.JSONError as error:
-        raise UpstreamError(f"GET /events: the answer is no JSON, or is cut off: {error}") from None
-    if not checked:
-        raise UpstreamError("GET /events: the answer is empty")
-    if found:
-        yield list(found)
+async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+    """The values of a JSON array as they are written, in batches. Raises UpstreamError when it is none, or cut off."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # a byte that is no text spoils one value only
+    rest, mark = "", ""
+    async for chunk in content.iter_chunked(READ_BYTES):
+        values, rest, mark = _split(rest + decoder.decode(chunk), mark)
+        if len(rest) > LONGEST_VALUE:
+            raise UpstreamError("GET /events: the answer is no JSON array, or has a value of more than 1 MiB")
+        if values:
+            yield values
+    if mark != "]" or rest:
+        raise UpstreamError("GET /events: the answer is no JSON array, or is cut off")
 
 
-def raw_text(raw: Raw) -> str:
-    """An event as it came, for people."""
-    if isinstance(raw, bytes):
-        return raw.decode("utf-8", errors="replace")
-    return msgspec.json.encode(raw, enc_hook=str).decode()
+def _split(text: str, mark: str) -> tuple[list[bytes], str, str]:
+    """The values at the start of a part of an array, the text behind them, and the mark that it follows.
+
+    mark: what of the array's own `[`, `,` and `]` came last; empty before the array. A value counts once a comma or the
+    array's end stands behind it: 12 may yet become 123.
+    """
+    values: list[bytes] = []
+    text, position = text.lstrip(BLANKS), 0
+    if opening := _BEGIN.match(text) if not mark else None:
+        mark, position = "[", opening.end()
+    if ending := _END.match(text, position) if mark == "[" else None:
+        mark, position = "]", ending.end()
+    with suppress(ValueError, RecursionError):  # cut off, no JSON, or nested a thousand deep
+        while mark in ("[", ","):
+            _, end = _scan(text, position)
+            behind = _BEHIND.match(text, end)
+            if behind is None:
+                break
+            values.append(text[position:end].encode("utf-8", "surrogateescape"))
+            mark, position = behind[1], behind.end()
+    return values, text[position:], mark
+
+
+BLANKS = " \t\n\r"
+_BEGIN = re.compile(rf"\[[{BLANKS}]*")
+_END = re.compile(rf"\][{BLANKS}]*")
+_BEHIND = re.compile(rf"[{BLANKS}]*([,\]])[{BLANKS}]*")
+_scan = json.JSONDecoder(parse_int=str, parse_float=str, strict=False).raw_decode
+"""Finds where a value ends, and judges it no more than that needs: what a number or a letter may be, decoding says."""

@@ -497,7 +497,7 @@ END) STORED,
 );
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
 CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
-CREATE INDEX front_desk_order_decided ON front_desk_order USING btree (decided_at) WHERE (decision IS NOT NULL);
+CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
 
 CREATE TABLE front_desk_session (
     token_hash bytea NOT NULL,

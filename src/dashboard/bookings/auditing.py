@@ -18,7 +18,7 @@ from dashboard.provider_client import BookingFeed
 async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
     """Recount and print what was found, one line each; returns the exit status, 1 when anything differs.
 
-    feed: first read the whole feed again and repair what is missing.
+    feed: first read the whole feed again and repair what is missing; 1 too when it cannot be read, or never was.
     """
     async with create_pool(
         url, application="dashboard-audit", size=3, statement_seconds=0, transaction_seconds=0
@@ -27,12 +27,17 @@ async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
             return 1
         found = await queries.select_differences(db)
     wrong = {name: count for name, count in dict(found).items() if name != "events" and count}
+    words = ", ".join(f"{count} {name} differ" for name, count in wrong.items()).replace("_", " ")
     print(f"ledger: {found['events']} events")
-    print(f"counters: {', '.join(f'{count} {name} differ' for name, count in wrong.items()) or 'equal to the recount'}")
+    print(f"counters: {words or 'equal to the recount'}")
     return 1 if wrong else 0
 
 
 async def _audit_feed(config: Config, db: asyncpg.Pool) -> bool:
+    """Run the night audit now and print what it did; False when the feed cannot be read, or never was."""
+    if await queries.select_data_through(db) is None:
+        print("nightaudit: the feed was never read to its end, which `serve` does first", file=sys.stderr)
+        return False
     lookback = timedelta(seconds=config.ingest_lookback_seconds)
     async with session() as client:
         ingestion = Ingestion(db, BookingFeed(Upstream(client, "booking_feed", config.provider_url)), lookback=lookback)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from common.fields import MAX_ID
-from dashboard.provider_client import Raw, raw_text
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 LONGEST_RAW = 10_000
@@ -23,31 +22,40 @@ class FeedEvent(msgspec.Struct, frozen=True, gc=False):
     night_of_stay: date
 
 
+class Dated(msgspec.Struct, frozen=True, gc=False):
+    """Something that is no event but says when it was one."""
+
+    event_timestamp: datetime
+
+
 class Refused(NamedTuple):
-    """Something that is no event: as it came, and why."""
+    """Something that is no event: as it came, why, and the time that it gives for itself, if it does."""
 
     raw: str
     reason: str
+    at: datetime | None = None
 
 
 _decoder = msgspec.json.Decoder(FeedEvent)
+_dated = msgspec.json.Decoder(Dated)
 _many = msgspec.json.Decoder(list[FeedEvent])
+NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a JSON value that is no event; the last for one that is nested too deeply."""
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _LAST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
-def decode(batch: list[Raw]) -> tuple[list[FeedEvent], list[Refused]]:
-    """The events of a batch in their order, and what had to be refused."""
-    if batch and isinstance(batch[0], bytes):
-        whole = b"[" + b",".join(batch) + b"]"  # type: ignore[arg-type]  # where one is a line, all are
-        try:
-            events = _many.decode(whole)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-        else:
-            if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
-                return events, []
+def decode(batch: list[bytes]) -> tuple[list[FeedEvent], list[Refused]]:
+    """The events of a batch of JSON values in their order, and what had to be refused."""
+    whole = b"[" + b",".join(batch) + b"]"
+    try:
+        events = _many.decode(whole)
+    except NO_EVENT:
+        pass
+    else:
+        if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
+            return events, []
     events, refused = [], []
     for raw in batch:
         result = _decode_one(raw)
@@ -58,16 +66,26 @@ def decode(batch: list[Raw]) -> tuple[list[FeedEvent], list[Refused]]:
     return events, refused
 
 
-def _decode_one(raw: Raw) -> FeedEvent | Refused:
+def _decode_one(raw: bytes) -> FeedEvent | Refused:
     try:
-        event = _decoder.decode(raw) if isinstance(raw, bytes) else msgspec.convert(raw, FeedEvent)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Refused(raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), str(error))
-    if not _storable(event):
-        return Refused(
-            raw_text(raw)[:LONGEST_RAW].replace("\0", "\ufffd"), "cannot be stored: instant, night or room_id"
-        )
-    return event
+        event = _decoder.decode(raw)
+    except NO_EVENT as error:
+        return Refused(_shown(raw), str(error), _time_of(raw))
+    return event if _storable(event) else Refused(_shown(raw), "cannot be stored: instant, night or room_id")
+
+
+def _time_of(raw: bytes) -> datetime | None:
+    try:
+        at = _dated.decode(raw).event_timestamp
+    except NO_EVENT:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if _FIRST <= at <= _LAST else None
+
+
+def _shown(raw: bytes) -> str:
+    """What came, for people, as far as PostgreSQL can hold it."""
+    return raw.decode("utf-8", errors="replace")[:LONGEST_RAW].replace("\0", "\ufffd")
 
 
 def _all_storable(events: list[FeedEvent]) -> bool:

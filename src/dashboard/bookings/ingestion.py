@@ -45,7 +45,10 @@ INSTANT = timedelta(microseconds=1)
 
 @dataclass
 class Answer:
-    """What one answer of the feed held."""
+    """What one answer of the feed held.
+
+    last: the latest time of an event. last_refused: the same of what was no event.
+    """
 
     at: datetime
     complete: bool = False
@@ -53,6 +56,7 @@ class Answer:
     new: int = 0
     refused: int = 0
     last: datetime | None = None
+    last_refused: datetime | None = None
     in_order: bool = True
 
 
@@ -154,11 +158,15 @@ class Ingestion:
     async def _after(
         self, answer: Answer, position: datetime | None, until: datetime | None, store: StorePage
     ) -> datetime | None:
-        """Where to go on after an answer that may have been cut off; None at the end."""
-        if not answer.rows or answer.last is None:
+        """Where to go on after an answer that may have been cut off; None at the end.
+
+        At its last event, or where that leads nowhere, at the last of those that were refused.
+        """
+        for last in (answer.last, answer.last_refused):
+            if last is not None and (position is None or last > position):
+                return last
+        if position is None or answer.last is None:
             return until
-        if position is None or answer.last > position:
-            return answer.last
         tie = (position, answer.rows)
         if answer.rows >= max(self._largest, LEAST_CAP) and tie != self._split:
             await self._read_tie(position, answer.rows, store)
@@ -216,6 +224,7 @@ async def _pages(reading: Reading, answer: Answer) -> AsyncIterator[Page]:
         page.events += events
         page.refused += refused
         _follow(answer, events)
+        answer.last_refused = max((each.at for each in refused if each.at), default=answer.last_refused)
         if len(page.events) + len(page.refused) >= PAGE:
             page.through = answer.last if answer.in_order else None
             yield page
@@ -246,7 +255,7 @@ def _added(sums: Answer | None, answer: Answer) -> Answer:
         sums.new + answer.new,
         sums.refused + answer.refused,
         answer.last,
-        sums.in_order and answer.in_order,
+        in_order=sums.in_order and answer.in_order,
     )
 
 

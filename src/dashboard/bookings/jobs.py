@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from common.database import transaction
 from common.scheduling import Did, Lease
 from dashboard.bookings import ledger
 from dashboard.bookings.decoding import Refused
 from dashboard.bookings.ingestion import Ingestion, Page
-from dashboard.provider_client import raw_text
 
 
 async def ingest(ingestion: Ingestion, lease: Lease) -> Did:
@@ -36,7 +36,7 @@ async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: 
             await lease.guard(connection)
             differing = set(await ledger.select_changed(connection, page.events)) if page.events else set()
             refused = list(page.refused) + [
-                Refused(raw_text(event), f"event {event.id} was counted with other content")
+                Refused(msgspec.json.encode(event).decode(), f"event {event.id} was counted with other content")
                 for event in page.events
                 if event.id in differing
             ]

@@ -218,13 +218,13 @@ async def select_progress(db: Executor) -> Progress:
 
 
 async def update_recorded_through(db: Executor, recorded_through: datetime) -> None:
-    """Everything that the provider had stored before has been read."""
-    await db.execute("UPDATE feed_progress SET recorded_through = greatest(recorded_through, $1)", recorded_through)
+    """Everything that the provider had stored before has been read; its clock may be put right, back too."""
+    await db.execute("UPDATE feed_progress SET recorded_through = $1", recorded_through)
 
 
 async def update_data_through(db: Executor, data_through: datetime) -> None:
-    """The counters show the feed as it was at this moment."""
-    await db.execute("UPDATE feed_progress SET data_through = greatest(data_through, $1)", data_through)
+    """The counters show the feed as it was at this moment, or now where the provider's clock is ahead of ours."""
+    await db.execute("UPDATE feed_progress SET data_through = greatest(data_through, least($1, now()))", data_through)
 
 
 async def update_window(db: Executor, seconds: float) -> None:
@@ -254,17 +254,3 @@ async def select_changed(db: Executor, events: Sequence[FeedEvent]) -> list[int]
         [event.night_of_stay for event in events],
     )
     return [row["id"] for row in rows]
-
-
-async def select_count_between(db: Executor, since: datetime | None, until: datetime | None) -> int:
-    """How many events the ledger holds in a range of their time, both ends included; None is open."""
-    return await db.fetchval(
-        """
-        SELECT count(*)
-          FROM booking_event
-         WHERE ($1::timestamptz IS NULL OR event_timestamp >= $1)
-           AND ($2::timestamptz IS NULL OR event_timestamp <= $2)
-        """,
-        since,
-        until,
-    )

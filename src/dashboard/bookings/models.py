@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import Field
 
-from common.fields import Input, Night, PageLimit, QueryId, QueryInteger
+from common.fields import Input, Night, QueryId, QueryInteger
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
 AsOf = Annotated[Night | None, Field(description="The books as they stood on this date (UTC); today when absent")]
@@ -52,13 +52,6 @@ class LeadTimeQuery(Input):
     """A year of nights."""
 
     year: Year
-
-
-class QuarantineQuery(Input):
-    """A page of the quarantine."""
-
-    limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="From the Link header")] = None
 
 
 class Count(msgspec.Struct, frozen=True):

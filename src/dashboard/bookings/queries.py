@@ -11,108 +11,61 @@ Counted = tuple[datetime | None, dict[int, tuple[int, int]]]
 """How far the feed is counted, and by period the bookings and the cancellations where there are any."""
 
 
-def _counted(row: asyncpg.Record | None) -> Counted | None:
+_COUNTED = """
+    SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
+      FROM hotel
+     CROSS JOIN feed_progress AS progress
+     CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(period), '{{}}') AS periods,
+                   coalesce(array_agg(bookings), '{{}}') AS bookings,
+                   coalesce(array_agg(cancellations), '{{}}') AS cancellations
+              FROM (SELECT {day_counters}
+                      FROM day_counter
+                     WHERE hotel_id = $1
+                       AND by_event_date = $5::boolean
+                       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
+                       AND ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
+                     {grouped}
+                    UNION ALL
+                    SELECT {period_of_night}, sum(bookings)::int, sum(cancellations)::int
+                      FROM night_counter
+                     WHERE hotel_id = $1
+                       AND night_of_stay BETWEEN $2::date AND $3::date
+                       AND event_date <= $4::date
+                       AND NOT ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
+                     GROUP BY 1) AS found
+           ) AS counted
+     WHERE hotel.hotel_id = $1
+"""
+_BY_MONTH = _COUNTED.format(
+    day_counters="extract(month FROM day)::int AS period, sum(bookings)::int AS bookings, "
+    "sum(cancellations)::int AS cancellations",
+    grouped="GROUP BY 1",
+    period_of_night="extract(month FROM night_of_stay)::int",
+)
+_BY_DAY = _COUNTED.format(
+    day_counters="day - $2::date AS period, bookings, cancellations",
+    grouped="",  # there is one row a day: to group a year of them again costs a fifth of the statement
+    period_of_night="night_of_stay - $2::date",
+)
+
+
+async def select_counted(
+    db: Executor, hotel_id: int, first: date, last: date, as_of: date, *, by_event_date: bool, by_day: bool
+) -> Counted | None:
+    """Bookings and cancellations of the days from first to last, both included; only events dated `as_of` or before.
+
+    by_day: per day, the period being its number from `first` on, counted from 0; else per month, 1 to 12. None for a
+    hotel never heard of. Where all of the hotel's events are that old, the counters per day say it; else those per
+    night and event date do.
+    """
+    row = await db.fetchrow(_BY_DAY if by_day else _BY_MONTH, hotel_id, first, last, as_of, by_event_date)
     if row is None:
         return None
-    return row["data_through"], {
-        period: (bookings, cancellations)
-        for period, bookings, cancellations in zip(
-            row["periods"], row["bookings"] or (), row["cancellations"] or (), strict=True
-        )
+    through, *columns = row
+    return through, {
+        period: (bookings, cancellations) for period, bookings, cancellations in zip(*columns, strict=True)
     }
-
-
-async def select_months(
-    db: Executor, hotel_id: int, first: date, last: date, as_of: date, *, by_event_date: bool
-) -> Counted | None:
-    """Bookings and cancellations per month (`period` 1 to 12) of the days from first to last, both included.
-
-    Only events dated `as_of` or before. None for a hotel never heard of. Where all of the hotel's events are that old,
-    the counters per day say it; else those per night and event date do.
-    """
-    return _counted(
-        await db.fetchrow(
-            """
-            SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
-              FROM hotel
-             CROSS JOIN feed_progress AS progress
-             CROSS JOIN LATERAL (
-                    SELECT coalesce(array_agg(period), '{}') AS periods,
-                           array_agg(bookings) AS bookings,
-                           array_agg(cancellations) AS cancellations
-                      FROM (SELECT extract(month FROM day)::int AS period,
-                                   sum(bookings)::int AS bookings,
-                                   sum(cancellations)::int AS cancellations
-                              FROM day_counter
-                             WHERE hotel_id = $1
-                               AND by_event_date = $5::boolean
-                               AND day BETWEEN $2::date
-                                           AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
-                               AND ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                             GROUP BY 1
-                            UNION ALL
-                            SELECT extract(month FROM night_of_stay)::int,
-                                   sum(bookings)::int,
-                                   sum(cancellations)::int
-                              FROM night_counter
-                             WHERE hotel_id = $1
-                               AND night_of_stay BETWEEN $2::date AND $3::date
-                               AND event_date <= $4::date
-                               AND NOT ($5 OR hotel.last_event_timestamp
-                                              < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                             GROUP BY 1) AS found
-                   ) AS counted
-             WHERE hotel.hotel_id = $1
-            """,
-            hotel_id,
-            first,
-            last,
-            as_of,
-            by_event_date,
-        )
-    )
-
-
-async def select_days(
-    db: Executor, hotel_id: int, first: date, last: date, as_of: date, *, by_event_date: bool
-) -> Counted | None:
-    """The same per day; `period` is the day's number from `first` on, counted from 0."""
-    return _counted(
-        await db.fetchrow(
-            """
-            SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
-              FROM hotel
-             CROSS JOIN feed_progress AS progress
-             CROSS JOIN LATERAL (
-                    SELECT coalesce(array_agg(period), '{}') AS periods,
-                           array_agg(bookings) AS bookings,
-                           array_agg(cancellations) AS cancellations
-                      FROM (SELECT day - $2::date AS period, bookings, cancellations
-                              FROM day_counter
-                             WHERE hotel_id = $1
-                               AND by_event_date = $5::boolean
-                               AND day BETWEEN $2::date
-                                           AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
-                               AND ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                            UNION ALL
-                            SELECT night_of_stay - $2::date, sum(bookings)::int, sum(cancellations)::int
-                              FROM night_counter
-                             WHERE hotel_id = $1
-                               AND night_of_stay BETWEEN $2::date AND $3::date
-                               AND event_date <= $4::date
-                               AND NOT ($5 OR hotel.last_event_timestamp
-                                              < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                             GROUP BY 1) AS found
-                   ) AS counted
-             WHERE hotel.hotel_id = $1
-            """,
-            hotel_id,
-            first,
-            last,
-            as_of,
-            by_event_date,
-        )
-    )
 
 
 async def hotel_exists(db: Executor, hotel_id: int) -> bool:

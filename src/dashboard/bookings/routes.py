@@ -13,10 +13,10 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 from common import json
 from common.database import pool
 from common.errors import Invalid
-from common.fields import MAX_ID
+from common.fields import MAX_ID, PageQuery
 from common.json import answer
 from common.openapi import HEADER_WORDS, LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import Moment, decode_cursor, first_page
 from dashboard.bookings import queries, service
 from dashboard.bookings.models import (
     BookingCurve,
@@ -32,7 +32,6 @@ from dashboard.bookings.models import (
     Pickup,
     PickupQuery,
     Quarantine,
-    QuarantineQuery,
     count,
 )
 from dashboard.bookings.service import Line
@@ -83,13 +82,18 @@ async def dashboard(query_args: DashboardQuery) -> Response:
     the Accept header as JSON or CSV.
     """
     as_of = require_past(query_args.as_of, today())
-    by_event_date = query_args.by == "event_date"
     first, last = date(query_args.year, 1, 1), date(query_args.year, 12, 31)
-    select = queries.select_days if query_args.period == "day" else queries.select_months
-    counted = service.require_known(
+    counted = await queries.select_counted(
+        pool(),
         query_args.hotel_id,
-        await select(pool(), query_args.hotel_id, first, last, as_of, by_event_date=by_event_date),
+        first,
+        last,
+        as_of,
+        by_event_date=query_args.by == "event_date",
+        by_day=query_args.period == "day",
     )
+    if counted is None:
+        raise service.never_heard_of(query_args.hotel_id)
     lines = LINES[query_args.period](query_args.year, counted)
     if wants_csv():
         body, content_type = as_csv(lines), "text/csv; charset=utf-8"
@@ -132,14 +136,15 @@ def as_csv(lines: list[Line]) -> bytes:
 
 def with_etag(body: bytes, content_type: str, data_through: datetime | None) -> Response:
     """The answer with a strong ETag of its body, or 304 where the caller has the same."""
+    etag = sha1(body, usedforsecurity=False).hexdigest()
     headers = {
-        "ETag": f'"{sha1(body, usedforsecurity=False).hexdigest()}"',
+        "ETag": f'"{etag}"',
         "Cache-Control": "no-cache",
         "Vary": "Accept",
     }
     if data_through is not None:
         headers["X-Data-Through"] = as_text(data_through)
-    if "If-None-Match" in request.headers and request.if_none_match.contains(headers["ETag"].strip('"')):
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
         return Response(b"", status=304, headers=headers, content_type=content_type)
     return Response(body, headers=headers, content_type=content_type)
 
@@ -206,14 +211,11 @@ async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 
 @blueprint.get("/quarantine")
 @operation(headers={200: LINK})
-@validate_querystring(QuarantineQuery)
+@validate_querystring(PageQuery)
 @document_response(Quarantine)
-async def quarantine(query_args: QuarantineQuery) -> Response:
+async def quarantine(query_args: PageQuery) -> Response:
     """What the feed sent and was not counted, with the reason."""
-    after = decode_cursor(query_args.cursor, tuple[datetime, bytes]) if query_args.cursor else None
+    after = decode_cursor(query_args.cursor, tuple[Moment, bytes]) if query_args.cursor else None
     found = await queries.select_quarantine(pool(), after, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(page[-1][1].first_seen, page[-1][0]))
+    page, headers = first_page(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
     return answer(Quarantine([event for _, event in page]), 200, headers)

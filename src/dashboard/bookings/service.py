@@ -11,14 +11,9 @@ from dashboard.bookings import queries
 from dashboard.bookings.models import LeadTime, LeadTimeBucket, MonthPace
 from dashboard.bookings.queries import LEAD_TIME_FROM, Counted
 
-ONE_DAY = timedelta(days=1)
 SAME_WEEKDAY = timedelta(days=364)
-
-
-def require_known(hotel_id: int, counted: Counted | None) -> Counted:
-    if counted is None:
-        raise never_heard_of(hotel_id)
-    return counted
+FIRST_COMPARED = date(2, 1, 2)
+"""The first date with another a year before it; nothing is on the books of anybody before."""
 
 
 def never_heard_of(hotel_id: int) -> NotFound:
@@ -89,11 +84,12 @@ async def pace(
     weekday: nights and `as_of` both minus 364 days.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
+    reference = max(as_of, FIRST_COMPARED)
     if match == "weekday":
-        before = as_of - SAME_WEEKDAY
+        before = reference - SAME_WEEKDAY
         then_first, then_last = first - SAME_WEEKDAY, last - SAME_WEEKDAY
     else:
-        before = a_year_before(as_of) or as_of.replace(year=as_of.year - 1, day=28)
+        before = a_year_before(reference) or reference.replace(year=reference.year - 1, day=28)
         then_first, then_last = first.replace(year=year - 1), last.replace(year=year - 1)
     now = await queries.select_net_by_night(db, hotel_id, first, last, as_of)
     then = await queries.select_net_by_night(db, hotel_id, then_first, then_last, before)

@@ -10,15 +10,13 @@ import msgspec
 from pydantic import Field, StringConstraints
 
 from common.errors import Invalid
-from common.fields import Input, PageLimit, QueryInstant
+from common.fields import Input, PageQuery, QueryInstant
 
 PLAIN = r"^[^\x00]*$"
 """PostgreSQL holds no NUL character in a text."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 Description = Annotated[str, StringConstraints(max_length=5000, pattern=PLAIN)]
-Cursor = Annotated[str | None, Field(description="Where the page begins; from the Link header")]
-Limit = Annotated[PageLimit, Field(description="Items on a page")]
 
 OfferId = int | str
 Interval = Literal["hour", "day", "week"]
@@ -56,18 +54,14 @@ class ProductChange(Input):
         return getattr(self, field) if field in self.model_fields_set else None
 
 
-class ProductsQuery(Input):
+class ProductsQuery(PageQuery):
     search: Annotated[
         str | None, Field(max_length=200, pattern=PLAIN, description="Part of the name, in any case of letters")
     ] = None
-    limit: Limit = 100
-    cursor: Cursor = None
 
 
-class OffersQuery(Input):
+class OffersQuery(PageQuery):
     include: Annotated[Literal["closed"] | None, Field(description="`closed`: the vanished ones too")] = None
-    limit: Limit = 100
-    cursor: Cursor = None
 
 
 class TrendQuery(Input):

@@ -1,23 +1,24 @@
 """HTTP of the catalogue."""
 
-import secrets
+import hmac
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Quart, Response, current_app
 from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
 
 from common import json
+from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.config import Secret
 from common.database import Connection, pool
-from common.errors import Invalid, NotFound, Unauthorized
+from common.errors import NotFound
 from common.idempotency import Answer, once, requested_key, select_answer
 from common.json import answer
 from common.openapi import LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import Moment, decode_cursor, first_page
 from dashboard.catalog import queries, service
 from dashboard.catalog.models import (
     Freshness,
@@ -43,6 +44,8 @@ tag_blueprint(blueprint, ["catalog"])
 SECURITY = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
 SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
 """Whether the token is needed is the operator's choice, so the document says that it may be."""
+
+REALM = "catalogue"
 
 CREATION = "POST /products"
 """The scope of its idempotency keys."""
@@ -84,11 +87,8 @@ def install(app: Quart, token: Secret | None) -> None:
 async def authorize() -> None:
     """Raises Unauthorized for a request without the catalogue's token, where there is one."""
     token: Secret | None = current_app.extensions["catalog_token"]
-    if token is None:
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), token.reveal().encode()):
-        raise Unauthorized("The catalogue's token is needed: Authorization: Bearer <token>.")
+    if token is not None and not hmac.compare_digest(bearer_token(REALM).encode(), token.reveal().encode()):
+        raise invalid_token(REALM, "This is not the catalogue's token.")
 
 
 def no_product(product_id: UUID) -> NotFound:
@@ -140,13 +140,8 @@ async def create_product(data: ProductInput) -> Response:
 async def list_products(query_args: ProductsQuery) -> Response:
     """Products by name, those whose name holds the search text if there is one."""
     after = decode_cursor(query_args.cursor, tuple[str, UUID]) if query_args.cursor else None
-    if after is not None and "\0" in after[0]:
-        raise Invalid.field("cursor", "is no cursor of this list")
     found = await queries.select_products(pool(), query_args.search, after, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(page[-1].name, page[-1].id))
+    page, headers = first_page(found, query_args.limit, lambda last: (last.name, last.id))
     return answer(page, 200, headers)
 
 
@@ -207,17 +202,12 @@ async def delete_product(product_id: UUID) -> Response:
 @document_response(list[Offer])
 async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
     """The product's current offers, or with include=closed all it ever had; those whose state is newest first."""
-    after = decode_cursor(query_args.cursor, tuple[datetime, str]) if query_args.cursor else None
-    if after is not None and (after[0].tzinfo is None or "\0" in after[1]):
-        raise Invalid.field("cursor", "is no cursor of this list")
+    after = decode_cursor(query_args.cursor, tuple[Moment, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
     found = await queries.select_offers(pool(), product_id, after, query_args.limit + 1, closed=closed)
     if found is None:
         raise no_product(product_id)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(*page[-1][1]))
+    page, headers = first_page(found, query_args.limit, lambda last: last[1])
     return answer([offer for offer, _ in page], 200, headers)
 
 

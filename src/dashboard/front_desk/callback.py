@@ -31,7 +31,7 @@ def is_under(address: str, base: str) -> bool:
 
 def origin(parts: SplitResult) -> tuple[str, str, int]:
     """Scheme, host and port. Raises ValueError where one of them is missing or none."""
-    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    port = DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if not parts.hostname or port is None:
         raise ValueError("no origin")
     return parts.scheme, parts.hostname, port

@@ -66,8 +66,8 @@ async def call_back(
         "Content-Type": "application/json",
         signature.HEADER: signature.sign(settings.accounting_secret, body, time.time()),
     }
-    provider = Upstream(client, "order_callback", address)
-    async with provider.call("POST", "", data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
+    provider = Upstream(client, "order_callback", "")
+    async with provider.call("POST", address, data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
         answer = await response.content.read(64 * 1024)
         if response.status == ACCEPTED:
             return None, status_of(answer)

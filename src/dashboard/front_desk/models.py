@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from common.fields import Id, Input, Instant, PageLimit
+from common.fields import Id, Input, Instant, PageQuery
 
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
 Status = Literal["waiting", "confirmed", "declined", "refused", "cancelled"]
@@ -53,15 +53,8 @@ class OrderInput(Input):
     ordered_at: Instant
 
 
-class OrdersQuery(Input):
+class OrdersQuery(PageQuery):
     status: Annotated[Status | None, Field(description="Only orders in this status")] = None
-    limit: Annotated[PageLimit, Field(description="How many items a page holds")] = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
-
-
-class OutboxQuery(Input):
-    limit: Annotated[PageLimit, Field(description="How many items a page holds")] = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -124,5 +117,5 @@ EXAMPLE_MESSAGE = {
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
     "settled_at": None,
-    "last_error": "UpstreamError: POST : ClientConnectorError",
+    "last_error": "UpstreamError: POST http://127.0.0.1:9000/api/accounting/decisions: ClientConnectorError",
 }

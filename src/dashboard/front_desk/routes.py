@@ -13,11 +13,11 @@ from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.database import pool, transaction
 from common.errors import NotFound
-from common.fields import MAX_ID
+from common.fields import MAX_ID, PageQuery
 from common.json import answer
 from common.openapi import LINK, operation
 from common.outbox_upkeep import MessageState
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import ItemId, decode_cursor, first_page
 from common.signature import signed
 from dashboard.front_desk import queries, routes_page, service
 from dashboard.front_desk.models import (
@@ -28,7 +28,6 @@ from dashboard.front_desk.models import (
     Order,
     OrderInput,
     OrdersQuery,
-    OutboxQuery,
 )
 from dashboard.front_desk.settings import Settings, settings
 
@@ -92,9 +91,10 @@ async def receive_order(data: OrderInput) -> Response:
 @document_response(list[Order])
 async def list_orders(query_args: OrdersQuery) -> Response:
     """Orders, newest first."""
-    before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[ItemId])[0] if query_args.cursor else None
     found = await queries.select_orders(pool(), query_args.status, before, query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    page, headers = first_page(found, query_args.limit, lambda last: (last.id,))
+    return answer(page, headers=headers)
 
 
 @blueprint.post(f"{ORDER}/confirm")
@@ -126,13 +126,14 @@ async def decided(order_id: int, decision: Decision) -> Response:
 @operation(401, headers={200: LINK}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @staff_only
-@validate_querystring(OutboxQuery)
+@validate_querystring(PageQuery)
 @document_response(list[MessageState])
-async def view_outbox(query_args: OutboxQuery) -> Response:
+async def view_outbox(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, and why: waiting to be tried again, or dead."""
-    before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[ItemId])[0] if query_args.cursor else None
     found = await outbox_upkeep.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    page, headers = first_page(found, query_args.limit, lambda last: (last.id,))
+    return answer(page, headers=headers)
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
@@ -144,10 +145,3 @@ async def retry_message(message_id: int) -> Response:
     if not await outbox_upkeep.update_dead(pool(), message_id):
         raise NotFound(f"There is no dead message {message_id}.")
     return Response(status=204)
-
-
-def page_of(found: list[Order] | list[MessageState], limit: int) -> Response:
-    """Up to `limit` of what was found as an answer, with the link to the rest."""
-    page = found[:limit]
-    more = len(found) > limit
-    return answer(page, headers={"Link": next_link(encode_cursor(page[-1].id))} if more else None)

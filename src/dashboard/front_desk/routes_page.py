@@ -91,9 +91,16 @@ async def page(query_args: PageQuery) -> Response:
     if token is None:
         return pages.answer("login.html", notice=notice)
     waiting, settled = await asyncio.gather(
-        queries.select_waiting(pool(), SHOWN), queries.select_settled(pool(), SETTLED_SHOWN)
+        queries.select_waiting(pool(), SHOWN + 1), queries.select_settled(pool(), SETTLED_SHOWN)
     )
-    return pages.answer("front_desk.html", notice=notice, csrf=csrf_of(token), waiting=waiting, settled=settled)
+    return pages.answer(
+        "front_desk.html",
+        notice=notice,
+        csrf=csrf_of(token),
+        waiting=waiting[:SHOWN],
+        more_wait=len(waiting) > SHOWN,
+        settled=settled,
+    )
 
 
 @blueprint.post("/login")

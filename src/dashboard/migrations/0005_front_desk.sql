@@ -41,7 +41,9 @@ CREATE TABLE front_desk_order (
 
 CREATE INDEX front_desk_order_id ON front_desk_order (id);
 CREATE INDEX front_desk_order_status ON front_desk_order (status, id);
-CREATE INDEX front_desk_order_decided ON front_desk_order (decided_at) WHERE decision IS NOT NULL;
+-- For the page, which shows again and again those settled last.
+CREATE INDEX front_desk_order_settled
+ON front_desk_order ((coalesce(decided_at, received_at)), id) WHERE status <> 'waiting';
 
 -- Staff who are logged in to the page; the session's token as SHA-256.
 CREATE TABLE front_desk_session (

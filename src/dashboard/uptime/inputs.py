@@ -5,11 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from common.fields import Input, PageLimit, QueryInstant, QueryInteger
+from common.fields import Input, PageQuery, QueryInstant, QueryInteger
 from dashboard.uptime.models import Order, Period
-
-Cursor = Annotated[str | None, Field(description="Where the page begins; from the Link header")]
-Limit = Annotated[PageLimit, Field(description="Items on a page")]
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
@@ -38,11 +35,6 @@ class ReportQuery(Input):
     report_id: Annotated[str, Field(max_length=1000, description="As /trigger_report answered it")]
 
 
-class PageQuery(Input):
-    limit: Limit = 100
-    cursor: Cursor = None
-
-
 class WindowQuery(Input):
     """A window, `[from, to)`."""
 
@@ -55,9 +47,8 @@ class WindowQuery(Input):
     ] = None
 
 
-class WindowPageQuery(WindowQuery):
-    limit: Limit = 100
-    cursor: Cursor = None
+class WindowPageQuery(WindowQuery, PageQuery):
+    """A page of what lies in a window."""
 
 
 class GapsQuery(WindowPageQuery):
@@ -78,6 +69,5 @@ class TargetQuery(Input):
     period: ReportPeriod = "week"
 
 
-class BreachesQuery(TargetQuery):
-    limit: Limit = 100
-    cursor: Cursor = None
+class BreachesQuery(TargetQuery, PageQuery):
+    """A page of the stores that miss a target."""

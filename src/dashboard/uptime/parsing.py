@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from enum import StrEnum
 
 from common.errors import FieldError, Invalid
@@ -46,7 +46,7 @@ class Column:
 
 
 _INSTANT = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[ Tt](?P<time>\d\d:\d\d(:\d\d)?)(\.(?P<fraction>\d{1,9}))?"
+    r"(?P<date>\d{4}-\d\d-\d\d)[ Tt](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.(?P<fraction>\d{1,9}))?"
     r" ?(?P<zone>UTC|GMT|[Zz]|[+-]\d\d(:?\d\d)?)?",
     re.ASCII,
 )
@@ -81,16 +81,15 @@ def read_instant(text: str) -> str:
         raise ValueError(f"must be an instant such as 2023-01-22 12:09:39.388884 UTC, not {_shown(text)}")
     zone = match["zone"] or "Z"
     fraction = f".{match['fraction'][:6]}" if match["fraction"] else ""
-    seconds = "" if match[3] else ":00"
     offset = "Z" if zone[0] not in "+-" else zone
-    canonical = f"{match['date']}T{match['time']}{seconds}{fraction}{offset}"
     try:
-        instant = datetime.fromisoformat(canonical)
-    except ValueError:
+        # In UTC: of the offsets that Python knows PostgreSQL refuses those of 16 hours and more.
+        instant = datetime.fromisoformat(f"{match['date']}T{match['time']}{fraction}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"is no instant of the calendar: {_shown(text)}") from None
     if instant.year not in YEARS:
         raise ValueError(f"lies outside the years {YEARS.start} to {YEARS.stop - 1}: {_shown(text)}")
-    return canonical
+    return instant.isoformat()
 
 
 def read_weekday(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from common.database import Connection, Executor
-from dashboard.uptime.models import Report, ReportRow
+from dashboard.uptime.models import Report
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
@@ -193,64 +193,28 @@ async def select_reports(
     return [Report(**row) for row in rows]
 
 
-async def select_report_rows(db: Executor, report_id: UUID) -> list[ReportRow]:
-    """The rows of a report in the order of the bytes of `store_id`; halves are rounded away from zero."""
-    rows = await db.fetch(
-        """
-        SELECT store_id,
-               round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
-               round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
-               round(extract(epoch FROM uptime_last_week) / 3600, 2) AS uptime_last_week,
-               round(extract(epoch FROM downtime_last_hour) / 60, 2) AS downtime_last_hour,
-               round(extract(epoch FROM downtime_last_day) / 3600, 2) AS downtime_last_day,
-               round(extract(epoch FROM downtime_last_week) / 3600, 2) AS downtime_last_week
-          FROM uptime_report_row
-         WHERE report_id = $1
-         ORDER BY store_id
-        """,
-        report_id,
-    )
-    return [ReportRow(**row) for row in rows]
+_ROWS = """
+    SELECT store_id,
+           round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
+           round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
+           round(extract(epoch FROM uptime_last_week) / 3600, 2) AS uptime_last_week,
+           round(extract(epoch FROM downtime_last_hour) / 60, 2) AS downtime_last_hour,
+           round(extract(epoch FROM downtime_last_day) / 3600, 2) AS downtime_last_day,
+           round(extract(epoch FROM downtime_last_week) / 3600, 2) AS downtime_last_week
+      FROM uptime_report_row
+     WHERE report_id = $1
+     ORDER BY store_id
+"""
+"""The rows of a report as `ReportRow` has them, in the order of the bytes of `store_id`; halves are rounded away from
+zero."""
 
 
 async def copy_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
-    """The same rows as lines of CSV, without a header, as PostgreSQL writes them."""
-    await db.copy_from_query(
-        """
-        SELECT store_id,
-               round(extract(epoch FROM uptime_last_hour) / 60, 2),
-               round(extract(epoch FROM uptime_last_day) / 3600, 2),
-               round(extract(epoch FROM uptime_last_week) / 3600, 2),
-               round(extract(epoch FROM downtime_last_hour) / 60, 2),
-               round(extract(epoch FROM downtime_last_day) / 3600, 2),
-               round(extract(epoch FROM downtime_last_week) / 3600, 2)
-          FROM uptime_report_row
-         WHERE report_id = $1
-         ORDER BY store_id
-        """,
-        report_id,
-        output=output,
-        format="csv",
-    )
+    """The rows of a report as lines of CSV, without a header, as PostgreSQL writes them."""
+    await db.copy_from_query(_ROWS, report_id, output=output, format="csv")
 
 
 async def copy_report_objects(db: Connection, report_id: UUID, output: Sink) -> None:
     """The same rows as JSON objects, one a line, in COPY's text format: a backslash is doubled."""
-    await db.copy_from_query(
-        """
-        SELECT json_build_object(
-                   'store_id', store_id,
-                   'uptime_last_hour', round(extract(epoch FROM uptime_last_hour) / 60, 2),
-                   'uptime_last_day', round(extract(epoch FROM uptime_last_day) / 3600, 2),
-                   'uptime_last_week', round(extract(epoch FROM uptime_last_week) / 3600, 2),
-                   'downtime_last_hour', round(extract(epoch FROM downtime_last_hour) / 60, 2),
-                   'downtime_last_day', round(extract(epoch FROM downtime_last_day) / 3600, 2),
-                   'downtime_last_week', round(extract(epoch FROM downtime_last_week) / 3600, 2)
-               )
-          FROM uptime_report_row
-         WHERE report_id = $1
-         ORDER BY store_id
-        """,
-        report_id,
-        output=output,
-    )
+    statement = f"SELECT row_to_json(line) FROM ({_ROWS}) AS line"  # noqa: S608 - both parts are ours
+    await db.copy_from_query(statement, report_id, output=output)

@@ -1,9 +1,6 @@
-"""HTTP of the reports, and of the files that they are made from."""
+"""HTTP of the reports."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -11,30 +8,24 @@ from quart import Blueprint, Quart, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common import json
-from common.body import body_limit, require_media_type
 from common.database import Connection, pool
-from common.errors import Broken, Invalid, NotFound, Unavailable, UnsupportedMedia
-from common.fields import MAX_ID
+from common.errors import Broken, NotFound
+from common.fields import PageQuery
 from common.idempotency import Answer, once
 from common.json import answer
 from common.openapi import LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import Moment, decode_cursor, first_page
 from common.streaming import Sink, begun, copied, nothing
-from dashboard.uptime import queries, queries_import, routes_stores, service
-from dashboard.uptime.importing import import_file
-from dashboard.uptime.inputs import PageQuery, ReportQuery, ReportRequest
-from dashboard.uptime.making import Maker
+from dashboard.uptime import queries, routes_imports, routes_stores, service
+from dashboard.uptime.inputs import ReportQuery, ReportRequest
 from dashboard.uptime.models import (
     CSV_HEADER,
     CompleteReport,
-    Import,
-    Imported,
     Report,
     RunningReport,
     Triggered,
 )
-from dashboard.uptime.parsing import StoreFile
-from dashboard.uptime.unpacking import LARGEST_FILE, gunzipped, plain
+from dashboard.uptime.routes_stores import maker
 
 blueprint = Blueprint("uptime", __name__)
 
@@ -43,13 +34,6 @@ TAGS = {TAG: "When stores were online within their business hours: reports, time
 tag_blueprint(blueprint, [TAG])
 
 CSV, JSON = "text/csv", "application/json"
-FILE_TYPES = (CSV, "application/csv", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
-"""What programs call a file of CSV; the last is what curl calls anything."""
-STALLED_SECONDS = 60.0
-"""An upload of which nothing arrives for so long is given up."""
-
-CursorId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
-
 TRIGGERED = {"report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"}
 REPORT = {
     **TRIGGERED,
@@ -63,26 +47,13 @@ REPORT = {
     "stores": 14092,
     "reason": None,
 }
-REJECTED = {"line": 7, "reason": "status must be active or inactive, not 'open'"}
-IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1}
-IMPORT = {
-    "import_id": 3,
-    "kind": "status",
-    "source": "upload",
-    "started_at": "2023-01-25T18:59:00Z",
-    "finished_at": "2023-01-25T18:59:01Z",
-    **IMPORTED,
-}
 
 
 def install(app: Quart) -> None:
-    """Serve the capability; the lifecycle has to put a `Maker` into the extension `reports`."""
+    """Serve the capability; the lifecycle has to put a `making.Maker` into the extension `reports`."""
     app.register_blueprint(blueprint)
+    app.register_blueprint(routes_imports.blueprint)
     app.register_blueprint(routes_stores.blueprint)
-
-
-def maker() -> Maker:
-    return current_app.extensions["reports"]
 
 
 @blueprint.post("/trigger_report")
@@ -200,98 +171,7 @@ async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 @document_response(list[Report])
 async def list_reports(query_args: PageQuery) -> Response:
     """The reports, the latest first, with the state of the data that each is of."""
-    before = decode_cursor(query_args.cursor, tuple[datetime, UUID]) if query_args.cursor else None
-    if before is not None and before[0].tzinfo is None:
-        raise Invalid.field("cursor", "is no cursor of this list")
+    before = decode_cursor(query_args.cursor, tuple[Moment, UUID]) if query_args.cursor else None
     found = await queries.select_reports(pool(), None, before, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {}
-    if len(found) > len(page):
-        headers["Link"] = next_link(encode_cursor(page[-1].requested_at, UUID(page[-1].report_id)))
+    page, headers = first_page(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))
     return answer(page, 200, headers)
-
-
-@blueprint.get("/stores/imports")
-@operation(headers={200: LINK}, example=[IMPORT])
-@validate_querystring(PageQuery)
-@document_response(list[Import])
-async def list_imports(query_args: PageQuery) -> Response:
-    """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
-    before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
-    found = await queries_import.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
-    page = found[: query_args.limit]
-    headers = {"Link": next_link(encode_cursor(page[-1].import_id))} if len(found) > len(page) else {}
-    return answer(page, 200, headers)
-
-
-upload = operation(
-    request_media={CSV: {"type": "string"}},
-    request_headers={"Content-Encoding": "`gzip` where the body is packed"},
-    words={415: "Not text/csv, or another Content-Encoding than gzip"},
-    example=IMPORTED,
-)
-
-
-@blueprint.put("/stores/status")
-@upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
-async def upload_status() -> Response:
-    """Take in polls: store_id, status, timestamp_utc, in any order of columns.
-
-    A poll seen twice counts once. Bad rows are named and lose nothing else; a wrong header refuses the file whole.
-    """
-    return await _take_in(StoreFile.STATUS)
-
-
-@blueprint.put("/stores/business-hours")
-@upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
-async def upload_business_hours() -> Response:
-    """Take in business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
-
-    The hours of a store that the file names replace its old ones as a whole; other stores keep theirs.
-    """
-    return await _take_in(StoreFile.BUSINESS_HOURS)
-
-
-@blueprint.put("/stores/timezones")
-@upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
-async def upload_timezones() -> Response:
-    """Take in time zones: store_id, timezone_str. A store that no file names is in America/Chicago."""
-    return await _take_in(StoreFile.TIMEZONES)
-
-
-async def _take_in(kind: StoreFile) -> Response:
-    """The file in the request's body, as it arrives."""
-    require_media_type(*FILE_TYPES)
-    match request.headers.get("Content-Encoding", "identity").strip().lower():
-        case "identity" | "":
-            chunks = plain(_arriving())
-        case "gzip" | "x-gzip":
-            chunks = gunzipped(_arriving())
-        case other:
-            raise UnsupportedMedia(
-                f"This takes files as they are or packed by gzip, not by {other[:40]}.",
-                headers={"Accept-Encoding": "gzip"},
-            )
-    if maker().uploads.locked():
-        raise Unavailable("As many uploads as there may be are under way.", retry_after=5)
-    async with maker().uploads:
-        return answer(await import_file(maker().db, kind, chunks, "upload"))
-
-
-async def _arriving() -> AsyncIterator[bytes]:
-    """The body part by part. Raises Invalid when it stalls."""
-    while True:
-        try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                part = await anext(request.body, None)
-        except TimeoutError:
-            raise Invalid(f"The upload stalled: nothing arrived for {STALLED_SECONDS:.0f} seconds.") from None
-        if part is None:
-            return
-        yield part

@@ -8,10 +8,10 @@ from quart import Blueprint, Response, current_app
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.database import pool
-from common.errors import Invalid, NotFound
+from common.errors import NotFound
 from common.json import answer
 from common.openapi import LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import Moment, decode_cursor, first_page
 from dashboard.uptime import queries_fleet, queries_store, service
 from dashboard.uptime.inputs import (
     BreachesQuery,
@@ -148,12 +148,9 @@ T = TypeVar("T", Incident, Gap)
 def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
     """A page of things in the order of their starts."""
     if query.cursor:
-        (after,) = decode_cursor(query.cursor, tuple[datetime])
-        if after.tzinfo is None:
-            raise Invalid.field("cursor", "is no cursor of this list")
+        (after,) = decode_cursor(query.cursor, tuple[Moment])
         found = [each for each in found if each.start > after]
-    page = found[: query.limit]
-    headers = {"Link": next_link(encode_cursor(page[-1].start))} if len(found) > len(page) else {}
+    page, headers = first_page(found, query.limit, lambda last: (last.start,))
     return answer(page, 200, headers)
 
 
@@ -208,15 +205,13 @@ async def page_of_stores(
         report_id = UUID(report.report_id)
     else:
         report_id = place.report_id
-        if "\0" in place.store_id:
-            raise Invalid.field("cursor", "is no cursor of this list")
     found = await queries_fleet.select_store_uptimes(
         pool(), report_id, period, order, below, (place.value, place.store_id) if place else None, query.limit + 1
     )
-    page = found[: query.limit]
-    headers = {}
-    if len(found) > len(page):
-        last = page[-1]
+
+    def place_of(last: StoreUptime) -> Place:
         value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
-        headers["Link"] = next_link(encode_cursor(report_id, value, last.store_id))
+        return Place(report_id, value, last.store_id)
+
+    page, headers = first_page(found, query.limit, place_of)
     return answer(page, 200, headers)

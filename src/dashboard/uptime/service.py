@@ -1,6 +1,6 @@
 """Reports: asked for once however often, made once however often somebody dies over it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -88,6 +88,8 @@ async def find_incidents(db: asyncpg.Pool, store_id: str, start: datetime, end: 
 
 LONGEST_WINDOW_DAYS = 366
 USUAL_WINDOW = timedelta(hours=168)
+EARLIEST = datetime(1970, 1, 8, tzinfo=UTC)
+"""The end of the first window of the usual length; no poll is older than 1970."""
 
 
 async def find_window(
@@ -99,7 +101,7 @@ async def find_window(
     """
     newest = await queries_import.select_newest_poll(db) or now
     end = newest if end is None else min(end, newest)
-    start = end - USUAL_WINDOW if start is None else start
+    start = max(end, EARLIEST) - USUAL_WINDOW if start is None else start
     require_window(start, end)
     return start, end
 

@@ -104,3 +104,16 @@ async def test_two_dashboards_ingesting_at_once_stay_right(
         now = datetime.now(UTC)
         await asyncio.gather(*(ingestion_of(feed.url).run(lease, now) for _ in range(3)))
     await counters_agree(1499)
+
+
+@pytest.mark.parametrize("cap", [10, 100])
+async def test_a_row_of_bad_events_longer_than_the_cap_does_not_hide_what_follows(
+    ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, cap: int
+) -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    events = [event(number, (start + timedelta(minutes=number)).isoformat()) for number in range(1, 400)]
+    for each in events[100:350]:
+        each["room_id"] = None
+    async with serving(ForeignFeed(events, cap=cap)) as feed:
+        await ingest(ingestion_of(feed.url))
+    await counters_agree(399 - 250)

@@ -105,6 +105,30 @@ async def test_a_future_event_never_drags_the_watermark_past_now(
     assert await dashboard_db.fetchval("SELECT count(*) FROM booking_event") == 1
 
 
+async def test_a_provider_whose_clock_ran_ahead_is_read_on_when_it_is_put_right(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, dashboard_db: asyncpg.Pool
+) -> None:
+    answers(upstream, "", lines(event(1)), Date="Wed, 01 Jan 2998 12:00:00 GMT")
+    answers(upstream, *[lines(event(1))] * 4)
+    ingestion = ingestion_of(FEED_URL)
+
+    await ingest(ingestion)
+    assert await dashboard_db.fetchval("SELECT data_through <= now() FROM feed_progress")
+    await ingest(ingestion)
+    await ingest(ingestion)
+
+    assert asked(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00Z"}
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
+async def test_a_date_that_is_none_leaves_our_clock(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, date: str
+) -> None:
+    answers(upstream, "", lines(event(1)), Date=date)
+    await ingest(ingestion_of(FEED_URL))
+    await counters_agree(1)
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 404, 301])
 async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_goes_on(
     upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, status: int
@@ -161,7 +185,8 @@ async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
         {**event(5009), "event_timestamp": "0001-01-01T00:00:00+14:00"},
         {**event(5010), "room_id": "a\u0000b"},
     ]
-    body = lines(event(1), *bad) + "[1, 2]\nnull\n7\n" + '{"id": \n' + lines(event(2))
+    deep = f'{json.dumps(event(5011))[:-1]}, "more": {"[" * 2000}{"]" * 2000}}}\n'
+    body = lines(event(1), *bad) + "[1, 2]\nnull\n7\n" + '{"id": \n' + deep + lines(event(2))
     answers(upstream, "", body, body, body)
     ingestion = ingestion_of(FEED_URL)
 
@@ -169,10 +194,10 @@ async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
     await ingest(ingestion)
 
     assert did["new"] == 2
-    assert did["refused"] == len(bad) + 4
+    assert did["refused"] == len(bad) + 5
     await counters_agree(2)
     reasons = await dashboard_db.fetch("SELECT reason, raw, times FROM quarantined_event")
-    assert len(reasons) == len(bad) + 4
+    assert len(reasons) == len(bad) + 5
     assert {row["times"] for row in reasons} == {3}
     assert any("night_of_stay" in row["reason"] for row in reasons)
 
@@ -180,13 +205,38 @@ async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
 async def test_bad_values_in_a_json_array_are_set_aside_too(
     upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
 ) -> None:
-    body = json.dumps([event(1), {**event(2), "status": "1"}, 7, None, [event(3)], {**event(4), "more": {"a": [1]}}])
+    bad = [{**event(2), "status": "1"}, 7, None, [event(3)], event(2**63), {**event(5), "hotel_id": 10**4000}]
+    bad += [{**event(6), "room_id": "\ud800"}, {**event(7), "night_of_stay": float("nan")}]
+    body = json.dumps([event(1), *bad, {**event(4), "more": {"a": [1]}}, event(8, room_id=10**30)])
     answers(upstream, "[]", body, "[]", content_type="application/json")
 
     did = await ingest(ingestion_of(FEED_URL))
 
-    assert (did["new"], did["refused"]) == (2, 4)
+    assert (did["new"], did["refused"]) == (3, len(bad))
+    await counters_agree(3)
+
+
+async def test_a_byte_that_is_no_text_spoils_its_own_event_alone(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+) -> None:
+    import re
+
+    body = json.dumps([event(1), event(2, room_id="?"), event(3)]).encode().replace(b"?", b"\xff")
+    for answer in (b"[]", body, b"[]"):
+        upstream.get(re.compile(rf"{FEED_URL}/events.*"), body=answer, headers=OURS, content_type="application/json")
+
+    assert (await ingest(ingestion_of(FEED_URL)))["refused"] == 1
     await counters_agree(2)
+
+
+@pytest.mark.parametrize("body", ["[" * 300_000, f'["{"x" * 2_000_000}"]'])
+async def test_an_answer_that_would_fill_the_memory_is_a_failure(
+    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, body: str
+) -> None:
+    answers(upstream, body, content_type="application/json")
+    with pytest.raises(UpstreamError, match="no JSON array"):
+        await ingest(ingestion_of(FEED_URL))
+    await counters_agree(0)
 
 
 async def test_the_same_event_many_times_and_out_of_order_counts_once(

@@ -126,8 +126,12 @@ async def test_months_and_days_are_the_recount_as_of_any_date(
                 day = each.event_timestamp.date() if by_event_date else each.night_of_stay
                 if each.hotel_id == 7001 and first <= day <= last and each.event_timestamp.date() <= as_of:
                     days[day, each.status] += 1
-            by_day = await queries.select_days(db, 7001, first, last, as_of, by_event_date=by_event_date)
-            by_month = await queries.select_months(db, 7001, first, last, as_of, by_event_date=by_event_date)
+            by_day = await queries.select_counted(
+                db, 7001, first, last, as_of, by_event_date=by_event_date, by_day=True
+            )
+            by_month = await queries.select_counted(
+                db, 7001, first, last, as_of, by_event_date=by_event_date, by_day=False
+            )
             if not any(each.hotel_id == 7001 for each in held(events)):
                 assert by_day is None
                 assert by_month is None

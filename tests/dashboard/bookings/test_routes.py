@@ -124,12 +124,14 @@ async def test_the_etag_is_of_the_figures_alone(dashboard_app: Quart, dashboard_
     first = await get(dashboard_app, MONTHS)
     await update_data_through(dashboard_db, datetime(2026, 1, 3, tzinfo=UTC))
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
+    weakened = await get(dashboard_app, MONTHS, **{"If-None-Match": f"W/{first.headers['ETag']}"})
     async with dashboard_db.acquire() as connection:
         await insert_page(connection, [stay(9000, "2020-01-01", "2020-01-01T00:00:00Z")])
     changed = await get(dashboard_app, MONTHS, **{"If-None-Match": first.headers["ETag"]})
 
     assert not first.headers["ETag"].startswith("W/")
     assert (same.status_code, await same.get_data()) == (304, b"")
+    assert weakened.status_code == 304, "a proxy that packs an answer weakens its tag"
     assert same.headers["ETag"] == first.headers["ETag"]
     assert changed.status_code == 200
     assert changed.headers["ETag"] != first.headers["ETag"]
@@ -226,6 +228,16 @@ async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: No
 
     assert body["items"][0] == {"period": "2021-01", "on_the_books": 0, "last_year": 27, "difference": -27}
     assert body["items"][1]["last_year"] == 0  # 29 February has no counterpart
+
+
+@pytest.mark.parametrize("match", ["date", "weekday"])
+async def test_pace_as_of_the_first_year_of_the_calendar_is_nothing(
+    dashboard_app: Quart, booked: None, match: str
+) -> None:
+    answer = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
+
+    assert answer.status_code == 200
+    assert {(item["on_the_books"], item["last_year"]) for item in (await answer.get_json())["items"]} == {(0, 0)}
 
 
 async def test_booking_curve(dashboard_app: Quart, booked: None) -> None:

@@ -106,6 +106,7 @@ async def test_another_secret_or_another_body_is_refused(desk: Any) -> None:
         "file:///base/api",
         "//provider.example/base/api",
         "http://provider.example:x/base/api",
+        "http://provider.example:0/base/api",
         "http://[::1/base/api",
         "http://provider.example/base/\u00a0api",
         "http://provider.example/ba\nse/api",
@@ -149,6 +150,15 @@ async def test_a_decision_reaches_the_provider_signed(desk: Any, provider: Any) 
     assert call.kwargs["allow_redirects"] is False
     [order] = await desk.orders()
     assert (order["status"], order["delivered"], order["reason"]) == ("confirmed", True, None)
+
+
+async def test_the_callback_address_is_called_as_it_is_spelled(desk: Any, provider: Any) -> None:
+    await desk.receive(callback_url=f"{CALLBACK}/")
+    provider.post(f"{CALLBACK}/", payload={"order_id": 70001, "status": "confirmed"})
+
+    await desk.decide("confirm")
+
+    assert (await desk.send())["sent"] == 1
 
 
 async def test_a_decision_twice_is_one_and_the_other_one_comes_too_late(desk: Any) -> None:

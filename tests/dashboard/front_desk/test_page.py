@@ -105,3 +105,19 @@ async def test_forms_with_nonsense_are_refused(desk: Any) -> None:
         fields = {"csrf": csrf, "order": order, "decision": decision}
         assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
+
+
+async def test_more_orders_than_the_page_shows_are_said_to_be_more(desk: Any) -> None:
+    await desk.receive()
+    await desk.log_in()
+    await desk.db.execute(
+        "INSERT INTO front_desk_order"
+        " (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at, provider_status)"
+        " SELECT 1, number, '', 'room', 2, 1, 60, now(), 'waiting' FROM generate_series(1, 199) AS number"
+    )
+    assert "200 orders wait" in await desk.page()
+    assert "More than" not in await desk.page()
+    await desk.receive(id=70002)
+    page = await desk.page()
+    assert "More than 200 orders wait" in page
+    assert page.count('class="card order"') == 200

@@ -97,6 +97,7 @@ async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, wh
         "from=2023-01-25T10:00:00Z",
         "from=2020-01-23T10:00:00Z",
         "from=yesterday",
+        "to=0001-01-03T00:00:00Z",
         "since=2023-01-23T10:00:00Z",
     ):
         problem = await stores.get(f"/stores/1/{what}?{wrong}", 400)

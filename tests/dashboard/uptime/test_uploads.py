@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
 
-from dashboard.uptime import routes, unpacking
+from dashboard.uptime import routes_imports, unpacking
 from dashboard.uptime.unpacking import LARGEST_FILE
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
@@ -32,6 +32,14 @@ async def test_a_file_comes_in_and_its_bad_rows_are_named(stores: Stores, dashbo
     assert [line["line"] for line in body["rejected"]] == [3, 6]
     assert body["rejected"][0]["reason"] == "status must be active or inactive, not 'open'"
     assert await polls(dashboard_db) == 2
+
+
+async def test_an_offset_that_postgresql_does_not_know_loses_nothing(
+    stores: Stores, dashboard_db: asyncpg.Pool
+) -> None:
+    answer = await stores.put("status", STATUS + "1,active,2023-01-22 12:00:00+20:00\n" + POLL)
+    assert (answer.status_code, (await answer.get_json())["new"]) == (200, 2)
+    assert await dashboard_db.fetchval("SELECT min(polled_at) = '2023-01-21 16:00:00+00' FROM store_poll")
 
 
 async def test_the_same_file_again_brings_nothing_new(stores: Stores) -> None:
@@ -137,7 +145,7 @@ async def test_too_large_by_its_own_word_is_refused_before_it_comes(base: str) -
 async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.uptime.routes.plain", lambda chunks: unpacking.plain(chunks, limit=300_000))
+    monkeypatch.setattr("dashboard.uptime.routes_imports.plain", lambda chunks: unpacking.plain(chunks, limit=300_000))
 
     async def endless() -> AsyncIterator[bytes]:
         yield STATUS.encode()
@@ -158,7 +166,7 @@ async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
 async def test_a_body_that_outgrows_the_limit_is_no_shorter_file(
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes.upload_status, "_body_limit", 300_000)
+    monkeypatch.setattr(routes_imports.upload_status, "_body_limit", 300_000)
 
     async def growing() -> AsyncIterator[bytes]:
         yield STATUS.encode()
