@@ -37,7 +37,7 @@ RULES = re.compile(
             r"is above (seats|price)_max",  # a range that ends before it begins
             r"must not have more than two decimal places",  # `multipleOf` is reckoned in floating point
             r"must be a number from 0 to 999999999\.99 with at most two decimal places",
-            r"needs email, phone, or both",
+            r"is needed, or email, or both",
             r"is no mail address: .*",  # what a library says
             r"must be a phone number in international form.*",
             r"is no phone number.*",
