@@ -44,7 +44,11 @@ RULES = re.compile(
             r"must be one line of printable characters",
             r"must have 1 to 100 characters",  # beside the spaces at the ends
             r"must lie ahead",  # today is not known to a schema
-            r"names no table",
+            r"names no (table|property)",
+            r"must be after from|is more than 366 nights after from",  # how two dates stand to one another
+            r"goes with (hotel_id|room_id)",  # each asks for the other, null apart
+            r"is more than 2 years ahead",  # today is not known to a schema
+            r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",
             r"must not hold NUL",

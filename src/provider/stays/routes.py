@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from quart import Blueprint, Response, current_app, g
+from quart.blueprints import BlueprintSetupState
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+from werkzeug.routing import BaseConverter
 
 from common import json
 from common.auth import bearer_token, invalid_token
@@ -19,6 +21,8 @@ from common.paging import decode_cursor, encode_cursor, next_link
 from provider.stays import icalendar_export, queries, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
+    PROPERTY_ID,
+    ROUTES,
     UUID_TEXT,
     Available,
     Calendar,
@@ -43,6 +47,19 @@ tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}])
 
 ICALENDAR = "text/calendar"
+
+
+class PropertyId(BaseConverter):
+    """The part of a path that is a property's id; no other is the path of a property."""
+
+    regex = rf"(?!({'|'.join(ROUTES)})\Z){PROPERTY_ID.pattern}"
+
+
+@blueprint.record_once
+def convert_property_ids(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters["property"] = PropertyId
+
+
 CALENDAR_PAST = timedelta(days=365)
 
 
@@ -69,13 +86,6 @@ def validation_context() -> dict[str, Window]:
 
 def feed() -> service.Feed:
     return current_app.extensions["feed"]
-
-
-def known_id(property_id: str) -> str:
-    """The id of a path if it can be one. Raises NotFound."""
-    if not is_property_id(property_id):
-        raise unknown(property_id)
-    return property_id
 
 
 def unknown(property_id: str) -> NotFound:
@@ -216,18 +226,18 @@ async def create_property(data: PropertyInput) -> Response:
     return await once(pool(), f"POST /properties {g.holder}", create)
 
 
-@blueprint.get("/properties/<property_id>")
+@blueprint.get("/properties/<property:property_id>")
 @operation(401, 404, example=EXAMPLE_PROPERTY)
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
-    found = await queries.select_property(pool(), known_id(property_id))
+    found = await queries.select_property(pool(), property_id)
     if found is None:
         raise unknown(property_id)
     return json.answer(found)
 
 
-@blueprint.patch("/properties/<property_id>")
+@blueprint.patch("/properties/<property:property_id>")
 @operation(401, 404, request_example={"turnover_days": 1}, example=EXAMPLE_PROPERTY)
 @document_response(Property)
 @json_body(PropertyChange)
@@ -239,7 +249,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     """
     data.require_whole()
     changed = await queries.update_property(
-        pool(), known_id(property_id), data.description, data.turnover_days, data.hotel_id, data.room_id,
+        pool(), property_id, data.description, data.turnover_days, data.hotel_id, data.room_id,
         link=data.changes_link,
     )  # fmt: skip
     if changed is None:
@@ -247,25 +257,25 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     return json.answer(changed)
 
 
-@blueprint.get("/properties/<property_id>/calendar")
+@blueprint.get("/properties/<property:property_id>/calendar")
 @operation(401, 404, example=EXAMPLE_CALENDAR)
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     """Night by night what is taken, what is turnover (the days after a stay that are kept free) and what is free."""
     query_args.require_ordered()
-    calendar = await queries.select_calendar(pool(), known_id(property_id), query_args.first, query_args.until)
+    calendar = await queries.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
         raise unknown(property_id)
     return json.answer(calendar)
 
 
-@blueprint.get("/properties/<property_id>/calendar.ics")
+@blueprint.get("/properties/<property:property_id>/calendar.ics")
 @operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, words={200: "iCalendar (RFC 5545)"})
 async def get_icalendar(property_id: str) -> Response:
     """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
     since = datetime.now(UTC).date() - CALENDAR_PAST
-    stays = await queries.select_stays(pool(), known_id(property_id), since)
+    stays = await queries.select_stays(pool(), property_id, since)
     if stays is None:
         raise unknown(property_id)
     # Rendering takes long enough to hold up everybody else.

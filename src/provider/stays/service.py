@@ -90,7 +90,7 @@ async def reserve_within(connection: Connection, feed: Feed, wanted: Reservation
 
 def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
     if attempt is None:
-        raise Invalid.field("property_id", "is not known here")
+        raise Invalid.field("property_id", "names no property")
     if attempt.reservation_id is None or attempt.created_at is None:
         raise Conflict("The property is not free for all of these nights.", code="not_available")
     return Reservation(attempt.reservation_id, wanted.property_id, wanted.start_date, wanted.nights, attempt.created_at)

@@ -170,3 +170,10 @@ async def test_all_properties_are_paged_by_id(guest: Guest) -> None:
         path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
 
     assert seen == ["0", "C", "_d", "a", "b"]
+
+
+async def test_the_search_is_no_property(guest: Guest) -> None:
+    answer, _ = await guest.call("PATCH", "/properties/available", json={"turnover_days": 1})
+
+    assert answer.status_code == 405
+    assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
