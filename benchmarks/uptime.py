@@ -29,8 +29,8 @@ FLEET = f"""
     CREATE UNLOGGED TABLE bare_poll AS
     SELECT (1000000000000000000 + hashint8extended(n % {STORES}, 0) % 1000000000000000000)::text AS store_id,
            CASE WHEN hashint8(n / {STORES * 5}) % 7 = 0 THEN 'inactive' ELSE 'active' END AS status,
-           $1::timestamptz + (n / {STORES}) * INTERVAL '83 minutes' + (hashint8(n) % 2400) * INTERVAL '1 second'
-               + (n % 1000000) * INTERVAL '1 microsecond' AS timestamp_utc
+           to_char($1::timestamptz + (n / {STORES}) * INTERVAL '83 minutes' + (hashint8(n) % 2400) * INTERVAL '1 second'
+                       + (n % 1000000) * INTERVAL '1 microsecond', 'YYYY-MM-DD HH24:MI:SS.US UTC') AS timestamp_utc
       FROM generate_series(0, {POLLS - 1}) AS n
      ORDER BY hashint8(n)
 """

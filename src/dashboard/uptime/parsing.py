@@ -131,7 +131,7 @@ _DATE_FORM = (
     r"|(?:0[13578]|1[02])-31)"
 )
 _TIME_FORM = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-_INSTANT_FORM = rf"{_DATE_FORM}[ T]{_TIME_FORM}(?:\.\d{{1,6}})?(?: UTC|Z|\+00:00)?"
+_INSTANT_FORM = rf"{_DATE_FORM}[ T]{_TIME_FORM}(?:\.\d{{1,6}})?(?: UTC|Z|\+00(?::?00)?)?"
 _NEVER = r"(?!)"
 
 _STORE_ID = Column("store_id", ("store_id",), _ID_FORM, read_store_id)

@@ -56,6 +56,12 @@ def test_the_weekday_has_two_names() -> None:
         assert rows == ['"1","0","09:00:00","24:00:00"']
 
 
+@pytest.mark.parametrize("zone", ["", " UTC", "Z", "+00", "+0000", "+00:00"])
+def test_instants_in_form_pass_as_they_are(zone: str) -> None:
+    rows, _ = read(StoreFile.STATUS, STATUS, f"1,active,2023-01-01 10:00:00.5{zone}\n")
+    assert rows == [f"1,active,2023-01-01 10:00:00.5{zone}"]
+
+
 @pytest.mark.parametrize(
     ("written", "read_as"),
     [
