@@ -50,7 +50,7 @@ class Figure:
 
 def moment(label: str, instant: datetime | None) -> Figure:
     """An instant as a figure: the time of the day, the date beside its label."""
-    return Figure(f"{label}, {instant:%Y-%m-%d} UTC", f"{instant:%H:%M:%S}") if instant else Figure(label, "none yet")
+    return Figure(f"{label} {instant:%Y-%m-%d}", f"{instant:%H:%M:%S} UTC") if instant else Figure(label, "none yet")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from common.commands import add, migrate_command, on_database, parser_of, run, serve_command
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.auditing import run_audit
+from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
 from dashboard.uptime.command import import_files
 from dashboard.uptime.parsing import StoreFile
@@ -38,7 +39,7 @@ def main() -> int:
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:
-    return serve_command(config, NAME, MIGRATIONS, create_app)
+    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo_products if config.demo else None)
 
 
 def audit(config: Config, arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import (
+    DEMO_VARIABLE,
     Secret,
     database_url,
     decimal_number,
@@ -11,6 +12,7 @@ from common.config import (
     path,
     require_all,
     secret,
+    switch,
     text,
     url,
     variable,
@@ -22,6 +24,7 @@ from common.config import (
 class Config:
     """The dashboard's configuration; see the README's table of variables."""
 
+    demo: bool = variable(DEMO_VARIABLE, switch, default="0")
     data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")
     log_level: str = variable("DASHBOARD_LOG_LEVEL", one_of("debug", "info", "warning", "error"), default="info")
     host: str = variable("DASHBOARD_HOST", text, default="127.0.0.1")

@@ -4,10 +4,12 @@ import argparse
 from pathlib import Path
 
 from common.commands import add, migrate_command, on_database, parser_of, run, serve_command
+from common.config import Secret
 from provider.app import MIGRATIONS, create_app
 from provider.booking_events.csv_files import COLUMNS
 from provider.booking_events.importing import generate_history, import_file
 from provider.config import Config
+from provider.dining.demo import add_demo_tables
 from provider.stays.demo import add_demo_properties
 from provider.stays.importing import import_files
 
@@ -37,7 +39,12 @@ def main() -> int:
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:
-    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo_properties if config.demo else None)
+    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo if config.demo else None)
+
+
+async def add_demo(url: Secret) -> None:
+    await add_demo_properties(url)
+    await add_demo_tables(url)
 
 
 def generate(config: Config, arguments: argparse.Namespace) -> int:

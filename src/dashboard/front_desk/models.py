@@ -110,8 +110,8 @@ EXAMPLE = {name: value for name, value in EXAMPLE_INPUT.items() if name != "call
 EXAMPLE_MESSAGE = {
     "id": 1,
     "topic": "decision",
-    "subject": "order:1",
-    "event": "decided",
+    "subject": "table:1",
+    "event": "order 1 decided",
     "state": "waiting",
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",

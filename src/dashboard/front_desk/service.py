@@ -39,12 +39,16 @@ async def known_order(connection: Connection, order_id: int) -> Order:
 
 
 async def decide(connection: Connection, order_id: int, decision: Decision, actor: str) -> Order:
-    """Confirm or decline an order that waits; the same once more is harmless. Raises NotFound, or Conflict."""
+    """Confirm or decline an order that waits; the same once more is harmless. Raises NotFound, or Conflict.
+
+    Decisions on one table reach the provider in the order in which they were made: of two confirmations of the same
+    time the first one holds, also where the provider was down in between.
+    """
     order = await known_order(connection, order_id)
     if order.decision == decision and order.status != "cancelled":
         return order
     if not await queries.update_decision(connection, order, decision, actor):
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
     payload = {"table_id": order.table_id, "order_id": order.id, "decision": decision, "decided_by": actor}
-    await outbox.enqueue(connection, TOPIC, f"order:{order.id}", "decided", payload)
+    await outbox.enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
     return await known_order(connection, order_id)

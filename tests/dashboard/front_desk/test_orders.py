@@ -230,6 +230,21 @@ async def test_a_provider_that_is_down_gets_the_decision_when_it_is_back(desk: A
     assert (await desk.orders())[0]["delivered"] is True
 
 
+async def test_of_two_confirmations_of_a_table_the_first_is_told_first(desk: Any, provider: Any) -> None:
+    for order_id in (70001, 70002):
+        await desk.receive(id=order_id)
+        await desk.decide("confirm", order_id)
+    provider.post(CALLBACK, exception=ConnectionRefusedError("down"))
+    assert await desk.send() == {"sent": 0, "failed": 1, "dead": 0}
+    assert await desk.send() == {"sent": 0, "failed": 0, "dead": 0}, "the second does not overtake the first"
+
+    await desk.hurry()
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
+    provider.post(CALLBACK, status=409)
+    assert await desk.send() == {"sent": 2, "failed": 0, "dead": 0}
+    assert {order["id"]: order["status"] for order in await desk.orders()} == {70001: "confirmed", 70002: "refused"}
+
+
 async def test_a_provider_that_moved_is_not_called_at_its_old_address(desk: Any, provider: Any) -> None:
     await desk.receive()
     await desk.decide("confirm")
@@ -247,7 +262,7 @@ async def test_a_decision_that_died_is_seen_and_can_be_revived(desk: Any, provid
     assert (await desk.send(Policy(tries=1)))["dead"] == 1
 
     [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
-    assert (message["state"], message["subject"]) == ("dead", "order:70001")
+    assert (message["state"], message["event"]) == ("dead", "order 70001 decided")
     path = f"/front-desk/outbox/{message['id']}/retry"
     assert (await desk.client.post(path)).status_code == 401
     assert (await desk.client.post(path, headers=desk.staff)).status_code == 204

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 from quart import Quart
 
@@ -10,6 +11,7 @@ import provider.config
 from common.config import ConfigError, Secret, read
 from provider.app import create_app
 from provider.dining import jobs
+from provider.dining.demo import TABLES, add_demo_tables
 
 SECRETS = {
     "PROVIDER_JWT_SECRET": "0123456789012345678901234567890123456789",
@@ -109,3 +111,10 @@ async def test_an_argon2_hash_may_stand_for_the_password(environment: dict[str, 
         for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
             answer = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
             assert answer.status_code == status
+
+
+async def test_the_demo_has_tables_unless_there_are_any(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
+    for _ in range(2):
+        await add_demo_tables(provider_url)
+    assert await provider_db.fetchval("SELECT count(*) FROM dining_table WHERE can_be_booked") == len(TABLES)
+    assert await provider_db.fetchval("SELECT count(*) FROM dining_price") == len(TABLES)

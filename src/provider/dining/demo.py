@@ -1,0 +1,30 @@
+"""A handful of tables for `make run`, so that there is something to order."""
+
+import asyncpg
+
+from common.config import Secret
+
+TABLES = [
+    ("regular", 2, 15),
+    ("regular", 4, 25),
+    ("cabin", 4, 40),
+    ("cabin", 6, 55),
+    ("room", 12, 120),
+]
+"""Type, seats, price."""
+
+
+async def add_demo_tables(url: Secret) -> None:
+    """Create them, once: not where there is any table already."""
+    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    try:
+        await connection.execute(
+            """
+            INSERT INTO dining_table (table_type, seats, price, can_be_booked)
+            SELECT *, true FROM unnest($1::text[], $2::integer[], $3::numeric[])
+             WHERE NOT EXISTS (SELECT FROM dining_table)
+            """,
+            *zip(*TABLES, strict=True),
+        )
+    finally:
+        await connection.close()

@@ -1,0 +1,20 @@
+"""What `make run` has to show of the catalogue."""
+
+from common.config import Secret
+from dashboard.catalog.demo import PRODUCTS, add_demo_products
+from fake_offers import Catalogue, FakeOffers, offer
+
+
+async def test_the_demo_has_products_with_prices_unless_there_are_any(
+    catalogue: Catalogue, fake: FakeOffers, dashboard_url: Secret
+) -> None:
+    for _ in range(2):
+        await add_demo_products(dashboard_url)
+    fake.usual = [offer("a", 120)]
+
+    await catalogue.register()
+    await catalogue.refresh()
+
+    products = await catalogue.get("/products")
+    assert sorted(each["name"] for each in products) == sorted(name for name, _ in PRODUCTS)
+    assert [each["best_offer"]["price"] for each in products] == [120] * len(PRODUCTS)
