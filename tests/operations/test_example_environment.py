@@ -1,4 +1,4 @@
-"""`.env.example` as a reader uses it: copied, its lines taken into use, read by a shell."""
+"""`.env.example` as a reader uses it: copied, its lines taken into use, read by a shell; and the table beside it."""
 
 import json
 import re
@@ -14,7 +14,8 @@ import dashboard.config
 import provider.config
 from common.config import read
 
-EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / ".env.example"
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +37,10 @@ def test_every_line_shows_the_default(model: type[Any], environment: dict[str, s
         if default is not None and not name.startswith("NIGHTAUDIT_DEMO"):
             assert name in environment
             assert getattr(config, item.name) == parse(default), name
+
+
+@pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
+def test_the_readme_has_every_variable_in_its_table(model: type[Any]) -> None:
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", "\n".join(row.split("|")[1] for row in rows)))
+    assert {item.metadata["variable"] for item in fields(model)} <= named
