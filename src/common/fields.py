@@ -105,5 +105,5 @@ PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="How many i
 class PageQuery(Input):
     """A page of a list."""
 
-    limit: Annotated[PageLimit, Field(description="Items on a page")] = 100
+    limit: PageLimit = 100
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None

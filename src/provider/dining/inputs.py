@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from common.errors import FieldError, Invalid
-from common.fields import Id, Input, Instant, PageLimit, QueryId, QueryInteger
+from common.fields import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
 from common.outbox import State
 from provider.dining.contact import Email, Line, Phone
 from provider.dining.models import TableType
@@ -120,11 +120,6 @@ class Wish(Input):
 
 class TablesQuery(Wish):
     limit: Annotated[PageLimit | None, Field(description="Answer in pages of this many tables")] = None
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
-
-
-class PageQuery(Input):
-    limit: Annotated[PageLimit, Field(description="How many items a page holds")] = 100
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
 

@@ -1,6 +1,7 @@
 """HTTP of the restaurant's staff: tables, bookings, what is stuck in the outbox. All of it needs the admin right."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 from quart import Blueprint, Response
@@ -10,11 +11,12 @@ from common import json, outbox_upkeep
 from common.body import json_body
 from common.database import Connection, pool, transaction
 from common.errors import NotFound
+from common.fields import PageQuery
 from common.idempotency import Answer, first_sent, once
 from common.json import answer
 from common.openapi import LINK, operation
 from common.outbox_upkeep import MessageState
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import decode_cursor, first_page
 from provider.dining import booking_queries, service, table_queries
 from provider.dining.inputs import (
     BookingInput,
@@ -22,7 +24,6 @@ from provider.dining.inputs import (
     BulkInput,
     MessageQuery,
     OutboxQuery,
-    PageQuery,
     TableChange,
     TableInput,
     TableQuery,
@@ -42,6 +43,8 @@ from provider.dining.models import (
 )
 from provider.dining.routes_access import actor, admin_only
 from provider.dining.settings import settings
+
+T = TypeVar("T", Table, Booking, MessageState)
 
 blueprint = Blueprint("dining_admin", __name__, url_prefix="/api/admin")
 
@@ -242,8 +245,7 @@ async def retry_message(query_args: MessageQuery) -> Response:
     return Response(status=204)
 
 
-def page_of(found: list[Table] | list[Booking] | list[MessageState], limit: int) -> Response:
+def page_of(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
-    page = found[:limit]
-    more = len(found) > limit
-    return answer(page, headers={"Link": next_link(encode_cursor(page[-1].id))} if more else None)
+    page, headers = first_page(found, limit, lambda last: (last.id,))
+    return answer(page, headers=headers)

@@ -13,7 +13,7 @@ from common.idempotency import Answer, first_sent, once
 from common.json import answer
 from common.openapi import LINK, operation
 from common.pages import PRIVATE, Pages
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import decode_cursor, first_page
 from provider.dining import booking_queries, mails, service, table_queries
 from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
 from provider.dining.jobs import token_hash
@@ -48,9 +48,8 @@ async def view_tables(query_args: TablesQuery) -> Response:
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
     found = await table_queries.select_offers(pool(), query_args, after, limit + 1 if limit else None)
-    more = limit is not None and len(found) > limit
-    page = found[:limit]
-    return answer(page, headers={"Link": next_link(encode_cursor(page[-1].id))} if more else None)
+    page, headers = first_page(found, limit or len(found), lambda last: (last.id,))
+    return answer(page, headers=headers)
 
 
 @blueprint.post("/api/customer/view_tables/")

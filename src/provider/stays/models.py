@@ -126,13 +126,6 @@ class Search(Input):
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
 
-class Page(Input):
-    """Which part of a list."""
-
-    limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
-
-
 class CalendarQuery(Input):
     """The nights of a calendar."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from quart import Blueprint, Response, current_app, g
@@ -15,9 +15,10 @@ from common.auth import bearer_token, invalid_token
 from common.body import json_body
 from common.database import Connection, pool
 from common.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
+from common.fields import PageQuery
 from common.idempotency import Answer, first_sent, once, requested_key
 from common.openapi import LINK, operation
-from common.paging import decode_cursor, encode_cursor, next_link
+from common.paging import decode_cursor, first_page
 from provider.stays import icalendar_export, queries, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
@@ -28,7 +29,6 @@ from provider.stays.models import (
     Calendar,
     CalendarQuery,
     NoAvailability,
-    Page,
     Property,
     PropertyChange,
     PropertyInput,
@@ -38,6 +38,8 @@ from provider.stays.models import (
     Window,
     is_property_id,
 )
+
+T = TypeVar("T", Available, Property)
 
 blueprint = Blueprint("stays", __name__)
 
@@ -102,11 +104,10 @@ def position(cursor: str | None) -> str:
     return after
 
 
-def page_of(found: list[Available] | list[Property], limit: int) -> Response:
+def page_of(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
-    page = found[:limit]
-    more = len(found) > limit
-    return json.answer(page, headers={"Link": next_link(encode_cursor(page[-1].property_id))} if more else None)
+    page, headers = first_page(found, limit, lambda last: (last.property_id,))
+    return json.answer(page, headers=headers)
 
 
 @blueprint.get("/properties/available")
@@ -191,9 +192,9 @@ async def delete_reservation(reservation_id: str) -> Response:
 
 @blueprint.get("/properties")
 @operation(401, headers={200: LINK}, example=[EXAMPLE_PROPERTY])
-@validate_querystring(Page)
+@validate_querystring(PageQuery)
 @document_response(list[Property])
-async def list_properties(query_args: Page) -> Response:
+async def list_properties(query_args: PageQuery) -> Response:
     """All properties, by id."""
     found = await queries.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
     return page_of(found, query_args.limit)
