@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -68,6 +69,9 @@ class CapturedStream:
 def pytest_configure() -> None:
     """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
     telemetry.configure_logging(stream=CapturedStream())
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a shell. Every process that a test starts, and interrupts, would ignore it too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ[POSTGRES_VARIABLE] = tempfile.mkdtemp(prefix="nightaudit-test-")
 
