@@ -238,7 +238,8 @@ class Reading:
             raise self._wrong_header(line)
         self.columns = columns
         row = ",".join(f'(?:{column.form}|"{column.form}")' for column in columns)
-        self._good = re.compile(f"(?:{row}\n)*+".encode(), re.ASCII)
+        # Not possessive, which would do: Python before 3.11.5 loses its place in such a repetition (gh-101955).
+        self._good = re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
 
     def _wrong_header(self, line: bytes) -> Invalid:
         wanted = ", ".join(column.titles[0] for column in self._known)
