@@ -15,19 +15,37 @@ EXPECTED_SECONDS = 3.0
 
 
 async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -> UUID:
-    """Ask for a report; the id is `report_id`, or that of a running one of the same thing and the same data."""
-    return await db.fetchval(
-        """
-        INSERT INTO uptime_report AS report (report_id, requested_as_of, requested_version)
-        SELECT $1, $2, coalesce(max(import_id) FILTER (WHERE changed), 0)
-          FROM store_import
-        ON CONFLICT (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz))) WHERE status = 'running'
-        DO UPDATE SET status = report.status
-        RETURNING report_id
-        """,
-        report_id,
-        as_of,
-    )
+    """Ask for a report; the id is `report_id`, or that of a running one of the same thing and the same data.
+
+    It does not wait for whoever is making that one and has its row locked. Asked again where another came in between,
+    which the snapshot does not show.
+    """
+    asked = None
+    while asked is None:
+        asked = await db.fetchval(
+            """
+            WITH data AS (
+                SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) AS version FROM store_import
+            ), made AS (
+                INSERT INTO uptime_report (report_id, requested_as_of, requested_version)
+                SELECT $1, $2, version FROM data
+                ON CONFLICT (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)))
+                      WHERE status = 'running'
+                DO NOTHING
+                RETURNING report_id
+            )
+            SELECT report_id FROM made
+             UNION ALL
+            SELECT report_id
+              FROM uptime_report
+              JOIN data ON version = requested_version
+             WHERE status = 'running'
+               AND coalesce(requested_as_of, '-infinity'::timestamptz) = coalesce($2, '-infinity'::timestamptz)
+            """,
+            report_id,
+            as_of,
+        )
+    return asked
 
 
 async def select_waiting_report(db: Executor) -> UUID | None:

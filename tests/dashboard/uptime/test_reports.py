@@ -76,6 +76,16 @@ async def test_two_requests_for_the_same_thing_share_a_run(db: asyncpg.Pool) -> 
     assert await service.request_report(db, AS_OF - timedelta(hours=1)) != other
 
 
+async def test_a_report_that_is_being_made_is_shared_without_waiting_for_it(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    async with db.acquire() as making, making.transaction():
+        assert await queries.lock_report(making, report_id)
+        assert await asyncio.wait_for(service.request_report(db, None), 20) == report_id
+        other = await service.request_report(db, AS_OF)
+        assert other != report_id
+        assert await service.request_report(db, AS_OF) == other
+
+
 async def test_a_report_is_made_once_by_however_many(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
     assert sum(await asyncio.gather(*(service.make_report(db, report_id) for _ in range(4)))) == 1
