@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg
 
 from benchmarks.load import Request
-from benchmarks.servers import Context
+from benchmarks.servers import Context, until_counts
 from benchmarks.table import Row
 from common.config import Secret
 
@@ -17,6 +17,7 @@ HOTELS = 10_000
 CONNECTIONS = 32
 SECONDS = 5.0
 QUESTIONS = 2_000
+COUNTED = "SELECT coalesce(sum(events), 0) FROM hotel"
 
 
 async def run(context: Context) -> list[Row]:
@@ -36,7 +37,7 @@ async def ingestion(context: Context) -> list[Row]:
             environment = {"DASHBOARD_PROVIDER_URL": provider.url, "DASHBOARD_INGEST_SECONDS": "1"}
             started = time.perf_counter()
             async with context.dashboard(counted, **environment):
-                await until_counted(counted, context.rows)
+                await until_counts(counted, COUNTED, context.rows)
                 seconds = time.perf_counter() - started
     ours, best = context.rows / seconds, context.rows / limit
     note = "reading the feed, then COPY; start of the process included"
@@ -100,13 +101,6 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
     await source.close()
     await ledger.close()
     return seconds
-
-
-async def until_counted(url: Secret, events: int) -> None:
-    connection = await asyncpg.connect(url.reveal())
-    while (await connection.fetchval("SELECT coalesce(sum(events), 0) FROM hotel")) < events:
-        await asyncio.sleep(0.05)
-    await connection.close()
 
 
 async def reading(context: Context) -> list[Row]:

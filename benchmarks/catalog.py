@@ -19,7 +19,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.load import Request
-from benchmarks.servers import Context, free_port, running
+from benchmarks.servers import LOOKS_EVERY_SECONDS, Context, free_port, running
 from benchmarks.table import Row
 
 LATENCY = 0.02
@@ -100,7 +100,7 @@ async def one_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[f
             assert row["last_outcome"] == "ok"
             seconds = (row["last_finished"] - row["last_started"]).total_seconds()
             return seconds, msgspec.json.decode(row["did"]), row["last_started"]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LOOKS_EVERY_SECONDS)
 
 
 async def refresh_seconds(context: Context, count: int) -> float:

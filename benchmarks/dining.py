@@ -7,7 +7,7 @@ import time
 import asyncpg
 
 from benchmarks.load import Request
-from benchmarks.servers import Context
+from benchmarks.servers import Context, until_counts
 from benchmarks.table import Row
 from common.config import Secret
 
@@ -105,10 +105,5 @@ def orders_of(tables: list[int]) -> list[Request]:
 
 async def seconds_until(url: Secret, counting: str, count: int, began: float) -> float:
     """How long it takes from `began` on until a query counts so many."""
-    connection = await asyncpg.connect(url.reveal())
-    try:
-        while await connection.fetchval(counting) < count:
-            await asyncio.sleep(0.05)
-        return time.perf_counter() - began
-    finally:
-        await connection.close()
+    await until_counts(url, counting, count)
+    return time.perf_counter() - began

@@ -25,6 +25,7 @@ from common.migrate import migrate
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 START_SECONDS = 60.0
+LOOKS_EVERY_SECONDS = 0.05
 
 QUIET = {
     "PROVIDER_LOG_LEVEL": "warning",
@@ -150,6 +151,16 @@ async def running(
         await process.wait()
 
 
+async def until_counts(url: Secret, counting: str, count: int) -> None:
+    """Look at a database until a query counts so many; what another process stores cannot be awaited itself."""
+    connection = await asyncpg.connect(url.reveal())
+    try:
+        while await connection.fetchval(counting) < count:
+            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+    finally:
+        await connection.close()
+
+
 async def _answers(process: asyncio.subprocess.Process, port: int, path: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -158,14 +169,14 @@ async def _answers(process: asyncio.subprocess.Process, port: int, path: str) ->
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOKS_EVERY_SECONDS)
             continue
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = await reader.read(12)
         writer.close()
         if answer.endswith(b" 200"):
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LOOKS_EVERY_SECONDS)
     raise RuntimeError(f"the server does not answer on port {port}")
 
 

@@ -205,14 +205,14 @@ def test_everything_ends_when_the_supervisor_is_killed(run: Callable[..., Run]) 
 def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., Run]) -> None:
     stack = run(STUBBORN="cellar")
     assert stack.is_up(), stack.said()
-    stubborn = stack.pids()[1]
+    unwilling = stack.pids()[1]
     kill(stack.process.pid)
     stack.process.wait()
     del stack.environment["STUBBORN"]
     stack.start()
     assert stack.is_up("waiting for the applications of a killed run to end")
     with suppress(ProcessLookupError):  # its own patience is over too
-        os.kill(stubborn, signal.SIGKILL)
+        os.kill(unwilling, signal.SIGKILL)
     assert stack.is_up(), stack.said()
     assert stack.end() == 0
 

@@ -137,7 +137,7 @@ def test_no_events_are_made_when_none_are_asked_for():
 def test_a_clock_that_stands_still_or_steps_back_repeats_no_instant():
     simulation = Simulation(2, hotels=2, rooms=20)
     events = [
-        event for now in (NOON, NOON, NOON - timedelta(seconds=2), NOON) for event in simulation.next_events(now, 50)
+        event for at in (NOON, NOON, NOON - timedelta(seconds=2), NOON) for event in simulation.next_events(at, 50)
     ]
     audit(events)
     assert all(before.event_timestamp <= after.event_timestamp for before, after in pairwise(events))
