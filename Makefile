@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime ## PostgreSQL, provider and dashboard on this machine, with simulated hotels; Ctrl-C stops it
-	@exec $(BIN)/python -m common.stack provider:9000 dashboard:8000 \
+	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \
 	  --set PROVIDER_LOG_LEVEL=error --set DASHBOARD_LOG_LEVEL=error \
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
 	  --set 'PROVIDER_ACCOUNTING_URL=http://{dashboard}/front-desk' \
@@ -37,7 +37,7 @@ format: $(VENV)/.development ## put the source into its format
 	$(BIN)/ruff check --fix .
 
 schema: $(VENV)/.runtime ## write src/*/schema.sql anew from the migrations
-	@$(BIN)/python -m common.schema src/provider src/dashboard
+	@$(BIN)/python -m common.devstack.dump_schema src/provider src/dashboard
 
 bench: $(VENV)/.development ## benchmarks, each beside its limit in the same run (SCALE=100m for the large ones, ONLY=name for one)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))

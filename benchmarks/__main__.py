@@ -13,7 +13,7 @@ from pathlib import Path
 import benchmarks
 from benchmarks.servers import Context
 from benchmarks.table import Row, table
-from common.embedded import attach
+from common.devstack.embedded import attach
 
 SCALES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
 FRAME = {"__main__", "table", "servers", "load", "bare"}

@@ -5,7 +5,7 @@ import sys
 import uvloop
 from quart import Quart, Response, request
 
-from common import serving
+from common.server import hypercorn
 
 app = Quart("bare")
 
@@ -24,4 +24,4 @@ async def ready(size: int) -> Response:
 
 
 if __name__ == "__main__":
-    uvloop.run(serving.serve(app, serving.hypercorn_config("127.0.0.1", int(sys.argv[1]))))
+    uvloop.run(hypercorn.serve(app, hypercorn.hypercorn_config("127.0.0.1", int(sys.argv[1]))))

@@ -19,8 +19,8 @@ import dashboard.app
 import provider.app
 from benchmarks.load import Measured, Plan, Request
 from common.config import Secret
-from common.embedded import Server
-from common.migrate import migrate
+from common.db.migrate import migrate
+from common.devstack.embedded import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}

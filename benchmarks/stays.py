@@ -14,8 +14,8 @@ from benchmarks.load import Measured, Request
 from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
-from common.paging import encode_cursor
-from provider.stays import queries
+from common.web.pagination import encode_cursor
+from provider.stays.queries import storefront
 
 CLIENTS = 100
 SECONDS = 10.0
@@ -107,7 +107,7 @@ async def bare_search(url: Secret, places: list[tuple[str, date, int]]) -> float
             done = 0
             while time.perf_counter() < deadline:
                 after, arrival, nights = places[(number * 97 + done) % len(places)]
-                await queries.select_available(pool, arrival, nights, after, 101)
+                await storefront.select_available(pool, arrival, nights, after, 101)
                 done += 1
             return done
 
@@ -157,7 +157,7 @@ async def bare_reserve(url: Secret, places: list[tuple[str, date, int]]) -> floa
             for property_id, arrival, nights in todo:
                 if time.perf_counter() > deadline:
                     break
-                await queries.insert_reservation(pool, property_id, arrival, nights, NOBODY, rooms=False)
+                await storefront.insert_reservation(pool, property_id, arrival, nights, NOBODY, rooms=False)
                 done += 1
             return done
 

@@ -13,11 +13,11 @@ import asyncpg
 from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
-from common.database import create_pool
+from common.db.pool import create_pool
 from dashboard.uptime import service
-from dashboard.uptime.importing import import_file
-from dashboard.uptime.parsing import StoreFile
-from dashboard.uptime.unpacking import PIECE, plain
+from dashboard.uptime.intake.decompress import PIECE, plain
+from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.parse import StoreFile
 
 STORES = 14_092
 POLLS = 1_822_080

@@ -19,13 +19,13 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from applications import Application
-from common import telemetry
 from common.config import Secret, read
-from common.embedded import FORGETFUL, Server, attach
-from common.migrate import migrate
-from databases import cloned
-from waiting import wait_until
+from common.db.migrate import migrate
+from common.devstack.embedded import FORGETFUL, Server, attach
+from common.telemetry import metrics
+from tests.support.applications import Application
+from tests.support.databases import cloned
+from tests.support.waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 
@@ -68,7 +68,7 @@ class CapturedStream:
 
 def pytest_configure() -> None:
     """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
-    telemetry.configure_logging(stream=CapturedStream())
+    metrics.configure_logging(stream=CapturedStream())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Started in the background of a shell. Every process that a test starts, and interrupts, would ignore it too.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,17 +10,17 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from quart import Blueprint, Quart, Response
 from quart_schema import document_response, tag_blueprint
 
-from common import application
 from common.config import Secret, read
-from common.json import answer
-from common.openapi import operation
-from common.operations import blueprint as operations_blueprint
-from conftest import QUIET
+from common.web import application
+from common.web.health import blueprint as operations_blueprint
+from common.web.openapi.document import operation
+from common.web.responses import answer
 from dashboard.app import create_app as create_dashboard
 from dashboard.config import Config as DashboardConfig
 from provider.app import MIGRATIONS
 from provider.app import create_app as create_provider
 from provider.config import Config as ProviderConfig
+from tests.conftest import QUIET
 
 NOWHERE = Secret("postgresql://nobody@127.0.0.1:1/nowhere")
 METHODS = {"get", "put", "post", "delete", "patch"}

@@ -9,11 +9,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from common.cluster_owner import binaries
 from common.config import Secret
-from common.embedded import Server
-from common.schema import describe
-from conftest import MIGRATIONS, cloned
+from common.devstack.cluster_owner import binaries
+from common.devstack.dump_schema import describe
+from common.devstack.embedded import Server
+from tests.conftest import MIGRATIONS, cloned
 
 
 @pytest.fixture(params=sorted(MIGRATIONS))

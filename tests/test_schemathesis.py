@@ -15,9 +15,9 @@ from uuid import uuid4
 
 import pytest
 
-from applications import Application
 from common.config import Secret
-from waiting import wait_until
+from tests.support.applications import Application
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -103,7 +103,11 @@ def schemathesis(application: Application, folder: Path, paths: str, token: str)
         *("--seed", "1", "--generation-database", "none"),
         *("--max-examples", str(EXAMPLES), "--request-timeout", "30", "--output-truncate", "false"),
     ]
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {
+        **os.environ,
+        "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+        "PYTHONPATH": str(Path(__file__).parent / "support"),
+    }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

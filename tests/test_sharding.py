@@ -8,8 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from common.embedded import Server
-from conftest import MIGRATIONS, cloned
+from common.devstack.embedded import Server
+from tests.conftest import MIGRATIONS, cloned
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sharding.md"
 LOCAL = "local"

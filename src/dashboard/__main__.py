@@ -2,9 +2,9 @@
 
 import sys
 
-from common import interruption
+from common import ctrl_c
 
-with interruption.told():
-    from dashboard.commands import main
+with ctrl_c.told():
+    from dashboard.cli import main
 
     sys.exit(main())

@@ -6,21 +6,22 @@ from pathlib import Path
 
 from quart import Quart
 
-from common import application, landing, operations, telemetry
 from common.config import Secret, require
-from common.database import create_pool
-from common.http import session
+from common.db.pool import create_pool
+from common.telemetry import metrics
+from common.upstream import session
+from common.web import application, health, landing
 from dashboard import schedule
+from dashboard.board.landing_figures import content
 from dashboard.bookings import routes as bookings
-from dashboard.bookings.landing import content
 from dashboard.bookings.queries import select_data_through
 from dashboard.catalog import routes as catalog
-from dashboard.catalog.offers_service import OffersService
+from dashboard.catalog.offers_client import OffersService
 from dashboard.config import Config
 from dashboard.front_desk import routes as front_desk
 from dashboard.front_desk.settings import Settings as FrontDeskSettings
-from dashboard.uptime import routes as uptime
-from dashboard.uptime.making import Maker
+from dashboard.uptime.report_runner import Maker
+from dashboard.uptime.routes import reports as uptime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -66,13 +67,13 @@ def create_app(config: Config, database_url: Secret) -> Quart:
     catalog.install(app, config.api_token)
     uptime.install(app)
     front_desk.install(app, front_desk_settings(config))
-    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
+    app.register_blueprint(health.blueprint(MIGRATIONS, jobs))
     landing.install(app, title=TITLE, words=WORDS, links=LINKS, content=content)
 
     async def measure_lag() -> None:
         through = await select_data_through(app.extensions["pool"])
         if through is not None:
-            telemetry.FEED_LAG.set((datetime.now(UTC) - through).total_seconds())
+            metrics.FEED_LAG.set((datetime.now(UTC) - through).total_seconds())
 
     app.extensions["measures"].append(measure_lag)
 

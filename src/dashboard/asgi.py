@@ -2,13 +2,13 @@
 
 import os
 
-from common import telemetry
 from common.config import ConfigError, read
+from common.telemetry import metrics
 from dashboard.app import create_app
 from dashboard.config import Config
 
 config = read(Config, os.environ)
 if config.database_url is None:
     raise ConfigError("DASHBOARD_DATABASE_URL is not set")
-telemetry.configure_logging(level=config.log_level)
+metrics.configure_logging(level=config.log_level)
 app = create_app(config, config.database_url)

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 from quart import Quart
 
-from common.http import Upstream
-from common.idempotency import delete_old_keys
-from common.scheduling import Did, Job, Lease
+from common.jobs.scheduler import Did, Job, Lease
+from common.upstream import Upstream
+from common.web.idempotency import delete_old_keys
 from dashboard.bookings import jobs as bookings
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.catalog.jobs import Refresh
 from dashboard.config import Config
+from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import jobs as front_desk
-from dashboard.provider_client import BookingFeed
-from dashboard.uptime.pulling import pull, source_at
+from dashboard.uptime.intake.pull import pull, source_at
 
 HOUR = 3600.0
 REGISTER_SECONDS = 5

@@ -2,9 +2,9 @@
 
 import sys
 
-from common import interruption
+from common import ctrl_c
 
-with interruption.told():
-    from provider.commands import main
+with ctrl_c.told():
+    from provider.cli import main
 
     sys.exit(main())

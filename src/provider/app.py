@@ -5,19 +5,19 @@ from pathlib import Path
 
 from quart import Quart
 
-from common import application, landing, operations
 from common.config import Secret, require
-from common.database import create_pool
-from common.http import session
+from common.db.pool import create_pool
+from common.upstream import session
+from common.web import application, health, landing
 from provider import schedule
 from provider.booking_events import queries as booking_event_queries
 from provider.booking_events import routes as booking_events
-from provider.booking_events.landing import content
+from provider.booking_events.landing_figures import content
 from provider.booking_events.models import NewEvent
 from provider.booking_events.service import EventWriter, new_ids
 from provider.config import Config
-from provider.dining import routes as dining
-from provider.dining.catcher import mail_leaves_by
+from provider.dining import blueprint as dining
+from provider.dining.mail.demo_inbox import mail_leaves_by
 from provider.dining.settings import Settings as DiningSettings
 from provider.dining.settings import User
 from provider.offers import routes as offers
@@ -70,7 +70,7 @@ def create_app(config: Config, database_url: Secret) -> Quart:
     offers.install(app, offers_behaviour(config))
     dining.install(app, settings)
     app.register_blueprint(store_polls.blueprint)
-    app.register_blueprint(operations.blueprint(MIGRATIONS, jobs))
+    app.register_blueprint(health.blueprint(MIGRATIONS, jobs))
     links = LINKS | {"/inbox": "Inbox"} if settings.inbox else LINKS
     landing.install(app, title=TITLE, words=WORDS, links=links, content=content)
 

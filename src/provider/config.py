@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import listening
 from common.config import (
     DEMO_VARIABLE,
     Secret,
@@ -21,6 +20,7 @@ from common.config import (
     variable,
     whole_number,
 )
+from common.server import ports
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,4 @@ class Config:
     @property
     def own_url(self) -> str:
         """Where this process answers itself, for the generator."""
-        return f"http://{listening.address_of(self.host, self.port)}"
+        return f"http://{ports.address_of(self.host, self.port)}"

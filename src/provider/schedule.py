@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 from quart import Quart
 
-from common.http import Upstream
-from common.idempotency import delete_old_keys
-from common.scheduling import Did, Job, Lease
-from provider.booking_events.generator import Generator
-from provider.booking_events.simulation import Simulation
+from common.jobs.scheduler import Did, Job, Lease
+from common.upstream import Upstream
+from common.web.idempotency import delete_old_keys
 from provider.config import Config
 from provider.dining import jobs as dining
-from provider.dining.texting import LoggedTexting
+from provider.dining.sms import LoggedTexting
 from provider.offers.queries import delete_expired_tokens
-from provider.store_polls.service import poll_fleet
+from provider.simulated_hotels import Simulation
+from provider.simulated_hotels.jobs import Generator
+from provider.store_polls.jobs import poll_fleet
 
 HOUR = 3600.0
 

@@ -15,20 +15,20 @@ from pydantic import Field
 from quart import Blueprint, Quart, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common import application, operations
-from common.body import body_limit, json_body, raw_body, require_media_type
 from common.config import Secret
-from common.database import Connection, create_pool, pool
-from common.embedded import Server
-from common.errors import Unavailable
-from common.fields import Input, QueryInteger
-from common.http import session
-from common.idempotency import Answer, once
-from common.json import answer, encode
-from common.openapi import operation
-from conftest import cloned
-from processes import processes_of
+from common.db.pool import Connection, create_pool, pool
+from common.devstack.embedded import Server
+from common.upstream import session
+from common.web import application, health
+from common.web.errors import Unavailable
+from common.web.idempotency import Answer, once
+from common.web.input_types import Input, QueryInteger
+from common.web.openapi.document import operation
+from common.web.request_body import body_limit, json_body, raw_body, require_media_type
+from common.web.responses import answer, encode
 from provider.app import MIGRATIONS
+from tests.conftest import cloned
+from tests.support.processes import processes_of
 
 
 class ThingInput(Input):
@@ -176,7 +176,7 @@ async def bare() -> AsyncIterator[Quart]:
     """The application, started; without jobs, and with a database that is not there."""
     app = application.create("ground", title="Ground", description="For tests", tags={"test": "Test"})
     app.register_blueprint(routes())
-    app.register_blueprint(operations.blueprint(MIGRATIONS, []))
+    app.register_blueprint(health.blueprint(MIGRATIONS, []))
     nowhere = create_pool(Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", acquire_seconds=5)
     async with nowhere:
         app.extensions["pools"]["main"] = app.extensions["pool"] = nowhere

@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from common import http
-from common.http import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError
+from common import upstream as upstream_client
+from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError
 
 BASE = "http://upstream.test/base"
 THING = f"{BASE}/thing"
@@ -26,7 +26,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(http, "time", clock)
+    monkeypatch.setattr(upstream_client, "time", clock)
     return clock
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from applications import Application
 from common.config import Secret
+from tests.support.applications import Application
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from applications import Application
-from waiting import eventually
+from tests.support.applications import Application
+from tests.support.waiting import eventually
 
 from .conftest import start
 

@@ -13,10 +13,10 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from applications import free_port
 from common.config import Secret, read
-from served import served
-from waiting import eventually
+from tests.support.applications import free_port
+from tests.support.served import served
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

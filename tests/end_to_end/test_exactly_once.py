@@ -12,15 +12,15 @@ import aiohttp
 import asyncpg
 import pytest
 
-from applications import Application
 from common.config import Secret
-from common.embedded import FORGETFUL, Server, attach
-from common.migrate import migrate
+from common.db.migrate import migrate
+from common.devstack.embedded import FORGETFUL, Server, attach
 from dashboard.bookings.queries import select_differences
-from feeds import ForeignFeed, event, serving
 from provider.app import MIGRATIONS
-from provider.booking_events.importing import generate_history
-from waiting import eventually
+from provider.booking_events.cli import generate_history
+from tests.support.applications import Application
+from tests.support.feeds import ForeignFeed, event, serving
+from tests.support.waiting import eventually
 
 from .conftest import get, start
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from applications import ROOT, Application
 from common.config import Secret
-from provider.booking_events.importing import import_file
+from provider.booking_events.cli import import_file
+from tests.support.applications import ROOT, Application
 
 from .conftest import get, start
 from .test_exactly_once import until_counted

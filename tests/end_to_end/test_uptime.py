@@ -11,12 +11,12 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from applications import free_port
 from common.config import Secret, read
 from dashboard.uptime.models import CSV_HEADER
-from provider.store_polls.service import STORES
-from served import served
-from waiting import eventually
+from provider.store_polls.jobs import STORES
+from tests.support.applications import free_port
+from tests.support.served import served
+from tests.support.waiting import eventually
 
 
 async def test_the_fleet_is_polled_pulled_and_reported(

@@ -7,9 +7,9 @@ import aiohttp
 import asyncpg
 import pytest
 
-from applications import Application
 from common.config import Secret
-from waiting import eventually
+from tests.support.applications import Application
+from tests.support.waiting import eventually
 
 from .conftest import start
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from docker.check import all_faults, compose, environment, image, kubernetes, prometheus, repository
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from applications import ROOT, free_port
+from tests.support.applications import ROOT, free_port
 
 
 @contextmanager

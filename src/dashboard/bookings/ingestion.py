@@ -15,11 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from common.http import UpstreamError
-from common.scheduling import Did, Lease
+from common.jobs.scheduler import Did, Lease
+from common.upstream import UpstreamError
 from dashboard.bookings import ledger
 from dashboard.bookings.decoding import FeedEvent, Refused, decode
-from dashboard.provider_client import BookingFeed, Range, Reading
+from dashboard.feed_client import BookingFeed, Range, Reading
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import msgspec
 
-from common.database import transaction
-from common.scheduling import Did, Lease
+from common.db.pool import transaction
+from common.jobs.scheduler import Did, Lease
 from dashboard.bookings import ledger
 from dashboard.bookings.decoding import Refused
 from dashboard.bookings.ingestion import Ingestion, Page

@@ -8,8 +8,8 @@ from io import BytesIO
 import asyncpg
 import msgspec
 
-from common.database import Connection, Executor, transaction
-from common.scheduling import Lease
+from common.db.pool import Connection, Executor, transaction
+from common.jobs.scheduler import Lease
 from dashboard.bookings.decoding import FeedEvent, Refused
 
 Rows = Mapping[int, str]

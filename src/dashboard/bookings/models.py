@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import Field
 
-from common.fields import Input, Night, QueryId, QueryInteger
+from common.web.input_types import Input, Night, QueryId, QueryInteger
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
 AsOf = Annotated[Night | None, Field(description="The books as they stood on this date (UTC); today when absent")]

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import asyncpg
 
-from common.database import Executor
+from common.db.pool import Executor
 from dashboard.bookings.models import CurvePoint, Hotel, NightPickup, QuarantinedEvent
 
 Counted = tuple[datetime | None, dict[int, tuple[int, int]]]

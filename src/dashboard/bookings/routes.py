@@ -10,13 +10,13 @@ import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common import json
-from common.database import pool
-from common.errors import Invalid
-from common.fields import MAX_ID, PageQuery
-from common.json import answer
-from common.openapi import HEADER_WORDS, LINK, operation
-from common.paging import Moment, decode_cursor, first_page
+from common.db.pool import pool
+from common.web import responses
+from common.web.errors import Invalid
+from common.web.input_types import MAX_ID, PageQuery
+from common.web.openapi.document import HEADER_WORDS, LINK, operation
+from common.web.pagination import Moment, decode_cursor, first_page
+from common.web.responses import answer
 from dashboard.bookings import queries, service
 from dashboard.bookings.models import (
     BookingCurve,
@@ -116,13 +116,13 @@ def as_json(query: DashboardQuery, lines: list[Line]) -> bytes:
     items = ",".join([f'{{"period":"{period}",{figures(tally)}' for period, tally in lines])
     totals = count(*service.total(tally for _, tally in lines))
     raw = msgspec.Raw(f"[{items}]".encode())
-    return json.encode(Dashboard(query.hotel_id, query.period, query.year, query.by, raw, totals, query.as_of))
+    return responses.encode(Dashboard(query.hotel_id, query.period, query.year, query.by, raw, totals, query.as_of))
 
 
 @lru_cache(maxsize=50_000)
 def figures(tally: tuple[int, int]) -> str:
     """The JSON of an item after its period."""
-    return json.encode(count(*tally)).decode().removeprefix("{")
+    return responses.encode(count(*tally)).decode().removeprefix("{")
 
 
 def as_csv(lines: list[Line]) -> bytes:

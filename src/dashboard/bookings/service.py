@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Literal
 
-from common.database import Executor
-from common.errors import NotFound
+from common.db.pool import Executor
+from common.web.errors import NotFound
 from dashboard.bookings import queries
 from dashboard.bookings.models import LeadTime, LeadTimeBucket, MonthPace
 from dashboard.bookings.queries import LEAD_TIME_FROM, Counted

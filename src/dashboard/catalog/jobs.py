@@ -18,13 +18,13 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from common.database import transaction
-from common.http import CircuitOpenError, UpstreamError
-from common.scheduling import Did, Lease
-from dashboard.catalog import refresh_queries as queries
-from dashboard.catalog.access import LONGEST_PAUSE_SECONDS, NoTokenError
-from dashboard.catalog.offers_service import NotRegisteredError, OffersService, SeenOffer
-from dashboard.catalog.refresh_queries import Answered, Due, Failed
+from common.db.pool import transaction
+from common.jobs.scheduler import Did, Lease
+from common.upstream import CircuitOpenError, UpstreamError
+from dashboard.catalog.offers_client import NotRegisteredError, OffersService, SeenOffer
+from dashboard.catalog.offers_token import LONGEST_PAUSE_SECONDS, NoTokenError
+from dashboard.catalog.queries import refresh as queries
+from dashboard.catalog.queries.refresh import Answered, Due, Failed
 
 log = structlog.get_logger()
 

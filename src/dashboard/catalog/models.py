@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import Field, StringConstraints
 
-from common.errors import Invalid
-from common.fields import Input, PageQuery, QueryInstant
+from common.web.errors import Invalid
+from common.web.input_types import Input, PageQuery, QueryInstant
 
 PLAIN = r"^[^\x00]*$"
 """PostgreSQL holds no NUL character in a text."""

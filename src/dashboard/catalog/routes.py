@@ -9,17 +9,17 @@ import msgspec
 from quart import Blueprint, Quart, Response, current_app
 from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
 
-from common import json
-from common.auth import bearer_token, invalid_token
-from common.body import json_body
 from common.config import Secret
-from common.database import Connection, pool
-from common.errors import NotFound
-from common.idempotency import Answer, once, requested_key, select_answer
-from common.json import answer
-from common.openapi import LINK, operation
-from common.paging import Moment, decode_cursor, first_page
-from dashboard.catalog import queries, service
+from common.db.pool import Connection, pool
+from common.web import responses
+from common.web.bearer import bearer_token, invalid_token
+from common.web.errors import NotFound
+from common.web.idempotency import Answer, once, requested_key, select_answer
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import Moment, decode_cursor, first_page
+from common.web.request_body import json_body
+from common.web.responses import answer
+from dashboard.catalog import service
 from dashboard.catalog.models import (
     Freshness,
     Offer,
@@ -36,7 +36,8 @@ from dashboard.catalog.models import (
     change_percent,
     new_product_id,
 )
-from dashboard.catalog.offers_service import OffersService
+from dashboard.catalog.offers_client import OffersService
+from dashboard.catalog.queries import catalog
 
 blueprint = Blueprint("catalog", __name__)
 tag_blueprint(blueprint, ["catalog"])
@@ -117,7 +118,7 @@ async def create_product(data: ProductInput) -> Response:
     registration: Registration = "registered" if error is None else "pending"
 
     async def create(connection: Connection) -> Answer:
-        await queries.insert_product(
+        await catalog.insert_product(
             connection,
             product_id,
             data.name,
@@ -127,7 +128,7 @@ async def create_product(data: ProductInput) -> Response:
             now=datetime.now(UTC),
         )
         product = Product(product_id, data.name, data.description, registration, None, Freshness(None, error))
-        return Answer(201, json.encode(product), {"Location": f"/products/{product_id}"})
+        return Answer(201, responses.encode(product), {"Location": f"/products/{product_id}"})
 
     return await once(pool(), CREATION, create)
 
@@ -140,7 +141,7 @@ async def create_product(data: ProductInput) -> Response:
 async def list_products(query_args: ProductsQuery) -> Response:
     """Products by name, those whose name holds the search text if there is one."""
     after = decode_cursor(query_args.cursor, tuple[str, UUID]) if query_args.cursor else None
-    found = await queries.select_products(pool(), query_args.search, after, query_args.limit + 1)
+    found = await catalog.select_products(pool(), query_args.search, after, query_args.limit + 1)
     page, headers = first_page(found, query_args.limit, lambda last: (last.name, last.id))
     return answer(page, 200, headers)
 
@@ -155,7 +156,7 @@ async def get_product(product_id: UUID) -> Response:
 
 
 async def answer_product(product_id: UUID) -> Response:
-    product = await queries.select_product(pool(), product_id)
+    product = await catalog.select_product(pool(), product_id)
     if product is None:
         raise no_product(product_id)
     return answer(product)
@@ -168,7 +169,7 @@ async def answer_product(product_id: UUID) -> Response:
 @json_body(ProductInput)
 async def replace_product(product_id: UUID, data: ProductInput) -> Response:
     """Replace name and description. The offers service has no way to be told: it keeps the first ones."""
-    if not await queries.update_product(pool(), product_id, data.name, data.description):
+    if not await catalog.update_product(pool(), product_id, data.name, data.description):
         raise no_product(product_id)
     return await answer_product(product_id)
 
@@ -180,7 +181,7 @@ async def replace_product(product_id: UUID, data: ProductInput) -> Response:
 @json_body(ProductChange)
 async def change_product(product_id: UUID, data: ProductChange) -> Response:
     """Change name, description or both."""
-    if not await queries.update_product(pool(), product_id, data.given("name"), data.given("description")):
+    if not await catalog.update_product(pool(), product_id, data.given("name"), data.given("description")):
         raise no_product(product_id)
     return await answer_product(product_id)
 
@@ -190,7 +191,7 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 @security_scheme(SCHEMES)
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and their histories. The offers service has no way to be told."""
-    if not await queries.delete_product(pool(), product_id):
+    if not await catalog.delete_product(pool(), product_id):
         raise no_product(product_id)
     return Response(b"", status=204)
 
@@ -204,7 +205,7 @@ async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
     """The product's current offers, or with include=closed all it ever had; those whose state is newest first."""
     after = decode_cursor(query_args.cursor, tuple[Moment, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
-    found = await queries.select_offers(pool(), product_id, after, query_args.limit + 1, closed=closed)
+    found = await catalog.select_offers(pool(), product_id, after, query_args.limit + 1, closed=closed)
     if found is None:
         raise no_product(product_id)
     page, headers = first_page(found, query_args.limit, lambda last: last[1])
@@ -223,8 +224,8 @@ async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
     nothing is in stock there is no price and no point.
     """
     query_args.require_ordered()
-    points = await queries.select_product_points(pool(), product_id, query_args.from_, query_args.to)
-    if not points and not await queries.select_product_exists(pool(), product_id):
+    points = await catalog.select_product_points(pool(), product_id, query_args.from_, query_args.to)
+    if not points and not await catalog.select_product_exists(pool(), product_id):
         raise no_product(product_id)
     return answer(Trend(product_id=product_id, **measures(points, query_args)))
 
@@ -237,10 +238,10 @@ async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
 async def offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
     """What the price of one offer did over a period while it was in stock; closed offers keep their history."""
     query_args.require_ordered()
-    known = None if "\0" in offer_id else await queries.select_offer_id(pool(), product_id, offer_id)
+    known = None if "\0" in offer_id else await catalog.select_offer_id(pool(), product_id, offer_id)
     if known is None:
         raise NotFound(f"Product {product_id} has no offer {offer_id}.")
-    points = await queries.select_offer_points(pool(), product_id, offer_id, query_args.from_, query_args.to)
+    points = await catalog.select_offer_points(pool(), product_id, offer_id, query_args.from_, query_args.to)
     return answer(OfferTrend(product_id=product_id, offer_id=known, **measures(points, query_args)))
 
 
@@ -251,7 +252,7 @@ def measures(points: list[PricePoint], query: TrendQuery) -> dict[str, Any]:
     return {
         "from_": query.from_,
         "to": query.to,
-        "prices": msgspec.Raw(json.encode(prices)),
+        "prices": msgspec.Raw(responses.encode(prices)),
         "first": first,
         "last": last,
         "change_percent": change_percent(first, last),

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
-from common.http import UpstreamError
+from common.upstream import UpstreamError
 from dashboard.catalog.models import Interval, PriceBucket, PricePoint
-from dashboard.catalog.offers_service import OffersService
+from dashboard.catalog.offers_client import OffersService
 
 REGISTER_SECONDS = 5.0
 """How long the creation of a product waits for the offers service; after that a job registers it."""

@@ -6,14 +6,15 @@ import aiohttp
 import asyncpg
 import msgspec
 
-from common import json, login_pace, outbox, outbox_upkeep, signature
-from common.database import Connection
-from common.errors import Problem
-from common.http import Upstream, UpstreamError
-from common.outbox import Applied, Message, Policy
-from common.scheduling import Did
+from common.db.pool import Connection
+from common.jobs.scheduler import Did
+from common.outbox import admin, delivery
+from common.outbox.delivery import Applied, Message, Policy
+from common.upstream import Upstream, UpstreamError
+from common.web import login_throttle, responses, signature
+from common.web.errors import Problem
 from dashboard.front_desk import queries
-from dashboard.front_desk.callback import is_under
+from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.models import ProviderStatus
 from dashboard.front_desk.service import TOPIC
 from dashboard.front_desk.settings import Settings
@@ -40,7 +41,7 @@ async def send_decisions(
         address = await queries.select_callback_url(db, table_id, order_id)
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
-        body = json.encode({name: payload[name] for name in ("order_id", "decision", "decided_by")})
+        body = responses.encode({name: payload[name] for name in ("order_id", "decision", "decided_by")})
         reason, status = await call_back(client, address, body, settings)
 
         async def apply(connection: Connection) -> None:
@@ -52,7 +53,7 @@ async def send_decisions(
 
         return apply
 
-    return await outbox.deliver(db, TOPIC, send, policy)
+    return await delivery.deliver(db, TOPIC, send, policy)
 
 
 async def call_back(
@@ -92,8 +93,8 @@ def reason_of(answer: bytes) -> str:
 async def forget(db: asyncpg.Pool) -> Did:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, sessions that are over."""
     return {
-        "messages": await outbox_upkeep.delete_sent(db),
+        "messages": await admin.delete_sent(db),
         "signatures": await signature.delete_seen(db),
-        "failed_logins": await login_pace.delete_old_failures(db),
+        "failed_logins": await login_throttle.delete_old_failures(db),
         "sessions": await queries.delete_old_sessions(db),
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from common.fields import Id, Input, Instant, PageQuery
+from common.web.input_types import Id, Input, Instant, PageQuery
 
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
 Status = Literal["waiting", "confirmed", "declined", "refused", "cancelled"]

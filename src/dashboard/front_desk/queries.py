@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from common.database import Executor
+from common.db.pool import Executor
 from dashboard.front_desk.models import Decision, Order, OrderInput, ProviderStatus, Status
 
 ORDER_LOCK = 5_310_042

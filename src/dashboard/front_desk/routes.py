@@ -8,17 +8,18 @@ from typing import Any
 from quart import Blueprint, Quart, Response
 from quart_schema import document_response, security_scheme, tag, validate_querystring
 
-from common import outbox_upkeep, signature
-from common.auth import bearer_token, invalid_token
-from common.body import json_body
-from common.database import pool, transaction
-from common.errors import NotFound
-from common.fields import MAX_ID, PageQuery
-from common.json import answer
-from common.openapi import LINK, operation
-from common.outbox_upkeep import MessageState
-from common.paging import ItemId, decode_cursor, first_page
-from common.signature import signed
+from common.db.pool import pool, transaction
+from common.outbox import admin
+from common.outbox.admin import MessageState
+from common.web import signature
+from common.web.bearer import bearer_token, invalid_token
+from common.web.errors import NotFound
+from common.web.input_types import MAX_ID, PageQuery
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import ItemId, decode_cursor, first_page
+from common.web.request_body import json_body
+from common.web.responses import answer
+from common.web.signature import signed
 from dashboard.front_desk import queries, routes_page, service
 from dashboard.front_desk.models import (
     EXAMPLE,
@@ -131,7 +132,7 @@ async def decided(order_id: int, decision: Decision) -> Response:
 async def view_outbox(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, and why: waiting to be tried again, or dead."""
     before = decode_cursor(query_args.cursor, tuple[ItemId])[0] if query_args.cursor else None
-    found = await outbox_upkeep.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
+    found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
     page, headers = first_page(found, query_args.limit, lambda last: (last.id,))
     return answer(page, headers=headers)
 
@@ -142,6 +143,6 @@ async def view_outbox(query_args: PageQuery) -> Response:
 @staff_only
 async def retry_message(message_id: int) -> Response:
     """Let a dead message be tried once more."""
-    if not await outbox_upkeep.update_dead(pool(), message_id):
+    if not await admin.update_dead(pool(), message_id):
         raise NotFound(f"There is no dead message {message_id}.")
     return Response(status=204)

@@ -11,12 +11,12 @@ from quart import Blueprint, Response, request
 from quart_schema import hide, validate_querystring
 from werkzeug.datastructures import MultiDict
 
-from common import login_pace
-from common.body import require_media_type
-from common.database import pool, transaction
-from common.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
-from common.fields import Input
-from common.pages import PRIVATE, Pages
+from common.db.pool import pool, transaction
+from common.web import login_throttle
+from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
+from common.web.html import PRIVATE, Pages
+from common.web.input_types import Input
+from common.web.request_body import require_media_type
 from dashboard.front_desk import queries, service
 from dashboard.front_desk.models import Decision
 from dashboard.front_desk.settings import settings
@@ -110,13 +110,13 @@ async def log_in() -> Response:
     given = (await form()).get("token", "")
     address = request.remote_addr or ""
     try:
-        await login_pace.require_not_slowed(pool(), "staff", address)
+        await login_throttle.require_not_slowed(pool(), "staff", address)
     except TooManyRequests:
         return back("slow")
     if not hmac.compare_digest(given.encode(), settings().staff_token.reveal().encode()):
-        await login_pace.upsert_failure(pool(), "staff", address)
+        await login_throttle.upsert_failure(pool(), "staff", address)
         return back("wrong")
-    await login_pace.delete_failures(pool(), "staff", address)
+    await login_throttle.delete_failures(pool(), "staff", address)
     token = secrets.token_urlsafe(32)
     await queries.insert_session(pool(), session_mark(token), SESSION_LIFE)
     response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE})

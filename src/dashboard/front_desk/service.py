@@ -1,10 +1,10 @@
 """Decisions about orders, each in the caller's transaction, its message back to the provider written along."""
 
-from common import outbox
-from common.database import Connection
-from common.errors import Conflict, Invalid, NotFound
+from common.db.pool import Connection
+from common.outbox import delivery
+from common.web.errors import Conflict, Invalid, NotFound
 from dashboard.front_desk import queries
-from dashboard.front_desk.callback import is_under
+from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.models import Decision, Order, OrderInput
 
 TOPIC = "decision"
@@ -50,5 +50,5 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
     if not await queries.update_decision(connection, order, decision, actor):
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
     payload = {"table_id": order.table_id, "order_id": order.id, "decision": decision, "decided_by": actor}
-    await outbox.enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
+    await delivery.enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
     return await known_order(connection, order_id)

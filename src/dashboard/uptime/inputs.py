@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from common.fields import Input, PageQuery, QueryInstant, QueryInteger
+from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger
 from dashboard.uptime.models import Order, Period
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")

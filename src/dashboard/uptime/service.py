@@ -7,10 +7,10 @@ import asyncpg
 import msgspec
 import structlog
 
-from common.database import Executor, transaction
-from common.errors import DATABASE_GONE, Invalid
-from dashboard.uptime import queries, queries_import, queries_store
+from common.db.pool import Executor, transaction
+from common.web.errors import DATABASE_GONE, Invalid
 from dashboard.uptime.models import Incident, Report
+from dashboard.uptime.queries import imports, reports, stores
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ async def request_report(db: Executor, as_of: datetime | None) -> UUID:
     While one of the same thing is being made and no data came in since it was asked for, it is that one's. Somebody has
     to make it: `make_report` at once, or the job that calls `make_waiting_reports`.
     """
-    return await queries.upsert_report(db, uuid4(), as_of)
+    return await reports.upsert_report(db, uuid4(), as_of)
 
 
 async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
@@ -33,32 +33,32 @@ async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
     All or nothing, and of one state of the data. When the database goes away, or this process does, the report waits
     again; any other failure of it is final and told to whoever asks for it.
     """
-    attempts = await queries.update_report_attempt(db, report_id)
+    attempts = await reports.update_report_attempt(db, report_id)
     if attempts is None:
         return False
     if attempts > MOST_ATTEMPTS:
-        await queries.update_report_failed(db, report_id, f"It was interrupted {MOST_ATTEMPTS} times.")
+        await reports.update_report_failed(db, report_id, f"It was interrupted {MOST_ATTEMPTS} times.")
         return False
     try:
         async with transaction(db) as connection:
-            await queries.prepare_report(connection)
-            if not await queries.lock_report(connection, report_id):
+            await reports.prepare_report(connection)
+            if not await reports.lock_report(connection, report_id):
                 return False
-            stores = await queries.complete_report(connection, report_id)
+            store_count = await reports.complete_report(connection, report_id)
     except DATABASE_GONE:
         raise
     except asyncpg.PostgresError as error:
         log.exception("report_failed", report_id=str(report_id))
-        await queries.update_report_failed(db, report_id, f"The database refused it: {type(error).__name__}.")
+        await reports.update_report_failed(db, report_id, f"The database refused it: {type(error).__name__}.")
         return False
-    log.info("report_complete", report_id=str(report_id), stores=stores)
+    log.info("report_complete", report_id=str(report_id), stores=store_count)
     return True
 
 
 async def make_waiting_reports(db: asyncpg.Pool) -> int:
     """Make the reports that wait: those whose maker died. How many were made."""
     made = 0
-    while (report_id := await queries.select_waiting_report(db)) is not None:
+    while (report_id := await reports.select_waiting_report(db)) is not None:
         made += await make_report(db, report_id)
     return made
 
@@ -69,15 +69,15 @@ async def find_report(db: asyncpg.Pool, report_id: str) -> Report | None:
         known = UUID(report_id)
     except ValueError:
         return None
-    return await queries.select_report(db, known) if str(known) == report_id else None
+    return await reports.select_report(db, known) if str(known) == report_id else None
 
 
 async def find_incidents(db: asyncpg.Pool, store_id: str, start: datetime, end: datetime) -> list[Incident]:
     """When a store was down within a window, each told apart from the silence of the collector."""
-    incidents = await queries_store.select_incidents(db, store_id, start, end)
+    incidents = await stores.select_incidents(db, store_id, start, end)
     if not incidents:
         return []
-    gaps = await queries_store.select_gaps(db, start, end, queries_store.OBSERVED_FOR)
+    gaps = await stores.select_gaps(db, start, end, stores.OBSERVED_FOR)
     return [
         msgspec.structs.replace(
             incident, collector_gap=any(gap.start < incident.end and incident.start < gap.end for gap in gaps)
@@ -99,7 +99,7 @@ async def find_window(
 
     Raises Invalid for one that is empty or too long.
     """
-    newest = await queries_import.select_newest_poll(db) or now
+    newest = await imports.select_newest_poll(db) or now
     end = newest if end is None else min(end, newest)
     start = max(end, EARLIEST) - USUAL_WINDOW if start is None else start
     require_window(start, end)

@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 import asyncpg
 
-from common.database import Connection
-from common.streaming import Sink, copied
+from common.db.pool import Connection
+from common.web.streaming import Sink, copied
 from provider.booking_events import queries
 from provider.booking_events.models import EventsQuery, Position
 from provider.booking_events.queries import Shape

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from common.errors import FieldError, Invalid
-from common.fields import (
+from common.web.errors import FieldError, Invalid
+from common.web.input_types import (
     MAX_ID,
     Id,
     Input,
@@ -21,7 +21,7 @@ from common.fields import (
     parse_night,
     parse_query_instant,
 )
-from common.paging import decode_cursor
+from common.web.pagination import decode_cursor
 
 BOOKING = 1
 CANCELLATION = 2

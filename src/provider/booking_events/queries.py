@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from common.database import Connection, Executor
+from common.db.pool import Connection, Executor
 from provider.booking_events.models import EventsQuery, NewEvent, Totals
 
 Shape = Literal["json", "csv"]

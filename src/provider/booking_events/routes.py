@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from quart import Blueprint, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common import json
-from common.body import body_limit, json_body, raw_body, require_media_type
-from common.database import Connection, pool
-from common.errors import NotFound
-from common.fields import MAX_ID
-from common.idempotency import Answer, once, requested_key
-from common.openapi import LINK, operation
-from common.paging import encode_cursor, next_link
-from common.streaming import nothing
+from common.db.pool import Connection, pool
+from common.web import responses
+from common.web.errors import NotFound
+from common.web.idempotency import Answer, once, requested_key
+from common.web.input_types import MAX_ID
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import encode_cursor, next_link
+from common.web.request_body import body_limit, json_body, raw_body, require_media_type
+from common.web.streaming import nothing
 from provider.booking_events import feed, queries, service
-from provider.booking_events.batches import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
+from provider.booking_events.batch_body import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
 from provider.booking_events.models import (
     EXAMPLE,
     BatchResult,
@@ -147,7 +147,7 @@ async def create_events() -> Response:
     batch = await asyncio.to_thread(parse, await raw_body(), datetime.now(UTC))
 
     async def create(connection: Connection) -> Answer:
-        return Answer(201, json.encode(await service.store_batch(connection, batch)))
+        return Answer(201, responses.encode(await service.store_batch(connection, batch)))
 
     return await once(pool(), "POST /events/batch", create)
 

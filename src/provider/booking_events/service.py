@@ -8,8 +8,8 @@ from functools import partial
 import asyncpg
 import structlog
 
-from common.database import Executor
-from common.errors import DATABASE_GONE, Conflict, Failure, FieldError
+from common.db.pool import Executor
+from common.web.errors import DATABASE_GONE, Conflict, Failure, FieldError
 from provider.booking_events import queries
 from provider.booking_events.models import BatchResult, EventInput, NewEvent
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from common.errors import FieldError, Invalid
-from common.fields import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
-from common.outbox import State
-from provider.dining.contact import Email, Line, Phone
+from common.outbox.delivery import State
+from common.web.errors import FieldError, Invalid
+from common.web.input_types import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
+from provider.dining.contact_fields import Email, Line, Phone
 from provider.dining.models import TableType
 
 HIGHEST_PRICE = Decimal("99999.99")

@@ -10,16 +10,18 @@ import aiohttp
 import asyncpg
 import msgspec
 
-from common import json, login_pace, outbox, outbox_upkeep, signature
 from common.config import Secret
-from common.http import Upstream
-from common.outbox import Message, Policy
-from common.scheduling import Did
-from provider.dining import booking_queries, mails, smtp
+from common.jobs.scheduler import Did
+from common.outbox import admin, delivery
+from common.outbox.delivery import Message, Policy
+from common.upstream import Upstream
+from common.web import login_throttle, responses, signature
+from provider.dining.mail import compose, smtp
 from provider.dining.models import Order
+from provider.dining.queries import bookings
 from provider.dining.service import FORWARD, MAIL, TEXT
 from provider.dining.settings import Settings
-from provider.dining.texting import WORDS, Texting
+from provider.dining.sms import WORDS, Texting
 
 DECISIONS_PATH = "/api/accounting/decisions"
 
@@ -38,7 +40,7 @@ async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Or
     """The order that a message tells of, with the status that it had then."""
     payload = message.payload
     callback = settings.callback_url + DECISIONS_PATH
-    order = await booking_queries.select_order(db, payload["table_id"], payload["booking_id"], callback)
+    order = await bookings.select_order(db, payload["table_id"], payload["booking_id"], callback)
     assert order is not None, "bookings are never deleted"
     return msgspec.structs.replace(order, status=payload["status"])
 
@@ -55,21 +57,21 @@ async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, pol
     async def send(message: Message) -> None:
         order = await order_of(db, message, settings)
         link = None
-        if mails.WORDS[message.event].can_cancel:
+        if compose.WORDS[message.event].can_cancel:
             token = await make_token(db, order, message.created_at)
-            link = mails.cancel_link(settings.public_url, token)
-        mail = mails.compose(order, message.event, message.created_at, settings.mail_from, link)
+            link = compose.cancel_link(settings.public_url, token)
+        mail = compose.compose(order, message.event, message.created_at, settings.mail_from, link)
         assert order.email is not None
         await smtp.send(route, mail, sender, order.email)
 
-    return await outbox.deliver(db, MAIL, send, policy)
+    return await delivery.deliver(db, MAIL, send, policy)
 
 
 async def make_token(db: asyncpg.Pool, order: Order, told_at: datetime) -> str:
     """A new token that cancels the order; stored as its hash alone. told_at: when what its mail tells of happened."""
     token = secrets.token_urlsafe(32)
     expires_at = order.starts_at or told_at + TOKEN_LIFE
-    await booking_queries.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
+    await bookings.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
     return token
 
 
@@ -86,7 +88,7 @@ async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, pol
         text = WORDS[message.event].format(id=order.id)
         await texting.send(order.phone, text, f"{message.subject}:{message.event}")
 
-    return await outbox.deliver(db, TEXT, send, policy)
+    return await delivery.deliver(db, TEXT, send, policy)
 
 
 async def forward_orders(
@@ -96,7 +98,7 @@ async def forward_orders(
     accounting = Upstream(client, "accounting", settings.accounting_url)
 
     async def send(message: Message) -> None:
-        body = json.encode(await order_of(db, message, settings))
+        body = responses.encode(await order_of(db, message, settings))
         headers = {
             "Content-Type": "application/json",
             signature.HEADER: signature.sign(settings.accounting_secret, body, time.time()),
@@ -104,14 +106,14 @@ async def forward_orders(
         async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
             await response.read()
 
-    return await outbox.deliver(db, FORWARD, send, policy)
+    return await delivery.deliver(db, FORWARD, send, policy)
 
 
 async def forget(db: asyncpg.Pool) -> Did:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
     return {
-        "messages": await outbox_upkeep.delete_sent(db),
+        "messages": await admin.delete_sent(db),
         "signatures": await signature.delete_seen(db),
-        "failed_logins": await login_pace.delete_old_failures(db),
-        "tokens": await booking_queries.delete_old_tokens(db),
+        "failed_logins": await login_throttle.delete_old_failures(db),
+        "tokens": await bookings.delete_old_tokens(db),
     }

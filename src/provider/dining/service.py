@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from common import outbox
-from common.database import Connection
-from common.errors import Conflict, FieldError, NotFound
-from provider.dining import booking_queries, table_queries
+from common.db.pool import Connection
+from common.outbox import delivery
+from common.web.errors import Conflict, FieldError, NotFound
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
 from provider.dining.models import Booking, BulkResult, Decided, Status
+from provider.dining.queries import bookings, tables
 
 GUEST = "guest"
 ACCOUNTING = "accounting"
@@ -26,7 +26,7 @@ def no_booking(booking_id: int) -> NotFound:
 
 async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:
     """Add and change tables. Raises NotFound, naming each table that does not exist; then nothing is to be kept."""
-    changed = await table_queries.update_tables(connection, bulk.update)
+    changed = await tables.update_tables(connection, bulk.update)
     unknown = [
         FieldError(f"update.{number}.id", "is no table")
         for number, change in enumerate(bulk.update)
@@ -34,19 +34,19 @@ async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:
     ]
     if unknown:
         raise NotFound("Some tables do not exist; nothing was changed.", errors=unknown)
-    added = await table_queries.insert_tables(connection, bulk.add)
+    added = await tables.insert_tables(connection, bulk.add)
     return BulkResult(added, [changed[change.id] for change in bulk.update])
 
 
 async def order_table(connection: Connection, table_id: int, order: BookingInput, now: datetime) -> Booking:
     """Take a guest's order, which then waits for staff. Raises NotFound, Invalid, or Conflict for a closed table."""
     order.require_ahead(now)
-    table = await table_queries.select_table_for_share(connection, table_id)
+    table = await tables.select_table_for_share(connection, table_id)
     if table is None:
         raise no_table(table_id)
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
-    booking = await booking_queries.insert_booking(connection, table_id, "waiting", order, table.price, GUEST)
+    booking = await bookings.insert_booking(connection, table_id, "waiting", order, table.price, GUEST)
     await tell(connection, booking, "received")
     return booking
 
@@ -54,10 +54,10 @@ async def order_table(connection: Connection, table_id: int, order: BookingInput
 async def set_booking(connection: Connection, table_id: int, order: BookingInput, actor: str, now: datetime) -> Booking:
     """Store a confirmed booking, also of a table that is closed for guests. Raises NotFound, Invalid, Conflict."""
     order.require_ahead(now)
-    table = await table_queries.select_table_for_update(connection, table_id)
+    table = await tables.select_table_for_update(connection, table_id)
     if table is None:
         raise no_table(table_id)
-    booking = await booking_queries.insert_booking(connection, table_id, "confirmed", order, table.price, actor)
+    booking = await bookings.insert_booking(connection, table_id, "confirmed", order, table.price, actor)
     await tell(connection, booking, "confirmed")
     return booking
 
@@ -68,11 +68,11 @@ async def locked_booking(connection: Connection, booking_id: int) -> Booking:
     Its table is locked first, so that of two confirmations that overlap the second waits for the first instead of both
     waiting for each other at the constraint.
     """
-    found = await booking_queries.select_booking(connection, booking_id)
+    found = await bookings.select_booking(connection, booking_id)
     if found is None:
         raise no_booking(booking_id)
-    await table_queries.select_table_for_update(connection, found.table_id)
-    booking = await booking_queries.select_booking_for_update(connection, found.table_id, booking_id)
+    await tables.select_table_for_update(connection, found.table_id)
+    booking = await bookings.select_booking_for_update(connection, found.table_id, booking_id)
     assert booking is not None
     return booking
 
@@ -103,7 +103,7 @@ async def apply_decision(connection: Connection, decision: DecisionInput) -> Dec
     """
     booking = await locked_booking(connection, decision.order_id)
     target: Status = "confirmed" if decision.decision == "confirm" else "declined"
-    changes = await booking_queries.select_changes(connection, booking)
+    changes = await bookings.select_changes(connection, booking)
     repeated = any(change.status == target and change.changed_by.startswith(ACCOUNTING) for change in changes)
     if not repeated and booking.status != target:
         booking = await move(connection, booking, target, f"{ACCOUNTING}: {decision.decided_by}")
@@ -112,7 +112,7 @@ async def apply_decision(connection: Connection, decision: DecisionInput) -> Dec
 
 async def move(connection: Connection, booking: Booking, status: Status, actor: str) -> Booking:
     """Give a locked booking its next status and tell who has to know. Raises Conflict for a step that is none."""
-    moved = await booking_queries.update_status(connection, booking, status, actor)
+    moved = await bookings.update_status(connection, booking, status, actor)
     await tell(connection, moved, status)
     return moved
 
@@ -121,6 +121,6 @@ async def tell(connection: Connection, booking: Booking, event: str) -> None:
     """Write the messages of an event: to the guest, and to the accounting program unless it comes from there."""
     subject = f"booking:{booking.id}"
     key = {"table_id": booking.table_id, "booking_id": booking.id, "status": booking.status}
-    await outbox.enqueue(connection, MAIL if booking.email else TEXT, subject, event, key)
+    await delivery.enqueue(connection, MAIL if booking.email else TEXT, subject, event, key)
     if not booking.changed_by.startswith(ACCOUNTING):
-        await outbox.enqueue(connection, FORWARD, subject, event, key)
+        await delivery.enqueue(connection, FORWARD, subject, event, key)

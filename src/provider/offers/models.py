@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from pydantic import Field, StringConstraints
 
-from common.fields import Input
+from common.web.input_types import Input
 
 ProductName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 ProductText = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from common.database import Connection, Executor
+from common.db.pool import Connection, Executor
 from provider.offers.models import Registration, Standing
 
 TOKEN_LOCK = 7_240_911_004

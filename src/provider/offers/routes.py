@@ -8,15 +8,15 @@ from typing import Any
 from quart import Blueprint, Quart, Response, current_app, request
 from quart_schema import APIKeySecurityScheme, document_response, security_scheme, tag_blueprint
 
-from common import errors
-from common.body import json_body
-from common.database import pool
-from common.errors import Conflict, Failure, Invalid, NotFound, Unauthorized
-from common.json import answer
-from common.openapi import operation
+from common.db.pool import pool
+from common.web import errors
+from common.web.errors import Conflict, Failure, Invalid, NotFound, Unauthorized
+from common.web.openapi.document import operation
+from common.web.request_body import json_body
+from common.web.responses import answer
 from provider.offers import queries
-from provider.offers.market import offers_at
 from provider.offers.models import AccessToken, Offer, OffersError, Registered, Registration
+from provider.offers.price_simulation import offers_at
 from provider.offers.service import Behaviour, issue_token
 
 PREFIX = "/api/v1"

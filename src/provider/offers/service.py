@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from common.database import transaction
-from common.errors import Broken, Invalid
+from common.db.pool import transaction
+from common.web.errors import Broken, Invalid
 from provider.offers import queries
 
 

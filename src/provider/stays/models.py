@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from common.errors import FieldError, Invalid, Problem
-from common.fields import MAX_ID, Id, Input, PageLimit, QueryInteger, parse_night
+from common.web.errors import FieldError, Invalid, Problem
+from common.web.input_types import MAX_ID, Id, Input, PageLimit, QueryInteger, parse_night
 
 LONGEST_STAY = 365
 LONGEST_CALENDAR = 366

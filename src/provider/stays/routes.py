@@ -10,16 +10,16 @@ from quart.blueprints import BlueprintSetupState
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
 from werkzeug.routing import BaseConverter
 
-from common import json
-from common.auth import bearer_token, invalid_token
-from common.body import json_body
-from common.database import Connection, pool
-from common.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
-from common.fields import PageQuery
-from common.idempotency import Answer, first_sent, once, requested_key
-from common.openapi import LINK, operation
-from common.paging import decode_cursor, first_page
-from provider.stays import icalendar_export, queries, service
+from common.db.pool import Connection, pool
+from common.web import responses
+from common.web.bearer import bearer_token, invalid_token
+from common.web.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
+from common.web.idempotency import Answer, first_sent, once, requested_key
+from common.web.input_types import PageQuery
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import decode_cursor, first_page
+from common.web.request_body import json_body
+from provider.stays import icalendar, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
     PROPERTY_ID,
@@ -38,6 +38,7 @@ from provider.stays.models import (
     Window,
     is_property_id,
 )
+from provider.stays.queries import storefront
 
 T = TypeVar("T", Available, Property)
 
@@ -107,7 +108,7 @@ def position(cursor: str | None) -> str:
 def page_of(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
     page, headers = first_page(found, limit, lambda last: (last.property_id,))
-    return json.answer(page, headers=headers)
+    return responses.answer(page, headers=headers)
 
 
 @blueprint.get("/properties/available")
@@ -153,11 +154,11 @@ async def create_reservation(data: ReservationInput) -> Response:
     """
     holder: UUID = g.holder
     if requested_key() is None:
-        return json.answer(await service.reserve(pool(), feed(), data, holder))
+        return responses.answer(await service.reserve(pool(), feed(), data, holder))
 
     async def create(connection: Connection) -> Answer:
         data.require_within(window(datetime.now(UTC)))
-        return Answer(200, json.encode(await service.reserve_within(connection, feed(), data, holder)))
+        return Answer(200, responses.encode(await service.reserve_within(connection, feed(), data, holder)))
 
     return await once(pool(), f"POST /reservations {holder}", create)
 
@@ -174,10 +175,10 @@ def parse_reservation_id(text: str) -> UUID:
 @document_response(Reservation)
 async def get_reservation(reservation_id: str) -> Response:
     """A reservation that was made with this token and is not cancelled."""
-    reservation = await queries.select_reservation(pool(), parse_reservation_id(reservation_id), g.holder)
+    reservation = await storefront.select_reservation(pool(), parse_reservation_id(reservation_id), g.holder)
     if reservation is None:
         raise NotFound("There is no such reservation of yours.")
-    return json.answer(reservation)
+    return responses.answer(reservation)
 
 
 @blueprint.delete("/reservations/<reservation_id>")
@@ -196,7 +197,7 @@ async def delete_reservation(reservation_id: str) -> Response:
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
     """All properties, by id."""
-    found = await queries.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
+    found = await storefront.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
     return page_of(found, query_args.limit)
 
 
@@ -217,12 +218,12 @@ async def create_property(data: PropertyInput) -> Response:
     data.require_whole_link()
 
     async def create(connection: Connection) -> Answer:
-        created = await queries.insert_property(
+        created = await storefront.insert_property(
             connection, data.property_id, data.description, data.turnover_days, data.hotel_id, data.room_id
         )
         if created is None:
             raise Conflict(f"There is a property {data.property_id!r} already.", code="property_exists")
-        return Answer(201, json.encode(created), {"Location": f"/properties/{created.property_id}"})
+        return Answer(201, responses.encode(created), {"Location": f"/properties/{created.property_id}"})
 
     return await once(pool(), f"POST /properties {g.holder}", create)
 
@@ -232,10 +233,10 @@ async def create_property(data: PropertyInput) -> Response:
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
-    found = await queries.select_property(pool(), property_id)
+    found = await storefront.select_property(pool(), property_id)
     if found is None:
         raise unknown(property_id)
-    return json.answer(found)
+    return responses.answer(found)
 
 
 @blueprint.patch("/properties/<property:property_id>")
@@ -249,13 +250,13 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     and its room go together; reservations made before belong to the room that they were made for.
     """
     data.require_whole()
-    changed = await queries.update_property(
+    changed = await storefront.update_property(
         pool(), property_id, data.description, data.turnover_days, data.hotel_id, data.room_id,
         link=data.changes_link,
     )  # fmt: skip
     if changed is None:
         raise unknown(property_id)
-    return json.answer(changed)
+    return responses.answer(changed)
 
 
 @blueprint.get("/properties/<property:property_id>/calendar")
@@ -265,10 +266,10 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     """Night by night what is taken, what is turnover (the days after a stay that are kept free) and what is free."""
     query_args.require_ordered()
-    calendar = await queries.select_calendar(pool(), property_id, query_args.first, query_args.until)
+    calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
         raise unknown(property_id)
-    return json.answer(calendar)
+    return responses.answer(calendar)
 
 
 @blueprint.get("/properties/<property:property_id>/calendar.ics")
@@ -276,9 +277,9 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 async def get_icalendar(property_id: str) -> Response:
     """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
     since = datetime.now(UTC).date() - CALENDAR_PAST
-    stays = await queries.select_stays(pool(), property_id, since)
+    stays = await storefront.select_stays(pool(), property_id, since)
     if stays is None:
         raise unknown(property_id)
     # Rendering takes long enough to hold up everybody else.
-    body = await asyncio.to_thread(icalendar_export.render, stays)
+    body = await asyncio.to_thread(icalendar.render, stays)
     return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import asyncpg
 
-from common.database import Connection, Executor, transaction
-from common.errors import Conflict, Invalid, NotFound
-from provider.stays import queries
+from common.db.pool import Connection, Executor, transaction
+from common.web.errors import Conflict, Invalid, NotFound
 from provider.stays.models import FIRST_DAY, LAST_DAY, Attempt, Available, Reservation, ReservationInput, Search
+from provider.stays.queries import storefront
 
 BOOKING: Literal[1] = 1
 CANCELLATION: Literal[2] = 2
@@ -66,7 +66,7 @@ async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder
 
     One statement for a property that is nobody's room: its commit is the statement's own.
     """
-    attempt = await queries.insert_reservation(
+    attempt = await storefront.insert_reservation(
         db, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=False
     )
     if attempt is None or attempt.hotel_id is None:
@@ -77,7 +77,7 @@ async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder
 
 async def reserve_within(connection: Connection, feed: Feed, wanted: ReservationInput, holder: UUID) -> Reservation:
     """The same inside the caller's transaction, which also holds the events of a hotel's room."""
-    attempt = await queries.insert_reservation(
+    attempt = await storefront.insert_reservation(
         connection, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=True
     )
     reservation = _outcome(attempt, wanted)
@@ -99,10 +99,10 @@ def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
 async def cancel(db: asyncpg.Pool, feed: Feed, reservation_id: UUID, holder: UUID) -> None:
     """Free the nights; nothing happens to a reservation that was cancelled before. Raises NotFound."""
     async with transaction(db) as connection:
-        property_id = await queries.lock_reservation(connection, reservation_id, holder)
+        property_id = await storefront.lock_reservation(connection, reservation_id, holder)
         if property_id is None:
             raise NotFound("There is no such reservation of yours.")
-        held = await queries.update_cancelled(connection, property_id, reservation_id)
+        held = await storefront.update_cancelled(connection, property_id, reservation_id)
         if held is not None and held.hotel_id is not None and held.room_id is not None:
             room = (held.hotel_id, held.room_id)
             await feed.append(connection, CANCELLATION, room, held.arrival, held.departure, held.at)
@@ -113,10 +113,10 @@ async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day
 
     Raises NotFound with alternatives when nothing is free at all. first_day: no alternative is earlier.
     """
-    found = await queries.select_available(db, search.start_date, search.nights, after, search.limit + 1)
+    found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
     if not found and not after:
         days = nearest_days(search.start_date, first_day)
-        alternatives = await queries.select_days_with_something_free(db, days, search.nights)
+        alternatives = await storefront.select_days_with_something_free(db, days, search.nights)
         raise NotFound(
             "Nothing is free for all of these nights.", code="no_availability", extra={"alternatives": alternatives}
         )

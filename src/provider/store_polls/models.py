@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from common.fields import Input, QueryInstant
+from common.web.input_types import Input, QueryInstant
 
 
 class StatusQuery(Input):

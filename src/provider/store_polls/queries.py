@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from common.database import Connection, Executor
+from common.db.pool import Connection, Executor
 from provider.store_polls.simulation import SimulatedPoll, SimulatedStore
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]

@@ -5,9 +5,9 @@ from datetime import datetime
 from quart import Blueprint, Response, current_app, request
 from quart_schema import tag_blueprint, validate_querystring
 
-from common.database import Connection, pool
-from common.openapi import HEADER_WORDS, operation
-from common.streaming import Copy, Sink, begun, copied, nothing
+from common.db.pool import Connection, pool
+from common.web.openapi.document import HEADER_WORDS, operation
+from common.web.streaming import Copy, Sink, begun, copied, nothing
 from provider.store_polls import queries
 from provider.store_polls.models import StatusQuery
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from common.http import Upstream, session
-from common.scheduling import Did, Job, Lease, run_now
+from common.jobs.scheduler import Did, Job, Lease, run_now
+from common.upstream import Upstream, session
 from dashboard.bookings import jobs
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.provider_client import BookingFeed
+from dashboard.feed_client import BookingFeed
 
 FEED_URL = "http://feed.test"
 LOOKBACK = timedelta(minutes=5)

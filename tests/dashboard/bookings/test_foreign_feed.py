@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.scheduling import Lease
+from common.jobs.scheduler import Lease
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
-from feeds import ForeignFeed, event, serving
+from tests.support.feeds import ForeignFeed, event, serving
 
 from .conftest import Ingest
 

@@ -12,11 +12,11 @@ import asyncpg
 import pytest
 from aioresponses import aioresponses
 
-from common.http import UpstreamError
-from common.scheduling import Lease, LeaseLostError
+from common.jobs.scheduler import Lease, LeaseLostError
+from common.upstream import UpstreamError
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
-from feeds import Event, event
+from tests.support.feeds import Event, event
 
 from .conftest import FEED_URL, Ingest
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.embedded import Server
+from common.devstack.embedded import Server
 from dashboard.bookings import queries, service
 from dashboard.bookings.decoding import FeedEvent
 from dashboard.bookings.ledger import insert_page
-from databases import cloned
+from tests.support.databases import cloned
 
 Books = list[FeedEvent]
 

@@ -8,7 +8,7 @@ from aioresponses import aioresponses
 from quart import Quart
 
 from dashboard.catalog import service
-from fake_offers import BASE, Catalogue, FakeOffers
+from tests.support.fake_offers import BASE, Catalogue, FakeOffers
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from common.config import Secret
 from dashboard.catalog.demo import PRODUCTS, add_demo_products
-from fake_offers import Catalogue, FakeOffers, offer
+from tests.support.fake_offers import Catalogue, FakeOffers, offer
 
 
 async def test_the_demo_has_products_with_prices_unless_there_are_any(

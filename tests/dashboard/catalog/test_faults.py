@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dashboard.catalog import offers_service, service
-from fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+from dashboard.catalog import offers_client, service
+from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
 
 
 async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
@@ -247,7 +247,7 @@ async def test_a_creation_does_not_wait_for_a_service_that_stalls(
 async def test_an_answer_without_end_is_not_read_to_it(
     catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offers_service, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(offers_client, "LARGEST_ANSWER", 1000)
     product = await catalogue.create()
     fake.usual = [offer(f"offer {number}", 100) for number in range(100)]
 

@@ -9,7 +9,7 @@ import pytest
 from quart import Quart
 
 from dashboard.catalog.models import new_product_id
-from fake_offers import Catalogue, FakeOffers, offer
+from tests.support.fake_offers import Catalogue, FakeOffers, offer
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 

@@ -7,10 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.scheduling import Lease, LeaseLostError
+from common.jobs.scheduler import Lease, LeaseLostError
 from dashboard.catalog.jobs import Refresh
-from fake_offers import Catalogue, FakeOffers, Reply, offer, reply
-from waiting import eventually
+from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+from tests.support.waiting import eventually
 
 
 async def offers_of(catalogue: Catalogue, product: dict[str, Any], *, closed: bool = False) -> dict[Any, Any]:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.catalog import refresh_queries
 from dashboard.catalog.models import PricePoint, change_percent
-from dashboard.catalog.offers_service import SeenOffer
-from dashboard.catalog.refresh_queries import Answered
+from dashboard.catalog.offers_client import SeenOffer
+from dashboard.catalog.queries import refresh
+from dashboard.catalog.queries.refresh import Answered
 from dashboard.catalog.service import buckets
-from fake_offers import Catalogue
+from tests.support.fake_offers import Catalogue
 
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -27,7 +27,7 @@ async def answers(catalogue: Catalogue, *moments: tuple[datetime, dict[str, tupl
     for at, offers in moments:
         seen = [SeenOffer(offer_id, price, stock) for offer_id, (price, stock) in offers.items()]
         async with catalogue.db.acquire() as connection:
-            await refresh_queries.upsert_answers(connection, [Answered(product_id, seen)], at)
+            await refresh.upsert_answers(connection, [Answered(product_id, seen)], at)
     return f"/products/{product_id}"
 
 

@@ -10,8 +10,9 @@ import pytest
 from aioresponses import aioresponses
 from quart import Quart
 
-from common import json, outbox, signature
 from common.config import Secret
+from common.outbox import delivery
+from common.web import responses, signature
 from dashboard.front_desk import jobs
 
 SECRET = Secret("a-secret-that-both-programs-know")
@@ -54,7 +55,7 @@ class Desk:
         self.staff = {"Authorization": "Bearer the-staff-token"}
 
     async def receive(self, *, now: float | None = None, secret: Secret = SECRET, **changes: Any) -> Any:
-        body = json.encode({**ORDER, **changes})
+        body = responses.encode({**ORDER, **changes})
         header = signature.sign(secret, body, time.time() if now is None else now)
         headers = {"Content-Type": "application/json", signature.HEADER: header}
         return await self.client.post("/front-desk/orders", data=body, headers=headers)
@@ -65,9 +66,9 @@ class Desk:
     async def orders(self, query: str = "") -> Any:
         return await (await self.client.get(f"/front-desk/orders{query}", headers=self.staff)).get_json()
 
-    async def send(self, policy: outbox.Policy | None = None) -> Any:
+    async def send(self, policy: delivery.Policy | None = None) -> Any:
         return await jobs.send_decisions(
-            self.db, self.app.extensions["http"], self.app.extensions["front_desk"], policy or outbox.Policy(first=60)
+            self.db, self.app.extensions["http"], self.app.extensions["front_desk"], policy or delivery.Policy(first=60)
         )
 
     async def hurry(self) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from common import signature
 from common.config import Secret
-from common.outbox import Policy
+from common.outbox.delivery import Policy
+from common.web import signature
 
 CALLBACK = "http://provider.example/base/api/accounting/decisions"
 

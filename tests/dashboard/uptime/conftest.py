@@ -9,10 +9,10 @@ from quart.typing import TestClientProtocol
 
 import dashboard.app
 import dashboard.config
-from applications import free_port
 from common.config import Secret, read
-from served import served
-from waiting import eventually
+from tests.support.applications import free_port
+from tests.support.served import served
+from tests.support.waiting import eventually
 
 STATUS = "store_id,status,timestamp_utc\n"
 HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import asyncpg
-from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
 
-from dashboard.uptime import queries
+from dashboard.uptime.queries import reports
+from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
 
 
 class Store(NamedTuple):
@@ -62,8 +62,8 @@ async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
 
 async def measured(db: asyncpg.Pool, as_of: datetime | None = None) -> dict[str, Figures]:
     """What a report says, exactly."""
-    report_id = await queries.upsert_report(db, uuid4(), as_of)
-    await queries.complete_report(db, report_id)
+    report_id = await reports.upsert_report(db, uuid4(), as_of)
+    await reports.complete_report(db, report_id)
     rows = await db.fetch("SELECT * FROM uptime_report_row WHERE report_id = $1 ORDER BY store_id", report_id)
     return {
         row["store_id"]: Figures(

@@ -6,14 +6,15 @@ from datetime import time
 
 import asyncpg
 import pytest
-from tests.dashboard.uptime.fleet import utc
 
-from common.database import Connection
-from common.errors import Invalid
-from dashboard.uptime import importing, queries_import
-from dashboard.uptime.importing import import_file
+from common.db.pool import Connection
+from common.web.errors import Invalid
+from dashboard.uptime.intake import load
+from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import Imported, Rejection
-from dashboard.uptime.parsing import StoreFile
+from dashboard.uptime.queries import imports
+from tests.dashboard.uptime.fleet import utc
 
 STATUS = "store_id,status,timestamp_utc\n"
 HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
@@ -65,7 +66,7 @@ async def test_late_polls_are_accepted_and_a_store_knows_its_first_and_last(dash
     store = await dashboard_db.fetchrow("SELECT * FROM store")
     assert store is not None
     assert (store["first_polled_at"], store["last_polled_at"]) == (utc("2023-01-20 12:00"), utc("2023-01-22 12:00"))
-    assert await queries_import.select_newest_poll(dashboard_db) == utc("2023-01-22 12:00")
+    assert await imports.select_newest_poll(dashboard_db) == utc("2023-01-22 12:00")
 
 
 async def test_hours_of_a_named_store_are_replaced_as_a_whole_and_others_keep_theirs(
@@ -104,7 +105,7 @@ async def test_bad_rows_are_told_and_all_good_ones_are_in(dashboard_db: asyncpg.
     rejected = [Rejection(3, "status must be active or inactive, not 'open'")]
     assert imported == Imported(3, 2, rejected, 1)
     assert await polls(dashboard_db) == [("1", "22 12:00", True), ("1", "22 14:00", False)]
-    (listed,) = await queries_import.select_imports(dashboard_db, None, 10)
+    (listed,) = await imports.select_imports(dashboard_db, None, 10)
     assert (listed.kind, listed.source, listed.rows, listed.new) == ("status", "a test", 3, 2)
     assert listed.rejected == rejected
 
@@ -168,7 +169,7 @@ async def test_many_polls_at_first_come_in_as_few_do(
         for status in ("active", "inactive" if store == minute else "active")
     )
     key = await key_of_polls(dashboard_db)
-    monkeypatch.setattr(importing, "BULK_ROWS", 8)
+    monkeypatch.setattr(load, "BULK_ROWS", 8)
     assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 4, [], 0)
     assert await polls(dashboard_db) == [
         ("1", "22 12:00", True),
@@ -191,7 +192,7 @@ async def test_many_polls_that_do_not_arrive_leave_the_key(
     async def fail(_: Connection) -> None:
         raise Invalid("the end of the transaction")
 
-    monkeypatch.setattr(importing, "BULK_ROWS", 1)
+    monkeypatch.setattr(load, "BULK_ROWS", 1)
     key = await key_of_polls(dashboard_db)
     with pytest.raises(Invalid, match="the end of the transaction"):
         await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test", within=fail)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, time, timedelta
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from dashboard.uptime.queries.stores import select_coverage, select_incidents, select_timeline
 from tests.dashboard.uptime.fleet import Store, expected, load, measured
 from tests.dashboard.uptime.reference import Hours, Poll, figures
-
-from dashboard.uptime.queries_store import select_coverage, select_incidents, select_timeline
 
 ZONES = [
     None,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import asyncpg
+
 from tests.dashboard.uptime.fleet import Store, every_day, expected, load, measured, row, utc
 from tests.dashboard.uptime.reference import Figures
 

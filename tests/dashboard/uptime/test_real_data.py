@@ -15,13 +15,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
+from dashboard.uptime.intake.decompress import PIECE, plain
+from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.parse import StoreFile
 from tests.dashboard.uptime.fleet import Store, clock, expected, measured
 from tests.dashboard.uptime.reference import Hours, Poll
-
-from applications import ROOT
-from dashboard.uptime.importing import import_file
-from dashboard.uptime.parsing import StoreFile
-from dashboard.uptime.unpacking import PIECE, plain
+from tests.support.applications import ROOT
 
 FOLDER = Path(os.environ.get("NIGHTAUDIT_STORES_DATA") or ROOT.parent / "shared" / "data" / "stores")
 FILES = {

@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 
 from common.config import Secret
-from dashboard.uptime import queries, queries_fleet, service
-from databases import waits_for_lock
-from waiting import eventually
+from dashboard.uptime import service
+from dashboard.uptime.queries import fleet, reports
+from tests.dashboard.uptime.fleet import Store, every_day, load, utc
+from tests.support.databases import waits_for_lock
+from tests.support.waiting import eventually
 
 AS_OF = utc("2023-01-23 11:00")
 
@@ -60,7 +61,7 @@ async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_th
         lines.append(data)
 
     async with db.acquire() as connection:
-        await queries.copy_report_rows(connection, report_id, output)
+        await reports.copy_report_rows(connection, report_id, output)
     # 1.5 s are 0.025 minutes: half a hundredth, rounded up, on both sides of the account
     assert b"".join(lines) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
 
@@ -79,7 +80,7 @@ async def test_two_requests_for_the_same_thing_share_a_run(db: asyncpg.Pool) -> 
 async def test_a_report_that_is_being_made_is_shared_without_waiting_for_it(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
     async with db.acquire() as making, making.transaction():
-        assert await queries.lock_report(making, report_id)
+        assert await reports.lock_report(making, report_id)
         assert await asyncio.wait_for(service.request_report(db, None), 20) == report_id
         other = await service.request_report(db, AS_OF)
         assert other != report_id
@@ -97,8 +98,8 @@ async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, d
     report_id = await service.request_report(db, None)
     dying = await asyncpg.connect(dashboard_url.reveal())
     await dying.execute("BEGIN")
-    assert await queries.lock_report(dying, report_id)
-    await queries.complete_report(dying, report_id)
+    assert await reports.lock_report(dying, report_id)
+    await reports.complete_report(dying, report_id)
     assert await service.make_waiting_reports(db) == 0
     pid = dying.get_server_pid()
     dying.terminate()
@@ -110,7 +111,7 @@ async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, d
 async def test_a_report_that_is_always_interrupted_is_given_up(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
     for _ in range(service.MOST_ATTEMPTS):
-        assert await queries.update_report_attempt(db, report_id)
+        assert await reports.update_report_attempt(db, report_id)
     assert not await service.make_report(db, report_id)
     report = await service.find_report(db, str(report_id))
     assert report is not None
@@ -157,10 +158,10 @@ async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) ->
 
 async def test_reports_are_listed_the_latest_first_in_pages(db: asyncpg.Pool) -> None:
     asked = [await service.request_report(db, AS_OF - timedelta(hours=hours)) for hours in range(5)]
-    first = await queries.select_reports(db, None, None, 2)
+    first = await reports.select_reports(db, None, None, 2)
     last = first[-1]
     position = (last.requested_at, asked[3])
-    rest = await queries.select_reports(db, None, position, 10)
+    rest = await reports.select_reports(db, None, position, 10)
     assert [report.report_id for report in first + rest] == [str(report_id) for report_id in reversed(asked)]
 
 
@@ -180,7 +181,7 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     report_id = await service.request_report(db, None)
     await service.make_report(db, report_id)
     await service.make_report(db, await service.request_report(db, AS_OF + timedelta(days=1)))  # not what is known now
-    assert (await queries_fleet.select_latest_report(db)) == await service.find_report(db, str(report_id))
+    assert (await fleet.select_latest_report(db)) == await service.find_report(db, str(report_id))
     orders = {
         "store_id": ["closed", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"],
         "downtime": ["s3", "s7", "s2", "s6", "s1", "s5", "closed", "s0", "s4"],
@@ -189,13 +190,13 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     for order, names in orders.items():
         found: list[str] = []
         after = None
-        while page := await queries_fleet.select_store_uptimes(db, report_id, "hour", order, None, after, 2):  # type: ignore[arg-type]  # parametrised with the literals
+        while page := await fleet.select_store_uptimes(db, report_id, "hour", order, None, after, 2):  # type: ignore[arg-type]  # parametrised with the literals
             found += [store.store_id for store in page]
             last = page[-1]
             value = {"store_id": 0.0, "downtime": last.downtime_seconds, "uptime": last.uptime_share}[order]
             after = (value, last.store_id)
         assert found == names
-    below = await queries_fleet.select_store_uptimes(db, report_id, "hour", "uptime", 0.6, None, 10)
+    below = await fleet.select_store_uptimes(db, report_id, "hour", "uptime", 0.6, None, 10)
     assert [store.store_id for store in below] == ["s3", "s7"]
-    standing = await queries_fleet.select_standing(db, report_id, "hour", 0.9)
+    standing = await fleet.select_standing(db, report_id, "hour", 0.9)
     assert (standing.stores, standing.breaches) == (8, 6)

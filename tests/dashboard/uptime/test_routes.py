@@ -8,14 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 from quart import Quart
-from tests.dashboard.uptime.conftest import STATUS, Stores
 
 import dashboard.app
 import dashboard.config
 from common.config import Secret, read
-from dashboard.uptime import queries, service
+from dashboard.uptime import service
 from dashboard.uptime.models import CSV_HEADER
-from waiting import eventually
+from dashboard.uptime.queries import reports
+from tests.dashboard.uptime.conftest import STATUS, Stores
+from tests.support.waiting import eventually
 
 ROWS = [
     ["1", "15.00", "2.25", "2.25", "45.00", "0.75", "0.75"],
@@ -96,7 +97,7 @@ async def test_a_failed_report_is_a_problem_that_says_why(
     async def fail(*_: object) -> None:
         raise asyncpg.DivisionByZeroError("division by zero")
 
-    monkeypatch.setattr(queries, "complete_report", fail)
+    monkeypatch.setattr(reports, "complete_report", fail)
     report_id = await stores.trigger()
 
     async def ended() -> Any:
@@ -163,7 +164,7 @@ async def test_a_report_whose_process_died_is_made_by_the_next(
     dashboard_url: Secret, dashboard_db: asyncpg.Pool, environment: dict[str, str]
 ) -> None:
     report_id = await service.request_report(dashboard_db, None)
-    await queries.update_report_attempt(dashboard_db, report_id)
+    await reports.update_report_attempt(dashboard_db, report_id)
     app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         await Stores(app).complete(str(report_id))

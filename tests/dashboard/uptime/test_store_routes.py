@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from tests.dashboard.uptime.conftest import HOURS, STATUS, Stores
 
 

@@ -4,18 +4,18 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 
-from common.errors import Invalid
+from common.web.errors import Invalid
 from dashboard.uptime import service
 from dashboard.uptime.models import Gap, Incident, Poll, Span, Stretch
-from dashboard.uptime.queries_store import (
+from dashboard.uptime.queries.stores import (
     select_coverage,
     select_gaps,
     select_incidents,
     select_timeline,
     select_timezone,
 )
+from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 
 MORNINGS = Store(
     [

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import aiohttp
 import asyncpg
 import pytest
-from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
 
-from dashboard.uptime import routes_imports, unpacking
-from dashboard.uptime.unpacking import LARGEST_FILE
+from dashboard.uptime.intake import decompress
+from dashboard.uptime.intake.decompress import LARGEST_FILE
+from dashboard.uptime.routes import imports
+from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
 
@@ -145,7 +146,7 @@ async def test_too_large_by_its_own_word_is_refused_before_it_comes(base: str) -
 async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.uptime.routes_imports.plain", lambda chunks: unpacking.plain(chunks, limit=300_000))
+    monkeypatch.setattr("dashboard.uptime.routes.imports.plain", lambda chunks: decompress.plain(chunks, limit=300_000))
 
     async def endless() -> AsyncIterator[bytes]:
         yield STATUS.encode()
@@ -166,7 +167,7 @@ async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
 async def test_a_body_that_outgrows_the_limit_is_no_shorter_file(
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes_imports.upload_status, "_body_limit", 300_000)
+    monkeypatch.setattr(imports.upload_status, "_body_limit", 300_000)
 
     async def growing() -> AsyncIterator[bytes]:
         yield STATUS.encode()

@@ -6,9 +6,9 @@ import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
-from applications import free_port
-from served import Served, already_started
-from served import served as serve
+from tests.support.applications import free_port
+from tests.support.served import Served, already_started
+from tests.support.served import served as serve
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from quart.typing import TestClientProtocol as Client
 
-from feeds import event
+from tests.support.feeds import event
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

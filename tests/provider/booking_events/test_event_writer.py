@@ -15,14 +15,14 @@ from quart.typing import TestClientProtocol as Client
 import provider.app
 import provider.config
 from common.config import Secret, read
-from common.embedded import attach
-from common.migrate import migrate
-from databases import waits_for_lock
-from feeds import event
-from processes import kill, postmaster
+from common.db.migrate import migrate
+from common.devstack.embedded import attach
 from provider.booking_events import queries, service
 from provider.booking_events.models import EventInput, NewEvent
-from waiting import eventually
+from tests.support.databases import waits_for_lock
+from tests.support.feeds import event
+from tests.support.processes import kill, postmaster
+from tests.support.waiting import eventually
 
 OWN_REGION = 2**52
 

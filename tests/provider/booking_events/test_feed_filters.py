@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quart.typing import TestClientProtocol as Client
 
-from feeds import Event, event, moment
+from tests.support.feeds import Event, event, moment
 
 LARGEST = 2**63 - 1
 UUIDS = ["6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11", "6F1C2B1E-9A51-4C3F-8F57-0D5B7F5A2C12"]

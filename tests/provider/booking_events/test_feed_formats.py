@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from quart.typing import TestClientProtocol as Client
 
-from common.paging import encode_cursor
-from feeds import Event, event
+from common.web.pagination import encode_cursor
+from tests.support.feeds import Event, event
 
 UUID = "6F1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
 EVENTS = [

@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from common.embedded import Server
-from common.streaming import CHUNKS_AHEAD
-from databases import cloned
+from common.devstack.embedded import Server
+from common.web.streaming import CHUNKS_AHEAD
 from provider.booking_events import feed, queries
 from provider.booking_events.models import EventsQuery
-from served import Served
-from waiting import eventually
+from tests.support.databases import cloned
+from tests.support.served import Served
+from tests.support.waiting import eventually
 
 STREAMS = 8
 LONG = 150_000

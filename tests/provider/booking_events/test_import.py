@@ -14,11 +14,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from applications import ROOT, begin, run
 from common.config import Secret
-from provider.booking_events import csv_files, importing, queries
-from provider.booking_events.importing import import_file
-from waiting import eventually
+from provider.booking_events import cli, import_csv, queries
+from provider.booking_events.cli import import_file
+from tests.support.applications import ROOT, begin, run
+from tests.support.waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
 HEADER = "id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
@@ -227,7 +227,7 @@ async def test_what_is_no_file_of_events_is_said_in_one_line(
 async def test_postgresql_gone_in_the_middle_is_said_in_one_line(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_files, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(import_csv, "CHUNK_ROWS", 10)
     copy_events, calls = queries.copy_events, []
 
     async def failing(connection: Any, rows: Any) -> None:
@@ -248,7 +248,7 @@ async def test_postgresql_gone_in_the_middle_is_said_in_one_line(
 
 
 async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> None:
-    connection = await importing.connect(provider_url)
+    connection = await cli.connect(provider_url)
     try:
         assert await connection.fetchval("SHOW transaction_timeout") == "1min"
     finally:
@@ -282,7 +282,7 @@ async def test_ctrl_c_while_it_reads_and_stores_ends_the_command_with_one_line(
         environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
         process = await begin("provider", "import", str(pipe), environment=environment)
         with await asyncio.to_thread(pipe.open, "w") as writing:
-            lines = HEADER + "".join(map(line, range(1, csv_files.CHUNK_ROWS + 2)))
+            lines = HEADER + "".join(map(line, range(1, import_csv.CHUNK_ROWS + 2)))
             await asyncio.to_thread(writing.write, lines)
             writing.flush()
             await eventually(

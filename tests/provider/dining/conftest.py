@@ -8,14 +8,15 @@ import asyncpg
 import pytest
 from quart import Quart
 
-from common import outbox, signature
 from common.config import Secret
-from post_office import PostOffice, post_office
+from common.outbox import delivery
+from common.web import signature
 from provider.dining import jobs
 from provider.dining.settings import Settings
-from provider.dining.texting import LoggedTexting
+from provider.dining.sms import LoggedTexting
+from tests.support.post_office import PostOffice, post_office
 
-UNHURRIED = outbox.Policy(first=60)
+UNHURRIED = delivery.Policy(first=60)
 """What fails is not due again before a test has looked at it, however slow the machine."""
 
 ACCOUNTING_SECRET = Secret("a-secret-that-both-programs-know")
@@ -78,7 +79,7 @@ class Restaurant:
         answer = await self.admin("GET", f"view_booking/?id={booking_id}")
         return (await answer.get_json())["booking"]["status"]
 
-    async def send_mails(self, policy: outbox.Policy | None = None) -> Any:
+    async def send_mails(self, policy: delivery.Policy | None = None) -> Any:
         smtp_url = self.settings.smtp_url
         assert smtp_url is not None
         return await jobs.send_mails(self.db, self.settings, smtp_url, policy or UNHURRIED)
@@ -91,7 +92,7 @@ class Restaurant:
         await self.db.execute("UPDATE outbox SET due_at = now() WHERE state = 'waiting'")
 
     async def decide(self, order_id: int, decision: str, *, now: float | None = None, **changes: Any) -> Any:
-        body = outbox.json.encode({"order_id": order_id, "decision": decision, **changes})
+        body = delivery.json.encode({"order_id": order_id, "decision": decision, **changes})
         header = signature.sign(ACCOUNTING_SECRET, body, time.time() if now is None else now)
         return await self.client.post(
             "/api/accounting/decisions",

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from common.config import Secret
-from provider.dining import tokens
+from provider.dining.auth import tokens
 
 NOW = datetime.now(UTC)
 SECRET = Secret("demo-jwt-secret-of-make-run-only-0123456789")

@@ -7,8 +7,8 @@ from typing import Any
 from aioresponses import aioresponses
 from yarl import URL
 
-from common import signature
-from common.outbox import Policy
+from common.outbox.delivery import Policy
+from common.web import signature
 from provider.dining import jobs
 
 ORDERS = "http://accounting.example/front-desk/orders"

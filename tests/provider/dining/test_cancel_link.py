@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from post_office import cancel_path
+from tests.support.post_office import cancel_path
 
 
 async def link(restaurant: Any, office: Any, **order: Any) -> tuple[int, str]:

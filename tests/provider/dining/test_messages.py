@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from common import outbox
 from common.config import Secret
-from common.outbox import Policy
-from post_office import cancel_path
-from provider.dining import jobs, smtp
+from common.outbox import delivery
+from common.outbox.delivery import Policy
+from provider.dining import jobs
+from provider.dining.mail import smtp
+from tests.support.post_office import cancel_path
 
 LEASE = timedelta(seconds=60)
 
@@ -139,7 +140,7 @@ async def test_killed_between_sending_and_marking_sends_the_same_again(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "update_sent", die)
+        patch.setattr(delivery, "update_sent", die)
         with pytest.raises(KilledError):
             await restaurant.send_mails()
     assert (await restaurant.send_mails())["sent"] == 0, "it is still claimed"
@@ -167,12 +168,12 @@ async def test_two_senders_at_once_send_each_message_once(restaurant: Any, offic
 
 async def test_a_sender_whose_claim_is_over_marks_nothing(restaurant: Any, office: Any) -> None:
     await restaurant.booked(await restaurant.add_table())
-    [old] = await outbox.claim_due(restaurant.db, "mail", 1, LEASE)
+    [old] = await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
     await restaurant.hurry()
-    await outbox.claim_due(restaurant.db, "mail", 1, LEASE)
+    await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
 
-    assert not await outbox.update_sent(restaurant.db, old)
-    await outbox.update_failed(restaurant.db, old, "late", LEASE, "dead")
+    assert not await delivery.update_sent(restaurant.db, old)
+    await delivery.update_failed(restaurant.db, old, "late", LEASE, "dead")
     assert await restaurant.db.fetchval("SELECT state FROM outbox WHERE topic = 'mail'") == "waiting"
 
 
@@ -248,20 +249,20 @@ async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
 
     monkeypatch.setattr(smtp, "send", slow)
     extended = asyncio.Event()
-    extend = outbox.extend_claims
+    extend = delivery.extend_claims
 
     async def watched(*arguments: Any) -> None:
         await extend(*arguments)
         extended.set()
 
-    monkeypatch.setattr(outbox, "extend_claims", watched)
+    monkeypatch.setattr(delivery, "extend_claims", watched)
     sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
     await begun.wait()
     claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
     first_end = await restaurant.db.fetchval(claimed_until)
     await extended.wait()
     assert await restaurant.db.fetchval(claimed_until) > first_end
-    assert await outbox.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    assert await delivery.claim_due(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1

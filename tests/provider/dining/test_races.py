@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.database import transaction
-from common.errors import Conflict
+from common.db.pool import transaction
+from common.web.errors import Conflict
 from provider.dining import service
 from provider.dining.inputs import BookingInput
 

@@ -12,7 +12,7 @@ from quart import Quart
 import provider.app
 import provider.config
 from common.config import Secret, read
-from provider.offers.market import LONGEST_LIFE, offers_at
+from provider.offers.price_simulation import LONGEST_LIFE, offers_at
 from provider.offers.queries import delete_expired_tokens
 
 PRODUCT = {"id": "6f1c3b0e-0000-7000-8000-000000000001", "name": "Mower", "description": "Petrol"}

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from quart import Quart
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

@@ -6,7 +6,7 @@ import asyncpg
 import icalendar
 import pytest
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

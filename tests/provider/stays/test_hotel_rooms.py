@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 from quart import Quart
 
-from common.database import Executor
+from common.db.pool import Executor
 from provider.booking_events import queries
 from provider.booking_events.models import NewEvent
-from provider.stays import queries as reservations
+from provider.stays.queries import storefront as reservations
 from provider.stays.service import Feed
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

@@ -14,8 +14,8 @@ from quart import Quart
 import provider.app
 import provider.config
 from common.config import Secret, read
-from common.embedded import Server
-from storefront import Guest
+from common.devstack.embedded import Server
+from tests.support.storefront import Guest
 
 
 class Wire:

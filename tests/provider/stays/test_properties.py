@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

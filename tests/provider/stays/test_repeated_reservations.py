@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from quart import Quart
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 
 async def test_the_same_key_gives_the_same_answer_on_the_day_after(

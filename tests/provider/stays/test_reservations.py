@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from quart import Quart
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 OPERATIONS = [

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from provider.stays.importing import CHUNK_ROWS, import_files
+from provider.stays.cli import CHUNK_ROWS, import_files
 
 PROPERTIES = """property_id,description
 xE6vqTqA6LTwpE,Spacious 1-bedroom villa overlooking a lake!

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storefront import Guest
+from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from quart import Quart
 
-from provider.store_polls import service
+from provider.store_polls import jobs
 
 NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
 HEADERS = {
@@ -19,7 +19,7 @@ HEADERS = {
 
 
 async def polled(db: asyncpg.Pool, now: datetime = NOW) -> int:
-    return await service.poll_fleet(db, None, now, stores=10)
+    return await jobs.poll_fleet(db, None, now, stores=10)
 
 
 @pytest.mark.parametrize("name", HEADERS)

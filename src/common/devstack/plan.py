@@ -1,0 +1,96 @@
+"""What the supervisor runs: the applications, where they listen, and the environment they get."""
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common.server import ports
+
+
+class StackError(Exception):
+    """The applications cannot be run; the message is one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One application: the package `name`, whose variables begin with the name in capitals."""
+
+    name: str
+    host: str
+    port: int
+
+    def variable(self, name: str) -> str:
+        return f"{self.name.upper()}_{name}"
+
+    @property
+    def reached_at(self) -> tuple[str, int]:
+        return ports.reached_at(self.host), self.port
+
+    @property
+    def address(self) -> str:
+        """host:port, as a URL has it."""
+        return ports.address_of(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    programs: tuple[Program, ...]
+    environment: Mapping[str, str]
+    """For all applications: the caller's, with what was derived."""
+
+    def without_database(self) -> list[Program]:
+        """The programs whose database is on the embedded server."""
+        return [p for p in self.programs if not self.environment.get(p.variable("DATABASE_URL"))]
+
+
+def read(arguments: list[str], environment: Mapping[str, str]) -> Plan:
+    """The plan that the command line and the environment make. Raises StackError."""
+    parser = argparse.ArgumentParser(
+        prog="python -m common.devstack.supervisor",
+        description="Run applications, and PostgreSQL where no database is named, until Ctrl-C.",
+    )
+    parser.add_argument("programs", nargs="+", metavar="NAME:PORT", help="a package and its default port")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="VARIABLE=VALUE",
+        help="a variable where it is not set; {NAME} stands for the host and port of that application",
+    )
+    parsed = parser.parse_args(arguments)
+    programs = tuple(_program(text, environment) for text in parsed.programs)
+    numbers = [program.port for program in programs]
+    for program in programs:
+        if numbers.count(program.port) > 1:
+            raise StackError(f"port {program.port} is given to more than one; change {program.variable('PORT')}")
+    derived = {}
+    for setting in parsed.set:
+        name, _, value = setting.partition("=")
+        for program in programs:
+            value = value.replace(f"{{{program.name}}}", program.address)
+        derived[name] = environment.get(name) or value
+    for program in programs:
+        derived[program.variable("PORT")] = str(program.port)
+        derived[program.variable("HOST")] = program.host
+    demo = {"NIGHTAUDIT_DEMO": "1"}
+    return Plan(programs, {**demo, **environment, **derived})
+
+
+def check_ports(plan: Plan) -> None:
+    """Raise StackError, naming port and variable, where an application could not listen."""
+    for program in plan.programs:
+        if obstacle := ports.obstacle(program.host, program.port):
+            raise StackError(
+                f"{program.name} cannot listen on {program.host}:{program.port} ({obstacle}); "
+                f"choose another port with {program.variable('PORT')}"
+            )
+
+
+def _program(text: str, environment: Mapping[str, str]) -> Program:
+    name, _, default = text.partition(":")
+    variable = f"{name.upper()}_PORT"
+    port = environment.get(variable) or default
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise StackError(f"{variable} must be a whole number from 1 to 65535")
+    return Program(name, environment.get(f"{name.upper()}_HOST") or "127.0.0.1", int(port))

@@ -1,0 +1,296 @@
+"""The supervisor behind `make run`: PostgreSQL and the applications, up together and down together.
+
+    python -m common.devstack.supervisor provider:9000 dashboard:8000 --set DASHBOARD_PROVIDER_URL=http://{provider}
+
+Each application serves (`python -m NAME serve`, which migrates first) in a session of its own, so that Ctrl-C
+reaches the supervisor alone, which ends the applications first and the database last. An application that ends by
+itself is started again. Each holds a lifeline (see `stack_application`) and a claim on the embedded server: if the
+supervisor is killed, they end, and PostgreSQL ends after them.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.devstack import file_lock
+from common.devstack.child import STOP_SECONDS
+from common.devstack.embedded import EmbeddedError, Server, attach, data_directory, lock_path
+from common.devstack.plan import Plan, Program, StackError, check_ports, read
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE_SECONDS = 60.0  # then it is said that an application is not ready yet
+_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.5, 30.0
+_STEADY_SECONDS = 60.0  # after that long the next end counts as the first again
+_KILLED_RUN_SECONDS = STOP_SECONDS + 15.0
+
+
+class _Stop(BaseException):
+    """A signal came before the applications were started."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """Descriptors that every application gets, and the environment."""
+
+    lifeline: int
+    others: tuple[int, ...]
+    environment: dict[str, str]
+
+
+class _Application:
+    """One application: served, started again when it ends, stopped."""
+
+    def __init__(self, program: Program, inherited: _Inherited) -> None:
+        self.program = program
+        self.ready = asyncio.Event()
+        self._inherited = inherited
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> None:
+        """Keep it running until cancelled. Raises StackError when it cannot be started in the first place."""
+        name = self.program.name
+        delay = _FIRST_DELAY_SECONDS
+        while True:
+            started = time.monotonic()
+            waiting = asyncio.create_task(self._await_ready())
+            try:
+                status = await self._serve()
+            finally:
+                waiting.cancel()
+            if status > 0 and not self.ready.is_set():
+                raise StackError(f"{name} ended before it was ready, with {_words(status)}")
+            if time.monotonic() - started > _STEADY_SECONDS:
+                delay = _FIRST_DELAY_SECONDS
+            say(f"{name} ended with {_words(status)}; it is started again in {delay:g} s")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """End it: by SIGTERM, and when that takes too long or there is no time, by SIGKILL."""
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        ended = asyncio.create_task(process.wait())
+        hurried = asyncio.create_task(hurry.wait())
+        await asyncio.wait({ended, hurried}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not ended.done():
+            say(f"{self.program.name} did not end and is killed")
+        _kill_group(process.pid)
+        await ended
+
+    async def _serve(self) -> int:
+        """Serve to the end; the exit status, negative for a signal."""
+        inherited = self._inherited
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "common.devstack.child", str(inherited.lifeline), self.program.name, "serve"),
+            stdin=asyncio.subprocess.DEVNULL,
+            env=inherited.environment,
+            pass_fds=(inherited.lifeline, *inherited.others),
+            start_new_session=True,
+        )
+        status = await process.wait()
+        _kill_group(process.pid)  # workers of an application that was killed
+        self._process = None
+        return status
+
+    async def _await_ready(self) -> None:
+        patient_until = time.monotonic() + _PATIENCE_SECONDS
+        while (answer := await _answer(self.program, "/readyz")) != "200":
+            if time.monotonic() > patient_until:
+                say(f"{self.program.name} is not ready yet: GET /readyz {answer}")
+                patient_until += _PATIENCE_SECONDS
+            await asyncio.sleep(0.1)
+        self.ready.set()
+
+
+def main(arguments: list[str]) -> int:
+    """Run until a signal; returns the exit status: 0 after a signal, 1 when something cannot be started."""
+    _on_signals(_raise_stop)
+    try:
+        return _run(read(arguments, os.environ))
+    except (StackError, EmbeddedError) as error:
+        say(str(error))
+        return 1
+    except _Stop:
+        return 0
+
+
+def say(line: str) -> None:
+    """Tell whoever started this, if it still listens: a terminal may be closed, a pipe broken."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"nightaudit: {line}\n".encode())
+
+
+def _run(plan: Plan) -> int:
+    started = time.monotonic()
+    embedded = plan.without_database()
+    with ExitStack() as leaving:
+        environment = dict(plan.environment)
+        descriptors: list[int] = []
+        server: Server | None = None
+        data_dir = data_directory() if embedded else None
+        if data_dir is not None:
+            descriptors.append(_only_run(data_dir, leaving))
+        check_ports(plan)
+        if data_dir is not None:
+            server = leaving.enter_context(attach(data_dir))
+            for program in embedded:
+                server.ensure_database(program.name)
+                environment[program.variable("DATABASE_URL")] = server.url(program.name)
+            descriptors.append(server.claim)
+        lifeline, ours = os.pipe()
+        leaving.callback(os.close, lifeline)
+        leaving.callback(os.close, ours)
+        inherited = _Inherited(lifeline, tuple(descriptors), environment)
+        try:
+            return asyncio.run(_supervise(plan, inherited, server, started))
+        finally:
+            _on_signals(signal.SIG_IGN)  # the database is being stopped, and it does not take long
+
+
+def _only_run(data_dir: Path, leaving: ExitStack) -> int:
+    """Claim the data directory for this run; returns the descriptor by which applications hold it as well."""
+    supervisor = file_lock.try_acquire(lock_path(data_dir, "supervisor"))
+    if supervisor is None:
+        raise StackError(f"it is already running on {data_dir}; another needs another NIGHTAUDIT_DATA_DIR and ports")
+    leaving.callback(os.close, supervisor)
+    path = lock_path(data_dir, "applications")
+    if not file_lock.becomes_free(path, seconds=0.1):
+        say("waiting for the applications of a killed run to end")
+    try:
+        return leaving.enter_context(file_lock.exclusive(path, seconds=_KILLED_RUN_SECONDS))
+    except TimeoutError:
+        raise StackError(f"applications of a killed run on {data_dir} do not end") from None
+
+
+async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, started: float) -> int:
+    """Run the applications until a signal or until one cannot be started."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int, _: object) -> None:
+        """A second Ctrl-C hurries. A second SIGTERM does not: who ends a process group sends one, and make another."""
+        asked = hurry if number == signal.SIGINT and stop.is_set() else stop
+        with suppress(RuntimeError):  # the loop has ended, and what the signal asks for is being done
+            loop.call_soon_threadsafe(asked.set)
+
+    _on_signals(on_signal)
+    applications = [_Application(program, inherited) for program in plan.programs]
+    tasks = [asyncio.create_task(application.run()) for application in applications]
+    extra = [
+        asyncio.create_task(_tell_when_ready(applications, server, started)),
+        asyncio.create_task(_stop_when_left(stop)),
+    ]
+    if server is not None:
+        extra.append(asyncio.create_task(_keep_database(server)))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    failed = not stop.is_set()
+    stop.set()
+    for task in extra:
+        task.cancel()
+    if not failed:
+        say("stopping")
+    for task in tasks:
+        task.cancel()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(application.stop(hurry) for application in applications))
+    for end in ends:
+        if isinstance(end, StackError):
+            say(str(end))
+        elif isinstance(end, Exception):
+            raise end
+    return int(failed)
+
+
+async def _tell_when_ready(applications: list[_Application], server: Server | None, started: float) -> None:
+    for application in applications:
+        await application.ready.wait()
+    say(f"up after {time.monotonic() - started:.1f} s; Ctrl-C stops everything")
+    for application in applications:
+        base = f"http://{application.program.address}"
+        paths = "  ".join(f"{base}{path}" for path in ("/", "/docs", "/jobs", "/metrics"))
+        say(f"  {application.program.name:10} {paths}")
+    if server is not None:
+        say(f"  {'data':10} {server.data_dir}")
+
+
+async def _stop_when_left(stop: asyncio.Event) -> None:
+    """Stop when who started this is gone without a signal to this process.
+
+    A closed terminal tells only the leader of its session, and a make that leads one waits for this process
+    instead of passing it on. A make that is killed passes nothing on either.
+    """
+    terminal = next((number for number in (0, 1, 2) if os.isatty(number)), None)
+    hang_up = select.poll()
+    if terminal is not None:
+        hang_up.register(terminal, 0)  # no reading: in the background that would stop this process
+    make = os.getppid() if "MAKELEVEL" in os.environ else None
+    while not any(event & select.POLLHUP for _, event in hang_up.poll(0)):
+        if make is not None and os.getppid() != make:
+            break
+        await asyncio.sleep(0.5)
+    stop.set()
+
+
+async def _keep_database(server: Server) -> None:
+    """Start the database server again when it has died."""
+    while True:
+        await asyncio.sleep(1.0)
+        try:
+            if await asyncio.to_thread(server.ensure_running):
+                say("PostgreSQL had died and was started again")
+        except EmbeddedError as error:
+            say(str(error))
+            await asyncio.sleep(_LONGEST_DELAY_SECONDS)
+
+
+async def _answer(program: Program, path: str) -> str:
+    """The status of a GET, or what went wrong instead."""
+    try:
+        async with asyncio.timeout(5.0):
+            reader, writer = await asyncio.open_connection(*program.reached_at)
+            try:
+                request = f"GET {path} HTTP/1.1\r\nHost: {program.address}\r\nConnection: close\r\n\r\n"
+                writer.write(request.encode())
+                parts = (await reader.readline()).split()
+            finally:
+                writer.close()
+    except TimeoutError:
+        return "does not answer"
+    except OSError as error:
+        return f"fails: {error.strerror or error}"
+    return parts[1].decode(errors="replace") if len(parts) > 1 else "has no answer"
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # PermissionError is macOS's word for a group of zombies
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _words(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+
+def _on_signals(action: Callable[[int, object], None] | signal.Handlers) -> None:
+    for number in _SIGNALS:
+        signal.signal(number, action)
+
+
+def _raise_stop(number: int, _: object) -> None:
+    raise _Stop(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""Timed work: APScheduler inside each application, and a lease in PostgreSQL so that the fleet runs each job once.
+
+Every replica ticks. A tick claims the job's row when it is due and nobody holds it; whoever holds it renews the lease
+while the job runs and stops the run when the lease is lost. What a job writes is fenced by the epoch of its lease: a
+stalled old owner cannot write after a new one took over. Times are PostgreSQL's, so the replicas' clocks do not matter.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from common.jobs.lease import (
+    LEASE_SECONDS,
+    Did,
+    Job,
+    JobState,
+    Lease,
+    LeaseLostError,
+    claim_lease,
+    extend_lease,
+    release_lease,
+    select_jobs,
+    tick_seconds,
+)
+from common.telemetry import metrics
+from common.upstream import UpstreamError
+from common.web.errors import DATABASE_GONE
+
+__all__ = ["Did", "Job", "JobState", "Lease", "LeaseLostError", "Scheduler", "run_now", "running", "select_jobs"]
+
+log = structlog.get_logger()
+
+RENEW_SECONDS = 3.0
+
+EXPECTED: tuple[type[Exception], ...] = (*DATABASE_GONE, UpstreamError)
+"""What a job may meet without anything being wrong with us: logged by its message, without a traceback."""
+
+
+def words_of(failure: BaseException) -> str:
+    """What went wrong, as PostgreSQL can hold it: the message may quote what a hostile service sent."""
+    words = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
+    return words.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+class Scheduler:
+    """The jobs of one replica. Use `running`."""
+
+    def __init__(self, db: asyncpg.Pool, jobs: Sequence[Job]) -> None:
+        self.db = db
+        self.jobs = [job for job in jobs if job.interval > 0]
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._timer = AsyncIOScheduler(timezone="UTC")
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._not_begun = {job.name for job in self.jobs if job.at_start}
+
+    async def start(self) -> None:
+        for job in self.jobs:
+            tick = tick_seconds(job)
+            self._timer.add_job(
+                self._tick,
+                IntervalTrigger(seconds=tick, jitter=tick * 0.1),
+                args=[job],
+                id=job.name,
+                next_run_time=datetime.now().astimezone() + timedelta(seconds=random.uniform(0, 0.3)),
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=max(1, int(job.interval)),
+            )
+        self._timer.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more and let what runs finish; what still runs after `seconds` is cancelled.
+
+        APScheduler's own shutdown cancels coroutines, so this comes first.
+        """
+        self._closing = True
+        self._timer.pause()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._timer.shutdown(wait=False)
+
+    async def _tick(self, job: Job) -> None:
+        if self._closing:
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            epoch = await claim_lease(self.db, job, self.owner, even_if_not_due=job.name in self._not_begun)
+            self._not_begun.discard(job.name)
+            if epoch is not None:
+                await self._run(job, Lease(job.name, self.owner, epoch))
+        except DATABASE_GONE as error:
+            log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
+        finally:
+            self._running.discard(task)
+
+    async def _run(self, job: Job, lease: Lease) -> None:
+        metrics.begin_trace()
+        did: Did = {}
+        error: str | None = None
+        limit = asyncio.timeout(job.timeout)
+        with metrics.JOB_SECONDS.labels(job.name).time():
+            try:
+                async with limit, self._renewing(lease):
+                    did = await job.run(lease)
+            except asyncio.CancelledError:
+                await asyncio.shield(release_lease(self.db, lease, job, "cancelled at shutdown", {}, failed=True))
+                raise
+            except Exception as failure:  # whatever a job meets, the schedule goes on, and /jobs says what it was
+                error = f"took longer than {job.timeout:g} seconds" if limit.expired() else words_of(failure)
+                known = isinstance(failure, EXPECTED)
+                log.warning("job_failed", job=job.name, error=error, exc_info=None if known else failure)
+        metrics.JOB_RUNS.labels(job.name, "failed" if error else "ok").inc()
+        await release_lease(self.db, lease, job, error, did, failed=error is not None)
+
+    @asynccontextmanager
+    async def _renewing(self, lease: Lease) -> AsyncIterator[None]:
+        """Renew the lease beside the block; the block is cancelled, and LeaseLostError raised, when that fails."""
+        body = asyncio.current_task()
+        assert body is not None
+        lost = False
+
+        async def renew() -> None:
+            nonlocal lost
+            held_until = asyncio.get_running_loop().time() + LEASE_SECONDS
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                now = asyncio.get_running_loop().time()
+                try:
+                    async with asyncio.timeout_at(held_until):
+                        lost = not await extend_lease(self.db, lease)
+                    held_until = now + LEASE_SECONDS
+                except DATABASE_GONE:
+                    lost = asyncio.get_running_loop().time() >= held_until
+                if lost:
+                    body.cancel()
+                    return
+
+        renewer = asyncio.create_task(renew())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost and body.uncancel() == 0:
+                raise LeaseLostError(f"{lease.job}: the lease of epoch {lease.epoch} was lost") from None
+            raise
+        finally:
+            renewer.cancel()
+            await asyncio.gather(renewer, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(db: asyncpg.Pool, jobs: Sequence[Job], *, drain_seconds: float = 4.0) -> AsyncIterator[Scheduler]:
+    """The jobs run inside the block; leaving it drains them."""
+    scheduler = Scheduler(db, jobs)
+    await scheduler.start()
+    try:
+        yield scheduler
+    finally:
+        await scheduler.drain(drain_seconds)
+
+
+async def run_now(db: asyncpg.Pool, job: Job) -> Did:
+    """Run a job once, under its lease, whether or not it is due; for commands and tests. Raises what the job raises.
+
+    Waits for a run that is under way elsewhere.
+    """
+    owner = f"command:{os.getpid()}:{secrets.token_hex(4)}"
+    while (epoch := await claim_lease(db, job, owner, even_if_not_due=True)) is None:  # noqa: ASYNC110 - held elsewhere
+        await asyncio.sleep(0.2)
+    lease = Lease(job.name, owner, epoch)
+    scheduler = Scheduler(db, [])
+    try:
+        async with scheduler._renewing(lease):
+            did = await job.run(lease)
+    except BaseException as failure:  # also when cancelled: nobody may wait for a lease that nobody holds
+        await release_lease(db, lease, job, words_of(failure), {}, failed=True)
+        raise
+    await release_lease(db, lease, job, None, did, failed=False)
+    return did

@@ -1,0 +1,217 @@
+"""Calls of external services: one session, explicit time-outs, retries with jitter, and a circuit breaker."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from common.telemetry import metrics
+
+CONNECT_SECONDS = 5.0
+LARGEST_ANSWER = 64 * 1024 * 1024
+RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class UpstreamError(Exception):
+    """An external service did not give a usable answer.
+
+    status: its HTTP status, None when there was no answer. retry_after: seconds it asked us to wait, if it did.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class CircuitOpenError(UpstreamError):
+    """The service failed so often lately that it is not called for a while."""
+
+
+class CircuitBreaker:
+    """Opens after `threshold` failures in a row; after `seconds` lets one call through to try again."""
+
+    def __init__(self, threshold: int = 10, seconds: float = 10.0) -> None:
+        self.threshold = threshold
+        self.seconds = seconds
+        self._failures = 0
+        self._closed_from = 0.0
+
+    @property
+    def closed(self) -> bool:
+        """Whether every call is let through."""
+        return self._failures < self.threshold
+
+    def check(self) -> None:
+        """Raises CircuitOpenError while the breaker is open."""
+        if self.closed:
+            return
+        now = time.monotonic()
+        if now < self._closed_from:
+            raise CircuitOpenError("not called: it failed too often", retry_after=self._closed_from - now)
+        self._closed_from = now + self.seconds
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+    def failed(self) -> None:
+        self._failures += 1
+        if not self.closed:
+            self._closed_from = time.monotonic() + self.seconds
+
+
+def session() -> aiohttp.ClientSession:
+    """The application's one client session. aiohttp's own default of 300 s in total is never relied on."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS, sock_read=20),
+        connector=aiohttp.TCPConnector(limit=200, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "nightaudit"},
+    )
+
+
+def backoff_seconds(attempt: int, *, base: float = 0.2, longest: float = 10.0) -> float:
+    """Full jitter: anywhere from zero to base * 2^attempt, attempt counted from 0."""
+    return random.uniform(0, min(longest, base * 2**attempt))
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """The Retry-After header in seconds, given as a number or a date; None when absent or unreadable."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    if not value:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:  # its zone is written -0000
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+
+
+def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> None:
+    """Raises UpstreamError for any status but the accepted ones."""
+    if response.status not in accept:
+        raise UpstreamError(
+            f"{response.method} {response.url.path} answered {response.status}",
+            status=response.status,
+            retry_after=retry_after_seconds(response.headers),
+        )
+
+
+async def read_whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """The body. Raises UpstreamError when it has more than `largest` bytes, before all of them are in memory."""
+    parts = []
+    room = largest
+    async for part in response.content.iter_any():
+        room -= len(part)
+        if room < 0:
+            raise UpstreamError(
+                f"{response.method} {response.url.path} answered more than {largest} bytes", status=response.status
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+class Upstream:
+    """An external service, known by a name (for metrics) and a base URL."""
+
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        name: str,
+        base_url: str,
+        *,
+        timeout: aiohttp.ClientTimeout | None = None,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        self.client = client
+        self.name = name
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout or aiohttp.ClientTimeout(total=15, sock_connect=CONNECT_SECONDS, sock_read=10)
+        self.breaker = breaker
+
+    @asynccontextmanager
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        accept: frozenset[int] = frozenset({200, 201, 204}),
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One call; the block reads the answer. Raises UpstreamError for any failure, also while reading."""
+        if self.breaker:
+            self.breaker.check()
+        started = time.perf_counter()
+        outcome = "error"
+        try:
+            async with self.client.request(
+                method,
+                self.base_url + path,
+                params=params,
+                json=json,
+                data=data,
+                headers={**metrics.request_headers(), **(headers or {})},
+                timeout=timeout or self.timeout,
+                allow_redirects=False,
+            ) as response:
+                outcome = str(response.status)
+                require_status(response, accept)
+                yield response
+            if self.breaker:
+                self.breaker.succeeded()
+        except UpstreamError as error:
+            if self.breaker:
+                answered = error.status is not None and error.status not in RETRY_STATUSES
+                self.breaker.succeeded() if answered else self.breaker.failed()
+            raise
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            outcome = "error"
+            if self.breaker:
+                self.breaker.failed()
+            raise UpstreamError(f"{method} {path}: {type(error).__name__} {error}".strip()) from error
+        finally:
+            metrics.UPSTREAM_CALLS.labels(self.name, outcome).inc()
+            metrics.UPSTREAM_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+
+    async def fetch(
+        self,
+        method: str,
+        path: str,
+        *,
+        attempts: int = 1,
+        longest_wait: float = 5.0,
+        largest: int = LARGEST_ANSWER,
+        **call: Any,
+    ) -> bytes:
+        """The body of the answer; tried again up to `attempts` times where trying again is safe and may help.
+
+        Only for calls that may be repeated. Honours Retry-After up to `longest_wait` seconds; a longer one is raised,
+        and so is an answer of more than `largest` bytes.
+        """
+        for attempt in range(attempts):
+            try:
+                async with self.call(method, path, **call) as response:
+                    return await read_whole(response, largest)
+            except CircuitOpenError:
+                raise
+            except UpstreamError as error:
+                final = error.status is not None and error.status not in RETRY_STATUSES
+                too_long = error.retry_after is not None and error.retry_after > longest_wait
+                if final or too_long or attempt == attempts - 1:
+                    raise
+                await asyncio.sleep(max(error.retry_after or 0.0, backoff_seconds(attempt)))
+        raise AssertionError("unreachable")

@@ -1,0 +1,56 @@
+"""The command line of the dashboard."""
+
+import argparse
+from pathlib import Path
+
+from common.cli import add, migrate_command, on_database, parser_of, run, serve_command
+from dashboard.app import MIGRATIONS, create_app
+from dashboard.bookings.cli import run_audit
+from dashboard.catalog.demo import add_demo_products
+from dashboard.config import Config
+from dashboard.uptime.cli import import_files
+from dashboard.uptime.intake.parse import StoreFile
+
+NAME = "dashboard"
+
+
+def main() -> int:
+    """Run the command that the arguments name; returns the exit status."""
+    parser, commands = parser_of(
+        NAME,
+        "The dashboard: where things are counted. Its settings are variables, DASHBOARD_*; .env.example lists them.",
+    )
+    add(commands, "serve", "serve the dashboard (migrates first)", serve)
+    add(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
+    auditing = add(commands, "audit", "recount the ledger and compare the counters", audit)
+    auditing.add_argument(
+        "--feed", action="store_true", help="read the whole feed again first and repair the difference"
+    )
+    stores = add(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
+    stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
+    stores.add_argument(
+        "--business-hours",
+        type=Path,
+        metavar="FILE",
+        help="hours: store_id, dayOfWeek, start_time_local, end_time_local",
+    )
+    stores.add_argument("--timezones", type=Path, metavar="FILE", help="zones: store_id, timezone_str")
+    return run(parser, Config)
+
+
+def serve(config: Config, _: argparse.Namespace) -> int:
+    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo_products if config.demo else None)
+
+
+def audit(config: Config, arguments: argparse.Namespace) -> int:
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(config, url, feed=arguments.feed))
+
+
+def import_stores(config: Config, arguments: argparse.Namespace) -> int:
+    files = {
+        StoreFile.TIMEZONES: arguments.timezones,
+        StoreFile.BUSINESS_HOURS: arguments.business_hours,
+        StoreFile.STATUS: arguments.status,
+    }
+    named = {kind: path for kind, path in files.items() if path is not None}
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, named))

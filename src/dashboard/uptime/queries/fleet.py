@@ -1,0 +1,105 @@
+"""SQL of the fleet as the latest report has it: who was down most, and who misses the target."""
+
+from uuid import UUID
+
+from common.db.pool import Executor
+from dashboard.uptime.models import Order, Period, Report, Standing, StoreUptime
+from dashboard.uptime.queries.reports import select_report
+
+
+async def select_latest_report(db: Executor) -> Report | None:
+    """The complete report as of the newest poll of the newest data, and of those the one asked for last."""
+    report_id = await db.fetchval(
+        """
+        SELECT report_id
+          FROM uptime_report
+         WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL
+         ORDER BY data_version DESC, requested_at DESC
+         LIMIT 1
+        """
+    )
+    return await select_report(db, report_id) if report_id else None
+
+
+async def select_store_uptimes(
+    db: Executor,
+    report_id: UUID,
+    period: Period,
+    order: Order,
+    below: float | None,
+    after: tuple[float | None, str] | None,
+    limit: int,
+) -> list[StoreUptime]:
+    """The stores of a report: by id, by most downtime or by least share of uptime, then by id.
+
+    below: only those whose share of uptime is less. after: the position behind which to go on: the value that the order
+    goes by (seconds of downtime, or the share; any number by id), and the store id.
+    """
+    rows = await db.fetch(
+        """
+        WITH measured AS (
+            SELECT store_id,
+                   extract(epoch FROM CASE $2 WHEN 'hour' THEN uptime_last_hour WHEN 'day' THEN uptime_last_day
+                                              ELSE uptime_last_week END)::float8 AS up,
+                   extract(epoch FROM CASE $2 WHEN 'hour' THEN downtime_last_hour WHEN 'day' THEN downtime_last_day
+                                              ELSE downtime_last_week END)::float8 AS down
+              FROM uptime_report_row
+             WHERE report_id = $1
+        ), ranked AS (
+            SELECT store_id, up, down, up / nullif(up + down, 0) AS share,
+                   CASE $3 WHEN 'downtime' THEN -down WHEN 'uptime' THEN coalesce(up / nullif(up + down, 0), 2) ELSE 0
+                   END AS rank
+              FROM measured
+        )
+        SELECT ranked.store_id,
+               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               up AS uptime_seconds,
+               down AS downtime_seconds,
+               share AS uptime_share
+          FROM ranked
+          JOIN store ON store.store_id = ranked.store_id
+         WHERE ($4::float8 IS NULL OR share < $4)
+           AND ($6::text IS NULL OR (rank, ranked.store_id) > (
+               CASE $3 WHEN 'downtime' THEN -$5::float8 WHEN 'uptime' THEN coalesce($5::float8, 2) ELSE 0 END, $6
+           ))
+         ORDER BY rank, ranked.store_id
+         LIMIT $7
+        """,
+        report_id,
+        period,
+        order,
+        below,
+        after[0] if after else None,
+        after[1] if after else None,
+        limit,
+    )
+    return [StoreUptime(**row) for row in rows]
+
+
+async def select_standing(db: Executor, report_id: UUID, period: Period, target: float) -> Standing:
+    """How many stores of a report were open in the period, and how many of them were up for less than the target."""
+    row = await db.fetchrow(
+        """
+        WITH measured AS (
+            SELECT extract(epoch FROM CASE $2 WHEN 'hour' THEN uptime_last_hour WHEN 'day' THEN uptime_last_day
+                                              ELSE uptime_last_week END) AS up,
+                   extract(epoch FROM CASE $2 WHEN 'hour' THEN downtime_last_hour WHEN 'day' THEN downtime_last_day
+                                              ELSE downtime_last_week END) AS down
+              FROM uptime_report_row
+             WHERE report_id = $1
+        )
+        SELECT report.report_id::text AS report_id,
+               report.as_of,
+               count(measured.up) FILTER (WHERE up + down > 0) AS stores,
+               count(measured.up) FILTER (WHERE up < (up + down) * $3::numeric) AS breaches
+          FROM uptime_report AS report
+          LEFT JOIN measured ON TRUE
+         WHERE report.report_id = $1
+         GROUP BY report.report_id, report.as_of
+        """,
+        report_id,
+        period,
+        target,
+    )
+    assert row is not None
+    return Standing(**row, period=period, target=target)

@@ -1,0 +1,65 @@
+"""Reports on their way, in this process: begun at once when they are asked for, a few at a time."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from common.web.errors import DATABASE_GONE, Unavailable
+from dashboard.uptime import service
+from dashboard.uptime.models import Report
+from dashboard.uptime.queries import fleet, imports
+
+log = structlog.get_logger()
+
+AT_ONCE = 2
+"""More would only share the same processors."""
+UPLOADS_AT_ONCE = 4
+"""Each holds a connection for as long as it takes to arrive."""
+
+
+class Maker:
+    """Makes reports on a pool whose time-outs allow for them; use one for each process.
+
+    uploads: the turns of the uploads, which share that pool.
+    """
+
+    def __init__(self, db: asyncpg.Pool) -> None:
+        self.db = db
+        self.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._making: set[UUID] = set()
+
+    async def make(self, report_id: UUID) -> None:
+        """Make a report unless this process is at it. When the database goes away the job finds it waiting."""
+        if report_id in self._making:
+            return
+        self._making.add(report_id)
+        try:
+            async with self._turns:
+                await service.make_report(self.db, report_id)
+        except DATABASE_GONE as error:
+            log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
+        finally:
+            self._making.discard(report_id)
+
+    async def newest(self) -> Report | None:
+        """The report as of the newest poll, made anew where data came in since the last; None while there is no poll.
+
+        Raises Unavailable when somebody else is still making the first one.
+        """
+        if await imports.select_newest_poll(self.db) is None:
+            return None
+        latest = await fleet.select_latest_report(self.db)
+        if latest is None or latest.data_version != await imports.select_data_version(self.db):
+            await self.make(await service.request_report(self.db, None))
+            latest = await fleet.select_latest_report(self.db)
+        if latest is None:
+            raise Unavailable("The first report is being made.", retry_after=3)
+        return latest
+
+    async def make_waiting(self) -> int:
+        """Make the reports that wait: those whose maker died. How many were made."""
+        async with self._turns:
+            return await service.make_waiting_reports(self.db)

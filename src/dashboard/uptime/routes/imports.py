@@ -1,0 +1,127 @@
+"""HTTP of the files that the reports are made from: uploads, and what came in when."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from quart import Blueprint, Response, request
+from quart_schema import document_response, tag_blueprint, validate_querystring
+
+from common.db.pool import pool
+from common.web.errors import Invalid, Unavailable, UnsupportedMedia
+from common.web.input_types import PageQuery
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import ItemId, decode_cursor, first_page
+from common.web.request_body import body_limit, require_media_type
+from common.web.responses import answer
+from dashboard.uptime.intake.decompress import LARGEST_FILE, gunzipped, plain
+from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.parse import StoreFile
+from dashboard.uptime.models import Import, Imported
+from dashboard.uptime.queries import imports
+from dashboard.uptime.routes.stores import maker
+
+blueprint = Blueprint("uptime_imports", __name__)
+tag_blueprint(blueprint, ["uptime"])
+
+CSV = "text/csv"
+FILE_TYPES = (CSV, "application/csv", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
+"""What programs call a file of CSV; the last is what curl calls anything."""
+STALLED_SECONDS = 60.0
+"""An upload of which nothing arrives for so long is given up."""
+
+
+REJECTED = {"line": 7, "reason": "status must be active or inactive, not 'open'"}
+IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1}
+IMPORT = {
+    "import_id": 3,
+    "kind": "status",
+    "source": "upload",
+    "started_at": "2023-01-25T18:59:00Z",
+    "finished_at": "2023-01-25T18:59:01Z",
+    **IMPORTED,
+}
+
+
+@blueprint.get("/stores/imports")
+@operation(headers={200: LINK}, example=[IMPORT])
+@validate_querystring(PageQuery)
+@document_response(list[Import])
+async def list_imports(query_args: PageQuery) -> Response:
+    """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
+    before = decode_cursor(query_args.cursor, tuple[ItemId]) if query_args.cursor else None
+    found = await imports.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
+    page, headers = first_page(found, query_args.limit, lambda last: (last.import_id,))
+    return answer(page, 200, headers)
+
+
+upload = operation(
+    request_media={CSV: {"type": "string"}},
+    request_headers={"Content-Encoding": "`gzip` where the body is packed"},
+    words={415: "Not text/csv, or another Content-Encoding than gzip"},
+    example=IMPORTED,
+)
+
+
+@blueprint.put("/stores/status")
+@upload
+@document_response(Imported)
+@body_limit(LARGEST_FILE)
+async def upload_status() -> Response:
+    """Take in polls: store_id, status, timestamp_utc, in any order of columns.
+
+    A poll seen twice counts once. Bad rows are named and lose nothing else; a wrong header refuses the file whole.
+    """
+    return await _take_in(StoreFile.STATUS)
+
+
+@blueprint.put("/stores/business-hours")
+@upload
+@document_response(Imported)
+@body_limit(LARGEST_FILE)
+async def upload_business_hours() -> Response:
+    """Take in business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
+
+    The hours of a store that the file names replace its old ones as a whole; other stores keep theirs.
+    """
+    return await _take_in(StoreFile.BUSINESS_HOURS)
+
+
+@blueprint.put("/stores/timezones")
+@upload
+@document_response(Imported)
+@body_limit(LARGEST_FILE)
+async def upload_timezones() -> Response:
+    """Take in time zones: store_id, timezone_str. A store that no file names is in America/Chicago."""
+    return await _take_in(StoreFile.TIMEZONES)
+
+
+async def _take_in(kind: StoreFile) -> Response:
+    """The file in the request's body, as it arrives."""
+    require_media_type(*FILE_TYPES)
+    match request.headers.get("Content-Encoding", "identity").strip().lower():
+        case "identity" | "":
+            chunks = plain(_arriving())
+        case "gzip" | "x-gzip":
+            chunks = gunzipped(_arriving())
+        case other:
+            raise UnsupportedMedia(
+                f"This takes files as they are or packed by gzip, not by {other[:40]}.",
+                headers={"Accept-Encoding": "gzip"},
+            )
+    if maker().uploads.locked():
+        raise Unavailable("As many uploads as there may be are under way.", retry_after=5)
+    async with maker().uploads:
+        return answer(await import_file(maker().db, kind, chunks, "upload"))
+
+
+async def _arriving() -> AsyncIterator[bytes]:
+    """The body part by part. Raises Invalid when it stalls."""
+    while True:
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                part = await anext(request.body, None)
+        except TimeoutError:
+            raise Invalid(f"The upload stalled: nothing arrived for {STALLED_SECONDS:.0f} seconds.") from None
+        if part is None:
+            return
+        yield part

@@ -1,0 +1,179 @@
+"""HTTP of the reports."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, Quart, Response, current_app, request
+from quart_schema import document_response, tag_blueprint, validate_querystring
+
+from common.db.pool import Connection, pool
+from common.web import responses
+from common.web.errors import Broken, NotFound
+from common.web.idempotency import Answer, once
+from common.web.input_types import PageQuery
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import Moment, decode_cursor, first_page
+from common.web.responses import answer
+from common.web.streaming import Sink, begun, copied, nothing
+from dashboard.uptime import service
+from dashboard.uptime.inputs import ReportQuery, ReportRequest
+from dashboard.uptime.models import (
+    CSV_HEADER,
+    CompleteReport,
+    Report,
+    RunningReport,
+    Triggered,
+)
+from dashboard.uptime.queries import reports
+from dashboard.uptime.routes import imports, stores
+from dashboard.uptime.routes.stores import maker
+
+blueprint = Blueprint("uptime", __name__)
+
+TAG = "uptime"
+TAGS = {TAG: "When stores were online within their business hours: reports, timelines, incidents, targets"}
+tag_blueprint(blueprint, [TAG])
+
+CSV, JSON = "text/csv", "application/json"
+TRIGGERED = {"report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"}
+REPORT = {
+    **TRIGGERED,
+    "status": "Complete",
+    "progress": 1.0,
+    "requested_at": "2023-01-25T19:00:00Z",
+    "finished_at": "2023-01-25T19:00:02Z",
+    "requested_as_of": None,
+    "as_of": "2023-01-25T18:13:22.47922Z",
+    "data_version": 3,
+    "stores": 14092,
+    "reason": None,
+}
+
+
+def install(app: Quart) -> None:
+    """Serve the capability; the lifecycle has to put a `making.Maker` into the extension `reports`."""
+    app.register_blueprint(blueprint)
+    app.register_blueprint(imports.blueprint)
+    app.register_blueprint(stores.blueprint)
+
+
+@blueprint.post("/trigger_report")
+@operation(words={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
+@validate_querystring(ReportRequest)
+@document_response(Triggered, 202)
+async def trigger_report(query_args: ReportRequest) -> Response:
+    """Ask for a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
+
+    While one of the same thing and the same data is being made, it is that one.
+    """
+
+    async def create(connection: Connection) -> Answer:
+        report_id = await service.request_report(connection, query_args.as_of)
+        return Answer(202, responses.encode(Triggered(str(report_id))))
+
+    return await _triggered(await once(pool(), "POST /trigger_report", create))
+
+
+@blueprint.get("/trigger_report")
+@operation(words={202: "The report is being made"}, example=TRIGGERED)
+@validate_querystring(ReportRequest)
+@document_response(Triggered, 202)
+async def trigger_report_by_get(query_args: ReportRequest) -> Response:
+    """The same as POST; the source of this names no method."""
+    report_id = await service.request_report(pool(), query_args.as_of)
+    return await _triggered(answer(Triggered(str(report_id)), 202))
+
+
+async def _triggered(response: Response) -> Response:
+    """The answer, the report that it names being made from now on."""
+    report_id = msgspec.json.decode(await response.get_data(as_text=False), type=Triggered).report_id
+    current_app.add_background_task(maker().make, UUID(report_id))
+    return response
+
+
+@blueprint.get("/get_report")
+@operation(
+    404,
+    media={200: {CSV: {"type": "string"}}},
+    headers={200: {
+        "X-Report-Status": "Running or Complete",
+        "X-Report-As-Of": "Where the windows of a complete report end",
+        "X-Data-Version": "The id of the last import that a complete report knows",
+        "Content-Disposition": "The name of the CSV file",
+    }},
+    words={
+        200: "Running, with the progress, as JSON; or complete, as CSV or by Accept as JSON",
+        500: "The report failed; `detail` says why",
+    },
+    example={"status": "Running", "progress": 0.4},
+)  # fmt: skip
+@validate_querystring(ReportQuery)
+@document_response(RunningReport | CompleteReport)
+async def get_report(query_args: ReportQuery) -> Response:
+    """How far a report is, and when it is complete the report itself."""
+    report = await service.find_report(pool(), query_args.report_id)
+    if report is None:
+        raise NotFound("There is no report of this id.")
+    if report.status == "Failed":
+        raise Broken(report.reason or "The report failed.", code="report_failed")
+    headers = {"X-Report-Status": report.status, "Vary": "Accept"}
+    if report.status == "Running":
+        return answer(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
+    headers["X-Data-Version"] = str(report.data_version)
+    if report.as_of is not None:
+        headers["X-Report-As-Of"] = report.as_of.isoformat().replace("+00:00", "Z")
+    as_json = request.accept_mimetypes.best_match([CSV, JSON], CSV) == JSON
+    if not as_json:
+        headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'
+    content_type = JSON if as_json else f"{CSV}; charset=utf-8"
+    if request.method == "HEAD":
+        return Response(nothing(), content_type=content_type, headers=headers)
+    rows = await begun(_rows(report, reports.copy_report_objects if as_json else reports.copy_report_rows))
+    body = _as_json(rows) if as_json else _as_csv(rows)
+    return Response(body, content_type=content_type, headers=headers)
+
+
+def _file_name(report: Report) -> str:
+    return f"uptime-{report.as_of:%Y%m%dT%H%M%SZ}.csv" if report.as_of else "uptime.csv"
+
+
+CopyRows = Callable[[Connection, UUID, Sink], Awaitable[None]]
+
+
+def _rows(report: Report, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
+    """The lines of a complete report."""
+
+    async def copy(connection: Connection, output: Sink) -> None:
+        await copy_rows(connection, UUID(report.report_id), output)
+
+    return copied(maker().db, copy)
+
+
+async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield CSV_HEADER.encode()
+    async for lines in rows:
+        yield lines
+
+
+async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A `CompleteReport`. rows: whole lines of `copy_report_objects`."""
+    yield b'{"status":"Complete","rows":['
+    before = b""
+    async for lines in rows:
+        if lines:
+            yield before + lines[:-1].replace(b"\\\\", b"\\").replace(b"\n", b",\n")
+            before = b",\n"
+    yield b"]}\n"
+
+
+@blueprint.get("/reports")
+@operation(headers={200: LINK}, example=[REPORT])
+@validate_querystring(PageQuery)
+@document_response(list[Report])
+async def list_reports(query_args: PageQuery) -> Response:
+    """The reports, the latest first, with the state of the data that each is of."""
+    before = decode_cursor(query_args.cursor, tuple[Moment, UUID]) if query_args.cursor else None
+    found = await reports.select_reports(pool(), None, before, query_args.limit + 1)
+    page, headers = first_page(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))
+    return answer(page, 200, headers)

@@ -1,0 +1,218 @@
+"""HTTP of single stores and of the fleet: timelines, incidents, coverage, who is down most, targets, gaps."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+from quart import Blueprint, Response, current_app
+from quart_schema import document_response, tag_blueprint, validate_querystring
+
+from common.db.pool import pool
+from common.web.errors import NotFound
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import Moment, decode_cursor, first_page
+from common.web.responses import answer
+from dashboard.uptime import service
+from dashboard.uptime.inputs import (
+    BreachesQuery,
+    GapsQuery,
+    StoresQuery,
+    TargetQuery,
+    WindowPageQuery,
+    WindowQuery,
+)
+from dashboard.uptime.models import Coverage, Gap, Incident, Order, Period, Standing, StoreUptime, Timeline
+from dashboard.uptime.queries import fleet, stores
+from dashboard.uptime.report_runner import Maker
+
+blueprint = Blueprint("uptime_stores", __name__)
+tag_blueprint(blueprint, ["uptime"])
+
+STORE = "/stores/<path:store_id>"
+
+FROM, TO = "2023-01-23T15:00:00Z", "2023-01-23T18:00:00Z"
+TURN = "2023-01-23T17:15:00Z"
+SPAN = {"start": FROM, "end": TO}
+TIMELINE = {
+    "store_id": "8139926242460185114",
+    "timezone": "America/Chicago",
+    "from": FROM,
+    "to": TO,
+    "uptime_seconds": 8100.0,
+    "downtime_seconds": 2700.0,
+    "open": [SPAN],
+    "stretches": [
+        {"start": FROM, "end": TURN, "status": "active"},
+        {"start": TURN, "end": TO, "status": "inactive"},
+    ],
+    "polls": [
+        {"polled_at": "2023-01-23T16:14:00Z", "status": "active", "open": True},
+        {"polled_at": TURN, "status": "inactive", "open": True},
+    ],
+}
+INCIDENT = {
+    "start": TURN,
+    "end": TO,
+    "duration_seconds": 2700.0,
+    "unobserved_seconds": 0.0,
+    "ongoing": True,
+    "collector_gap": False,
+}
+COVERAGE = {
+    "store_id": TIMELINE["store_id"],
+    "from": FROM,
+    "to": TO,
+    "open_seconds": 10800.0,
+    "covered_seconds": 6360.0,
+    "share": 0.5888888888888889,
+    "no_data": [{"start": FROM, "end": "2023-01-23T16:14:00Z"}],
+}
+UPTIME = {
+    "store_id": TIMELINE["store_id"],
+    "timezone": "America/Chicago",
+    "uptime_seconds": 8100.0,
+    "downtime_seconds": 2700.0,
+    "uptime_share": 0.75,
+}
+STANDING = {
+    "report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11",
+    "as_of": TO,
+    "period": "week",
+    "target": 0.99,
+    "stores": 14092,
+    "breaches": 3120,
+}
+GAP = {"start": FROM, "end": TO, "duration_seconds": 10800.0}
+
+
+def maker() -> Maker:
+    return current_app.extensions["reports"]
+
+
+async def require_store(store_id: str) -> None:
+    """Raises NotFound for a store that no file has named."""
+    if "\0" in store_id or await stores.select_timezone(pool(), store_id) is None:
+        raise NotFound("There is no store of this id.")
+
+
+async def window_of(query: WindowQuery) -> tuple[datetime, datetime]:
+    return await service.find_window(pool(), query.from_, query.to, datetime.now(UTC))
+
+
+@blueprint.get(f"{STORE}/timeline")
+@operation(404, example=TIMELINE)
+@validate_querystring(WindowQuery)
+@document_response(Timeline)
+async def timeline(store_id: str, query_args: WindowQuery) -> Response:
+    """When a store was open, when it was up and when down, and the polls that say so."""
+    await require_store(store_id)
+    found = await stores.select_timeline(pool(), store_id, *await window_of(query_args))
+    assert found is not None
+    return answer(found)
+
+
+@blueprint.get(f"{STORE}/incidents")
+@operation(404, headers={200: LINK}, example=[INCIDENT])
+@validate_querystring(WindowPageQuery)
+@document_response(list[Incident])
+async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
+    """When a store was down within the window, in order; silence of the collector is told apart."""
+    await require_store(store_id)
+    found = await service.find_incidents(pool(), store_id, *await window_of(query_args))
+    return page_by_start(found, query_args)
+
+
+@blueprint.get(f"{STORE}/coverage")
+@operation(404, example=COVERAGE)
+@validate_querystring(WindowQuery)
+@document_response(Coverage)
+async def coverage(store_id: str, query_args: WindowQuery) -> Response:
+    """How much of a store's open time lies within 90 minutes after a poll. No data is no downtime."""
+    await require_store(store_id)
+    return answer(await stores.select_coverage(pool(), store_id, *await window_of(query_args)))
+
+
+@blueprint.get("/stores/gaps")
+@operation(headers={200: LINK}, example=[GAP])
+@validate_querystring(GapsQuery)
+@document_response(list[Gap])
+async def gaps(query_args: GapsQuery) -> Response:
+    """When nobody polled any store: the collector's failures, told apart from the stores' outages."""
+    shortest = timedelta(minutes=query_args.minutes)
+    found = await stores.select_gaps(pool(), *await window_of(query_args), shortest)
+    return page_by_start(found, query_args)
+
+
+T = TypeVar("T", Incident, Gap)
+
+
+def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
+    """A page of things in the order of their starts."""
+    if query.cursor:
+        (after,) = decode_cursor(query.cursor, tuple[Moment])
+        found = [each for each in found if each.start > after]
+    page, headers = first_page(found, query.limit, lambda last: (last.start,))
+    return answer(page, 200, headers)
+
+
+@blueprint.get("/stores")
+@operation(headers={200: LINK}, example=[UPTIME])
+@validate_querystring(StoresQuery)
+@document_response(list[StoreUptime])
+async def list_stores(query_args: StoresQuery) -> Response:
+    """The stores with their uptime up to the newest poll, those that were down most first where `order` says so."""
+    return await page_of_stores(query_args.period, query_args.order, None, query_args)
+
+
+@blueprint.get("/stores/sla")
+@operation(404, example=STANDING, words={404: "There are no polls yet"})
+@validate_querystring(TargetQuery)
+@document_response(Standing)
+async def standing(query_args: TargetQuery) -> Response:
+    """How many stores were open in the period, and how many of them were up for less than the target."""
+    report = await maker().newest()
+    if report is None:
+        raise NotFound("There are no polls yet.")
+    report_id = UUID(report.report_id)
+    return answer(await fleet.select_standing(pool(), report_id, query_args.period, query_args.target))
+
+
+@blueprint.get("/stores/sla/breaches")
+@operation(headers={200: LINK}, example=[UPTIME])
+@validate_querystring(BreachesQuery)
+@document_response(list[StoreUptime])
+async def breaches(query_args: BreachesQuery) -> Response:
+    """The stores that were up for less than the target, those with the least share of uptime first."""
+    return await page_of_stores(query_args.period, "uptime", query_args.target, query_args)
+
+
+class Place(NamedTuple):
+    """Where a page ends: the report that all pages are of, what the order goes by, and the store."""
+
+    report_id: UUID
+    value: float | None
+    store_id: str
+
+
+async def page_of_stores(
+    period: Period, order: Order, below: float | None, query: StoresQuery | BreachesQuery
+) -> Response:
+    """A page of stores; the pages that follow are of the same report."""
+    place = decode_cursor(query.cursor, Place) if query.cursor else None
+    if place is None:
+        report = await maker().newest()
+        if report is None:
+            return answer([])
+        report_id = UUID(report.report_id)
+    else:
+        report_id = place.report_id
+    found = await fleet.select_store_uptimes(
+        pool(), report_id, period, order, below, (place.value, place.store_id) if place else None, query.limit + 1
+    )
+
+    def place_of(last: StoreUptime) -> Place:
+        value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
+        return Place(report_id, value, last.store_id)
+
+    page, headers = first_page(found, query.limit, place_of)
+    return answer(page, 200, headers)

@@ -1,0 +1,119 @@
+"""The demo's SMTP server: takes in every mail and keeps it for the inbox page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from aiosmtpd.smtp import SMTP
+
+from common.config import Secret
+from common.db.pool import Executor
+from common.web.errors import DATABASE_GONE
+from provider.dining.settings import Settings
+
+log = structlog.get_logger()
+
+KEPT = 500
+SHOWN = 100
+
+
+class Mail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
+    """A mail as it arrived, newest first in the inbox."""
+
+    id: int
+    received_at: datetime
+    sender: str
+    recipient: str
+    subject: str
+    message_id: str
+    headers: dict[str, str]
+    text: str
+    html: str
+
+
+class Keeper:
+    """Stores what the SMTP server takes in; a mail is accepted when it is stored, not before."""
+
+    def __init__(self, db: asyncpg.Pool) -> None:
+        self.db = db
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        try:
+            await insert_mail(self.db, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content)
+        except DATABASE_GONE as error:
+            return f"451 cannot be stored now: {type(error).__name__}"
+        return "250 stored"
+
+
+@asynccontextmanager
+async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
+    """An SMTP server on a free port of this machine; the block gets its URL."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Keeper(db), loop=loop, hostname="localhost"), "127.0.0.1", 0)
+    try:
+        yield Secret(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def mail_leaves_by(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
+    """Where mail leaves while the block runs: the configured server, the demo's own, or nowhere, which is said once."""
+    if settings.inbox:
+        async with catching(db) as url:
+            yield url
+        return
+    if settings.smtp_url is None:
+        log.warning("mails_wait", reason="PROVIDER_SMTP_URL is not set; mails wait in the outbox until it is")
+    yield settings.smtp_url
+
+
+def opened(row: asyncpg.Record) -> Mail:
+    """A stored mail, its parts decoded."""
+    message = message_from_bytes(row["source"], policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
+    content = {kind: part.get_content() if part is not None else "" for kind, part in parts.items()}
+    return Mail(
+        id=row["id"],
+        received_at=row["received_at"],
+        sender=str(message["From"] or row["sender"]),
+        recipient=", ".join(row["recipients"]),
+        subject=str(message["Subject"] or ""),
+        message_id=str(message["Message-ID"] or ""),
+        headers={name: str(value) for name, value in message.items()},
+        text=content["plain"],
+        html=content["html"],
+    )
+
+
+async def insert_mail(db: Executor, sender: str, recipients: list[str], source: bytes) -> None:
+    """Keep a mail, and of all only the newest `KEPT`."""
+    await db.execute(
+        """
+        WITH kept AS (
+            INSERT INTO caught_mail (sender, recipients, source)
+            VALUES ($1, $2, $3)
+            RETURNING id
+        )
+        DELETE FROM caught_mail
+         WHERE id <= (SELECT id - $4::bigint FROM kept)
+        """,
+        sender, recipients, source, KEPT,
+    )  # fmt: skip
+
+
+async def select_mails(db: Executor, limit: int) -> list[Mail]:
+    """The newest mails, newest first."""
+    rows = await db.fetch(
+        "SELECT id, received_at, sender, recipients, source FROM caught_mail ORDER BY id DESC LIMIT $1", limit
+    )
+    return [opened(row) for row in rows]

@@ -1,0 +1,181 @@
+"""SQL of the bookings. A booking's key is its table and its id; where the id alone is known, an index finds it."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+
+from common.db.pool import Executor
+from common.web.errors import Conflict
+from provider.dining.inputs import BookingInput
+from provider.dining.models import Booking, Order, Status, StatusChange
+
+OVERLAP = "dining_booking_overlap"
+
+
+def overlapping() -> Conflict:
+    return Conflict("The table is already confirmed for another booking at that time.", code="overlapping")
+
+
+async def insert_booking(
+    db: Executor, table_id: int, status: Status, order: BookingInput, price: Decimal, actor: str
+) -> Booking:
+    """Store a booking. Raises Conflict where it is confirmed and overlaps a confirmed one."""
+    try:
+        row = await db.fetchrow(
+            """
+            INSERT INTO dining_booking
+                (table_id, status, email, phone, name, guests, starts_at, minutes, price, changed_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+                      created_at, changed_at, changed_by
+            """,
+            table_id, status, order.email, order.phone, order.name, order.guests, order.starts_at, order.minutes,
+            price, actor,
+        )  # fmt: skip
+    except asyncpg.ExclusionViolationError as error:
+        if error.constraint_name == OVERLAP:
+            raise overlapping() from None
+        raise
+    assert row is not None
+    return Booking(**row)
+
+
+async def update_status(db: Executor, booking: Booking, status: Status, actor: str) -> Booking:
+    """Move a booking on. Raises Conflict where the step is none, or the confirmation overlaps a confirmed booking."""
+    try:
+        row = await db.fetchrow(
+            """
+            UPDATE dining_booking
+               SET status = $3, changed_by = $4
+             WHERE table_id = $1 AND id = $2
+            RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+                      created_at, changed_at, changed_by
+            """,
+            booking.table_id, booking.id, status, actor,
+        )  # fmt: skip
+    except asyncpg.ExclusionViolationError as error:
+        if error.constraint_name == OVERLAP:
+            raise overlapping() from None
+        raise
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name == "dining_booking_transition":
+            raise Conflict(f"The booking is {booking.status}.", code=f"booking_{booking.status}") from None
+        raise
+    assert row is not None
+    return Booking(**row)
+
+
+async def select_booking(db: Executor, booking_id: int) -> Booking | None:
+    row = await db.fetchrow(
+        """
+        SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+               created_at, changed_at, changed_by
+          FROM dining_booking
+         WHERE id = $1
+        """,
+        booking_id,
+    )
+    return Booking(**row) if row else None
+
+
+async def select_booking_for_update(db: Executor, table_id: int, booking_id: int) -> Booking | None:
+    """A booking that nobody else moves until the transaction ends."""
+    row = await db.fetchrow(
+        """
+        SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+               created_at, changed_at, changed_by
+          FROM dining_booking
+         WHERE table_id = $1 AND id = $2
+           FOR NO KEY UPDATE
+        """,
+        table_id, booking_id,
+    )  # fmt: skip
+    return Booking(**row) if row else None
+
+
+async def select_active(db: Executor, after: int, limit: int) -> list[Booking]:
+    """Bookings that wait or are confirmed, by id, from above `after` on."""
+    rows = await db.fetch(
+        """
+        SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+               created_at, changed_at, changed_by
+          FROM dining_booking
+         WHERE status IN ('waiting', 'confirmed') AND id > $1
+         ORDER BY id
+         LIMIT $2
+        """,
+        after, limit,
+    )  # fmt: skip
+    return [Booking(**row) for row in rows]
+
+
+async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
+    """Every status that a booking has had, oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT status, changed_at, changed_by
+          FROM dining_booking_change
+         WHERE table_id = $1 AND booking_id = $2
+         ORDER BY changed_at
+        """,
+        booking.table_id, booking.id,
+    )  # fmt: skip
+    return [StatusChange(**row) for row in rows]
+
+
+async def select_order(db: Executor, table_id: int, booking_id: int, callback_url: str) -> Order | None:
+    """A booking with its table, as mails and the accounting program tell it."""
+    row = await db.fetchrow(
+        """
+        SELECT booking.id, booking.status, $3::text AS callback_url, booking.table_id, place.table_type, place.seats,
+               booking.price, booking.name, booking.email, booking.phone, booking.guests, booking.starts_at,
+               booking.minutes, booking.created_at AS ordered_at
+          FROM dining_booking AS booking
+          JOIN dining_table AS place ON place.table_id = booking.table_id
+         WHERE booking.table_id = $1 AND booking.id = $2
+        """,
+        table_id, booking_id, callback_url,
+    )  # fmt: skip
+    return Order(**row) if row else None
+
+
+async def insert_cancel_token(
+    db: Executor, table_id: int, booking_id: int, token_hash: bytes, expires_at: datetime
+) -> None:
+    await db.execute(
+        """
+        INSERT INTO dining_cancel_token (table_id, booking_id, token_hash, expires_at)
+        VALUES ($1, $2, $3, $4)
+        """,
+        table_id, booking_id, token_hash, expires_at,
+    )  # fmt: skip
+
+
+async def select_booking_of_token(db: Executor, token_hash: bytes, now: datetime) -> Booking | None:
+    """The booking that a token cancels; None for a token that is unknown or past."""
+    row = await db.fetchrow(
+        """
+        SELECT booking.id, booking.table_id, status, email, phone, name, guests, starts_at, minutes, price,
+               created_at, changed_at, changed_by
+          FROM dining_cancel_token AS token
+          JOIN dining_booking AS booking ON booking.table_id = token.table_id AND booking.id = token.booking_id
+         WHERE token.token_hash = $1 AND token.expires_at > $2
+        """,
+        token_hash, now,
+    )  # fmt: skip
+    return Booking(**row) if row else None
+
+
+async def delete_old_tokens(db: Executor) -> int:
+    """Forget the tokens that are past; returns how many."""
+    return await db.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM dining_cancel_token
+             WHERE expires_at < now()
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """
+    )

@@ -1,0 +1,88 @@
+"""HTTP of logging in, and of who may use the admin paths."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+from quart import Blueprint, Response, current_app, g, request
+from quart_schema import document_response, security_scheme, tag
+
+from common.db.pool import pool
+from common.web.bearer import bearer_token
+from common.web.errors import Forbidden
+from common.web.openapi.document import operation
+from common.web.request_body import json_body
+from common.web.responses import answer
+from provider.dining.auth import tokens
+from provider.dining.auth.passwords import Passwords
+from provider.dining.inputs import Credentials, RefreshInput
+from provider.dining.models import Access, Tokens
+from provider.dining.settings import settings
+
+blueprint = Blueprint("dining_access", __name__)
+
+TAG = "dining: access"
+ADMIN_SCHEME = {"type": "http", "scheme": "bearer", "bearer_format": "JWT"}
+NO_STORE = {"Cache-Control": "no-store"}
+
+View = Callable[..., Awaitable[Any]]
+
+
+def admin_only(view: View) -> View:
+    """Let a view see only requests with an access token of an admin. Raises Unauthorized or Forbidden."""
+
+    @security_scheme([{"admin": []}])
+    @wraps(view)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        claims = tokens.read(settings().jwt_secret, bearer_token(tokens.REALM), "access")
+        if claims.role != "admin":
+            raise Forbidden("This needs the admin right.")
+        g.dining_actor = f"admin: {claims.sub}"
+        return await view(*args, **kwargs)
+
+    return wrapper
+
+
+def actor() -> str:
+    """Who uses the admin path, for the history of a booking."""
+    return g.dining_actor
+
+
+def passwords() -> Passwords:
+    return current_app.extensions["dining_passwords"]
+
+
+@blueprint.post("/api/token/")
+@operation(401, 429, request_example={"username": "admin", "password": "1"})
+@tag([TAG])
+@document_response(Tokens)
+@json_body(Credentials)
+async def log_in(data: Credentials) -> Response:
+    """Log in: an access token for half an hour, a refresh token for a day.
+
+    Repeated failures of a name from one address are slowed down (429 with Retry-After).
+    """
+    user = await passwords().login(pool(), data.username, data.password, request.remote_addr or "")
+    now, secret = datetime.now(UTC), settings().jwt_secret
+    pair = Tokens(
+        access=tokens.issue(secret, user.username, user.role, "access", now),
+        refresh=tokens.issue(secret, user.username, user.role, "refresh", now),
+    )
+    return answer(pair, headers=NO_STORE)
+
+
+@blueprint.post("/api/token/refresh/")
+@operation(401)
+@tag([TAG])
+@document_response(Access)
+@json_body(RefreshInput)
+async def refresh(data: RefreshInput) -> Response:
+    """A new access token for a refresh token; the user must still exist, and has the right that he has now."""
+    secret = settings().jwt_secret
+    claims = tokens.read(secret, data.refresh, "refresh")
+    user = passwords().user(claims.sub)
+    if user is None:
+        raise tokens.refused("There is no such user any more.")
+    access = tokens.issue(secret, user.username, user.role, "access", datetime.now(UTC))
+    return answer(Access(access), headers=NO_STORE)

@@ -1,0 +1,36 @@
+"""HTTP of the accounting program's answers."""
+
+from quart import Blueprint, Response
+from quart_schema import document_response, security_scheme, tag
+
+from common.db.pool import pool, transaction
+from common.web.openapi.document import operation
+from common.web.request_body import json_body
+from common.web.responses import answer
+from common.web.signature import signed
+from provider.dining import service
+from provider.dining.inputs import DecisionInput
+from provider.dining.jobs import DECISIONS_PATH
+from provider.dining.models import Decided
+from provider.dining.settings import settings
+
+blueprint = Blueprint("dining_accounting", __name__)
+
+TAG = "dining: accounting program"
+
+
+@blueprint.post(DECISIONS_PATH)
+@operation(401, 404, 409, request_example={"order_id": 1, "decision": "confirm", "decided_by": "front desk"},
+           example={"order_id": 1, "status": "confirmed"})  # fmt: skip
+@tag([TAG])
+@security_scheme([{"signature": []}])
+@signed(lambda: settings().accounting_secret)
+@document_response(Decided)
+@json_body(DecisionInput)
+async def decide(data: DecisionInput) -> Response:
+    """The accounting program's decision about an order. Sent again it changes nothing and is answered the same.
+
+    409 when it comes too late (the guest cancelled) or would overlap a confirmed booking of the table.
+    """
+    async with transaction(pool()) as connection:
+        return answer(await service.apply_decision(connection, data))

@@ -1,0 +1,253 @@
+"""HTTP of the restaurant's staff: tables, bookings, what is stuck in the outbox. All of it needs the admin right."""
+
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from quart import Blueprint, Response
+from quart_schema import document_response, tag, validate_querystring
+
+from common.db.pool import Connection, pool, transaction
+from common.outbox import admin
+from common.outbox.admin import MessageState
+from common.web import responses
+from common.web.errors import NotFound
+from common.web.idempotency import Answer, first_sent, once
+from common.web.input_types import PageQuery
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import decode_cursor, first_page
+from common.web.request_body import json_body
+from common.web.responses import answer
+from provider.dining import service
+from provider.dining.inputs import (
+    BookingInput,
+    BookingQuery,
+    BulkInput,
+    MessageQuery,
+    OutboxQuery,
+    TableChange,
+    TableInput,
+    TableQuery,
+)
+from provider.dining.models import (
+    EXAMPLE_BOOKING,
+    EXAMPLE_BULK,
+    EXAMPLE_HISTORY,
+    EXAMPLE_MESSAGE,
+    EXAMPLE_ORDER,
+    EXAMPLE_TABLE,
+    Booking,
+    BookingHistory,
+    BulkResult,
+    PricePoint,
+    Table,
+)
+from provider.dining.queries import bookings, tables
+from provider.dining.routes.access import actor, admin_only
+from provider.dining.settings import settings
+
+T = TypeVar("T", Table, Booking, MessageState)
+
+blueprint = Blueprint("dining_admin", __name__, url_prefix="/api/admin")
+
+TAG = "dining: administration"
+
+
+@blueprint.post("/add_table/")
+@operation(401, 403, request_example={"table_type": "cabin", "seats": 4, "price": 25.5}, example=EXAMPLE_TABLE,
+           idempotent=True)  # fmt: skip
+@tag([TAG])
+@admin_only
+@document_response(Table, 201)
+@json_body(TableInput, empty=True)
+async def add_table(data: TableInput) -> Response:
+    """Add a table; what is left out is regular, 2 seats, without a price, and open for booking."""
+
+    async def create(connection: Connection) -> Answer:
+        [table] = await tables.insert_tables(connection, [data])
+        return Answer(201, responses.encode(table))
+
+    return await once(pool(), f"POST /api/admin/add_table/ {actor()}", create)
+
+
+@blueprint.patch("/update_table/")
+@operation(401, 403, 404, request_example={"id": 1, "price": 30, "can_be_booked": False}, example=EXAMPLE_TABLE)
+@tag([TAG])
+@admin_only
+@document_response(Table)
+@json_body(TableChange)
+async def update_table(data: TableChange) -> Response:
+    """Change a table: its price, its kind, its seats, or close it for booking. What is left out stays."""
+    changed = await tables.update_tables(pool(), [data])
+    if data.id not in changed:
+        raise service.no_table(data.id)
+    return answer(changed[data.id])
+
+
+@blueprint.post("/tables/bulk")
+@operation(
+    401, 403, 404,
+    words={200: "Changed", 201: "Changed, and some were added"},
+    example=EXAMPLE_BULK,
+    request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
+    idempotent=True,
+)  # fmt: skip
+@tag([TAG])
+@admin_only
+@document_response(BulkResult, 200)
+@document_response(BulkResult, 201)
+@json_body(BulkInput)
+async def change_tables(data: BulkInput) -> Response:
+    """Add and change many tables at once: all of it, or nothing. 404 names the tables that do not exist."""
+    data.require_clear()
+
+    async def create(connection: Connection) -> Answer:
+        result = await service.change_tables(connection, data)
+        return Answer(201 if result.added else 200, responses.encode(result))
+
+    return await once(pool(), f"POST /api/admin/tables/bulk {actor()}", create)
+
+
+@blueprint.get("/view_tables/")
+@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_TABLE])
+@tag([TAG])
+@admin_only
+@validate_querystring(PageQuery)
+@document_response(list[Table])
+async def view_tables(query_args: PageQuery) -> Response:
+    """All tables, those closed for booking too."""
+    after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
+    found = await tables.select_tables(pool(), after, query_args.limit + 1)
+    return page_of(found, query_args.limit)
+
+
+@blueprint.get("/view_prices/")
+@operation(401, 403, 404, example=[{"price": 25.5, "valid_from": "2026-01-01T12:00:00Z"}])
+@tag([TAG])
+@admin_only
+@validate_querystring(TableQuery)
+@document_response(list[PricePoint])
+async def view_prices(query_args: TableQuery) -> Response:
+    """Every price that a table has had, oldest first."""
+    prices = await tables.select_prices(pool(), query_args.id)
+    if not prices:
+        raise service.no_table(query_args.id)
+    return answer(prices)
+
+
+@blueprint.post("/set_booking/")
+@operation(401, 403, 404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING | {"status": "confirmed"},
+           idempotent=True)  # fmt: skip
+@tag([TAG])
+@admin_only
+@validate_querystring(TableQuery)
+@document_response(Booking, 201)
+@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
+async def set_booking(query_args: TableQuery, data: BookingInput) -> Response:
+    """Set a confirmed booking directly, for a guest on the phone; also of a table that is closed for guests.
+
+    409 when it overlaps a confirmed booking of the table.
+    """
+    who = actor()
+
+    async def create(connection: Connection) -> Answer:
+        booking = await service.set_booking(connection, query_args.id, data, who, datetime.now(UTC))
+        return Answer(201, responses.encode(booking))
+
+    return await once(pool(), f"POST /api/admin/set_booking/ {who}", create)
+
+
+@blueprint.post("/accept_booking/")
+@operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "confirmed"})
+@tag([TAG])
+@admin_only
+@validate_querystring(BookingQuery)
+@document_response(Booking)
+async def accept_booking(query_args: BookingQuery) -> Response:
+    """Confirm an order that waits. 409 when it does not wait, or overlaps a confirmed booking of the table."""
+    async with transaction(pool()) as connection:
+        booking = await service.confirm(connection, query_args.id, actor())
+    return answer(booking)
+
+
+@blueprint.post("/cancel_booking/")
+@operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "declined"})
+@tag([TAG])
+@admin_only
+@validate_querystring(BookingQuery)
+@document_response(Booking)
+async def cancel_booking(query_args: BookingQuery) -> Response:
+    """Decline an order that waits, or cancel a confirmed booking. 409 for any other."""
+    async with transaction(pool()) as connection:
+        booking = await service.call_off(connection, query_args.id, actor())
+    return answer(booking)
+
+
+@blueprint.get("/view_active_bookings/")
+@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_BOOKING])
+@tag([TAG])
+@admin_only
+@validate_querystring(PageQuery)
+@document_response(list[Booking])
+async def view_active_bookings(query_args: PageQuery) -> Response:
+    """Orders that wait and bookings that are confirmed, oldest first."""
+    after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
+    found = await bookings.select_active(pool(), after, query_args.limit + 1)
+    return page_of(found, query_args.limit)
+
+
+@blueprint.get("/view_booking/")
+@operation(401, 403, 404, example=EXAMPLE_HISTORY)
+@tag([TAG])
+@admin_only
+@validate_querystring(BookingQuery)
+@document_response(BookingHistory)
+async def view_booking(query_args: BookingQuery) -> Response:
+    """One booking and every status that it has had, with time and actor."""
+    booking = await bookings.select_booking(pool(), query_args.id)
+    if booking is None:
+        raise service.no_booking(query_args.id)
+    return answer(BookingHistory(booking, await bookings.select_changes(pool(), booking)))
+
+
+@blueprint.get("/outbox/")
+@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_MESSAGE])
+@tag([TAG])
+@admin_only
+@validate_querystring(OutboxQuery)
+@document_response(list[MessageState])
+async def view_outbox(query_args: OutboxQuery) -> Response:
+    """Messages to guests and to the accounting program that have not left, newest first, and why.
+
+    Waiting ones are tried again by themselves; dead ones are not, until somebody revives them.
+    """
+    before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
+    found = await admin.select_messages(pool(), query_args.states, before, query_args.limit + 1)
+    if settings().smtp_url is None and not settings().inbox:
+        found = [without_route(message) for message in found]
+    return page_of(found, query_args.limit)
+
+
+def without_route(message: MessageState) -> MessageState:
+    """A mail that waits because nobody has said where mail leaves says so."""
+    if message.topic != service.MAIL or message.state != "waiting":
+        return message
+    return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the mail waits until it is.")
+
+
+@blueprint.post("/retry_message/")
+@operation(401, 403, 404, words={204: "It is due now"})
+@tag([TAG])
+@admin_only
+@validate_querystring(MessageQuery)
+async def retry_message(query_args: MessageQuery) -> Response:
+    """Let a dead message be tried once more."""
+    if not await admin.update_dead(pool(), query_args.id):
+        raise NotFound(f"There is no dead message {query_args.id}.")
+    return Response(status=204)
+
+
+def page_of(found: list[T], limit: int) -> Response:
+    """Up to `limit` of what was found as an answer, with the link to the rest."""
+    page, headers = first_page(found, limit, lambda last: (last.id,))
+    return answer(page, headers=headers)

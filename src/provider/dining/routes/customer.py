@@ -1,0 +1,118 @@
+"""HTTP of the guests: finding a table, ordering it, and the page behind the cancel button."""
+
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response, request
+from quart_schema import document_response, tag, validate_querystring
+
+from common.db.pool import Connection, pool, transaction
+from common.web import responses
+from common.web.errors import NotFound
+from common.web.html import PRIVATE, Pages
+from common.web.idempotency import Answer, first_sent, once
+from common.web.openapi.document import LINK, operation
+from common.web.pagination import decode_cursor, first_page
+from common.web.request_body import json_body
+from common.web.responses import answer
+from provider.dining import service
+from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
+from provider.dining.jobs import token_hash
+from provider.dining.mail import compose
+from provider.dining.models import EXAMPLE_BOOKING, EXAMPLE_OFFER, EXAMPLE_ORDER, Booking, TableOffer
+from provider.dining.queries import bookings, tables
+
+blueprint = Blueprint("dining_customer", __name__)
+
+TAG = "dining: guests"
+HTML = {200: {"text/html": {"type": "string"}}}
+
+CANCEL_PATH = "/api/customer/cancel_booking/"
+
+pages = Pages("provider.dining")
+
+
+@blueprint.after_request
+async def keep_private(response: Response) -> Response:
+    """Nobody stores, or learns the address of, what the token in a mail leads to: not of a refusal either."""
+    if request.path == CANCEL_PATH:
+        response.headers.update(PRIVATE)
+    return response
+
+
+@blueprint.get("/api/customer/view_tables/")
+@operation(headers={200: LINK}, example=[EXAMPLE_OFFER])
+@tag([TAG])
+@validate_querystring(TablesQuery)
+@document_response(list[TableOffer])
+async def view_tables(query_args: TablesQuery) -> Response:
+    """The bookable tables that fit; with `limit` in pages, the Link header leading to the next one."""
+    query_args.require_ordered()
+    after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
+    limit = query_args.limit
+    found = await tables.select_offers(pool(), query_args, after, limit + 1 if limit else None)
+    page, headers = first_page(found, limit or len(found), lambda last: (last.id,))
+    return answer(page, headers=headers)
+
+
+@blueprint.post("/api/customer/view_tables/")
+@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_OFFER])
+@tag([TAG])
+@document_response(list[TableOffer])
+@json_body(Wish, empty=True)
+async def find_tables(data: Wish) -> Response:
+    """The bookable tables that fit, all of them; the wish is in the body."""
+    data.require_ordered()
+    return answer(await tables.select_offers(pool(), data, 0, None))
+
+
+@blueprint.post("/api/customer/book_table/")
+@operation(404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING, idempotent=True)
+@tag([TAG])
+@validate_querystring(TableQuery)
+@document_response(Booking, 201)
+@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
+async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
+    """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
+
+    E-mail, phone, or both are needed. 409 when the table is closed for booking.
+    """
+
+    async def create(connection: Connection) -> Answer:
+        booking = await service.order_table(connection, query_args.id, data, datetime.now(UTC))
+        return Answer(201, responses.encode(booking))
+
+    return await once(pool(), "POST /api/customer/book_table/", create)
+
+
+@blueprint.get(CANCEL_PATH)
+@operation(404, media=HTML, words={200: "The page"})
+@tag([TAG])
+@validate_querystring(TokenQuery)
+async def cancel_page(query_args: TokenQuery) -> Response:
+    """The page behind the link in the mail. It changes nothing: mail scanners follow links."""
+    return cancel_answer(await booking_of(query_args.id))
+
+
+@blueprint.post(CANCEL_PATH)
+@operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
+@tag([TAG])
+@validate_querystring(TokenQuery)
+async def cancel(query_args: TokenQuery) -> Response:
+    """Cancel the order; doing it again is harmless. 409 for an order that was declined before."""
+    known = await booking_of(query_args.id)
+    async with transaction(pool()) as connection:
+        booking = await service.cancel_by_guest(connection, known.id)
+    return cancel_answer(booking)
+
+
+async def booking_of(token: str) -> Booking:
+    """The booking that the token is bound to. Raises the same NotFound for every token that is not good now."""
+    booking = await bookings.select_booking_of_token(pool(), token_hash(token), datetime.now(UTC))
+    if booking is None:
+        raise NotFound("This link is not valid, or not any more.")
+    return booking
+
+
+def cancel_answer(booking: Booking) -> Response:
+    """What the page tells: of an order that is over no more than that."""
+    return pages.answer("cancel.html", booking=booking, when=compose.moment(booking.starts_at))

@@ -1,0 +1,44 @@
+"""HTTP of the demo's inbox: the mails that were sent, for people and for programs. Not there outside the demo."""
+
+import re
+
+from quart import Blueprint, Response
+from quart_schema import document_response, hide, tag
+
+from common.db.pool import pool
+from common.web.html import CONTENT_SECURITY, Pages
+from common.web.openapi.document import operation
+from common.web.responses import answer
+from provider.dining.mail.demo_inbox import SHOWN, Mail, select_mails
+
+blueprint = Blueprint("dining_inbox", __name__)
+
+TAG = "dining: inbox of the demo"
+
+# Mails bring their own inline styles; scripts stay forbidden as on every page.
+INBOX_SECURITY = re.sub(r"style-src [^;]+", "style-src 'unsafe-inline'", CONTENT_SECURITY)
+
+pages = Pages("provider.dining")
+
+
+@blueprint.get("/inbox.json")
+@operation()
+@tag([TAG])
+@document_response(list[Mail])
+async def inbox_json() -> Response:
+    """The mails that the demo's SMTP catcher took in, newest first."""
+    return answer(await select_mails(pool(), SHOWN), headers={"Cache-Control": "no-store"})
+
+
+@blueprint.get("/inbox")
+@hide
+async def inbox() -> Response:
+    """The same for people: mails as they look, with buttons that work."""
+    mails = await select_mails(pool(), SHOWN)
+    return pages.answer("inbox.html", content_security=INBOX_SECURITY, mails=mails, body_of=body_of)
+
+
+def body_of(html: str) -> str:
+    """What stands inside the body of an HTML mail."""
+    match = re.search(r"<body[^>]*>(.*)</body>", html, re.DOTALL | re.IGNORECASE)
+    return match[1] if match else ""

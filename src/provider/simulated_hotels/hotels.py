@@ -1,0 +1,236 @@
+"""How a house sells: its seasons, how far ahead its guests book, how long they stay, how often they cancel.
+
+Two characters, after two real houses: a resort, sold by the week and months ahead, empty in winter; and a
+city hotel, sold for two or three nights around the weekend, quieter in August, with more cancellations.
+Nights and days are ordinals (`date.toordinal`) here: adding a lead time to a day is then plain arithmetic.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from random import Random
+
+from provider.simulated_hotels.events import NIGHTS_REMEMBERED
+
+LONGEST_LEAD = 500
+LONGEST_STAY = 14
+_TABLE = 4096
+_SHORTENED = 0.12
+_PLACES_PER_HOTEL = 32
+_MONTH_DAYS = 365.25 / 12
+
+
+def dice(*of: object) -> Callable[[], float]:
+    """Numbers in [0, 1), for ever the same `of` the same."""
+    return Random(" ".join(map(str, of))).random
+
+
+class NightDemand(dict[int, float]):
+    """How wanted a night is, 0 to 1, from the months (sliding from middle to middle) and the weekday."""
+
+    def __init__(self, months: tuple[float, ...], weekdays: tuple[float, ...]) -> None:
+        super().__init__()
+        self._months = months
+        self._weekdays = weekdays
+        self._peak = max(months) * max(weekdays)
+
+    def __missing__(self, night: int) -> float:
+        if len(self) >= NIGHTS_REMEMBERED:
+            self.clear()
+        day = date.fromordinal(night)
+        position = (day.timetuple().tm_yday - 0.5) / _MONTH_DAYS - 0.5
+        before, share = math.floor(position), position % 1
+        season = self._months[before % 12] * (1 - share) + self._months[(before + 1) % 12] * share
+        self[night] = demand = season * self._weekdays[day.weekday()] / self._peak
+        return demand
+
+
+@dataclass(frozen=True)
+class Character:
+    """A kind of house.
+
+    `months` are occupancies aimed at (January first), `weekdays` factors on the night of arrival (Monday
+    first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of leaving. Lead times
+    are `walk_ins` on the day itself and a Weibull distribution of `lead_shape` and `lead_scale` (days)
+    beyond. The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
+    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is demand over what the aimed
+    occupancy needs, for guests who find no room.
+    """
+
+    name: str
+    months: tuple[float, ...]
+    weekdays: tuple[float, ...]
+    lengths: tuple[float, ...]
+    departures: tuple[float, ...]
+    walk_ins: float
+    lead_shape: float
+    lead_scale: float
+    cancel_base: float
+    cancel_rise: float
+    cancel_half: float
+    cancel_slope: float
+    pressure: float
+
+    @cached_property
+    def demand(self) -> NightDemand:
+        """Of each night as a night of arrival, relative to the best night of the year."""
+        return NightDemand(self.months, self.weekdays)
+
+    @cached_property
+    def leads(self) -> list[int]:
+        """Lead times in days at even quantiles, ascending: any of them is as likely as another."""
+        leads = []
+        within = -math.expm1(-((LONGEST_LEAD / self.lead_scale) ** self.lead_shape))
+        for step in range(_TABLE):
+            ahead = max(0.0, ((step + 0.5) / _TABLE - self.walk_ins) / (1 - self.walk_ins))
+            leads.append(int(self.lead_scale * (-math.log1p(-ahead * within)) ** (1 / self.lead_shape)))
+        return leads
+
+    @cached_property
+    def still_to_come(self) -> list[float]:
+        """Of a night's bookings, the share made at least so many days ahead (the index)."""
+        counts = [0] * (LONGEST_LEAD + 1)
+        for lead in self.leads:
+            counts[lead] += 1
+        share, curve = 0, []
+        for count in reversed(counts):
+            share += count
+            curve.append(share / _TABLE)
+        return curve[::-1]
+
+    @cached_property
+    def stay_lengths(self) -> tuple[list[int], ...]:
+        """Nights of a stay at even quantiles, for each `ordinal % 7` of the arrival (0 is a Sunday)."""
+        return tuple(self._lengths_from((remainder + 6) % 7) for remainder in range(7))
+
+    def _lengths_from(self, arrival_weekday: int) -> list[int]:
+        weights = [
+            weight * self.departures[(arrival_weekday + nights) % 7]
+            for nights, weight in enumerate(self.lengths, start=1)
+        ]
+        lengths: list[int] = []
+        reached = 0.0
+        for nights, weight in enumerate(weights, start=1):
+            reached += weight / sum(weights)
+            lengths.extend([nights] * (round(reached * _TABLE) - len(lengths)))
+        return lengths
+
+    @cached_property
+    def cancel_probability(self) -> list[float]:
+        """That a stay is cancelled, by its lead time in days (the index)."""
+        return [
+            self.cancel_base + self.cancel_rise * lead / (lead + self.cancel_half) + self.cancel_slope * lead
+            for lead in range(LONGEST_LEAD + 1)
+        ]
+
+    @cached_property
+    def cancel_share(self) -> float:
+        """Of all stays, how many are cancelled."""
+        return sum(self.cancel_probability[lead] for lead in self.leads) / _TABLE
+
+    @cached_property
+    def peak(self) -> float:
+        """The occupancy aimed at in the best night of the year; above 1 where more want to come than can."""
+        return max(self.months) * max(self.weekdays) / (sum(self.weekdays) / 7)
+
+    @cached_property
+    def requests_per_room(self) -> float:
+        """Requests a day and room that fill the house as `months` says, before `demand` thins them."""
+        nights = sum(map(sum, self.stay_lengths)) / (7 * _TABLE)
+        return self.peak * self.pressure / (nights * (1 - self.cancel_share))
+
+    def lead(self, random: Callable[[], float]) -> int:
+        """Days ahead that a guest looks."""
+        return self.leads[int(random() * _TABLE)]
+
+    def request(self, random: Callable[[], float], today: int) -> range | None:
+        """The nights that a guest asks for today; None for one to whom the season does not appeal."""
+        arrival = today + self.lead(random)
+        if random() >= self.demand[arrival]:
+            return None
+        return range(arrival, arrival + self.stay_lengths[arrival % 7][int(random() * _TABLE)])
+
+
+RESORT = Character(
+    name="resort",
+    months=(0.55, 0.60, 0.68, 0.75, 0.80, 0.87, 0.92, 0.93, 0.86, 0.75, 0.60, 0.57),
+    weekdays=(0.85, 0.72, 0.74, 0.88, 1.00, 0.98, 0.72),
+    lengths=(20, 16, 14, 12, 7, 4.5, 15, 2, 1.6, 2.2, 0.9, 0.6, 0.4, 2),
+    departures=(1.0, 0.9, 0.9, 0.9, 0.9, 1.2, 1.8),
+    walk_ins=0.045,
+    lead_shape=0.75,
+    lead_scale=105,
+    cancel_base=0.04,
+    cancel_rise=0.33,
+    cancel_half=25,
+    cancel_slope=0.0002,
+    pressure=1.03,
+)
+CITY = Character(
+    name="city",
+    months=(0.57, 0.68, 0.78, 0.86, 0.88, 0.87, 0.82, 0.74, 0.86, 0.85, 0.68, 0.60),
+    weekdays=(0.85, 0.72, 0.80, 0.95, 1.00, 0.85, 0.64),
+    lengths=(17, 27, 27, 16, 6.3, 2.6, 2.6, 0.5, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1),
+    departures=(1.1, 0.9, 0.9, 0.9, 1.1, 0.9, 1.5),
+    walk_ins=0.022,
+    lead_shape=0.88,
+    lead_scale=122,
+    cancel_base=0.07,
+    cancel_rise=0.33,
+    cancel_half=15,
+    cancel_slope=0.0009,
+    pressure=1.03,
+)
+
+
+@dataclass(frozen=True)
+class Hotel:
+    """A house with rooms 1 to `rooms`; `popularity` is its demand beside that of its kind (1)."""
+
+    hotel_id: int
+    rooms: int
+    character: Character
+    popularity: float = 1.0
+
+    @cached_property
+    def requests_per_day(self) -> float:
+        """Mean number of guests a day who ask, before `Character.request` thins them."""
+        return self.rooms * self.popularity * self.character.requests_per_room
+
+    def expected_on_the_books(self, night: int, lead: int) -> float:
+        """Rooms that are usually sold for the night, `lead` days before it."""
+        character = self.character
+        occupancy = character.peak * character.demand[night] * self.popularity
+        return self.rooms * occupancy * character.still_to_come[min(lead, LONGEST_LEAD)]
+
+
+def found_hotels(seed: int, count: int, rooms: int, first_hotel_id: int) -> tuple[Hotel, ...]:
+    """`count` houses of `rooms` rooms, resorts (odd ids) and city hotels, each of its own popularity."""
+    return tuple(
+        Hotel(
+            hotel_id,
+            rooms,
+            RESORT if hotel_id % 2 else CITY,
+            0.92 + 0.16 * dice(seed, "hotel", hotel_id)(),
+        )
+        for hotel_id in range(first_hotel_id, first_hotel_id + count)
+    )
+
+
+def places_of_guests(hotels: Sequence[Hotel]) -> list[int]:
+    """Places in `hotels`, each as often as guests ask there: any entry is as likely as another."""
+    mean = sum(hotel.requests_per_day for hotel in hotels) / len(hotels)
+    return [
+        place
+        for place, hotel in enumerate(hotels)
+        for _ in range(max(1, round(_PLACES_PER_HOTEL * hotel.requests_per_day / mean)))
+    ]
+
+
+def nights_given_back(random: Callable[[], float], stay: range) -> range:
+    """Of the nights of a stay that is cancelled mostly all, sometimes only the last ones."""
+    if len(stay) == 1 or random() >= _SHORTENED:
+        return stay
+    return stay[1 + int(random() * (len(stay) - 1)) :]

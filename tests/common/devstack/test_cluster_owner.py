@@ -1,0 +1,93 @@
+"""Whose the embedded server is: an ordinary user's, root's, somebody else's."""
+
+import os
+import pwd
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from common.devstack import cluster_owner
+from common.devstack.cluster_owner import SYSTEM_USER, owner_of
+from common.devstack.embedded import FORGETFUL, EmbeddedError, attach
+from tests.support.processes import User, can_run, postmaster, processes_of
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="session")
+def ordinary() -> Callable[..., User]:
+    """Starts a user that is not root: `nobody` where the tests run as root."""
+    if not AS_ROOT:
+        return User
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for name in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        if can_run(Path(name), nobody):
+            return partial(User, python=Path(name), uid=nobody)
+    pytest.skip("no user but root can run a Python with this source")
+
+
+def test_an_ordinary_user_needs_no_rights_of_root(place: Path, ordinary: Callable[..., User]) -> None:
+    place.chmod(0o777)
+    somebody = ordinary(place / "data", "hotel")
+    assert somebody.answer() == "attached"
+    server = psutil.Process(postmaster(place / "data"))
+    assert server.uids().real == psutil.Process(somebody.process.pid).uids().real != 0
+    assert (place / "data").stat().st_mode & 0o777 == 0o700
+    somebody.kill()
+    wait_until(lambda: processes_of(place / "data") == [])
+
+
+def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Callable[..., User]) -> None:
+    place.chmod(0o555)
+    somebody = ordinary(place / "data")
+    assert somebody.answer() == (
+        f"refused: {place}/data cannot be used: Permission denied; "
+        "another directory may be named in NIGHTAUDIT_DATA_DIR"
+    )
+    somebody.leave()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="takes two users")
+def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[..., User]) -> None:
+    place.chmod(0o777)
+    with attach(place / "root", settings=FORGETFUL):
+        pass
+    somebody = ordinary(place / "root")
+    assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root: run as that user")
+    somebody.leave()
+    somebody = ordinary(place / "nobody")
+    assert somebody.answer() == "attached"
+    somebody.leave()
+    expected = "belongs to the user nobody: run as that user"
+    with pytest.raises(EmbeddedError, match=expected), attach(place / "nobody"):
+        pass
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root gives permissions to another user")
+def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o700)
+    with attach(data_dir, settings=FORGETFUL):
+        pass
+    assert data_dir.stat().st_mode & 0o777 == 0o701
+    assert data_dir.parent.stat().st_mode & 0o007 == 0o001
+    for path in data_dir.iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+        assert (path.stat().st_uid != 0) is (path.name == "postgresql")
+
+
+def test_without_useradd_root_uses_a_user_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = cluster_owner._entry
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(cluster_owner, "_entry", lambda name: None if name == SYSTEM_USER else found(name))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    nobody = found("nobody")
+    assert nobody is not None
+    assert owner_of(tmp_path / "postgresql").uid == nobody.pw_uid

@@ -1,0 +1,183 @@
+"""The embedded server: who starts it, who shares it, who stops it, and what a kill leaves."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from common import cli
+from common.config import Secret
+from common.devstack import cluster
+from common.devstack.cluster_owner import binaries, owner_of
+from common.devstack.embedded import FORGETFUL, attach
+from tests.support.applications import SOURCE
+from tests.support.databases import value
+from tests.support.processes import User, postmaster, processes_of, user, watchdog
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What a command finds in its environment."""
+
+    data_dir: Path
+    database_url: Secret | None = None
+    log_level: str = "info"
+
+
+async def test_the_server_is_made_started_and_stopped_and_the_data_survives(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL) as server:
+        server.ensure_database("hotel")
+        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 'Zoë'::text AS name")
+    assert processes_of(data_dir) == []
+    with attach(data_dir, settings=FORGETFUL) as server:
+        server.ensure_database("hotel")
+        assert await value(server.url("hotel"), "SELECT upper(name) FROM guest") == "ZOË"
+    assert processes_of(data_dir) == []
+
+
+async def test_the_server_listens_on_nothing_but_a_socket_of_its_owner(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL) as server:
+        assert psutil.Process(postmaster(data_dir)).net_connections("inet") == []
+        socket = server.cluster.socket_dir / ".s.PGSQL.5432"
+        assert socket.stat().st_mode & 0o777 == 0o700
+        assert socket.stat().st_uid == owner_of(data_dir / "postgresql").uid
+        assert await value(server.url("postgres"), "SHOW listen_addresses") == ""
+
+
+async def test_settings_are_durable_by_default_and_may_be_overridden(data_dir: Path) -> None:
+    with attach(data_dir, settings={"work_mem": "5MB"}) as server:
+        url = server.url("postgres")
+        assert [await value(url, f"SHOW {name}") for name in ("fsync", "synchronous_commit")] == ["on", "on"]
+        assert await value(url, "SHOW work_mem") == "5MB"
+        assert await value(url, "SHOW timezone") == "UTC"
+
+
+async def test_the_url_serves_psql_as_well(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL) as server:
+        server.ensure_database('odd "name", 1')
+        shown = subprocess.run(
+            [binaries() / "psql", "-XAtc", "SELECT current_database()", server.url('odd "name", 1')],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout.strip() == 'odd "name", 1'
+
+
+def test_the_server_has_a_session_of_its_own(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL):
+        for pid in (postmaster(data_dir), watchdog(data_dir)):
+            assert os.getsid(pid) == pid
+            assert os.getpgid(pid) == pid
+
+
+def test_users_share_one_server_and_the_last_to_leave_stops_it(data_dir: Path) -> None:
+    with user(data_dir) as first, user(data_dir) as second:
+        shared = postmaster(data_dir)
+        first.leave()
+        assert postmaster(data_dir) == shared
+        assert psutil.pid_exists(shared)
+        with attach(data_dir, settings=FORGETFUL):
+            second.leave()
+            assert postmaster(data_dir) == shared
+    assert processes_of(data_dir) == []
+
+
+def test_claims_of_one_process_count_one_by_one(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL):
+        with attach(data_dir):
+            shared = postmaster(data_dir)
+        assert psutil.pid_exists(shared)
+    assert processes_of(data_dir) == []
+
+
+async def test_many_that_start_at_once_get_one_server_and_one_database(data_dir: Path) -> None:
+    users = [User(data_dir, "hotel") for _ in range(5)]
+    assert [started.answer() for started in users] == ["attached"] * 5
+    assert (data_dir / "postgresql.log").read_text().count("ready to accept connections") == 1
+    with attach(data_dir) as server:
+        count = "SELECT count(*) FROM pg_database WHERE datname = 'hotel'"
+        assert await value(server.url("postgres"), count) == 1
+    for started in users:
+        started.leave()
+    assert processes_of(data_dir) == []
+
+
+def test_a_killed_user_has_left(data_dir: Path) -> None:
+    with user(data_dir) as killed, user(data_dir) as other:
+        shared = postmaster(data_dir)
+        killed.kill()
+        assert psutil.pid_exists(shared)
+        other.leave()
+    assert processes_of(data_dir) == []
+
+
+def test_the_server_ends_when_its_only_user_is_killed(data_dir: Path) -> None:
+    with user(data_dir) as only:
+        only.kill()
+        wait_until(lambda: processes_of(data_dir) == [])
+    with user(data_dir):
+        assert psutil.pid_exists(postmaster(data_dir))
+
+
+def test_a_child_that_inherits_the_claim_is_a_user_until_it_ends(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL) as server:
+        child = subprocess.Popen(["sleep", "600"], pass_fds=[server.claim])
+        shared = postmaster(data_dir)
+    try:
+        assert psutil.pid_exists(shared)
+    finally:
+        child.kill()
+        child.wait()
+    wait_until(lambda: processes_of(data_dir) == [])
+
+
+@pytest.mark.parametrize("name", ["a" * 120, "mit Leerzeichen, Komma & Zeichen '%41' ü"])
+async def test_a_path_that_no_socket_can_have_is_served_by_a_short_one(place: Path, name: str) -> None:
+    data_dir = place / name
+    with attach(data_dir, settings=FORGETFUL) as server:
+        short = server.cluster.socket_dir
+        assert len(str(short)) < 60
+        assert short.stat().st_mode & 0o777 == 0o700
+        assert await value(server.url("postgres"), "SELECT 1") == 1
+    assert not short.exists()
+    assert processes_of(data_dir) == []
+
+
+def test_the_log_does_not_grow_for_ever(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_LARGEST_LOG", 100)
+    for _ in range(3):
+        with attach(data_dir, settings=FORGETFUL) as server:
+            server.ensure_database("hotel")
+    logs = sorted(path.name for path in data_dir.glob("*.log*"))
+    assert logs == ["postgresql.log", "postgresql.log.1"]
+    assert (data_dir / "postgresql.log").read_text().count("ready to accept connections") == 1
+
+
+def test_a_command_without_a_url_gets_a_database_on_the_embedded_server(data_dir: Path) -> None:
+    elsewhere = Secret("postgresql://elsewhere/x")
+    with cli.database(Configured(data_dir, database_url=elsewhere), "x") as url:
+        assert url is elsewhere
+        assert not data_dir.exists()
+    with cli.database(Configured(data_dir), "hotel") as url:
+        assert url.reveal().startswith("postgresql://postgres@/hotel?host=")
+    assert processes_of(data_dir) == []
+
+
+def test_psql_can_be_opened_by_name(data_dir: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "common.devstack.embedded", "psql", "postgres", "-XAtc", "SELECT 6 * 7"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "NIGHTAUDIT_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.stdout, shown.stderr, shown.returncode) == ("42\n", "", 0)
+    assert processes_of(data_dir) == []

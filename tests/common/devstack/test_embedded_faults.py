@@ -1,0 +1,153 @@
+"""The embedded server after kills, half-done work and what strangers left: it starts, or one line says why not."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from common.devstack.cluster_owner import binaries
+from common.devstack.embedded import FORGETFUL, EmbeddedError, attach
+from tests.support.databases import value
+from tests.support.processes import kill, postmaster, processes_of, user, watchdog
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_server_that_outlived_everything_is_taken_over(data_dir: Path) -> None:
+    with user(data_dir) as only:
+        kill(watchdog(data_dir))
+        only.kill()
+        left = postmaster(data_dir)
+        with attach(data_dir):
+            assert postmaster(data_dir) == left
+    assert processes_of(data_dir) == []
+
+
+async def test_a_killed_server_is_started_again_for_those_attached(data_dir: Path) -> None:
+    with attach(data_dir) as server:
+        server.ensure_database("hotel")
+        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        assert server.ensure_running() is False
+        kill(postmaster(data_dir))
+        assert server.ensure_running() is True
+        assert await value(server.url("hotel"), "SELECT id FROM guest") == 1
+        kill(postmaster(data_dir))
+        with attach(data_dir) as second:
+            assert await value(second.url("hotel"), "SELECT id FROM guest") == 1
+    assert processes_of(data_dir) == []
+
+
+async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) -> None:
+    with attach(data_dir) as server:
+        server.ensure_database("hotel")
+        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        with user(data_dir) as killed:
+            # A backend that computes does not notice that its postmaster has died.
+            busy = subprocess.Popen(
+                [
+                    binaries() / "psql",
+                    "-XAtc",
+                    "SELECT sum(i) FROM generate_series(1, 1e12) i",
+                    server.url("hotel"),
+                ],
+                stderr=subprocess.DEVNULL,
+            )
+            activity = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT sum%'"
+            await eventually(lambda: value(server.url("hotel"), activity))
+            kill(watchdog(data_dir))
+            kill(postmaster(data_dir))
+            killed.kill()
+            with attach(data_dir) as again:
+                assert await value(again.url("hotel"), "SELECT id FROM guest") == 1
+                assert await value(again.url("hotel"), activity) is False
+            busy.kill()
+            busy.wait()
+    assert processes_of(data_dir) == []
+
+
+def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL) as server:
+        run_as = server.cluster.owner.run_as()
+        written = (data_dir / "postgresql" / "postmaster.pid").read_text().split("\n", 1)[1]
+        socket_lock = server.cluster.socket_dir / ".s.PGSQL.5432.lock"
+        socket_lock_written = socket_lock.read_text().split("\n", 1)[1]
+    stranger = subprocess.Popen(["sleep", "600"], cwd="/", **run_as)
+    try:
+        socket_lock.parent.mkdir(exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            server.cluster.owner.give(socket_lock.parent)
+        (data_dir / "postgresql" / "postmaster.pid").write_text(f"{stranger.pid}\n{written}")
+        socket_lock.write_text(f"{stranger.pid}\n{socket_lock_written}")
+        with attach(data_dir, settings=FORGETFUL):
+            assert postmaster(data_dir) != stranger.pid
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize("written", ["", "12", "not a number\n", "0\n\n\n"])
+def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written: str) -> None:
+    with attach(data_dir, settings=FORGETFUL):
+        pass
+    (data_dir / "postgresql" / "postmaster.pid").write_text(written)
+    with attach(data_dir, settings=FORGETFUL):
+        assert psutil.pid_exists(postmaster(data_dir))
+
+
+def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
+    (data_dir / "postgresql.new" / "base").mkdir(parents=True)
+    (data_dir / "postgresql.new" / "PG_VERSION").write_text("18\n")
+    with attach(data_dir, settings=FORGETFUL):
+        assert not (data_dir / "postgresql.new").exists()
+
+
+def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place: Path) -> None:
+    data_dir = place / ("a" * 120)
+    with attach(data_dir, settings=FORGETFUL) as server:
+        short = server.cluster.socket_dir
+    short.symlink_to(place)
+    try:
+        with pytest.raises(EmbeddedError, match=r"is another user's: remove it$"), attach(data_dir):
+            pass
+    finally:
+        short.unlink()
+
+
+def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
+    with attach(data_dir, settings=FORGETFUL):
+        pass
+    (data_dir / "postgresql" / "PG_VERSION").write_text("9\n")
+    expected = r"^.*postgresql was made by PostgreSQL 9, and this is \d+: .*$"
+    with pytest.raises(EmbeddedError, match=expected), attach(data_dir):
+        pass
+    assert processes_of(data_dir) == []
+
+
+def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
+    (data_dir / "postgresql").mkdir(parents=True)
+    (data_dir / "postgresql" / "letter.txt").write_text("keep")
+    with pytest.raises(EmbeddedError, match=r"is no PostgreSQL cluster"), attach(data_dir):
+        pass
+    assert (data_dir / "postgresql" / "letter.txt").read_text() == "keep"
+
+
+def test_a_data_directory_that_is_a_file_is_named(place: Path) -> None:
+    (place / "data").write_text("")
+    expected = r"data.* cannot be used: .*NIGHTAUDIT_DATA_DIR$"
+    with pytest.raises(EmbeddedError, match=expected), attach(place / "data"):
+        pass
+
+
+def test_a_server_that_does_not_start_says_why_in_one_line(data_dir: Path) -> None:
+    with pytest.raises(EmbeddedError) as refused, attach(data_dir, settings={"shared_buffers": "a lot"}):
+        pass
+    assert str(refused.value).startswith("PostgreSQL did not start: ")
+    assert "shared_buffers" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert processes_of(data_dir) == []
+    with attach(data_dir, settings=FORGETFUL):
+        assert psutil.pid_exists(postmaster(data_dir))

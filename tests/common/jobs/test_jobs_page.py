@@ -1,0 +1,52 @@
+"""GET /jobs: what runs when, and how it went."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from quart import Quart
+
+from common.jobs.lease import Job, Lease
+from common.jobs.scheduler import run_now
+from common.web import application, health
+from provider.app import MIGRATIONS
+
+
+async def work(_: Lease) -> dict[str, int | float]:
+    return {"runs": 1}
+
+
+async def fail(_: Lease) -> dict[str, int | float]:
+    raise RuntimeError("no")
+
+
+@pytest.fixture
+async def app(ground_pool: asyncpg.Pool) -> AsyncIterator[Quart]:
+    """An application with one job that ran, one that failed, one that never ran and one that is off."""
+    app = application.create("jobs", title="Jobs", description="For tests", tags={})
+    ran, failed = Job("ran", 60, work), Job("failed", 60, fail)
+    await run_now(ground_pool, ran)
+    with pytest.raises(RuntimeError):
+        await run_now(ground_pool, failed)
+    jobs = [ran, failed, Job("never", 5, work), Job("off", 0, work)]
+    app.register_blueprint(health.blueprint(MIGRATIONS, jobs))
+    app.extensions["pool"] = ground_pool
+    async with app.test_app():
+        yield app
+
+
+async def test_jobs_shows_every_job_as_the_contract_says(app: Quart) -> None:
+    answer = await (await app.test_client().get("/jobs")).get_json()
+    ran, failed, never, off = answer["jobs"]
+    members = {
+        *("name", "interval_seconds", "last_started", "last_finished", "last_outcome", "last_error"),
+        *("next_run", "did"),
+    }
+    assert all(set(each) == members for each in answer["jobs"])
+    assert (ran["name"], ran["last_outcome"], ran["last_error"], ran["did"]) == ("ran", "ok", None, {"runs": 1})
+    assert ran["last_started"] <= ran["last_finished"] < ran["next_run"]
+    assert (failed["last_outcome"], failed["last_error"], failed["did"]) == ("failed", "RuntimeError: no", {})
+    assert never == {"name": "never", "interval_seconds": 5.0} | dict.fromkeys(
+        ["last_started", "last_finished", "last_outcome", "last_error", "next_run"]
+    ) | {"did": {}}
+    assert (off["interval_seconds"], off["next_run"]) == (0, None)

@@ -1,0 +1,225 @@
+"""The applications as processes: starts that fail in one line, workers, and an end that loses no answer."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import psutil
+import pytest
+
+from common.config import Secret
+from tests.conftest import QUIET
+from tests.support.applications import Application, free_port, run
+from tests.support.databases import waits_for_lock
+from tests.support.processes import lives
+from tests.support.waiting import eventually, wait_until
+
+EVENT = {
+    "hotel_id": 1,
+    "event_timestamp": "2020-01-01T00:00:00Z",
+    "status": 1,
+    "room_id": 1,
+    "night_of_stay": "2020-01-01",
+}
+
+
+def start(name: str, environment: dict[str, str], folder: Path, port: int | None = None) -> tuple[int, str, str]:
+    """Run `serve` to its end, which comes soon; its exit status, and what it said."""
+    ports = {f"{name.upper()}_PORT": str(port or free_port())}
+    ended = run(name, "serve", environment={**QUIET, **ports, **environment}, folder=folder)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+@pytest.mark.parametrize("name", ["provider", "dashboard"])
+def test_a_busy_port_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        status, out, said = start(name, {}, tmp_path, port)
+    assert (status, out) == (1, "")
+    assert said.count("\n") == 1
+    assert f"127.0.0.1:{port}" in said
+    assert f"{name.upper()}_PORT" in said
+    assert not (tmp_path / ".nightaudit").exists()
+
+
+@pytest.mark.parametrize("name", ["provider", "dashboard"])
+def test_every_wrong_variable_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    prefix = name.upper()
+    wrong = {f"{prefix}_WORKERS": "many", f"{prefix}_LOG_LEVEL": "loud", f"{prefix}_DATABASE_URL": "mysql://s3cret@h/d"}
+    status, out, said = start(name, wrong, tmp_path)
+    assert (status, out) == (1, "")
+    assert said.count("\n") == 1
+    assert all(variable in said for variable in wrong)
+    assert "s3cret" not in said
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line(provider_url: Secret, tmp_path: Path) -> None:
+    parts = urlsplit(provider_url.reveal())
+    missing = urlunsplit(parts._replace(path="/missing"))
+    status, out, said = start("provider", {"PROVIDER_DATABASE_URL": missing}, tmp_path)
+    assert (status, out) == (1, "")
+    assert said.count("\n") == 1
+    assert "missing" in said
+
+
+@pytest.fixture
+def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
+    made = application("provider", provider_url)
+    made.start()
+    return made
+
+
+@pytest.fixture
+def workers(application: Callable[..., Application], provider_url: Secret) -> Application:
+    """A provider of two workers."""
+    made = application("provider", provider_url, PROVIDER_WORKERS="2")
+    made.start()
+    return made
+
+
+class Caller(threading.Thread):
+    """A request in a thread of its own, and what came of it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.answer = b""
+        self.start()
+
+    def run(self) -> None:
+        self.answer = get(self.url)
+
+
+async def lock_feed(url: Secret) -> asyncpg.Connection:
+    """A connection that keeps everybody else from the feed until it is closed."""
+    connection = await asyncpg.connect(url.reveal())
+    await connection.execute("BEGIN; LOCK TABLE booking_event IN ACCESS EXCLUSIVE MODE")
+    return connection
+
+
+async def test_sigterm_lets_a_request_in_flight_finish_and_takes_no_other(
+    provider: Application, provider_url: Secret
+) -> None:
+    connection = await lock_feed(provider_url)
+    try:
+        caller = Caller(f"{provider.url}/events?limit=1")
+        await eventually(lambda: waits_for_lock(connection))
+        provider.process.terminate()
+        await eventually(lambda: refused(provider.port))
+        assert provider.runs()
+    finally:
+        await connection.close()
+    await asyncio.to_thread(caller.join, 60)
+    assert caller.answer == b"[]\n"
+    assert await asyncio.to_thread(provider.process.wait, 60) == 0
+    assert "Traceback" not in provider.said()
+
+
+def refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", provider.port)
+    connection.request("GET", "/livez")  # and kept open by the client
+    connection.getresponse().read()
+    assert provider.stop() == 0
+    connection.close()
+
+
+def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Application) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
+    connection.request("POST", "/events", b"x" * 20_000_000, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read())["code"] == "too_large"
+    connection.close()
+
+
+def test_head_has_the_headers_of_get_and_no_body(provider: Application) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
+
+    def ask(method: str, path: str) -> tuple[tuple[object, ...], bytes]:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        body = answer.read()
+        return (answer.status, answer.getheader("Content-Type"), answer.getheader("Content-Length")), body
+
+    for path in ("/livez", "/events", "/events?limit=1", "/events?limit=x", "/nothing"):
+        (of_get, body), (of_head, nothing) = ask("GET", path), ask("HEAD", path)
+        assert of_head[:2] == of_get[:2]
+        assert nothing == b""
+        assert of_get[2] == str(len(body))
+        if "request_id" not in body.decode():  # whose length is not that of another request's
+            assert of_head[2] == of_get[2]
+    connection.close()
+
+
+def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Application) -> None:
+    children = psutil.Process(workers.process.pid).children(recursive=True)
+    assert len(children) >= 2
+    for number in range(40):
+        body = json.dumps({**EVENT, "id": number + 1}).encode()
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        request = urllib.request.Request(f"{workers.url}/events", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 201
+    wanted = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
+    assert {wanted in get(f"{workers.url}/metrics").decode() for _ in range(10)} == {True}
+    jobs = json.loads(get(f"{workers.url}/jobs"))["jobs"]
+    assert "forget_idempotency_keys" in {job["name"] for job in jobs}
+    assert workers.stop() == 0
+    wait_until(lambda: not any(lives(child) for child in children))
+    assert "Traceback" not in workers.said()
+
+
+def test_a_worker_that_is_killed_is_replaced(workers: Application) -> None:
+    first, second = both(workers)
+    first.kill()
+    wait_until(lambda: len(set(workers_of(workers)) - {first}) == 2)
+    assert second in workers_of(workers)
+    assert get(f"{workers.url}/livez") == b'{"status":"alive"}'
+    assert "worker_died" in workers.said()
+    assert workers.stop() == 0
+
+
+def test_workers_whose_parent_is_killed_end_too(workers: Application) -> None:
+    left = both(workers)
+    workers.process.kill()
+    workers.process.wait()
+    wait_until(lambda: not any(lives(worker) for worker in left))
+    wait_until(lambda: refused(workers.port))
+
+
+def both(workers: Application) -> list[psutil.Process]:
+    """The two workers. One of them alone makes the application ready."""
+    wait_until(lambda: len(workers_of(workers)) == 2)
+    return workers_of(workers)
+
+
+def workers_of(application: Application) -> list[psutil.Process]:
+    """Its workers that live: one may end between any two looks at it."""
+    return [child for child in psutil.Process(application.process.pid).children() if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline()) and lives(process)
+    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+        return False

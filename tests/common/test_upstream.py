@@ -1,0 +1,246 @@
+"""Calls of external services: whatever they do, it ends in an answer or in one UpstreamError, and in time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import CallbackResult
+from yarl import URL
+
+from common import upstream as upstream_client
+from common.telemetry import metrics
+from common.upstream import Upstream, UpstreamError, retry_after_seconds
+
+BASE = "http://upstream.test/base"
+THING = f"{BASE}/thing"
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def upstream(client: aiohttp.ClientSession) -> Upstream:
+    return Upstream(client, "test", f"{BASE}/")
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long it would have waited, each time."""
+    waits: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(upstream_client.asyncio, "sleep", note)
+    return waits
+
+
+def calls(mocked: Any) -> int:
+    return sum(len(each) for each in mocked.requests.values())
+
+
+async def test_an_answer_is_read_whole(upstream: Upstream, mocked: Any) -> None:
+    mocked.get(THING, body=b"hello")
+    assert await upstream.fetch("GET", "/thing") == b"hello"
+
+
+@pytest.mark.parametrize("status", sorted(upstream_client.RETRY_STATUSES))
+async def test_what_may_pass_is_tried_again(upstream: Upstream, mocked: Any, slept: list[float], status: int) -> None:
+    mocked.get(THING, status=status)
+    mocked.get(THING, exception=aiohttp.ServerDisconnectedError())
+    mocked.get(THING, body=b"at last")
+    assert await upstream.fetch("GET", "/thing", attempts=3) == b"at last"
+    assert len(slept) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 304, 400, 401, 403, 404, 409, 410, 422, 501])
+async def test_what_will_not_change_is_not_tried_again(upstream: Upstream, mocked: Any, status: int) -> None:
+    mocked.get(THING, status=status, repeat=True)
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.fetch("GET", "/thing", attempts=5)
+    assert caught.value.status == status
+    assert calls(mocked) == 1
+
+
+async def test_the_last_failure_is_the_one_that_is_told(upstream: Upstream, mocked: Any, slept: list[float]) -> None:
+    mocked.get(THING, exception=aiohttp.ClientConnectionError("refused"))
+    mocked.get(THING, status=503)
+    with pytest.raises(UpstreamError, match="answered 503"):
+        await upstream.fetch("GET", "/thing", attempts=2)
+    assert len(slept) == 1
+
+
+@pytest.mark.parametrize("wait", ["3", "Sat, 21 Nov 2026 12:00:03 GMT", "Sat, 21 Nov 2026 12:00:03 -0000"])
+async def test_retry_after_is_honoured_as_a_number_and_as_a_date(
+    upstream: Upstream, mocked: Any, slept: list[float], wait: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream_client, "retry_after_seconds", lambda headers: retry_after_seconds(headers, NOW))
+    mocked.get(THING, status=429, headers={"Retry-After": wait})
+    mocked.get(THING, body=b"ok")
+    assert await upstream.fetch("GET", "/thing", attempts=2) == b"ok"
+    assert slept == [3.0]
+
+
+async def test_a_longer_wait_than_we_have_is_told_at_once(upstream: Upstream, mocked: Any, slept: list[float]) -> None:
+    mocked.get(THING, status=503, headers={"Retry-After": "3600"}, repeat=True)
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.fetch("GET", "/thing", attempts=5)
+    assert caught.value.retry_after == 3600
+    assert (calls(mocked), slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("Sat, 21 Nov 2026 12:01:00 GMT", 60.0),
+        ("Sat, 21 Nov 2026 13:01:00 +0100", 60.0),
+        ("Sat, 21 Nov 2026 12:01:00 -0000", 60.0),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("Sat, 99 Nov 2026 12:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read_or_left(value: str, seconds: float | None) -> None:
+    assert retry_after_seconds({"Retry-After": value}, NOW) == seconds
+    assert retry_after_seconds({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        aiohttp.ClientConnectionError("refused"),
+        aiohttp.ClientPayloadError("cut off"),
+        aiohttp.InvalidURL("http://["),
+        TimeoutError(),
+        ConnectionResetError("reset"),
+        OSError("no route"),
+    ],
+)
+async def test_every_failure_of_the_network_is_an_upstream_error(
+    upstream: Upstream, mocked: Any, failure: Exception
+) -> None:
+    mocked.get(THING, exception=failure)
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.fetch("GET", "/thing")
+    assert caught.value.status is None
+    assert type(failure).__name__ in str(caught.value)
+
+
+async def test_every_call_carries_the_request_id_and_the_trace(upstream: Upstream, mocked: Any) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    metrics.begin_trace("my-id", f"00-{trace}-b7ad6b7169203331-01")
+    mocked.get(THING, body=b"")
+    await upstream.fetch("GET", "/thing", headers={"X-Other": "1"})
+    ((request,),) = mocked.requests.values()
+    headers = request.kwargs["headers"]
+    assert headers["X-Request-ID"] == "my-id"
+    assert headers["X-Other"] == "1"
+    assert metrics.TRACEPARENT.fullmatch(headers["traceparent"])
+    assert headers["traceparent"].split("-")[1] == trace
+    assert headers["traceparent"].split("-")[2] != "b7ad6b7169203331"
+
+
+async def test_every_call_has_a_time_out_and_follows_no_redirect(upstream: Upstream, mocked: Any) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def note(_: URL, **given: Any) -> CallbackResult:
+        seen.append(given)
+        return CallbackResult(body=b"")
+
+    mocked.get(THING, callback=note)
+    await upstream.fetch("GET", "/thing")
+    assert seen[0]["allow_redirects"] is False
+    assert seen[0]["timeout"].total is not None
+    assert seen[0]["timeout"].sock_connect is not None
+
+
+async def test_the_calls_are_counted_by_their_outcome(upstream: Upstream, mocked: Any) -> None:
+    def count(outcome: str) -> float:
+        return metrics.UPSTREAM_CALLS.labels("test", outcome)._value.get()
+
+    before = (count("200"), count("503"), count("error"))
+    mocked.get(THING, body=b"")
+    await upstream.fetch("GET", "/thing")
+    for outcome in ({"status": 503}, {"exception": TimeoutError()}):
+        mocked.get(THING, **outcome)
+        with pytest.raises(UpstreamError):
+            await upstream.fetch("GET", "/thing")
+    assert (count("200"), count("503"), count("error")) == tuple(number + 1 for number in before)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def raw_server(answer: bytes, *, then_wait: bool = False) -> AsyncIterator[str]:
+    """A server that sends these bytes to whoever calls, and ends the connection or falls silent."""
+    silent = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if then_wait:
+            await silent.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        silent.set()
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nno gzip!",
+        b"HTTP/1.1 99999 What\r\n\r\n",
+        b"not http at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    ],
+)
+async def test_a_cut_off_or_broken_answer_is_an_upstream_error(client: aiohttp.ClientSession, answer: bytes) -> None:
+    async with raw_server(answer) as address:
+        with pytest.raises(UpstreamError):
+            await Upstream(client, "test", address).fetch("GET", "/thing")
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"])
+async def test_silence_ends_by_the_time_out(client: aiohttp.ClientSession, answer: bytes) -> None:
+    timeout = aiohttp.ClientTimeout(total=0.2)
+    async with raw_server(answer, then_wait=True) as address:
+        with pytest.raises(UpstreamError, match="Timeout"):
+            await Upstream(client, "test", address, timeout=timeout).fetch("GET", "/thing")
+
+
+async def test_an_answer_beyond_the_limit_is_refused(client: aiohttp.ClientSession) -> None:
+    body = b"x" * 5000
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n"
+    async with raw_server(head + body) as address:
+        upstream = Upstream(client, "test", address)
+        assert await upstream.fetch("GET", "/thing", largest=5000) == body
+        with pytest.raises(UpstreamError, match="more than 4999 bytes"):
+            await upstream.fetch("GET", "/thing", largest=4999)
+
+
+def test_backoff_stays_within_its_bounds() -> None:
+    assert all(0 <= upstream_client.backoff_seconds(attempt) <= min(10.0, 0.2 * 2**attempt) for attempt in range(60))
+
+
+async def test_a_session_never_relies_on_the_library_for_its_time_out(client: aiohttp.ClientSession) -> None:
+    assert client.timeout.total is not None
+    assert client.timeout.total < timedelta(minutes=5).total_seconds()

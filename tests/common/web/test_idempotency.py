@@ -1,0 +1,113 @@
+"""Idempotency-Key: the same request again is answered again, and creates once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from quart import Quart
+
+from common.web.idempotency import KEEP, delete_old_keys
+
+KEY = {"Idempotency-Key": "one"}
+
+
+async def create(app: Quart, headers: dict[str, str] | None = KEY, **body: Any) -> Any:
+    return await app.test_client().post("/things", json={"name": "a", **body}, headers=headers)
+
+
+async def count(db: asyncpg.Pool, table: str = "thing") -> int:
+    number: int = await db.fetchval(f"SELECT count(*) FROM {table}")
+    return number
+
+
+async def test_the_same_request_again_is_answered_as_before(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    first, again = await create(ground), await create(ground)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert await first.get_data() == await again.get_data()
+    assert first.headers["Location"] == again.headers["Location"]
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert first.headers["X-Request-ID"] != again.headers["X-Request-ID"]
+    assert await count(ground_pool) == 1
+
+
+async def test_another_body_with_the_key_is_422_and_creates_nothing(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    await create(ground)
+    other = await create(ground, name="b")
+
+    assert other.status_code == 422
+    assert other.content_type == "application/problem+json"
+    assert (await other.get_json())["code"] == "idempotency_key_reused"
+    assert await count(ground_pool) == 1
+
+
+async def test_without_a_key_every_request_creates(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    for _ in range(2):
+        assert (await create(ground, None)).status_code == 201
+    assert await count(ground_pool) == 2
+    assert await count(ground_pool, "idempotency_key") == 0
+
+
+async def test_many_at_once_with_one_key_create_once(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    answers = await asyncio.gather(*(create(ground) for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({await answer.get_data() for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    assert await count(ground_pool) == 1
+
+
+async def test_many_at_once_with_one_key_and_two_bodies_create_once(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    answers = await asyncio.gather(*(create(ground, name="ab"[number % 2]) for number in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [201] * 5 + [422] * 5
+    assert await count(ground_pool) == 1
+
+
+async def test_a_failure_stores_neither_the_thing_nor_the_key(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    assert (await create(ground, name="impossible")).status_code == 503
+    assert await count(ground_pool) == 0
+    assert await count(ground_pool, "idempotency_key") == 0
+    assert (await create(ground, name="possible")).status_code == 201
+
+
+async def test_a_refused_body_does_not_use_up_the_key(ground: Quart) -> None:
+    assert (await create(ground, size=99)).status_code == 400
+    assert (await create(ground)).status_code == 201
+
+
+async def test_the_key_is_kept_by_the_transaction_that_creates(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    await create(ground)
+    rows = await ground_pool.fetch("SELECT xmin::text FROM thing UNION SELECT xmin::text FROM idempotency_key")
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize(("length", "status"), [(1, 201), (255, 201), (256, 400), (4000, 400)])
+async def test_a_key_has_up_to_255_characters(ground: Quart, length: int, status: int) -> None:
+    answer = await create(ground, {"Idempotency-Key": "k" * length})
+    assert answer.status_code == status
+    if status == 400:
+        assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
+
+
+async def test_an_empty_key_is_refused(ground: Quart) -> None:
+    assert (await create(ground, {"Idempotency-Key": ""})).status_code == 400
+
+
+async def test_a_key_may_hold_any_character_of_a_header(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    for _ in range(2):
+        assert (await create(ground, {"Idempotency-Key": "ключ 'quoted\" \xe4;--"})).status_code == 201
+    assert await count(ground_pool) == 1
+
+
+async def test_keys_are_kept_for_a_day_and_forgotten_later(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+    assert timedelta(hours=24) <= KEEP
+    await create(ground)
+    assert await delete_old_keys(ground_pool) == 0
+    await ground_pool.execute("UPDATE idempotency_key SET created_at = created_at - $1::interval", KEEP)
+    await create(ground, {"Idempotency-Key": "two"})
+    assert await delete_old_keys(ground_pool) == 1
+    assert await ground_pool.fetchval("SELECT key FROM idempotency_key") == "two"

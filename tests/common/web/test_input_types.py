@@ -1,0 +1,200 @@
+"""The types of input: what is taken, and that nothing else is."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
+
+from common.web.input_types import (
+    MAX_ID,
+    Id,
+    Input,
+    Instant,
+    Night,
+    QueryId,
+    QueryInteger,
+    QueryNight,
+    parse_instant,
+    parse_night,
+    parse_query_integer,
+)
+
+
+class Everything(Input):
+    """One of each, as in a body."""
+
+    id: Id = 1
+    at: Instant = datetime(2020, 1, 1, tzinfo=UTC)
+    night: Night = date(2020, 1, 1)
+
+
+class Query(Input):
+    """One of each, as in a query string."""
+
+    id: QueryId | None = None
+    number: Annotated[QueryInteger | None, Field(ge=1, le=10)] = None
+    night: QueryNight | None = None
+
+
+offsets = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+instants = st.datetimes(
+    min_value=datetime(2, 1, 1),  # noqa: DTZ001 - the strategy gives them a zone
+    max_value=datetime(9998, 12, 31),  # noqa: DTZ001 - the same
+    timezones=offsets,
+)
+
+
+@given(instants)
+def test_an_instant_with_any_offset_is_held_in_utc(instant: datetime) -> None:
+    parsed = parse_instant(instant.isoformat())
+    assert parsed == instant
+    assert parsed.tzinfo is UTC
+
+
+@given(instants)
+def test_z_and_small_letters_mean_the_same(instant: datetime) -> None:
+    written = instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    assert parse_instant(written) == parse_instant(written.lower()) == instant
+
+
+@given(st.text(max_size=40) | st.integers() | st.floats() | st.none() | st.booleans() | st.dates())
+def test_nothing_but_rfc_3339_is_an_instant_and_nothing_but_a_refusal_comes_of_it(value: Any) -> None:
+    try:
+        assert parse_instant(value).tzinfo is UTC
+    except ValueError:
+        return
+    assert isinstance(value, str)
+    assert len(value) >= len("2020-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2020-01-01",
+        "2020-01-01T00:00:00",
+        "2020-01-01 00:00:00Z",
+        "2020-01-01T00:00Z",
+        "2020-01-01T00:00:00+0200",
+        "2020-01-01T00:00:00+02",
+        "2020-02-30T00:00:00Z",
+        "2020-13-01T00:00:00Z",
+        "2020-01-01T24:00:01Z",
+        "2020-01-01T00:00:60Z",
+        "2020-01-01T00:00:00+24:00",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2020-01-01T00:00:00.Z",
+        "２０２０-01-01T00:00:00Z",
+        "1577836800",
+        " 2020-01-01T00:00:00Z",
+        "2020-01-01T00:00:00Z\n",
+        1577836800,
+        True,
+        None,
+    ],
+)
+def test_what_only_resembles_an_instant_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"RFC 3339|calendar"):
+        parse_instant(value)
+
+
+def test_what_is_finer_than_a_microsecond_is_cut_off() -> None:
+    assert parse_instant("2020-01-01T00:00:00.123456789Z").microsecond == 123456
+
+
+@given(st.dates())
+def test_a_night_is_a_date_as_it_is_written(night: date) -> None:
+    assert parse_night(night.isoformat()) == night
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2020-1-1",
+        "20200101",
+        "2020-W01-1",
+        "2019-02-29",
+        "2020-01-01T00:00:00Z",
+        "2020-01-01 ",
+        "０２０-01-01",
+        "",
+        1,
+        None,
+    ],
+)
+def test_what_only_resembles_a_night_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="date"):
+        parse_night(value)
+
+
+def test_an_instant_is_no_night() -> None:
+    with pytest.raises(ValueError, match="must be a date"):
+        parse_night(datetime(2020, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("night", ["0001-01-01", "9999-12-31"])
+def test_the_ends_of_the_calendar_bound_a_query_but_are_not_stored(night: str) -> None:
+    """asyncpg sends them as the infinities, which is right for a bound and wrong for a fact."""
+    assert Query.model_validate({"night": night}).night == date.fromisoformat(night)
+    with pytest.raises(ValidationError, match="end of the calendar"):
+        Everything.model_validate_json(f'{{"night": "{night}"}}')
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_the_ends_of_time_are_not_stored(instant: str) -> None:
+    with pytest.raises(ValidationError, match="end of the calendar"):
+        Everything.model_validate_json(f'{{"at": "{instant}"}}')
+
+
+@given(st.integers())
+def test_an_id_has_64_bits_and_is_positive(number: int) -> None:
+    for adapter, value in ((TypeAdapter(Id), str(number)), (TypeAdapter(QueryId), f'"{number}"')):
+        if 1 <= number <= MAX_ID:
+            assert adapter.validate_json(value) == number
+        else:
+            with pytest.raises(ValidationError):
+                adapter.validate_json(value)
+
+
+@pytest.mark.parametrize("number", [0, -1, MAX_ID + 1, 2**64])
+def test_an_id_out_of_range_is_refused(number: int) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Id).validate_python(number)
+    with pytest.raises(ValidationError):
+        TypeAdapter(QueryId).validate_python(str(number))
+
+
+@given(st.integers(-(10**29), 10**29))
+def test_an_integer_of_a_query_is_its_digits(number: int) -> None:
+    assert parse_query_integer(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    "value", ["1.0", "1e3", "1_0", " 1", "+1", "0x1", "", "٣", "1" * 31, "true", ["1"], 1.0, True, None]
+)
+def test_what_only_resembles_an_integer_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="must be a whole number"):
+        parse_query_integer(value)
+
+
+@pytest.mark.parametrize("value", ['"1"', "1.0", "true", "1e0", "null", "[1]"])
+def test_a_body_does_not_turn_other_values_into_numbers(value: str) -> None:
+    with pytest.raises(ValidationError):
+        Everything.model_validate_json(f'{{"id": {value}}}')
+
+
+def test_every_fault_is_found_at_once_and_unknown_fields_are_faults() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Everything.model_validate_json('{"id": 0, "at": "x", "night": "y", "nigth": "2020-01-01"}')
+    assert {fault["loc"][0] for fault in caught.value.errors()} == {"id", "at", "night", "nigth"}
+
+
+@pytest.mark.parametrize("value", ["0", "11", "a"])
+def test_the_bounds_of_an_optional_number_of_a_query_hold(value: str) -> None:
+    with pytest.raises(ValidationError):
+        Query.model_validate({"number": value})
+    assert Query.model_validate({"number": "10"}).number == 10

@@ -1,0 +1,52 @@
+"""`python -m dashboard audit`, what it prints and how it ends."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from common.config import Secret, read
+from dashboard.bookings.cli import run_audit
+from dashboard.bookings.ingestion import Ingestion
+from dashboard.config import Config
+from tests.dashboard.bookings.conftest import Ingest
+from tests.support.feeds import ForeignFeed, event, serving
+
+
+@pytest.fixture
+async def feed(dashboard_db: asyncpg.Pool) -> ForeignFeed:
+    return ForeignFeed([event(1, "2024-05-01T00:00:00Z"), event(2, "2024-05-02T00:00:00Z", night="2024-06-01")])
+
+
+async def test_a_feed_that_was_never_read_is_not_said_to_be_audited(
+    dashboard_url: Secret, environment: dict[str, str], feed: ForeignFeed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(feed):
+        config = read(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
+        assert await run_audit(config, dashboard_url, feed=True) == 1
+
+    printed = capsys.readouterr()
+    assert (printed.out, "never read" in printed.err) == ("", True)
+
+
+async def test_what_differs_is_counted_and_what_the_feed_has_more_is_repaired(
+    dashboard_db: asyncpg.Pool,
+    dashboard_url: Secret,
+    environment: dict[str, str],
+    ingestion_of: Callable[[str], Ingestion],
+    ingest: Ingest,
+    feed: ForeignFeed,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with serving(feed):
+        config = read(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
+        await ingest(ingestion_of(feed.url), datetime.now(UTC))
+        feed.events.append(event(3, "1999-01-01T00:00:00Z"))
+
+        assert await run_audit(config, dashboard_url, feed=True) == 0
+        assert "1 repaired" in capsys.readouterr().out
+
+    await dashboard_db.execute("UPDATE night_counter SET bookings = bookings + 1 WHERE night_of_stay = '2024-06-01'")
+    assert await run_audit(config, dashboard_url, feed=False) == 1
+    assert capsys.readouterr().out == "ledger: 3 events\ncounters: 1 night counters differ\n"

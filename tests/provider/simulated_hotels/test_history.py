@@ -1,0 +1,154 @@
+"""A made-up past: its laws, and the figures by which a hotelier would believe it."""
+
+import tracemalloc
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import date, timedelta
+from itertools import islice, pairwise
+from statistics import fmean, median
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provider.simulated_hotels import SimulatedEvent, Simulation, history
+from provider.simulated_hotels.hotels import LONGEST_LEAD, LONGEST_STAY
+from tests.support.stay_audit import Stay, audit
+
+SLEPT = (date(2024, 1, 1), date(2026, 1, 1))
+
+
+def occupancy(stays: Iterable[Stay], rooms: int) -> dict[date, float]:
+    kept = Counter(night for stay in stays for night in set(stay.nights) - set(stay.given_back))
+    days = (SLEPT[1] - SLEPT[0]).days
+    return {night: kept[night] / rooms for night in (SLEPT[0] + timedelta(day) for day in range(days))}
+
+
+def mean_by(figures: dict[date, float], key: str) -> dict[int, float]:
+    groups = defaultdict(list)
+    for night, figure in figures.items():
+        groups[int(night.strftime(key))].append(figure)
+    return {group: fmean(values) for group, values in groups.items()}
+
+
+@pytest.fixture(scope="module")
+def two_years() -> dict[int, list[Stay]]:
+    """The stays of a resort (1) and a city hotel (2) of 100 rooms, without those that are still ahead."""
+    history = audit(Simulation(11, hotels=2, rooms=100).history(*SLEPT))
+    stays = [stay for stay in history if stay.nights[-1] < SLEPT[1]]
+    return {hotel_id: [stay for stay in stays if stay.hotel_id == hotel_id] for hotel_id in (1, 2)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**63),
+    hotels=st.integers(1, 4),
+    rooms=st.integers(1, 12),
+    start=st.dates(date(1990, 1, 1), date(2100, 1, 1)),
+    days=st.integers(0, 60),
+)
+def test_history_sells_no_night_twice_and_cancels_only_what_is_booked(seed, hotels, rooms, start, days):
+    events = list(Simulation(seed, hotels, rooms).history(start, start + timedelta(days)))
+    audit(events)
+    assert all(before.event_timestamp <= after.event_timestamp for before, after in pairwise(events))
+    assert all(start <= event.night_of_stay for event in events)
+    assert all(event.event_timestamp.date() < start + timedelta(days) for event in events)
+    assert {event.hotel_id for event in events} <= set(range(1, hotels + 1))
+    assert {event.room_id for event in events} <= set(range(1, rooms + 1))
+
+
+def test_no_two_stays_share_an_instant_even_in_a_crowded_day(monkeypatch):
+    monkeypatch.setattr(history, "_MICROSECONDS_OF_A_TICK", 1)
+    stays = audit(Simulation(1, hotels=2, rooms=50).history(date(2025, 1, 1), date(2025, 2, 1)))
+    assert len({stay.booked_at for stay in stays}) == len(stays) > 1000
+
+
+def test_the_same_seed_gives_the_same_history_and_another_seed_another():
+    def beginning(seed: int) -> list[SimulatedEvent]:
+        return list(islice(Simulation(seed, 3, 20).history(*SLEPT), 5000))
+
+    assert beginning(1) == beginning(1)
+    assert beginning(1) != beginning(2)
+
+
+@pytest.mark.parametrize("hotel_id", [1, 2])
+def test_occupancy_follows_season_and_weekday(two_years, hotel_id):
+    nightly = occupancy(two_years[hotel_id], rooms=100)
+    months, weekdays = mean_by(nightly, "%m"), mean_by(nightly, "%w")
+    assert 0.65 < fmean(nightly.values()) < 0.85
+    assert 0.50 < min(months.values()) < 0.65
+    assert 0.78 < max(months.values()) < 0.95
+    assert min(months, key=months.__getitem__) in {12, 1, 2}
+    assert max(weekdays, key=weekdays.__getitem__) in {5, 6}
+    assert max(weekdays.values()) > 1.15 * min(weekdays.values())
+
+
+def test_the_resort_has_its_season_when_the_city_is_quieter(two_years):
+    resort, city = (mean_by(occupancy(two_years[hotel_id], rooms=100), "%m") for hotel_id in (1, 2))
+    assert resort[8] > resort[5]
+    assert city[5] > city[8]
+
+
+@pytest.mark.parametrize("hotel_id", [1, 2])
+def test_lead_times_are_weeks_with_a_long_tail_and_some_walk_ins(two_years, hotel_id):
+    leads = sorted(stay.lead for stay in two_years[hotel_id])
+    assert 0.02 < leads.count(0) / len(leads) < 0.10
+    assert 30 < median(leads) < 90
+    assert fmean(leads) > 1.3 * median(leads)
+    assert leads[int(0.99 * len(leads))] > 300
+    assert leads[-1] <= LONGEST_LEAD
+
+
+def test_the_resort_is_booked_later_and_slept_in_longer_than_the_city(two_years):
+    resort, city = ([len(stay.nights) for stay in two_years[hotel_id]] for hotel_id in (1, 2))
+    assert median(stay.lead for stay in two_years[1]) < median(stay.lead for stay in two_years[2])
+    assert fmean(resort) > fmean(city) + 0.8
+
+
+@pytest.mark.parametrize("hotel_id", [1, 2])
+def test_stays_are_short_and_tend_to_end_on_a_sunday(two_years, hotel_id):
+    stays = two_years[hotel_id]
+    lengths = Counter(len(stay.nights) for stay in stays)
+    assert set(lengths) == set(range(1, LONGEST_STAY + 1))
+    assert sum(lengths[nights] for nights in range(1, 5)) > 0.6 * len(stays)
+    fridays = Counter(len(stay.nights) for stay in stays if stay.nights[0].weekday() == 4)
+    assert fridays[2] / fridays.total() > 1.2 * lengths[2] / lengths.total()
+
+
+@pytest.mark.parametrize("hotel_id", [1, 2])
+def test_who_books_early_cancels_more_and_mostly_the_whole_stay(two_years, hotel_id):
+    def cancelled(first: int, last: int) -> float:
+        return fmean(bool(stay.given_back) for stay in two_years[hotel_id] if first <= stay.lead <= last)
+
+    shares = [cancelled(0, 3), cancelled(15, 30), cancelled(61, 120), cancelled(181, LONGEST_LEAD)]
+    assert shares == sorted(shares)
+    assert 0.02 < shares[0] < 0.15
+    assert 0.3 < shares[-1] < 0.7
+    whole = [stay.given_back == stay.nights for stay in two_years[hotel_id] if stay.given_back]
+    assert 0.8 < fmean(whole) < 0.95
+
+
+def test_guests_book_by_day_rather_than_by_night(two_years):
+    hours = Counter(stay.booked_at.hour for stay in two_years[2])
+    assert sum(hours[hour] for hour in range(1, 6)) < 0.1 * hours.total()
+    assert set(hours) == set(range(24))
+
+
+def test_history_is_as_full_in_its_first_month_as_a_year_later(two_years):
+    nightly = occupancy(two_years[1], rooms=100)
+    first, later = (fmean(f for n, f in nightly.items() if n.year == year and n.month == 1) for year in (2024, 2025))
+    assert first == pytest.approx(later, rel=0.2)
+
+
+def test_memory_does_not_grow_with_the_years():
+    events = Simulation(1, hotels=1, rooms=10).history(date(2020, 1, 1), date(2040, 1, 1))
+    tracemalloc.start()
+    try:
+        peaks = []
+        for _ in range(4):
+            assert sum(1 for _ in islice(events, 20_000)) == 20_000
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.reset_peak()
+    finally:
+        tracemalloc.stop()
+    assert peaks[-1] < 1.2 * peaks[1]

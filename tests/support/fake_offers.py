@@ -1,0 +1,144 @@
+"""The offers service as tests play it: by aioresponses, with a script of faults, and a count of its calls."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import msgspec
+from aioresponses import CallbackResult
+from quart import Quart
+
+from common.config import read
+from common.jobs.scheduler import Did, run_now
+from dashboard import schedule
+from dashboard.config import Config
+
+BASE = "http://offers.test/api/v1"
+
+Reply = CallbackResult | None
+Fault = Callable[[str, str], Awaitable[Reply]]
+
+
+def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> CallbackResult:
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return CallbackResult(status=status, body=data, headers=headers, content_type="application/json")
+
+
+class FakeOffers:
+    """The service: `offers` by product is what it sells; `valid` are the tokens that it takes.
+
+    fault: asked before every answer; what it returns is the answer.
+    """
+
+    def __init__(self) -> None:
+        self.valid: set[str] = set()
+        self.registered: dict[str, set[str]] = {}
+        self.offers: dict[str, Any] = {}
+        self.usual: list[dict[str, Any]] = []
+        self.calls: Counter[str] = Counter()
+        self.asked_for: Counter[str] = Counter()
+        self.registrations: list[dict[str, Any]] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.fault: Fault | None = None
+
+    async def answer(self, url: Any, **request: Any) -> CallbackResult:
+        path = str(url).removeprefix(BASE)
+        kind = "auth" if path == "/auth" else "register" if path == "/products/register" else "offers"
+        self.calls[kind] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(0)
+            given = await self.fault(kind, path) if self.fault is not None else None
+            answer = given or self._answer(kind, path, request)
+            answer.method = "GET" if kind == "offers" else "POST"
+            return answer
+        finally:
+            self.in_flight -= 1
+
+    def _answer(self, kind: str, path: str, request: dict[str, Any]) -> CallbackResult:
+        if kind == "auth":
+            token = str(uuid.uuid4())
+            self.valid.add(token)
+            self.registered[token] = set()
+            return reply(201, {"access_token": token})
+        token = request["headers"].get("Bearer", "")
+        if token not in self.valid:
+            return reply(401, {"code": "UNAUTHORIZED", "msg": "no such token"})
+        if kind == "register":
+            product = request["json"]
+            assert set(product) == {"id", "name", "description"}
+            self.registrations.append(product)
+            self.registered[token].add(product["id"])
+            return reply(201, {"id": product["id"]})
+        product_id = path.split("/")[2]
+        self.asked_for[product_id] += 1
+        if product_id not in self.registered[token]:
+            return reply(404, {"code": "NOT FOUND", "msg": "no such product"})
+        return reply(200, self.offers.get(product_id, self.usual))
+
+    def fail(self, status: int, body: Any = None, *, only: str = "", headers: dict[str, str] | None = None) -> None:
+        """From now on answer so whatever has `only` in its kind or path."""
+
+        async def fault(kind: str, path: str) -> Reply:
+            return reply(status, body or {"code": "x", "msg": "x"}, headers) if only in f"{kind} {path}" else None
+
+        self.fault = fault
+
+
+def offer(offer_id: Any, price: Any, stock: Any = 5) -> dict[str, Any]:
+    return {"id": offer_id, "price": price, "items_in_stock": stock}
+
+
+class Catalogue:
+    """The dashboard as a client and as its clock: `refresh` is what the timer would do."""
+
+    def __init__(self, app: Quart, environment: dict[str, str]) -> None:
+        self.app = app
+        config = read(Config, environment | {"DASHBOARD_OFFERS_SECONDS": "60"})
+        self._jobs = {job.name: job for job in schedule.jobs(config, app)}
+
+    @property
+    def db(self) -> asyncpg.Pool:
+        return self.app.extensions["pools"]["main"]
+
+    async def refresh(self) -> Did:
+        return await run_now(self.app.extensions["pools"]["jobs"], self._jobs["refresh_offers"])
+
+    async def register(self) -> Did:
+        return await run_now(self.app.extensions["pools"]["jobs"], self._jobs["register_products"])
+
+    async def pauses_end(self) -> None:
+        """As if the backoff of every product, and of the token, were over."""
+        await self.db.execute("UPDATE product_refresh SET due_at = NULL")
+        await self.db.execute("UPDATE offers_access SET not_before = '-infinity'")
+        service = self.app.extensions["offers"]
+        service._paused_until = 0.0
+        service.breaker._closed_from = 0.0
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        answer = await self.app.test_client().get(path)
+        assert answer.status_code == status, await answer.get_data()
+        return await answer.get_json()
+
+    async def create(self, name: str = "Mower", description: str = "Petrol") -> dict[str, Any]:
+        answer = await self.app.test_client().post("/products", json={"name": name, "description": description})
+        assert answer.status_code == 201
+        return await answer.get_json()
+
+    async def create_many(self, count: int) -> list[str]:
+        """Many registered products, without their requests."""
+        ids = [uuid.UUID(int=uuid.uuid4().int) for _ in range(count)]
+        await self.db.execute(
+            "INSERT INTO product (product_id, name, description) SELECT id, id::text, '' FROM unnest($1::uuid[]) AS id",
+            ids,
+        )
+        await self.db.execute(
+            "INSERT INTO product_refresh (product_id, registered_at) SELECT id, now() FROM unnest($1::uuid[]) AS id",
+            ids,
+        )
+        return [str(product_id) for product_id in ids]

@@ -1,0 +1,126 @@
+"""What schemathesis is told about both applications: the rules that JSON Schema has no words for.
+
+Every entry is one refusal that is right although the document alone does not foretell it. Anything else that a
+schema-valid request is refused for fails the run.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from requests import PreparedRequest
+from requests.auth import AuthBase
+from schemathesis.core.failures import Failure
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from common.config import Secret
+from common.web import signature
+
+SECRET = Secret("demo-accounting-secret-of-make-run")
+
+RULES = re.compile(
+    "|".join(
+        (
+            r"is no cursor of this list",  # a cursor is opaque: any text is one by its schema
+            r"goes with limit",  # a cursor without a limit
+            r"is after \w+__lte",  # a range that ends before it begins
+            r"is (more than a day )?in the future",  # today is not known to a schema
+            r"is no instant of the calendar",  # the year 0, or a leap second, fit `date-time`
+            r"is no date of the calendar",
+            r"is at the end of the calendar",  # its first and last moments cannot be stored
+            r"must have 1 to 255 characters",
+            r"is after to",  # the same
+            r"is above (seats|price)_max",  # a range that ends before it begins
+            r"must not have more than two decimal places",  # `multipleOf` is reckoned in floating point
+            r"must be a number from 0 to 999999999\.99 with at most two decimal places",
+            r"is needed, or email, or both",
+            r"is no mail address: .*",  # what a library says
+            r"must be a phone number in international form.*",
+            r"is no phone number.*",
+            r"must be one line of printable characters",
+            r"must have 1 to 100 characters",  # beside the spaces at the ends
+            r"must lie ahead",  # today is not known to a schema
+            r"names no (table|property)",
+            r"must be after from|is more than 366 nights after from",  # how two dates stand to one another
+            r"goes with (hotel_id|room_id)",  # each asks for the other, null apart
+            r"is more than 2 years ahead",  # today is not known to a schema
+            r"is in the past",  # the same
+            r"is changed twice",
+            r"is not under the provider's address",
+            r"must not hold NUL",
+            r"must name the columns .*",  # any text is a file by its schema
+            r"is not gzip, or damaged",
+            r"must be before to, which is at most the newest poll",  # and what is known is not known to a schema
+            r"must be at most 366 days before to",
+        )
+    )
+)
+"""Messages of a 400 to a request that its schema allows. A slice with a rule of its own adds it here, with why."""
+
+CODES = frozenset({"idempotency_key_reused"})
+"""Codes of a 422 to a request that its schema allows: the key came with another body before."""
+
+
+@schemathesis.hook
+def map_body(context: schemathesis.HookContext, body: Any) -> Any:
+    """2.0 is an integer to JSON Schema but none to us, who would have to guess whether 2.5 was meant elsewhere."""
+    return whole(body)
+
+
+def whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    if isinstance(value, dict):
+        return {name: whole(each) for name, each in value.items()}
+    return value
+
+
+class Signed(AuthBase):
+    """Signs what is sent, as the other program would."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
+        request.headers[signature.HEADER] = signature.sign(SECRET, body, time.time())
+        return request
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    """Where a case has any signature it gets the right one; those that leave it out stay without."""
+    if signature.HEADER in (case.headers or {}) and case.meta and not case.meta.generation.mode.is_negative:
+        kwargs["auth"] = Signed()
+
+
+replayed: set[str] = set()
+"""Answers that were given again by Idempotency-Key: what they tell of may have been deleted since, rightly."""
+
+
+@schemathesis.hook
+def after_call(context: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+    if "idempotent-replayed" in response.headers:
+        replayed.add(response.text)
+
+
+@schemathesis.hook
+def filter_failure(
+    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: schemathesis.Response
+) -> bool:
+    """Keep every failure but a refusal by one of the rules above."""
+    if type(failure).__name__ == "EnsureResourceAvailability":
+        return not any(str(value) in body for value in case.path_parameters.values() for body in replayed)
+    if type(failure).__name__ != "RejectedPositiveData":
+        return True
+    problem = response.json()
+    if response.status_code == 415:
+        return "Content-Encoding" not in response.request.headers  # a header's schema has no words for "gzip or none"
+    if response.status_code == 422:
+        return problem["code"] not in CODES
+    messages = [fault["message"] for fault in problem.get("errors", [])]
+    return not messages or not all(RULES.fullmatch(message) for message in messages)

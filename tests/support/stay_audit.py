@@ -1,0 +1,47 @@
+"""Night events read back as stays, and the laws that hold for them whatever hotels do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby, pairwise
+
+from provider.simulated_hotels import BOOKING, SimulatedEvent
+
+
+@dataclass(frozen=True)
+class Stay:
+    hotel_id: int
+    room_id: int
+    booked_at: datetime
+    nights: tuple[date, ...]
+    given_back: tuple[date, ...] = ()
+
+    @property
+    def lead(self) -> int:
+        return (self.nights[0] - self.booked_at.date()).days
+
+
+def audit(events: Iterable[SimulatedEvent]) -> list[Stay]:
+    """Replays events in their order, holds every law of theirs, and returns the stays."""
+    stays: dict[datetime, Stay] = {}
+    sold: dict[tuple[int, int, date], datetime] = {}
+    for at, of_an_instant in groupby(events, key=lambda event: event.event_timestamp):
+        group = list(of_an_instant)
+        assert at.utcoffset() == timedelta(0)
+        assert len({(event.hotel_id, event.room_id, event.status) for event in group}) == 1
+        nights = tuple(event.night_of_stay for event in group)
+        assert all(after - before == timedelta(1) for before, after in pairwise(nights))
+        assert nights[0] >= at.date()
+        hotel_id, _, status, room_id, _ = group[0]
+        keys = [(hotel_id, room_id, night) for night in nights]
+        if status == BOOKING:
+            assert not sold.keys() & keys, "a night was sold twice"
+            sold.update(dict.fromkeys(keys, at))
+            stays[at] = Stay(hotel_id, room_id, at, nights)
+        else:
+            booked_at = {sold.pop(key) for key in keys}
+            assert len(booked_at) == 1, "a cancellation is of one stay"
+            stay = stays[booked_at.pop()]
+            assert stay.booked_at < at
+            stays[stay.booked_at] = replace(stay, given_back=stay.given_back + nights)
+    return list(stays.values())

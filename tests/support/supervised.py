@@ -1,0 +1,133 @@
+"""A supervisor at work on two small applications that write down what they live through."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.support.applications import SOURCE, free_port
+from tests.support.processes import processes_of
+from tests.support.waiting import wait_until
+
+APPLICATION = """
+import asyncio, json, os, pathlib, signal, socket, sys, urllib.parse
+
+async def answer(reader, writer):
+    line = await reader.readline()
+    status = "200 OK" if b" /readyz " in line else "404 Not Found"
+    writer.write(f"HTTP/1.1 {status}\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n".encode())
+    writer.close()
+
+def database():
+    url = os.environ[f"{NAME.upper()}_DATABASE_URL"]
+    folder = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("host")
+    if folder is None:
+        return "elsewhere"
+    with socket.socket(socket.AF_UNIX) as probe:
+        return "gone" if probe.connect_ex(f"{folder[0]}/.s.PGSQL.5432") else "there"
+
+def write(event, **facts):
+    with (pathlib.Path(os.environ["DIARY"]) / NAME).open("a") as diary:
+        diary.write(json.dumps({"event": event, "pid": os.getpid(), "database": database(), **facts}) + "\\n")
+
+async def serve():
+    stop = asyncio.Event()
+    if os.environ.get("STUBBORN") == NAME:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    host, port = (os.environ[f"{NAME.upper()}_{part}"] for part in ("HOST", "PORT"))
+    server = await asyncio.start_server(answer, host, int(port))
+    write("started", environment=dict(os.environ), arguments=sys.argv[1:])
+    await stop.wait()
+    while os.environ.get("SLOW") == NAME and not (pathlib.Path(os.environ["DIARY"]) / "leave").exists():
+        await asyncio.sleep(0.1)
+    server.close()
+    write("ended")
+
+NAME = __package__
+if os.environ.get("FAULTY") == NAME:
+    sys.exit(3)
+asyncio.run(serve())
+"""
+
+
+SETTINGS = ["--set", "KITCHEN_WINE_URL=http://{cellar}/wine", "--set", "KITCHEN_OWN=x{kitchen}"]
+
+
+class Run:
+    """A supervisor with two applications, kitchen and cellar, that write diaries."""
+
+    def __init__(
+        self, place: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> None:
+        self.place = place
+        self.by_make = by_make
+        self.stdin = stdin
+        self.data_dir = place / "data"
+        self.output = place / "output"
+        self.diaries = place / "diaries"
+        self.ports = {name: free_port() for name in ("kitchen", "cellar")}
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
+            "PYTHONPATH": f"{SOURCE}{os.pathsep}{place}",
+            "NIGHTAUDIT_DATA_DIR": str(self.data_dir),
+            "DIARY": str(self.diaries),
+            **environment,
+        }
+        self.process = self.start()
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        programs = [f"{name}:{port}" for name, port in self.ports.items()]
+        command = [sys.executable, "-m", "common.devstack.supervisor", *programs, *SETTINGS]
+        if self.by_make:
+            (self.place / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
+            command = ["make", "-f", str(self.place / "Makefile"), "run"]
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd="/",
+                stdin=self.stdin,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        return self.process
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def is_up(self, lines: str = "Ctrl-C stops everything") -> bool:
+        """Wait until it says so. False when it has ended without."""
+        wait_until(lambda: lines in self.said() or self.process.poll() is not None)
+        return lines in self.said()
+
+    def diary(self, name: str, event: str) -> list[dict[str, object]]:
+        path = self.diaries / name
+        whole, _, _half_written = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+        entries = [json.loads(line) for line in whole.splitlines()]
+        return [entry for entry in entries if entry["event"] == event]
+
+    def pids(self) -> list[int]:
+        """The process of each application, as last started."""
+        return [int(str(self.diary(name, "started")[-1]["pid"])) for name in self.ports]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def nothing_lives(self) -> bool:
+        return processes_of(self.data_dir) == [] and not any(lives(pid) for pid in self.pids())
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+        return False
