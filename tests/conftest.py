@@ -13,17 +13,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
-from quart import Quart
 
 import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
 from common.db.migrate import migrate
-from common.devstack.embedded import FORGETFUL, Server, attach
-from common.telemetry import metrics
-from tests.support.applications import Application
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
+from common.telemetry.logging import configure_logging
+from common.web.resources import Application
+from tests.support.applications import Application as ApplicationProcess
 from tests.support.databases import cloned
 from tests.support.waiting import wait_until
 
@@ -68,7 +68,7 @@ class CapturedStream:
 
 def pytest_configure() -> None:
     """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
-    metrics.configure_logging(stream=CapturedStream())
+    configure_logging(stream=CapturedStream())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Started in the background of a shell. Every process that a test starts, and interrupts, would ignore it too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,7 +84,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The run's server; the workers of a parallel run share it, be they ever so many."""
-    many = {**FORGETFUL, "max_connections": "1000"}
+    many = {**UNSAFE_FAST_SETTINGS, "max_connections": "1000"}
     with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=many) as server:
         yield server
 
@@ -140,16 +140,16 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[Callable[..., Application]]:
+def application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
     """Makes applications, each on a database and as a process that the test starts; none of them outlives it.
 
     Pytest shows what they said beside a failure.
     """
-    made: list[Application] = []
+    made: list[ApplicationProcess] = []
 
-    def make(name: str, url: Secret, **settings: str) -> Application:
+    def make(name: str, url: Secret, **settings: str) -> ApplicationProcess:
         environment = {**QUIET, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
-        made.append(Application(name, environment, tmp_path))
+        made.append(ApplicationProcess(name, environment, tmp_path))
         return made[-1]
 
     yield make
@@ -160,26 +160,26 @@ def application(tmp_path: Path) -> Iterator[Callable[..., Application]]:
 
 
 @pytest.fixture
-async def provider_app(provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Quart]:
+async def provider_app(provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
     """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
-    app = provider.app.create_app(read(provider.config.Config, environment), provider_url)
+    app = provider.app.create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
         be_patient(app)
         yield app
 
 
 @pytest.fixture
-async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[Quart]:
+async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
     """The dashboard, started, in this process."""
-    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         be_patient(app)
         yield app
 
 
-def be_patient(app: Quart) -> None:
+def be_patient(app: Application) -> None:
     """Requests wait for a connection for as long as a slow machine needs. A test of the limit sets one of its own."""
-    for pool in app.extensions["pools"].values():
+    for pool in app.resources.pools.by_name().values():
         pool.acquire_seconds = 60.0
 
 

@@ -7,14 +7,15 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from quart import Blueprint, Quart, Response
+from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
-from common.config import Secret, read
+from common.config import Secret, read_config
 from common.web import application
 from common.web.health import blueprint as operations_blueprint
 from common.web.openapi.document import operation
-from common.web.responses import answer
+from common.web.resources import Application
+from common.web.responses import json_response
 from dashboard.app import create_app as create_dashboard
 from dashboard.config import Config as DashboardConfig
 from provider.app import MIGRATIONS
@@ -36,23 +37,23 @@ CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/"}
 
 
 @pytest.fixture(params=["provider", "dashboard"])
-def app(request: pytest.FixtureRequest) -> Quart:
+def app(request: pytest.FixtureRequest) -> Application:
     """An application that is not started: the document needs no database."""
     if request.param == "provider":
-        return create_provider(read(ProviderConfig, QUIET), NOWHERE)
-    return create_dashboard(read(DashboardConfig, QUIET), NOWHERE)
+        return create_provider(read_config(ProviderConfig, QUIET), NOWHERE)
+    return create_dashboard(read_config(DashboardConfig, QUIET), NOWHERE)
 
 
-async def document_of(app: Quart) -> dict[str, Any]:
-    answer = await app.test_client().get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.content_type == "application/json"
-    document: dict[str, Any] = await answer.get_json()
+async def document_of(app: Application) -> dict[str, Any]:
+    json_response = await app.test_client().get("/openapi.json")
+    assert json_response.status_code == 200
+    assert json_response.content_type == "application/json"
+    document: dict[str, Any] = await json_response.get_json()
     return document
 
 
 @pytest.fixture
-async def document(app: Quart) -> dict[str, Any]:
+async def document(app: Application) -> dict[str, Any]:
     return await document_of(app)
 
 
@@ -186,7 +187,7 @@ def test_what_may_answer_401_names_its_credentials(document: dict[str, Any]) -> 
             assert named or described.get("x-native-errors"), name
 
 
-async def test_every_described_path_is_served_and_every_route_is_described_or_hidden(app: Quart) -> None:
+async def test_every_described_path_is_served_and_every_route_is_described_or_hidden(app: Application) -> None:
     document = await document_of(app)
     hidden = {"/", "/docs", "/docs/start.js", "/docs/assets/{name}", "/landing.js", "/openapi.json"} | PAGES[app.name]
     served = set()
@@ -207,15 +208,15 @@ def split(rule: str) -> list[str]:
     return [part.replace("<", "<:", 1) if part.startswith("<") else part for part in parts]
 
 
-async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Quart) -> None:
+async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Application) -> None:
     client = app.test_client()
     page = (await (await client.get("/docs")).get_data()).decode()
     assert "://" not in page
     for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/docs/start.js"):
         assert asset in page
-        answer = await client.get(asset)
-        assert answer.status_code == 200, asset
-        await answer.get_data()
+        json_response = await client.get(asset)
+        assert json_response.status_code == 200, asset
+        await json_response.get_data()
     assert (await client.get("/docs/assets/../openapi.py")).status_code == 404
 
 
@@ -231,7 +232,7 @@ async def test_two_slices_may_call_different_things_alike() -> None:
         @document_response(thing)
         async def show() -> Response:
             """Show a thing."""
-            return answer({})
+            return json_response({})
 
         app.register_blueprint(slice_)
     app.register_blueprint(operations_blueprint(MIGRATIONS, []))

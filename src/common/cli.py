@@ -13,13 +13,13 @@ import asyncpg
 import uvloop
 from quart import Quart
 
-from common.config import ConfigError, Secret, read
+from common.config import ConfigError, Secret, read_config
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.migrate import MigrationError, migrate
 from common.db.pool import wait_until_reachable
 from common.server import hypercorn, ports
 from common.server.worker_pool import serve_workers
-from common.telemetry import metrics
-from common.web.errors import DATABASE_GONE
+from common.telemetry.logging import configure_logging
 
 
 class HasDatabase(Protocol):
@@ -58,8 +58,8 @@ def fail(message: str) -> NoReturn:
 
 def configuration(model: type[C]) -> C:
     """The configuration from the environment. Raises ConfigError."""
-    config = read(model, os.environ)
-    metrics.configure_logging(level=config.log_level)
+    config = read_config(model, os.environ)
+    configure_logging(level=config.log_level)
     return config
 
 
@@ -84,7 +84,7 @@ async def prepare(url: Secret, migrations: Path) -> list[str]:
     try:
         await wait_until_reachable(url, seconds=START_SECONDS)
         return await migrate(url, migrations)
-    except DATABASE_GONE as error:
+    except DATABASE_UNAVAILABLE as error:
         fail(f"PostgreSQL cannot be reached: {error}")
     except (MigrationError, asyncpg.PostgresError) as error:
         fail(f"the database cannot be used: {error}")
@@ -113,7 +113,7 @@ def serve_command(
     """
     variable = name.upper()
     config.require_secrets()
-    if obstacle := ports.obstacle(config.host, config.port):
+    if obstacle := ports.why_port_is_unavailable(config.host, config.port):
         fail(f"cannot listen on {config.host}:{config.port} ({obstacle}); choose another port with {variable}_PORT")
     server = hypercorn.hypercorn_config(config.host, config.port)
     with database(config, name) as url:
@@ -135,13 +135,13 @@ def migrate_command(config: HasDatabase, name: str, migrations: Path) -> int:
     return 0
 
 
-def parser_of(name: str, words: str) -> tuple[argparse.ArgumentParser, Any]:
+def command_parser(name: str, words: str) -> tuple[argparse.ArgumentParser, Any]:
     """The parser of `python -m NAME`, and its commands, to which `add` adds."""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=words)
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")
 
 
-def add(
+def add_command(
     commands: Any, name: str, words: str, command: Callable[[Any, argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
     """Add a command; it gets the configuration and the arguments and returns the exit status."""
@@ -150,7 +150,7 @@ def add(
     return parser
 
 
-def run(parser: argparse.ArgumentParser, model: type[Any]) -> int:
+def run_command(parser: argparse.ArgumentParser, model: type[Any]) -> int:
     """Run the command that the program's arguments name. What it lacks in the environment ends it with one line."""
     arguments = parser.parse_args()
     try:

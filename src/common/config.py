@@ -157,7 +157,7 @@ def variable(
 C = TypeVar("C")
 
 
-def read(model: type[C], environment: Mapping[str, str]) -> C:
+def read_config(model: type[C], environment: Mapping[str, str]) -> C:
     """The frozen dataclass `model` filled from `environment`.
 
     Raises ConfigError naming every variable that cannot be used. The value itself is never part of the message.
@@ -183,13 +183,13 @@ def read(model: type[C], environment: Mapping[str, str]) -> C:
     return model(**values)
 
 
-def require_all(**secrets: Secret | None) -> None:
+def require_secrets(**secrets: Secret | None) -> None:
     """Raises one ConfigError that names every variable that has to hold a secret and does not."""
     if missing := [name for name, value in secrets.items() if value is None]:
         raise ConfigError(f"{', '.join(missing)} not set; there is no default outside the demo of make run")
 
 
-def require(value: Secret | None, name: str) -> Secret:
+def require_secret(value: Secret | None, name: str) -> Secret:
     """The secret, or ConfigError naming the variable that has to hold it."""
     if value is None:
         raise ConfigError(f"{name} is not set and has no default outside the demo of make run")

@@ -9,7 +9,7 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_quietly_on_interrupt() -> Iterator[None]:
     """A KeyboardInterrupt inside the block ends the program with one line on standard error and INTERRUPTED."""
     try:
         yield

@@ -11,10 +11,10 @@ from typing import Any
 
 import aiohttp
 
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 
 CONNECT_SECONDS = 5.0
-LARGEST_ANSWER = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -66,7 +66,7 @@ class CircuitBreaker:
             self._closed_from = time.monotonic() + self.seconds
 
 
-def session() -> aiohttp.ClientSession:
+def create_client_session() -> aiohttp.ClientSession:
     """The application's one client session. aiohttp's own default of 300 s in total is never relied on."""
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS, sock_read=20),
@@ -107,7 +107,7 @@ def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> 
         )
 
 
-async def read_whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, largest: int) -> bytes:
     """The body. Raises UpstreamError when it has more than `largest` bytes, before all of them are in memory."""
     parts = []
     room = largest
@@ -164,7 +164,7 @@ class Upstream:
                 params=params,
                 json=json,
                 data=data,
-                headers={**metrics.request_headers(), **(headers or {})},
+                headers={**tracing.request_headers(), **(headers or {})},
                 timeout=timeout or self.timeout,
                 allow_redirects=False,
             ) as response:
@@ -194,7 +194,7 @@ class Upstream:
         *,
         attempts: int = 1,
         longest_wait: float = 5.0,
-        largest: int = LARGEST_ANSWER,
+        largest: int = MAX_RESPONSE_BYTES,
         **call: Any,
     ) -> bytes:
         """The body of the answer; tried again up to `attempts` times where trying again is safe and may help.
@@ -205,7 +205,7 @@ class Upstream:
         for attempt in range(attempts):
             try:
                 async with self.call(method, path, **call) as response:
-                    return await read_whole(response, largest)
+                    return await read_body(response, largest)
             except CircuitOpenError:
                 raise
             except UpstreamError as error:

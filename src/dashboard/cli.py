@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from common.cli import add, migrate_command, on_database, parser_of, run, serve_command
+from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import run_audit
 from dashboard.catalog.demo import add_demo_products
@@ -16,17 +16,17 @@ NAME = "dashboard"
 
 def main() -> int:
     """Run the command that the arguments name; returns the exit status."""
-    parser, commands = parser_of(
+    parser, commands = command_parser(
         NAME,
         "The dashboard: where things are counted. Its settings are variables, DASHBOARD_*; .env.example lists them.",
     )
-    add(commands, "serve", "serve the dashboard (migrates first)", serve)
-    add(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
-    auditing = add(commands, "audit", "recount the ledger and compare the counters", audit)
+    add_command(commands, "serve", "serve the dashboard (migrates first)", serve)
+    add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
+    auditing = add_command(commands, "audit", "recount the ledger and compare the counters", audit)
     auditing.add_argument(
         "--feed", action="store_true", help="read the whole feed again first and repair the difference"
     )
-    stores = add(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
+    stores = add_command(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
     stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
     stores.add_argument(
         "--business-hours",
@@ -35,7 +35,7 @@ def main() -> int:
         help="hours: store_id, dayOfWeek, start_time_local, end_time_local",
     )
     stores.add_argument("--timezones", type=Path, metavar="FILE", help="zones: store_id, timezone_str")
-    return run(parser, Config)
+    return run_command(parser, Config)
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from common.config import (
     decimal_number,
     one_of,
     path,
-    require_all,
+    require_secrets,
     secret,
     switch,
     text,
@@ -54,4 +54,4 @@ class Config:
 
     def require_secrets(self) -> None:
         """Raises ConfigError naming every secret that serving needs and that is missing."""
-        require_all(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)
+        require_secrets(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)

@@ -1,111 +1,102 @@
-"""Every timer of the dashboard."""
+"""The timed work of the dashboard."""
 
 from datetime import UTC, datetime, timedelta
 
-from quart import Quart
-
-from common.jobs.scheduler import Did, Job, Lease
-from common.upstream import Upstream
+from common.jobs.lease import Job, JobResult, Lease
 from common.web.idempotency import delete_old_keys
 from dashboard.bookings import jobs as bookings
-from dashboard.bookings.ingestion import Ingestion
 from dashboard.catalog.jobs import Refresh
-from dashboard.config import Config
-from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import jobs as front_desk
+from dashboard.resources import Resources
 from dashboard.uptime.intake.pull import pull, source_at
 
 HOUR = 3600.0
-REGISTER_SECONDS = 5
-"""How often pending products are tried; after a failure each of them waits longer."""
+MAX_REGISTER_SECONDS = 5
+"""Interval at which pending products are registered; after a failure each product waits longer."""
 REPORT_SECONDS = 2
-"""How often reports are looked for whose maker died; they are begun when they are asked for."""
+"""Interval at which reports are resumed whose process died; a report normally begins with its request."""
 
 
-def jobs(config: Config, app: Quart) -> list[Job]:
-    """The dashboard's jobs; they take what they need from the running application."""
+def jobs(resources: Resources) -> list[Job]:
+    """The dashboard's jobs. Interval 0 switches a job off."""
+
+    async def delete_idempotency_keys(_: Lease) -> JobResult:
+        return {"deleted": await delete_old_keys(resources.pools.jobs)}
+
     return [
-        *booking_jobs(config, app),
-        *catalog_jobs(config, app),
-        *front_desk_jobs(config, app),
-        *uptime_jobs(config, app),
-        Job("forget_idempotency_keys", HOUR, lambda _: forget_idempotency_keys(app)),
+        *booking_jobs(resources),
+        *catalog_jobs(resources),
+        *front_desk_jobs(resources),
+        *uptime_jobs(resources),
+        Job("delete_idempotency_keys", HOUR, delete_idempotency_keys),
     ]
 
 
-async def forget_idempotency_keys(app: Quart) -> Did:
-    return {"deleted": await delete_old_keys(app.extensions["pools"]["jobs"])}
-
-
-def booking_jobs(config: Config, app: Quart) -> list[Job]:
+def booking_jobs(resources: Resources) -> list[Job]:
     """The ingestion of the feed, and the night audit."""
-    lookback = timedelta(seconds=config.ingest_lookback_seconds)
+    config = resources.config
 
-    def ingestion() -> Ingestion:
-        if "ingestion" not in app.extensions:
-            feed = BookingFeed(Upstream(app.extensions["http"], "booking_feed", config.provider_url))
-            app.extensions["ingestion"] = Ingestion(app.extensions["pools"]["jobs"], feed, lookback=lookback)
-        return app.extensions["ingestion"]
+    async def ingest_booking_events(lease: Lease) -> JobResult:
+        return await resources.ingestion.run(lease, datetime.now(UTC))
 
-    async def ingest(lease: Lease) -> Did:
-        return await bookings.ingest(ingestion(), lease)
-
-    async def night_audit(lease: Lease) -> Did:
-        return await bookings.audit(app.extensions["pools"]["jobs"], ingestion(), lease, lookback)
+    async def night_audit(lease: Lease) -> JobResult:
+        lookback = timedelta(seconds=config.ingest_lookback_seconds)
+        return await bookings.audit(resources.pools.jobs, resources.ingestion, lease, lookback)
 
     return [
-        Job("ingest_booking_events", config.ingest_seconds, ingest, timeout=HOUR),
+        Job("ingest_booking_events", config.ingest_seconds, ingest_booking_events, timeout=HOUR),
         Job("night_audit", config.audit_seconds, night_audit, timeout=6 * HOUR),
     ]
 
 
-def catalog_jobs(config: Config, app: Quart) -> list[Job]:
+def catalog_jobs(resources: Resources) -> list[Job]:
     """The registration of products, and the refresh of their offers."""
-    register_seconds = min(REGISTER_SECONDS, config.offers_seconds)
-    # A run may take longer than the interval; the lease keeps the next one waiting until it has ended.
-    longest = max(900.0, 10.0 * config.offers_seconds)
+    config, db = resources.config, resources.pools.jobs
+    register_seconds = min(MAX_REGISTER_SECONDS, config.offers_seconds)
+    # A run may take longer than the interval; the lease keeps the next run waiting until it has ended.
+    timeout = max(900.0, 10.0 * config.offers_seconds)
 
     def refresh(lease: Lease, interval: float) -> Refresh:
-        db, service = app.extensions["pools"]["jobs"], app.extensions["offers"]
-        return Refresh(db, service, lease, concurrency=config.offers_concurrency, interval=interval)
+        return Refresh(db, resources.offers, lease, concurrency=config.offers_concurrency, interval=interval)
 
-    async def register_products(lease: Lease) -> Did:
+    async def register_products(lease: Lease) -> JobResult:
         return await refresh(lease, register_seconds).run(registered=False)
 
-    async def refresh_offers(lease: Lease) -> Did:
+    async def refresh_offers(lease: Lease) -> JobResult:
         return await refresh(lease, config.offers_seconds).run(registered=True)
 
     return [
-        Job("register_products", register_seconds, register_products, timeout=longest),
-        Job("refresh_offers", config.offers_seconds, refresh_offers, timeout=longest),
+        Job("register_products", register_seconds, register_products, timeout=timeout),
+        Job("refresh_offers", config.offers_seconds, refresh_offers, timeout=timeout),
     ]
 
 
-def front_desk_jobs(config: Config, app: Quart) -> list[Job]:
-    """The decisions on their way back, and the forgetting of what arrived."""
+def front_desk_jobs(resources: Resources) -> list[Job]:
+    """The delivery of decisions to the provider, and the deletion of old messages."""
+    config, db = resources.config, resources.pools.jobs
 
-    async def send_decisions(_: Lease) -> Did:
-        db, client, settings = app.extensions["pools"]["jobs"], app.extensions["http"], app.extensions["front_desk"]
-        return await front_desk.send_decisions(db, client, settings)
+    async def send_decisions(_: Lease) -> JobResult:
+        return await front_desk.send_decisions(db, resources.http, resources.front_desk)
 
-    async def forget_messages(_: Lease) -> Did:
-        return await front_desk.forget(app.extensions["pools"]["jobs"])
+    async def delete_messages(_: Lease) -> JobResult:
+        return await front_desk.forget(db)
 
     return [
         Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120),
-        Job("forget_messages", HOUR, forget_messages),
+        Job("delete_messages", HOUR, delete_messages),
     ]
 
 
-def uptime_jobs(config: Config, app: Quart) -> list[Job]:
-    """The pull of the store files, and the reports that nobody is making."""
+def uptime_jobs(resources: Resources) -> list[Job]:
+    """The pull of the store files, and the reports whose process died."""
+    config = resources.config
 
-    async def pull_stores(lease: Lease) -> Did:
-        source = source_at(app.extensions["http"], config.stores_url)
-        return await pull(app.extensions["pools"]["uptime"], lease, source, datetime.now(UTC))
+    async def pull_stores(lease: Lease) -> JobResult:
+        source = source_at(resources.http, config.stores_url)
+        return await pull(resources.pools.uptime, lease, source, datetime.now(UTC))
 
-    async def make_reports(_: Lease) -> Did:
-        return {"made": await app.extensions["reports"].make_waiting()}
+    async def make_reports(_: Lease) -> JobResult:
+        return {"made": await resources.report_runner.make_waiting()}
 
     return [
         Job("pull_stores", config.stores_seconds, pull_stores, timeout=HOUR, at_start=True),

@@ -4,7 +4,7 @@ import sys
 
 from common import ctrl_c
 
-with ctrl_c.told():
+with ctrl_c.exit_quietly_on_interrupt():
     from provider.cli import main
 
     sys.exit(main())

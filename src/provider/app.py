@@ -3,43 +3,41 @@
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from quart import Quart
-
-from common.config import Secret, require
+from common.config import Secret, require_secret
 from common.db.pool import create_pool
-from common.upstream import session
+from common.jobs import routes as job_routes
+from common.jobs import scheduler
+from common.upstream import Upstream, create_client_session
 from common.web import application, health, landing
+from common.web.resources import Application
 from provider import schedule
+from provider.booking_events import blueprint as booking_events
 from provider.booking_events import queries as booking_event_queries
-from provider.booking_events import routes as booking_events
 from provider.booking_events.landing_figures import content
 from provider.booking_events.models import NewEvent
 from provider.booking_events.service import EventWriter, new_ids
 from provider.config import Config
 from provider.dining import blueprint as dining
-from provider.dining.mail.demo_inbox import mail_leaves_by
+from provider.dining.auth.passwords import Passwords
+from provider.dining.mail.demo_inbox import smtp_url_for
 from provider.dining.settings import Settings as DiningSettings
 from provider.dining.settings import User
-from provider.offers import routes as offers
-from provider.offers.service import Behaviour
-from provider.stays import routes as stays
-from provider.stays.service import Feed
-from provider.store_polls import routes as store_polls
+from provider.offers import blueprint as offers
+from provider.offers.service import OffersBehaviour
+from provider.resources import ProviderPools, Resources, resources
+from provider.simulated_hotels import Simulation
+from provider.simulated_hotels.jobs import Generator
+from provider.stays import blueprint as stays
+from provider.stays.service import EventFeed
+from provider.store_polls import blueprint as store_polls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 TITLE = "Nightaudit provider"
-WORDS = (
+DESCRIPTION = (
     "Where things happen: the append-only feed of hotel bookings and cancellations, the simulated hotels, the "
     "storefront where stays are reserved, restaurant tables, and stand-ins for external services."
 )
-TAGS = {
-    "booking events": "The append-only feed of bookings and cancellations",
-    "stays": "The storefront: what is free, reservations, properties",
-    "offers": "Stand-in for the external offers service, in that service's own formats",
-    **store_polls.TAGS,
-    **dining.TAGS,
-}
 DEMO_CUSTOMERS = ("cutomer", "josh", "mike")  # the source's own spelling
 LINKS = {
     "/docs": "API (Swagger)",
@@ -52,69 +50,92 @@ LINKS = {
 }
 
 
-def create_app(config: Config, database_url: Secret) -> Quart:
-    """The provider on a database. Several of them may share one."""
-    settings = dining_settings(config)
+def create_app(config: Config, database_url: Secret) -> Application:
+    """A provider on a database. Several of them may share one. Raises ConfigError where a secret is missing."""
+    dining_settings = dining_settings_of(config)
     app = application.create(
         "provider",
         title=TITLE,
-        description=WORDS,
-        tags=TAGS | dining.INBOX_TAGS if settings.inbox else TAGS,
-        security_schemes={**stays.SECURITY_SCHEMES, **offers.SECURITY, **dining.SECURITY_SCHEMES},
+        description=DESCRIPTION,
+        tags={
+            **booking_events.TAGS,
+            **stays.TAGS,
+            **offers.TAGS,
+            **store_polls.TAGS,
+            **dining.TAGS,
+            **(dining.INBOX_TAGS if dining_settings.inbox else {}),
+        },
+        security_schemes={**stays.SECURITY_SCHEMES, **offers.SECURITY_SCHEMES, **dining.SECURITY_SCHEMES},
     )
-    app.extensions["config"] = config
-    app.extensions["feed"] = Feed(NewEvent, new_ids, booking_event_queries.insert_events)
-    jobs = schedule.jobs(config, app)
-    app.register_blueprint(booking_events.blueprint)
-    app.register_blueprint(stays.blueprint)
-    offers.install(app, offers_behaviour(config))
-    dining.install(app, settings)
-    app.register_blueprint(store_polls.blueprint)
-    app.register_blueprint(health.blueprint(MIGRATIONS, jobs))
-    links = LINKS | {"/inbox": "Inbox"} if settings.inbox else LINKS
-    landing.install(app, title=TITLE, words=WORDS, links=links, content=content)
+    booking_events.install(app)
+    stays.install(app)
+    offers.install(app)
+    dining.install(app, dining_settings)
+    store_polls.install(app)
+    app.register_blueprint(health.blueprint(MIGRATIONS))
+    app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
+    links = LINKS | {"/inbox": "Inbox"} if dining_settings.inbox else LINKS
+    landing.install(app, title=TITLE, words=DESCRIPTION, links=links, content=content)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:
-        pools = {
-            "main": create_pool(database_url, application="provider", size=config.pool_size),
-            "stream": create_pool(
-                database_url, application="provider-stream", size=8, statement_seconds=0, transaction_seconds=0
-            ),
-            "jobs": create_pool(database_url, application="provider-jobs", size=4),
-        }
-        app.extensions["event_writer"] = EventWriter(pools["main"])
-        async with session() as client, mail_leaves_by(settings, pools["main"]) as smtp_url:
-            app.extensions["http"] = client
-            app.extensions["smtp_url"] = smtp_url
-            async with application.running(app, pools, jobs):
+        pools = create_pools(config, database_url)
+        async with create_client_session() as http, smtp_url_for(dining_settings, pools.requests) as smtp_url:
+            simulation = Simulation(config.generator_seed, config.generator_hotels, config.generator_rooms)
+            provider_resources = Resources(
+                pools=pools,
+                http=http,
+                config=config,
+                event_writer=EventWriter(pools.requests),
+                event_feed=EventFeed(NewEvent, new_ids, booking_event_queries.insert_events),
+                generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
+                offers=offers_behaviour_of(config),
+                dining=dining_settings,
+                passwords=Passwords(dining_settings.users),
+                smtp_url=smtp_url,
+            )
+            async with (
+                application.serving(app, provider_resources),
+                scheduler.running(pools.jobs, schedule.jobs(provider_resources)),
+            ):
                 yield
 
     return app
 
 
-def dining_settings(config: Config) -> DiningSettings:
-    """What dining has to know. Raises ConfigError where a secret is missing."""
-    admin_password = require(config.admin_password, "PROVIDER_ADMIN_PASSWORD")
+def create_pools(config: Config, database_url: Secret) -> ProviderPools:
+    """The provider's pools, not yet connected."""
+    return ProviderPools(
+        requests=create_pool(database_url, application="provider", size=config.pool_size),
+        streams=create_pool(
+            database_url, application="provider-stream", size=8, statement_seconds=0, transaction_seconds=0
+        ),
+        jobs=create_pool(database_url, application="provider-jobs", size=4),
+    )
+
+
+def dining_settings_of(config: Config) -> DiningSettings:
+    """The settings of dining. Raises ConfigError where a secret is missing."""
+    admin_password = require_secret(config.admin_password, "PROVIDER_ADMIN_PASSWORD")
     users = [User(config.admin_username, admin_password, "admin")]
     if config.demo:
         users += [User(name, Secret("1"), "customer") for name in DEMO_CUSTOMERS]
     return DiningSettings(
         users=tuple(users),
-        jwt_secret=require(config.jwt_secret, "PROVIDER_JWT_SECRET"),
+        jwt_secret=require_secret(config.jwt_secret, "PROVIDER_JWT_SECRET"),
         public_url=config.public_url,
         callback_url=config.callback_url or config.public_url,
         accounting_url=config.accounting_url,
-        accounting_secret=require(config.accounting_secret, "PROVIDER_ACCOUNTING_SECRET"),
+        accounting_secret=require_secret(config.accounting_secret, "PROVIDER_ACCOUNTING_SECRET"),
         mail_from=config.mail_from,
         smtp_url=config.smtp_url,
         inbox=config.demo and config.smtp_url is None,
     )
 
 
-def offers_behaviour(config: Config) -> Behaviour:
-    """How the stand-in of the offers service behaves, and misbehaves."""
-    return Behaviour(
+def offers_behaviour_of(config: Config) -> OffersBehaviour:
+    """The latency, failures and tokens of the offers stand-in."""
+    return OffersBehaviour(
         latency=config.offers_latency_ms / 1000,
         error_rate=config.offers_error_rate,
         token_seconds=config.offers_access_seconds,

@@ -11,7 +11,7 @@ from common.config import (
     mailbox,
     one_of,
     path,
-    require_all,
+    require_secrets,
     secret,
     secret_url,
     switch,
@@ -68,7 +68,7 @@ class Config:
 
     def require_secrets(self) -> None:
         """Raises ConfigError naming every secret that serving needs and that is missing."""
-        require_all(
+        require_secrets(
             PROVIDER_JWT_SECRET=self.jwt_secret,
             PROVIDER_ADMIN_PASSWORD=self.admin_password,
             PROVIDER_ACCOUNTING_SECRET=self.accounting_secret,
@@ -77,4 +77,4 @@ class Config:
     @property
     def own_url(self) -> str:
         """Where this process answers itself, for the generator."""
-        return f"http://{ports.address_of(self.host, self.port)}"
+        return f"http://{ports.reachable_address(self.host, self.port)}"

@@ -12,20 +12,22 @@ import msgspec
 import pytest
 from aioresponses import aioresponses
 from pydantic import Field
-from quart import Blueprint, Quart, Response, request
+from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.config import Secret
-from common.db.pool import Connection, create_pool, pool
+from common.db.pool import BoundedPool, Connection, create_pool
 from common.devstack.embedded import Server
-from common.upstream import session
+from common.jobs import routes as job_routes
+from common.upstream import create_client_session
 from common.web import application, health
 from common.web.errors import Unavailable
-from common.web.idempotency import Answer, once
+from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import Input, QueryInteger
 from common.web.openapi.document import operation
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
-from common.web.responses import answer, encode
+from common.web.resources import Application, CommonResources, Pools, pool
+from common.web.responses import encode_json, json_response
 from provider.app import MIGRATIONS
 from tests.conftest import cloned
 from tests.support.processes import processes_of
@@ -67,11 +69,11 @@ def routes() -> Blueprint:
     async def create_thing(data: ThingInput) -> Response:
         """Keep a thing."""
 
-        async def create(connection: Connection) -> Answer:
+        async def create(connection: Connection) -> StoredResponse:
             thing = await insert_thing(connection, data.name)
-            return Answer(201, encode(thing), {"Location": f"/things/{thing.id}"})
+            return StoredResponse(201, encode_json(thing), {"Location": f"/things/{thing.id}"})
 
-        return await once(pool(), "POST /things", create)
+        return await run_once_per_key(pool(), "POST /things", create)
 
     @things.get("/things")
     @operation()
@@ -80,7 +82,7 @@ def routes() -> Blueprint:
     async def list_things(query_args: ThingsQuery) -> Response:
         """All things."""
         rows = await pool().fetch("SELECT id, name FROM thing WHERE $1::text IS NULL OR name = $1", query_args.name)
-        return answer([Thing(**row) for row in rows[: query_args.limit]])
+        return json_response([Thing(**row) for row in rows[: query_args.limit]])
 
     @things.get("/things/<int(min=1, max=9223372036854775807):thing_id>")
     @operation()
@@ -88,7 +90,7 @@ def routes() -> Blueprint:
     async def get_thing(thing_id: int) -> Response:
         """A thing."""
         row = await pool().fetchrow("SELECT id, name FROM thing WHERE id = $1", thing_id)
-        return answer(Thing(**row) if row else None)
+        return json_response(Thing(**row) if row else None)
 
     @things.post("/maybe")
     @operation()
@@ -96,7 +98,7 @@ def routes() -> Blueprint:
     @json_body(ThingsQuery, empty=True)
     async def maybe(data: ThingsQuery) -> Response:
         """Take a body or none."""
-        return answer(data.limit)
+        return json_response(data.limit)
 
     @things.post("/upload")
     @operation()
@@ -108,14 +110,14 @@ def routes() -> Blueprint:
         async for part in request.body:
             sizes.append(len(part))
             await asyncio.sleep(0)
-        return answer({"total": sum(sizes), "largest": max(sizes, default=0)})
+        return json_response({"total": sum(sizes), "largest": max(sizes, default=0)})
 
     @things.post("/whole")
     @operation()
     @body_limit(8 * 1024 * 1024)
     async def whole() -> Response:
         """Read a body at once."""
-        return answer({"total": len(await raw_body())})
+        return json_response({"total": len(await raw_body())})
 
     @things.get("/boom")
     @operation()
@@ -132,14 +134,14 @@ def routes() -> Blueprint:
             "argument": ("SELECT $1::bigint", 2**70),
             "slow": ("SELECT pg_sleep(600)",),
         }
-        return answer(await pool().fetchval(*statements.get(what, ("SELECT $1::text", what))))
+        return json_response(await pool().fetchval(*statements.get(what, ("SELECT $1::text", what))))
 
     @things.get("/wait")
     @operation()
     async def wait() -> Response:
         """Wait for ever."""
         await asyncio.Event().wait()
-        return answer(None)
+        return json_response(None)
 
     return things
 
@@ -164,30 +166,36 @@ async def create_things(url: Secret) -> None:
 
 
 @pytest.fixture
-async def ground_pool(module_url: Secret) -> AsyncIterator[asyncpg.Pool]:
+async def ground_pool(module_url: Secret) -> AsyncIterator[BoundedPool]:
     """A small pool on a database with empty tables."""
     async with create_pool(module_url, application="test", size=4, statement_seconds=5, acquire_seconds=30) as pool:
         await pool.execute("TRUNCATE thing, job, idempotency_key")
         yield pool
 
 
+def provide(app: Application, pool: BoundedPool) -> None:
+    """Give an application its resources: one pool, and no HTTP client."""
+    app.resources = CommonResources(pools=Pools(requests=pool, jobs=pool), http=None)  # type: ignore[arg-type]  # unused
+
+
 @pytest.fixture
-async def bare() -> AsyncIterator[Quart]:
+async def bare() -> AsyncIterator[Application]:
     """The application, started; without jobs, and with a database that is not there."""
     app = application.create("ground", title="Ground", description="For tests", tags={"test": "Test"})
     app.register_blueprint(routes())
-    app.register_blueprint(health.blueprint(MIGRATIONS, []))
+    app.register_blueprint(health.blueprint(MIGRATIONS))
+    app.register_blueprint(job_routes.blueprint(list))
     nowhere = create_pool(Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", acquire_seconds=5)
     async with nowhere:
-        app.extensions["pools"]["main"] = app.extensions["pool"] = nowhere
+        provide(app, nowhere)
         async with app.test_app():
             yield app
 
 
 @pytest.fixture
-def ground(bare: Quart, ground_pool: asyncpg.Pool) -> Quart:
+def ground(bare: Application, ground_pool: BoundedPool) -> Application:
     """The same with its database."""
-    bare.extensions["pools"]["main"] = bare.extensions["pool"] = ground_pool
+    provide(bare, ground_pool)
     return bare
 
 
@@ -210,7 +218,7 @@ def data_dir(place: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with session() as client:
+    async with create_client_session() as client:
         yield client
 
 

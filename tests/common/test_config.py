@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import dashboard.config
 import provider.config
-from common.config import ConfigError, Secret, decimal_number, read, require, url, whole_number
+from common.config import ConfigError, Secret, decimal_number, read_config, require_secret, url, whole_number
 
 CONFIGS = [provider.config.Config, dashboard.config.Config]
 PASSWORD = "s3cret-Pa55"
@@ -25,7 +25,7 @@ def variables(model: Any) -> list[dataclasses.Field[Any]]:
 
 @pytest.mark.parametrize("model", CONFIGS)
 def test_an_empty_environment_gives_the_documented_defaults_and_no_secret(model: Any) -> None:
-    config = read(model, {})
+    config = read_config(model, {})
     assert config.data_dir == Path(".nightaudit")
     assert config.host == "127.0.0.1"
     assert config.workers == 1
@@ -34,7 +34,7 @@ def test_an_empty_environment_gives_the_documented_defaults_and_no_secret(model:
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
-    of_provider, of_dashboard = read(provider.config.Config, {}), read(dashboard.config.Config, {})
+    of_provider, of_dashboard = read_config(provider.config.Config, {}), read_config(dashboard.config.Config, {})
     assert (of_provider.port, of_dashboard.port) == (9000, 8000)
     assert (of_provider.generator_rate, of_provider.stores_rate, of_provider.past_stays) == (60, 60, "refuse")
     assert of_provider.accounting_url == "http://127.0.0.1:8000/front-desk"
@@ -55,7 +55,7 @@ def test_every_wrong_variable_is_named_in_one_line_and_its_value_is_not(model: A
     assert len(checked) > 5
 
     with pytest.raises(ConfigError) as caught:
-        read(model, dict.fromkeys(checked, f"???{PASSWORD}"))
+        read_config(model, dict.fromkeys(checked, f"???{PASSWORD}"))
 
     message = str(caught.value)
     assert "\n" not in message
@@ -67,7 +67,7 @@ def test_every_wrong_variable_is_named_in_one_line_and_its_value_is_not(model: A
 def test_no_secret_is_seen_in_a_configuration_however_it_is_looked_at(model: Any) -> None:
     secrets = [field for field in variables(model) if field.metadata["parse"].__name__ in ("secret", "database_url")]
     value = f"postgresql://user:{PASSWORD}@127.0.0.1/db"
-    config = read(model, {field.metadata["variable"]: value for field in secrets})
+    config = read_config(model, {field.metadata["variable"]: value for field in secrets})
     assert all(getattr(config, field.name).reveal() == value for field in secrets)
 
     looks = [repr(config), str(config), f"{config}", str(dataclasses.asdict(config)), str(vars(config))]
@@ -95,23 +95,23 @@ def test_secrets_are_compared_by_value_and_survive_pickling() -> None:
 
 
 def test_demo_values_count_in_the_demo_alone_and_what_is_set_comes_first() -> None:
-    assert read(provider.config.Config, {}).jwt_secret is None
-    assert read(provider.config.Config, {"NIGHTAUDIT_DEMO": "0"}).jwt_secret is None
-    demo = read(provider.config.Config, {"NIGHTAUDIT_DEMO": "1"})
+    assert read_config(provider.config.Config, {}).jwt_secret is None
+    assert read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "0"}).jwt_secret is None
+    demo = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1"})
     assert demo.jwt_secret is not None
-    assert demo.accounting_secret == read(dashboard.config.Config, {"NIGHTAUDIT_DEMO": "1"}).accounting_secret
-    given_one = read(provider.config.Config, {"NIGHTAUDIT_DEMO": "1", "PROVIDER_JWT_SECRET": "mine"})
+    assert demo.accounting_secret == read_config(dashboard.config.Config, {"NIGHTAUDIT_DEMO": "1"}).accounting_secret
+    given_one = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1", "PROVIDER_JWT_SECRET": "mine"})
     assert given_one.jwt_secret == Secret("mine")
 
 
 def test_a_missing_secret_is_named_where_it_is_needed() -> None:
-    assert require(Secret("a"), "PROVIDER_JWT_SECRET") == Secret("a")
+    assert require_secret(Secret("a"), "PROVIDER_JWT_SECRET") == Secret("a")
     with pytest.raises(ConfigError, match="PROVIDER_JWT_SECRET is not set"):
-        require(None, "PROVIDER_JWT_SECRET")
+        require_secret(None, "PROVIDER_JWT_SECRET")
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:
-    assert read(provider.config.Config, {"PROVIDER_PORT": "  ", "PROVIDER_DATABASE_URL": ""}).port == 9000
+    assert read_config(provider.config.Config, {"PROVIDER_PORT": "  ", "PROVIDER_DATABASE_URL": ""}).port == 9000
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
 )
 def test_a_database_url_that_no_driver_could_use_is_refused_at_the_start(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^PROVIDER_DATABASE_URL must be a postgresql:// URL$"):
-        read(provider.config.Config, {"PROVIDER_DATABASE_URL": value})
+        read_config(provider.config.Config, {"PROVIDER_DATABASE_URL": value})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_database_url_that_no_driver_could_use_is_refused_at_the_start(value: 
     ],
 )
 def test_the_forms_of_a_postgresql_url_are_taken(value: str) -> None:
-    assert read(provider.config.Config, {"PROVIDER_DATABASE_URL": value}).database_url == Secret(value)
+    assert read_config(provider.config.Config, {"PROVIDER_DATABASE_URL": value}).database_url == Secret(value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from aioresponses import CallbackResult
 from yarl import URL
 
 from common import upstream as upstream_client
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.upstream import Upstream, UpstreamError, retry_after_seconds
 
 BASE = "http://upstream.test/base"
@@ -135,14 +135,14 @@ async def test_every_failure_of_the_network_is_an_upstream_error(
 
 async def test_every_call_carries_the_request_id_and_the_trace(upstream: Upstream, mocked: Any) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
-    metrics.begin_trace("my-id", f"00-{trace}-b7ad6b7169203331-01")
+    tracing.begin_trace("my-id", f"00-{trace}-b7ad6b7169203331-01")
     mocked.get(THING, body=b"")
     await upstream.fetch("GET", "/thing", headers={"X-Other": "1"})
     ((request,),) = mocked.requests.values()
     headers = request.kwargs["headers"]
     assert headers["X-Request-ID"] == "my-id"
     assert headers["X-Other"] == "1"
-    assert metrics.TRACEPARENT.fullmatch(headers["traceparent"])
+    assert tracing.TRACEPARENT.fullmatch(headers["traceparent"])
     assert headers["traceparent"].split("-")[1] == trace
     assert headers["traceparent"].split("-")[2] != "b7ad6b7169203331"
 

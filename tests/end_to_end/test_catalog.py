@@ -7,13 +7,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from tests.support.applications import free_port
 from tests.support.served import served
 from tests.support.waiting import eventually
@@ -31,7 +31,7 @@ class StandIn:
         self._plug = AsyncExitStack()
 
     async def plug_in(self, **behaviour: str) -> None:
-        app = provider.app.create_app(read(provider.config.Config, self._environment | behaviour), self._url)
+        app = provider.app.create_app(read_config(provider.config.Config, self._environment | behaviour), self._url)
         await self._plug.enter_async_context(served(app, self._port))
 
     async def pull_the_plug(self) -> None:
@@ -60,9 +60,9 @@ async def stand_in(provider_url: Secret, environment: dict[str, str], port: int)
 
 
 @asynccontextmanager
-async def dashboards(url: Secret, environment: dict[str, str], count: int) -> AsyncIterator[list[Quart]]:
+async def dashboards(url: Secret, environment: dict[str, str], count: int) -> AsyncIterator[list[Application]]:
     """Replicas, started at once."""
-    apps = [dashboard.app.create_app(read(dashboard.config.Config, environment), url) for _ in range(count)]
+    apps = [dashboard.app.create_app(read_config(dashboard.config.Config, environment), url) for _ in range(count)]
     started = [app.test_app() for app in apps]
     await asyncio.gather(*(each.startup() for each in started))
     try:
@@ -71,19 +71,19 @@ async def dashboards(url: Secret, environment: dict[str, str], count: int) -> As
         await asyncio.gather(*(each.shutdown() for each in started))
 
 
-async def get(app: Quart, path: str) -> Any:
+async def get(app: Application, path: str) -> Any:
     answer = await app.test_client().get(path)
     assert answer.status_code == 200
     return await answer.get_json()
 
 
-async def create(app: Quart, name: str) -> Any:
+async def create(app: Application, name: str) -> Any:
     answer = await app.test_client().post("/products", json={"name": name, "description": ""})
     assert answer.status_code == 201
     return await answer.get_json()
 
 
-async def moves(app: Quart, path: str, points: int) -> list[dict[str, Any]]:
+async def moves(app: Application, path: str, points: int) -> list[dict[str, Any]]:
     """Wait until the trend has so many points."""
 
     async def seen() -> list[dict[str, Any]] | None:
@@ -93,7 +93,7 @@ async def moves(app: Quart, path: str, points: int) -> list[dict[str, Any]]:
     return list(await eventually(seen))
 
 
-async def becomes_registered(app: Quart, *products: Any) -> None:
+async def becomes_registered(app: Application, *products: Any) -> None:
     """Wait until the service knows the products: a creation does not wait long for a busy one."""
 
     async def known() -> bool:

@@ -14,7 +14,7 @@ import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
 from tests.support.applications import free_port
 from tests.support.served import served
 from tests.support.waiting import eventually
@@ -65,11 +65,11 @@ class House:
         }
 
     def provider_runs(self) -> Any:
-        config = read(provider.config.Config, self.environment)
+        config = read_config(provider.config.Config, self.environment)
         return served(provider.app.create_app(config, self.databases[0]), self.ports[0])
 
     def dashboard_runs(self) -> Any:
-        config = read(dashboard.config.Config, self.environment)
+        config = read_config(dashboard.config.Config, self.environment)
         return served(dashboard.app.create_app(config, self.databases[1]), self.ports[1])
 
 

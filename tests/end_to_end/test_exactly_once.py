@@ -14,7 +14,7 @@ import pytest
 
 from common.config import Secret
 from common.db.migrate import migrate
-from common.devstack.embedded import FORGETFUL, Server, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from dashboard.bookings.queries import select_differences
 from provider.app import MIGRATIONS
 from provider.booking_events.cli import generate_history
@@ -147,7 +147,7 @@ class TestOwnServer:
     def server(self) -> Iterator[Server]:
         folder = Path(tempfile.mkdtemp(prefix="nightaudit-test-"))
         try:
-            with attach(folder, settings=FORGETFUL) as server:
+            with attach(folder, settings=UNSAFE_FAST_SETTINGS) as server:
                 yield server
         finally:
             shutil.rmtree(folder, ignore_errors=True)

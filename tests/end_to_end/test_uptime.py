@@ -5,13 +5,13 @@ import io
 
 import aiohttp
 import asyncpg
-from quart import Quart
 
 import dashboard.app
 import dashboard.config
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from dashboard.uptime.models import CSV_HEADER
 from provider.store_polls.jobs import STORES
 from tests.support.applications import free_port
@@ -28,8 +28,8 @@ async def test_the_fleet_is_polled_pulled_and_reported(
         "DASHBOARD_STORES_URL": f"http://127.0.0.1:{port}/stores",
         "DASHBOARD_STORES_SECONDS": "1",
     }
-    stand_in: Quart = provider.app.create_app(read(provider.config.Config, settings), provider_url)
-    app: Quart = dashboard.app.create_app(read(dashboard.config.Config, settings), dashboard_url)
+    stand_in: Application = provider.app.create_app(read_config(provider.config.Config, settings), provider_url)
+    app: Application = dashboard.app.create_app(read_config(dashboard.config.Config, settings), dashboard_url)
     async with served(stand_in, port), served(app, free_port()) as base, aiohttp.ClientSession(base) as client:
         await eventually(lambda: dashboard_db.fetchval("SELECT count(*) FROM store_poll"))
         async with client.post("/trigger_report") as answer:

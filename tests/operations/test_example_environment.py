@@ -12,7 +12,7 @@ import pytest
 
 import dashboard.config
 import provider.config
-from common.config import read
+from common.config import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / ".env.example"
@@ -31,7 +31,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
 def test_every_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
-    config = read(model, environment)
+    config = read_config(model, environment)
     for item in fields(model):
         name, parse, default = (item.metadata[key] for key in ("variable", "parse", "default"))
         if default is not None and not name.startswith("NIGHTAUDIT_DEMO"):

@@ -4,17 +4,20 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import msgspec
 from aioresponses import CallbackResult
-from quart import Quart
 
-from common.config import read
-from common.jobs.scheduler import Did, run_now
+from common.config import read_config
+from common.jobs.lease import JobResult
+from common.jobs.scheduler import run_now
+from common.web.resources import Application
 from dashboard import schedule
 from dashboard.config import Config
+from dashboard.resources import resources_of
 
 BASE = "http://offers.test/api/v1"
 
@@ -97,26 +100,27 @@ def offer(offer_id: Any, price: Any, stock: Any = 5) -> dict[str, Any]:
 class Catalogue:
     """The dashboard as a client and as its clock: `refresh` is what the timer would do."""
 
-    def __init__(self, app: Quart, environment: dict[str, str]) -> None:
+    def __init__(self, app: Application, environment: dict[str, str]) -> None:
         self.app = app
-        config = read(Config, environment | {"DASHBOARD_OFFERS_SECONDS": "60"})
-        self._jobs = {job.name: job for job in schedule.jobs(config, app)}
+        config = read_config(Config, environment | {"DASHBOARD_OFFERS_SECONDS": "60"})
+        resources = replace(resources_of(app), config=config)
+        self._jobs = {job.name: job for job in schedule.jobs(resources)}
 
     @property
     def db(self) -> asyncpg.Pool:
-        return self.app.extensions["pools"]["main"]
+        return self.app.resources.pools.requests
 
-    async def refresh(self) -> Did:
-        return await run_now(self.app.extensions["pools"]["jobs"], self._jobs["refresh_offers"])
+    async def refresh(self) -> JobResult:
+        return await run_now(self.app.resources.pools.jobs, self._jobs["refresh_offers"])
 
-    async def register(self) -> Did:
-        return await run_now(self.app.extensions["pools"]["jobs"], self._jobs["register_products"])
+    async def register(self) -> JobResult:
+        return await run_now(self.app.resources.pools.jobs, self._jobs["register_products"])
 
     async def pauses_end(self) -> None:
         """As if the backoff of every product, and of the token, were over."""
         await self.db.execute("UPDATE product_refresh SET due_at = NULL")
         await self.db.execute("UPDATE offers_access SET not_before = '-infinity'")
-        service = self.app.extensions["offers"]
+        service = resources_of(self.app).offers
         service._paused_until = 0.0
         service.breaker._closed_from = 0.0
 

@@ -17,9 +17,9 @@ _USER = """
 import sys
 from pathlib import Path
 from typing import Any
-from common.embedded import FORGETFUL, EmbeddedError, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
 try:
-    with attach(Path(sys.argv[1]), settings=FORGETFUL) as server:
+    with attach(Path(sys.argv[1]), settings=UNSAFE_FAST_SETTINGS) as server:
         for name in sys.argv[2:]:
             server.ensure_database(name)
         print("attached", flush=True)
@@ -76,7 +76,7 @@ def user(data_dir: Path, *databases: str) -> Iterator[User]:
 
 def can_run(python: Path, uid: int) -> bool:
     """Can the user run this Python with the source of this project and its dependencies?"""
-    command = [str(python), "-c", "import common.embedded"]
+    command = [str(python), "-c", "import common.devstack.embedded"]
     try:
         return (
             subprocess.run(

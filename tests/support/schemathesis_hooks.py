@@ -87,14 +87,14 @@ class Signed(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
-        request.headers[signature.HEADER] = signature.sign(SECRET, body, time.time())
+        request.headers[signature.SIGNATURE_HEADER] = signature.sign(SECRET, body, time.time())
         return request
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Where a case has any signature it gets the right one; those that leave it out stay without."""
-    if signature.HEADER in (case.headers or {}) and case.meta and not case.meta.generation.mode.is_negative:
+    if signature.SIGNATURE_HEADER in (case.headers or {}) and case.meta and not case.meta.generation.mode.is_negative:
         kwargs["auth"] = Signed()
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypercorn.asyncio import serve
-from quart import Quart
 
 from common.server.hypercorn import hypercorn_config
+from common.web.resources import Application
 from tests.support.waiting import eventually
 
 BUFFER = 65536
@@ -44,7 +44,7 @@ async def _listens(server: asyncio.Task[None], port: int) -> bool:
     return True
 
 
-def already_started(app: Quart) -> Callable[..., Any]:
+def already_started(app: Application) -> Callable[..., Any]:
     """The application without its start and its end, which the test has done and will do."""
 
     async def asked(scope: Any, receive: Any, send: Any) -> None:
@@ -62,7 +62,7 @@ def already_started(app: Quart) -> Callable[..., Any]:
 class Served:
     """An application behind a port of the loopback."""
 
-    app: Quart
+    app: Application
     url: str
     wires: list["Wire"] = field(default_factory=list)
 

@@ -4,13 +4,15 @@ import uuid
 from datetime import date, timedelta
 from typing import Any
 
-from quart import Quart, Response
+from quart import Response
+
+from common.web.resources import Application
 
 
 class Guest:
     """A client with a bearer token; answers come with their JSON already read."""
 
-    def __init__(self, app: Quart, token: str | None = None) -> None:
+    def __init__(self, app: Application, token: str | None = None) -> None:
         self.client = app.test_client()
         self.headers = {"Authorization": f"Bearer {token or uuid.uuid4()}"}
 

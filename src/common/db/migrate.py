@@ -7,7 +7,7 @@ import asyncpg
 
 from common.config import Secret
 
-LOCK = 7_240_911_003
+MIGRATION_LOCK = 7_240_911_003
 """Advisory lock of the migrations; any constant that nobody else in the database uses."""
 
 FILE_NAME = re.compile(r"(?P<version>[0-9]{4})_[a-z0-9_]+\.sql")
@@ -17,7 +17,7 @@ class MigrationError(Exception):
     """The migrations on disk and those in the database do not belong together."""
 
 
-def migrations(folder: Path) -> list[tuple[int, Path]]:
+def list_migrations(folder: Path) -> list[tuple[int, Path]]:
     """The migrations of a folder in order. Raises MigrationError for a name out of form or a number used twice."""
     found: dict[int, Path] = {}
     for path in sorted(folder.glob("*.sql")):
@@ -42,7 +42,7 @@ async def migrate(url: Secret, folder: Path) -> list[str]:
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
             await connection.execute(
                 """
                 CREATE TABLE IF NOT EXISTS migration (
@@ -53,7 +53,7 @@ async def migrate(url: Secret, folder: Path) -> list[str]:
                 """
             )
             known = {row["version"]: row["name"] for row in await connection.fetch("SELECT * FROM migration")}
-            on_disk = migrations(folder)
+            on_disk = list_migrations(folder)
             if ahead := sorted(set(known) - {version for version, _ in on_disk}):
                 raise MigrationError(f"the database is ahead of this version: {known[ahead[-1]]} is not known here")
             for version, path in on_disk:
@@ -71,7 +71,7 @@ async def migrate(url: Secret, folder: Path) -> list[str]:
     return applied
 
 
-async def pending(db: asyncpg.Pool, folder: Path) -> list[str]:
+async def select_pending(db: asyncpg.Pool, folder: Path) -> list[str]:
     """The names of migrations that the database still lacks, for the readiness probe."""
     known = {row["version"] for row in await db.fetch("SELECT version FROM migration")}
-    return [path.name for version, path in migrations(folder) if version not in known]
+    return [path.name for version, path in list_migrations(folder) if version not in known]

@@ -9,10 +9,9 @@ from typing import Any
 import asyncpg
 import structlog
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
-from quart import current_app
 
 from common.config import Secret
-from common.web.errors import DATABASE_GONE
+from common.db.errors import DATABASE_UNAVAILABLE
 
 log = structlog.get_logger()
 
@@ -34,10 +33,10 @@ class BoundedPool(asyncpg.Pool):
     turns: asyncio.Semaphore
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
-        return _Turn(self, self.acquire_seconds if timeout is None else timeout)
+        return _FifoAcquisition(self, self.acquire_seconds if timeout is None else timeout)
 
 
-class _Turn(PoolAcquireContext):
+class _FifoAcquisition(PoolAcquireContext):
     """An acquisition that first comes is first served."""
 
     pool: BoundedPool
@@ -106,11 +105,6 @@ def create_pool(
     return pool
 
 
-def pool() -> asyncpg.Pool:
-    """The pool of the application that serves the current request."""
-    return current_app.extensions["pool"]
-
-
 @asynccontextmanager
 async def transaction(db: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
     """A connection inside a transaction; committed at the end of the block, rolled back by any exception."""
@@ -124,7 +118,7 @@ async def wait_until_reachable(url: Secret, *, seconds: float) -> None:
     while True:
         try:
             connection: asyncpg.Connection[Any] = await asyncpg.connect(url.reveal(), timeout=5)
-        except DATABASE_GONE:
+        except DATABASE_UNAVAILABLE:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.3)

@@ -14,7 +14,7 @@ import asyncpg
 from common.config import Secret
 from common.db.migrate import migrate
 from common.db.pool import Executor
-from common.devstack.embedded import FORGETFUL, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, attach
 
 HEADER = """-- The schema as the migrations leave it, to be read, never to be run in earnest.
 -- Written by `make schema`; a test holds it equal to the migrations.
@@ -165,7 +165,10 @@ async def schema_of(url: Secret, migrations: Path) -> str:
 
 
 def main(folders: list[Path]) -> None:
-    with tempfile.TemporaryDirectory(prefix="nightaudit-schema-") as data, attach(Path(data), settings=FORGETFUL) as pg:
+    with (
+        tempfile.TemporaryDirectory(prefix="nightaudit-schema-") as data,
+        attach(Path(data), settings=UNSAFE_FAST_SETTINGS) as pg,
+    ):
         for folder in folders:
             pg.ensure_database(folder.name)
             text = asyncio.run(schema_of(Secret(pg.url(folder.name)), folder / "migrations"))

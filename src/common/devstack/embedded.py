@@ -24,11 +24,11 @@ from common.devstack import file_lock
 from common.devstack.cluster import Cluster, adopt, private, reap
 from common.devstack.cluster_owner import EmbeddedError, binaries, open_paths, owner_of, user_name
 
-__all__ = ["FORGETFUL", "EmbeddedError", "Server", "attach", "data_directory"]
+__all__ = ["UNSAFE_FAST_SETTINGS", "EmbeddedError", "Server", "attach", "data_directory"]
 
 DATA_DIR_VARIABLE = "NIGHTAUDIT_DATA_DIR"
 
-FORGETFUL: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+UNSAFE_FAST_SETTINGS: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Settings for tests: faster, and a power failure may ruin the cluster."""
 
 _LOCK_SECONDS = 600.0  # longer than any start or stop that another process may be busy with

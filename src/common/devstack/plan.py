@@ -25,12 +25,12 @@ class Program:
 
     @property
     def reached_at(self) -> tuple[str, int]:
-        return ports.reached_at(self.host), self.port
+        return ports.reachable_host(self.host), self.port
 
     @property
     def address(self) -> str:
         """host:port, as a URL has it."""
-        return ports.address_of(self.host, self.port)
+        return ports.reachable_address(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Plan:
         return [p for p in self.programs if not self.environment.get(p.variable("DATABASE_URL"))]
 
 
-def read(arguments: list[str], environment: Mapping[str, str]) -> Plan:
+def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
     """The plan that the command line and the environment make. Raises StackError."""
     parser = argparse.ArgumentParser(
         prog="python -m common.devstack.supervisor",
@@ -80,7 +80,7 @@ def read(arguments: list[str], environment: Mapping[str, str]) -> Plan:
 def check_ports(plan: Plan) -> None:
     """Raise StackError, naming port and variable, where an application could not listen."""
     for program in plan.programs:
-        if obstacle := ports.obstacle(program.host, program.port):
+        if obstacle := ports.why_port_is_unavailable(program.host, program.port):
             raise StackError(
                 f"{program.name} cannot listen on {program.host}:{program.port} ({obstacle}); "
                 f"choose another port with {program.variable('PORT')}"

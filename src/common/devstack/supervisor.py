@@ -22,7 +22,7 @@ from pathlib import Path
 from common.devstack import file_lock
 from common.devstack.child import STOP_SECONDS
 from common.devstack.embedded import EmbeddedError, Server, attach, data_directory, lock_path
-from common.devstack.plan import Plan, Program, StackError, check_ports, read
+from common.devstack.plan import Plan, Program, StackError, check_ports, read_plan
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_SECONDS = 60.0  # then it is said that an application is not ready yet
@@ -118,7 +118,7 @@ def main(arguments: list[str]) -> int:
     """Run until a signal; returns the exit status: 0 after a signal, 1 when something cannot be started."""
     _on_signals(_raise_stop)
     try:
-        return _run(read(arguments, os.environ))
+        return _run(read_plan(arguments, os.environ))
     except (StackError, EmbeddedError) as error:
         say(str(error))
         return 1

@@ -14,10 +14,10 @@ import msgspec
 from common.db.pool import Connection, Executor
 
 LEASE_SECONDS = 10.0
-LONGEST_TICK_SECONDS = 5.0
-LONGEST_BACKOFF_SECONDS = 30.0
+MAX_TICK_SECONDS = 5.0
+MAX_BACKOFF_SECONDS = 30.0
 
-Did = Mapping[str, int | float]
+JobResult = Mapping[str, int | float]
 
 
 class LeaseLostError(Exception):
@@ -34,11 +34,11 @@ class Lease:
 
     async def guard(self, connection: Connection) -> None:
         """Hold the lease for the rest of the connection's transaction. Raises LeaseLostError when it is not ours."""
-        if not await select_lease_for_key_share(connection, self):
+        if not await lock_lease_for_key_share(connection, self):
             raise LeaseLostError(f"{self.job}: epoch {self.epoch} is over")
 
 
-Run = Callable[[Lease], Awaitable[Did]]
+Run = Callable[[Lease], Awaitable[JobResult]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class JobState(msgspec.Struct, frozen=True):
 
 def tick_seconds(job: Job) -> float:
     """How often a replica looks whether the job is due: a failed or orphaned run must not wait a whole interval."""
-    return min(job.interval, LONGEST_TICK_SECONDS)
+    return min(job.interval, MAX_TICK_SECONDS)
 
 
 async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bool = False) -> int | None:
@@ -116,7 +116,7 @@ async def extend_lease(db: Executor, lease: Lease) -> bool:
     ) is not None  # fmt: skip
 
 
-async def select_lease_for_key_share(db: Executor, lease: Lease) -> bool:
+async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
     """Keep the lease from being claimed, not from being renewed, until the transaction ends; False when it is over."""
     return await db.fetchval(
         """
@@ -129,7 +129,9 @@ async def select_lease_for_key_share(db: Executor, lease: Lease) -> bool:
     ) is not None  # fmt: skip
 
 
-async def release_lease(db: Executor, lease: Lease, job: Job, error: str | None, did: Did, *, failed: bool) -> None:
+async def release_lease(
+    db: Executor, lease: Lease, job: Job, error: str | None, did: JobResult, *, failed: bool
+) -> None:
     """Give the lease back and note how the run ended. A failed run is due again after a backoff that doubles."""
     await db.execute(
         """
@@ -153,7 +155,7 @@ async def release_lease(db: Executor, lease: Lease, job: Job, error: str | None,
         failed,
         error,
         msgspec.json.encode(did).decode(),
-        LONGEST_BACKOFF_SECONDS,
+        MAX_BACKOFF_SECONDS,
     )
 
 

@@ -19,34 +19,30 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.jobs.lease import (
     LEASE_SECONDS,
-    Did,
     Job,
-    JobState,
+    JobResult,
     Lease,
     LeaseLostError,
     claim_lease,
     extend_lease,
     release_lease,
-    select_jobs,
     tick_seconds,
 )
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.upstream import UpstreamError
-from common.web.errors import DATABASE_GONE
-
-__all__ = ["Did", "Job", "JobState", "Lease", "LeaseLostError", "Scheduler", "run_now", "running", "select_jobs"]
 
 log = structlog.get_logger()
 
 RENEW_SECONDS = 3.0
 
-EXPECTED: tuple[type[Exception], ...] = (*DATABASE_GONE, UpstreamError)
+EXPECTED_FAILURES: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, UpstreamError)
 """What a job may meet without anything being wrong with us: logged by its message, without a traceback."""
 
 
-def words_of(failure: BaseException) -> str:
+def describe_failure(failure: BaseException) -> str:
     """What went wrong, as PostgreSQL can hold it: the message may quote what a hostile service sent."""
     words = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
     return words.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
@@ -104,14 +100,14 @@ class Scheduler:
             self._not_begun.discard(job.name)
             if epoch is not None:
                 await self._run(job, Lease(job.name, self.owner, epoch))
-        except DATABASE_GONE as error:
+        except DATABASE_UNAVAILABLE as error:
             log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
         finally:
             self._running.discard(task)
 
     async def _run(self, job: Job, lease: Lease) -> None:
-        metrics.begin_trace()
-        did: Did = {}
+        tracing.begin_trace()
+        did: JobResult = {}
         error: str | None = None
         limit = asyncio.timeout(job.timeout)
         with metrics.JOB_SECONDS.labels(job.name).time():
@@ -122,8 +118,8 @@ class Scheduler:
                 await asyncio.shield(release_lease(self.db, lease, job, "cancelled at shutdown", {}, failed=True))
                 raise
             except Exception as failure:  # whatever a job meets, the schedule goes on, and /jobs says what it was
-                error = f"took longer than {job.timeout:g} seconds" if limit.expired() else words_of(failure)
-                known = isinstance(failure, EXPECTED)
+                error = f"took longer than {job.timeout:g} seconds" if limit.expired() else describe_failure(failure)
+                known = isinstance(failure, EXPECTED_FAILURES)
                 log.warning("job_failed", job=job.name, error=error, exc_info=None if known else failure)
         metrics.JOB_RUNS.labels(job.name, "failed" if error else "ok").inc()
         await release_lease(self.db, lease, job, error, did, failed=error is not None)
@@ -145,7 +141,7 @@ class Scheduler:
                     async with asyncio.timeout_at(held_until):
                         lost = not await extend_lease(self.db, lease)
                     held_until = now + LEASE_SECONDS
-                except DATABASE_GONE:
+                except DATABASE_UNAVAILABLE:
                     lost = asyncio.get_running_loop().time() >= held_until
                 if lost:
                     body.cancel()
@@ -174,7 +170,7 @@ async def running(db: asyncpg.Pool, jobs: Sequence[Job], *, drain_seconds: float
         await scheduler.drain(drain_seconds)
 
 
-async def run_now(db: asyncpg.Pool, job: Job) -> Did:
+async def run_now(db: asyncpg.Pool, job: Job) -> JobResult:
     """Run a job once, under its lease, whether or not it is due; for commands and tests. Raises what the job raises.
 
     Waits for a run that is under way elsewhere.
@@ -188,7 +184,7 @@ async def run_now(db: asyncpg.Pool, job: Job) -> Did:
         async with scheduler._renewing(lease):
             did = await job.run(lease)
     except BaseException as failure:  # also when cancelled: nobody may wait for a lease that nobody holds
-        await release_lease(db, lease, job, words_of(failure), {}, failed=True)
+        await release_lease(db, lease, job, describe_failure(failure), {}, failed=True)
         raise
     await release_lease(db, lease, job, None, did, failed=False)
     return did

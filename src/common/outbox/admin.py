@@ -7,7 +7,7 @@ import msgspec
 from common.db.pool import Executor
 from common.outbox.delivery import State
 
-KEEP = timedelta(days=30)
+SENT_RETENTION = timedelta(days=30)
 """How long a message that was sent is kept. Dead ones stay until somebody revives them."""
 
 
@@ -26,7 +26,7 @@ class MessageState(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-async def update_dead(db: Executor, message_id: int) -> bool:
+async def retry_dead_message(db: Executor, message_id: int) -> bool:
     """Let a dead message be tried once more, now; False when there is no such dead message."""
     return await db.fetchval(
         """
@@ -54,7 +54,7 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
     return [MessageState(**row) for row in rows]
 
 
-async def delete_sent(db: Executor) -> int:
+async def delete_old_messages(db: Executor) -> int:
     """Forget the messages past their keeping; returns how many."""
     return await db.fetchval(
         """
@@ -65,5 +65,5 @@ async def delete_sent(db: Executor) -> int:
         )
         SELECT count(*) FROM gone
         """,
-        KEEP,
+        SENT_RETENTION,
     )

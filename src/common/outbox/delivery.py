@@ -19,11 +19,11 @@ import asyncpg
 import msgspec
 import structlog
 
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor, transaction
-from common.jobs.scheduler import Did
+from common.jobs.lease import JobResult
 from common.upstream import UpstreamError
 from common.web import responses
-from common.web.errors import DATABASE_GONE
 
 log = structlog.get_logger()
 
@@ -77,14 +77,14 @@ class Message(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-Applied = Callable[[Connection], Awaitable[None]]
+ApplyOutcome = Callable[[Connection], Awaitable[None]]
 """What the receiver's answer changes on our side; runs in the transaction that marks the message as sent."""
 
-Send = Callable[[Message], Awaitable[Applied | None]]
+Send = Callable[[Message], Awaitable[ApplyOutcome | None]]
 """Sends one message. Anything it raises means that the message was not sent and is due again."""
 
 
-async def deliver(db: asyncpg.Pool, topic: str, send: Send, policy: Policy | None = None) -> Did:
+async def deliver(db: asyncpg.Pool, topic: str, send: Send, policy: Policy | None = None) -> JobResult:
     """Send the topic's due messages, several at once; returns how many were sent, put off, or given up.
 
     Any number of these may run beside each other.
@@ -120,7 +120,7 @@ async def _attempt_all(
         while True:
             await asyncio.sleep(policy.lease / 3)
             # Where the database is gone the claims run out, and nothing can be marked either.
-            with suppress(*DATABASE_GONE):
+            with suppress(*DATABASE_UNAVAILABLE):
                 await extend_claims(db, list(in_flight.values()), timedelta(seconds=policy.lease))
 
     renewal = asyncio.create_task(renew())
@@ -139,7 +139,7 @@ async def _attempt(db: asyncpg.Pool, message: Message, send: Send, policy: Polic
     except Exception as failure:  # whatever a sender meets, the message is kept, with the reason
         refused = isinstance(failure, UndeliverableError)
         dead = message.attempt >= (policy.refusals if refused else policy.tries)
-        error = storable(f"{type(failure).__name__}: {failure}")
+        error = describe_failure(f"{type(failure).__name__}: {failure}")
         log.warning(
             "message_dead" if dead else "message_not_sent",
             topic=message.topic, subject=message.subject, event_told=message.event, attempt=message.attempt,
@@ -155,7 +155,7 @@ async def _attempt(db: asyncpg.Pool, message: Message, send: Send, policy: Polic
     return "sent"
 
 
-def storable(error: str) -> str:
+def describe_failure(error: str) -> str:
     """What PostgreSQL can hold of an error's words, which may be a stranger's."""
     return error[:500].encode("utf-8", "replace").decode().replace("\0", "")
 
@@ -174,7 +174,7 @@ async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: A
         ON CONFLICT (subject, topic, event) DO NOTHING
         RETURNING true
         """,
-        topic, subject, event, responses.encode(payload).decode(),
+        topic, subject, event, responses.encode_json(payload).decode(),
     ) is not None  # fmt: skip
 
 

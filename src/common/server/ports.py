@@ -7,18 +7,18 @@ import socket
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where a listener is reached
 
 
-def reached_at(host: str) -> str:
+def reachable_host(host: str) -> str:
     """The address of this machine at which a listener on `host` answers."""
     return _ANYWHERE.get(host, host)
 
 
-def address_of(host: str, port: int) -> str:
+def reachable_address(host: str, port: int) -> str:
     """host:port, as a URL has it, of a listener on `host`."""
-    at = reached_at(host)
+    at = reachable_host(host)
     return f"[{at}]:{port}" if ":" in at else f"{at}:{port}"
 
 
-def obstacle(host: str, port: int) -> str | None:
+def why_port_is_unavailable(host: str, port: int) -> str | None:
     """Why nothing can listen there, in the system's words, or None."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -31,4 +31,4 @@ def obstacle(host: str, port: int) -> str | None:
     # On macOS one address can be bound although another process listens on all of them.
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
-        return os.strerror(errno.EADDRINUSE) if probe.connect_ex((reached_at(host), port)) == 0 else None
+        return os.strerror(errno.EADDRINUSE) if probe.connect_ex((reachable_host(host), port)) == 0 else None

@@ -1,18 +1,16 @@
-"""What every application of ours has: errors, JSON, bounded bodies, telemetry, OpenAPI, the operators' routes."""
+"""Creates an application: problem documents, JSON, bounded request bodies, telemetry and OpenAPI are installed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from quart import Quart
 
-from common.jobs import scheduler
-from common.jobs.scheduler import Job
 from common.telemetry import metrics
-from common.web import errors, request_body, responses
+from common.web import errors, instrumentation, request_body, responses
 from common.web.openapi import document
+from common.web.resources import Application, CommonResources
 
 SAMPLE_SECONDS = 5.0
 VERSION = "0.1.0"
@@ -25,15 +23,13 @@ def create(
     description: str,
     tags: Mapping[str, str],
     security_schemes: dict[str, Any] | None = None,
-) -> Quart:
+) -> Application:
     """An application with the ground laid; routes, jobs and the lifecycle are the caller's."""
-    app = Quart(name, static_folder=None)
+    app = Application(name)
     app.url_map.merge_slashes = False  # a path with // in it is a 404, rather than a redirect with an HTML page
     app.config["RESPONSE_TIMEOUT"] = None
     app.config["BODY_TIMEOUT"] = 60
-    app.extensions["pools"] = {}
-    app.extensions["measures"] = []
-    metrics.install(app)
+    instrumentation.install(app)
     errors.install(app)
     request_body.install(app)
     document.install(
@@ -49,19 +45,15 @@ def create(
 
 
 @asynccontextmanager
-async def running(app: Quart, pools: Mapping[str, asyncpg.Pool], jobs: Sequence[Job]) -> AsyncIterator[None]:
-    """The pools are open and the jobs run inside the block.
-
-    `main` is the pool of the requests, `jobs` that of the jobs.
-    """
-    app.extensions["pools"].update(pools)
-    app.extensions["pool"] = pools["main"]
+async def serving(app: Application, resources: CommonResources) -> AsyncIterator[None]:
+    """Open the pools of `resources` and give the resources to the application, for the length of the block."""
+    pools = resources.pools.by_name()
+    app.resources = resources
     for each in pools.values():
         await each
     sampling = asyncio.create_task(_sample(pools))
     try:
-        async with scheduler.running(pools["jobs"], jobs):
-            yield
+        yield
     finally:
         sampling.cancel()
         for each in pools.values():
@@ -69,14 +61,14 @@ async def running(app: Quart, pools: Mapping[str, asyncpg.Pool], jobs: Sequence[
 
 
 async def _sample(pools: Mapping[str, asyncpg.Pool]) -> None:
-    """Note the use of the pools now and then: of several workers, only one answers a scrape."""
+    """Measure the pools every few seconds: of several workers only one answers a scrape."""
     while True:
         metrics.measure_pools(pools)
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def close(pool: asyncpg.Pool, seconds: float = 5.0) -> None:
-    """Close a pool; connections that somebody still holds after `seconds` are cut."""
+    """Close a pool; connections still in use after `seconds` are cut."""
     try:
         await asyncio.wait_for(pool.close(), seconds)
     except TimeoutError:

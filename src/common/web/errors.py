@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-import asyncpg
 import msgspec
 import pydantic
 import structlog
-from quart import Quart, Response, current_app, g, request
+from quart import Quart, Response, g, request
 from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS
+from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
 
@@ -39,7 +41,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[FieldError] = []
 
 
-class Failure(Exception):  # noqa: N818 - the base of meanings, which are not all errors
+class HttpProblem(Exception):  # noqa: N818 - the base of meanings, which are not all errors
     """Base of all meanings. `extra` members join the problem document, `headers` the response."""
 
     code: ClassVar[str] = "internal_error"
@@ -61,7 +63,7 @@ class Failure(Exception):  # noqa: N818 - the base of meanings, which are not al
         self.extra = dict(extra or {})
 
 
-class Invalid(Failure):
+class Invalid(HttpProblem):
     """The request breaks the contract; `errors` names every wrong field."""
 
     code = "invalid"
@@ -71,7 +73,7 @@ class Invalid(Failure):
         return cls("The request is not valid.", errors=[FieldError(name, message)])
 
 
-class Unauthorized(Failure):
+class Unauthorized(HttpProblem):
     """No credentials, or none that are valid. `challenge` becomes WWW-Authenticate."""
 
     code = "unauthorized"
@@ -80,35 +82,35 @@ class Unauthorized(Failure):
         super().__init__(detail, code=code, headers={"WWW-Authenticate": challenge})
 
 
-class Forbidden(Failure):
+class Forbidden(HttpProblem):
     code = "forbidden"
 
 
-class NotFound(Failure):
+class NotFound(HttpProblem):
     code = "not_found"
 
 
-class Conflict(Failure):
+class Conflict(HttpProblem):
     """A well-formed request that the present state refuses."""
 
     code = "conflict"
 
 
-class TooLarge(Failure):
+class TooLarge(HttpProblem):
     code = "too_large"
 
 
-class UnsupportedMedia(Failure):
+class UnsupportedMedia(HttpProblem):
     code = "unsupported_media_type"
 
 
-class Unprocessable(Failure):
+class IdempotencyKeyReused(HttpProblem):
     """An idempotency key used again with another request."""
 
     code = "idempotency_key_reused"
 
 
-class TooManyRequests(Failure):
+class TooManyRequests(HttpProblem):
     """The caller is slowed down; `retry_after` in seconds."""
 
     code = "too_many_requests"
@@ -117,19 +119,19 @@ class TooManyRequests(Failure):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
-class Broken(Failure):
+class FailedPermanently(HttpProblem):
     """Something that was asked for failed for good, and the reason may be told."""
 
     code = "failed"
 
 
-class Upstream(Failure):
+class Upstream(HttpProblem):
     """An external service failed us where the answer cannot be given without it."""
 
     code = "upstream_failed"
 
 
-class Unavailable(Failure):
+class Unavailable(HttpProblem):
     """We cannot serve now but will again; `retry_after` in seconds."""
 
     code = "unavailable"
@@ -140,7 +142,7 @@ class Unavailable(Failure):
         super().__init__(detail, code=code, headers={"Retry-After": str(retry_after)}, extra=extra)
 
 
-STATUS: dict[type[Failure], int] = {
+STATUS: dict[type[HttpProblem], int] = {
     Invalid: 400,
     Unauthorized: 401,
     Forbidden: 403,
@@ -148,40 +150,15 @@ STATUS: dict[type[Failure], int] = {
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
-    Unprocessable: 422,
+    IdempotencyKeyReused: 422,
     TooManyRequests: 429,
-    Broken: 500,
+    FailedPermanently: 500,
     Upstream: 502,
     Unavailable: 503,
 }
 
-DATABASE_GONE: tuple[type[Exception], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,
-)
-"""What asyncpg raises while PostgreSQL is gone, starting, stopping or full, or when the pool has no connection
-in time."""
 
-TRY_AGAIN: tuple[type[Exception], ...] = (
-    *DATABASE_GONE,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.TransactionTimeoutError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
-"""What a request may meet through no fault of its own, and not when it is sent again; deadlocks among them."""
-
-NO_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
-"""PostgreSQL's refusal of a text that it cannot hold, which is one with a NUL."""
-
-
-def describe(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
+def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Every fault of a pydantic validation, with dotted paths."""
     faults = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
@@ -191,22 +168,19 @@ def describe(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()
     return faults
 
 
-Format = Callable[[Failure, int], Response]
-
-_FORMATS = "error_formats"
+Format = Callable[[HttpProblem, int], Response]
 
 
-def use_format(app: Quart, prefix: str, render_failure: Format) -> None:
-    """Below the path `prefix` errors are not problem documents: a stand-in speaks as what it stands in for."""
-    app.extensions.setdefault(_FORMATS, {})[prefix] = render_failure
+def set_error_format(app: Application, prefix: str, render_problem: Format) -> None:
+    """Answer errors below the path `prefix` by `render_problem`: a stand-in has the errors of the original service."""
+    app.error_formats[prefix] = render_problem
 
 
-def render(failure: Failure, status: int) -> Response:
+def problem_response(failure: HttpProblem, status: int) -> Response:
     """The failure as the requested path's format has it: a problem document, unless `use_format` says otherwise."""
-    formats: dict[str, Format] = current_app.extensions.get(_FORMATS, {})
-    for prefix, render_failure in formats.items():
+    for prefix, render_problem in current_application().error_formats.items():
         if request.path.startswith(prefix):
-            return render_failure(failure, status)
+            return render_problem(failure, status)
     title = HTTPStatus(status).phrase
     problem = Problem(
         type="about:blank",
@@ -223,12 +197,12 @@ def render(failure: Failure, status: int) -> Response:
     return response
 
 
-def status_of(failure: Failure) -> int:
+def status_of(failure: HttpProblem) -> int:
     return next(STATUS[kind] for kind in type(failure).__mro__ if kind in STATUS)
 
 
-async def _on_failure(failure: Failure) -> Response:
-    return render(failure, status_of(failure))
+async def _on_failure(failure: HttpProblem) -> Response:
+    return problem_response(failure, status_of(failure))
 
 
 async def _on_validation(error: RequestSchemaValidationError) -> Response:
@@ -237,9 +211,9 @@ async def _on_validation(error: RequestSchemaValidationError) -> Response:
     assert isinstance(cause, pydantic.ValidationError)
     faults = [
         FieldError(fault.field, "is given more than once") if len(request.args.getlist(fault.field)) > 1 else fault
-        for fault in describe(cause)
+        for fault in field_errors(cause)
     ]
-    return render(Invalid("The request is not valid.", errors=faults), 400)
+    return problem_response(Invalid("The request is not valid.", errors=faults), 400)
 
 
 async def _on_http_exception(error: HTTPException) -> Response:
@@ -248,35 +222,35 @@ async def _on_http_exception(error: HTTPException) -> Response:
         return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
-    failure = Failure(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
+    failure = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         failure.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return render(failure, status)
+    return problem_response(failure, status)
 
 
 async def _on_database_gone(error: Exception) -> Response:
     if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument that does not fit: a fault of ours
         return await _on_anything(error)
     log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
-    return render(Unavailable("The database cannot be reached at the moment.", retry_after=2), 503)
+    return problem_response(Unavailable("The database cannot be reached at the moment.", retry_after=2), 503)
 
 
 async def _on_no_text(_: Exception) -> Response:
-    return render(Invalid("A text of the request holds a NUL character, which cannot be stored."), 400)
+    return problem_response(Invalid("A text of the request holds a NUL character, which cannot be stored."), 400)
 
 
 async def _on_anything(error: Exception) -> Response:
     log.error("unhandled_error", exc_info=error)
-    return render(Failure("Something went wrong on our side; the request id finds it in the log."), 500)
+    return problem_response(HttpProblem("Something went wrong on our side; the request id finds it in the log."), 500)
 
 
 def install(app: Quart) -> None:
     """Make every error of the application, the framework's own included, a problem document."""
-    app.register_error_handler(Failure, _on_failure)
+    app.register_error_handler(HttpProblem, _on_failure)
     app.register_error_handler(RequestSchemaValidationError, _on_validation)
     app.register_error_handler(HTTPException, _on_http_exception)
-    for kind in TRY_AGAIN:
+    for kind in TRANSIENT_ERRORS:
         app.register_error_handler(kind, _on_database_gone)
-    for kind in NO_TEXT:
+    for kind in NUL_IN_TEXT:
         app.register_error_handler(kind, _on_no_text)
     app.register_error_handler(Exception, _on_anything)

@@ -11,12 +11,12 @@ from quart import Response
 STYLE = (resources.files("common.web") / "templates" / "page.css").read_text(encoding="utf-8")
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
-CONTENT_SECURITY = (
+CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 
-PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+PRIVATE_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """For pages whose address or content is for one person."""
 
 
@@ -38,12 +38,12 @@ class Pages:
         return self.templates.get_template(template).render(**content)
 
     def answer(
-        self, template: str, *, status: int = 200, content_security: str = CONTENT_SECURITY, **content: Any
+        self, template: str, *, status: int = 200, content_security: str = CONTENT_SECURITY_POLICY, **content: Any
     ) -> Response:
         """The page as a response that nobody stores, frames or learns the address of."""
         return Response(
             self.render(template, **content),
             status=status,
             content_type="text/html; charset=utf-8",
-            headers={**PRIVATE, "Content-Security-Policy": content_security},
+            headers={**PRIVATE_HEADERS, "Content-Security-Policy": content_security},
         )

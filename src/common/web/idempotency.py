@@ -13,14 +13,14 @@ import msgspec
 from quart import Response, request
 
 from common.db.pool import Connection, Executor, transaction
-from common.web.errors import Invalid, Unprocessable
+from common.web.errors import IdempotencyKeyReused, Invalid
 from common.web.request_body import raw_body
 
-KEEP = timedelta(hours=48)
-HEADER = "Idempotency-Key"
+KEY_RETENTION = timedelta(hours=48)
+IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class StoredResponse(msgspec.Struct, frozen=True):
     """An HTTP answer as it is stored and given again."""
 
     status: int
@@ -37,19 +37,19 @@ class Answer(msgspec.Struct, frozen=True):
 
 def requested_key() -> str | None:
     """The key of the current request, None without one. Raises Invalid for an empty or too long one."""
-    key = request.headers.get(HEADER)
+    key = request.headers.get(IDEMPOTENCY_KEY_HEADER)
     if key is not None and not 1 <= len(key) <= 255:
-        raise Invalid.field(HEADER, "must have 1 to 255 characters")
+        raise Invalid.field(IDEMPOTENCY_KEY_HEADER, "must have 1 to 255 characters")
     return key
 
 
-def first_sent(now: datetime) -> datetime:
+def earliest_possible_send_time(now: datetime) -> datetime:
     """The earliest moment at which the current request may have come first; with a key it may be a repetition.
 
     A rule that depends on the time is to be read by it before `once` has told a repetition from a new request: what was
     answered once is answered again, though its day has passed meanwhile.
     """
-    return now if requested_key() is None else now - KEEP
+    return now if requested_key() is None else now - KEY_RETENTION
 
 
 async def fingerprint() -> bytes:
@@ -60,7 +60,9 @@ async def fingerprint() -> bytes:
     return digest.digest()
 
 
-async def once(db: asyncpg.Pool, scope: str, create: Callable[[Connection], Awaitable[Answer]]) -> Response:
+async def run_once_per_key(
+    db: asyncpg.Pool, scope: str, create: Callable[[Connection], Awaitable[StoredResponse]]
+) -> Response:
     """Run `create` in a transaction, and at most once for the request's Idempotency-Key.
 
     scope: the operation, and where requests carry one the caller, since keys of two callers must not meet.
@@ -76,8 +78,8 @@ async def once(db: asyncpg.Pool, scope: str, create: Callable[[Connection], Awai
         if not await insert_key(connection, scope, key, mark):
             known = await select_answer(connection, scope, key)
             if known is None or known["fingerprint"] != mark:
-                raise Unprocessable("This Idempotency-Key was used with another request.")
-            return msgspec.msgpack.decode(known["answer"], type=Answer).response(replayed=True)
+                raise IdempotencyKeyReused("This Idempotency-Key was used with another request.")
+            return msgspec.msgpack.decode(known["answer"], type=StoredResponse).response(replayed=True)
         answer = await create(connection)
         await update_answer(connection, scope, key, msgspec.msgpack.encode(answer))
     return answer.response()
@@ -117,5 +119,5 @@ async def delete_old_keys(db: Executor) -> int:
         )
         SELECT count(*) FROM gone
         """,
-        KEEP,
+        KEY_RETENTION,
     )

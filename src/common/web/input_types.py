@@ -56,12 +56,12 @@ def parse_query_integer(value: Any) -> int:
 
 D = TypeVar("D", date, datetime)
 
-ENDS = (date.min, date.max, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+CALENDAR_ENDS = (date.min, date.max, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def require_finite(value: D) -> D:
     """The value, unless it is the first or the last that Python knows: asyncpg takes those for the infinities."""
-    if value in ENDS:
+    if value in CALENDAR_ENDS:
         raise ValueError("is at the end of the calendar")
     return value
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from quart import Quart, Response
 from quart_schema import hide
 
-from common.web.errors import DATABASE_GONE
+from common.db.errors import DATABASE_UNAVAILABLE
 
 _templates = Environment(
     loader=PackageLoader("common.web", "templates"),
@@ -21,7 +21,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 
-CONTENT_SECURITY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -51,7 +51,7 @@ class Figure:
     value: str
 
 
-def moment(label: str, instant: datetime | None) -> Figure:
+def instant_figure(label: str, instant: datetime | None) -> Figure:
     """An instant as a figure: the time of the day, the date beside its label."""
     return Figure(f"{label} {instant:%Y-%m-%d}", f"{instant:%H:%M:%S} UTC") if instant else Figure(label, "none yet")
 
@@ -86,10 +86,10 @@ def install(app: Quart, *, title: str, words: str, links: Mapping[str, str], con
         try:
             figures, tables = await content()
             trouble = ""
-        except DATABASE_GONE:
+        except DATABASE_UNAVAILABLE:
             figures, tables, trouble = [], [], "The database cannot be reached at the moment."
         page = template.render(title=title, words=words, links=links, figures=figures, tables=tables, trouble=trouble)
-        headers = {"Content-Security-Policy": CONTENT_SECURITY, "Cache-Control": "no-store"}
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"}
         return Response(page, content_type="text/html; charset=utf-8", headers=headers)
 
     @app.get("/landing.js")

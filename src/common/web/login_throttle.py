@@ -9,12 +9,12 @@ from datetime import timedelta
 from common.db.pool import Executor
 from common.web.errors import TooManyRequests
 
-FREE_FAILURES = 5
-LONGEST_SECONDS = 60
-FORGIVEN_AFTER = timedelta(hours=1)
+FAILURES_WITHOUT_WAIT = 5
+MAX_WAIT_SECONDS = 60
+FAILURE_RETENTION = timedelta(hours=1)
 
 
-async def require_not_slowed(db: Executor, who: str, address: str) -> None:
+async def require_not_throttled(db: Executor, who: str, address: str) -> None:
     """Raises TooManyRequests, saying for how long, while the pair has to wait."""
     seconds = await select_wait(db, who, address)
     if seconds > 0:
@@ -48,7 +48,7 @@ async def upsert_failure(db: Executor, who: str, address: str) -> None:
                            + least($4::float8, power(2, least(known.failures + 1 - $3::int, 16))) * interval '1 second'
                END
         """,
-        who, address, FREE_FAILURES, float(LONGEST_SECONDS), FORGIVEN_AFTER,
+        who, address, FAILURES_WITHOUT_WAIT, float(MAX_WAIT_SECONDS), FAILURE_RETENTION,
     )  # fmt: skip
 
 
@@ -68,5 +68,5 @@ async def delete_old_failures(db: Executor) -> int:
         )
         SELECT count(*) FROM gone
         """,
-        FORGIVEN_AFTER,
+        FAILURE_RETENTION,
     )

@@ -16,8 +16,8 @@ from common.web.input_types import MAX_ID
 
 T = TypeVar("T")
 
-ItemId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+CursorId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+CursorInstant = Annotated[datetime, msgspec.Meta(tz=True)]
 """Parts of a position, for the shapes that `decode_cursor` takes."""
 
 SEAL_BYTES = 6
@@ -47,7 +47,9 @@ def decode_cursor(cursor: str, shape: type[T]) -> T:
     raise Invalid.field("cursor", "is no cursor of this list")
 
 
-def first_page(found: list[T], limit: int, position: Callable[[T], tuple[Any, ...]]) -> tuple[list[T], dict[str, str]]:
+def page_and_link(
+    found: list[T], limit: int, position: Callable[[T], tuple[Any, ...]]
+) -> tuple[list[T], dict[str, str]]:
     """Up to `limit` of what was found, and where more was found the Link header to it.
 
     position: of an item in the list of the current request; the next page begins behind it.

@@ -17,9 +17,9 @@ from quart.wrappers.request import Body
 from quart.wrappers.response import DataBody
 from quart_schema import document_request
 
-from common.web.errors import FieldError, Invalid, TooLarge, UnsupportedMedia, describe
+from common.web.errors import FieldError, Invalid, TooLarge, UnsupportedMedia, field_errors
 
-DEFAULT_LIMIT = 1024 * 1024
+DEFAULT_MAX_BYTES = 1024 * 1024
 HIGH_WATER = 1024 * 1024
 LINGER_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
@@ -95,7 +95,7 @@ class BoundedRequest(Request):
     body_class = BoundedBody
 
 
-class PatientConnection(ASGIHTTPConnection):
+class BackpressureConnection(ASGIHTTPConnection):
     """Takes the next part of a body from the server only when there is room for it, and answers before hanging up.
 
     A caller may send its whole body before it reads. An answer that came early would be lost to it if the connection
@@ -168,7 +168,7 @@ def body_limit(size: int) -> Callable[[V], V]:
 
 def install(app: Quart) -> None:
     app.request_class = BoundedRequest
-    app.asgi_http_class = PatientConnection
+    app.asgi_http_class = BackpressureConnection
     app.config["MAX_CONTENT_LENGTH"] = None
 
     @app.before_request
@@ -177,7 +177,7 @@ def install(app: Quart) -> None:
         if not isinstance(body, BoundedBody):
             return
         view = app.view_functions.get(request.endpoint or "")
-        limit = body.limit = getattr(view, _LIMIT_ATTRIBUTE, DEFAULT_LIMIT)
+        limit = body.limit = getattr(view, _LIMIT_ATTRIBUTE, DEFAULT_MAX_BYTES)
         if (request.content_length or 0) > limit or body.received > limit:
             body.refuse()
             raise TooLarge(f"A body of more than {limit} bytes is not taken here.")
@@ -196,7 +196,7 @@ def parse_json(adapter: pydantic.TypeAdapter[Any], data: bytes, context: Mapping
     try:
         return adapter.validate_json(data, context={"now": datetime.now(UTC), **(context or {})})
     except pydantic.ValidationError as error:
-        raise Invalid("The body is not valid.", errors=describe(error)) from None
+        raise Invalid("The body is not valid.", errors=field_errors(error)) from None
 
 
 def require_media_type(*accepted: str) -> str:

@@ -9,7 +9,7 @@ from quart.json.provider import JSONProvider
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-class MsgspecProvider(JSONProvider):
+class MsgspecJsonProvider(JSONProvider):
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         return _encoder.encode(obj).decode()
 
@@ -17,12 +17,12 @@ class MsgspecProvider(JSONProvider):
         return msgspec.json.decode(s)
 
 
-def encode(value: Any) -> bytes:
+def encode_json(value: Any) -> bytes:
     """The JSON of a value as every answer of ours writes it."""
     return _encoder.encode(value)
 
 
-def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON response."""
     response = Response(_encoder.encode(value), status=status, content_type="application/json")
     if headers:
@@ -31,4 +31,4 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
 
 
 def install(app: Quart) -> None:
-    app.json = MsgspecProvider(app)
+    app.json = MsgspecJsonProvider(app)

@@ -16,16 +16,17 @@ from typing import Any
 from quart import request
 
 from common.config import Secret
-from common.db.pool import Executor, pool
+from common.db.pool import Executor
 from common.web.errors import Unauthorized
 from common.web.request_body import raw_body
+from common.web.resources import pool
 
-HEADER = "X-Signature"
+SIGNATURE_HEADER = "X-Signature"
 VALID_SECONDS = 300
-KEEP = timedelta(seconds=3 * VALID_SECONDS)
+SIGNATURE_RETENTION = timedelta(seconds=3 * VALID_SECONDS)
 """A signature may be dated ahead of our clock by as much as behind it, so it is remembered for longer than both."""
 
-SCHEME = {"type": "apiKey", "in_": "header", "name": HEADER}
+SIGNATURE_SCHEME = {"type": "apiKey", "in_": "header", "name": SIGNATURE_HEADER}
 """The security scheme for the OpenAPI document."""
 
 _FORM = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
@@ -50,16 +51,16 @@ def verify(secret: Secret, header: str | None, body: bytes, now: float) -> bytes
     """
     match = _FORM.fullmatch(header or "")
     if match is None:
-        raise refused(f"{HEADER} is missing or not of the form t=<unix seconds>,v1=<hex>.")
+        raise invalid_signature(f"{SIGNATURE_HEADER} is missing or not of the form t=<unix seconds>,v1=<hex>.")
     digest = bytes.fromhex(match[2])
     if not hmac.compare_digest(digest, _digest(secret, match[1], body)):
-        raise refused("The signature does not belong to this body.")
+        raise invalid_signature("The signature does not belong to this body.")
     if abs(now - int(match[1])) > VALID_SECONDS:
-        raise refused("The signature is more than 5 minutes away from our time.")
+        raise invalid_signature("The signature is more than 5 minutes away from our time.")
     return digest
 
 
-def refused(detail: str) -> Unauthorized:
+def invalid_signature(detail: str) -> Unauthorized:
     return Unauthorized(detail, challenge="Signature", code="bad_signature")
 
 
@@ -72,9 +73,9 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            digest = verify(secret(), request.headers.get(HEADER), await raw_body(), time.time())
-            if not await insert_seen(pool(), hashlib.sha256(digest).digest()):
-                raise refused("The signature was seen before.")
+            digest = verify(secret(), request.headers.get(SIGNATURE_HEADER), await raw_body(), time.time())
+            if not await insert_used_signature(pool(), hashlib.sha256(digest).digest()):
+                raise invalid_signature("The signature was seen before.")
             return await view(*args, **kwargs)
 
         return wrapper
@@ -82,7 +83,7 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
     return decorate
 
 
-async def insert_seen(db: Executor, mark: bytes) -> bool:
+async def insert_used_signature(db: Executor, mark: bytes) -> bool:
     """Remember a signature by its hash; False when it was seen before."""
     return await db.fetchval(
         """
@@ -95,7 +96,7 @@ async def insert_seen(db: Executor, mark: bytes) -> bool:
     ) is not None  # fmt: skip
 
 
-async def delete_seen(db: Executor) -> int:
+async def delete_old_signatures(db: Executor) -> int:
     """Forget the signatures that are too old to be accepted anyway; returns how many."""
     return await db.fetchval(
         """
@@ -106,5 +107,5 @@ async def delete_seen(db: Executor) -> int:
         )
         SELECT count(*) FROM gone
         """,
-        KEEP,
+        SIGNATURE_RETENTION,
     )

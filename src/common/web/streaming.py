@@ -10,26 +10,28 @@ from asyncpg.pool import PoolConnectionProxy
 
 from common.web.errors import Unavailable
 
-CHUNKS_AHEAD = 8
-STALLED_SECONDS = 60.0
+MAX_BUFFERED_CHUNKS = 8
+STALLED_READER_SECONDS = 60.0
 """A reader that takes nothing for so long is given up: it holds a connection and a snapshot."""
 
-ALL_TAKEN = "As many readers as there may be stream from here just now."
+TOO_MANY_STREAMS = "As many readers as there may be stream from here just now."
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 Copy = Callable[[PoolConnectionProxy, Sink], Awaitable[None]]
 
 
-async def copied(db: asyncpg.Pool, copy: Copy, *, all_taken: str = ALL_TAKEN) -> AsyncGenerator[bytes, None]:
+async def stream_copy(
+    db: asyncpg.Pool, copy: Copy, *, all_taken: str = TOO_MANY_STREAMS
+) -> AsyncGenerator[bytes, None]:
     """What `copy` writes, in chunks that each end at the end of a line.
 
     copy: gets a connection of `db` and where to write. Raises Unavailable with the words `all_taken`, before the first
     chunk, when every connection is taken.
     """
-    chunks: asyncio.Queue[bytes | None] = asyncio.Queue(CHUNKS_AHEAD)
+    chunks: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_BUFFERED_CHUNKS)
 
     async def take(chunk: bytes) -> None:
-        async with asyncio.timeout(STALLED_SECONDS):
+        async with asyncio.timeout(STALLED_READER_SECONDS):
             await chunks.put(bytes(chunk))  # a bytearray of asyncpg as often as not
 
     async def produce() -> None:
@@ -71,7 +73,7 @@ async def _next(chunks: asyncio.Queue[bytes | None], producer: asyncio.Task[None
     return chunks.get_nowait()
 
 
-async def begun(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def prefetch_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     """The same chunks once the first of them is there, so that what keeps it away is still answered as an error."""
     first = await anext(chunks, b"")
 
@@ -84,7 +86,7 @@ async def begun(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     return body()
 
 
-async def nothing() -> AsyncIterator[bytes]:
+async def empty_body() -> AsyncIterator[bytes]:
     """The body of an answer to HEAD: of a length that only the stream itself would tell."""
     no_chunks: tuple[bytes, ...] = ()
     for chunk in no_chunks:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from common.db.pool import pool
-from common.web.landing import Figure, Link, Table, moment
+from common.web.landing import Figure, Link, Table, instant_figure
+from common.web.resources import pool
 from dashboard.bookings import queries
 
 NIGHTS_AHEAD = 30
@@ -20,7 +20,7 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     figures = [
         Figure("events counted", f"{sum(hotel.events for hotel in hotels):,}"),
         Figure("hotels", f"{len(hotels):,}"),
-        moment("counted through", through),
+        instant_figure("counted through", through),
         Figure("behind", f"{max(0.0, (now - through).total_seconds()):.0f} s" if through else "-"),
     ]
     busiest = max((booked for _, booked, _ in nights), default=0) or 1

@@ -7,8 +7,9 @@ import asyncpg
 
 from common.config import Secret
 from common.db.pool import create_pool
-from common.jobs.scheduler import Job, Lease, run_now
-from common.upstream import Upstream, UpstreamError, session
+from common.jobs.lease import Job, Lease
+from common.jobs.scheduler import run_now
+from common.upstream import Upstream, UpstreamError, create_client_session
 from dashboard.bookings import jobs, queries
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.config import Config
@@ -39,7 +40,7 @@ async def _audit_feed(config: Config, db: asyncpg.Pool) -> bool:
         print("nightaudit: the feed was never read to its end, which `serve` does first", file=sys.stderr)
         return False
     lookback = timedelta(seconds=config.ingest_lookback_seconds)
-    async with session() as client:
+    async with create_client_session() as client:
         ingestion = Ingestion(db, BookingFeed(Upstream(client, "booking_feed", config.provider_url)), lookback=lookback)
 
         async def work(lease: Lease) -> dict[str, int | float]:

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from common.jobs.scheduler import Did, Lease
+from common.jobs.lease import JobResult, Lease
 from common.upstream import UpstreamError
 from dashboard.bookings import ledger
 from dashboard.bookings.decoding import FeedEvent, Refused, decode
@@ -89,7 +89,7 @@ class Ingestion:
         self._largest = 0
         self._split: tuple[datetime, int] | None = None
 
-    async def run(self, lease: Lease, now: datetime) -> Did:
+    async def run(self, lease: Lease, now: datetime) -> JobResult:
         """Count what the feed holds and the ledger does not. Raises UpstreamError; what was counted before stays."""
         progress = await ledger.select_progress(self._db)
 

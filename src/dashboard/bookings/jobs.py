@@ -4,20 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
+from prometheus_client import Gauge
 
 from common.db.pool import transaction
-from common.jobs.scheduler import Did, Lease
+from common.jobs.lease import JobResult, Lease
 from dashboard.bookings import ledger
 from dashboard.bookings.decoding import Refused
 from dashboard.bookings.ingestion import Ingestion, Page
 
-
-async def ingest(ingestion: Ingestion, lease: Lease) -> Did:
-    """Count what came since the last time."""
-    return await ingestion.run(lease, datetime.now(UTC))
+FEED_LAG = Gauge("feed_lag_seconds", "How far the counters are behind now", multiprocess_mode="mostrecent")
 
 
-async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: timedelta) -> Did:
+async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: timedelta) -> JobResult:
     """The night audit: read the whole history again, repair what is missing, and say what it was.
 
     An event that the feed now tells otherwise than it was counted goes into quarantine: an event never changes. Goes on

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from common.db.pool import Connection, Executor, transaction
-from common.jobs.scheduler import Lease
+from common.jobs.lease import Lease
 from dashboard.bookings.decoding import FeedEvent, Refused
 
 Rows = Mapping[int, str]

@@ -10,13 +10,13 @@ import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import pool
 from common.web import responses
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
-from common.web.openapi.document import HEADER_WORDS, LINK, operation
-from common.web.pagination import Moment, decode_cursor, first_page
-from common.web.responses import answer
+from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
+from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.resources import pool
+from common.web.responses import json_response
 from dashboard.bookings import queries, service
 from dashboard.bookings.models import (
     BookingCurve,
@@ -40,7 +40,7 @@ blueprint = Blueprint("bookings", __name__)
 tag_blueprint(blueprint, ["bookings"])
 
 HOTEL = f"/hotels/<int(min=1, max={MAX_ID}):hotel_id>"
-COUNTED = {"ETag": HEADER_WORDS["ETag"], "X-Data-Through": "How far the feed is counted (RFC 3339)"}
+COUNTED = {"ETag": HEADER_DESCRIPTIONS["ETag"], "X-Data-Through": "How far the feed is counted (RFC 3339)"}
 
 EXAMPLE = {
     "hotel_id": 1,
@@ -116,13 +116,15 @@ def as_json(query: DashboardQuery, lines: list[Line]) -> bytes:
     items = ",".join([f'{{"period":"{period}",{figures(tally)}' for period, tally in lines])
     totals = count(*service.total(tally for _, tally in lines))
     raw = msgspec.Raw(f"[{items}]".encode())
-    return responses.encode(Dashboard(query.hotel_id, query.period, query.year, query.by, raw, totals, query.as_of))
+    return responses.encode_json(
+        Dashboard(query.hotel_id, query.period, query.year, query.by, raw, totals, query.as_of)
+    )
 
 
 @lru_cache(maxsize=50_000)
 def figures(tally: tuple[int, int]) -> str:
     """The JSON of an item after its period."""
-    return responses.encode(count(*tally)).decode().removeprefix("{")
+    return responses.encode_json(count(*tally)).decode().removeprefix("{")
 
 
 def as_csv(lines: list[Line]) -> bytes:
@@ -160,7 +162,7 @@ async def hotels() -> Response:
     """All hotels that the feed named, and how far the feed is counted."""
     through = await queries.select_data_through(pool())
     lag = round((datetime.now(UTC) - through) / timedelta(seconds=1), 3) if through else None
-    return answer(Hotels(await queries.select_hotels(pool()), through, lag and max(0.0, lag)))
+    return json_response(Hotels(await queries.select_hotels(pool()), through, lag and max(0.0, lag)))
 
 
 @blueprint.get(f"{HOTEL}/pickup")
@@ -172,7 +174,7 @@ async def pickup(hotel_id: int, query_args: PickupQuery) -> Response:
     as_of = require_past(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
     nights = await queries.select_pickup(pool(), hotel_id, as_of, query_args.days, query_args.nights)
-    return answer(Pickup(hotel_id, as_of, query_args.days, nights))
+    return json_response(Pickup(hotel_id, as_of, query_args.days, nights))
 
 
 @blueprint.get(f"{HOTEL}/pace")
@@ -184,7 +186,7 @@ async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
     as_of = require_past(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
     items = await service.pace(pool(), hotel_id, query_args.year, as_of, query_args.match)
-    return answer(Pace(hotel_id, query_args.year, as_of, query_args.match, items))
+    return json_response(Pace(hotel_id, query_args.year, as_of, query_args.match, items))
 
 
 @blueprint.get(f"{HOTEL}/booking-curve")
@@ -194,7 +196,7 @@ async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
 async def booking_curve(hotel_id: int, query_args: CurveQuery) -> Response:
     """How a night filled up, day by day from its first event on."""
     await service.require_hotel(pool(), hotel_id)
-    return answer(
+    return json_response(
         BookingCurve(hotel_id, query_args.night, await queries.select_curve(pool(), hotel_id, query_args.night))
     )
 
@@ -206,16 +208,16 @@ async def booking_curve(hotel_id: int, query_args: CurveQuery) -> Response:
 async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
     await service.require_hotel(pool(), hotel_id)
-    return answer(await service.lead_time(pool(), hotel_id, query_args.year))
+    return json_response(await service.lead_time(pool(), hotel_id, query_args.year))
 
 
 @blueprint.get("/quarantine")
-@operation(headers={200: LINK})
+@operation(headers={200: LINK_HEADER})
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
 async def quarantine(query_args: PageQuery) -> Response:
     """What the feed sent and was not counted, with the reason."""
-    after = decode_cursor(query_args.cursor, tuple[Moment, bytes]) if query_args.cursor else None
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant, bytes]) if query_args.cursor else None
     found = await queries.select_quarantine(pool(), after, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
-    return answer(Quarantine([event for _, event in page]), 200, headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
+    return json_response(Quarantine([event for _, event in page]), 200, headers)

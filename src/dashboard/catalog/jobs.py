@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from common.db.pool import transaction
-from common.jobs.scheduler import Did, Lease
+from common.jobs.lease import JobResult, Lease
 from common.upstream import CircuitOpenError, UpstreamError
 from dashboard.catalog.offers_client import NotRegisteredError, OffersService, SeenOffer
 from dashboard.catalog.offers_token import LONGEST_PAUSE_SECONDS, NoTokenError
@@ -86,7 +86,7 @@ class Refresh:
         self.progress.room.set()
         self._reading = asyncio.Semaphore(READERS)
 
-    async def run(self, *, registered: bool) -> Did:
+    async def run(self, *, registered: bool) -> JobResult:
         """Refresh the registered products, or register and refresh the pending ones; returns what came of it."""
         now = await queries.select_now(self.db)
         self._zero = now - timedelta(seconds=asyncio.get_running_loop().time())

@@ -6,19 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Quart, Response, current_app
+from quart import Blueprint, Response
 from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
 
-from common.config import Secret
-from common.db.pool import Connection, pool
+from common.db.pool import Connection
 from common.web import responses
 from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
-from common.web.idempotency import Answer, once, requested_key, select_answer
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import Moment, decode_cursor, first_page
+from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_answer
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from dashboard.catalog import service
 from dashboard.catalog.models import (
     Freshness,
@@ -36,13 +36,13 @@ from dashboard.catalog.models import (
     change_percent,
     new_product_id,
 )
-from dashboard.catalog.offers_client import OffersService
 from dashboard.catalog.queries import catalog
+from dashboard.resources import resources
 
 blueprint = Blueprint("catalog", __name__)
 tag_blueprint(blueprint, ["catalog"])
 
-SECURITY = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
+SECURITY_SCHEMES = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
 SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
 """Whether the token is needed is the operator's choice, so the document says that it may be."""
 
@@ -78,16 +78,10 @@ TREND = {
 }
 
 
-def install(app: Quart, token: Secret | None) -> None:
-    """Serve the catalogue; with a token every request has to bring it."""
-    app.extensions["catalog_token"] = token
-    app.register_blueprint(blueprint)
-
-
 @blueprint.before_request
 async def authorize() -> None:
     """Raises Unauthorized for a request without the catalogue's token, where there is one."""
-    token: Secret | None = current_app.extensions["catalog_token"]
+    token = resources().config.api_token
     if token is not None and not hmac.compare_digest(bearer_token(REALM).encode(), token.reveal().encode()):
         raise invalid_token(REALM, "This is not the catalogue's token.")
 
@@ -108,7 +102,7 @@ async def create_product(data: ProductInput) -> Response:
 
     When the service is down the product is stored all the same, pending, and is registered later.
     """
-    offers: OffersService = current_app.extensions["offers"]
+    offers = resources().offers
     product_id = new_product_id()
     key = requested_key()
     if key is not None and await select_answer(pool(), CREATION, key) is not None:
@@ -117,7 +111,7 @@ async def create_product(data: ProductInput) -> Response:
         error = await service.registration_error(offers, product_id, data.name, data.description)
     registration: Registration = "registered" if error is None else "pending"
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         await catalog.insert_product(
             connection,
             product_id,
@@ -128,13 +122,13 @@ async def create_product(data: ProductInput) -> Response:
             now=datetime.now(UTC),
         )
         product = Product(product_id, data.name, data.description, registration, None, Freshness(None, error))
-        return Answer(201, responses.encode(product), {"Location": f"/products/{product_id}"})
+        return StoredResponse(201, responses.encode_json(product), {"Location": f"/products/{product_id}"})
 
-    return await once(pool(), CREATION, create)
+    return await run_once_per_key(pool(), CREATION, create)
 
 
 @blueprint.get("/products")
-@operation(401, headers={200: LINK}, example=[EXAMPLE])
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE])
 @security_scheme(SCHEMES)
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
@@ -142,8 +136,8 @@ async def list_products(query_args: ProductsQuery) -> Response:
     """Products by name, those whose name holds the search text if there is one."""
     after = decode_cursor(query_args.cursor, tuple[str, UUID]) if query_args.cursor else None
     found = await catalog.select_products(pool(), query_args.search, after, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last.name, last.id))
-    return answer(page, 200, headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.name, last.id))
+    return json_response(page, 200, headers)
 
 
 @blueprint.get(PRODUCT)
@@ -159,7 +153,7 @@ async def answer_product(product_id: UUID) -> Response:
     product = await catalog.select_product(pool(), product_id)
     if product is None:
         raise no_product(product_id)
-    return answer(product)
+    return json_response(product)
 
 
 @blueprint.put(PRODUCT)
@@ -197,19 +191,19 @@ async def delete_product(product_id: UUID) -> Response:
 
 
 @blueprint.get(f"{PRODUCT}/offers")
-@operation(401, 404, headers={200: LINK}, example=[OFFER])
+@operation(401, 404, headers={200: LINK_HEADER}, example=[OFFER])
 @security_scheme(SCHEMES)
 @validate_querystring(OffersQuery)
 @document_response(list[Offer])
 async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
     """The product's current offers, or with include=closed all it ever had; those whose state is newest first."""
-    after = decode_cursor(query_args.cursor, tuple[Moment, str]) if query_args.cursor else None
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
     found = await catalog.select_offers(pool(), product_id, after, query_args.limit + 1, closed=closed)
     if found is None:
         raise no_product(product_id)
-    page, headers = first_page(found, query_args.limit, lambda last: last[1])
-    return answer([offer for offer, _ in page], 200, headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: last[1])
+    return json_response([offer for offer, _ in page], 200, headers)
 
 
 @blueprint.get(f"{PRODUCT}/trend")
@@ -227,7 +221,7 @@ async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
     points = await catalog.select_product_points(pool(), product_id, query_args.from_, query_args.to)
     if not points and not await catalog.select_product_exists(pool(), product_id):
         raise no_product(product_id)
-    return answer(Trend(product_id=product_id, **measures(points, query_args)))
+    return json_response(Trend(product_id=product_id, **measures(points, query_args)))
 
 
 @blueprint.get(f"{PRODUCT}/offers/<path:offer_id>/trend")
@@ -242,7 +236,7 @@ async def offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -
     if known is None:
         raise NotFound(f"Product {product_id} has no offer {offer_id}.")
     points = await catalog.select_offer_points(pool(), product_id, offer_id, query_args.from_, query_args.to)
-    return answer(OfferTrend(product_id=product_id, offer_id=known, **measures(points, query_args)))
+    return json_response(OfferTrend(product_id=product_id, offer_id=known, **measures(points, query_args)))
 
 
 def measures(points: list[PricePoint], query: TrendQuery) -> dict[str, Any]:
@@ -252,7 +246,7 @@ def measures(points: list[PricePoint], query: TrendQuery) -> dict[str, Any]:
     return {
         "from_": query.from_,
         "to": query.to,
-        "prices": msgspec.Raw(responses.encode(prices)),
+        "prices": msgspec.Raw(responses.encode_json(prices)),
         "first": first,
         "last": last,
         "change_percent": change_percent(first, last),

@@ -7,9 +7,9 @@ import asyncpg
 import msgspec
 
 from common.db.pool import Connection
-from common.jobs.scheduler import Did
+from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
-from common.outbox.delivery import Applied, Message, Policy
+from common.outbox.delivery import ApplyOutcome, Message, Policy
 from common.upstream import Upstream, UpstreamError
 from common.web import login_throttle, responses, signature
 from common.web.errors import Problem
@@ -32,16 +32,16 @@ class Decided(msgspec.Struct):
 
 async def send_decisions(
     db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
-) -> Did:
+) -> JobResult:
     """Send the decisions that are due, signed anew at each attempt, and note what the provider makes of them."""
 
-    async def send(message: Message) -> Applied:
+    async def send(message: Message) -> ApplyOutcome:
         payload = message.payload
         table_id, order_id = payload["table_id"], payload["order_id"]
         address = await queries.select_callback_url(db, table_id, order_id)
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
-        body = responses.encode({name: payload[name] for name in ("order_id", "decision", "decided_by")})
+        body = responses.encode_json({name: payload[name] for name in ("order_id", "decision", "decided_by")})
         reason, status = await call_back(client, address, body, settings)
 
         async def apply(connection: Connection) -> None:
@@ -65,7 +65,7 @@ async def call_back(
     """
     headers = {
         "Content-Type": "application/json",
-        signature.HEADER: signature.sign(settings.accounting_secret, body, time.time()),
+        signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
     }
     provider = Upstream(client, "order_callback", "")
     async with provider.call("POST", address, data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
@@ -90,11 +90,11 @@ def reason_of(answer: bytes) -> str:
         return ""
 
 
-async def forget(db: asyncpg.Pool) -> Did:
+async def forget(db: asyncpg.Pool) -> JobResult:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, sessions that are over."""
     return {
-        "messages": await admin.delete_sent(db),
-        "signatures": await signature.delete_seen(db),
+        "messages": await admin.delete_old_messages(db),
+        "signatures": await signature.delete_old_signatures(db),
         "failed_logins": await login_throttle.delete_old_failures(db),
         "sessions": await queries.delete_old_sessions(db),
     }

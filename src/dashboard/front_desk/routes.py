@@ -5,22 +5,22 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from quart import Blueprint, Quart, Response
+from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme, tag, validate_querystring
 
-from common.db.pool import pool, transaction
+from common.db.pool import transaction
 from common.outbox import admin
 from common.outbox.admin import MessageState
-from common.web import signature
 from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
 from common.web.input_types import MAX_ID, PageQuery
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import ItemId, decode_cursor, first_page
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from common.web.signature import signed
-from dashboard.front_desk import queries, routes_page, service
+from dashboard.front_desk import queries, service
 from dashboard.front_desk.models import (
     EXAMPLE,
     EXAMPLE_INPUT,
@@ -30,25 +30,16 @@ from dashboard.front_desk.models import (
     OrderInput,
     OrdersQuery,
 )
-from dashboard.front_desk.settings import Settings, settings
+from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
 
 TAG = "front desk"
-TAGS = {TAG: "The accounting program: orders for restaurant tables, confirmed or declined by staff"}
 STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
-SECURITY_SCHEMES = {"staff": STAFF_SCHEME, "signature": signature.SCHEME}
 REALM = "front desk"
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
 
 View = Callable[..., Awaitable[Any]]
-
-
-def install(app: Quart, desk: Settings) -> None:
-    """Serve the front desk, for programs and for people."""
-    app.extensions["front_desk"] = desk
-    app.register_blueprint(blueprint)
-    app.register_blueprint(routes_page.blueprint)
 
 
 def staff_only(view: View) -> View:
@@ -58,7 +49,7 @@ def staff_only(view: View) -> View:
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         token = bearer_token(REALM)
-        if not hmac.compare_digest(token.encode(), settings().staff_token.reveal().encode()):
+        if not hmac.compare_digest(token.encode(), resources().front_desk.staff_token.reveal().encode()):
             raise invalid_token(REALM, "This is not the staff token.")
         return await view(*args, **kwargs)
 
@@ -70,7 +61,7 @@ def staff_only(view: View) -> View:
            words={200: "The order was known; its status was noted", 201: "Received"})  # fmt: skip
 @tag([TAG])
 @security_scheme([{"signature": []}])
-@signed(lambda: settings().accounting_secret)
+@signed(lambda: resources().front_desk.accounting_secret)
 @document_response(Order, 200)
 @document_response(Order, 201)
 @json_body(OrderInput)
@@ -80,22 +71,22 @@ async def receive_order(data: OrderInput) -> Response:
     The callback address must lie under DASHBOARD_PROVIDER_URL.
     """
     async with transaction(pool()) as connection:
-        order, new = await service.receive_order(connection, data, settings().provider_url)
-    return answer(order, 201 if new else 200)
+        order, new = await service.receive_order(connection, data, resources().front_desk.provider_url)
+    return json_response(order, 201 if new else 200)
 
 
 @blueprint.get("/orders")
-@operation(401, headers={200: LINK}, example=[EXAMPLE])
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE])
 @tag([TAG])
 @staff_only
 @validate_querystring(OrdersQuery)
 @document_response(list[Order])
 async def list_orders(query_args: OrdersQuery) -> Response:
     """Orders, newest first."""
-    before = decode_cursor(query_args.cursor, tuple[ItemId])[0] if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
     found = await queries.select_orders(pool(), query_args.status, before, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last.id,))
-    return answer(page, headers=headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
+    return json_response(page, headers=headers)
 
 
 @blueprint.post(f"{ORDER}/confirm")
@@ -120,21 +111,21 @@ async def decline(order_id: int) -> Response:
 
 async def decided(order_id: int, decision: Decision) -> Response:
     async with transaction(pool()) as connection:
-        return answer(await service.decide(connection, order_id, decision, "front desk"))
+        return json_response(await service.decide(connection, order_id, decision, "front desk"))
 
 
 @blueprint.get("/outbox")
-@operation(401, headers={200: LINK}, example=[EXAMPLE_MESSAGE])
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @staff_only
 @validate_querystring(PageQuery)
 @document_response(list[MessageState])
 async def view_outbox(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, and why: waiting to be tried again, or dead."""
-    before = decode_cursor(query_args.cursor, tuple[ItemId])[0] if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last.id,))
-    return answer(page, headers=headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
+    return json_response(page, headers=headers)
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
@@ -143,6 +134,6 @@ async def view_outbox(query_args: PageQuery) -> Response:
 @staff_only
 async def retry_message(message_id: int) -> Response:
     """Let a dead message be tried once more."""
-    if not await admin.update_dead(pool(), message_id):
+    if not await admin.retry_dead_message(pool(), message_id):
         raise NotFound(f"There is no dead message {message_id}.")
     return Response(status=204)

@@ -11,15 +11,16 @@ from quart import Blueprint, Response, request
 from quart_schema import hide, validate_querystring
 from werkzeug.datastructures import MultiDict
 
-from common.db.pool import pool, transaction
+from common.db.pool import transaction
 from common.web import login_throttle
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
-from common.web.html import PRIVATE, Pages
+from common.web.html import PRIVATE_HEADERS, Pages
 from common.web.input_types import Input
 from common.web.request_body import require_media_type
+from common.web.resources import pool
 from dashboard.front_desk import queries, service
 from dashboard.front_desk.models import Decision
-from dashboard.front_desk.settings import settings
+from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix="/front-desk")
 
@@ -74,7 +75,7 @@ def require_csrf(fields: MultiDict[str, str], token: str) -> None:
 
 def back(notice: str) -> Response:
     """To the page by GET, so that a reload sends nothing twice."""
-    return Response(status=303, headers={"Location": f"/front-desk?notice={notice}", **PRIVATE})
+    return Response(status=303, headers={"Location": f"/front-desk?notice={notice}", **PRIVATE_HEADERS})
 
 
 class PageQuery(Input):
@@ -110,16 +111,16 @@ async def log_in() -> Response:
     given = (await form()).get("token", "")
     address = request.remote_addr or ""
     try:
-        await login_throttle.require_not_slowed(pool(), "staff", address)
+        await login_throttle.require_not_throttled(pool(), "staff", address)
     except TooManyRequests:
         return back("slow")
-    if not hmac.compare_digest(given.encode(), settings().staff_token.reveal().encode()):
+    if not hmac.compare_digest(given.encode(), resources().front_desk.staff_token.reveal().encode()):
         await login_throttle.upsert_failure(pool(), "staff", address)
         return back("wrong")
     await login_throttle.delete_failures(pool(), "staff", address)
     token = secrets.token_urlsafe(32)
     await queries.insert_session(pool(), session_mark(token), SESSION_LIFE)
-    response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE})
+    response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE_HEADERS})
     response.set_cookie(
         COOKIE,
         token,

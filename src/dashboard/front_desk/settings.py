@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from quart import current_app
-
 from common.config import Secret
 
 
@@ -17,8 +15,3 @@ class Settings:
     provider_url: str
     accounting_secret: Secret
     staff_token: Secret
-
-
-def settings() -> Settings:
-    """The settings of the application that serves the current request."""
-    return current_app.extensions["front_desk"]

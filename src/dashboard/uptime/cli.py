@@ -9,14 +9,15 @@ import asyncpg
 from tqdm import tqdm
 
 from common.config import Secret
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import create_pool
-from common.web.errors import DATABASE_GONE, Invalid
+from common.web.errors import Invalid
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.local_files import read_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import Imported
 
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 
 async def import_files(url: Secret, files: Mapping[StoreFile, Path]) -> int:

@@ -6,7 +6,8 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from common.web.errors import DATABASE_GONE, Unavailable
+from common.db.errors import DATABASE_UNAVAILABLE
+from common.web.errors import Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models import Report
 from dashboard.uptime.queries import fleet, imports
@@ -19,7 +20,7 @@ UPLOADS_AT_ONCE = 4
 """Each holds a connection for as long as it takes to arrive."""
 
 
-class Maker:
+class ReportRunner:
     """Makes reports on a pool whose time-outs allow for them; use one for each process.
 
     uploads: the turns of the uploads, which share that pool.
@@ -39,7 +40,7 @@ class Maker:
         try:
             async with self._turns:
                 await service.make_report(self.db, report_id)
-        except DATABASE_GONE as error:
+        except DATABASE_UNAVAILABLE as error:
             log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
         finally:
             self._making.discard(report_id)

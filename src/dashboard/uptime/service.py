@@ -7,8 +7,9 @@ import asyncpg
 import msgspec
 import structlog
 
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Executor, transaction
-from common.web.errors import DATABASE_GONE, Invalid
+from common.web.errors import Invalid
 from dashboard.uptime.models import Incident, Report
 from dashboard.uptime.queries import imports, reports, stores
 
@@ -45,7 +46,7 @@ async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
             if not await reports.lock_report(connection, report_id):
                 return False
             store_count = await reports.complete_report(connection, report_id)
-    except DATABASE_GONE:
+    except DATABASE_UNAVAILABLE:
         raise
     except asyncpg.PostgresError as error:
         log.exception("report_failed", report_id=str(report_id))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pydantic
 
-from common.web.errors import FieldError, Invalid, describe
+from common.web.errors import FieldError, Invalid, field_errors
 from provider.booking_events.models import EventInput
 
 LARGEST_BATCH = 10_000
@@ -27,7 +27,7 @@ def parse_array(data: bytes, now: datetime) -> Batch:
     try:
         return dict(enumerate(_events.validate_json(data, context={"now": now}), start=1))
     except pydantic.ValidationError as error:
-        raise _invalid(list(map(_numbered, describe(error)))) from None
+        raise _invalid(list(map(_numbered, field_errors(error)))) from None
 
 
 def parse_lines(data: bytes, now: datetime) -> Batch:
@@ -43,7 +43,7 @@ def parse_lines(data: bytes, now: datetime) -> Batch:
         try:
             batch[number] = _event.validate_json(line, context={"now": now})
         except pydantic.ValidationError as error:
-            faults += describe(error, ("lines", number))
+            faults += field_errors(error, ("lines", number))
     if faults:
         raise _invalid(faults)
     return batch

@@ -17,7 +17,7 @@ import asyncpg
 from tqdm import tqdm
 
 from common.config import Secret
-from common.web.errors import DATABASE_GONE
+from common.db.errors import DATABASE_UNAVAILABLE
 from provider.booking_events import queries
 from provider.booking_events.import_csv import CHUNK_ROWS, HeaderError, Rejected, StagedRow, opened, read_chunks
 from provider.booking_events.service import new_ids
@@ -26,7 +26,7 @@ from provider.simulated_hotels import Simulation
 LONGEST_HISTORY = 100
 REPORTED_LINES = 1_000
 CLASH = "id is stored with other content"
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import asyncpg
 
 from common.db.pool import Connection
-from common.web.streaming import Sink, copied
+from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
 from provider.booking_events.models import EventsQuery, Position
 from provider.booking_events.queries import Shape
@@ -28,7 +28,7 @@ def lines_after(
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_feed(connection, query, shape, after, output)
 
-    return copied(db, copy, all_taken=ALL_TAKEN)
+    return stream_copy(db, copy, all_taken=ALL_TAKEN)
 
 
 def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from common.db.pool import pool
-from common.web.landing import Figure, Table, moment
+from common.web.landing import Figure, Table, instant_figure
+from common.web.resources import pool
 from provider.booking_events import queries
 
 
@@ -15,7 +15,7 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     figures = [
         Figure("events in the feed", f"{about}{totals.events:,}"),
         Figure("events in the last minute", f"{totals.last_minute:,}"),
-        moment("newest event", totals.newest),
+        instant_figure("newest event", totals.newest),
     ]
     rows = [
         (

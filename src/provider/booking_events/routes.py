@@ -3,18 +3,19 @@
 import asyncio
 from datetime import UTC, datetime
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import Connection, pool
+from common.db.pool import Connection
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.idempotency import Answer, once, requested_key
+from common.web.idempotency import StoredResponse, requested_key, run_once_per_key
 from common.web.input_types import MAX_ID
-from common.web.openapi.document import LINK, operation
+from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import encode_cursor, next_link
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
-from common.web.streaming import nothing
+from common.web.resources import pool
+from common.web.streaming import empty_body
 from provider.booking_events import feed, queries, service
 from provider.booking_events.batch_body import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
 from provider.booking_events.models import (
@@ -27,6 +28,7 @@ from provider.booking_events.models import (
     decode_position,
 )
 from provider.booking_events.queries import Shape
+from provider.resources import resources
 
 blueprint = Blueprint("booking_events", __name__)
 tag_blueprint(blueprint, ["booking events"])
@@ -39,7 +41,7 @@ FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
 
 @blueprint.get("/events")
 @operation(
-    headers={200: LINK | {"X-Feed": "What this feed offers beyond the source's parameters"}},
+    headers={200: LINK_HEADER | {"X-Feed": "What this feed offers beyond the source's parameters"}},
     media={200: {NDJSON: {"type": "string"}, CSV: {"type": "string"}}},
     example=[EXAMPLE],
 )
@@ -77,8 +79,8 @@ async def _stream(accepted: str, page: list[str], query: EventsQuery, shape: Sha
     The answer begins when COPY has begun, so that what keeps it from beginning is still answered as an error.
     """
     if request.method == "HEAD":
-        return Response(nothing(), content_type=_content_type(accepted), headers=FEATURES)
-    rest = feed.lines_after(current_app.extensions["pools"]["stream"], query, shape, after)
+        return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
+    rest = feed.lines_after(resources().pools.streams, query, shape, after)
     second = await anext(rest)
     if accepted == JSON:
         body = feed.as_array(",\n".join(page).encode(), second, rest)
@@ -113,18 +115,17 @@ async def create_event(data: EventInput) -> Response:
     Without an id the server assigns one. The same id with the same content again is 200, with other content 409.
     """
     if requested_key() is None:
-        writer: service.EventWriter = current_app.extensions["event_writer"]
-        return _stored(*await writer.store(data)).response()
+        return _stored(*await resources().event_writer.store(data)).response()
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         return _stored(*await service.store_one(connection, data))
 
-    return await once(pool(), "POST /events", create)
+    return await run_once_per_key(pool(), "POST /events", create)
 
 
-def _stored(body: str, new: bool) -> Answer:
+def _stored(body: str, new: bool) -> StoredResponse:
     event_id = body[len('{"id":') : body.index(",")]
-    return Answer(201 if new else 200, body.encode(), {"Location": f"/events/{event_id}"} if new else {})
+    return StoredResponse(201 if new else 200, body.encode(), {"Location": f"/events/{event_id}"} if new else {})
 
 
 @blueprint.post("/events/batch")
@@ -146,10 +147,10 @@ async def create_events() -> Response:
     parse = parse_array if require_media_type(JSON, NDJSON) == JSON else parse_lines
     batch = await asyncio.to_thread(parse, await raw_body(), datetime.now(UTC))
 
-    async def create(connection: Connection) -> Answer:
-        return Answer(201, responses.encode(await service.store_batch(connection, batch)))
+    async def create(connection: Connection) -> StoredResponse:
+        return StoredResponse(201, responses.encode_json(await service.store_batch(connection, batch)))
 
-    return await once(pool(), "POST /events/batch", create)
+    return await run_once_per_key(pool(), "POST /events/batch", create)
 
 
 @blueprint.get(f"/events/<int(min=1, max={MAX_ID}):event_id>")

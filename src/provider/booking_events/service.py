@@ -8,14 +8,15 @@ from functools import partial
 import asyncpg
 import structlog
 
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Executor
-from common.web.errors import DATABASE_GONE, Conflict, Failure, FieldError
+from common.web.errors import Conflict, FieldError, HttpProblem
 from provider.booking_events import queries
 from provider.booking_events.models import BatchResult, EventInput, NewEvent
 
 log = structlog.get_logger()
 
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 ID_BLOCK = 200
 LARGEST_GROUP = 500
@@ -80,7 +81,7 @@ class EventWriter:
             results = [error] * len(group)
         except Exception:  # whatever it was, nobody may wait for an answer for ever
             log.exception("events_not_stored")
-            results = [Failure("The event was not stored.")] * len(group)
+            results = [HttpProblem("The event was not stored.")] * len(group)
         finally:
             patience.cancel()
             self._stuck.discard(task)

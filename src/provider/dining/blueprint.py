@@ -1,26 +1,22 @@
-"""All of dining's HTTP, by who uses it."""
-
-from quart import Quart
+"""The slice `dining`: restaurant tables, orders for them, and the mails about both."""
 
 from common.web import signature
-from provider.dining.auth.passwords import Passwords
+from common.web.resources import Application
 from provider.dining.routes import access, accounting, admin, customer, inbox
 from provider.dining.settings import Settings
 
 TAGS = {
     customer.TAG: "Restaurant tables: finding, ordering, cancelling",
-    admin.TAG: "Restaurant tables: what staff do, with an admin's access token",
+    admin.TAG: "Restaurant tables: the work of staff, with an admin's access token",
     access.TAG: "Restaurant tables: access and refresh tokens",
     accounting.TAG: "Restaurant tables: decisions of the accounting program, signed",
 }
 INBOX_TAGS = {inbox.TAG: "Mails that the demo has sent"}
-SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SCHEME}
+SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATURE_SCHEME}
 
 
-def install(app: Quart, settings: Settings) -> None:
-    """Serve dining, and the inbox where the settings have one."""
-    app.extensions["dining"] = settings
-    app.extensions["dining_passwords"] = Passwords(settings.users)
+def install(app: Application, settings: Settings) -> None:
+    """Serve dining, and the demo's inbox where the settings have one."""
     for part in (access, customer, admin, accounting):
         app.register_blueprint(part.blueprint)
     if settings.inbox:

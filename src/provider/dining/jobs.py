@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from common.config import Secret
-from common.jobs.scheduler import Did
+from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
 from common.outbox.delivery import Message, Policy
 from common.upstream import Upstream
@@ -29,7 +29,7 @@ TOKEN_LIFE = timedelta(days=30)
 """How long the mail of an order without a time can cancel it; that of one with a time can until it begins."""
 
 
-async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> Did:
+async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> JobResult:
     """Send what is due to guests. Without smtp_url mails wait in the outbox and text messages still leave."""
     texted = await send_texts(db, settings, texting)
     mailed = await send_mails(db, settings, smtp_url) if smtp_url is not None else {}
@@ -45,7 +45,7 @@ async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Or
     return msgspec.structs.replace(order, status=payload["status"])
 
 
-async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, policy: Policy | None = None) -> Did:
+async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
     """Send the mails that are due.
 
     The token of the cancel button is made here and only its hash is stored, before the mail leaves: a mail that is sent
@@ -79,7 +79,7 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, policy: Policy | None = None) -> Did:
+async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, policy: Policy | None = None) -> JobResult:
     """Send the text messages that are due."""
 
     async def send(message: Message) -> None:
@@ -93,15 +93,15 @@ async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, pol
 
 async def forward_orders(
     db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
-) -> Did:
+) -> JobResult:
     """Tell the accounting program of the orders that are due, signed anew at each attempt."""
     accounting = Upstream(client, "accounting", settings.accounting_url)
 
     async def send(message: Message) -> None:
-        body = responses.encode(await order_of(db, message, settings))
+        body = responses.encode_json(await order_of(db, message, settings))
         headers = {
             "Content-Type": "application/json",
-            signature.HEADER: signature.sign(settings.accounting_secret, body, time.time()),
+            signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
         }
         async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
             await response.read()
@@ -109,11 +109,11 @@ async def forward_orders(
     return await delivery.deliver(db, FORWARD, send, policy)
 
 
-async def forget(db: asyncpg.Pool) -> Did:
+async def forget(db: asyncpg.Pool) -> JobResult:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
     return {
-        "messages": await admin.delete_sent(db),
-        "signatures": await signature.delete_seen(db),
+        "messages": await admin.delete_old_messages(db),
+        "signatures": await signature.delete_old_signatures(db),
         "failed_logins": await login_throttle.delete_old_failures(db),
         "tokens": await bookings.delete_old_tokens(db),
     }

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from quart import current_app
-
 from common.config import Secret
 
 Role = Literal["admin", "customer"]
@@ -36,8 +34,3 @@ class Settings:
     mail_from: str
     smtp_url: Secret | None
     inbox: bool
-
-
-def settings() -> Settings:
-    """The settings of the application that serves the current request."""
-    return current_app.extensions["dining"]

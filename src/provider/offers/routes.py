@@ -5,25 +5,25 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Response, request
 from quart_schema import APIKeySecurityScheme, document_response, security_scheme, tag_blueprint
 
-from common.db.pool import pool
-from common.web import errors
-from common.web.errors import Conflict, Failure, Invalid, NotFound, Unauthorized
+from common.web.errors import Conflict, HttpProblem, Invalid, NotFound, Unauthorized
 from common.web.openapi.document import operation
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from provider.offers import queries
 from provider.offers.models import AccessToken, Offer, OffersError, Registered, Registration
 from provider.offers.price_simulation import offers_at
-from provider.offers.service import Behaviour, issue_token
+from provider.offers.service import issue_token
+from provider.resources import resources
 
 PREFIX = "/api/v1"
 HEADER = "Bearer"
 """The header that carries the token is named so; it is not Authorization."""
 
-SECURITY = {"offersToken": APIKeySecurityScheme(name=HEADER, in_="header")}
+SECURITY_SCHEMES = {"offersToken": APIKeySecurityScheme(name=HEADER, in_="header")}
 
 blueprint = Blueprint("offers", __name__, url_prefix=PREFIX)
 tag_blueprint(blueprint, ["offers"])
@@ -60,24 +60,13 @@ def failures(*statuses: int) -> dict[str, Any]:
     }
 
 
-def render(failure: Failure, status: int) -> Response:
+def render_problem(failure: HttpProblem, status: int) -> Response:
     """An error as this service writes it; every wrong field is in its message."""
     faults = "; ".join(f"{fault.field}: {fault.message}" for fault in failure.errors)
     message = f"{failure.detail} {faults}".strip()
     body = OffersError(CODES.get(status, HTTPStatus(status).name), message)
     headers = {name: value for name, value in failure.headers.items() if name != "WWW-Authenticate"}
-    return answer(body, status, headers)
-
-
-def install(app: Quart, behaviour: Behaviour) -> None:
-    """Serve the stand-in below `PREFIX`."""
-    app.extensions["offers"] = behaviour
-    app.register_blueprint(blueprint)
-    errors.use_format(app, f"{PREFIX}/", render)
-
-
-def behaviour() -> Behaviour:
-    return current_app.extensions["offers"]
+    return json_response(body, status, headers)
 
 
 def requested_token() -> uuid.UUID:
@@ -94,7 +83,7 @@ def unauthorized() -> Unauthorized:
 
 @blueprint.before_request
 async def interfere() -> None:
-    await behaviour().interfere()
+    await resources().offers.interfere()
 
 
 @blueprint.post("/auth")
@@ -102,7 +91,7 @@ async def interfere() -> None:
 @document_response(AccessToken, 201)
 async def authenticate() -> Response:
     """Give an access token. All registered products are tied to it."""
-    return answer(AccessToken(await issue_token(pool(), behaviour(), datetime.now(UTC))), 201)
+    return json_response(AccessToken(await issue_token(pool(), resources().offers, datetime.now(UTC))), 201)
 
 
 @blueprint.post("/products/register")
@@ -117,7 +106,7 @@ async def register(data: Registration) -> Response:
         raise unauthorized()
     if not new:
         raise Conflict(f"Product {data.id} is registered already.")
-    return answer(Registered(data.id), 201)
+    return json_response(Registered(data.id), 201)
 
 
 @blueprint.get("/products/<product_id>/offers")
@@ -134,4 +123,4 @@ async def list_offers(product_id: str) -> Response:
         raise unauthorized()
     if not standing.registered:
         raise NotFound(f"Product {product_id} is not registered with this token.")
-    return answer(offers_at(product_id, now, behaviour().tick_seconds))
+    return json_response(offers_at(product_id, now, resources().offers.tick_seconds))

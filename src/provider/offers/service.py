@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from common.db.pool import transaction
-from common.web.errors import Broken, Invalid
+from common.web.errors import FailedPermanently, Invalid
 from provider.offers import queries
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class OffersBehaviour:
     """How the stand-in behaves; the defaults are those of a service without faults.
 
     latency: seconds before every answer. error_rate: the share of requests that fail with 500. token_seconds: how long
@@ -33,10 +33,10 @@ class Behaviour:
         if self.latency:
             await asyncio.sleep(self.latency)
         if self.error_rate and random.random() < self.error_rate:
-            raise Broken("The service failed, as it was told to.")
+            raise FailedPermanently("The service failed, as it was told to.")
 
 
-async def issue_token(db: asyncpg.Pool, behaviour: Behaviour, now: datetime) -> str:
+async def issue_token(db: asyncpg.Pool, behaviour: OffersBehaviour, now: datetime) -> str:
     """A new token. Raises Invalid where a second one is refused while another is valid."""
     token = uuid.uuid4()
     expires_at = now + timedelta(seconds=behaviour.token_seconds) if behaviour.token_seconds else None

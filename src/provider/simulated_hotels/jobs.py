@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from common.jobs.scheduler import Did, Lease
+from common.jobs.lease import JobResult, Lease
 from common.upstream import Upstream, UpstreamError
 from provider.booking_events.models import Event
 from provider.simulated_hotels import SimulatedEvent, Simulation
@@ -30,7 +30,7 @@ class Generator:
         self._epoch: int | None = None
         self._last: datetime | None = None
 
-    async def run(self, lease: Lease, now: datetime) -> Did:
+    async def run(self, lease: Lease, now: datetime) -> JobResult:
         """Send what has happened since the last run. Raises UpstreamError when the provider takes nothing."""
         if self._epoch is None or lease.epoch != self._epoch + 1:
             await self._read_books(now)

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from common.config import Secret
-from common.web.errors import DATABASE_GONE
+from common.db.errors import DATABASE_UNAVAILABLE
 from provider.stays.models import LAST_DAY, LONGEST_STAY, parse_day, parse_property_id
 from provider.stays.queries import imports as queries
 
 CHUNK_ROWS = 500
 """A transaction holds a lock for each property that it touches, and PostgreSQL's table of locks is not large."""
 REPORTED_LINES = 1_000
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_GONE, asyncpg.PostgresError)
+NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 
 class Rejected(NamedTuple):

@@ -2,23 +2,25 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from quart import Blueprint, Response, current_app, g
+from quart import Blueprint, Response, g
 from quart.blueprints import BlueprintSetupState
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
 from werkzeug.routing import BaseConverter
 
-from common.db.pool import Connection, pool
+from common.db.pool import Connection
 from common.web import responses
 from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
-from common.web.idempotency import Answer, first_sent, once, requested_key
+from common.web.idempotency import StoredResponse, earliest_possible_send_time, requested_key, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import decode_cursor, first_page
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
+from common.web.resources import pool
+from provider.resources import resources
 from provider.stays import icalendar, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
@@ -45,7 +47,6 @@ T = TypeVar("T", Available, Property)
 blueprint = Blueprint("stays", __name__)
 
 SECURITY = "stays_token"
-SECURITY_SCHEMES: dict[str, Any] = {SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"}}
 tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}])
 
@@ -77,18 +78,13 @@ async def authorise() -> None:
 
 def window(now: datetime) -> Window:
     """When a reservation may start, as things stand at that moment."""
-    config = current_app.extensions["config"]
-    return Window.on(now.date(), past=config.past_stays == "allow")
+    return Window.on(now.date(), past=resources().config.past_stays == "allow")
 
 
 def validation_context() -> dict[str, Window]:
     """What the validators of a reservation look at."""
     now = datetime.now(UTC)
-    return {"window": Window(window(first_sent(now)).first, window(now).last)}
-
-
-def feed() -> service.Feed:
-    return current_app.extensions["feed"]
+    return {"window": Window(window(earliest_possible_send_time(now)).first, window(now).last)}
 
 
 def unknown(property_id: str) -> NotFound:
@@ -107,15 +103,15 @@ def position(cursor: str | None) -> str:
 
 def page_of(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
-    page, headers = first_page(found, limit, lambda last: (last.property_id,))
-    return responses.answer(page, headers=headers)
+    page, headers = page_and_link(found, limit, lambda last: (last.property_id,))
+    return responses.json_response(page, headers=headers)
 
 
 @blueprint.get("/properties/available")
 @operation(
     401,
     404,
-    headers={200: LINK},
+    headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
     words={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
@@ -154,13 +150,15 @@ async def create_reservation(data: ReservationInput) -> Response:
     """
     holder: UUID = g.holder
     if requested_key() is None:
-        return responses.answer(await service.reserve(pool(), feed(), data, holder))
+        return responses.json_response(await service.reserve(pool(), resources().event_feed, data, holder))
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         data.require_within(window(datetime.now(UTC)))
-        return Answer(200, responses.encode(await service.reserve_within(connection, feed(), data, holder)))
+        return StoredResponse(
+            200, responses.encode_json(await service.reserve_within(connection, resources().event_feed, data, holder))
+        )
 
-    return await once(pool(), f"POST /reservations {holder}", create)
+    return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
 
 
 def parse_reservation_id(text: str) -> UUID:
@@ -178,21 +176,21 @@ async def get_reservation(reservation_id: str) -> Response:
     reservation = await storefront.select_reservation(pool(), parse_reservation_id(reservation_id), g.holder)
     if reservation is None:
         raise NotFound("There is no such reservation of yours.")
-    return responses.answer(reservation)
+    return responses.json_response(reservation)
 
 
 @blueprint.delete("/reservations/<reservation_id>")
 @operation(401, 404, words={204: "Cancelled, now or before"})
 async def delete_reservation(reservation_id: str) -> Response:
     """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
-    await service.cancel(pool(), feed(), parse_reservation_id(reservation_id), g.holder)
+    await service.cancel(pool(), resources().event_feed, parse_reservation_id(reservation_id), g.holder)
     answer = Response(status=204)
     del answer.headers["Content-Type"]
     return answer
 
 
 @blueprint.get("/properties")
-@operation(401, headers={200: LINK}, example=[EXAMPLE_PROPERTY])
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_PROPERTY])
 @validate_querystring(PageQuery)
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
@@ -217,15 +215,15 @@ async def create_property(data: PropertyInput) -> Response:
     """Add a property; an id is made when none is given."""
     data.require_whole_link()
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         created = await storefront.insert_property(
             connection, data.property_id, data.description, data.turnover_days, data.hotel_id, data.room_id
         )
         if created is None:
             raise Conflict(f"There is a property {data.property_id!r} already.", code="property_exists")
-        return Answer(201, responses.encode(created), {"Location": f"/properties/{created.property_id}"})
+        return StoredResponse(201, responses.encode_json(created), {"Location": f"/properties/{created.property_id}"})
 
-    return await once(pool(), f"POST /properties {g.holder}", create)
+    return await run_once_per_key(pool(), f"POST /properties {g.holder}", create)
 
 
 @blueprint.get("/properties/<property:property_id>")
@@ -236,7 +234,7 @@ async def get_property(property_id: str) -> Response:
     found = await storefront.select_property(pool(), property_id)
     if found is None:
         raise unknown(property_id)
-    return responses.answer(found)
+    return responses.json_response(found)
 
 
 @blueprint.patch("/properties/<property:property_id>")
@@ -256,7 +254,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     )  # fmt: skip
     if changed is None:
         raise unknown(property_id)
-    return responses.answer(changed)
+    return responses.json_response(changed)
 
 
 @blueprint.get("/properties/<property:property_id>/calendar")
@@ -269,7 +267,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
         raise unknown(property_id)
-    return responses.answer(calendar)
+    return responses.json_response(calendar)
 
 
 @blueprint.get("/properties/<property:property_id>/calendar.ics")

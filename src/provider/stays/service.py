@@ -22,7 +22,7 @@ DAYS_EITHER_WAY = 14
 
 
 @dataclass(frozen=True)
-class Feed:
+class EventFeed:
     """The door to the booking events, put together where the slices are.
 
     event: makes one of id, hotel_id, event_timestamp, status, room_id, night_of_stay. new_ids: ids that nobody has.
@@ -61,7 +61,7 @@ def holder_of(token: UUID) -> UUID:
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
 
-async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder: UUID) -> Reservation:
+async def reserve(db: asyncpg.Pool, feed: EventFeed, wanted: ReservationInput, holder: UUID) -> Reservation:
     """Reserve the nights. Raises Invalid for an unknown property, Conflict for nights that are taken.
 
     One statement for a property that is nobody's room: its commit is the statement's own.
@@ -75,7 +75,9 @@ async def reserve(db: asyncpg.Pool, feed: Feed, wanted: ReservationInput, holder
         return await reserve_within(connection, feed, wanted, holder)
 
 
-async def reserve_within(connection: Connection, feed: Feed, wanted: ReservationInput, holder: UUID) -> Reservation:
+async def reserve_within(
+    connection: Connection, feed: EventFeed, wanted: ReservationInput, holder: UUID
+) -> Reservation:
     """The same inside the caller's transaction, which also holds the events of a hotel's room."""
     attempt = await storefront.insert_reservation(
         connection, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=True
@@ -96,7 +98,7 @@ def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
     return Reservation(attempt.reservation_id, wanted.property_id, wanted.start_date, wanted.nights, attempt.created_at)
 
 
-async def cancel(db: asyncpg.Pool, feed: Feed, reservation_id: UUID, holder: UUID) -> None:
+async def cancel(db: asyncpg.Pool, feed: EventFeed, reservation_id: UUID, holder: UUID) -> None:
     """Free the nights; nothing happens to a reservation that was cancelled before. Raises NotFound."""
     async with transaction(db) as connection:
         property_id = await storefront.lock_reservation(connection, reservation_id, holder)

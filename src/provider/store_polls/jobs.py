@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from common.db.pool import transaction
-from common.jobs.scheduler import Lease
+from common.jobs.lease import Lease
 from provider.store_polls import queries
 from provider.store_polls.simulation import SimulatedPoll, SimulatedStore, fleet, polls_between
 

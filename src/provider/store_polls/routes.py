@@ -2,19 +2,20 @@
 
 from datetime import datetime
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, request
 from quart_schema import tag_blueprint, validate_querystring
 
-from common.db.pool import Connection, pool
-from common.web.openapi.document import HEADER_WORDS, operation
-from common.web.streaming import Copy, Sink, begun, copied, nothing
+from common.db.pool import Connection
+from common.web.openapi.document import HEADER_DESCRIPTIONS, operation
+from common.web.resources import pool
+from common.web.streaming import Copy, Sink, empty_body, prefetch_first_chunk, stream_copy
+from provider.resources import resources
 from provider.store_polls import queries
 from provider.store_polls.models import StatusQuery
 
 blueprint = Blueprint("store_polls", __name__)
 
 TAG = "store polls"
-TAGS = {TAG: "Stand-in for the source of store polls: what a fleet of stores answered, as three CSV files"}
 tag_blueprint(blueprint, [TAG])
 
 CSV = "text/csv"
@@ -22,7 +23,7 @@ BEFORE_THE_FIRST_ROUND = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 csv_file = operation(
     media={200: {CSV: {"type": "string"}}},
-    headers={200: {"ETag": HEADER_WORDS["ETag"]}, 304: {"ETag": HEADER_WORDS["ETag"]}},
+    headers={200: {"ETag": HEADER_DESCRIPTIONS["ETag"]}, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
     words={200: "The file, with a header line", 304: "The file is still the one that If-None-Match names"},
     request_headers={"If-None-Match": "The ETag of the file as the reader has it"},
 )
@@ -68,7 +69,7 @@ async def _file(version: str, copy: Copy) -> Response:
         del unchanged.headers["Content-Type"]
         return unchanged
     if request.method == "HEAD":
-        body = nothing()
+        body = empty_body()
     else:
-        body = await begun(copied(current_app.extensions["pools"]["stream"], copy))
+        body = await prefetch_first_chunk(stream_copy(resources().pools.streams, copy))
     return Response(body, content_type=f"{CSV}; charset=utf-8", headers=headers)

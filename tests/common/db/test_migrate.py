@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from common.db.migrate import MigrationError, migrate, migrations, pending
+from common.db.migrate import MigrationError, list_migrations, migrate, select_pending
 from common.devstack.embedded import Server
 from common.web.health import readiness
 from tests.conftest import cloned
@@ -46,10 +46,10 @@ async def test_each_is_applied_once_and_in_order(url: Secret, db: asyncpg.Pool, 
     assert await migrate(url, folder) == []
     assert await db.fetchval("SELECT count(*) FROM first") == 1
     assert await db.fetchval("SELECT seen FROM second") == 1
-    assert await pending(db, folder) == []
+    assert await select_pending(db, folder) == []
 
     write(folder, "0003_third.sql", "INSERT INTO first VALUES (3);")
-    assert await pending(db, folder) == ["0003_third.sql"]
+    assert await select_pending(db, folder) == ["0003_third.sql"]
     assert await migrate(url, folder) == ["0003_third.sql"]
 
 
@@ -95,13 +95,13 @@ async def test_one_under_another_name_is_refused(url: Secret, folder: Path) -> N
 def test_a_name_out_of_form_is_refused(folder: Path, name: str) -> None:
     write(folder, name, "SELECT 1;")
     with pytest.raises(MigrationError, match="is not named NNNN_name"):
-        migrations(folder)
+        list_migrations(folder)
 
 
 def test_a_number_used_twice_is_refused(folder: Path) -> None:
     write(folder, "0002_again.sql", "SELECT 1;")
     with pytest.raises(MigrationError, match="have the same number"):
-        migrations(folder)
+        list_migrations(folder)
 
 
 async def test_readiness_names_what_the_schema_lacks(url: Secret, db: asyncpg.Pool, folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from common.devstack import cluster_owner
 from common.devstack.cluster_owner import SYSTEM_USER, owner_of
-from common.devstack.embedded import FORGETFUL, EmbeddedError, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
 from tests.support.processes import User, can_run, postmaster, processes_of
 from tests.support.waiting import wait_until
 
@@ -58,7 +58,7 @@ def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Call
 @pytest.mark.skipif(not AS_ROOT, reason="takes two users")
 def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[..., User]) -> None:
     place.chmod(0o777)
-    with attach(place / "root", settings=FORGETFUL):
+    with attach(place / "root", settings=UNSAFE_FAST_SETTINGS):
         pass
     somebody = ordinary(place / "root")
     assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root: run as that user")
@@ -74,7 +74,7 @@ def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[...
 @pytest.mark.skipif(not AS_ROOT, reason="only root gives permissions to another user")
 def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o700)
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     assert data_dir.stat().st_mode & 0o777 == 0o701
     assert data_dir.parent.stat().st_mode & 0o007 == 0o001

@@ -13,7 +13,7 @@ from common import cli
 from common.config import Secret
 from common.devstack import cluster
 from common.devstack.cluster_owner import binaries, owner_of
-from common.devstack.embedded import FORGETFUL, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, attach
 from tests.support.applications import SOURCE
 from tests.support.databases import value
 from tests.support.processes import User, postmaster, processes_of, user, watchdog
@@ -32,18 +32,18 @@ class Configured:
 
 
 async def test_the_server_is_made_started_and_stopped_and_the_data_survives(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         server.ensure_database("hotel")
         await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 'Zoë'::text AS name")
     assert processes_of(data_dir) == []
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         server.ensure_database("hotel")
         assert await value(server.url("hotel"), "SELECT upper(name) FROM guest") == "ZOË"
     assert processes_of(data_dir) == []
 
 
 async def test_the_server_listens_on_nothing_but_a_socket_of_its_owner(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         assert psutil.Process(postmaster(data_dir)).net_connections("inet") == []
         socket = server.cluster.socket_dir / ".s.PGSQL.5432"
         assert socket.stat().st_mode & 0o777 == 0o700
@@ -60,7 +60,7 @@ async def test_settings_are_durable_by_default_and_may_be_overridden(data_dir: P
 
 
 async def test_the_url_serves_psql_as_well(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         server.ensure_database('odd "name", 1')
         shown = subprocess.run(
             [binaries() / "psql", "-XAtc", "SELECT current_database()", server.url('odd "name", 1')],
@@ -72,7 +72,7 @@ async def test_the_url_serves_psql_as_well(data_dir: Path) -> None:
 
 
 def test_the_server_has_a_session_of_its_own(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         for pid in (postmaster(data_dir), watchdog(data_dir)):
             assert os.getsid(pid) == pid
             assert os.getpgid(pid) == pid
@@ -84,14 +84,14 @@ def test_users_share_one_server_and_the_last_to_leave_stops_it(data_dir: Path) -
         first.leave()
         assert postmaster(data_dir) == shared
         assert psutil.pid_exists(shared)
-        with attach(data_dir, settings=FORGETFUL):
+        with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
             second.leave()
             assert postmaster(data_dir) == shared
     assert processes_of(data_dir) == []
 
 
 def test_claims_of_one_process_count_one_by_one(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         with attach(data_dir):
             shared = postmaster(data_dir)
         assert psutil.pid_exists(shared)
@@ -128,7 +128,7 @@ def test_the_server_ends_when_its_only_user_is_killed(data_dir: Path) -> None:
 
 
 def test_a_child_that_inherits_the_claim_is_a_user_until_it_ends(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         child = subprocess.Popen(["sleep", "600"], pass_fds=[server.claim])
         shared = postmaster(data_dir)
     try:
@@ -142,7 +142,7 @@ def test_a_child_that_inherits_the_claim_is_a_user_until_it_ends(data_dir: Path)
 @pytest.mark.parametrize("name", ["a" * 120, "mit Leerzeichen, Komma & Zeichen '%41' ü"])
 async def test_a_path_that_no_socket_can_have_is_served_by_a_short_one(place: Path, name: str) -> None:
     data_dir = place / name
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         short = server.cluster.socket_dir
         assert len(str(short)) < 60
         assert short.stat().st_mode & 0o777 == 0o700
@@ -154,7 +154,7 @@ async def test_a_path_that_no_socket_can_have_is_served_by_a_short_one(place: Pa
 def test_the_log_does_not_grow_for_ever(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_LARGEST_LOG", 100)
     for _ in range(3):
-        with attach(data_dir, settings=FORGETFUL) as server:
+        with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
             server.ensure_database("hotel")
     logs = sorted(path.name for path in data_dir.glob("*.log*"))
     assert logs == ["postgresql.log", "postgresql.log.1"]

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from common.devstack.cluster_owner import binaries
-from common.devstack.embedded import FORGETFUL, EmbeddedError, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
 from tests.support.databases import value
 from tests.support.processes import kill, postmaster, processes_of, user, watchdog
 from tests.support.waiting import eventually
@@ -69,7 +69,7 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
 
 
 def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         run_as = server.cluster.owner.run_as()
         written = (data_dir / "postgresql" / "postmaster.pid").read_text().split("\n", 1)[1]
         socket_lock = server.cluster.socket_dir / ".s.PGSQL.5432.lock"
@@ -81,7 +81,7 @@ def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir
             server.cluster.owner.give(socket_lock.parent)
         (data_dir / "postgresql" / "postmaster.pid").write_text(f"{stranger.pid}\n{written}")
         socket_lock.write_text(f"{stranger.pid}\n{socket_lock_written}")
-        with attach(data_dir, settings=FORGETFUL):
+        with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
             assert postmaster(data_dir) != stranger.pid
         assert stranger.poll() is None
     finally:
@@ -91,23 +91,23 @@ def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir
 
 @pytest.mark.parametrize("written", ["", "12", "not a number\n", "0\n\n\n"])
 def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written: str) -> None:
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     (data_dir / "postgresql" / "postmaster.pid").write_text(written)
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert psutil.pid_exists(postmaster(data_dir))
 
 
 def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
     (data_dir / "postgresql.new" / "base").mkdir(parents=True)
     (data_dir / "postgresql.new" / "PG_VERSION").write_text("18\n")
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert not (data_dir / "postgresql.new").exists()
 
 
 def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place: Path) -> None:
     data_dir = place / ("a" * 120)
-    with attach(data_dir, settings=FORGETFUL) as server:
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         short = server.cluster.socket_dir
     short.symlink_to(place)
     try:
@@ -118,7 +118,7 @@ def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place:
 
 
 def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     (data_dir / "postgresql" / "PG_VERSION").write_text("9\n")
     expected = r"^.*postgresql was made by PostgreSQL 9, and this is \d+: .*$"
@@ -149,5 +149,5 @@ def test_a_server_that_does_not_start_says_why_in_one_line(data_dir: Path) -> No
     assert "shared_buffers" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert processes_of(data_dir) == []
-    with attach(data_dir, settings=FORGETFUL):
+    with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert psutil.pid_exists(postmaster(data_dir))

@@ -2,22 +2,22 @@
 
 import pytest
 
-from common.devstack.plan import StackError, read
+from common.devstack.plan import StackError, read_plan
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０"])
 def test_a_port_that_is_none_names_its_variable(port: str) -> None:
     with pytest.raises(StackError, match=r"^KITCHEN_PORT must be a whole number from 1 to 65535$"):
-        read(["kitchen:1"], {"KITCHEN_PORT": port})
+        read_plan(["kitchen:1"], {"KITCHEN_PORT": port})
 
 
 def test_two_applications_on_one_port_are_refused() -> None:
     with pytest.raises(StackError, match=r"^port 7000 is given to more than one; change KITCHEN_PORT$"):
-        read(["kitchen:7000", "cellar:8000"], {"CELLAR_PORT": "7000"})
+        read_plan(["kitchen:7000", "cellar:8000"], {"CELLAR_PORT": "7000"})
 
 
 def test_an_address_is_one_that_can_be_reached() -> None:
-    plan = read(
+    plan = read_plan(
         ["kitchen:1", "cellar:2", "--set", "A={kitchen}/{cellar}"],
         {"KITCHEN_HOST": "0.0.0.0", "CELLAR_HOST": "::"},
     )

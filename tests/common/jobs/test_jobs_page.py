@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
-from quart import Quart
 
+from common.db.pool import BoundedPool
+from common.jobs import routes
 from common.jobs.lease import Job, Lease
 from common.jobs.scheduler import run_now
-from common.web import application, health
-from provider.app import MIGRATIONS
+from common.web import application
+from common.web.resources import Application
+from tests.common.conftest import provide
 
 
 async def work(_: Lease) -> dict[str, int | float]:
@@ -21,7 +22,7 @@ async def fail(_: Lease) -> dict[str, int | float]:
 
 
 @pytest.fixture
-async def app(ground_pool: asyncpg.Pool) -> AsyncIterator[Quart]:
+async def app(ground_pool: BoundedPool) -> AsyncIterator[Application]:
     """An application with one job that ran, one that failed, one that never ran and one that is off."""
     app = application.create("jobs", title="Jobs", description="For tests", tags={})
     ran, failed = Job("ran", 60, work), Job("failed", 60, fail)
@@ -29,13 +30,13 @@ async def app(ground_pool: asyncpg.Pool) -> AsyncIterator[Quart]:
     with pytest.raises(RuntimeError):
         await run_now(ground_pool, failed)
     jobs = [ran, failed, Job("never", 5, work), Job("off", 0, work)]
-    app.register_blueprint(health.blueprint(MIGRATIONS, jobs))
-    app.extensions["pool"] = ground_pool
+    app.register_blueprint(routes.blueprint(lambda: jobs))
+    provide(app, ground_pool)
     async with app.test_app():
         yield app
 
 
-async def test_jobs_shows_every_job_as_the_contract_says(app: Quart) -> None:
+async def test_jobs_shows_every_job_as_the_contract_says(app: Application) -> None:
     answer = await (await app.test_client().get("/jobs")).get_json()
     ran, failed, never, off = answer["jobs"]
     members = {

@@ -11,8 +11,8 @@ import pytest
 
 from common.jobs import lease as job_lease
 from common.jobs import scheduler as job_scheduler
-from common.jobs.lease import Job, Lease, claim_lease, release_lease
-from common.jobs.scheduler import run_now, running, select_jobs
+from common.jobs.lease import Job, Lease, claim_lease, release_lease, select_jobs
+from common.jobs.scheduler import run_now, running
 from common.telemetry import metrics
 from common.upstream import UpstreamError
 from tests.support.waiting import eventually
@@ -26,7 +26,7 @@ def db(ground_pool: asyncpg.Pool) -> asyncpg.Pool:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ticks and renewals come many a second. A lease is as long as in earnest: none ends by itself."""
-    monkeypatch.setattr(job_lease, "LONGEST_TICK_SECONDS", 0.1)
+    monkeypatch.setattr(job_lease, "MAX_TICK_SECONDS", 0.1)
     monkeypatch.setattr(job_scheduler, "RENEW_SECONDS", 0.05)
 
 

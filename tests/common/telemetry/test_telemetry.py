@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
-from quart import Quart
 
-from common.telemetry import metrics
-from common.web import errors
+from common.telemetry import metrics, tracing
+from common.telemetry.logging import configure_logging
+from common.web import errors, instrumentation
+from common.web.resources import Application
 from tests.conftest import CapturedStream
 from tests.support.applications import environment_of
 from tests.support.waiting import eventually
@@ -25,10 +26,10 @@ from tests.support.waiting import eventually
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What is logged, as it would stand in a file."""
     stream = io.StringIO()
-    metrics.configure_logging(stream=stream)
+    configure_logging(stream=stream)
     monkeypatch.setattr(errors, "log", structlog.get_logger())  # a logger keeps what it was first used with
     yield stream
-    metrics.configure_logging(stream=CapturedStream())
+    configure_logging(stream=CapturedStream())
 
 
 def in_flight() -> float:
@@ -36,7 +37,7 @@ def in_flight() -> float:
     return value
 
 
-async def series(app: Quart, name: str) -> list[dict[str, str]]:
+async def series(app: Application, name: str) -> list[dict[str, str]]:
     """The labels of every series of a metric."""
     page = (await (await app.test_client().get("/metrics")).get_data()).decode()
     return [
@@ -48,35 +49,35 @@ async def series(app: Quart, name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("given", ["abc", "0af7651916cd43dd8448eb211c80319c", "a.b:c/d+e=f_g-1", "x" * 128])
-async def test_a_request_id_is_taken_over_and_returned(bare: Quart, given: str) -> None:
+async def test_a_request_id_is_taken_over_and_returned(bare: Application, given: str) -> None:
     for path in ("/livez", "/nothing", "/boom"):
         answer = await bare.test_client().get(path, headers={"X-Request-ID": given})
         assert answer.headers["X-Request-ID"] == given
 
 
 @pytest.mark.parametrize("given", ["", " ", "a b", "x" * 129, "<script>", "a\tb", "\u00e4", '"'])
-async def test_a_request_id_out_of_form_is_replaced(bare: Quart, given: str) -> None:
+async def test_a_request_id_out_of_form_is_replaced(bare: Application, given: str) -> None:
     answer = await bare.test_client().get("/livez", headers={"X-Request-ID": given})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
-async def test_every_request_without_an_id_gets_one_of_its_own(bare: Quart) -> None:
+async def test_every_request_without_an_id_gets_one_of_its_own(bare: Application) -> None:
     client = bare.test_client()
     assert len({(await client.get("/livez")).headers["X-Request-ID"] for _ in range(5)}) == 5
 
 
 def test_a_trace_goes_on_and_a_broken_one_starts_anew() -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
-    metrics.begin_trace("id", f"00-{trace}-b7ad6b7169203331-00")
-    assert metrics.request_headers()["traceparent"].split("-")[1::2] == [trace, "00"]
+    tracing.begin_trace("id", f"00-{trace}-b7ad6b7169203331-00")
+    assert tracing.request_headers()["traceparent"].split("-")[1::2] == [trace, "00"]
     for broken in ("", "00", f"00-{trace}-0000000000000000-01", f"00-{'0' * 32}-b7ad6b7169203331-01", f"01-{trace}"):
-        metrics.begin_trace("id", broken)
-        header = metrics.request_headers()["traceparent"]
-        assert metrics.TRACEPARENT.fullmatch(header)
+        tracing.begin_trace("id", broken)
+        header = tracing.request_headers()["traceparent"]
+        assert tracing.TRACEPARENT.fullmatch(header)
         assert trace not in header
 
 
-async def test_requests_are_measured_by_the_template_of_their_route(bare: Quart) -> None:
+async def test_requests_are_measured_by_the_template_of_their_route(bare: Application) -> None:
     client = bare.test_client()
     for path in ("/things/1", "/things/2", "/unheard-of/1", "/unheard-of/2"):
         await client.get(path)
@@ -88,11 +89,11 @@ async def test_requests_are_measured_by_the_template_of_their_route(bare: Quart)
     routes = {labels["route"] for labels in found}
     assert "/things/<int(min=1, max=9223372036854775807):thing_id>" in routes
     assert not any("unheard-of" in route or route in ("/things/1", "/things/2") for route in routes)
-    assert {labels["method"] for labels in found} <= metrics.METHODS | {"(other)"}
+    assert {labels["method"] for labels in found} <= instrumentation.METHODS | {"(other)"}
     assert {"method": "GET", "route": "(none)", "status": "404"} in found
 
 
-async def test_nothing_stays_in_flight_whatever_happens_to_requests(bare: Quart) -> None:
+async def test_nothing_stays_in_flight_whatever_happens_to_requests(bare: Application) -> None:
     before = in_flight()
     client = bare.test_client()
     await client.get("/livez")
@@ -109,7 +110,7 @@ async def test_nothing_stays_in_flight_whatever_happens_to_requests(bare: Quart)
     assert in_flight() == before
 
 
-async def test_the_metrics_of_the_contract_are_there(ground: Quart) -> None:
+async def test_the_metrics_of_the_contract_are_there(ground: Application) -> None:
     await ground.test_client().get("/things")
     answer = await ground.test_client().get("/metrics")
     assert answer.content_type.startswith("text/plain")
@@ -119,10 +120,10 @@ async def test_the_metrics_of_the_contract_are_there(ground: Quart) -> None:
         *("http_request_duration_seconds", "http_requests_in_flight", "db_pool_connections", "job_runs"),
         *("job_duration_seconds", "feed_lag_seconds", "upstream_requests", "upstream_request_duration_seconds"),
     }
-    assert 'db_pool_connections{pool="main",state="open"} 1.0' in page
+    assert 'db_pool_connections{pool="requests",state="open"} 1.0' in page
 
 
-async def test_every_request_is_a_json_line_with_its_id(bare: Quart, log: io.StringIO) -> None:
+async def test_every_request_is_a_json_line_with_its_id(bare: Application, log: io.StringIO) -> None:
     await bare.test_client().get("/nothing?secret=1", headers={"X-Request-ID": "mine"})
     (line,) = [json.loads(text) for text in log.getvalue().splitlines()]
     assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "GET", "/nothing", 404)
@@ -130,13 +131,13 @@ async def test_every_request_is_a_json_line_with_its_id(bare: Quart, log: io.Str
     assert {"level", "timestamp", "ms"} <= set(line)
 
 
-async def test_probes_and_scrapes_are_not_logged(bare: Quart, log: io.StringIO) -> None:
+async def test_probes_and_scrapes_are_not_logged(bare: Application, log: io.StringIO) -> None:
     for path in ("/livez", "/metrics"):
         await bare.test_client().get(path)
     assert log.getvalue() == ""
 
 
-async def test_a_failure_of_ours_is_logged_with_its_traceback_in_one_line(bare: Quart, log: io.StringIO) -> None:
+async def test_a_failure_of_ours_is_logged_with_its_traceback_in_one_line(bare: Application, log: io.StringIO) -> None:
     await bare.test_client().get("/boom", headers={"X-Request-ID": "mine"})
     (failure,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "unhandled_error"]
     assert failure["request_id"] == "mine"
@@ -147,9 +148,9 @@ async def test_a_failure_of_ours_is_logged_with_its_traceback_in_one_line(bare: 
 LOGGING = """
 import logging, sys
 import structlog
-from common import errors, telemetry
+from common.telemetry.logging import configure_logging
 from common.config import Secret
-telemetry.configure_logging(level="warning")
+configure_logging(level="warning")
 log = structlog.get_logger()
 log.info("too quiet")
 log.warning("odd", secret=Secret("s3cret"), text="a\\nb\\ud800\\0", number=2**80, thing=object, nan=float("nan"))
@@ -179,7 +180,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_lines_for_people_and_no_local_variables() -> None:
     stream = Terminal()
-    metrics.configure_logging(stream=stream)
+    configure_logging(stream=stream)
     try:
 
         def fail(password: str) -> Any:
@@ -190,7 +191,7 @@ def test_a_terminal_gets_lines_for_people_and_no_local_variables() -> None:
         except RuntimeError:
             structlog.get_logger().exception("failed")
     finally:
-        metrics.configure_logging(stream=CapturedStream())
+        configure_logging(stream=CapturedStream())
     assert "failed" in stream.getvalue()
     assert "Traceback" in stream.getvalue()
     assert "password = " not in stream.getvalue()

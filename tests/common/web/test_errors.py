@@ -10,18 +10,18 @@ from quart.typing import ResponseReturnValue
 from common.web import errors
 from common.web.errors import (
     STATUS,
-    Broken,
     Conflict,
-    Failure,
+    FailedPermanently,
     FieldError,
     Forbidden,
+    HttpProblem,
+    IdempotencyKeyReused,
     Invalid,
     NotFound,
     TooLarge,
     TooManyRequests,
     Unauthorized,
     Unavailable,
-    Unprocessable,
     UnsupportedMedia,
     Upstream,
 )
@@ -234,14 +234,14 @@ async def test_connections_that_were_cut_are_503_once_and_replaced(ground: Quart
         (Conflict("x", code="taken"), 409),
         (TooLarge("x"), 413),
         (UnsupportedMedia("x"), 415),
-        (Unprocessable("x"), 422),
+        (IdempotencyKeyReused("x"), 422),
         (TooManyRequests("x", retry_after=7), 429),
-        (Broken("x"), 500),
+        (FailedPermanently("x"), 500),
         (Upstream("x"), 502),
         (Unavailable("x", retry_after=7), 503),
     ],
 )
-async def test_every_meaning_has_its_status_and_its_headers(failure: Failure, status: int) -> None:
+async def test_every_meaning_has_its_status_and_its_headers(failure: HttpProblem, status: int) -> None:
     app = Quart(__name__)
     errors.install(app)
 
@@ -258,10 +258,10 @@ async def test_every_meaning_has_its_status_and_its_headers(failure: Failure, st
 
 
 def test_every_meaning_is_in_the_table() -> None:
-    def below(kind: type[Failure]) -> set[type[Failure]]:
+    def below(kind: type[HttpProblem]) -> set[type[HttpProblem]]:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
-    ours = {kind for kind in below(Failure) if kind.__module__ == "common.web.errors"} - {Failure}
+    ours = {kind for kind in below(HttpProblem) if kind.__module__ == "common.web.errors"} - {HttpProblem}
     assert ours == set(STATUS)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
-from common.web.idempotency import KEEP, delete_old_keys
+from common.web.idempotency import KEY_RETENTION, delete_old_keys
+from common.web.resources import Application
 
 KEY = {"Idempotency-Key": "one"}
 
 
-async def create(app: Quart, headers: dict[str, str] | None = KEY, **body: Any) -> Any:
+async def create(app: Application, headers: dict[str, str] | None = KEY, **body: Any) -> Any:
     return await app.test_client().post("/things", json={"name": "a", **body}, headers=headers)
 
 
@@ -22,7 +22,7 @@ async def count(db: asyncpg.Pool, table: str = "thing") -> int:
     return number
 
 
-async def test_the_same_request_again_is_answered_as_before(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_the_same_request_again_is_answered_as_before(ground: Application, ground_pool: asyncpg.Pool) -> None:
     first, again = await create(ground), await create(ground)
 
     assert (first.status_code, again.status_code) == (201, 201)
@@ -34,7 +34,9 @@ async def test_the_same_request_again_is_answered_as_before(ground: Quart, groun
     assert await count(ground_pool) == 1
 
 
-async def test_another_body_with_the_key_is_422_and_creates_nothing(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_another_body_with_the_key_is_422_and_creates_nothing(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
     await create(ground)
     other = await create(ground, name="b")
 
@@ -44,14 +46,14 @@ async def test_another_body_with_the_key_is_422_and_creates_nothing(ground: Quar
     assert await count(ground_pool) == 1
 
 
-async def test_without_a_key_every_request_creates(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_without_a_key_every_request_creates(ground: Application, ground_pool: asyncpg.Pool) -> None:
     for _ in range(2):
         assert (await create(ground, None)).status_code == 201
     assert await count(ground_pool) == 2
     assert await count(ground_pool, "idempotency_key") == 0
 
 
-async def test_many_at_once_with_one_key_create_once(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_many_at_once_with_one_key_create_once(ground: Application, ground_pool: asyncpg.Pool) -> None:
     answers = await asyncio.gather(*(create(ground) for _ in range(20)))
 
     assert {answer.status_code for answer in answers} == {201}
@@ -60,54 +62,56 @@ async def test_many_at_once_with_one_key_create_once(ground: Quart, ground_pool:
     assert await count(ground_pool) == 1
 
 
-async def test_many_at_once_with_one_key_and_two_bodies_create_once(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_many_at_once_with_one_key_and_two_bodies_create_once(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
     answers = await asyncio.gather(*(create(ground, name="ab"[number % 2]) for number in range(10)))
 
     assert sorted(answer.status_code for answer in answers) == [201] * 5 + [422] * 5
     assert await count(ground_pool) == 1
 
 
-async def test_a_failure_stores_neither_the_thing_nor_the_key(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_a_failure_stores_neither_the_thing_nor_the_key(ground: Application, ground_pool: asyncpg.Pool) -> None:
     assert (await create(ground, name="impossible")).status_code == 503
     assert await count(ground_pool) == 0
     assert await count(ground_pool, "idempotency_key") == 0
     assert (await create(ground, name="possible")).status_code == 201
 
 
-async def test_a_refused_body_does_not_use_up_the_key(ground: Quart) -> None:
+async def test_a_refused_body_does_not_use_up_the_key(ground: Application) -> None:
     assert (await create(ground, size=99)).status_code == 400
     assert (await create(ground)).status_code == 201
 
 
-async def test_the_key_is_kept_by_the_transaction_that_creates(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_the_key_is_kept_by_the_transaction_that_creates(ground: Application, ground_pool: asyncpg.Pool) -> None:
     await create(ground)
     rows = await ground_pool.fetch("SELECT xmin::text FROM thing UNION SELECT xmin::text FROM idempotency_key")
     assert len(rows) == 1
 
 
 @pytest.mark.parametrize(("length", "status"), [(1, 201), (255, 201), (256, 400), (4000, 400)])
-async def test_a_key_has_up_to_255_characters(ground: Quart, length: int, status: int) -> None:
+async def test_a_key_has_up_to_255_characters(ground: Application, length: int, status: int) -> None:
     answer = await create(ground, {"Idempotency-Key": "k" * length})
     assert answer.status_code == status
     if status == 400:
         assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
 
 
-async def test_an_empty_key_is_refused(ground: Quart) -> None:
+async def test_an_empty_key_is_refused(ground: Application) -> None:
     assert (await create(ground, {"Idempotency-Key": ""})).status_code == 400
 
 
-async def test_a_key_may_hold_any_character_of_a_header(ground: Quart, ground_pool: asyncpg.Pool) -> None:
+async def test_a_key_may_hold_any_character_of_a_header(ground: Application, ground_pool: asyncpg.Pool) -> None:
     for _ in range(2):
         assert (await create(ground, {"Idempotency-Key": "ключ 'quoted\" \xe4;--"})).status_code == 201
     assert await count(ground_pool) == 1
 
 
-async def test_keys_are_kept_for_a_day_and_forgotten_later(ground: Quart, ground_pool: asyncpg.Pool) -> None:
-    assert timedelta(hours=24) <= KEEP
+async def test_keys_are_kept_for_a_day_and_forgotten_later(ground: Application, ground_pool: asyncpg.Pool) -> None:
+    assert timedelta(hours=24) <= KEY_RETENTION
     await create(ground)
     assert await delete_old_keys(ground_pool) == 0
-    await ground_pool.execute("UPDATE idempotency_key SET created_at = created_at - $1::interval", KEEP)
+    await ground_pool.execute("UPDATE idempotency_key SET created_at = created_at - $1::interval", KEY_RETENTION)
     await create(ground, {"Idempotency-Key": "two"})
     assert await delete_old_keys(ground_pool) == 1
     assert await ground_pool.fetchval("SELECT key FROM idempotency_key") == "two"

@@ -4,18 +4,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from quart import Quart
 
 from common.web import request_body
 from common.web.errors import TooLarge
-from common.web.request_body import DEFAULT_LIMIT, HIGH_WATER, BoundedBody
+from common.web.request_body import DEFAULT_MAX_BYTES, HIGH_WATER, BoundedBody
+from common.web.resources import Application
 
 MIB = 1024 * 1024
 OCTETS = {"Content-Type": "application/octet-stream"}
 JSON = {"Content-Type": "application/json"}
 
 
-async def send_in_parts(app: Quart, path: str, size: int, headers: dict[str, str]) -> tuple[int, Any, int]:
+async def send_in_parts(app: Application, path: str, size: int, headers: dict[str, str]) -> tuple[int, Any, int]:
     """Send a body without a Content-Length; the status, the answer, and how many bytes the application took."""
     sent: asyncio.Queue[Any] = asyncio.Queue()
     taken = 0
@@ -43,41 +43,43 @@ async def send_in_parts(app: Quart, path: str, size: int, headers: dict[str, str
     return start["status"], answer, taken
 
 
-async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(bare: Quart) -> None:
+async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(bare: Application) -> None:
     client = bare.test_client()
-    assert (await client.post("/things", data=b" " * DEFAULT_LIMIT, headers=JSON)).status_code == 400
-    answer = await client.post("/things", data=b" " * (DEFAULT_LIMIT + 1), headers=JSON)
+    assert (await client.post("/things", data=b" " * DEFAULT_MAX_BYTES, headers=JSON)).status_code == 400
+    answer = await client.post("/things", data=b" " * (DEFAULT_MAX_BYTES + 1), headers=JSON)
     assert answer.status_code == 413
     assert answer.content_type == "application/problem+json"
     assert (await answer.get_json())["code"] == "too_large"
 
 
-async def test_a_body_in_parts_is_413_too(bare: Quart) -> None:
-    assert (await send_in_parts(bare, "/things", DEFAULT_LIMIT, JSON))[0] == 400
-    status, answer, _ = await send_in_parts(bare, "/things", DEFAULT_LIMIT + 1, JSON)
+async def test_a_body_in_parts_is_413_too(bare: Application) -> None:
+    assert (await send_in_parts(bare, "/things", DEFAULT_MAX_BYTES, JSON))[0] == 400
+    status, answer, _ = await send_in_parts(bare, "/things", DEFAULT_MAX_BYTES + 1, JSON)
     assert status == 413
     assert b"too_large" in answer
 
 
-async def test_a_body_that_is_announced_too_large_is_413_at_once(bare: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_is_announced_too_large_is_413_at_once(
+    bare: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(request_body, "SILENCE_SECONDS", 0.05)
     status, answer, taken = await send_in_parts(bare, "/things", 0, {**JSON, "Content-Length": str(10 * MIB)})
     assert (status, taken) == (413, 0)
     assert b"too_large" in answer
 
 
-async def test_a_route_may_take_more(bare: Quart) -> None:
+async def test_a_route_may_take_more(bare: Application) -> None:
     status, answer, _ = await send_in_parts(bare, "/whole", 8 * MIB, OCTETS)
     assert (status, answer) == (200, b'{"total":8388608}')
     assert (await send_in_parts(bare, "/whole", 8 * MIB + 1, OCTETS))[0] == 413
     assert (await send_in_parts(bare, "/upload", 8 * MIB + 1, OCTETS))[0] == 413
 
 
-async def test_a_limit_is_that_of_the_route_also_where_there_is_none(bare: Quart) -> None:
+async def test_a_limit_is_that_of_the_route_also_where_there_is_none(bare: Application) -> None:
     assert (await send_in_parts(bare, "/nothing", 100, JSON))[0] == 404
 
 
-async def test_an_upload_that_is_read_in_parts_is_never_held_whole(bare: Quart) -> None:
+async def test_an_upload_that_is_read_in_parts_is_never_held_whole(bare: Application) -> None:
     status, answer, taken = await send_in_parts(bare, "/upload", 8 * MIB, OCTETS)
     assert (status, taken) == (200, 8 * MIB)
     numbers = dict(part.split(":") for part in answer.decode().strip("{}").replace('"', "").split(","))
@@ -110,7 +112,7 @@ async def test_a_refused_body_holds_nothing_and_tells_every_reader() -> None:
         await anext(bounded)
 
 
-async def test_the_rest_of_a_body_that_nobody_wants_is_taken_in_before_hanging_up(bare: Quart) -> None:
+async def test_the_rest_of_a_body_that_nobody_wants_is_taken_in_before_hanging_up(bare: Application) -> None:
     """Else the caller, who sends all of it before it reads, would see a broken pipe and no answer."""
     status, _, taken = await send_in_parts(bare, "/things", 20 * MIB, {**JSON, "Content-Length": str(20 * MIB)})
     assert (status, taken) == (413, 20 * MIB)

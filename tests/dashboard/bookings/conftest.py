@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from common.jobs.scheduler import Did, Job, Lease, run_now
-from common.upstream import Upstream, session
+from common.jobs.lease import Job, JobResult, Lease
+from common.jobs.scheduler import run_now
+from common.upstream import Upstream, create_client_session
 from dashboard.bookings import jobs
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.feed_client import BookingFeed
@@ -15,13 +16,13 @@ from dashboard.feed_client import BookingFeed
 FEED_URL = "http://feed.test"
 LOOKBACK = timedelta(minutes=5)
 
-Ingest = Callable[..., Awaitable[Did]]
+Ingest = Callable[..., Awaitable[JobResult]]
 
 
 @pytest.fixture
 async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[Callable[[str], Ingestion]]:
     """Makes an ingestion of the feed behind an address."""
-    async with session() as client:
+    async with create_client_session() as client:
         yield lambda url: Ingestion(dashboard_db, BookingFeed(Upstream(client, "booking_feed", url)), lookback=LOOKBACK)
 
 
@@ -29,8 +30,8 @@ async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[Callable[[st
 def ingest(dashboard_db: asyncpg.Pool) -> Ingest:
     """Runs the ingestion's job once, as its schedule would."""
 
-    async def run(ingestion: Ingestion, now: datetime | None = None) -> Did:
-        async def work(lease: Lease) -> Did:
+    async def run(ingestion: Ingestion, now: datetime | None = None) -> JobResult:
+        async def work(lease: Lease) -> JobResult:
             return await ingestion.run(lease, now or datetime.now(UTC))
 
         return await run_now(dashboard_db, Job("ingest_booking_events", 5, work))
@@ -42,8 +43,8 @@ def ingest(dashboard_db: asyncpg.Pool) -> Ingest:
 def audit(dashboard_db: asyncpg.Pool) -> Ingest:
     """Runs the night audit once."""
 
-    async def run(ingestion: Ingestion) -> Did:
-        async def work(lease: Lease) -> Did:
+    async def run(ingestion: Ingestion) -> JobResult:
+        async def work(lease: Lease) -> JobResult:
             return await jobs.audit(dashboard_db, ingestion, lease, LOOKBACK)
 
         return await run_now(dashboard_db, Job("night_audit", 86_400, work))

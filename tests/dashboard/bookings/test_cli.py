@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from common.config import Secret, read
+from common.config import Secret, read_config
 from dashboard.bookings.cli import run_audit
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.config import Config
@@ -23,7 +23,7 @@ async def test_a_feed_that_was_never_read_is_not_said_to_be_audited(
     dashboard_url: Secret, environment: dict[str, str], feed: ForeignFeed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving(feed):
-        config = read(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
+        config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         assert await run_audit(config, dashboard_url, feed=True) == 1
 
     printed = capsys.readouterr()
@@ -40,7 +40,7 @@ async def test_what_differs_is_counted_and_what_the_feed_has_more_is_repaired(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with serving(feed):
-        config = read(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
+        config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         await ingest(ingestion_of(feed.url), datetime.now(UTC))
         feed.events.append(event(3, "1999-01-01T00:00:00Z"))
 

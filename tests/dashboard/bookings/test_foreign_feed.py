@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.jobs.scheduler import Lease
+from common.jobs.lease import Lease
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
 from tests.support.feeds import ForeignFeed, event, serving

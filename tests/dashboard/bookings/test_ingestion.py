@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from aioresponses import aioresponses
 
-from common.jobs.scheduler import Lease, LeaseLostError
+from common.jobs.lease import Lease, LeaseLostError
 from common.upstream import UpstreamError
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion

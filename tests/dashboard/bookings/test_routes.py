@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
+from common.web.resources import Application
 from dashboard.bookings.decoding import FeedEvent, Refused
 from dashboard.bookings.ledger import insert_page, update_data_through, upsert_quarantine
 
@@ -28,14 +28,14 @@ async def booked(dashboard_db: asyncpg.Pool) -> None:
     await update_data_through(dashboard_db, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
-async def get(app: Quart, path: str, **headers: str) -> Any:
+async def get(app: Application, path: str, **headers: str) -> Any:
     return await app.test_client().get(path, headers=headers)
 
 
 MONTHS = f"/dashboard?hotel_id={HOTEL}&period=month&year=2020"
 
 
-async def test_months_of_a_year(dashboard_app: Quart, booked: None) -> None:
+async def test_months_of_a_year(dashboard_app: Application, booked: None) -> None:
     answer = await get(dashboard_app, MONTHS)
     body = await answer.get_json()
 
@@ -60,7 +60,7 @@ async def test_months_of_a_year(dashboard_app: Quart, booked: None) -> None:
     assert body["totals"] == {"bookings": 32, "cancellations": 4, "net": 28, "cancellation_rate": 0.125}
 
 
-async def test_days_of_a_leap_year(dashboard_app: Quart, booked: None) -> None:
+async def test_days_of_a_leap_year(dashboard_app: Application, booked: None) -> None:
     items = (await (await get(dashboard_app, MONTHS.replace("month", "day"))).get_json())["items"]
 
     assert len(items) == 366
@@ -69,26 +69,26 @@ async def test_days_of_a_leap_year(dashboard_app: Quart, booked: None) -> None:
     assert items[59]["bookings"] == 1
 
 
-async def test_days_of_a_common_year_without_events_are_zeros(dashboard_app: Quart, booked: None) -> None:
+async def test_days_of_a_common_year_without_events_are_zeros(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"/dashboard?hotel_id={HOTEL}&period=day&year=2021")).get_json()
 
     assert len(body["items"]) == 365
     assert body["totals"] == {"bookings": 0, "cancellations": 0, "net": 0, "cancellation_rate": None}
 
 
-async def test_a_year_is_one_item(dashboard_app: Quart, booked: None) -> None:
+async def test_a_year_is_one_item(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, MONTHS.replace("month", "year"))).get_json()
 
     assert [(item["period"], item["net"]) for item in body["items"]] == [("2020", 28)]
 
 
-async def test_by_the_date_of_the_event(dashboard_app: Quart, booked: None) -> None:
+async def test_by_the_date_of_the_event(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"{MONTHS}&by=event_date")).get_json()
 
     assert body["totals"] == {"bookings": 1, "cancellations": 4, "net": -3, "cancellation_rate": 4.0}
 
 
-async def test_the_books_as_they_stood(dashboard_app: Quart, booked: None) -> None:
+async def test_the_books_as_they_stood(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-02")).get_json()
     before = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-01")).get_json()
 
@@ -97,7 +97,7 @@ async def test_the_books_as_they_stood(dashboard_app: Quart, booked: None) -> No
 
 
 async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
-    dashboard_app: Quart, dashboard_db: asyncpg.Pool, today: date
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
     async with dashboard_db.acquire() as connection:
@@ -110,7 +110,7 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
     assert body["totals"]["bookings"] == 1
 
 
-async def test_csv(dashboard_app: Quart, booked: None) -> None:
+async def test_csv(dashboard_app: Application, booked: None) -> None:
     answer = await get(dashboard_app, MONTHS, Accept="text/csv")
     rows = (await answer.get_data(as_text=True)).splitlines()
 
@@ -120,7 +120,9 @@ async def test_csv(dashboard_app: Quart, booked: None) -> None:
     assert rows[12] == "2020-12,0,0,0,"
 
 
-async def test_the_etag_is_of_the_figures_alone(dashboard_app: Quart, dashboard_db: asyncpg.Pool, booked: None) -> None:
+async def test_the_etag_is_of_the_figures_alone(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, booked: None
+) -> None:
     first = await get(dashboard_app, MONTHS)
     await update_data_through(dashboard_db, datetime(2026, 1, 3, tzinfo=UTC))
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
@@ -156,7 +158,7 @@ async def test_the_etag_is_of_the_figures_alone(dashboard_app: Quart, dashboard_
         ("hotel_id=1&period=month&year=2020&hotel=1", "hotel"),
     ],
 )
-async def test_bad_questions_are_named(dashboard_app: Quart, query: str, field: str) -> None:
+async def test_bad_questions_are_named(dashboard_app: Application, query: str, field: str) -> None:
     answer = await get(dashboard_app, f"/dashboard?{query}")
 
     assert answer.status_code == 400
@@ -178,13 +180,13 @@ async def test_bad_questions_are_named(dashboard_app: Quart, query: str, field: 
         "/hotels/x/pickup",
     ],
 )
-async def test_a_hotel_never_heard_of_is_not_found(dashboard_app: Quart, booked: None, path: str) -> None:
+async def test_a_hotel_never_heard_of_is_not_found(dashboard_app: Application, booked: None, path: str) -> None:
     answer = await get(dashboard_app, path)
 
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
 
-async def test_hotels(dashboard_app: Quart, booked: None) -> None:
+async def test_hotels(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, "/hotels")).get_json()
 
     assert body["hotels"] == [
@@ -200,7 +202,7 @@ async def test_hotels(dashboard_app: Quart, booked: None) -> None:
     assert body["lag_seconds"] > 0
 
 
-async def test_pickup(dashboard_app: Quart, booked: None) -> None:
+async def test_pickup(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup?as_of=2020-01-03&days=2&nights=2")).get_json()
 
     assert body == {
@@ -215,7 +217,7 @@ async def test_pickup(dashboard_app: Quart, booked: None) -> None:
 
 
 async def test_pickup_without_a_question_is_of_the_last_week_and_ninety_nights(
-    dashboard_app: Quart, booked: None, today: date
+    dashboard_app: Application, booked: None, today: date
 ) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup")).get_json()
 
@@ -223,7 +225,7 @@ async def test_pickup_without_a_question_is_of_the_last_week_and_ninety_nights(
     assert body["as_of"] == today.isoformat()
 
 
-async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: None) -> None:
+async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2021&as_of=2021-06-01")).get_json()
 
     assert body["items"][0] == {"period": "2021-01", "on_the_books": 0, "last_year": 27, "difference": -27}
@@ -232,7 +234,7 @@ async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Quart, booked: No
 
 @pytest.mark.parametrize("match", ["date", "weekday"])
 async def test_pace_as_of_the_first_year_of_the_calendar_is_nothing(
-    dashboard_app: Quart, booked: None, match: str
+    dashboard_app: Application, booked: None, match: str
 ) -> None:
     answer = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
 
@@ -240,7 +242,7 @@ async def test_pace_as_of_the_first_year_of_the_calendar_is_nothing(
     assert {(item["on_the_books"], item["last_year"]) for item in (await answer.get_json())["items"]} == {(0, 0)}
 
 
-async def test_booking_curve(dashboard_app: Quart, booked: None) -> None:
+async def test_booking_curve(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/booking-curve?night=2020-01-01")).get_json()
 
     assert body["items"] == [
@@ -249,7 +251,7 @@ async def test_booking_curve(dashboard_app: Quart, booked: None) -> None:
     ]
 
 
-async def test_lead_time(dashboard_app: Quart, booked: None) -> None:
+async def test_lead_time(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/lead-time?year=2020")).get_json()
 
     assert [(bucket["from"], bucket["to"]) for bucket in body["items"]] == [
@@ -259,7 +261,7 @@ async def test_lead_time(dashboard_app: Quart, booked: None) -> None:
     assert body["median"] == 23.5
 
 
-async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Quart, dashboard_db: asyncpg.Pool) -> None:
+async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
     for number in range(3):
         await upsert_quarantine(dashboard_db, [Refused(f"raw {number}", "no event")])
 
@@ -272,7 +274,7 @@ async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Quart, dashbo
     assert "Link" not in second.headers
 
 
-async def test_the_landing_page_shows_the_house(dashboard_app: Quart, booked: None) -> None:
+async def test_the_landing_page_shows_the_house(dashboard_app: Application, booked: None) -> None:
     page = await (await get(dashboard_app, "/")).get_data(as_text=True)
 
     assert "events counted" in page

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from aioresponses import aioresponses
-from quart import Quart
 
+from common.web.resources import Application
 from dashboard.catalog import service
 from tests.support.fake_offers import BASE, Catalogue, FakeOffers
 
@@ -26,7 +26,7 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-async def catalogue(fake: FakeOffers, dashboard_app: Quart, environment: dict[str, str]) -> Catalogue:
+async def catalogue(fake: FakeOffers, dashboard_app: Application, environment: dict[str, str]) -> Catalogue:
     return Catalogue(dashboard_app, environment)
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 import dashboard.app
 import dashboard.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from dashboard.catalog import offers_token
 from dashboard.catalog.offers_token import TokenKeeper, claim_renewal
+from dashboard.resources import resources_of
 from tests.support.fake_offers import BASE, Catalogue, FakeOffers, Reply, offer, reply
 from tests.support.waiting import eventually
 
@@ -20,14 +21,13 @@ from tests.support.waiting import eventually
 @pytest.fixture
 async def replica(fake: FakeOffers, dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[Catalogue]:
     """A second dashboard on the same database."""
-    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         yield Catalogue(app, environment)
 
 
-def keeper(app: Quart) -> TokenKeeper:
-    found: TokenKeeper = app.extensions["offers"].keeper
-    return found
+def keeper(app: Application) -> TokenKeeper:
+    return resources_of(app).offers.keeper
 
 
 async def test_one_token_serves_every_call_and_every_replica(
@@ -59,7 +59,7 @@ async def test_two_dashboards_starting_at_once_ask_once(
 
     monkeypatch.setattr(TokenKeeper, "_find", noted)
     fake.fault = until_both_want_it
-    config = read(dashboard.config.Config, environment | {"DASHBOARD_OFFERS_SECONDS": "1"})
+    config = read_config(dashboard.config.Config, environment | {"DASHBOARD_OFFERS_SECONDS": "1"})
     apps = [dashboard.app.create_app(config, dashboard_url) for _ in range(2)]
     async with apps[0].test_app(), apps[1].test_app():
         clients = [Catalogue(app, environment) for app in apps]
@@ -73,7 +73,7 @@ async def test_the_token_survives_a_restart(
     fake: FakeOffers, dashboard_url: Secret, environment: dict[str, str]
 ) -> None:
     for _ in range(2):
-        app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+        app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
         async with app.test_app():
             assert (await Catalogue(app, environment).create())["registration"] == "registered"
 

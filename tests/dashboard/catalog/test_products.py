@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from quart import Quart
 
+from common.web.resources import Application
 from dashboard.catalog.models import new_product_id
 from tests.support.fake_offers import Catalogue, FakeOffers, offer
 
@@ -228,7 +228,7 @@ class TestWithAToken:
         assert (await client.get("/livez")).status_code == 200
 
 
-async def test_the_document_describes_every_operation(dashboard_app: Quart) -> None:
+async def test_the_document_describes_every_operation(dashboard_app: Application) -> None:
     document = await (await dashboard_app.test_client().get("/openapi.json")).get_json()
 
     operations = {

@@ -4,11 +4,11 @@ import asyncio
 import json
 from typing import Any
 
-import asyncpg
 import pytest
 
-from common.jobs.scheduler import Lease, LeaseLostError
+from common.jobs.lease import Lease, LeaseLostError
 from dashboard.catalog.jobs import Refresh
+from dashboard.resources import resources_of
 from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
 from tests.support.waiting import eventually
 
@@ -236,10 +236,10 @@ async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fa
 async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(3)
     fake.usual = [offer("a", 100)]
-    jobs: asyncpg.Pool = catalogue.app.extensions["pools"]["jobs"]
+    resources = resources_of(catalogue.app)
     stale = Refresh(
-        jobs,
-        catalogue.app.extensions["offers"],
+        resources.pools.jobs,
+        resources.offers,
         Lease("refresh_offers", "somebody who stalled", 0),
         concurrency=50,
         interval=60,

@@ -8,12 +8,13 @@ from typing import Any
 import asyncpg
 import pytest
 from aioresponses import aioresponses
-from quart import Quart
 
 from common.config import Secret
 from common.outbox import delivery
 from common.web import responses, signature
+from common.web.resources import Application
 from dashboard.front_desk import jobs
+from dashboard.resources import resources_of
 
 SECRET = Secret("a-secret-that-both-programs-know")
 CALLBACK = "http://provider.example/base/api/accounting/decisions"
@@ -48,16 +49,16 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 class Desk:
     """The front desk over HTTP, as the provider and staff use it."""
 
-    def __init__(self, app: Quart, db: asyncpg.Pool) -> None:
+    def __init__(self, app: Application, db: asyncpg.Pool) -> None:
         self.app = app
         self.db = db
         self.client = app.test_client()
         self.staff = {"Authorization": "Bearer the-staff-token"}
 
     async def receive(self, *, now: float | None = None, secret: Secret = SECRET, **changes: Any) -> Any:
-        body = responses.encode({**ORDER, **changes})
+        body = responses.encode_json({**ORDER, **changes})
         header = signature.sign(secret, body, time.time() if now is None else now)
-        headers = {"Content-Type": "application/json", signature.HEADER: header}
+        headers = {"Content-Type": "application/json", signature.SIGNATURE_HEADER: header}
         return await self.client.post("/front-desk/orders", data=body, headers=headers)
 
     async def decide(self, decision: str, order_id: int = 70001) -> Any:
@@ -67,8 +68,9 @@ class Desk:
         return await (await self.client.get(f"/front-desk/orders{query}", headers=self.staff)).get_json()
 
     async def send(self, policy: delivery.Policy | None = None) -> Any:
+        resources = resources_of(self.app)
         return await jobs.send_decisions(
-            self.db, self.app.extensions["http"], self.app.extensions["front_desk"], policy or delivery.Policy(first=60)
+            self.db, resources.http, resources.front_desk, policy or delivery.Policy(first=60)
         )
 
     async def hurry(self) -> None:
@@ -87,7 +89,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(dashboard_app: Quart, dashboard_db: asyncpg.Pool) -> Desk:
+async def desk(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> Desk:
     return Desk(dashboard_app, dashboard_db)
 
 

@@ -52,7 +52,10 @@ async def test_an_id_that_is_known_with_another_table_is_a_conflict(desk: Any) -
     ],
 )
 async def test_an_order_without_a_proper_signature_is_refused(desk: Any, header: str | None) -> None:
-    headers = {"Content-Type": "application/json", **({signature.HEADER: header} if header is not None else {})}
+    headers = {
+        "Content-Type": "application/json",
+        **({signature.SIGNATURE_HEADER: header} if header is not None else {}),
+    }
 
     answer = await desk.client.post("/front-desk/orders", data=b"{}", headers=headers)
 
@@ -78,7 +81,7 @@ async def test_a_signature_is_good_once_whatever_the_answer_was(desk: Any) -> No
 async def test_another_secret_or_another_body_is_refused(desk: Any) -> None:
     assert (await desk.receive(secret=Secret("another"))).status_code == 401
     header = signature.sign(Secret("a-secret-that-both-programs-know"), b"{}", time.time())
-    headers = {"Content-Type": "application/json", signature.HEADER: header}
+    headers = {"Content-Type": "application/json", signature.SIGNATURE_HEADER: header}
     assert (await desk.client.post("/front-desk/orders", data=b"{ }", headers=headers)).status_code == 401
     assert await desk.orders() == []
 
@@ -145,7 +148,7 @@ async def test_a_decision_reaches_the_provider_signed(desk: Any, provider: Any) 
     [call] = provider.requests["POST", URL(CALLBACK)]
     body = call.kwargs["data"]
     assert json.loads(body) == {"order_id": 70001, "decision": "confirm", "decided_by": "front desk"}
-    header = call.kwargs["headers"][signature.HEADER]
+    header = call.kwargs["headers"][signature.SIGNATURE_HEADER]
     signature.verify(Secret("a-secret-that-both-programs-know"), header, body, time.time())
     assert call.kwargs["allow_redirects"] is False
     [order] = await desk.orders()

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from quart import Quart
 from quart.typing import TestClientProtocol
 
 import dashboard.app
 import dashboard.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from tests.support.applications import free_port
 from tests.support.served import served
 from tests.support.waiting import eventually
@@ -28,7 +28,7 @@ MONDAY_HOURS = HOURS + "1,0,09:00:00,12:00:00\n"
 class Stores:
     """What a user of the reports does."""
 
-    def __init__(self, app: Quart) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
         self.client: TestClientProtocol = app.test_client()
 
@@ -76,13 +76,13 @@ class Stores:
 
 
 @pytest.fixture
-async def stores(dashboard_app: Quart) -> Stores:
+async def stores(dashboard_app: Application) -> Stores:
     return Stores(dashboard_app)
 
 
 @pytest.fixture
 async def base(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[str]:
     """Where the dashboard answers behind a real HTTP server."""
-    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with served(app, free_port()) as url:
         yield url

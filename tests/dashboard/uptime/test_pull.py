@@ -16,8 +16,9 @@ from yarl import URL
 
 import dashboard.app
 import dashboard.config
-from common.config import Secret, read
-from common.jobs.scheduler import Did, Job, Lease, LeaseLostError, run_now
+from common.config import Secret, read_config
+from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
+from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError
 from dashboard.uptime.intake.pull import LOOKBACK, Directory, pull, source_at
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
@@ -63,11 +64,11 @@ def service() -> Iterator[Played]:
         yield played
 
 
-async def pulled(db: asyncpg.Pool, location: str = BASE, now: datetime = NOW) -> Did:
+async def pulled(db: asyncpg.Pool, location: str = BASE, now: datetime = NOW) -> JobResult:
     """What a run of the job did."""
     async with aiohttp.ClientSession() as client:
 
-        async def run(lease: Lease) -> Did:
+        async def run(lease: Lease) -> JobResult:
             return await pull(db, lease, source_at(client, location), now)
 
         return await run_now(db, Job("pull_stores", 3600, run))
@@ -182,7 +183,7 @@ async def test_the_pull_runs_at_the_start_even_when_it_is_not_due(
     due = datetime.now(UTC) + timedelta(hours=1)
     await dashboard_db.execute("INSERT INTO job (name, interval_seconds, owner, epoch, due_at)"
                                " VALUES ('pull_stores', 3600, 'before', 1, $1)", due)  # fmt: skip
-    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         while not await dashboard_db.fetchval("SELECT count(*) FROM store_poll"):
             assert (await app.test_client().get("/livez")).status_code == 200

@@ -7,11 +7,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 import dashboard.app
 import dashboard.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from dashboard.uptime import service
 from dashboard.uptime.models import CSV_HEADER
 from dashboard.uptime.queries import reports
@@ -165,7 +165,7 @@ async def test_a_report_whose_process_died_is_made_by_the_next(
 ) -> None:
     report_id = await service.request_report(dashboard_db, None)
     await reports.update_report_attempt(dashboard_db, report_id)
-    app = dashboard.app.create_app(read(dashboard.config.Config, environment), dashboard_url)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         await Stores(app).complete(str(report_id))
 
@@ -191,6 +191,6 @@ async def test_a_head_has_the_headers_of_the_report(stores: Stores) -> None:
     assert answer.headers["X-Report-Status"] == "Complete"
 
 
-async def test_the_jobs_of_the_stores_are_listed(dashboard_app: Quart) -> None:
+async def test_the_jobs_of_the_stores_are_listed(dashboard_app: Application) -> None:
     jobs = (await (await dashboard_app.test_client().get("/jobs")).get_json())["jobs"]
     assert {"pull_stores", "make_reports"} <= {job["name"] for job in jobs}

@@ -9,14 +9,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
 from common.db.migrate import migrate
 from common.devstack.embedded import attach
+from common.web.resources import Application
 from provider.booking_events import queries, service
 from provider.booking_events.models import EventInput, NewEvent
 from tests.support.databases import waits_for_lock
@@ -107,7 +107,7 @@ async def test_the_same_event_many_times_at_once_is_stored_once(client: Client) 
     assert {json.dumps(await answer.get_json()) for answer in answers} == {json.dumps(event(5))}
 
 
-async def test_senders_that_leave_disturb_nobody(provider_app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_senders_that_leave_disturb_nobody(provider_app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     release = asyncio.Event()
     insert_events = queries.insert_events
 
@@ -211,7 +211,7 @@ async def test_postgresql_killed_and_back(environment: dict[str, str]) -> None:
         server.ensure_database("provider")
         url = Secret(server.url("provider"))
         await migrate(url, provider.app.MIGRATIONS)
-        app = provider.app.create_app(read(provider.config.Config, environment), url)
+        app = provider.app.create_app(read_config(provider.config.Config, environment), url)
         async with app.test_app():
             client = app.test_client()
             before = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(100, 140)))
@@ -241,9 +241,9 @@ async def _post_and_look(client: Client, db: asyncpg.Pool, event_id: int) -> boo
     return await db.fetchval("SELECT count(*) FROM booking_event WHERE id = $1", event_id) == 1
 
 
-async def test_no_transaction_that_writes_outlives_the_lookback(provider_app: Quart) -> None:
-    for name in ("main", "jobs"):
-        pool = provider_app.extensions["pools"][name]
+async def test_no_transaction_that_writes_outlives_the_lookback(provider_app: Application) -> None:
+    pools = provider_app.resources.pools
+    for pool in (pools.requests, pools.jobs):
         for setting in ("transaction_timeout", "idle_in_transaction_session_timeout", "statement_timeout"):
             assert await pool.fetchval("SELECT setting::int FROM pg_settings WHERE name = $1", setting) in range(
                 1, 60_001

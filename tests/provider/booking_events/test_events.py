@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from quart import Quart
+
+from common.web.resources import Application
 
 EVENT = {
     "hotel_id": 1,
@@ -14,11 +15,11 @@ EVENT = {
 }
 
 
-async def post(app: Quart, **changes: Any) -> Any:
+async def post(app: Application, **changes: Any) -> Any:
     return await app.test_client().post("/events", json={**EVENT, **changes})
 
 
-async def test_an_event_is_stored_and_comes_back_as_it_came(provider_app: Quart) -> None:
+async def test_an_event_is_stored_and_comes_back_as_it_came(provider_app: Application) -> None:
     answer = await post(provider_app, id=7)
 
     assert answer.status_code == 201
@@ -28,7 +29,7 @@ async def test_an_event_is_stored_and_comes_back_as_it_came(provider_app: Quart)
     assert await (await provider_app.test_client().get("/events")).get_json() == [{"id": 7, **EVENT}]
 
 
-async def test_the_same_event_again_stores_nothing(provider_app: Quart) -> None:
+async def test_the_same_event_again_stores_nothing(provider_app: Application) -> None:
     await post(provider_app, id=7)
 
     answer = await post(provider_app, id=7, event_timestamp="2020-01-01T02:00:00+02:00")
@@ -37,7 +38,7 @@ async def test_the_same_event_again_stores_nothing(provider_app: Quart) -> None:
     assert len(await (await provider_app.test_client().get("/events")).get_json()) == 1
 
 
-async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Quart) -> None:
+async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Application) -> None:
     await post(provider_app, id=7)
 
     answer = await post(provider_app, id=7, room_id=4712)
@@ -73,7 +74,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Quart)
         ("surprise", 1),
     ],
 )
-async def test_a_wrong_field_is_named_and_nothing_is_stored(provider_app: Quart, field: str, value: Any) -> None:
+async def test_a_wrong_field_is_named_and_nothing_is_stored(provider_app: Application, field: str, value: Any) -> None:
     answer = await post(provider_app, **{field: value})
 
     assert answer.status_code == 400
@@ -81,7 +82,7 @@ async def test_a_wrong_field_is_named_and_nothing_is_stored(provider_app: Quart,
     assert await (await provider_app.test_client().get("/events")).get_json() == []
 
 
-async def test_all_faults_are_named_at_once(provider_app: Quart) -> None:
+async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
     wrong = {"id": 0, "hotel_id": None, "event_timestamp": "2999-01-01T00:00:00Z", "status": 3, "room_id": "", "x": 1}
 
     answer = await provider_app.test_client().post("/events", json=wrong)
@@ -91,7 +92,7 @@ async def test_all_faults_are_named_at_once(provider_app: Quart) -> None:
 
 
 @pytest.mark.parametrize("night", ["0001-01-02", "9999-12-30"])
-async def test_the_calendar_has_ends(provider_app: Quart, night: str) -> None:
+async def test_the_calendar_has_ends(provider_app: Application, night: str) -> None:
     answer = await post(provider_app, id=7, event_timestamp="0001-01-01T00:00:00.000001Z", night_of_stay=night)
 
     assert answer.status_code == 201
@@ -111,7 +112,7 @@ async def test_the_calendar_has_ends(provider_app: Quart, night: str) -> None:
     ],
     ids=range(6),
 )
-async def test_what_is_no_event_at_all(provider_app: Quart, body: bytes, media_type: str, status: int) -> None:
+async def test_what_is_no_event_at_all(provider_app: Application, body: bytes, media_type: str, status: int) -> None:
     answer = await provider_app.test_client().post("/events", data=body, headers={"Content-Type": media_type})
 
     assert answer.status_code == status

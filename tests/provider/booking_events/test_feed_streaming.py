@@ -13,9 +13,10 @@ import pytest
 
 from common.config import Secret
 from common.devstack.embedded import Server
-from common.web.streaming import CHUNKS_AHEAD
+from common.web.streaming import MAX_BUFFERED_CHUNKS
 from provider.booking_events import feed, queries
 from provider.booking_events.models import EventsQuery
+from provider.resources import resources_of
 from tests.support.databases import cloned
 from tests.support.served import Served
 from tests.support.waiting import eventually
@@ -146,8 +147,8 @@ async def test_no_more_is_held_than_a_few_chunks(provider_db: asyncpg.Pool, monk
     async for _ in lines:
         taken += 1
         await asyncio.sleep(0)
-        assert produced <= taken + CHUNKS_AHEAD
-    assert taken == produced > 3 * CHUNKS_AHEAD
+        assert produced <= taken + MAX_BUFFERED_CHUNKS
+    assert taken == produced > 3 * MAX_BUFFERED_CHUNKS
 
 
 async def test_a_reader_that_leaves_frees_its_connection(served: Served, provider_db: asyncpg.Pool) -> None:
@@ -157,7 +158,7 @@ async def test_a_reader_that_leaves_frees_its_connection(served: Served, provide
         await wire.close()
 
     await eventually(partial(none_copying, provider_db))
-    pool = served.app.extensions["pools"]["stream"]
+    pool = resources_of(served.app).pools.streams
     await eventually(lambda: pool.get_idle_size() == pool.get_size())
     head, wire = await served.get("/events")
     assert head.status == 200
@@ -193,7 +194,7 @@ async def test_a_stream_that_breaks_does_not_look_complete(
 async def test_one_reader_more_than_there_are_streams_is_told_so(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = served.app.extensions["pools"]["stream"]
+    pool = resources_of(served.app).pools.streams
     readers = [await served.get("/events") for _ in range(STREAMS)]
     assert {head.status for head, _ in readers} == {200}
     monkeypatch.setattr(pool, "acquire_seconds", 0.2)

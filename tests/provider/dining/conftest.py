@@ -6,14 +6,16 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 from common.config import Secret
 from common.outbox import delivery
 from common.web import signature
+from common.web.resources import Application
+from common.web.responses import encode_json
 from provider.dining import jobs
 from provider.dining.settings import Settings
 from provider.dining.sms import LoggedTexting
+from provider.resources import resources_of
 from tests.support.post_office import PostOffice, post_office
 
 UNHURRIED = delivery.Policy(first=60)
@@ -42,7 +44,7 @@ def environment(environment: dict[str, str], office: PostOffice) -> dict[str, st
 class Restaurant:
     """The provider over HTTP, as guests and staff use it."""
 
-    def __init__(self, app: Quart, db: asyncpg.Pool) -> None:
+    def __init__(self, app: Application, db: asyncpg.Pool) -> None:
         self.app = app
         self.db = db
         self.client = app.test_client()
@@ -50,7 +52,7 @@ class Restaurant:
 
     @property
     def settings(self) -> Settings:
-        return self.app.extensions["dining"]
+        return resources_of(self.app).dining
 
     async def log_in(self, username: str = "admin", password: str = "1") -> Any:
         answer = await self.client.post("/api/token/", json={"username": username, "password": password})
@@ -92,17 +94,17 @@ class Restaurant:
         await self.db.execute("UPDATE outbox SET due_at = now() WHERE state = 'waiting'")
 
     async def decide(self, order_id: int, decision: str, *, now: float | None = None, **changes: Any) -> Any:
-        body = delivery.json.encode({"order_id": order_id, "decision": decision, **changes})
+        body = encode_json({"order_id": order_id, "decision": decision, **changes})
         header = signature.sign(ACCOUNTING_SECRET, body, time.time() if now is None else now)
         return await self.client.post(
             "/api/accounting/decisions",
             data=body,
-            headers={"Content-Type": "application/json", signature.HEADER: header},
+            headers={"Content-Type": "application/json", signature.SIGNATURE_HEADER: header},
         )
 
 
 @pytest.fixture
-async def restaurant(provider_app: Quart, provider_db: asyncpg.Pool) -> Restaurant:
+async def restaurant(provider_app: Application, provider_db: asyncpg.Pool) -> Restaurant:
     # Ids thousands apart: one taken for another must not pass by luck.
     await provider_db.execute("ALTER TABLE dining_table ALTER COLUMN table_id RESTART WITH 3001")
     await provider_db.execute("ALTER TABLE dining_booking ALTER COLUMN id RESTART WITH 70001")

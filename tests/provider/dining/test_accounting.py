@@ -24,14 +24,14 @@ async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) ->
         accounting.post(ORDERS, status=201)
         for outcome in ("failed", "failed", "sent"):
             did = await jobs.forward_orders(
-                restaurant.db, restaurant.app.extensions["http"], restaurant.settings, Policy(first=60)
+                restaurant.db, restaurant.app.resources.http, restaurant.settings, Policy(first=60)
             )
             assert did[outcome] == 1
             await restaurant.hurry()
         calls = accounting.requests["POST", URL(ORDERS)]
 
     for call in calls:
-        signature.verify(restaurant.settings.accounting_secret, call.kwargs["headers"][signature.HEADER],
+        signature.verify(restaurant.settings.accounting_secret, call.kwargs["headers"][signature.SIGNATURE_HEADER],
                          call.kwargs["data"], signed_at(call))  # fmt: skip
     order = json.loads(calls[-1].kwargs["data"])
     assert (order["id"], order["status"], order["table_id"], order["table_type"]) == (booking, "waiting", table, "room")
@@ -39,7 +39,7 @@ async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) ->
 
 
 def signed_at(call: Any) -> int:
-    return int(call.kwargs["headers"][signature.HEADER].partition(",")[0].removeprefix("t="))
+    return int(call.kwargs["headers"][signature.SIGNATURE_HEADER].partition(",")[0].removeprefix("t="))
 
 
 async def test_the_accounting_program_hears_of_a_cancellation_but_not_of_its_own_decisions(restaurant: Any) -> None:
@@ -49,7 +49,7 @@ async def test_the_accounting_program_hears_of_a_cancellation_but_not_of_its_own
 
     with aioresponses() as accounting:
         accounting.post(ORDERS, status=200, repeat=True)
-        await jobs.forward_orders(restaurant.db, restaurant.app.extensions["http"], restaurant.settings)
+        await jobs.forward_orders(restaurant.db, restaurant.app.resources.http, restaurant.settings)
         calls = accounting.requests["POST", URL(ORDERS)]
 
     assert [json.loads(call.kwargs["data"])["status"] for call in calls] == ["waiting", "cancelled"]

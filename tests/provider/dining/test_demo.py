@@ -4,14 +4,15 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 import dashboard.config
 import provider.config
-from common.config import ConfigError, Secret, read
+from common.config import ConfigError, Secret, read_config
+from common.web.resources import Application
 from provider.app import create_app
 from provider.dining import jobs
 from provider.dining.demo import TABLES, add_demo_tables
+from provider.resources import resources_of
 
 SECRETS = {
     "PROVIDER_JWT_SECRET": "0123456789012345678901234567890123456789",
@@ -27,7 +28,7 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 async def test_the_inbox_shows_what_travelled_by_smtp(restaurant: Any) -> None:
     await restaurant.booked(await restaurant.add_table(), email="ann@example.com", name="<i>Ann</i>")
-    await jobs.tell_guests(restaurant.db, restaurant.settings, restaurant.app.extensions["smtp_url"], None)
+    await jobs.tell_guests(restaurant.db, restaurant.settings, resources_of(restaurant.app).smtp_url, None)
 
     [mail] = await (await restaurant.client.get("/inbox.json")).get_json()
     assert mail["to"] == "ann@example.com"
@@ -42,9 +43,9 @@ async def test_the_inbox_shows_what_travelled_by_smtp(restaurant: Any) -> None:
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-async def outside(environment: dict[str, str], url: Secret) -> Quart:
+async def outside(environment: dict[str, str], url: Secret) -> Application:
     settings = {name: value for name, value in environment.items() if name != "NIGHTAUDIT_DEMO"}
-    return create_app(read(provider.config.Config, settings | SECRETS), url)
+    return create_app(read_config(provider.config.Config, settings | SECRETS), url)
 
 
 async def test_outside_the_demo_there_is_no_inbox_and_no_customer(
@@ -72,8 +73,8 @@ async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
         table = await (await client.post("/api/admin/add_table/", json={}, headers=headers)).get_json()
         order = {"email": "ann@example.com"}
         await client.post(f"/api/customer/book_table/?id={table['id']}", json=order)
-        pool = app.extensions["pools"]["jobs"]
-        await jobs.tell_guests(pool, app.extensions["dining"], app.extensions["smtp_url"], None)
+        resources = resources_of(app)
+        await jobs.tell_guests(resources.pools.jobs, resources.dining, resources.smtp_url, None)
         messages = await (await client.get("/api/admin/outbox/", headers=headers)).get_json()
 
     [mail] = [message for message in messages if message["topic"] == "mail"]
@@ -83,7 +84,7 @@ async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_missing_secret_is_named(name: str) -> None:
-    config = read(provider.config.Config, {each: value for each, value in SECRETS.items() if each != name})
+    config = read_config(provider.config.Config, {each: value for each, value in SECRETS.items() if each != name})
 
     with pytest.raises(ConfigError, match=name):
         config.require_secrets()
@@ -93,20 +94,20 @@ def test_a_missing_secret_is_named(name: str) -> None:
 
 def test_the_dashboards_missing_secrets_are_named_together() -> None:
     with pytest.raises(ConfigError, match="DASHBOARD_ACCOUNTING_SECRET, DASHBOARD_STAFF_TOKEN"):
-        read(dashboard.config.Config, {}).require_secrets()
+        read_config(dashboard.config.Config, {}).require_secrets()
 
 
 @pytest.mark.parametrize("value", ["nobody", "a@x.example, b@x.example", "Ann <a@x.example>\r\nBcc: b@x.example"])
 def test_a_sender_that_is_no_mailbox_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="PROVIDER_MAIL_FROM"):
-        read(provider.config.Config, {"PROVIDER_MAIL_FROM": value})
+        read_config(provider.config.Config, {"PROVIDER_MAIL_FROM": value})
 
 
 async def test_an_argon2_hash_may_stand_for_the_password(environment: dict[str, str], provider_url: Secret) -> None:
     from argon2 import PasswordHasher
 
     environment["PROVIDER_ADMIN_PASSWORD"] = PasswordHasher().hash("a password")
-    app = create_app(read(provider.config.Config, environment), provider_url)
+    app = create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
         for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
             answer = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})

@@ -7,18 +7,18 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from quart import Quart
 
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
+from common.web.resources import Application
 from provider.offers.price_simulation import LONGEST_LIFE, offers_at
 from provider.offers.queries import delete_expired_tokens
 
 PRODUCT = {"id": "6f1c3b0e-0000-7000-8000-000000000001", "name": "Mower", "description": "Petrol"}
 
 
-async def token_of(app: Quart) -> str:
+async def token_of(app: Application) -> str:
     answer = await app.test_client().post("/api/v1/auth")
     assert answer.status_code == 201
     body = await answer.get_json()
@@ -27,12 +27,12 @@ async def token_of(app: Quart) -> str:
     return str(body["access_token"])
 
 
-async def register(app: Quart, token: str, **changes: Any) -> Any:
+async def register(app: Application, token: str, **changes: Any) -> Any:
     product = {**PRODUCT, **changes}
     return await app.test_client().post("/api/v1/products/register", json=product, headers={"Bearer": token})
 
 
-async def offers(app: Quart, token: str, product_id: Any = PRODUCT["id"]) -> Any:
+async def offers(app: Application, token: str, product_id: Any = PRODUCT["id"]) -> Any:
     return await app.test_client().get(f"/api/v1/products/{product_id}/offers", headers={"Bearer": token})
 
 
@@ -45,7 +45,7 @@ async def assert_error(answer: Any, status: int, code: str) -> None:
     assert body["msg"]
 
 
-async def test_a_registered_product_has_offers(provider_app: Quart) -> None:
+async def test_a_registered_product_has_offers(provider_app: Application) -> None:
     token = await token_of(provider_app)
 
     registered = await register(provider_app, token)
@@ -59,7 +59,7 @@ async def test_a_registered_product_has_offers(provider_app: Quart) -> None:
         assert offer["items_in_stock"] >= 0
 
 
-async def test_a_numeric_id_comes_back_as_a_number(provider_app: Quart) -> None:
+async def test_a_numeric_id_comes_back_as_a_number(provider_app: Application) -> None:
     token = await token_of(provider_app)
 
     registered = await register(provider_app, token, id=42)
@@ -68,7 +68,7 @@ async def test_a_numeric_id_comes_back_as_a_number(provider_app: Quart) -> None:
     assert (await offers(provider_app, token, 42)).status_code == 200
 
 
-async def test_without_a_token_nothing_is_given(provider_app: Quart) -> None:
+async def test_without_a_token_nothing_is_given(provider_app: Application) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
     client = provider_app.test_client()
@@ -81,7 +81,7 @@ async def test_without_a_token_nothing_is_given(provider_app: Quart) -> None:
     await assert_error(await register(provider_app, "no token"), 401, "UNAUTHORIZED")
 
 
-async def test_products_belong_to_the_token_that_registered_them(provider_app: Quart) -> None:
+async def test_products_belong_to_the_token_that_registered_them(provider_app: Application) -> None:
     mine, yours = await token_of(provider_app), await token_of(provider_app)
     await register(provider_app, mine)
 
@@ -89,7 +89,7 @@ async def test_products_belong_to_the_token_that_registered_them(provider_app: Q
     assert (await register(provider_app, yours)).status_code == 201
 
 
-async def test_a_product_is_registered_once(provider_app: Quart) -> None:
+async def test_a_product_is_registered_once(provider_app: Application) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
 
@@ -97,13 +97,13 @@ async def test_a_product_is_registered_once(provider_app: Quart) -> None:
 
 
 @pytest.mark.parametrize("change", [{"name": ""}, {"name": 1}, {"id": None}, {"id": 1.5}, {"id": "a/b"}, {"more": 1}])
-async def test_a_wrong_registration_is_refused(provider_app: Quart, change: dict[str, Any]) -> None:
+async def test_a_wrong_registration_is_refused(provider_app: Application, change: dict[str, Any]) -> None:
     token = await token_of(provider_app)
 
     await assert_error(await register(provider_app, token, **change), 400, "BAD_REQUEST")
 
 
-async def test_every_error_below_the_prefix_has_the_service_s_format(provider_app: Quart) -> None:
+async def test_every_error_below_the_prefix_has_the_service_s_format(provider_app: Application) -> None:
     client = provider_app.test_client()
 
     await assert_error(await client.get("/api/v1/nothing"), 404, "NOT FOUND")
@@ -126,12 +126,12 @@ def environment(environment: dict[str, str], faults: dict[str, str]) -> dict[str
 
 
 @pytest.mark.parametrize("faults", [{"PROVIDER_OFFERS_ERROR_RATE": "1"}], indirect=True)
-async def test_at_an_error_rate_of_one_everything_fails(provider_app: Quart) -> None:
+async def test_at_an_error_rate_of_one_everything_fails(provider_app: Application) -> None:
     await assert_error(await provider_app.test_client().post("/api/v1/auth"), 500, "INTERNAL_SERVER_ERROR")
 
 
 @pytest.mark.parametrize("faults", [{"PROVIDER_OFFERS_SECOND_ACCESS": "refuse"}], indirect=True)
-async def test_of_a_hundred_callers_one_gets_the_only_token(provider_app: Quart) -> None:
+async def test_of_a_hundred_callers_one_gets_the_only_token(provider_app: Application) -> None:
     answers = await asyncio.gather(*(provider_app.test_client().post("/api/v1/auth") for _ in range(100)))
 
     assert sorted(answer.status_code for answer in answers) == [201] + [400] * 99
@@ -142,12 +142,12 @@ async def test_of_a_hundred_callers_one_gets_the_only_token(provider_app: Quart)
 @pytest.mark.parametrize(
     "faults", [{"PROVIDER_OFFERS_SECOND_ACCESS": "refuse", "PROVIDER_OFFERS_ACCESS_SECONDS": "70"}], indirect=True
 )
-async def test_a_token_ends_and_another_is_given(provider_app: Quart) -> None:
+async def test_a_token_ends_and_another_is_given(provider_app: Application) -> None:
     first = await token_of(provider_app)
     await register(provider_app, first)
     assert (await offers(provider_app, first)).status_code == 200
 
-    db = provider_app.extensions["pools"]["main"]
+    db = provider_app.resources.pools.requests
     assert await db.fetchval("SELECT expires_at - issued_at FROM offers_token") == timedelta(seconds=70)
     await db.execute("UPDATE offers_token SET expires_at = clock_timestamp()")
 
@@ -155,10 +155,10 @@ async def test_a_token_ends_and_another_is_given(provider_app: Quart) -> None:
     assert await token_of(provider_app) != first
 
 
-async def test_expired_tokens_are_swept_with_their_products(provider_app: Quart, provider_url: Secret) -> None:
+async def test_expired_tokens_are_swept_with_their_products(provider_app: Application, provider_url: Secret) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
-    db = provider_app.extensions["pools"]["main"]
+    db = provider_app.resources.pools.requests
     now = datetime.now(UTC)
 
     assert await delete_expired_tokens(db, now) == 0
@@ -168,11 +168,11 @@ async def test_expired_tokens_are_swept_with_their_products(provider_app: Quart,
 
 
 async def test_two_replicas_sell_the_same(
-    provider_app: Quart, provider_url: Secret, environment: dict[str, str]
+    provider_app: Application, provider_url: Secret, environment: dict[str, str]
 ) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
-    other = provider.app.create_app(read(provider.config.Config, environment), provider_url)
+    other = provider.app.create_app(read_config(provider.config.Config, environment), provider_url)
     async with other.test_app():
         ids = {offer["id"] for offer in await (await offers(other, token)).get_json()}
 

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +12,14 @@ import aiohttp
 import asyncpg
 import pytest
 
-import provider.app
-from common.config import Secret, read
-from common.jobs.scheduler import Lease
-from common.upstream import Upstream, UpstreamError, session
+from common.config import Secret, read_config
+from common.jobs.lease import Lease
+from common.upstream import Upstream, UpstreamError, create_client_session
+from common.web.resources import Application
 from provider import schedule
 from provider.booking_events.models import EventInput
 from provider.config import Config
+from provider.resources import resources_of
 from provider.simulated_hotels import Simulation
 from provider.simulated_hotels.jobs import Generator
 from tests.support.applications import run
@@ -29,7 +31,7 @@ NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - t
 
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with session() as client:
+    async with create_client_session() as client:
         yield client
 
 
@@ -147,11 +149,10 @@ async def test_what_the_hotels_send_is_an_event(served: Served, client: aiohttp.
 
 
 @pytest.mark.parametrize(("rate", "interval"), [("0", 0), ("0.5", 1), ("60", 1)])
-def test_no_rate_no_job(environment: dict[str, str], rate: str, interval: float) -> None:
-    config = read(Config, {**environment, "PROVIDER_GENERATOR_RATE": rate})
-    app = provider.app.create_app(config, Secret("postgresql:///none"))
+def test_no_rate_no_job(provider_app: Application, environment: dict[str, str], rate: str, interval: float) -> None:
+    config = read_config(Config, {**environment, "PROVIDER_GENERATOR_RATE": rate})
 
-    jobs = {job.name: job for job in schedule.jobs(config, app)}
+    jobs = {job.name: job for job in schedule.jobs(replace(resources_of(provider_app), config=config))}
 
     assert jobs["simulate_hotels"].interval == interval
 
@@ -193,4 +194,4 @@ def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, a
     ],
 )
 def test_the_simulated_hotels_find_the_provider_wherever_it_listens(host: str, url: str) -> None:
-    assert read(Config, {"PROVIDER_HOST": host, "PROVIDER_PORT": "9100"}).own_url == url
+    assert read_config(Config, {"PROVIDER_HOST": host, "PROVIDER_PORT": "9100"}).own_url == url

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from quart import Quart
 
+from common.web.resources import Application
 from tests.support.storefront import Guest
 
 
 @pytest.fixture
-def new_guest(provider_app: Quart) -> Callable[[], Guest]:
+def new_guest(provider_app: Application) -> Callable[[], Guest]:
     """Makes guests, each with a token of its own."""
     return lambda: Guest(provider_app)
 
 
 @pytest.fixture
-def guest(provider_app: Quart) -> Guest:
+def guest(provider_app: Application) -> Guest:
     return Guest(provider_app)
 
 

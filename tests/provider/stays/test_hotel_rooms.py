@@ -3,18 +3,20 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
 from common.db.pool import Executor
+from common.web.resources import Application
 from provider.booking_events import queries
 from provider.booking_events.models import NewEvent
+from provider.resources import resources_of
 from provider.stays.queries import storefront as reservations
-from provider.stays.service import Feed
+from provider.stays.service import EventFeed
 from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
@@ -104,24 +106,25 @@ async def refuse(_db: Executor, _events: Sequence[Any]) -> dict[int, str]:
 
 @pytest.mark.parametrize("key", [None, "k"])
 async def test_when_the_events_fail_nothing_is_reserved(
-    provider_app: Quart, guest: Guest, provider_db: asyncpg.Pool, soon: date, key: str | None
+    provider_app: Application, guest: Guest, provider_db: asyncpg.Pool, soon: date, key: str | None
 ) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
-    working = provider_app.extensions["feed"]
-    provider_app.extensions["feed"] = Feed(NewEvent, queries.select_new_ids, refuse)
+    working = resources_of(provider_app)
+    provider_app.resources = replace(working, event_feed=EventFeed(NewEvent, queries.select_new_ids, refuse))
 
     answer, _ = await guest.reserve("suite", soon, 2, key=key)
 
     assert answer.status_code == 503
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 0
-    provider_app.extensions["feed"] = working
+    provider_app.resources = working
     assert (await guest.reserve("suite", soon, 2, key=key))[0].status_code == 200
 
 
-async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Quart, guest: Guest, soon: date) -> None:
+async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Application, guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     _, reservation = await guest.reserve("suite", soon, 2)
-    provider_app.extensions["feed"] = Feed(NewEvent, queries.select_new_ids, refuse)
+    broken = EventFeed(NewEvent, queries.select_new_ids, refuse)
+    provider_app.resources = replace(resources_of(provider_app), event_feed=broken)
 
     assert await guest.cancel(reservation["reservation_id"]) == 503
 
@@ -129,7 +132,7 @@ async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Quart, gu
     assert len(await events(guest)) == 2
 
 
-async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Quart, guest: Guest, soon: date) -> None:
+async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Application, guest: Guest, soon: date) -> None:
     """Importers keep their ids, and may bring one that the server would have given next."""
     await guest.create_property("suite", hotel_id=3, room_id=17)
     await guest.create_property("other", hotel_id=4, room_id=17)

@@ -9,12 +9,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from quart import Quart
 
 import provider.app
 import provider.config
-from common.config import Secret, read
+from common.config import Secret, read_config
 from common.devstack.embedded import Server
+from common.web.resources import Application
 from tests.support.storefront import Guest
 
 
@@ -70,15 +70,17 @@ async def wire(postgres: Server) -> AsyncIterator[Wire]:
 @pytest.fixture
 async def wired_app(
     postgres: Server, wire: Wire, provider_url: Secret, environment: dict[str, str]
-) -> AsyncIterator[Quart]:
+) -> AsyncIterator[Application]:
     """The provider, whose way to PostgreSQL can be cut."""
     url = provider_url.reveal().partition("?")[0] + f"?host={wire.directory}&port=5432"
-    app = provider.app.create_app(read(provider.config.Config, environment), Secret(url))
+    app = provider.app.create_app(read_config(provider.config.Config, environment), Secret(url))
     async with app.test_app():
         yield app
 
 
-async def test_without_postgresql_it_says_so_and_recovers_by_itself(wired_app: Quart, wire: Wire, soon: date) -> None:
+async def test_without_postgresql_it_says_so_and_recovers_by_itself(
+    wired_app: Application, wire: Wire, soon: date
+) -> None:
     guest = Guest(wired_app)
     await guest.create_property("hut")
     await wire.cut()
@@ -105,10 +107,10 @@ class TestOneConnection:
         return {**environment, "PROVIDER_POOL_SIZE": "1"}
 
     async def test_a_pool_that_is_used_up_answers_503_within_its_time(
-        self, provider_app: Quart, guest: Guest, soon: date
+        self, provider_app: Application, guest: Guest, soon: date
     ) -> None:
         await guest.create_property("hut")
-        pool = provider_app.extensions["pool"]
+        pool = provider_app.resources.pools.requests
         pool.acquire_seconds = 0.1
 
         async with pool.acquire():

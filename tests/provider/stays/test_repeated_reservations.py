@@ -4,20 +4,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-from quart import Quart
 
+from common.web.resources import Application
+from provider.resources import resources_of
 from tests.support.storefront import Guest
 
 
 async def test_the_same_key_gives_the_same_answer_on_the_day_after(
-    provider_app: Quart, guest: Guest, provider_db: asyncpg.Pool
+    provider_app: Application, guest: Guest, provider_db: asyncpg.Pool
 ) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     await guest.create_property("hut")
-    config = provider_app.extensions["config"]
-    provider_app.extensions["config"] = replace(config, past_stays="allow")  # as on the day itself
+    resources = resources_of(provider_app)
+    allowing = replace(resources.config, past_stays="allow")  # as on the day itself
+    provider_app.resources = replace(resources, config=allowing)
     _, first = await guest.reserve("hut", yesterday, 3, key="k")
-    provider_app.extensions["config"] = config
+    provider_app.resources = resources
 
     answer, again = await guest.reserve("hut", yesterday, 3, key="k")
 

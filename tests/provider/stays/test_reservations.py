@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from quart import Quart
 
+from common.web.resources import Application
 from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
@@ -33,7 +33,7 @@ OPERATIONS = [
 ])  # fmt: skip
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 async def test_without_a_uuid_nothing_is_answered(
-    provider_app: Quart, method: str, path: str, header: str | None
+    provider_app: Application, method: str, path: str, header: str | None
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
 
@@ -45,7 +45,7 @@ async def test_without_a_uuid_nothing_is_answered(
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_any_uuid_will_do(provider_app: Quart, scheme: str) -> None:
+async def test_any_uuid_will_do(provider_app: Application, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {str(uuid.uuid4()).upper()}"}
 
     assert (await provider_app.test_client().get("/properties", headers=headers)).status_code == 200

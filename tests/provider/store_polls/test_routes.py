@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from quart import Quart
 
+from common.web.resources import Application
 from provider.store_polls import jobs
 
 NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
@@ -24,7 +24,7 @@ async def polled(db: asyncpg.Pool, now: datetime = NOW) -> int:
 
 @pytest.mark.parametrize("name", HEADERS)
 async def test_a_file_is_csv_with_a_header_before_and_after_the_first_round(
-    provider_app: Quart, provider_db: asyncpg.Pool, name: str
+    provider_app: Application, provider_db: asyncpg.Pool, name: str
 ) -> None:
     client = provider_app.test_client()
     empty = await client.get(f"/stores/{name}")
@@ -43,7 +43,7 @@ async def test_a_file_is_csv_with_a_header_before_and_after_the_first_round(
 
 @pytest.mark.parametrize("name", HEADERS)
 async def test_a_file_that_is_still_the_same_is_not_sent_again(
-    provider_app: Quart, provider_db: asyncpg.Pool, name: str
+    provider_app: Application, provider_db: asyncpg.Pool, name: str
 ) -> None:
     await polled(provider_db)
     client = provider_app.test_client()
@@ -55,7 +55,7 @@ async def test_a_file_that_is_still_the_same_is_not_sent_again(
         assert again.headers["ETag"] == etag
 
 
-async def test_a_new_round_is_a_new_file(provider_app: Quart, provider_db: asyncpg.Pool) -> None:
+async def test_a_new_round_is_a_new_file(provider_app: Application, provider_db: asyncpg.Pool) -> None:
     await polled(provider_db)
     client = provider_app.test_client()
     first = await client.get("/stores/status.csv")
@@ -72,7 +72,7 @@ async def test_a_new_round_is_a_new_file(provider_app: Quart, provider_db: async
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "since=2026-01-01", "until=2026-01-01T00:00:00Z"])
-async def test_a_wrong_question_is_refused(provider_app: Quart, query: str) -> None:
+async def test_a_wrong_question_is_refused(provider_app: Application, query: str) -> None:
     client = provider_app.test_client()
     assert (await client.get(f"/stores/status.csv?{query}")).status_code == 400
     assert (await client.get("/stores/timezones.csv?since=2026-01-01T00:00:00Z")).status_code == 400

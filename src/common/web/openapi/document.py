@@ -19,13 +19,13 @@ from werkzeug.routing.rules import Rule
 
 from common.web.errors import PROBLEM_TYPE, FieldError, Invalid, Problem
 from common.web.openapi import swagger
-from common.web.openapi.schemas import example_of, media, renamed, tidy, without_null
+from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
 
 V = TypeVar("V", bound=Callable[..., Any])
 _ATTRIBUTE = "_operation"
 
-PROBLEM_WORDS = {
+PROBLEM_DESCRIPTIONS = {
     400: "The request is not valid; `errors` names every wrong field.",
     401: "No valid credentials.",
     403: "The credentials lack the right.",
@@ -41,7 +41,7 @@ PROBLEM_WORDS = {
     503: "Not available at the moment; try again after Retry-After seconds.",
 }
 
-HEADER_WORDS = {
+HEADER_DESCRIPTIONS = {
     "Link": "The next page, rel=next (RFC 8288)",
     "ETag": "Strong validator of the body",
     "Location": "Where the created thing is",
@@ -51,7 +51,7 @@ HEADER_WORDS = {
 
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
-LINK = {"Link": HEADER_WORDS["Link"]}
+LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,10 @@ class Document(OpenAPIProvider):
         if any(self._components.get(name, schema) != schema for name, schema in components.items()):
             prefix = "".join(word.capitalize() for word in rule.endpoint.split(".")[0].split("_"))
             names = {name: prefix + name for name in components if name not in ("Problem", "FieldError")}
-            paths = renamed(paths, names)
-            components = {names.get(name, name): renamed(schema, names) for name, schema in components.items()}
+            paths = with_renamed_components(paths, names)
+            components = {
+                names.get(name, name): with_renamed_components(schema, names) for name, schema in components.items()
+            }
         self._components.update(components)
         return paths, components
 
@@ -189,7 +191,7 @@ class Document(OpenAPIProvider):
         responses = {str(status): response for status, response in op["responses"].items()}
         for status, schemas in described.media.items():
             response = responses.setdefault(str(status), {"description": "The answer"})
-            response.setdefault("content", {}).update(media(schemas, components))
+            response.setdefault("content", {}).update(media_content(schemas, components))
         for status, words in described.words.items():
             responses.setdefault(str(status), {})["description"] = words
         first = min(responses, default="200")
@@ -215,7 +217,7 @@ class Document(OpenAPIProvider):
     def _complete_request(self, op: dict[str, Any], described: Operation, components: dict[str, Any]) -> None:
         if described.request_media:
             body = op.setdefault("requestBody", {"content": {}})
-            body["content"].update(media(described.request_media, components))
+            body["content"].update(media_content(described.request_media, components))
         if "requestBody" in op:
             op["requestBody"].setdefault("required", True)
             for content in op["requestBody"]["content"].values():
@@ -245,11 +247,11 @@ class Document(OpenAPIProvider):
         if any(parameter["in"] == "path" for parameter in op["parameters"]):
             statuses.add(404)
         for status in statuses:
-            response = responses.setdefault(str(status), {"description": PROBLEM_WORDS[status]})
+            response = responses.setdefault(str(status), {"description": PROBLEM_DESCRIPTIONS[status]})
             content = response.setdefault("content", {})
             content.setdefault(PROBLEM_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}})
             if name := PROBLEM_HEADERS.get(status):
-                response["headers"] = {name: _header(HEADER_WORDS[name])}
+                response["headers"] = {name: _header(HEADER_DESCRIPTIONS[name])}
 
 
 def install(

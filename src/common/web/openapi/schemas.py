@@ -10,7 +10,7 @@ Schema = dict[str, Any]
 
 REFERENCE = "#/components/schemas/"
 
-KEYWORDS = {
+PYDANTIC_KEYWORDS = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",
     "le": "maximum",
@@ -21,10 +21,10 @@ KEYWORDS = {
 }
 """What pydantic calls a bound that it checks after a validator of ours, and what JSON Schema calls it."""
 
-VALUES = frozenset({"default", "example", "examples", "enum", "const"})
+VALUE_KEYWORDS = frozenset({"default", "example", "examples", "enum", "const"})
 """Keywords that hold values, which are no schemas."""
 
-EXAMPLES = {
+FORMAT_EXAMPLES = {
     "date-time": "2020-01-01T00:00:00Z",
     "date": "2020-01-01",
     "time": "12:00:00",
@@ -46,7 +46,7 @@ def component(model: Any, components: Schema) -> Schema:
     return schema
 
 
-def media(schemas: Mapping[str, Any], components: Schema) -> Schema:
+def media_content(schemas: Mapping[str, Any], components: Schema) -> Schema:
     """Content objects of media types; a model, or the model under `items`, becomes a reference to its component."""
     content: Schema = {}
     for name, given in schemas.items():
@@ -73,12 +73,12 @@ def tidy(schema: Any) -> Any:
         schema = {**schema, "type": "number", "format": "double"}
     tidied: Schema = {}
     for name, value in schema.items():
-        if name in VALUES:
+        if name in VALUE_KEYWORDS:
             tidied[name] = value
         elif name in ("properties", "$defs"):
             tidied[name] = {key: tidy(each) for key, each in value.items()}
         elif name != "title" or not isinstance(value, str):
-            tidied[KEYWORDS.get(str(name), str(name))] = tidy(value)
+            tidied[PYDANTIC_KEYWORDS.get(str(name), str(name))] = tidy(value)
     return tidied
 
 
@@ -95,13 +95,13 @@ def without_null(schema: Schema) -> Schema:
     return schema
 
 
-def renamed(value: Any, names: Mapping[str, str]) -> Any:
+def with_renamed_components(value: Any, names: Mapping[str, str]) -> Any:
     """The value with its references to components changed from one name to another."""
     if isinstance(value, list):
-        return [renamed(each, names) for each in value]
+        return [with_renamed_components(each, names) for each in value]
     if not isinstance(value, dict):
         return value
-    changed = {name: renamed(each, names) for name, each in value.items()}
+    changed = {name: with_renamed_components(each, names) for name, each in value.items()}
     reference = changed.get("$ref")
     if isinstance(reference, str):
         known = reference.removeprefix(REFERENCE)
@@ -134,9 +134,11 @@ def _example_of_type(schema: Schema, components: Schema) -> Any:
     if kind in ("integer", "number"):
         return min(max(1, schema.get("minimum", 1)), schema.get("maximum", 1))
     if kind == "string":
-        if "pattern" in schema or schema.get("format", "date") not in EXAMPLES:
+        if "pattern" in schema or schema.get("format", "date") not in FORMAT_EXAMPLES:
             raise LookupError(schema)
-        return EXAMPLES[schema["format"]] if "format" in schema else "text".ljust(schema.get("minLength", 0), "x")
+        return (
+            FORMAT_EXAMPLES[schema["format"]] if "format" in schema else "text".ljust(schema.get("minLength", 0), "x")
+        )
     if kind == "boolean":
         return True
     if kind == "null":

@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from common.db.pool import Connection
-from common.jobs.scheduler import Did, Lease
+from common.jobs.lease import JobResult, Lease
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError
 from common.web.errors import Invalid, TooLarge
 from dashboard.uptime.intake.decompress import PIECE, plain
@@ -120,7 +120,7 @@ def source_at(client: aiohttp.ClientSession, location: str) -> Source:
     return Directory(Path(location).expanduser())
 
 
-async def pull(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) -> Did:
+async def pull(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) -> JobResult:
     """Take in what is new of every file; one that fails does not keep the others out.
 
     db: a pool whose time-outs allow for the time that a file takes to arrive. Raises UpstreamError when any file could

@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import pool
 from common.web.errors import Invalid, Unavailable, UnsupportedMedia
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import ItemId, decode_cursor, first_page
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.request_body import body_limit, require_media_type
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
+from dashboard.resources import resources
 from dashboard.uptime.intake.decompress import LARGEST_FILE, gunzipped, plain
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import Import, Imported
 from dashboard.uptime.queries import imports
-from dashboard.uptime.routes.stores import maker
 
 blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -43,15 +43,15 @@ IMPORT = {
 
 
 @blueprint.get("/stores/imports")
-@operation(headers={200: LINK}, example=[IMPORT])
+@operation(headers={200: LINK_HEADER}, example=[IMPORT])
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
     """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
-    before = decode_cursor(query_args.cursor, tuple[ItemId]) if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
     found = await imports.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last.import_id,))
-    return answer(page, 200, headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.import_id,))
+    return json_response(page, 200, headers)
 
 
 upload = operation(
@@ -108,10 +108,10 @@ async def _take_in(kind: StoreFile) -> Response:
                 f"This takes files as they are or packed by gzip, not by {other[:40]}.",
                 headers={"Accept-Encoding": "gzip"},
             )
-    if maker().uploads.locked():
+    if resources().report_runner.uploads.locked():
         raise Unavailable("As many uploads as there may be are under way.", retry_after=5)
-    async with maker().uploads:
-        return answer(await import_file(maker().db, kind, chunks, "upload"))
+    async with resources().report_runner.uploads:
+        return json_response(await import_file(resources().report_runner.db, kind, chunks, "upload"))
 
 
 async def _arriving() -> AsyncIterator[bytes]:

@@ -4,18 +4,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import Connection, pool
+from common.db.pool import Connection
 from common.web import responses
-from common.web.errors import Broken, NotFound
-from common.web.idempotency import Answer, once
+from common.web.errors import FailedPermanently, NotFound
+from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import Moment, decode_cursor, first_page
-from common.web.responses import answer
-from common.web.streaming import Sink, begun, copied, nothing
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.resources import pool
+from common.web.responses import json_response
+from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
+from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
 from dashboard.uptime.models import (
@@ -26,13 +28,10 @@ from dashboard.uptime.models import (
     Triggered,
 )
 from dashboard.uptime.queries import reports
-from dashboard.uptime.routes import imports, stores
-from dashboard.uptime.routes.stores import maker
 
 blueprint = Blueprint("uptime", __name__)
 
 TAG = "uptime"
-TAGS = {TAG: "When stores were online within their business hours: reports, timelines, incidents, targets"}
 tag_blueprint(blueprint, [TAG])
 
 CSV, JSON = "text/csv", "application/json"
@@ -51,13 +50,6 @@ REPORT = {
 }
 
 
-def install(app: Quart) -> None:
-    """Serve the capability; the lifecycle has to put a `making.Maker` into the extension `reports`."""
-    app.register_blueprint(blueprint)
-    app.register_blueprint(imports.blueprint)
-    app.register_blueprint(stores.blueprint)
-
-
 @blueprint.post("/trigger_report")
 @operation(words={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
 @validate_querystring(ReportRequest)
@@ -68,11 +60,11 @@ async def trigger_report(query_args: ReportRequest) -> Response:
     While one of the same thing and the same data is being made, it is that one.
     """
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         report_id = await service.request_report(connection, query_args.as_of)
-        return Answer(202, responses.encode(Triggered(str(report_id))))
+        return StoredResponse(202, responses.encode_json(Triggered(str(report_id))))
 
-    return await _triggered(await once(pool(), "POST /trigger_report", create))
+    return await _triggered(await run_once_per_key(pool(), "POST /trigger_report", create))
 
 
 @blueprint.get("/trigger_report")
@@ -82,13 +74,13 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """The same as POST; the source of this names no method."""
     report_id = await service.request_report(pool(), query_args.as_of)
-    return await _triggered(answer(Triggered(str(report_id)), 202))
+    return await _triggered(json_response(Triggered(str(report_id)), 202))
 
 
 async def _triggered(response: Response) -> Response:
     """The answer, the report that it names being made from now on."""
     report_id = msgspec.json.decode(await response.get_data(as_text=False), type=Triggered).report_id
-    current_app.add_background_task(maker().make, UUID(report_id))
+    current_app.add_background_task(resources().report_runner.make, UUID(report_id))
     return response
 
 
@@ -116,10 +108,10 @@ async def get_report(query_args: ReportQuery) -> Response:
     if report is None:
         raise NotFound("There is no report of this id.")
     if report.status == "Failed":
-        raise Broken(report.reason or "The report failed.", code="report_failed")
+        raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
     headers = {"X-Report-Status": report.status, "Vary": "Accept"}
     if report.status == "Running":
-        return answer(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
+        return json_response(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
     headers["X-Data-Version"] = str(report.data_version)
     if report.as_of is not None:
         headers["X-Report-As-Of"] = report.as_of.isoformat().replace("+00:00", "Z")
@@ -128,8 +120,10 @@ async def get_report(query_args: ReportQuery) -> Response:
         headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'
     content_type = JSON if as_json else f"{CSV}; charset=utf-8"
     if request.method == "HEAD":
-        return Response(nothing(), content_type=content_type, headers=headers)
-    rows = await begun(_rows(report, reports.copy_report_objects if as_json else reports.copy_report_rows))
+        return Response(empty_body(), content_type=content_type, headers=headers)
+    rows = await prefetch_first_chunk(
+        _rows(report, reports.copy_report_objects if as_json else reports.copy_report_rows)
+    )
     body = _as_json(rows) if as_json else _as_csv(rows)
     return Response(body, content_type=content_type, headers=headers)
 
@@ -147,7 +141,7 @@ def _rows(report: Report, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
     async def copy(connection: Connection, output: Sink) -> None:
         await copy_rows(connection, UUID(report.report_id), output)
 
-    return copied(maker().db, copy)
+    return stream_copy(resources().report_runner.db, copy)
 
 
 async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -168,12 +162,12 @@ async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @blueprint.get("/reports")
-@operation(headers={200: LINK}, example=[REPORT])
+@operation(headers={200: LINK_HEADER}, example=[REPORT])
 @validate_querystring(PageQuery)
 @document_response(list[Report])
 async def list_reports(query_args: PageQuery) -> Response:
     """The reports, the latest first, with the state of the data that each is of."""
-    before = decode_cursor(query_args.cursor, tuple[Moment, UUID]) if query_args.cursor else None
+    before = decode_cursor(query_args.cursor, tuple[CursorInstant, UUID]) if query_args.cursor else None
     found = await reports.select_reports(pool(), None, before, query_args.limit + 1)
-    page, headers = first_page(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))
-    return answer(page, 200, headers)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))
+    return json_response(page, 200, headers)

@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from quart import Blueprint, Response, current_app
+from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import pool
 from common.web.errors import NotFound
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import Moment, decode_cursor, first_page
-from common.web.responses import answer
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.resources import pool
+from common.web.responses import json_response
+from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import (
     BreachesQuery,
@@ -23,7 +24,6 @@ from dashboard.uptime.inputs import (
 )
 from dashboard.uptime.models import Coverage, Gap, Incident, Order, Period, Standing, StoreUptime, Timeline
 from dashboard.uptime.queries import fleet, stores
-from dashboard.uptime.report_runner import Maker
 
 blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -85,10 +85,6 @@ STANDING = {
 GAP = {"start": FROM, "end": TO, "duration_seconds": 10800.0}
 
 
-def maker() -> Maker:
-    return current_app.extensions["reports"]
-
-
 async def require_store(store_id: str) -> None:
     """Raises NotFound for a store that no file has named."""
     if "\0" in store_id or await stores.select_timezone(pool(), store_id) is None:
@@ -108,11 +104,11 @@ async def timeline(store_id: str, query_args: WindowQuery) -> Response:
     await require_store(store_id)
     found = await stores.select_timeline(pool(), store_id, *await window_of(query_args))
     assert found is not None
-    return answer(found)
+    return json_response(found)
 
 
 @blueprint.get(f"{STORE}/incidents")
-@operation(404, headers={200: LINK}, example=[INCIDENT])
+@operation(404, headers={200: LINK_HEADER}, example=[INCIDENT])
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
 async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
@@ -129,11 +125,11 @@ async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
 async def coverage(store_id: str, query_args: WindowQuery) -> Response:
     """How much of a store's open time lies within 90 minutes after a poll. No data is no downtime."""
     await require_store(store_id)
-    return answer(await stores.select_coverage(pool(), store_id, *await window_of(query_args)))
+    return json_response(await stores.select_coverage(pool(), store_id, *await window_of(query_args)))
 
 
 @blueprint.get("/stores/gaps")
-@operation(headers={200: LINK}, example=[GAP])
+@operation(headers={200: LINK_HEADER}, example=[GAP])
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
 async def gaps(query_args: GapsQuery) -> Response:
@@ -149,14 +145,14 @@ T = TypeVar("T", Incident, Gap)
 def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
     """A page of things in the order of their starts."""
     if query.cursor:
-        (after,) = decode_cursor(query.cursor, tuple[Moment])
+        (after,) = decode_cursor(query.cursor, tuple[CursorInstant])
         found = [each for each in found if each.start > after]
-    page, headers = first_page(found, query.limit, lambda last: (last.start,))
-    return answer(page, 200, headers)
+    page, headers = page_and_link(found, query.limit, lambda last: (last.start,))
+    return json_response(page, 200, headers)
 
 
 @blueprint.get("/stores")
-@operation(headers={200: LINK}, example=[UPTIME])
+@operation(headers={200: LINK_HEADER}, example=[UPTIME])
 @validate_querystring(StoresQuery)
 @document_response(list[StoreUptime])
 async def list_stores(query_args: StoresQuery) -> Response:
@@ -170,15 +166,15 @@ async def list_stores(query_args: StoresQuery) -> Response:
 @document_response(Standing)
 async def standing(query_args: TargetQuery) -> Response:
     """How many stores were open in the period, and how many of them were up for less than the target."""
-    report = await maker().newest()
+    report = await resources().report_runner.newest()
     if report is None:
         raise NotFound("There are no polls yet.")
     report_id = UUID(report.report_id)
-    return answer(await fleet.select_standing(pool(), report_id, query_args.period, query_args.target))
+    return json_response(await fleet.select_standing(pool(), report_id, query_args.period, query_args.target))
 
 
 @blueprint.get("/stores/sla/breaches")
-@operation(headers={200: LINK}, example=[UPTIME])
+@operation(headers={200: LINK_HEADER}, example=[UPTIME])
 @validate_querystring(BreachesQuery)
 @document_response(list[StoreUptime])
 async def breaches(query_args: BreachesQuery) -> Response:
@@ -200,9 +196,9 @@ async def page_of_stores(
     """A page of stores; the pages that follow are of the same report."""
     place = decode_cursor(query.cursor, Place) if query.cursor else None
     if place is None:
-        report = await maker().newest()
+        report = await resources().report_runner.newest()
         if report is None:
-            return answer([])
+            return json_response([])
         report_id = UUID(report.report_id)
     else:
         report_id = place.report_id
@@ -214,5 +210,5 @@ async def page_of_stores(
         value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
         return Place(report_id, value, last.store_id)
 
-    page, headers = first_page(found, query.limit, place_of)
-    return answer(page, 200, headers)
+    page, headers = page_and_link(found, query.limit, place_of)
+    return json_response(page, 200, headers)

@@ -47,7 +47,7 @@ class Passwords:
         self._queue += 1
         try:
             async with self._turn:
-                await login_throttle.require_not_slowed(db, username, address)
+                await login_throttle.require_not_throttled(db, username, address)
                 user = await asyncio.to_thread(self._verified, username, password)
                 if user is None:
                     await login_throttle.upsert_failure(db, username, address)

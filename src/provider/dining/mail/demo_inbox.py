@@ -14,8 +14,8 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from common.config import Secret
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Executor
-from common.web.errors import DATABASE_GONE
 from provider.dining.settings import Settings
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ class Keeper:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         try:
             await insert_mail(self.db, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content)
-        except DATABASE_GONE as error:
+        except DATABASE_UNAVAILABLE as error:
             return f"451 cannot be stored now: {type(error).__name__}"
         return "250 stored"
 
@@ -65,7 +65,7 @@ async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
 
 
 @asynccontextmanager
-async def mail_leaves_by(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
+async def smtp_url_for(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
     """Where mail leaves while the block runs: the configured server, the demo's own, or nowhere, which is said once."""
     if settings.inbox:
         async with catching(db) as url:
@@ -76,7 +76,7 @@ async def mail_leaves_by(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[
     yield settings.smtp_url
 
 
-def opened(row: asyncpg.Record) -> Mail:
+def parse_mail(row: asyncpg.Record) -> Mail:
     """A stored mail, its parts decoded."""
     message = message_from_bytes(row["source"], policy=policy.default)
     assert isinstance(message, EmailMessage)
@@ -116,4 +116,4 @@ async def select_mails(db: Executor, limit: int) -> list[Mail]:
     rows = await db.fetch(
         "SELECT id, received_at, sender, recipients, source FROM caught_mail ORDER BY id DESC LIMIT $1", limit
     )
-    return [opened(row) for row in rows]
+    return [parse_mail(row) for row in rows]

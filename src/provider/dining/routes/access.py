@@ -5,20 +5,19 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from quart import Blueprint, Response, current_app, g, request
+from quart import Blueprint, Response, g, request
 from quart_schema import document_response, security_scheme, tag
 
-from common.db.pool import pool
 from common.web.bearer import bearer_token
 from common.web.errors import Forbidden
 from common.web.openapi.document import operation
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from provider.dining.auth import tokens
-from provider.dining.auth.passwords import Passwords
 from provider.dining.inputs import Credentials, RefreshInput
 from provider.dining.models import Access, Tokens
-from provider.dining.settings import settings
+from provider.resources import resources
 
 blueprint = Blueprint("dining_access", __name__)
 
@@ -35,7 +34,7 @@ def admin_only(view: View) -> View:
     @security_scheme([{"admin": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        claims = tokens.read(settings().jwt_secret, bearer_token(tokens.REALM), "access")
+        claims = tokens.read(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
         if claims.role != "admin":
             raise Forbidden("This needs the admin right.")
         g.dining_actor = f"admin: {claims.sub}"
@@ -49,10 +48,6 @@ def actor() -> str:
     return g.dining_actor
 
 
-def passwords() -> Passwords:
-    return current_app.extensions["dining_passwords"]
-
-
 @blueprint.post("/api/token/")
 @operation(401, 429, request_example={"username": "admin", "password": "1"})
 @tag([TAG])
@@ -63,13 +58,13 @@ async def log_in(data: Credentials) -> Response:
 
     Repeated failures of a name from one address are slowed down (429 with Retry-After).
     """
-    user = await passwords().login(pool(), data.username, data.password, request.remote_addr or "")
-    now, secret = datetime.now(UTC), settings().jwt_secret
+    user = await resources().passwords.login(pool(), data.username, data.password, request.remote_addr or "")
+    now, secret = datetime.now(UTC), resources().dining.jwt_secret
     pair = Tokens(
         access=tokens.issue(secret, user.username, user.role, "access", now),
         refresh=tokens.issue(secret, user.username, user.role, "refresh", now),
     )
-    return answer(pair, headers=NO_STORE)
+    return json_response(pair, headers=NO_STORE)
 
 
 @blueprint.post("/api/token/refresh/")
@@ -79,10 +74,10 @@ async def log_in(data: Credentials) -> Response:
 @json_body(RefreshInput)
 async def refresh(data: RefreshInput) -> Response:
     """A new access token for a refresh token; the user must still exist, and has the right that he has now."""
-    secret = settings().jwt_secret
+    secret = resources().dining.jwt_secret
     claims = tokens.read(secret, data.refresh, "refresh")
-    user = passwords().user(claims.sub)
+    user = resources().passwords.user(claims.sub)
     if user is None:
         raise tokens.refused("There is no such user any more.")
     access = tokens.issue(secret, user.username, user.role, "access", datetime.now(UTC))
-    return answer(Access(access), headers=NO_STORE)
+    return json_response(Access(access), headers=NO_STORE)

@@ -3,16 +3,17 @@
 from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme, tag
 
-from common.db.pool import pool, transaction
+from common.db.pool import transaction
 from common.web.openapi.document import operation
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from common.web.signature import signed
 from provider.dining import service
 from provider.dining.inputs import DecisionInput
 from provider.dining.jobs import DECISIONS_PATH
 from provider.dining.models import Decided
-from provider.dining.settings import settings
+from provider.resources import resources
 
 blueprint = Blueprint("dining_accounting", __name__)
 
@@ -24,7 +25,7 @@ TAG = "dining: accounting program"
            example={"order_id": 1, "status": "confirmed"})  # fmt: skip
 @tag([TAG])
 @security_scheme([{"signature": []}])
-@signed(lambda: settings().accounting_secret)
+@signed(lambda: resources().dining.accounting_secret)
 @document_response(Decided)
 @json_body(DecisionInput)
 async def decide(data: DecisionInput) -> Response:
@@ -33,4 +34,4 @@ async def decide(data: DecisionInput) -> Response:
     409 when it comes too late (the guest cancelled) or would overlap a confirmed booking of the table.
     """
     async with transaction(pool()) as connection:
-        return answer(await service.apply_decision(connection, data))
+        return json_response(await service.apply_decision(connection, data))

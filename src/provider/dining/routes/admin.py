@@ -7,17 +7,18 @@ import msgspec
 from quart import Blueprint, Response
 from quart_schema import document_response, tag, validate_querystring
 
-from common.db.pool import Connection, pool, transaction
+from common.db.pool import Connection, transaction
 from common.outbox import admin
 from common.outbox.admin import MessageState
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.idempotency import Answer, first_sent, once
+from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import decode_cursor, first_page
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from provider.dining import service
 from provider.dining.inputs import (
     BookingInput,
@@ -44,7 +45,7 @@ from provider.dining.models import (
 )
 from provider.dining.queries import bookings, tables
 from provider.dining.routes.access import actor, admin_only
-from provider.dining.settings import settings
+from provider.resources import resources
 
 T = TypeVar("T", Table, Booking, MessageState)
 
@@ -63,11 +64,11 @@ TAG = "dining: administration"
 async def add_table(data: TableInput) -> Response:
     """Add a table; what is left out is regular, 2 seats, without a price, and open for booking."""
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         [table] = await tables.insert_tables(connection, [data])
-        return Answer(201, responses.encode(table))
+        return StoredResponse(201, responses.encode_json(table))
 
-    return await once(pool(), f"POST /api/admin/add_table/ {actor()}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/add_table/ {actor()}", create)
 
 
 @blueprint.patch("/update_table/")
@@ -81,7 +82,7 @@ async def update_table(data: TableChange) -> Response:
     changed = await tables.update_tables(pool(), [data])
     if data.id not in changed:
         raise service.no_table(data.id)
-    return answer(changed[data.id])
+    return json_response(changed[data.id])
 
 
 @blueprint.post("/tables/bulk")
@@ -101,15 +102,15 @@ async def change_tables(data: BulkInput) -> Response:
     """Add and change many tables at once: all of it, or nothing. 404 names the tables that do not exist."""
     data.require_clear()
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         result = await service.change_tables(connection, data)
-        return Answer(201 if result.added else 200, responses.encode(result))
+        return StoredResponse(201 if result.added else 200, responses.encode_json(result))
 
-    return await once(pool(), f"POST /api/admin/tables/bulk {actor()}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/tables/bulk {actor()}", create)
 
 
 @blueprint.get("/view_tables/")
-@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_TABLE])
+@operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_TABLE])
 @tag([TAG])
 @admin_only
 @validate_querystring(PageQuery)
@@ -132,7 +133,7 @@ async def view_prices(query_args: TableQuery) -> Response:
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:
         raise service.no_table(query_args.id)
-    return answer(prices)
+    return json_response(prices)
 
 
 @blueprint.post("/set_booking/")
@@ -142,7 +143,7 @@ async def view_prices(query_args: TableQuery) -> Response:
 @admin_only
 @validate_querystring(TableQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
+@json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
 async def set_booking(query_args: TableQuery, data: BookingInput) -> Response:
     """Set a confirmed booking directly, for a guest on the phone; also of a table that is closed for guests.
 
@@ -150,11 +151,11 @@ async def set_booking(query_args: TableQuery, data: BookingInput) -> Response:
     """
     who = actor()
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         booking = await service.set_booking(connection, query_args.id, data, who, datetime.now(UTC))
-        return Answer(201, responses.encode(booking))
+        return StoredResponse(201, responses.encode_json(booking))
 
-    return await once(pool(), f"POST /api/admin/set_booking/ {who}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {who}", create)
 
 
 @blueprint.post("/accept_booking/")
@@ -167,7 +168,7 @@ async def accept_booking(query_args: BookingQuery) -> Response:
     """Confirm an order that waits. 409 when it does not wait, or overlaps a confirmed booking of the table."""
     async with transaction(pool()) as connection:
         booking = await service.confirm(connection, query_args.id, actor())
-    return answer(booking)
+    return json_response(booking)
 
 
 @blueprint.post("/cancel_booking/")
@@ -180,11 +181,11 @@ async def cancel_booking(query_args: BookingQuery) -> Response:
     """Decline an order that waits, or cancel a confirmed booking. 409 for any other."""
     async with transaction(pool()) as connection:
         booking = await service.call_off(connection, query_args.id, actor())
-    return answer(booking)
+    return json_response(booking)
 
 
 @blueprint.get("/view_active_bookings/")
-@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_BOOKING])
+@operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKING])
 @tag([TAG])
 @admin_only
 @validate_querystring(PageQuery)
@@ -207,11 +208,11 @@ async def view_booking(query_args: BookingQuery) -> Response:
     booking = await bookings.select_booking(pool(), query_args.id)
     if booking is None:
         raise service.no_booking(query_args.id)
-    return answer(BookingHistory(booking, await bookings.select_changes(pool(), booking)))
+    return json_response(BookingHistory(booking, await bookings.select_changes(pool(), booking)))
 
 
 @blueprint.get("/outbox/")
-@operation(401, 403, headers={200: LINK}, example=[EXAMPLE_MESSAGE])
+@operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @admin_only
 @validate_querystring(OutboxQuery)
@@ -223,7 +224,7 @@ async def view_outbox(query_args: OutboxQuery) -> Response:
     """
     before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), query_args.states, before, query_args.limit + 1)
-    if settings().smtp_url is None and not settings().inbox:
+    if resources().dining.smtp_url is None and not resources().dining.inbox:
         found = [without_route(message) for message in found]
     return page_of(found, query_args.limit)
 
@@ -242,12 +243,12 @@ def without_route(message: MessageState) -> MessageState:
 @validate_querystring(MessageQuery)
 async def retry_message(query_args: MessageQuery) -> Response:
     """Let a dead message be tried once more."""
-    if not await admin.update_dead(pool(), query_args.id):
+    if not await admin.retry_dead_message(pool(), query_args.id):
         raise NotFound(f"There is no dead message {query_args.id}.")
     return Response(status=204)
 
 
 def page_of(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
-    page, headers = first_page(found, limit, lambda last: (last.id,))
-    return answer(page, headers=headers)
+    page, headers = page_and_link(found, limit, lambda last: (last.id,))
+    return json_response(page, headers=headers)

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag, validate_querystring
 
-from common.db.pool import Connection, pool, transaction
+from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.html import PRIVATE, Pages
-from common.web.idempotency import Answer, first_sent, once
-from common.web.openapi.document import LINK, operation
-from common.web.pagination import decode_cursor, first_page
+from common.web.html import PRIVATE_HEADERS, Pages
+from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from provider.dining import service
 from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
 from provider.dining.jobs import token_hash
@@ -35,12 +36,12 @@ pages = Pages("provider.dining")
 async def keep_private(response: Response) -> Response:
     """Nobody stores, or learns the address of, what the token in a mail leads to: not of a refusal either."""
     if request.path == CANCEL_PATH:
-        response.headers.update(PRIVATE)
+        response.headers.update(PRIVATE_HEADERS)
     return response
 
 
 @blueprint.get("/api/customer/view_tables/")
-@operation(headers={200: LINK}, example=[EXAMPLE_OFFER])
+@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_OFFER])
 @tag([TAG])
 @validate_querystring(TablesQuery)
 @document_response(list[TableOffer])
@@ -50,8 +51,8 @@ async def view_tables(query_args: TablesQuery) -> Response:
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
     found = await tables.select_offers(pool(), query_args, after, limit + 1 if limit else None)
-    page, headers = first_page(found, limit or len(found), lambda last: (last.id,))
-    return answer(page, headers=headers)
+    page, headers = page_and_link(found, limit or len(found), lambda last: (last.id,))
+    return json_response(page, headers=headers)
 
 
 @blueprint.post("/api/customer/view_tables/")
@@ -62,7 +63,7 @@ async def view_tables(query_args: TablesQuery) -> Response:
 async def find_tables(data: Wish) -> Response:
     """The bookable tables that fit, all of them; the wish is in the body."""
     data.require_ordered()
-    return answer(await tables.select_offers(pool(), data, 0, None))
+    return json_response(await tables.select_offers(pool(), data, 0, None))
 
 
 @blueprint.post("/api/customer/book_table/")
@@ -70,18 +71,18 @@ async def find_tables(data: Wish) -> Response:
 @tag([TAG])
 @validate_querystring(TableQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput, context=lambda: {"now": first_sent(datetime.now(UTC))})
+@json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
 async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
     """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
 
     E-mail, phone, or both are needed. 409 when the table is closed for booking.
     """
 
-    async def create(connection: Connection) -> Answer:
+    async def create(connection: Connection) -> StoredResponse:
         booking = await service.order_table(connection, query_args.id, data, datetime.now(UTC))
-        return Answer(201, responses.encode(booking))
+        return StoredResponse(201, responses.encode_json(booking))
 
-    return await once(pool(), "POST /api/customer/book_table/", create)
+    return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
 
 
 @blueprint.get(CANCEL_PATH)

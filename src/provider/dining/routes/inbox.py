@@ -5,10 +5,10 @@ import re
 from quart import Blueprint, Response
 from quart_schema import document_response, hide, tag
 
-from common.db.pool import pool
-from common.web.html import CONTENT_SECURITY, Pages
+from common.web.html import CONTENT_SECURITY_POLICY, Pages
 from common.web.openapi.document import operation
-from common.web.responses import answer
+from common.web.resources import pool
+from common.web.responses import json_response
 from provider.dining.mail.demo_inbox import SHOWN, Mail, select_mails
 
 blueprint = Blueprint("dining_inbox", __name__)
@@ -16,7 +16,7 @@ blueprint = Blueprint("dining_inbox", __name__)
 TAG = "dining: inbox of the demo"
 
 # Mails bring their own inline styles; scripts stay forbidden as on every page.
-INBOX_SECURITY = re.sub(r"style-src [^;]+", "style-src 'unsafe-inline'", CONTENT_SECURITY)
+INBOX_SECURITY = re.sub(r"style-src [^;]+", "style-src 'unsafe-inline'", CONTENT_SECURITY_POLICY)
 
 pages = Pages("provider.dining")
 
@@ -27,7 +27,7 @@ pages = Pages("provider.dining")
 @document_response(list[Mail])
 async def inbox_json() -> Response:
     """The mails that the demo's SMTP catcher took in, newest first."""
-    return answer(await select_mails(pool(), SHOWN), headers={"Cache-Control": "no-store"})
+    return json_response(await select_mails(pool(), SHOWN), headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/inbox")

@@ -1,0 +1,49 @@
+"""GET /jobs: the state of the timed work."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from quart import Blueprint, Response
+from quart_schema import document_response, tag_blueprint
+
+from common.jobs.lease import Job, JobState, select_jobs
+from common.web.openapi.document import operation
+from common.web.resources import pool
+from common.web.responses import json_response
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    """The timed work of this application, as the whole fleet sees it."""
+
+    jobs: list[JobState]
+
+
+JOBS_EXAMPLE = {
+    "jobs": [
+        {
+            "name": "forget_idempotency_keys",
+            "interval_seconds": 3600.0,
+            "last_started": "2020-01-01T00:00:00Z",
+            "last_finished": "2020-01-01T00:00:01Z",
+            "last_outcome": "ok",
+            "last_error": None,
+            "next_run": "2020-01-01T01:00:00Z",
+            "did": {"deleted": 2},
+        }
+    ]
+}
+
+
+def blueprint(jobs: Callable[[], Sequence[Job]]) -> Blueprint:
+    """The route /jobs. jobs: returns the jobs of the application that serves the current request."""
+    routes = Blueprint("jobs", __name__)
+    tag_blueprint(routes, ["operations"])
+
+    @routes.get("/jobs")
+    @operation(example=JOBS_EXAMPLE)
+    @document_response(Jobs)
+    async def list_jobs() -> Response:
+        """Each job: its last run, the result or error of that run, and when it runs next."""
+        return json_response(Jobs(await select_jobs(pool(), jobs())))
+
+    return routes

@@ -1,0 +1,57 @@
+"""Structured logs: JSON lines, or readable lines on a terminal."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+
+def _as_json(event: Any, **_: Any) -> str:
+    """A log line; what JSON has no form for is written as text, since a log line must never be why a request fails."""
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (TypeError, ValueError, OverflowError):
+        return json.dumps(event, default=str, skipkeys=True)
+
+
+def configure_logging(*, level: str = "info", stream: Any = None) -> None:
+    """JSON lines, or lines for people where standard error is a terminal."""
+    stream = stream or sys.stderr
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if stream.isatty():
+        # The plain traceback: the default one shows local variables, which may hold secrets.
+        rendering: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    else:
+        rendering = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_as_json),
+        ]
+    number = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
+    )
+    bridge = logging.StreamHandler(stream)
+    bridge.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *rendering,
+            ],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [bridge]
+    root.setLevel(logging.WARNING)
+    # A tick that finds its job still running is skipped, which is what it should do and nothing to warn of.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)

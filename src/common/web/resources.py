@@ -1,0 +1,57 @@
+"""An application and its resources: connection pools, HTTP client, and what each application adds of its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, cast
+
+import aiohttp
+from quart import Quart, current_app
+
+from common.db.pool import BoundedPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pools:
+    """The connection pools of one process; an application adds its own.
+
+    requests: for requests. jobs: for timed work.
+    """
+
+    requests: BoundedPool
+    jobs: BoundedPool
+
+    def by_name(self) -> Mapping[str, BoundedPool]:
+        """Every pool under the name of its field."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonResources:
+    """The resources that both applications have."""
+
+    pools: Pools
+    http: aiohttp.ClientSession = field(repr=False)
+
+
+class Application(Quart):
+    """A Quart application with typed resources.
+
+    resources: set by the lifecycle before the first request. error_formats: by path prefix, a function that renders
+    errors other than as problem documents (see `errors.set_error_format`).
+    """
+
+    resources: CommonResources
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None)
+        self.error_formats: dict[str, Callable[[Any, int], Any]] = {}
+
+
+def current_application() -> Application:
+    """The application that serves the current request."""
+    return cast(Application, current_app)
+
+
+def pool() -> BoundedPool:
+    """The pool for requests, of the application that serves the current request."""
+    return current_application().resources.pools.requests

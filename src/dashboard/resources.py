@@ -1,0 +1,47 @@
+"""The dashboard's resources, made in `app.py`, and the accessor by which routes reach them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quart import current_app
+
+from common.db.pool import BoundedPool
+from common.web.resources import Application, CommonResources, Pools
+
+if TYPE_CHECKING:
+    from dashboard.bookings.ingestion import Ingestion
+    from dashboard.catalog.offers_client import OffersService
+    from dashboard.config import Config
+    from dashboard.front_desk.settings import Settings as FrontDeskSettings
+    from dashboard.uptime.report_runner import ReportRunner
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardPools(Pools):
+    """uptime: for store files and reports, whose statements may take an hour."""
+
+    uptime: BoundedPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources(CommonResources):
+    """The resources of one process of the dashboard."""
+
+    pools: DashboardPools
+    config: "Config"
+    ingestion: "Ingestion"
+    offers: "OffersService"
+    front_desk: "FrontDeskSettings"
+    report_runner: "ReportRunner"
+
+
+def resources() -> Resources:
+    """The resources of the dashboard that serves the current request."""
+    return resources_of(current_app)  # type: ignore[arg-type]  # a proxy of the application
+
+
+def resources_of(app: Application) -> Resources:
+    """The resources of a dashboard that is being served."""
+    found = app.resources
+    assert isinstance(found, Resources)
+    return found
