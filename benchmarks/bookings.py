@@ -17,7 +17,7 @@ HOTELS = 10_000
 CONNECTIONS = 32
 SECONDS = 5.0
 QUESTIONS = 2_000
-COUNTED = "SELECT coalesce(sum(events), 0) FROM hotel"
+COUNTED = "SELECT coalesce(sum(events), 0) FROM hotel_summary"
 
 
 async def run(context: Context) -> list[Row]:
@@ -51,7 +51,7 @@ async def fill_feed(url: Secret, events: int) -> None:
     connection = await asyncpg.connect(url.reveal())
     await connection.execute(
         """
-        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        INSERT INTO ledger_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
         SELECT n, 1 + n % 100, '2020-01-01'::timestamptz + n * interval '60 seconds', 1 + (n % 5 = 0)::int,
                (1 + n % 5000)::text, '2020-01-01'::date + (n / 1440 + n % 90)::int
           FROM generate_series(1, $1::bigint) AS n
@@ -59,7 +59,7 @@ async def fill_feed(url: Secret, events: int) -> None:
         events,
         timeout=3600,
     )
-    await connection.execute("VACUUM ANALYZE booking_event", timeout=3600)
+    await connection.execute("VACUUM ANALYZE ledger_event", timeout=3600)
     await connection.close()
 
 
@@ -82,7 +82,7 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
 
     async def read() -> None:
         await source.copy_from_query(
-            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM booking_event ORDER BY id",
+            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM ledger_event ORDER BY id",
             output=rows.put,
             timeout=3600,
         )
@@ -95,7 +95,7 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
     started = time.perf_counter()
     reader = asyncio.create_task(read())
     columns = ["id", "hotel_id", "event_timestamp", "night_of_stay", "status", "room_id"]
-    await ledger.copy_to_table("booking_event", source=chunks(), columns=columns, timeout=3600)
+    await ledger.copy_to_table("ledger_event", source=chunks(), columns=columns, timeout=3600)
     await reader
     seconds = time.perf_counter() - started
     await source.close()
@@ -134,7 +134,7 @@ async def fill_counters(url: Secret) -> None:
     connection = await asyncpg.connect(url.reveal())
     await connection.execute(
         """
-        INSERT INTO hotel (hotel_id, events, first_night, last_night, last_event_timestamp)
+        INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
         SELECT n, 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z' FROM generate_series(1, $1::bigint) AS n
         """,
         HOTELS,

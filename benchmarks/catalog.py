@@ -94,12 +94,12 @@ async def one_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[f
     """Wait for a run of the job that started after a moment; its seconds, what it did, when it started."""
     while True:
         row = await db.fetchrow(
-            "SELECT last_started, last_finished, last_outcome, did, expires_at FROM job WHERE name = 'refresh_offers'"
+            "SELECT last_started, last_finished, last_outcome, last_result, expires_at FROM job WHERE name = 'refresh_offers'"
         )
         if row and row["expires_at"] is None and row["last_finished"] and (not after or row["last_started"] > after):
             assert row["last_outcome"] == "ok"
             seconds = (row["last_finished"] - row["last_started"]).total_seconds()
-            return seconds, msgspec.json.decode(row["did"]), row["last_started"]
+            return seconds, msgspec.json.decode(row["last_result"]), row["last_started"]
         await asyncio.sleep(LOOKS_EVERY_SECONDS)
 
 
@@ -135,7 +135,7 @@ async def require_stored(db: asyncpg.Connection, ids: Sequence[uuid.UUID], answe
     assert len(rows) == len(ids) * OFFERS
     for row in rows:
         assert row["price"] == price(str(row["product_id"]), int(row["offer_id"].rpartition("/")[2]), answer)
-    assert await db.fetchval("SELECT count(*) FROM offer_point") == len(ids) * OFFERS * answer
+    assert await db.fetchval("SELECT count(*) FROM offer_price_change") == len(ids) * OFFERS * answer
 
 
 async def requests(context: Context) -> list[Row]:

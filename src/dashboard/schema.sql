@@ -215,7 +215,7 @@ CREATE TABLE job (
     last_finished timestamp with time zone,
     last_outcome text,
     last_error text,
-    did jsonb NOT NULL DEFAULT '{}'::jsonb,
+    last_result jsonb NOT NULL DEFAULT '{}'::jsonb,
     failures integer NOT NULL DEFAULT 0,
     CONSTRAINT job_pkey PRIMARY KEY (name),
     CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
@@ -232,27 +232,27 @@ CREATE TABLE idempotency_key (
 );
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
-CREATE TABLE booking_event (
+CREATE TABLE ledger_event (
     id bigint NOT NULL,
     hotel_id bigint NOT NULL,
     event_timestamp timestamp with time zone NOT NULL,
     night_of_stay date NOT NULL,
     status smallint NOT NULL,
     room_id text NOT NULL,
-    CONSTRAINT booking_event_pkey PRIMARY KEY (id),
-    CONSTRAINT booking_event_hotel_id_check CHECK ((hotel_id > 0)),
-    CONSTRAINT booking_event_id_check CHECK ((id > 0)),
-    CONSTRAINT booking_event_status_check CHECK ((status = ANY (ARRAY[1, 2])))
+    CONSTRAINT ledger_event_pkey PRIMARY KEY (id),
+    CONSTRAINT ledger_event_hotel_id_check CHECK ((hotel_id > 0)),
+    CONSTRAINT ledger_event_id_check CHECK ((id > 0)),
+    CONSTRAINT ledger_event_status_check CHECK ((status = ANY (ARRAY[1, 2])))
 );
-CREATE INDEX booking_event_timestamp ON booking_event USING brin (event_timestamp) WITH (pages_per_range='32');
+CREATE INDEX ledger_event_timestamp ON ledger_event USING brin (event_timestamp) WITH (pages_per_range='32');
 
-CREATE TABLE hotel (
+CREATE TABLE hotel_summary (
     hotel_id bigint NOT NULL,
     events bigint NOT NULL,
     first_night date NOT NULL,
     last_night date NOT NULL,
     last_event_timestamp timestamp with time zone NOT NULL,
-    CONSTRAINT hotel_pkey PRIMARY KEY (hotel_id)
+    CONSTRAINT hotel_summary_pkey PRIMARY KEY (hotel_id)
 );
 
 CREATE TABLE night_counter (
@@ -345,36 +345,36 @@ CREATE TABLE offer (
 ) WITH (fillfactor=80);
 CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
 
-CREATE TABLE offer_point (
+CREATE TABLE offer_price_change (
     product_id uuid NOT NULL,
     offer_id text NOT NULL,
     at timestamp with time zone NOT NULL,
     price bigint,
     items_in_stock bigint NOT NULL,
-    CONSTRAINT offer_point_pkey PRIMARY KEY (product_id, offer_id, at),
-    CONSTRAINT offer_point_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE,
-    CONSTRAINT offer_point_items_in_stock_check CHECK ((items_in_stock >= 0)),
-    CONSTRAINT offer_point_price_check CHECK ((price >= 0))
+    CONSTRAINT offer_price_change_pkey PRIMARY KEY (product_id, offer_id, at),
+    CONSTRAINT offer_price_change_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE,
+    CONSTRAINT offer_price_change_items_in_stock_check CHECK ((items_in_stock >= 0)),
+    CONSTRAINT offer_price_change_price_check CHECK ((price >= 0))
 );
 
-CREATE TABLE price_point (
+CREATE TABLE product_price_change (
     product_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
     price bigint,
-    CONSTRAINT price_point_pkey PRIMARY KEY (product_id, at),
-    CONSTRAINT price_point_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
-    CONSTRAINT price_point_price_check CHECK ((price >= 0))
+    CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at),
+    CONSTRAINT product_price_change_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
+    CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
 );
 
-CREATE TABLE offers_access (
+CREATE TABLE offers_token (
     service text NOT NULL,
     token text,
     obtained_at timestamp with time zone,
-    renewing_by text,
-    renewing_until timestamp with time zone,
-    unproven integer NOT NULL DEFAULT 0,
+    renewal_owner text,
+    renewal_expires_at timestamp with time zone,
+    unused_tokens_in_a_row integer NOT NULL DEFAULT 0,
     not_before timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
-    CONSTRAINT offers_access_pkey PRIMARY KEY (service)
+    CONSTRAINT offers_token_pkey PRIMARY KEY (service)
 );
 
 CREATE TABLE store (
@@ -525,28 +525,28 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
-CREATE TABLE signature_seen (
-    mark bytea NOT NULL,
-    seen_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT signature_seen_pkey PRIMARY KEY (mark)
+CREATE TABLE used_signature (
+    signature_hash bytea NOT NULL,
+    used_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash)
 );
-CREATE INDEX signature_seen_seen_at ON signature_seen USING btree (seen_at);
+CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
 CREATE TABLE failed_login (
-    who text NOT NULL,
+    login_key text NOT NULL,
     address text NOT NULL,
     failures integer NOT NULL,
     failed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     slowed_until timestamp with time zone,
-    CONSTRAINT failed_login_pkey PRIMARY KEY (who, address)
+    CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address)
 );
 
-CREATE TABLE store_source (
+CREATE TABLE store_file_pull (
     kind text NOT NULL,
     url text NOT NULL,
     since timestamp with time zone,
     etag text,
     pulled_at timestamp with time zone NOT NULL,
-    CONSTRAINT store_source_pkey PRIMARY KEY (kind, url),
-    CONSTRAINT store_source_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text])))
+    CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url),
+    CONSTRAINT store_file_pull_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text])))
 );

@@ -102,12 +102,12 @@ BEGIN
 END
 $function$;
 
-CREATE FUNCTION keep_dining_price()
+CREATE FUNCTION record_dining_table_price()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    INSERT INTO dining_price (table_id, price) VALUES (new.table_id, new.price);
+    INSERT INTO dining_table_price (table_id, price) VALUES (new.table_id, new.price);
     RETURN NULL;
 END
 $function$;
@@ -142,12 +142,12 @@ BEGIN
 END
 $function$;
 
-CREATE FUNCTION keep_dining_change()
+CREATE FUNCTION record_dining_booking_status_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    INSERT INTO dining_booking_change (table_id, booking_id, status, changed_at, changed_by)
+    INSERT INTO dining_booking_status_change (table_id, booking_id, status, changed_at, changed_by)
     VALUES (new.table_id, new.id, new.status, new.changed_at, new.changed_by);
     RETURN NULL;
 END
@@ -180,7 +180,7 @@ CREATE TABLE job (
     last_finished timestamp with time zone,
     last_outcome text,
     last_error text,
-    did jsonb NOT NULL DEFAULT '{}'::jsonb,
+    last_result jsonb NOT NULL DEFAULT '{}'::jsonb,
     failures integer NOT NULL DEFAULT 0,
     CONSTRAINT job_pkey PRIMARY KEY (name),
     CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
@@ -267,23 +267,23 @@ CREATE INDEX reservation_of_property ON reservation USING btree (property_id, ar
 CREATE TRIGGER reservation_cancelled AFTER UPDATE OF cancelled_at ON reservation FOR EACH ROW WHEN (((old.cancelled_at IS NULL) AND (new.cancelled_at IS NOT NULL))) EXECUTE FUNCTION stay_cancelled();
 CREATE TRIGGER reservation_keep_turnover BEFORE INSERT OR UPDATE OF property_id, arrival, departure, cancelled_at ON reservation FOR EACH ROW EXECUTE FUNCTION keep_turnover();
 
-CREATE TABLE offers_token (
+CREATE TABLE issued_token (
     token uuid NOT NULL,
     issued_at timestamp with time zone NOT NULL DEFAULT now(),
     expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT offers_token_pkey PRIMARY KEY (token)
+    CONSTRAINT issued_token_pkey PRIMARY KEY (token)
 );
 
-CREATE TABLE offered_product (
+CREATE TABLE offers_product (
     product_id text NOT NULL,
     token uuid NOT NULL,
     name text NOT NULL,
     description text NOT NULL,
     registered_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT offered_product_pkey PRIMARY KEY (product_id, token),
-    CONSTRAINT offered_product_product_id_check CHECK (((length(product_id) >= 1) AND (length(product_id) <= 200)))
+    CONSTRAINT offers_product_pkey PRIMARY KEY (product_id, token),
+    CONSTRAINT offers_product_product_id_check CHECK (((length(product_id) >= 1) AND (length(product_id) <= 200)))
 );
-CREATE INDEX offered_product_token ON offered_product USING btree (token);
+CREATE INDEX offers_product_token ON offers_product USING btree (token);
 
 CREATE TABLE polled_store (
     store_id text COLLATE "C" NOT NULL,
@@ -308,14 +308,14 @@ CREATE TABLE store_poll (
 );
 CREATE INDEX store_poll_polled_at ON store_poll USING btree (polled_at, store_id);
 
-CREATE TABLE store_poll_round (
+CREATE TABLE store_poll_progress (
     only_one boolean NOT NULL DEFAULT true,
     seed bigint NOT NULL,
     stores integer NOT NULL,
     polled_until timestamp with time zone NOT NULL,
-    CONSTRAINT store_poll_round_pkey PRIMARY KEY (only_one),
-    CONSTRAINT store_poll_round_only_one_check CHECK (only_one),
-    CONSTRAINT store_poll_round_stores_check CHECK ((stores > 0))
+    CONSTRAINT store_poll_progress_pkey PRIMARY KEY (only_one),
+    CONSTRAINT store_poll_progress_only_one_check CHECK (only_one),
+    CONSTRAINT store_poll_progress_stores_check CHECK ((stores > 0))
 );
 
 CREATE TABLE dining_table (
@@ -330,18 +330,18 @@ CREATE TABLE dining_table (
     CONSTRAINT dining_table_seats_check CHECK (((seats >= 1) AND (seats <= 100))),
     CONSTRAINT dining_table_table_type_check CHECK ((table_type = ANY (ARRAY['regular'::text, 'cabin'::text, 'room'::text])))
 );
-CREATE TRIGGER dining_table_added AFTER INSERT ON dining_table FOR EACH ROW EXECUTE FUNCTION keep_dining_price();
-CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION keep_dining_price();
+CREATE TRIGGER dining_table_added AFTER INSERT ON dining_table FOR EACH ROW EXECUTE FUNCTION record_dining_table_price();
+CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION record_dining_table_price();
 
-CREATE TABLE dining_price (
+CREATE TABLE dining_table_price (
     table_id bigint NOT NULL,
     number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     price numeric(7,2) NOT NULL,
     valid_from timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT dining_price_pkey PRIMARY KEY (table_id, number),
-    CONSTRAINT dining_price_table_id_fkey FOREIGN KEY (table_id) REFERENCES dining_table(table_id)
+    CONSTRAINT dining_table_price_pkey PRIMARY KEY (table_id, number),
+    CONSTRAINT dining_table_price_table_id_fkey FOREIGN KEY (table_id) REFERENCES dining_table(table_id)
 );
-CREATE TRIGGER dining_price_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dining_price FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
+CREATE TRIGGER dining_table_price_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dining_table_price FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
 
 CREATE TABLE dining_booking (
     table_id bigint NOT NULL,
@@ -372,20 +372,20 @@ CREATE TABLE dining_booking (
 );
 CREATE INDEX dining_booking_id ON dining_booking USING btree (id);
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
-CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION keep_dining_change();
+CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 CREATE TRIGGER dining_booking_first_status BEFORE INSERT ON dining_booking FOR EACH ROW EXECUTE FUNCTION check_dining_first_status();
 CREATE TRIGGER dining_booking_transition BEFORE UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION check_dining_transition();
 
-CREATE TABLE dining_booking_change (
+CREATE TABLE dining_booking_status_change (
     table_id bigint NOT NULL,
     booking_id bigint NOT NULL,
     status text NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     changed_by text NOT NULL,
-    CONSTRAINT dining_booking_change_pkey PRIMARY KEY (table_id, booking_id, status),
-    CONSTRAINT dining_booking_change_table_id_booking_id_fkey FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking(table_id, id)
+    CONSTRAINT dining_booking_status_change_pkey PRIMARY KEY (table_id, booking_id, status),
+    CONSTRAINT dining_booking_status_change_table_id_booking_id_fkey FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking(table_id, id)
 );
-CREATE TRIGGER dining_booking_change_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dining_booking_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
+CREATE TRIGGER dining_booking_status_change_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dining_booking_status_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
 
 CREATE TABLE dining_cancel_token (
     table_id bigint NOT NULL,
@@ -418,27 +418,27 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
-CREATE TABLE signature_seen (
-    mark bytea NOT NULL,
-    seen_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT signature_seen_pkey PRIMARY KEY (mark)
+CREATE TABLE used_signature (
+    signature_hash bytea NOT NULL,
+    used_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash)
 );
-CREATE INDEX signature_seen_seen_at ON signature_seen USING btree (seen_at);
+CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
 CREATE TABLE failed_login (
-    who text NOT NULL,
+    login_key text NOT NULL,
     address text NOT NULL,
     failures integer NOT NULL,
     failed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     slowed_until timestamp with time zone,
-    CONSTRAINT failed_login_pkey PRIMARY KEY (who, address)
+    CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address)
 );
 
-CREATE TABLE caught_mail (
+CREATE TABLE demo_mail (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     received_at timestamp with time zone NOT NULL DEFAULT now(),
     sender text NOT NULL,
     recipients text[] NOT NULL,
     source bytea NOT NULL,
-    CONSTRAINT caught_mail_pkey PRIMARY KEY (id)
+    CONSTRAINT demo_mail_pkey PRIMARY KEY (id)
 );

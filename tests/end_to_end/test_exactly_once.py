@@ -36,10 +36,10 @@ async def fill(url: Secret, *, hotels: int = 3, rooms: int = 20) -> int:
     return await count(url)
 
 
-async def count(url: Secret) -> int:
+async def count(url: Secret, table: str = "booking_event") -> int:
     connection = await asyncpg.connect(url.reveal())
     try:
-        return await connection.fetchval("SELECT count(*) FROM booking_event")
+        return await connection.fetchval(f"SELECT count(*) FROM {table}")
     finally:
         await connection.close()
 
@@ -48,7 +48,7 @@ async def until_counted(url: Secret, events: int, *, seconds: float = SECONDS) -
     """Wait until the ledger holds so many events."""
 
     async def counted() -> bool:
-        return await count(url) >= events
+        return await count(url, "ledger_event") >= events
 
     await eventually(counted, seconds)
 
@@ -58,7 +58,7 @@ async def assert_equal(feed: Secret, ledger: Secret) -> None:
     connection = await asyncpg.connect(ledger.reveal())
     differences = dict(await select_differences(connection))
     ours = await connection.fetch(
-        "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM booking_event ORDER BY id"
+        "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM ledger_event ORDER BY id"
     )
     await connection.close()
     connection = await asyncpg.connect(feed.reveal())

@@ -119,7 +119,7 @@ class Catalogue:
     async def pauses_end(self) -> None:
         """As if the backoff of every product, and of the token, were over."""
         await self.db.execute("UPDATE product_refresh SET due_at = NULL")
-        await self.db.execute("UPDATE offers_access SET not_before = '-infinity'")
+        await self.db.execute("UPDATE offers_token SET not_before = '-infinity'")
         service = resources_of(self.app).offers
         service._paused_until = 0.0
         service.breaker._closed_from = 0.0

@@ -68,7 +68,7 @@ class JobState(msgspec.Struct, frozen=True):
     last_outcome: Literal["ok", "failed"] | None
     last_error: str | None
     next_run: datetime | None
-    did: dict[str, int | float]
+    last_result: dict[str, int | float] = msgspec.field(name="did")
 
 
 def tick_seconds(job: Job) -> float:
@@ -130,7 +130,7 @@ async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
 
 
 async def release_lease(
-    db: Executor, lease: Lease, job: Job, error: str | None, did: JobResult, *, failed: bool
+    db: Executor, lease: Lease, job: Job, error: str | None, result: JobResult, *, failed: bool
 ) -> None:
     """Give the lease back and note how the run ended. A failed run is due again after a backoff that doubles."""
     await db.execute(
@@ -140,7 +140,7 @@ async def release_lease(
                last_finished = clock_timestamp(),
                last_outcome = CASE WHEN $4 THEN 'failed' ELSE 'ok' END,
                last_error = $5,
-               did = $6,
+               last_result = $6,
                failures = CASE WHEN $4 THEN failures + 1 ELSE 0 END,
                due_at = CASE WHEN $4
                              THEN clock_timestamp()
@@ -154,7 +154,7 @@ async def release_lease(
         lease.epoch,
         failed,
         error,
-        msgspec.json.encode(did).decode(),
+        msgspec.json.encode(result).decode(),
         MAX_BACKOFF_SECONDS,
     )
 
@@ -163,7 +163,7 @@ async def select_jobs(db: Executor, jobs: Sequence[Job]) -> list[JobState]:
     """The state of the given jobs, in their order; a job that never ran has only a name and an interval."""
     rows = {row["name"]: row for row in await db.fetch(
         """
-        SELECT name, last_started, last_finished, last_outcome, last_error, due_at, did
+        SELECT name, last_started, last_finished, last_outcome, last_error, due_at, last_result
           FROM job
          WHERE name = ANY($1)
         """,
@@ -181,7 +181,7 @@ async def select_jobs(db: Executor, jobs: Sequence[Job]) -> list[JobState]:
                 last_outcome=row["last_outcome"] if row else None,
                 last_error=row["last_error"] if row else None,
                 next_run=row["due_at"] if row and job.interval > 0 else None,
-                did=msgspec.json.decode(row["did"]) if row else {},
+                last_result=msgspec.json.decode(row["last_result"]) if row else {},
             )
         )
     return states

@@ -107,13 +107,13 @@ class Scheduler:
 
     async def _run(self, job: Job, lease: Lease) -> None:
         tracing.begin_trace()
-        did: JobResult = {}
+        result: JobResult = {}
         error: str | None = None
         limit = asyncio.timeout(job.timeout)
         with metrics.JOB_SECONDS.labels(job.name).time():
             try:
                 async with limit, self._renewing(lease):
-                    did = await job.run(lease)
+                    result = await job.run(lease)
             except asyncio.CancelledError:
                 await asyncio.shield(release_lease(self.db, lease, job, "cancelled at shutdown", {}, failed=True))
                 raise
@@ -122,7 +122,7 @@ class Scheduler:
                 known = isinstance(failure, EXPECTED_FAILURES)
                 log.warning("job_failed", job=job.name, error=error, exc_info=None if known else failure)
         metrics.JOB_RUNS.labels(job.name, "failed" if error else "ok").inc()
-        await release_lease(self.db, lease, job, error, did, failed=error is not None)
+        await release_lease(self.db, lease, job, error, result, failed=error is not None)
 
     @asynccontextmanager
     async def _renewing(self, lease: Lease) -> AsyncIterator[None]:
@@ -182,9 +182,9 @@ async def run_now(db: asyncpg.Pool, job: Job) -> JobResult:
     scheduler = Scheduler(db, [])
     try:
         async with scheduler._renewing(lease):
-            did = await job.run(lease)
+            result = await job.run(lease)
     except BaseException as failure:  # also when cancelled: nobody may wait for a lease that nobody holds
         await release_lease(db, lease, job, describe_failure(failure), {}, failed=True)
         raise
-    await release_lease(db, lease, job, None, did, failed=False)
-    return did
+    await release_lease(db, lease, job, None, result, failed=False)
+    return result

@@ -83,16 +83,16 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
     return decorate
 
 
-async def insert_used_signature(db: Executor, mark: bytes) -> bool:
+async def insert_used_signature(db: Executor, signature_hash: bytes) -> bool:
     """Remember a signature by its hash; False when it was seen before."""
     return await db.fetchval(
         """
-        INSERT INTO signature_seen (mark)
+        INSERT INTO used_signature (signature_hash)
         VALUES ($1)
-        ON CONFLICT (mark) DO NOTHING
+        ON CONFLICT (signature_hash) DO NOTHING
         RETURNING true
         """,
-        mark,
+        signature_hash,
     ) is not None  # fmt: skip
 
 
@@ -101,8 +101,8 @@ async def delete_old_signatures(db: Executor) -> int:
     return await db.fetchval(
         """
         WITH gone AS (
-            DELETE FROM signature_seen
-             WHERE seen_at < now() - $1::interval
+            DELETE FROM used_signature
+             WHERE used_at < now() - $1::interval
             RETURNING 1
         )
         SELECT count(*) FROM gone

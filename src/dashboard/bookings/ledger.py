@@ -110,14 +110,14 @@ async def lock_ledger(db: Executor) -> None:
 
 async def select_held(db: Executor, ids: Sequence[int]) -> set[int]:
     """Which of the ids the ledger holds."""
-    rows = await db.fetch("SELECT id FROM booking_event WHERE id = ANY($1::bigint[])", ids)
+    rows = await db.fetch("SELECT id FROM ledger_event WHERE id = ANY($1::bigint[])", ids)
     return {row["id"] for row in rows}
 
 
 async def copy_rows(connection: Connection, rows: Rows) -> None:
     """Rows whose ids the ledger does not hold."""
     text = BytesIO("".join(rows.values()).encode())
-    await connection.copy_to_table("booking_event", source=text, columns=FeedEvent.__struct_fields__)
+    await connection.copy_to_table("ledger_event", source=text, columns=FeedEvent.__struct_fields__)
 
 
 async def count_events(db: Executor, ids: Sequence[int]) -> None:
@@ -129,21 +129,21 @@ async def count_events(db: Executor, ids: Sequence[int]) -> None:
                    count(*) FILTER (WHERE status = 1) AS bookings,
                    count(*) FILTER (WHERE status = 2) AS cancellations,
                    max(event_timestamp) AS last_event_timestamp
-              FROM booking_event
+              FROM ledger_event
              WHERE id = ANY($1::bigint[])
              GROUP BY 1, 2, 3
              ORDER BY 1, 2, 3
         ), into_hotel AS (
-            INSERT INTO hotel (hotel_id, events, first_night, last_night, last_event_timestamp)
+            INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
             SELECT hotel_id, sum(bookings + cancellations), min(night_of_stay), max(night_of_stay),
                    max(last_event_timestamp)
               FROM night
              GROUP BY hotel_id
             ON CONFLICT (hotel_id) DO UPDATE
-               SET events = hotel.events + excluded.events,
-                   first_night = least(hotel.first_night, excluded.first_night),
-                   last_night = greatest(hotel.last_night, excluded.last_night),
-                   last_event_timestamp = greatest(hotel.last_event_timestamp, excluded.last_event_timestamp)
+               SET events = hotel_summary.events + excluded.events,
+                   first_night = least(hotel_summary.first_night, excluded.first_night),
+                   last_night = greatest(hotel_summary.last_night, excluded.last_night),
+                   last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp)
         ), into_night AS (
             MERGE INTO night_counter AS kept
             USING night ON kept.hotel_id = night.hotel_id
@@ -242,7 +242,7 @@ async def select_changed(db: Executor, events: Sequence[FeedEvent]) -> list[int]
         SELECT id
           FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[])
             AS page (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-          JOIN booking_event AS kept USING (id)
+          JOIN ledger_event AS kept USING (id)
          WHERE (page.hotel_id, page.event_timestamp, page.status, page.room_id, page.night_of_stay)
             <> (kept.hotel_id, kept.event_timestamp, kept.status, kept.room_id, kept.night_of_stay)
         """,

@@ -13,7 +13,7 @@ Counted = tuple[datetime | None, dict[int, tuple[int, int]]]
 
 _COUNTED = """
     SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
-      FROM hotel
+      FROM hotel_summary
      CROSS JOIN feed_progress AS progress
      CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(period), '{{}}') AS periods,
@@ -24,7 +24,7 @@ _COUNTED = """
                      WHERE hotel_id = $1
                        AND by_event_date = $5::boolean
                        AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
-                       AND ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
+                       AND ($5 OR hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
                      {grouped}
                     UNION ALL
                     SELECT {period_of_night}, sum(bookings)::int, sum(cancellations)::int
@@ -32,10 +32,10 @@ _COUNTED = """
                      WHERE hotel_id = $1
                        AND night_of_stay BETWEEN $2::date AND $3::date
                        AND event_date <= $4::date
-                       AND NOT ($5 OR hotel.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
+                       AND NOT ($5 OR hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
                      GROUP BY 1) AS found
            ) AS counted
-     WHERE hotel.hotel_id = $1
+     WHERE hotel_summary.hotel_id = $1
 """
 _BY_MONTH = _COUNTED.format(
     day_counters="extract(month FROM day)::int AS period, sum(bookings)::int AS bookings, "
@@ -69,7 +69,7 @@ async def select_counted(
 
 
 async def hotel_exists(db: Executor, hotel_id: int) -> bool:
-    return await db.fetchval("SELECT true FROM hotel WHERE hotel_id = $1", hotel_id) is not None
+    return await db.fetchval("SELECT true FROM hotel_summary WHERE hotel_id = $1", hotel_id) is not None
 
 
 async def select_hotels(db: Executor) -> list[Hotel]:
@@ -77,7 +77,7 @@ async def select_hotels(db: Executor) -> list[Hotel]:
     rows = await db.fetch(
         """
         SELECT hotel_id, events, first_night, last_night, last_event_timestamp
-          FROM hotel
+          FROM hotel_summary
          ORDER BY hotel_id
         """
     )
@@ -217,7 +217,7 @@ async def select_differences(db: Executor) -> asyncpg.Record:
             SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
                    count(*) FILTER (WHERE status = 1)::int AS bookings,
                    count(*) FILTER (WHERE status = 2)::int AS cancellations
-              FROM booking_event
+              FROM ledger_event
              GROUP BY 1, 2, 3
         ), recount_day AS (
             SELECT hotel_id, by_event_date, CASE WHEN by_event_date THEN event_date ELSE night_of_stay END AS day,
@@ -227,10 +227,10 @@ async def select_differences(db: Executor) -> asyncpg.Record:
         ), recount_hotel AS (
             SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
                    max(event_timestamp) AS last_event_timestamp
-              FROM booking_event
+              FROM ledger_event
              GROUP BY hotel_id
         )
-        SELECT (SELECT count(*) FROM booking_event) AS events,
+        SELECT (SELECT count(*) FROM ledger_event) AS events,
                (SELECT count(*)
                   FROM recount
                   FULL JOIN night_counter AS kept USING (hotel_id, night_of_stay, event_date)
@@ -243,7 +243,7 @@ async def select_differences(db: Executor) -> asyncpg.Record:
                        IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS day_counters,
                (SELECT count(*)
                   FROM recount_hotel AS recount
-                  FULL JOIN hotel AS kept USING (hotel_id)
+                  FULL JOIN hotel_summary AS kept USING (hotel_id)
                  WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp)
                        IS DISTINCT FROM
                        (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp)) AS hotels
@@ -261,7 +261,7 @@ async def select_next_nights(db: Executor, today: date, nights: int) -> list[tup
                sum(bookings - cancellations)::int AS on_the_books,
                coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = $1::date), 0)::int AS today
           FROM night_counter
-         WHERE hotel_id IN (SELECT hotel_id FROM hotel ORDER BY last_event_timestamp DESC LIMIT 20)
+         WHERE hotel_id IN (SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC LIMIT 20)
            AND night_of_stay BETWEEN $1::date AND $1::date + $2::int - 1
          GROUP BY hotel_id
          ORDER BY hotel_id

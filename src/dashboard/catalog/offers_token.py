@@ -45,7 +45,7 @@ class Access:
     token: str | None
     asked_for: bool
     wait_seconds: float
-    unproven: int
+    unused_tokens_in_a_row: int
 
 
 class TokenKeeper:
@@ -119,7 +119,7 @@ class TokenKeeper:
         return token
 
     async def _renew(self, access: Access) -> str:
-        pause = min(LONGEST_BACKOFF_SECONDS, 2.0 ** min(access.unproven, 10))
+        pause = min(LONGEST_BACKOFF_SECONDS, 2.0 ** min(access.unused_tokens_in_a_row, 10))
         try:
             async with asyncio.timeout(LEASE_SECONDS - 2):
                 token = await self._ask()
@@ -144,29 +144,29 @@ async def select_access(db: Executor, service: str) -> Access:
     row = await db.fetchrow(
         """
         SELECT token,
-               coalesce(renewing_until > clock_timestamp(), false) AS asked_for,
+               coalesce(renewal_expires_at > clock_timestamp(), false) AS asked_for,
                greatest(0, CASE WHEN not_before > clock_timestamp()
                                 THEN extract(epoch FROM not_before - clock_timestamp())
                                 ELSE 0
                            END)::float8 AS wait_seconds,
-               unproven
-          FROM offers_access
+               unused_tokens_in_a_row
+          FROM offers_token
          WHERE service = $1
         """,
         service,
     )
-    return Access(**row) if row else Access(None, asked_for=False, wait_seconds=0.0, unproven=0)
+    return Access(**row) if row else Access(None, asked_for=False, wait_seconds=0.0, unused_tokens_in_a_row=0)
 
 
 async def claim_renewal(db: Executor, service: str, owner: str, refused: str | None) -> bool:
     """Take the right to ask for a token that is to replace `refused`; False when another has it or was faster."""
     return await db.fetchval(
         """
-        INSERT INTO offers_access AS known (service, renewing_by, renewing_until)
+        INSERT INTO offers_token AS known (service, renewal_owner, renewal_expires_at)
         SELECT $1, $2, clock_timestamp() + $4::interval
         ON CONFLICT (service) DO UPDATE
-           SET renewing_by = excluded.renewing_by, renewing_until = excluded.renewing_until
-         WHERE (known.renewing_until IS NULL OR known.renewing_until <= clock_timestamp())
+           SET renewal_owner = excluded.renewal_owner, renewal_expires_at = excluded.renewal_expires_at
+         WHERE (known.renewal_expires_at IS NULL OR known.renewal_expires_at <= clock_timestamp())
            AND known.not_before <= clock_timestamp()
            AND (known.token IS NULL OR known.token = $3::text)
         RETURNING true
@@ -179,14 +179,14 @@ async def release_renewal(db: Executor, service: str, owner: str, token: str | N
     """Give the right back, with the new token or without; nobody asks again for `pause` seconds."""
     await db.execute(
         """
-        UPDATE offers_access
+        UPDATE offers_token
            SET token = coalesce($3, token),
                obtained_at = CASE WHEN $3::text IS NULL THEN obtained_at ELSE clock_timestamp() END,
-               renewing_by = NULL,
-               renewing_until = NULL,
-               unproven = unproven + 1,
+               renewal_owner = NULL,
+               renewal_expires_at = NULL,
+               unused_tokens_in_a_row = unused_tokens_in_a_row + 1,
                not_before = clock_timestamp() + $4::interval
-         WHERE service = $1 AND renewing_by = $2
+         WHERE service = $1 AND renewal_owner = $2
         """,
         service, owner, token, timedelta(seconds=pause),
     )  # fmt: skip
@@ -196,9 +196,9 @@ async def update_proven(db: Executor, service: str, token: str) -> None:
     """The token works: the next one may be asked for as soon as this one ends."""
     await db.execute(
         """
-        UPDATE offers_access
-           SET unproven = 0, not_before = clock_timestamp()
-         WHERE service = $1 AND token = $2 AND unproven > 0
+        UPDATE offers_token
+           SET unused_tokens_in_a_row = 0, not_before = clock_timestamp()
+         WHERE service = $1 AND token = $2 AND unused_tokens_in_a_row > 0
         """,
         service, token,
     )  # fmt: skip

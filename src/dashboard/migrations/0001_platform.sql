@@ -11,7 +11,7 @@ CREATE TABLE job (
     last_finished timestamptz,
     last_outcome text CHECK (last_outcome IN ('ok', 'failed')),
     last_error text,
-    did jsonb NOT NULL DEFAULT '{}',
+    last_result jsonb NOT NULL DEFAULT '{}',
     failures integer NOT NULL DEFAULT 0
 );
 

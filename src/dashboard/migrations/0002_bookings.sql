@@ -1,7 +1,7 @@
 -- Booking events as the feed told them, and what they add up to.
 
 -- The ledger: every event once. The counters below are what it adds up to, always: both change in one transaction.
-CREATE TABLE booking_event (
+CREATE TABLE ledger_event (
     id bigint PRIMARY KEY CHECK (id > 0),
     hotel_id bigint NOT NULL CHECK (hotel_id > 0),
     event_timestamp timestamptz NOT NULL,
@@ -10,9 +10,9 @@ CREATE TABLE booking_event (
     room_id text NOT NULL
 );
 
-CREATE INDEX booking_event_timestamp ON booking_event USING brin (event_timestamp) WITH (pages_per_range = 32);
+CREATE INDEX ledger_event_timestamp ON ledger_event USING brin (event_timestamp) WITH (pages_per_range = 32);
 
-CREATE TABLE hotel (
+CREATE TABLE hotel_summary (
     hotel_id bigint PRIMARY KEY,
     events bigint NOT NULL,
     first_night date NOT NULL,

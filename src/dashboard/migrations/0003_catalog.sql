@@ -20,7 +20,7 @@ CREATE TABLE product_refresh (
     failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0), -- in a row
     last_success timestamptz,
     last_error text, -- of the last attempt, null when it succeeded
-    best_price bigint CHECK (best_price >= 0) -- the newest price_point
+    best_price bigint CHECK (best_price >= 0) -- the newest product_price_change
 ) WITH (fillfactor = 70);
 
 CREATE INDEX product_refresh_pending ON product_refresh (due_at) WHERE registered_at IS NULL;
@@ -42,7 +42,7 @@ CREATE TABLE offer (
 CREATE INDEX offer_open ON offer (product_id) WHERE closed_at IS NULL;
 
 -- The history of an offer: a row for each change of price or stock. A closed offer has a last row without a price.
-CREATE TABLE offer_point (
+CREATE TABLE offer_price_change (
     product_id uuid NOT NULL,
     offer_id text NOT NULL,
     at timestamptz NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE offer_point (
 
 -- The lowest price in stock of a product, whenever it changed: what the histories of its offers come to, kept beside
 -- them, so that a trend is read and not computed.
-CREATE TABLE price_point (
+CREATE TABLE product_price_change (
     product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
     at timestamptz NOT NULL,
     price bigint CHECK (price >= 0), -- null: nothing in stock
@@ -62,12 +62,12 @@ CREATE TABLE price_point (
 );
 
 -- Access to an offers service: one token for all replicas.
-CREATE TABLE offers_access (
+CREATE TABLE offers_token (
     service text PRIMARY KEY, -- its base URL: a token goes nowhere else
     token text,
     obtained_at timestamptz,
-    renewing_by text, -- who asks for a new token now,
-    renewing_until timestamptz, -- and until when it may
-    unproven integer NOT NULL DEFAULT 0, -- attempts at a token since one last worked
+    renewal_owner text, -- who asks for a new token now,
+    renewal_expires_at timestamptz, -- and until when it may
+    unused_tokens_in_a_row integer NOT NULL DEFAULT 0, -- attempts at a token since one last worked
     not_before timestamptz NOT NULL DEFAULT '-infinity' -- nobody asks for a token before then
 );

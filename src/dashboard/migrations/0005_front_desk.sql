@@ -72,19 +72,19 @@ CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';
 CREATE INDEX outbox_state ON outbox (state, id);
 
 -- Signatures that were accepted lately, by their hash; see common/signature.py.
-CREATE TABLE signature_seen (
-    mark bytea PRIMARY KEY,
-    seen_at timestamptz NOT NULL DEFAULT now()
+CREATE TABLE used_signature (
+    signature_hash bytea PRIMARY KEY,
+    used_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE INDEX signature_seen_seen_at ON signature_seen (seen_at);
+CREATE INDEX used_signature_used_at ON used_signature (used_at);
 
--- Who failed to log in, from where; see common/login_pace.py.
+-- Failed logins, from where; see common/login_pace.py.
 CREATE TABLE failed_login (
-    who text NOT NULL,
+    login_key text NOT NULL,
     address text NOT NULL,
     failures integer NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     slowed_until timestamptz,
-    PRIMARY KEY (who, address)
+    PRIMARY KEY (login_key, address)
 );

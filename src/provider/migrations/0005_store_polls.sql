@@ -24,7 +24,7 @@ CREATE INDEX store_poll_polled_at ON store_poll (polled_at, store_id);
 
 -- How far the fleet has been polled, and which fleet it is; one row. Rounds are stored one after the other under its
 -- lock, so whoever has read all polls up to an instant has them all.
-CREATE TABLE store_poll_round (
+CREATE TABLE store_poll_progress (
     only_one boolean PRIMARY KEY DEFAULT TRUE CHECK (only_one),
     seed bigint NOT NULL,
     stores integer NOT NULL CHECK (stores > 0),

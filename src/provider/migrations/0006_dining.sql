@@ -12,7 +12,7 @@ CREATE TABLE dining_table (
 );
 
 -- What a table cost, from when on. Written by the trigger alone, so that no change of a price goes without it.
-CREATE TABLE dining_price (
+CREATE TABLE dining_table_price (
     table_id bigint NOT NULL REFERENCES dining_table,
     number bigint GENERATED ALWAYS AS IDENTITY,
     price numeric(7, 2) NOT NULL,
@@ -20,19 +20,19 @@ CREATE TABLE dining_price (
     PRIMARY KEY (table_id, number)
 );
 
-CREATE FUNCTION keep_dining_price() RETURNS trigger
+CREATE FUNCTION record_dining_table_price() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    INSERT INTO dining_price (table_id, price) VALUES (new.table_id, new.price);
+    INSERT INTO dining_table_price (table_id, price) VALUES (new.table_id, new.price);
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER dining_table_added AFTER INSERT ON dining_table
-    FOR EACH ROW EXECUTE FUNCTION keep_dining_price();
+    FOR EACH ROW EXECUTE FUNCTION record_dining_table_price();
 CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table
-    FOR EACH ROW WHEN (old.price IS DISTINCT FROM new.price) EXECUTE FUNCTION keep_dining_price();
+    FOR EACH ROW WHEN (old.price IS DISTINCT FROM new.price) EXECUTE FUNCTION record_dining_table_price();
 
 CREATE TABLE dining_booking (
     table_id bigint NOT NULL REFERENCES dining_table,
@@ -64,7 +64,7 @@ CREATE INDEX dining_booking_id ON dining_booking (id);
 CREATE INDEX dining_booking_active ON dining_booking (id) WHERE status IN ('waiting', 'confirmed');
 
 -- Every status that a booking has had, since when and by whom. Written by the trigger alone.
-CREATE TABLE dining_booking_change (
+CREATE TABLE dining_booking_status_change (
     table_id bigint NOT NULL,
     booking_id bigint NOT NULL,
     status text NOT NULL,
@@ -108,18 +108,18 @@ $$;
 CREATE TRIGGER dining_booking_first_status BEFORE INSERT ON dining_booking
     FOR EACH ROW EXECUTE FUNCTION check_dining_first_status();
 
-CREATE FUNCTION keep_dining_change() RETURNS trigger
+CREATE FUNCTION record_dining_booking_status_change() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    INSERT INTO dining_booking_change (table_id, booking_id, status, changed_at, changed_by)
+    INSERT INTO dining_booking_status_change (table_id, booking_id, status, changed_at, changed_by)
     VALUES (new.table_id, new.id, new.status, new.changed_at, new.changed_by);
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking
-    FOR EACH ROW EXECUTE FUNCTION keep_dining_change();
+    FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 
 CREATE FUNCTION refuse_dining_rewrite() RETURNS trigger
 LANGUAGE plpgsql
@@ -129,9 +129,9 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER dining_price_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_price
+CREATE TRIGGER dining_table_price_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_table_price
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
-CREATE TRIGGER dining_booking_change_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_booking_change
+CREATE TRIGGER dining_booking_status_change_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_booking_status_change
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
 
 -- The tokens behind the cancel buttons, as SHA-256. Each mail gets its own, made when it is sent, so that the token
@@ -170,25 +170,25 @@ CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';
 CREATE INDEX outbox_state ON outbox (state, id);
 
 -- Signatures that were accepted lately, by their hash; see common/signature.py.
-CREATE TABLE signature_seen (
-    mark bytea PRIMARY KEY,
-    seen_at timestamptz NOT NULL DEFAULT now()
+CREATE TABLE used_signature (
+    signature_hash bytea PRIMARY KEY,
+    used_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE INDEX signature_seen_seen_at ON signature_seen (seen_at);
+CREATE INDEX used_signature_used_at ON used_signature (used_at);
 
--- Who failed to log in, from where; see common/login_pace.py.
+-- Failed logins, from where; see common/login_pace.py.
 CREATE TABLE failed_login (
-    who text NOT NULL,
+    login_key text NOT NULL,
     address text NOT NULL,
     failures integer NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     slowed_until timestamptz,
-    PRIMARY KEY (who, address)
+    PRIMARY KEY (login_key, address)
 );
 
 -- The inbox of the demo: what its SMTP catcher took in. Empty everywhere else.
-CREATE TABLE caught_mail (
+CREATE TABLE demo_mail (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     received_at timestamptz NOT NULL DEFAULT now(),
     sender text NOT NULL,

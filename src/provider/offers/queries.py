@@ -16,14 +16,14 @@ async def lock_tokens(connection: Connection) -> None:
 
 
 async def select_valid_token_exists(db: Executor, now: datetime) -> bool:
-    return await db.fetchval("SELECT EXISTS (SELECT FROM offers_token WHERE expires_at > $1)", now)
+    return await db.fetchval("SELECT EXISTS (SELECT FROM issued_token WHERE expires_at > $1)", now)
 
 
 async def insert_token(db: Executor, token: UUID, now: datetime, expires_at: datetime | None) -> None:
     """expires_at: None for a token that never does."""
     await db.execute(
         """
-        INSERT INTO offers_token (token, issued_at, expires_at)
+        INSERT INTO issued_token (token, issued_at, expires_at)
         VALUES ($1, $2, coalesce($3::timestamptz, 'infinity'))
         """,
         token, now, expires_at,
@@ -35,9 +35,9 @@ async def insert_product(db: Executor, token: UUID, product: Registration, now: 
     return await db.fetchval(
         """
         WITH valid AS (
-            SELECT token FROM offers_token WHERE token = $1 AND expires_at > $5
+            SELECT token FROM issued_token WHERE token = $1 AND expires_at > $5
         ), registered AS (
-            INSERT INTO offered_product (product_id, token, name, description, registered_at)
+            INSERT INTO offers_product (product_id, token, name, description, registered_at)
             SELECT $2, token, $3, $4, $5 FROM valid
             ON CONFLICT (product_id, token) DO NOTHING
             RETURNING 1
@@ -51,8 +51,8 @@ async def insert_product(db: Executor, token: UUID, product: Registration, now: 
 async def select_standing(db: Executor, token: UUID, product_id: str, now: datetime) -> Standing:
     row = await db.fetchrow(
         """
-        SELECT EXISTS (SELECT FROM offers_token WHERE token = $1 AND expires_at > $3) AS token_valid,
-               EXISTS (SELECT FROM offered_product WHERE product_id = $2 AND token = $1) AS registered
+        SELECT EXISTS (SELECT FROM issued_token WHERE token = $1 AND expires_at > $3) AS token_valid,
+               EXISTS (SELECT FROM offers_product WHERE product_id = $2 AND token = $1) AS registered
         """,
         token, product_id, now,
     )  # fmt: skip
@@ -65,9 +65,9 @@ async def delete_expired_tokens(db: Executor, before: datetime) -> int:
     return await db.fetchval(
         """
         WITH gone AS (
-            DELETE FROM offers_token WHERE expires_at < $1 RETURNING token
+            DELETE FROM issued_token WHERE expires_at < $1 RETURNING token
         ), with_them AS (
-            DELETE FROM offered_product WHERE token IN (SELECT token FROM gone)
+            DELETE FROM offers_product WHERE token IN (SELECT token FROM gone)
         )
         SELECT count(*) FROM gone
         """,

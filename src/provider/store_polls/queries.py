@@ -22,7 +22,7 @@ async def insert_round(db: Executor, seed: int, stores: int, polled_until: datet
     """Begin with a fleet, unless one is there; whether there was none."""
     status = await db.execute(
         """
-        INSERT INTO store_poll_round (seed, stores, polled_until)
+        INSERT INTO store_poll_progress (seed, stores, polled_until)
         VALUES ($1, $2, $3)
         ON CONFLICT (only_one) DO NOTHING
         """,
@@ -35,12 +35,12 @@ async def insert_round(db: Executor, seed: int, stores: int, polled_until: datet
 
 async def select_round_for_update(db: Connection) -> Round | None:
     """The fleet and how far it has been polled; others wait until the transaction ends."""
-    row = await db.fetchrow("SELECT seed, stores, polled_until FROM store_poll_round FOR UPDATE")
+    row = await db.fetchrow("SELECT seed, stores, polled_until FROM store_poll_progress FOR UPDATE")
     return Round(**row) if row else None
 
 
 async def update_round(db: Executor, polled_until: datetime) -> None:
-    await db.execute("UPDATE store_poll_round SET polled_until = $1", polled_until)
+    await db.execute("UPDATE store_poll_progress SET polled_until = $1", polled_until)
 
 
 async def copy_stores(db: Connection, stores: Sequence[SimulatedStore]) -> None:
@@ -69,7 +69,7 @@ async def copy_polls(db: Connection, polls: Iterable[SimulatedPoll]) -> int:
 
 async def select_polled_until(db: Executor) -> datetime | None:
     """How far the fleet has been polled: what makes one answer of the growing file another. None without a fleet."""
-    return await db.fetchval("SELECT polled_until FROM store_poll_round")
+    return await db.fetchval("SELECT polled_until FROM store_poll_progress")
 
 
 async def copy_status_file(db: Connection, since: datetime | None, until: datetime, output: Sink) -> None:

@@ -177,7 +177,7 @@ async def test_a_failing_job_is_recorded_counted_and_tried_again(db: asyncpg.Poo
     shown = await state(db, job(None))
     assert shown.last_outcome == "failed"
     assert shown.last_error == "UpstreamError: the feed is down"
-    assert shown.did == {}
+    assert shown.last_result == {}
     assert metrics.JOB_RUNS.labels("work", "failed")._value.get() >= failures + 2
 
 
@@ -239,7 +239,7 @@ async def test_shutdown_lets_a_run_finish_and_starts_no_other(db: asyncpg.Pool) 
         finishing = asyncio.create_task(finish_when_draining(scheduler))
     await finishing
     assert runs == 1
-    assert (await state(db, job(None))).did == {"finished": 1}
+    assert (await state(db, job(None))).last_result == {"finished": 1}
 
 
 async def test_what_does_not_finish_in_time_is_cancelled_and_due_again_soon(db: asyncpg.Pool) -> None:

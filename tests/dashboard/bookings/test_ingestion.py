@@ -102,7 +102,7 @@ async def test_a_future_event_never_drags_the_watermark_past_now(
     await ingest(ingestion_of(FEED_URL))
 
     assert await dashboard_db.fetchval("SELECT watermark <= now() FROM feed_progress")
-    assert await dashboard_db.fetchval("SELECT count(*) FROM booking_event") == 1
+    assert await dashboard_db.fetchval("SELECT count(*) FROM ledger_event") == 1
 
 
 async def test_a_provider_whose_clock_ran_ahead_is_read_on_when_it_is_put_right(
@@ -167,7 +167,7 @@ async def test_an_answer_that_is_cut_off_or_no_json_is_a_failure_and_moves_nothi
         await ingest(ingestion_of(FEED_URL))
 
     assert await dashboard_db.fetchval("SELECT data_through IS NULL OR data_through < '2020-01-02' FROM feed_progress")
-    assert await dashboard_db.fetchval("SELECT count(*) FROM booking_event") <= 1
+    assert await dashboard_db.fetchval("SELECT count(*) FROM ledger_event") <= 1
 
 
 async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
@@ -269,7 +269,7 @@ async def test_a_connection_lost_in_the_middle_keeps_whole_pages_and_resumes(
 
     with pytest.raises(UpstreamError, match="cut off"):
         await ingest(ingestion)
-    kept = await dashboard_db.fetchval("SELECT count(*) FROM booking_event")
+    kept = await dashboard_db.fetchval("SELECT count(*) FROM ledger_event")
     await counters_agree(kept)
 
     answers(upstream, whole, whole, whole)
@@ -307,7 +307,7 @@ async def test_a_room_is_stored_letter_by_letter(
     await ingest(ingestion_of(FEED_URL))
 
     await counters_agree(len(rooms))
-    stored = await dashboard_db.fetch("SELECT room_id FROM booking_event ORDER BY id")
+    stored = await dashboard_db.fetch("SELECT room_id FROM ledger_event ORDER BY id")
     assert [row["room_id"] for row in stored] == [str(room) for room in rooms]
 
 
@@ -320,4 +320,4 @@ async def test_of_several_events_with_one_id_the_first_counts(
     await ingest(ingestion_of(FEED_URL))
 
     await counters_agree(1)
-    assert await dashboard_db.fetchval("SELECT hotel_id FROM booking_event") == 1
+    assert await dashboard_db.fetchval("SELECT hotel_id FROM ledger_event") == 1

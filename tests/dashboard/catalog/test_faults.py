@@ -15,7 +15,7 @@ async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
     rows = await catalogue.db.fetch(
         "SELECT product_id, offer_id, price, items_in_stock, closed_at, changed_at FROM offer ORDER BY 1, 2"
     )
-    points = await catalogue.db.fetch("SELECT product_id, offer_id, at, price FROM offer_point ORDER BY 1, 2, 3")
+    points = await catalogue.db.fetch("SELECT product_id, offer_id, at, price FROM offer_price_change ORDER BY 1, 2, 3")
     return [tuple(row) for row in rows] + [tuple(point) for point in points]
 
 

@@ -138,7 +138,7 @@ async def test_refusals_move_the_next_attempt_away(catalogue: Catalogue, fake: F
         await catalogue.register()
         pauses.append(
             await catalogue.db.fetchval(
-                "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM offers_access"
+                "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM offers_token"
             )
         )
         await catalogue.pauses_end()
@@ -177,7 +177,7 @@ async def test_an_answer_without_a_token_is_none(catalogue: Catalogue, fake: Fak
     fake.fault = fault
 
     assert (await catalogue.create())["registration"] == "pending"
-    assert await catalogue.db.fetchval("SELECT token FROM offers_access") is None
+    assert await catalogue.db.fetchval("SELECT token FROM offers_token") is None
 
 
 async def test_who_died_while_asking_is_replaced_after_the_lease(
@@ -197,7 +197,7 @@ async def test_who_died_while_asking_is_replaced_after_the_lease(
     await eventually(lambda: looks > 2)
     assert not search.done()
 
-    await catalogue.db.execute("UPDATE offers_access SET renewing_until = clock_timestamp()")
+    await catalogue.db.execute("UPDATE offers_token SET renewal_expires_at = clock_timestamp()")
 
     assert await search in fake.valid
     assert fake.calls["auth"] == 1
@@ -207,7 +207,7 @@ async def test_a_token_of_another_service_is_not_used(
     catalogue: Catalogue, fake: FakeOffers, dashboard_db: asyncpg.Pool
 ) -> None:
     await dashboard_db.execute(
-        "INSERT INTO offers_access (service, token) VALUES ('http://elsewhere.test/api/v1', 'theirs')"
+        "INSERT INTO offers_token (service, token) VALUES ('http://elsewhere.test/api/v1', 'theirs')"
     )
 
     await catalogue.create()

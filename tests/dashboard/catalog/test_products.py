@@ -141,7 +141,7 @@ async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalog
     assert (await client.delete(path)).status_code == 404
     for gone in (path, f"{path}/offers", f"{path}/trend", f"{path}/offers/a/trend"):
         await catalogue.get(gone, 404)
-    for table in ("product_refresh", "offer", "offer_point", "price_point"):
+    for table in ("product_refresh", "offer", "offer_price_change", "product_price_change"):
         assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 1
     assert (await catalogue.get(f"/products/{kept['id']}"))["best_offer"]["price"] == 100
 

@@ -20,7 +20,7 @@ async def offers_of(catalogue: Catalogue, product: dict[str, Any], *, closed: bo
 
 async def history(catalogue: Catalogue, offer_id: str) -> list[tuple[int | None, int]]:
     rows = await catalogue.db.fetch(
-        "SELECT price, items_in_stock FROM offer_point WHERE offer_id = $1 ORDER BY at", offer_id
+        "SELECT price, items_in_stock FROM offer_price_change WHERE offer_id = $1 ORDER BY at", offer_id
     )
     return [(row["price"], row["items_in_stock"]) for row in rows]
 
@@ -214,7 +214,7 @@ async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
         assert statuses == [204] * 40
 
     assert await catalogue.db.fetchval("SELECT count(*) FROM product") == 0
-    for table in ("product_refresh", "offer", "offer_point", "price_point"):
+    for table in ("product_refresh", "offer", "offer_price_change", "product_price_change"):
         assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 

@@ -210,7 +210,8 @@ async def test_the_trend_of_a_product_is_what_the_histories_of_its_offers_come_t
     path = await answers(catalogue, *moments)
     product_id = uuid.UUID(path.rpartition("/")[2])
     histories = await catalogue.db.fetch(
-        "SELECT offer_id, at, price, items_in_stock FROM offer_point WHERE product_id = $1 ORDER BY at", product_id
+        "SELECT offer_id, at, price, items_in_stock FROM offer_price_change WHERE product_id = $1 ORDER BY at",
+        product_id,
     )
 
     expected: list[tuple[int, int]] = []

@@ -144,7 +144,7 @@ async def test_nothing_is_taken_in_by_an_owner_whose_lease_is_over(dashboard_db:
         with pytest.raises(LeaseLostError):
             await pull(dashboard_db, Lease("pull_stores", "nobody", 7), source_at(client, BASE), NOW)
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
-    assert await dashboard_db.fetchval("SELECT count(*) FROM store_source") == 0
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_file_pull") == 0
 
 
 async def test_a_directory_is_read_packed_or_not_and_only_what_changed(

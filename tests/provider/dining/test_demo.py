@@ -118,4 +118,4 @@ async def test_the_demo_has_tables_unless_there_are_any(provider_url: Secret, pr
     for _ in range(2):
         await add_demo_tables(provider_url)
     assert await provider_db.fetchval("SELECT count(*) FROM dining_table WHERE can_be_booked") == len(TABLES)
-    assert await provider_db.fetchval("SELECT count(*) FROM dining_price") == len(TABLES)
+    assert await provider_db.fetchval("SELECT count(*) FROM dining_table_price") == len(TABLES)

@@ -60,7 +60,7 @@ async def test_a_booking_that_is_moved_by_many_at_once_moves_once(restaurant: An
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
     assert [answer.status_code for answer in decisions] == [200, 409]
-    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_change") == 2
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_status_change") == 2
 
 
 async def test_confirmations_without_a_time_do_not_collide(restaurant: Any) -> None:
@@ -91,10 +91,10 @@ async def test_bulk_changes_of_the_same_tables_do_not_block_each_other_for_good(
         " SELECT table_id, 'cancelled', '+4930123456', 120, 0, 'x' FROM dining_table",
         "INSERT INTO dining_booking (table_id, status, minutes, price, changed_by)"
         " SELECT table_id, 'waiting', 120, 0, 'x' FROM dining_table",
-        "UPDATE dining_booking_change SET changed_by = 'nobody'",
-        "DELETE FROM dining_booking_change",
-        "TRUNCATE dining_booking_change",
-        "UPDATE dining_price SET price = 0",
+        "UPDATE dining_booking_status_change SET changed_by = 'nobody'",
+        "DELETE FROM dining_booking_status_change",
+        "TRUNCATE dining_booking_status_change",
+        "UPDATE dining_table_price SET price = 0",
         "UPDATE dining_table SET price = 100000",
         "UPDATE dining_table SET seats = 0",
     ],
@@ -116,7 +116,7 @@ async def test_the_database_itself_refuses_overlapping_confirmations(restaurant:
         await restaurant.db.execute("UPDATE dining_booking SET status = 'confirmed'")
 
 
-@pytest.mark.parametrize("relation", ["dining_table", "dining_price", "dining_booking", "dining_booking_change",
+@pytest.mark.parametrize("relation", ["dining_table", "dining_table_price", "dining_booking", "dining_booking_status_change",
                                       "dining_cancel_token"])  # fmt: skip
 async def test_the_table_is_part_of_every_key(restaurant: Any, relation: str) -> None:
     lacking = await restaurant.db.fetch(

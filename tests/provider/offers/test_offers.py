@@ -148,8 +148,8 @@ async def test_a_token_ends_and_another_is_given(provider_app: Application) -> N
     assert (await offers(provider_app, first)).status_code == 200
 
     db = provider_app.resources.pools.requests
-    assert await db.fetchval("SELECT expires_at - issued_at FROM offers_token") == timedelta(seconds=70)
-    await db.execute("UPDATE offers_token SET expires_at = clock_timestamp()")
+    assert await db.fetchval("SELECT expires_at - issued_at FROM issued_token") == timedelta(seconds=70)
+    await db.execute("UPDATE issued_token SET expires_at = clock_timestamp()")
 
     await assert_error(await offers(provider_app, first), 401, "UNAUTHORIZED")
     assert await token_of(provider_app) != first
@@ -162,9 +162,9 @@ async def test_expired_tokens_are_swept_with_their_products(provider_app: Applic
     now = datetime.now(UTC)
 
     assert await delete_expired_tokens(db, now) == 0
-    await db.execute("UPDATE offers_token SET expires_at = $1", now - timedelta(days=2))
+    await db.execute("UPDATE issued_token SET expires_at = $1", now - timedelta(days=2))
     assert await delete_expired_tokens(db, now - timedelta(days=1)) == 1
-    assert await db.fetchval("SELECT count(*) FROM offered_product") == 0
+    assert await db.fetchval("SELECT count(*) FROM offers_product") == 0
 
 
 async def test_two_replicas_sell_the_same(

@@ -186,14 +186,14 @@ async def select_product_points(
     rows = await db.fetch(
         """
         SELECT greatest(at, $2) AS at, price
-          FROM price_point
+          FROM product_price_change
          WHERE product_id = $1
            AND price IS NOT NULL
            AND ($3::timestamptz IS NULL OR at <= $3)
            AND ($2::timestamptz IS NULL
-                OR at >= (SELECT max(at) FROM price_point WHERE product_id = $1 AND at <= $2)
+                OR at >= (SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2)
                 OR at > $2)
-         ORDER BY price_point.at
+         ORDER BY product_price_change.at
         """,
         product_id, start, end,
     )  # fmt: skip
@@ -211,12 +211,12 @@ async def select_offer_points(
         """
         WITH state AS (
             SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
-              FROM offer_point
+              FROM offer_price_change
              WHERE product_id = $1
                AND offer_id = $2
                AND ($4::timestamptz IS NULL OR at <= $4)
                AND ($3::timestamptz IS NULL
-                    OR at >= (SELECT max(at) FROM offer_point WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
+                    OR at >= (SELECT max(at) FROM offer_price_change WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
                     OR at > $3)
         ), change AS (
             SELECT at, price, price IS DISTINCT FROM lag(price) OVER (ORDER BY at) AS moved FROM state

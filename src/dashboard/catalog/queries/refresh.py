@@ -134,7 +134,7 @@ async def upsert_answers(connection: Connection, answers: Sequence[Answered], no
              WHERE offer.product_id = gone.product_id AND offer.offer_id = gone.offer_id
             RETURNING offer.product_id, offer.offer_id, offer.changed_at
         ), history AS (
-            INSERT INTO offer_point (product_id, offer_id, at, price, items_in_stock)
+            INSERT INTO offer_price_change (product_id, offer_id, at, price, items_in_stock)
             SELECT product_id, offer_id, changed_at, price, items_in_stock FROM stored
             UNION ALL
             SELECT product_id, offer_id, changed_at, NULL, 0 FROM closed
@@ -146,7 +146,7 @@ async def upsert_answers(connection: Connection, answers: Sequence[Answered], no
               LEFT JOIN seen ON seen.product_id = before.product_id
              GROUP BY before.product_id, before.at, before.best_price
         ), trend AS (
-            INSERT INTO price_point (product_id, at, price)
+            INSERT INTO product_price_change (product_id, at, price)
             SELECT product_id, at, price FROM best WHERE price IS DISTINCT FROM price_before
         ), refreshed AS (
             UPDATE product_refresh

@@ -17,7 +17,7 @@ class Pulled(NamedTuple):
 async def select_source(db: Executor, kind: str, url: str) -> Pulled | None:
     """What is known of a file; None before the first time."""
     row = await db.fetchrow(
-        "SELECT since, etag, pulled_at FROM store_source WHERE kind = $1 AND url = $2",
+        "SELECT since, etag, pulled_at FROM store_file_pull WHERE kind = $1 AND url = $2",
         kind,
         url,
     )
@@ -27,7 +27,7 @@ async def select_source(db: Executor, kind: str, url: str) -> Pulled | None:
 async def upsert_source(db: Executor, kind: str, url: str, pulled: Pulled) -> None:
     await db.execute(
         """
-        INSERT INTO store_source (kind, url, since, etag, pulled_at)
+        INSERT INTO store_file_pull (kind, url, since, etag, pulled_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (kind, url) DO UPDATE
            SET since = excluded.since, etag = excluded.etag, pulled_at = excluded.pulled_at

@@ -100,11 +100,11 @@ async def insert_mail(db: Executor, sender: str, recipients: list[str], source: 
     await db.execute(
         """
         WITH kept AS (
-            INSERT INTO caught_mail (sender, recipients, source)
+            INSERT INTO demo_mail (sender, recipients, source)
             VALUES ($1, $2, $3)
             RETURNING id
         )
-        DELETE FROM caught_mail
+        DELETE FROM demo_mail
          WHERE id <= (SELECT id - $4::bigint FROM kept)
         """,
         sender, recipients, source, KEPT,
@@ -114,6 +114,6 @@ async def insert_mail(db: Executor, sender: str, recipients: list[str], source: 
 async def select_mails(db: Executor, limit: int) -> list[Mail]:
     """The newest mails, newest first."""
     rows = await db.fetch(
-        "SELECT id, received_at, sender, recipients, source FROM caught_mail ORDER BY id DESC LIMIT $1", limit
+        "SELECT id, received_at, sender, recipients, source FROM demo_mail ORDER BY id DESC LIMIT $1", limit
     )
     return [parse_mail(row) for row in rows]

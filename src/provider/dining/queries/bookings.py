@@ -115,7 +115,7 @@ async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
     rows = await db.fetch(
         """
         SELECT status, changed_at, changed_by
-          FROM dining_booking_change
+          FROM dining_booking_status_change
          WHERE table_id = $1 AND booking_id = $2
          ORDER BY changed_at
         """,

@@ -127,7 +127,7 @@ async def select_table_for_update(db: Executor, table_id: int) -> Table | None:
 async def select_prices(db: Executor, table_id: int) -> list[PricePoint]:
     """The prices that a table has had, oldest first; none for a table that does not exist."""
     rows = await db.fetch(
-        "SELECT price, valid_from FROM dining_price WHERE table_id = $1 ORDER BY number",
+        "SELECT price, valid_from FROM dining_table_price WHERE table_id = $1 ORDER BY number",
         table_id,
     )
     return [PricePoint(**row) for row in rows]
