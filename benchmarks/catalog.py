@@ -94,7 +94,11 @@ async def one_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[f
     """Wait for a run of the job that started after a moment; its seconds, what it did, when it started."""
     while True:
         row = await db.fetchrow(
-            "SELECT last_started, last_finished, last_outcome, last_result, expires_at FROM job WHERE name = 'refresh_offers'"
+            """
+            SELECT last_started, last_finished, last_outcome, last_result, expires_at
+              FROM job
+             WHERE name = 'refresh_offers'
+            """
         )
         if row and row["expires_at"] is None and row["last_finished"] and (not after or row["last_started"] > after):
             assert row["last_outcome"] == "ok"

@@ -116,8 +116,10 @@ async def test_the_database_itself_refuses_overlapping_confirmations(restaurant:
         await restaurant.db.execute("UPDATE dining_booking SET status = 'confirmed'")
 
 
-@pytest.mark.parametrize("relation", ["dining_table", "dining_table_price", "dining_booking", "dining_booking_status_change",
-                                      "dining_cancel_token"])  # fmt: skip
+@pytest.mark.parametrize(
+    "relation",
+    ["dining_table", "dining_table_price", "dining_booking", "dining_booking_status_change", "dining_cancel_token"],
+)
 async def test_the_table_is_part_of_every_key(restaurant: Any, relation: str) -> None:
     lacking = await restaurant.db.fetch(
         """

@@ -216,7 +216,9 @@ async def select_offer_points(
                AND offer_id = $2
                AND ($4::timestamptz IS NULL OR at <= $4)
                AND ($3::timestamptz IS NULL
-                    OR at >= (SELECT max(at) FROM offer_price_change WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
+                    OR at >= (SELECT max(at)
+                                FROM offer_price_change
+                               WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
                     OR at > $3)
         ), change AS (
             SELECT at, price, price IS DISTINCT FROM lag(price) OVER (ORDER BY at) AS moved FROM state
