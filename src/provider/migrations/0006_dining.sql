@@ -131,7 +131,8 @@ $$;
 
 CREATE TRIGGER dining_table_price_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_table_price
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
-CREATE TRIGGER dining_booking_status_change_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_booking_status_change
+CREATE TRIGGER dining_booking_status_change_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON dining_booking_status_change
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_rewrite();
 
 -- The tokens behind the cancel buttons, as SHA-256. Each mail gets its own, made when it is sent, so that the token
