@@ -40,7 +40,16 @@ def test_every_line_shows_the_default(model: type[Any], environment: dict[str, s
 
 
 @pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
-def test_the_readme_has_every_variable_in_its_table(model: type[Any]) -> None:
-    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
-    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", "\n".join(row.split("|")[1] for row in rows)))
-    assert {item.metadata["variable"] for item in fields(model)} <= named
+def test_the_configuration_page_has_every_variable_in_its_tables(model: type[Any]) -> None:
+    assert {item.metadata["variable"] for item in fields(model)} <= variables_in("docs/configuration.md")
+
+
+def test_the_readme_has_ten_variables_that_the_configuration_page_has_too() -> None:
+    assert len(variables_in("README.md")) == 10
+    assert variables_in("README.md") < variables_in("docs/configuration.md")
+
+
+def variables_in(document: str) -> set[str]:
+    """The variables that the tables of a document name in their first column."""
+    rows = [line for line in (ROOT / document).read_text().splitlines() if line.startswith("| `")]
+    return set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", "\n".join(row.split("|")[1] for row in rows)))
