@@ -156,7 +156,7 @@ def test_a_second_run_on_the_same_data_is_told_in_one_line(run: Callable[..., Ru
     second = Run(first.data_dir.parent)
     assert second.process.wait(60) == 1
     assert second.said() == (
-        f"nightaudit: it is already running on {first.data_dir}; another needs another NIGHTAUDIT_DATA_DIR and ports\n"
+        f"nightaudit: already running on {first.data_dir}; a second run needs its own NIGHTAUDIT_DATA_DIR and ports\n"
     )
     assert first.pids() == pids
     assert all(lives(pid) for pid in pids)
@@ -168,7 +168,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
     assert stack.is_up(), stack.said()
     kill(stack.pids()[0])
     wait_until(lambda: len(stack.diary("kitchen", "started")) == 2)
-    assert "nightaudit: kitchen ended with SIGKILL; it is started again in 0.5 s\n" in stack.said()
+    assert "nightaudit: kitchen ended with SIGKILL; restarting it in 0.5 s\n" in stack.said()
     assert len(stack.diary("cellar", "started")) == 1
     assert stack.end() == 0
     assert stack.nothing_lives()
@@ -185,7 +185,7 @@ def test_a_database_server_that_dies_is_started_again(run: Callable[..., Run]) -
     stack = run()
     assert stack.is_up(), stack.said()
     kill(postmaster(stack.data_dir))
-    assert stack.is_up("PostgreSQL had died and was started again")
+    assert stack.is_up("PostgreSQL had died and was restarted")
     assert stack.end() == 0
     assert stack.nothing_lives()
 
