@@ -83,9 +83,9 @@ def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
 
 
 def test_without_useradd_root_uses_a_user_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = cluster_owner._entry
+    found = cluster_owner._find_user
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(cluster_owner, "_entry", lambda name: None if name == SYSTEM_USER else found(name))
+    monkeypatch.setattr(cluster_owner, "_find_user", lambda name: None if name == SYSTEM_USER else found(name))
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     nobody = found("nobody")
     assert nobody is not None

@@ -111,7 +111,7 @@ def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place:
         short = server.cluster.socket_dir
     short.symlink_to(place)
     try:
-        with pytest.raises(EmbeddedError, match=r"is another user's: remove it$"), attach(data_dir):
+        with pytest.raises(EmbeddedError, match=r"belongs to another user; remove it$"), attach(data_dir):
             pass
     finally:
         short.unlink()
@@ -137,7 +137,7 @@ def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
 
 def test_a_data_directory_that_is_a_file_is_named(place: Path) -> None:
     (place / "data").write_text("")
-    expected = r"data.* cannot be used: .*NIGHTAUDIT_DATA_DIR$"
+    expected = r"data.* cannot be used: .*; set NIGHTAUDIT_DATA_DIR to another directory$"
     with pytest.raises(EmbeddedError, match=expected), attach(place / "data"):
         pass
 

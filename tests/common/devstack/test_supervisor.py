@@ -135,7 +135,7 @@ def test_an_application_that_does_not_end_is_killed_at_the_second_signal(run: Ca
     stack.process.send_signal(signal.SIGINT)
     assert stack.is_up("stopping")
     assert stack.end(signal.SIGINT) == 0
-    assert "cellar did not end and is killed" in stack.said()
+    assert "cellar did not stop and is killed" in stack.said()
     assert stack.nothing_lives()
 
 
@@ -177,7 +177,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
 def test_an_application_that_cannot_start_ends_the_run(run: Callable[..., Run]) -> None:
     stack = run(FAULTY="cellar")
     assert stack.process.wait(60) == 1
-    assert stack.said() == "nightaudit: cellar ended before it was ready, with exit status 3\n"
+    assert stack.said() == "nightaudit: cellar ended with exit status 3 before it was ready\n"
     assert processes_of(stack.data_dir) == []
 
 
@@ -210,7 +210,7 @@ def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., R
     stack.process.wait()
     del stack.environment["STUBBORN"]
     stack.start()
-    assert stack.is_up("waiting for the applications of a killed run to end")
+    assert stack.is_up("waiting for the applications of a killed run to stop")
     with suppress(ProcessLookupError):  # its own patience is over too
         os.kill(unwilling, signal.SIGKILL)
     assert stack.is_up(), stack.said()
