@@ -56,8 +56,8 @@ def run_in(checkout: Path, name: str, scale: str) -> Figures:
 
 
 def parse_figures(table: str) -> Figures:
-    """Read the figures of a printed table."""
-    _, _, *lines = table.splitlines()
+    """Read the figures of a printed table; lines above its headings are ignored."""
+    lines = table.partition("\n---")[2].splitlines()[1:]
     figures: Figures = {}
     seen: Counter[str] = Counter()
     for line in lines:

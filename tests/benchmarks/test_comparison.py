@@ -13,7 +13,7 @@ def table(*rows: Row) -> str:
 
 
 def test_figures_are_read_from_a_printed_table() -> None:
-    printed = table(
+    printed = "a line of a log\n" + table(
         Row("search", 12_345, 20_000, "requests/s", "a note", ">= 0.5"), Row("memory", 1.25, None, "MiB"),
         Row("search", 12_345, 10_000, "requests/s"),
     )  # fmt: skip
