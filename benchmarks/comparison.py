@@ -49,7 +49,7 @@ def compare(other: Path, names: Sequence[str], scale: str) -> bool:
 def run_in(checkout: Path, name: str, scale: str) -> Figures:
     """Run a benchmark with the checkout's own virtual environment, or else with this one."""
     python = checkout / ".venv/bin/python"
-    command = [python if python.exists() else sys.executable, "-m", "benchmarks", "--only", name, "--scale", scale]
+    command = [str(python) if python.exists() else sys.executable, "-m", "benchmarks", "--only", name, "--scale", scale]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
     done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return parse_figures(done.stdout)
