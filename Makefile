@@ -39,8 +39,8 @@ format: $(VENV)/.development ## put the source into its format
 schema: $(VENV)/.runtime ## write src/*/schema.sql anew from the migrations
 	@$(BIN)/python -m common.devstack.dump_schema src/provider src/dashboard
 
-bench: $(VENV)/.development ## benchmarks, each beside its limit in the same run (SCALE=100m for the large ones, ONLY=name for one)
-	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
+bench: $(VENV)/.development ## benchmarks beside their limits (SCALE=100m: large tables; ONLY=name; AGAINST=/other/checkout: compare)
+	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))
 
 up: ## the same system by docker compose
 	docker compose up --build --detach --wait
