@@ -16,7 +16,7 @@ from benchmarks.comparison import compare
 from benchmarks.servers import Context
 from benchmarks.table import Row, format_failure, format_heading, format_row
 from common.devstack.embedded import attach
-from common.telemetry import metrics
+from common.telemetry.logging import configure_logging
 
 SCALES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
 SUPPORT_MODULES = {"__main__", "table", "comparison", "servers", "load", "bare"}
@@ -82,5 +82,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    metrics.configure_logging(level="warning")  # to standard error: standard output is the table
+    configure_logging(level="warning")  # to standard error: standard output is the table
     sys.exit(main())
