@@ -48,13 +48,14 @@ up: ## the same system by docker compose
 down: ## stop it again (the data stays in its volume)
 	docker compose down
 
-LOCK = cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header
+LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-lock: $(VENV)/.development ## pin the dependencies anew from requirements/*.in
-	$(LOCK) --upgrade runtime.in --output-file runtime.txt
-	$(LOCK) --constraint runtime.txt container.in --output-file container.txt
-	$(LOCK) --constraint runtime.txt development.in --output-file development.txt
+lock: $(VENV)/.development ## pin the dependencies of pyproject.toml (UPGRADE=1: at their newest versions)
+	$(LOCK) --extra devstack --output-file requirements/runtime.txt
+	$(LOCK) --constraint requirements/runtime.txt --output-file requirements/container.txt
+	$(LOCK) --constraint requirements/runtime.txt --extra devstack --group development \
+	  --output-file requirements/development.txt
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

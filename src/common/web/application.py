@@ -11,11 +11,11 @@ from quart import Quart
 from common.jobs import scheduler
 from common.jobs.scheduler import Job
 from common.telemetry import metrics
+from common.version import VERSION
 from common.web import errors, request_body, responses
 from common.web.openapi import document
 
 SAMPLE_SECONDS = 5.0
-VERSION = "0.1.0"
 
 
 def create(
