@@ -65,12 +65,15 @@ def configuration(model: type[C]) -> C:
 
 @contextmanager
 def database(config: HasDatabase, name: str) -> Iterator[Secret]:
-    """The database to work on: the configured server's, or `name` on the embedded server, started if need be."""
+    """Give the configured database, or `name` on the embedded server, which is started if necessary."""
     if config.database_url is not None:
         yield config.database_url
         return
-    from common.devstack.embedded import EmbeddedError, attach
-
+    try:
+        # Not at the top: the image has no devstack.
+        from common.devstack.embedded import EmbeddedError, attach
+    except ModuleNotFoundError:
+        fail(f"set {name.upper()}_DATABASE_URL to a PostgreSQL server; the embedded one is not installed here")
     try:
         with attach(config.data_dir) as server:
             server.ensure_database(name)
