@@ -21,8 +21,8 @@ run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simul
 	  --set 'DASHBOARD_OFFERS_URL=http://{provider}/api/v1' \
 	  --set 'DASHBOARD_STORES_URL=http://{provider}/stores'
 
-test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage (ARGS=... for pytest)
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage; ARGS=tests/common runs some
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=)
 
 check: $(VENV)/.development ## check format, style, types, imports, SQL, deployment files
 	$(BIN)/ruff format --check .

@@ -23,15 +23,13 @@ FOLDER = ROOT / "openapi"
 
 # The document needs no database; nothing listens at this address.
 UNUSED_DATABASE = Secret("postgresql://nobody@127.0.0.1:1/nowhere")
+UNUSED = 40 * "0"
 UNUSED_SECRETS = {
-    name: 40 * "0"
-    for name in (
-        "PROVIDER_ADMIN_PASSWORD",
-        "PROVIDER_JWT_SECRET",
-        "PROVIDER_ACCOUNTING_SECRET",
-        "DASHBOARD_ACCOUNTING_SECRET",
-        "DASHBOARD_STAFF_TOKEN",
-    )
+    "PROVIDER_ADMIN_PASSWORD": UNUSED,
+    "PROVIDER_JWT_SECRET": UNUSED,
+    "PROVIDER_ACCOUNTING_SECRET": UNUSED,
+    "DASHBOARD_ACCOUNTING_SECRET": UNUSED,
+    "DASHBOARD_STAFF_TOKEN": UNUSED,
 }
 # One example is a date a year ahead; in the files it is always this one.
 FIXED_DATE = date(2100, 1, 1)
