@@ -27,7 +27,7 @@ from common.web.openapi.document import operation
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
 from common.web.responses import answer, encode
 from provider.app import MIGRATIONS
-from tests.conftest import cloned
+from tests.support.databases import cloned
 from tests.support.processes import processes_of
 
 
