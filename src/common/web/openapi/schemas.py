@@ -77,9 +77,8 @@ def tidy(schema: Any) -> Any:
         if name in VALUES:
             tidied[name] = value
         elif name == "description":
-            tidied[name] = cleandoc(
-                value
-            )  # msgspec takes docstrings as they are; Python before 3.13 leaves them indented
+            # msgspec copies docstrings, which are indented before Python 3.13.
+            tidied[name] = cleandoc(value)
         elif name in ("properties", "$defs"):
             tidied[name] = {key: tidy(each) for key, each in value.items()}
         elif name != "title" or not isinstance(value, str):
