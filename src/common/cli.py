@@ -69,8 +69,11 @@ def database(config: HasDatabase, name: str) -> Iterator[Secret]:
     if config.database_url is not None:
         yield config.database_url
         return
-    from common.devstack.embedded import EmbeddedError, attach
-
+    try:
+        # Not at the top: the image has no devstack.
+        from common.devstack.embedded import EmbeddedError, attach
+    except ModuleNotFoundError:
+        fail(f"set {name.upper()}_DATABASE_URL to a PostgreSQL server; the embedded one is not installed here")
     try:
         with attach(config.data_dir) as server:
             server.ensure_database(name)

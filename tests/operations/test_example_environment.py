@@ -1,4 +1,4 @@
-"""`.env.example` as a reader uses it: copied, its lines taken into use, read by a shell; and the table beside it."""
+"""`.env.example`, copied, uncommented and read by a shell, and the README's table of variables, agree with the code."""
 
 import json
 import re
@@ -20,7 +20,7 @@ EXAMPLE = ROOT / ".env.example"
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a program finds after `set -a; . ./.env`, with every line of the example in use."""
+    """The environment after `set -a; . ./.env`, with every line of the example uncommented."""
     folder = tmp_path_factory.mktemp("example")
     (folder / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE.read_text(), flags=re.MULTILINE))
     show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
-def test_every_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
+def test_every_commented_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
     config = read_config(model, environment)
     for item in fields(model):
         name, parse, default = (item.metadata[key] for key in ("variable", "parse", "default"))
