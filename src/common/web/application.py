@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from common.telemetry import metrics
-from common.web import errors, instrumentation, request_body, responses
+from common.web import errors, html, instrumentation, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
@@ -41,6 +41,7 @@ def create(
         security_schemes=security_schemes,
     )
     responses.install(app)
+    html.install(app)
     return app
 
 
