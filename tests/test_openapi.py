@@ -13,6 +13,7 @@ from quart_schema import document_response, tag_blueprint
 from common.config import Secret, read_config
 from common.web import application
 from common.web.health import blueprint as operations_blueprint
+from common.web.html import asset_url
 from common.web.openapi.document import operation
 from common.web.resources import Application
 from common.web.responses import json_response
@@ -189,8 +190,7 @@ def test_what_may_answer_401_names_its_credentials(document: dict[str, Any]) -> 
 
 async def test_every_described_path_is_served_and_every_route_is_described_or_hidden(app: Application) -> None:
     document = await document_of(app)
-    hidden = {"/", "/assets/{version}/{name}", *PAGES[app.name]}
-    hidden |= {"/docs", "/docs/start.js", "/docs/assets/{name}", "/openapi.json"}
+    hidden = {"/", "/assets/{version}/{name}", "/docs", "/docs/assets/{name}", "/openapi.json"} | PAGES[app.name]
     served = set()
     for rule in app.url_map.iter_rules():
         parts = ["{" + part.rsplit(":", 1)[-1] + "}" if part.startswith("<") else part for part in split(rule.rule)]
@@ -213,7 +213,7 @@ async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Applicati
     client = app.test_client()
     page = (await (await client.get("/docs")).get_data()).decode()
     assert "://" not in page
-    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/docs/start.js"):
+    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", asset_url("docs.js")):
         assert asset in page
         json_response = await client.get(asset)
         assert json_response.status_code == 200, asset
