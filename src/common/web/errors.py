@@ -125,12 +125,6 @@ class FailedPermanently(HttpProblem):
     code = "failed"
 
 
-class Upstream(HttpProblem):
-    """An external service failed us where the answer cannot be given without it."""
-
-    code = "upstream_failed"
-
-
 class Unavailable(HttpProblem):
     """We cannot serve now but will again; `retry_after` in seconds."""
 
@@ -153,7 +147,6 @@ STATUS: dict[type[HttpProblem], int] = {
     IdempotencyKeyReused: 422,
     TooManyRequests: 429,
     FailedPermanently: 500,
-    Upstream: 502,
     Unavailable: 503,
 }
 

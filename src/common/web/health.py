@@ -67,7 +67,7 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
         return json_response(Alive("alive"))
 
     @routes.get("/readyz")
-    @operation(words={503: "Not ready; with ?verbose `checks` says why"}, example={"status": "ready"})
+    @operation(descriptions={503: "Not ready; with ?verbose `checks` says why"}, example={"status": "ready"})
     @validate_querystring(ReadinessQuery)
     @document_response(Readiness)
     async def readyz(query_args: ReadinessQuery) -> Response:
@@ -80,7 +80,7 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
         return json_response(Readiness("ready", shown))
 
     @routes.get("/metrics")
-    @operation(media={200: {"text/plain": {"type": "string"}}}, words={200: "Prometheus' text format"})
+    @operation(media={200: {"text/plain": {"type": "string"}}}, descriptions={200: "Prometheus' text format"})
     async def metrics_page() -> Response:
         """What Prometheus scrapes."""
         metrics.measure_pools(current_application().resources.pools.by_name())

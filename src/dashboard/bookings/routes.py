@@ -69,7 +69,7 @@ def require_past(as_of: date | None, now: date) -> date:
     404,
     headers={200: COUNTED, 304: COUNTED},
     media={200: {"text/csv": {"type": "string"}}},
-    words={304: "The figures are those of If-None-Match"},
+    descriptions={304: "The figures are those of If-None-Match"},
     request_headers={"If-None-Match": "The ETag of the figures that the caller has"},
     example=EXAMPLE,
 )

@@ -181,7 +181,7 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 
 
 @blueprint.delete(PRODUCT)
-@operation(401, 404, words={204: "Deleted"})
+@operation(401, 404, descriptions={204: "Deleted"})
 @security_scheme(SCHEMES)
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and their histories. The offers service has no way to be told."""

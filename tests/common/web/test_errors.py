@@ -23,7 +23,6 @@ from common.web.errors import (
     Unauthorized,
     Unavailable,
     UnsupportedMedia,
-    Upstream,
 )
 
 MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
@@ -237,7 +236,6 @@ async def test_connections_that_were_cut_are_503_once_and_replaced(ground: Quart
         (IdempotencyKeyReused("x"), 422),
         (TooManyRequests("x", retry_after=7), 429),
         (FailedPermanently("x"), 500),
-        (Upstream("x"), 502),
         (Unavailable("x", retry_after=7), 503),
     ],
 )

@@ -51,7 +51,7 @@ REPORT = {
 
 
 @blueprint.post("/trigger_report")
-@operation(words={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
+@operation(descriptions={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
 @validate_querystring(ReportRequest)
 @document_response(Triggered, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
@@ -68,7 +68,7 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 
 
 @blueprint.get("/trigger_report")
-@operation(words={202: "The report is being made"}, example=TRIGGERED)
+@operation(descriptions={202: "The report is being made"}, example=TRIGGERED)
 @validate_querystring(ReportRequest)
 @document_response(Triggered, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
@@ -94,7 +94,7 @@ async def _triggered(response: Response) -> Response:
         "X-Data-Version": "The id of the last import that a complete report knows",
         "Content-Disposition": "The name of the CSV file",
     }},
-    words={
+    descriptions={
         200: "Running, with the progress, as JSON; or complete, as CSV or by Accept as JSON",
         500: "The report failed; `detail` says why",
     },

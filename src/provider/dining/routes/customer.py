@@ -86,7 +86,7 @@ async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
 
 
 @blueprint.get(CANCEL_PATH)
-@operation(404, media=HTML, words={200: "The page"})
+@operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
 async def cancel_page(query_args: TokenQuery) -> Response:
@@ -95,7 +95,7 @@ async def cancel_page(query_args: TokenQuery) -> Response:
 
 
 @blueprint.post(CANCEL_PATH)
-@operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
+@operation(404, 409, media=HTML, descriptions={200: "The page, saying that the order is cancelled"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
 async def cancel(query_args: TokenQuery) -> Response:
