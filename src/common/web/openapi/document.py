@@ -1,7 +1,7 @@
-"""What quart-schema 0.25 leaves wrong or unsaid in the OpenAPI document, put right once for both applications.
+"""The OpenAPI document of an application: what quart-schema 0.25 leaves out or gets wrong is added or corrected.
 
-Problem responses on every operation, required query parameters, response headers, path ids with their bounds, unique
-operation ids, several media types of one answer, and Swagger UI from an installed package instead of a CDN.
+That is: problem responses, required query parameters, response headers, bounds of path ids, unique operation ids, and
+several media types of one response.
 """
 
 import re
@@ -16,7 +16,7 @@ from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE
 from werkzeug.routing.converters import BaseConverter, IntegerConverter
 from werkzeug.routing.rules import Rule
 
-from common.web.errors import PROBLEM_TYPE, FieldError, Invalid, Problem
+from common.web.errors import PROBLEM_TYPE, UNKNOWN_FIELD, FieldError, Invalid, Problem
 from common.web.openapi import swagger
 from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
@@ -92,17 +92,17 @@ def _header(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
-def _add_example(places: list[dict[str, Any]], given: Any, components: dict[str, Any]) -> None:
-    """An example for the content of each place: `given` where the schema is the first one's, else one of the schema.
+def _add_example(owners: list[dict[str, Any]], given: Any, components: dict[str, Any]) -> None:
+    """Add an example to each content: `given` where the schema is that of the first content, else one of the schema.
 
-    Only JSON can be made so; what cannot goes without.
+    Examples of schemas are made for JSON only, and not for every schema.
     """
     first: Any = None
-    for place in places:
-        for name, content in place.get("content", {}).items():
+    for owner in owners:
+        for name, content in owner.get("content", {}).items():
             is_json = name == "application/json"
             first = first or content["schema"]
-            if given is not None and content["schema"] == first and (is_json or len(place["content"]) == 1):
+            if given is not None and content["schema"] == first and (is_json or len(owner["content"]) == 1):
                 content["example"] = given
             elif is_json:
                 with suppress(LookupError):
@@ -110,7 +110,7 @@ def _add_example(places: list[dict[str, Any]], given: Any, components: dict[str,
 
 
 class Document(OpenAPIProvider):
-    """quart-schema's document, completed."""
+    """The document of quart-schema, completed."""
 
     def __init__(self, app: Quart, extension: QuartSchema) -> None:
         super().__init__(app, extension)
@@ -136,10 +136,10 @@ class Document(OpenAPIProvider):
         return parameters, components
 
     def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A response by msgspec's schema of the model: structs, lists of structs, unions."""
+        """A response with the schema that msgspec makes of the model: structs, lists of structs, unions."""
         (schema,), components = msgspec.json.schema_components([model], ref_template="#/components/schemas/{name}")
-        words = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
-        description = words.strip().split("\n")[0] or "The answer"
+        docstring = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
+        description = docstring.strip().split("\n")[0] or "The response"
         return {"description": description, "content": {"application/json": {"schema": schema}}}, components
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -154,12 +154,12 @@ class Document(OpenAPIProvider):
                 if not described.get("native_errors"):
                     self._add_problems(completed, {400, 500, 503, *problems}, components)
                 self._add_headers(completed, described)
-        return self._settle_names(rule, paths, {name: tidy(schema) for name, schema in components.items()})
+        return self._disambiguate(rule, paths, {name: tidy(schema) for name, schema in components.items()})
 
-    def _settle_names(
+    def _disambiguate(
         self, rule: Rule, paths: dict[str, Any], components: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Two slices may name different things alike: the second one's are told apart by the name of its blueprint."""
+        """Prefix components by the blueprint's name where another slice has different ones of the same name."""
         if any(self._components.get(name, schema) != schema for name, schema in components.items()):
             prefix = "".join(word.capitalize() for word in rule.endpoint.split(".")[0].split("_"))
             names = {name: prefix + name for name in components if name not in ("Problem", "FieldError")}
@@ -251,11 +251,11 @@ def install(
     tags: Mapping[str, str],
     security_schemes: dict[str, Any] | None = None,
 ) -> None:
-    """`/openapi.json` and `/docs`, and the refusal of query parameters that a route does not know."""
+    """Serve `/openapi.json` and `/docs`, and refuse query parameters that a route does not have."""
     schema = QuartSchema(
         app,
         info=Info(title=title, version=version, description=description),
-        tags=[{"name": name, "description": words} for name, words in tags.items()],
+        tags=[{"name": name, "description": text} for name, text in tags.items()],
         security_schemes=security_schemes,
         openapi_path=None,
         redoc_ui_path=None,
@@ -263,7 +263,7 @@ def install(
         swagger_ui_path=None,
         openapi_provider_class=Document,
     )
-    # Every view answers a Response; quart-schema would ask of each, at some cost, which kind of model it is.
+    # Every view returns a Response; quart-schema would check, at some cost, whether it is a model.
     del app.make_response
     swagger.install(app, title)
     document: list[bytes] = []
@@ -277,9 +277,9 @@ def install(
 
     @app.before_request
     async def refuse_unknown_parameters() -> None:
-        """A route without parameters of its own refuses all; quart-schema validates those of the others."""
+        """Refuse all parameters of a route that has none; quart-schema validates those of the others."""
         if request.query_string and request.url_rule is not None and request.endpoint not in ("docs", "docs_assets"):
             view = app.view_functions[request.endpoint]  # type: ignore[index]  # a matched rule has an endpoint
             if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE):
-                faults = [FieldError(name, "is not known here") for name in request.args]
-                raise Invalid("The request is not valid.", errors=faults)
+                unknown = [FieldError(name, UNKNOWN_FIELD) for name in request.args]
+                raise Invalid("The request is not valid.", errors=unknown)
