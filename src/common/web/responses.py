@@ -1,4 +1,4 @@
-"""JSON answers by msgspec: structs, instants in UTC with Z, dates, decimals as numbers."""
+"""JSON responses by msgspec: structs, instants in UTC with Z, dates, decimals as numbers."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ class MsgspecJsonProvider(JSONProvider):
 
 
 def encode_json(value: Any) -> bytes:
-    """The JSON of a value as every answer of ours writes it."""
+    """Encode a value as in every JSON response."""
     return _encoder.encode(value)
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """A response with the JSON of a value."""
     response = Response(_encoder.encode(value), status=status, content_type="application/json")
     if headers:
         response.headers.update(headers)

@@ -97,7 +97,7 @@ def position(cursor: str | None) -> str:
         return ""
     (after,) = decode_cursor(cursor, tuple[str])
     if not is_property_id(after):
-        raise Invalid.field("cursor", "is no cursor of this list")
+        raise Invalid.field("cursor", "is not a valid cursor for this list")
     return after
 
 
