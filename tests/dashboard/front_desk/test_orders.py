@@ -10,7 +10,10 @@ from yarl import URL
 
 from common.config import Secret
 from common.outbox.delivery import Policy
+from common.upstream import create_client_session
 from common.web import signature
+from dashboard.front_desk import jobs
+from dashboard.front_desk.settings import Settings
 
 CALLBACK = "http://provider.example/base/api/accounting/decisions"
 
@@ -184,6 +187,26 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any)
 
     [order] = await desk.orders("?status=refused")
     assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
+
+
+@pytest.mark.parametrize(("size", "reason"), [(0, "Too late."), (jobs.MAX_ANSWER_BYTES, "The provider answered 409.")])
+async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
+    problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
+    body = json.dumps({**problem, "request_id": ""}).encode()
+    head = f"HTTP/1.1 409 Conflict\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in (head + body[:20], body[20:]):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    settings = Settings("http://provider.example", Secret("a-secret"), Secret("a-token"))
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, create_client_session() as client:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert await jobs.call_back(client, address, b"{}", settings) == (reason, None)
 
 
 @pytest.mark.parametrize("notice_first", [True, False])
