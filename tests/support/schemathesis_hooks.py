@@ -51,7 +51,6 @@ RULES = re.compile(
             r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",
-            r"must not hold NUL",
             r"must name the columns .*",  # any text is a file by its schema
             r"is not gzip, or damaged",
             r"must be before to, which is at most the newest poll",  # and what is known is not known to a schema

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError, read_body
+from common.web.input_types import WITHOUT_NUL
 from dashboard.catalog.offers_token import LONGEST_PAUSE_SECONDS, TokenKeeper
 
 TOKEN_HEADER = "Bearer"  # noqa: S105 - the header is named so; it is not Authorization
@@ -24,7 +25,7 @@ LARGEST = 2**63 - 1
 Whole = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Id = (
     Annotated[int, msgspec.Meta(ge=-LARGEST - 1, le=LARGEST)]
-    | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+    | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
 )
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
 
