@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from quart.typing import ResponseReturnValue
 
+from common.db.pool import BoundedPool
 from common.web import errors
 from common.web.errors import (
     STATUS,
@@ -176,7 +177,7 @@ async def test_a_nul_in_a_text_is_400(ground: Application) -> None:
     await problem_of(await client.get("/database/a%00b"), 400)
 
 
-async def test_an_exhausted_pool_is_503_within_its_time_out(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_an_exhausted_pool_is_503_within_its_time_out(ground: Application, ground_pool: BoundedPool) -> None:
     ground_pool.acquire_seconds = 0.3
     held = [await ground_pool.acquire() for _ in range(ground_pool.get_max_size())]
     try:
@@ -208,11 +209,11 @@ async def test_an_unreachable_database_is_503_and_routes_without_it_still_answer
 
 
 async def test_connections_that_were_cut_are_503_once_and_replaced(
-    ground: Application, ground_pool: asyncpg.Pool
+    ground: Application, ground_pool: BoundedPool
 ) -> None:
     client = ground.test_client()
     assert (await client.get("/things")).status_code == 200
-    connection = await asyncpg.connect(ground_pool._connect_args[0])
+    connection = await asyncpg.connect(module_url.reveal())
     try:
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from common.config import Secret
@@ -193,20 +195,20 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any)
 async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
     problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
     body = json.dumps({**problem, "request_id": ""}).encode()
-    head = f"HTTP/1.1 409 Conflict\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        for part in (head + body[:20], body[20:]):
-            writer.write(part)
-            await writer.drain()
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=409)
+        await response.prepare(request)
+        for part in (body[:20], body[20:]):
+            await response.write(part)
             await asyncio.sleep(0.05)
-        writer.close()
+        return response
 
+    app = web.Application()
+    app.router.add_post("/", refuse)
     settings = Settings("http://provider.example", Secret("a-secret"), Secret("a-token"))
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, create_client_session() as client:
-        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        assert await jobs.call_back(client, address, b"{}", settings) == (reason, None)
+    async with TestServer(app) as server, create_client_session() as client:
+        assert await jobs.call_back(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
 
 
 @pytest.mark.parametrize("notice_first", [True, False])
