@@ -141,8 +141,8 @@ def test_every_success_has_a_schema_and_json_has_an_example_that_fits_it(documen
             assert content["schema"], (name, status, media)
             if media == "application/json" and (status == "body" or status < "300"):
                 assert "example" in content, (name, status)
-                faults = Draft202012Validator({**registry, **content["schema"]}).iter_errors(content["example"])
-                assert [fault.message for fault in faults] == [], (name, status)
+                errors = Draft202012Validator({**registry, **content["schema"]}).iter_errors(content["example"])
+                assert [error.message for error in errors] == [], (name, status)
 
 
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
@@ -180,10 +180,10 @@ def test_every_response_is_described_and_its_headers_are_header_objects(document
 
 
 def test_every_operation_that_may_answer_401_names_its_credentials(document: dict[str, Any]) -> None:
-    known = set(document["components"].get("securitySchemes", {}))
+    schemes = set(document["components"].get("securitySchemes", {}))
     for name, described in operations(document):
         named = {scheme for choice in described.get("security", []) for scheme in choice}
-        assert named <= known, name
+        assert named <= schemes, name
         if "401" in described["responses"] and name not in CREDENTIALS_IN_THE_BODY:
             assert named or described.get("x-native-errors"), name
 
@@ -211,7 +211,7 @@ def split(rule: str) -> list[str]:
 
 async def test_the_swagger_page_loads_nothing_from_other_hosts(app: Application) -> None:
     client = app.test_client()
-    page = (await (await client.get("/docs")).get_data()).decode()
+    page = await (await client.get("/docs")).get_data(as_text=True)
     assert "://" not in page
     for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", asset_url("docs.js")):
         assert asset in page

@@ -43,7 +43,7 @@ def asset_url(name: str) -> str:
 
 
 def content_security_policy(**changes: str) -> str:
-    """The Content-Security-Policy of a page: a style sheet of ours and forms to ourselves, no script.
+    """The Content-Security-Policy of a page: our own style sheets and form targets, and no scripts.
 
     changes: directives to add or to replace, such as script_src="'self'".
     """

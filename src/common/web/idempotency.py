@@ -79,9 +79,9 @@ async def run_once_per_key(
             if stored is None or stored["fingerprint"] != request_fingerprint:
                 raise IdempotencyKeyReused("This Idempotency-Key was used with another request.")
             return msgspec.msgpack.decode(stored["answer"], type=StoredResponse).response(replayed=True)
-        response = await create(connection)
-        await update_response(connection, scope, key, msgspec.msgpack.encode(response))
-    return response.response()
+        created = await create(connection)
+        await update_response(connection, scope, key, msgspec.msgpack.encode(created))
+    return created.response()
 
 
 async def insert_key(db: Executor, scope: str, key: str, request_fingerprint: bytes) -> bool:

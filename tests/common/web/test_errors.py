@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from quart.typing import ResponseReturnValue
 
+from common.config import Secret
 from common.db.pool import BoundedPool
 from common.web import errors
 from common.web.errors import (
@@ -70,7 +71,7 @@ async def test_a_method_that_is_not_allowed_is_a_problem_that_names_the_allowed_
 
 
 async def test_an_unknown_method_is_a_problem(bare: Application) -> None:
-    await problem_of(await bare.test_client().open("/things", method="BREW"), 405)
+    await problem_of(await bare.test_client().open("/things", method="BREW", json=None), 405)
 
 
 async def test_options_names_the_methods_and_head_has_no_body(ground: Application) -> None:
@@ -116,13 +117,13 @@ async def test_a_malformed_body_is_400(bare: Application, body: bytes) -> None:
 async def test_every_invalid_field_of_a_body_is_named_at_once(bare: Application) -> None:
     response = await bare.test_client().post("/things", json={"size": 11, "colour": "red"})
     problem = await problem_of(response, 400)
-    assert {fault["field"] for fault in problem["errors"]} == {"name", "size", "colour"}
-    assert all(fault["message"] for fault in problem["errors"])
+    assert {each["field"] for each in problem["errors"]} == {"name", "size", "colour"}
+    assert all(each["message"] for each in problem["errors"])
 
 
 async def test_every_invalid_parameter_of_a_query_is_named_at_once(bare: Application) -> None:
     problem = await problem_of(await bare.test_client().get("/things?limit=11&nmae=x&name=a&name=b"), 400)
-    messages = {fault["field"]: fault["message"] for fault in problem["errors"]}
+    messages = {each["field"]: each["message"] for each in problem["errors"]}
     assert set(messages) == {"limit", "nmae", "name"}
     assert messages["name"] == "is given more than once"
 
@@ -208,9 +209,7 @@ async def test_an_unreachable_database_is_503_and_routes_without_it_still_answer
     assert problem["checks"][0]["ok"] is False
 
 
-async def test_connections_that_were_cut_are_503_once_and_replaced(
-    ground: Application, ground_pool: BoundedPool
-) -> None:
+async def test_closed_connections_are_503_once_and_replaced(ground: Application, module_url: Secret) -> None:
     client = ground.test_client()
     assert (await client.get("/things")).status_code == 200
     connection = await asyncpg.connect(module_url.reveal())
@@ -262,8 +261,8 @@ def test_every_error_has_a_status() -> None:
     def below(kind: type[HttpProblem]) -> set[type[HttpProblem]]:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
-    ours = {kind for kind in below(HttpProblem) if kind.__module__ == "common.web.errors"} - {HttpProblem}
-    assert ours == set(STATUS)
+    defined = {kind for kind in below(HttpProblem) if kind.__module__ == "common.web.errors"} - {HttpProblem}
+    assert defined == set(STATUS)
 
 
 async def test_extra_members_of_an_error_join_the_document() -> None:

@@ -98,7 +98,7 @@ async def test_a_key_has_up_to_255_characters(ground: Application, length: int, 
     answer = await create(ground, {"Idempotency-Key": "k" * length})
     assert answer.status_code == status
     if status == 400:
-        assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
+        assert [each["field"] for each in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
 
 
 async def test_an_empty_key_is_refused(ground: Application) -> None:

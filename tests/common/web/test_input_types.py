@@ -190,7 +190,7 @@ def test_other_json_values_are_not_converted_to_numbers(value: str) -> None:
 def test_every_invalid_and_every_unknown_field_is_reported_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         Everything.model_validate_json('{"id": 0, "at": "x", "night": "y", "nigth": "2020-01-01"}')
-    assert {fault["loc"][0] for fault in caught.value.errors()} == {"id", "at", "night", "nigth"}
+    assert {each["loc"][0] for each in caught.value.errors()} == {"id", "at", "night", "nigth"}
 
 
 @pytest.mark.parametrize("value", ["0", "11", "a"])

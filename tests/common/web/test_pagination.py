@@ -34,14 +34,14 @@ def refused(cursor: str, shape: Any = Position) -> bool:
     try:
         decode_cursor(cursor, shape)
     except Invalid as error:
-        return [fault.field for fault in error.errors] == ["cursor"]
+        return [each.field for each in error.errors] == ["cursor"]
     return False
 
 
 @pytest.mark.usefixtures("in_request")
 async def test_a_decoded_cursor_is_the_position_to_the_microsecond() -> None:
     cursor = encode_cursor(AT, 2**63 - 1)
-    assert decode_cursor(cursor, Position) == (AT, 2**63 - 1)
+    assert decode_cursor(cursor, tuple[datetime, int]) == (AT, 2**63 - 1)
     assert cursor.isascii()
     assert set(cursor) & set("+/=&? ") == set()
 
