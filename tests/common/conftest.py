@@ -148,7 +148,7 @@ def routes() -> Blueprint:
 
 @pytest.fixture(scope="module")
 def module_url(postgres: Server, templates: dict[str, str]) -> Iterator[Secret]:
-    """A database with the tables of the platform and one of things, for the tests of a module, each of which empties them first."""
+    """A database with the tables of the platform and one of things; the tests of a module share it."""
     with asyncio.Runner() as runner:
         database = cloned(postgres, templates["provider"])
         url = runner.run(database.__aenter__())
