@@ -34,7 +34,7 @@ def _read_asset(file: Path) -> Asset:
     return Asset(content, CONTENT_TYPES[file.suffix], url)
 
 
-ASSETS = {file.name: _read_asset(file) for file in ASSETS_FOLDER.iterdir()}
+ASSETS = {file.name: _read_asset(file) for file in ASSETS_FOLDER.iterdir() if file.suffix in CONTENT_TYPES}
 
 
 def asset_url(name: str) -> str:
