@@ -1,4 +1,4 @@
-"""The OpenAPI documents of both applications: valid, complete, and true to what they describe."""
+"""The OpenAPI documents of both applications are valid and complete."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +13,7 @@ from quart_schema import document_response, tag_blueprint
 from common.config import Secret, read_config
 from common.web import application
 from common.web.health import blueprint as operations_blueprint
+from common.web.html import asset_url
 from common.web.openapi.document import operation
 from common.web.resources import Application
 from common.web.responses import json_response
@@ -31,14 +32,14 @@ PAGES = {
     "provider": {"/inbox"},
     "dashboard": {"/front-desk", "/front-desk/login", "/front-desk/logout", "/front-desk/decide"},
 }
-"""Pages for people, and what their forms send to: no part of the API."""
+"""Pages and the targets of their forms, which are not part of the API."""
 
 CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/"}
 
 
 @pytest.fixture(params=["provider", "dashboard"])
 def app(request: pytest.FixtureRequest) -> Application:
-    """An application that is not started: the document needs no database."""
+    """An application that is not started, since the document needs no database."""
     if request.param == "provider":
         return create_provider(read_config(ProviderConfig, QUIET), NOWHERE)
     return create_dashboard(read_config(DashboardConfig, QUIET), NOWHERE)
@@ -65,7 +66,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
 
 
 def schemas(value: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of the document with the way to it."""
+    """Every object of the document with its path."""
     if isinstance(value, dict):
         yield where, value
         for name, each in value.items():
@@ -89,7 +90,7 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-def test_every_schema_is_a_json_schema_without_words_of_pydantic(document: dict[str, Any]) -> None:
+def test_every_schema_is_a_json_schema_without_keywords_of_pydantic(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         Draft202012Validator.check_schema(schema)
         assert schema["type"] in ("object", "string", "integer", "array"), name
@@ -97,7 +98,7 @@ def test_every_schema_is_a_json_schema_without_words_of_pydantic(document: dict[
     assert [where for where, schema in schemas(document) if foreign & set(schema) and "properties" not in where] == []
 
 
-def test_every_operation_has_a_known_tag_a_summary_and_an_id_of_its_own(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_documented_tag_a_summary_and_a_unique_id(document: dict[str, Any]) -> None:
     tags = {tag["name"] for tag in document["tags"]}
     ids = []
     for name, described in operations(document):
@@ -140,12 +141,12 @@ def test_every_success_has_a_schema_and_json_has_an_example_that_fits_it(documen
             assert content["schema"], (name, status, media)
             if media == "application/json" and (status == "body" or status < "300"):
                 assert "example" in content, (name, status)
-                faults = Draft202012Validator({**registry, **content["schema"]}).iter_errors(content["example"])
-                assert [fault.message for fault in faults] == [], (name, status)
+                errors = Draft202012Validator({**registry, **content["schema"]}).iter_errors(content["example"])
+                assert [error.message for error in errors] == [], (name, status)
 
 
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
-"""An operation may tell more, such as alternatives, but never less."""
+"""An operation may add members, such as alternatives."""
 
 
 def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
@@ -178,18 +179,18 @@ def test_every_response_is_described_and_its_headers_are_header_objects(document
                 assert "Retry-After" in response["headers"], (name, status)
 
 
-def test_what_may_answer_401_names_its_credentials(document: dict[str, Any]) -> None:
-    known = set(document["components"].get("securitySchemes", {}))
+def test_every_operation_that_may_answer_401_names_its_credentials(document: dict[str, Any]) -> None:
+    schemes = set(document["components"].get("securitySchemes", {}))
     for name, described in operations(document):
         named = {scheme for choice in described.get("security", []) for scheme in choice}
-        assert named <= known, name
+        assert named <= schemes, name
         if "401" in described["responses"] and name not in CREDENTIALS_IN_THE_BODY:
             assert named or described.get("x-native-errors"), name
 
 
 async def test_every_described_path_is_served_and_every_route_is_described_or_hidden(app: Application) -> None:
     document = await document_of(app)
-    hidden = {"/", "/docs", "/docs/start.js", "/docs/assets/{name}", "/landing.js", "/openapi.json"} | PAGES[app.name]
+    hidden = {"/", "/assets/{version}/{name}", "/docs", "/docs/assets/{name}", "/openapi.json"} | PAGES[app.name]
     served = set()
     for rule in app.url_map.iter_rules():
         parts = ["{" + part.rsplit(":", 1)[-1] + "}" if part.startswith("<") else part for part in split(rule.rule)]
@@ -208,11 +209,11 @@ def split(rule: str) -> list[str]:
     return [part.replace("<", "<:", 1) if part.startswith("<") else part for part in parts]
 
 
-async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Application) -> None:
+async def test_the_swagger_page_loads_nothing_from_other_hosts(app: Application) -> None:
     client = app.test_client()
     page = await (await client.get("/docs")).get_data(as_text=True)
     assert "://" not in page
-    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/docs/start.js"):
+    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", asset_url("docs.js")):
         assert asset in page
         json_response = await client.get(asset)
         assert json_response.status_code == 200, asset
@@ -220,7 +221,7 @@ async def test_the_swagger_page_asks_nothing_of_the_outside_world(app: Applicati
     assert (await client.get("/docs/assets/../openapi.py")).status_code == 404
 
 
-async def test_two_slices_may_call_different_things_alike() -> None:
+async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
     app = application.create("test", title="Test", description="Test", tags={"test": "Test"})
     things = [msgspec.defstruct("Thing", [("name", str)]), msgspec.defstruct("Thing", [("size", int)])]
     for name, thing in zip(("first", "second"), things, strict=True):

@@ -1,6 +1,6 @@
-"""Schemathesis against both applications as they are served: whatever it sends, the document foretold the answer.
+"""Schemathesis, with all checks, against both applications as they are served.
 
-All of its checks are on. It reads the operations from /openapi.json, so a slice is covered as soon as it is described.
+It reads the operations from /openapi.json, so every described slice is covered.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXAMPLES = 10
-"""Requests that each operation gets at random in each phase, over those that its schema suggests."""
+"""Random requests per operation and phase, besides the examples of its schema."""
 
 HOTELS = (1, 2)
 
@@ -45,7 +45,7 @@ def get(url: str) -> bytes:
 
 
 def send_events(provider: Application) -> None:
-    """Something to read: events of two hotels."""
+    """Store events of two hotels."""
     batch = json.dumps([event(number, hotel) for hotel in HOTELS for number in range(60)]).encode()
     request = urllib.request.Request(f"{provider.url}/events/batch", batch, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -62,7 +62,7 @@ def provider(application: Callable[..., Application], provider_url: Secret) -> A
 
 @pytest.fixture
 def dashboard(application: Callable[..., Application], provider: Application, dashboard_url: Secret) -> Application:
-    """The dashboard of that provider, which has counted its events."""
+    """A dashboard that has counted the events of the provider."""
     made = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
     made.start()
     wait_until(lambda: get(f"{made.url}/hotels").count(b'"hotel_id"') == len(HOTELS))
@@ -72,12 +72,12 @@ def dashboard(application: Callable[..., Application], provider: Application, da
 def answer_to_post(url: str, body: object = None) -> dict[str, str]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        known: dict[str, str] = json.load(answer)
-        return known
+        decoded: dict[str, str] = json.load(answer)
+        return decoded
 
 
 def guest_token(provider: Application) -> str:
-    """The storefront takes any UUID for a guest."""
+    """The storefront accepts any UUID as a guest."""
     return str(uuid4())
 
 
@@ -92,7 +92,7 @@ def admin_token(provider: Application) -> str:
 STOREFRONT = r"^/(properties|reservations)"
 OFFERS = r"^/api/v1/"
 OTHERS = r"^(?!/(properties|reservations|api/v1/))"
-"""Paths of the provider by whom their token is of."""
+"""Paths of the provider, by the kind of token that they need."""
 
 
 def schemathesis(application: Application, folder: Path, paths: str, token: str) -> subprocess.CompletedProcess[str]:
@@ -123,11 +123,11 @@ def require_clean(application: Application, folder: Path, paths: str, token: str
 
 
 @pytest.mark.parametrize(("paths", "token"), [(STOREFRONT, guest_token), (OFFERS, offers_token), (OTHERS, admin_token)])
-def test_the_provider_answers_whatever_it_is_sent_as_its_document_says(
+def test_the_provider_answers_every_request_as_its_document_says(
     provider: Application, tmp_path: Path, paths: str, token: Callable[[Application], str]
 ) -> None:
     require_clean(provider, tmp_path, paths, token(provider))
 
 
-def test_the_dashboard_answers_whatever_it_is_sent_as_its_document_says(dashboard: Application, tmp_path: Path) -> None:
+def test_the_dashboard_answers_every_request_as_its_document_says(dashboard: Application, tmp_path: Path) -> None:
     require_clean(dashboard, tmp_path, "", "staff")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import aiohttp
 
@@ -15,6 +15,8 @@ from common.telemetry import metrics, tracing
 
 CONNECT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RETRY_WAIT_SECONDS = 5.0
+SUCCESS_STATUSES = frozenset({200, 201, 204})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -32,6 +34,10 @@ class UpstreamError(Exception):
 
 class CircuitOpenError(UpstreamError):
     """The service was not called, because it failed too often recently."""
+
+
+class ResponseTooLargeError(UpstreamError):
+    """The body of the response exceeds the limit."""
 
 
 class CircuitBreaker:
@@ -107,18 +113,28 @@ def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> 
         )
 
 
-async def read_body(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    """The body. Raises UpstreamError when it has more than `largest` bytes, before all of them are in memory."""
+async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """The whole body, decompressed. Raises ResponseTooLargeError as soon as it exceeds `max_bytes`."""
     parts = []
-    room = largest
+    room = max_bytes
     async for part in response.content.iter_any():
         room -= len(part)
         if room < 0:
-            raise UpstreamError(
-                f"{response.method} {response.url.path} answered more than {largest} bytes", status=response.status
+            raise ResponseTooLargeError(
+                f"{response.method} {response.url.path} answered more than {max_bytes} bytes", status=response.status
             )
         parts.append(part)
     return b"".join(parts)
+
+
+class RequestOptions(TypedDict, total=False):
+    """Options of a call, as aiohttp has them."""
+
+    params: Mapping[str, str] | None
+    json: Any
+    data: Any
+    headers: Mapping[str, str] | None
+    timeout: aiohttp.ClientTimeout
 
 
 class Upstream:
@@ -145,14 +161,12 @@ class Upstream:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-        accept: frozenset[int] = frozenset({200, 201, 204}),
-        timeout: aiohttp.ClientTimeout | None = None,
+        accept: frozenset[int] = SUCCESS_STATUSES,
+        **options: Unpack[RequestOptions],
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Make one call; the block reads the answer. Raises UpstreamError for any failure, also while reading."""
+        """Make one call; the block reads the response. Raises UpstreamError for any failure, also while reading."""
+        options["headers"] = {**tracing.request_headers(), **(options.get("headers") or {})}
+        options.setdefault("timeout", self.timeout)
         if self.breaker:
             self.breaker.check()
         started = time.perf_counter()
@@ -161,12 +175,8 @@ class Upstream:
             async with self.client.request(
                 method,
                 self.base_url + path,
-                params=params,
-                json=json,
-                data=data,
-                headers={**tracing.request_headers(), **(headers or {})},
-                timeout=timeout or self.timeout,
                 allow_redirects=False,
+                **options,
             ) as response:
                 outcome = str(response.status)
                 require_status(response, accept)
@@ -193,24 +203,24 @@ class Upstream:
         path: str,
         *,
         attempts: int = 1,
-        longest_wait: float = 5.0,
-        largest: int = MAX_RESPONSE_BYTES,
-        **call: Any,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+        **options: Unpack[RequestOptions],
     ) -> bytes:
-        """Return the body of the answer; retry a failure that may pass, up to `attempts` calls in all.
+        """Return the body of the response; retry transient failures, up to `attempts` calls in all.
 
-        Only for calls that are safe to repeat. Waits for Retry-After up to `longest_wait` seconds. Raises
-        UpstreamError, also for a longer Retry-After and for a body of more than `largest` bytes.
+        Only for calls that are safe to repeat. Waits for Retry-After up to MAX_RETRY_WAIT_SECONDS. Raises UpstreamError
+        when the last attempt fails, at once for a longer Retry-After or a failure that is not transient, and for a body
+        of more than `max_bytes`.
         """
         for attempt in range(attempts):
             try:
-                async with self.call(method, path, **call) as response:
-                    return await read_body(response, largest)
+                async with self.call(method, path, **options) as response:
+                    return await read_body(response, max_bytes)
             except CircuitOpenError:
                 raise
             except UpstreamError as error:
                 final = error.status is not None and error.status not in RETRY_STATUSES
-                too_long = error.retry_after is not None and error.retry_after > longest_wait
+                too_long = error.retry_after is not None and error.retry_after > MAX_RETRY_WAIT_SECONDS
                 if final or too_long or attempt == attempts - 1:
                     raise
                 await asyncio.sleep(max(error.retry_after or 0.0, backoff_seconds(attempt)))

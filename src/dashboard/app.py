@@ -9,10 +9,10 @@ from common.db.pool import create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health, landing
+from common.web import application, health, landing_page
 from common.web.resources import Application
 from dashboard import schedule
-from dashboard.board.landing_figures import content
+from dashboard.board.landing_figures import landing_figures
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.jobs import FEED_LAG
@@ -67,7 +67,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     front_desk.install(app)
     app.register_blueprint(health.blueprint(MIGRATIONS, measures=[measure_feed_lag]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
-    landing.install(app, title=TITLE, words=DESCRIPTION, links=LINKS, content=content)
+    landing_page.install(app, title=TITLE, description=DESCRIPTION, links=LINKS, figures=landing_figures)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from common.upstream import Upstream, UpstreamError
+from common.web.responses import format_instant
 
 READ_BYTES = 256 * 1024
 LONGEST_VALUE = 1024 * 1024
@@ -38,9 +39,9 @@ class Range:
 
     def parameters(self) -> dict[str, str]:
         named = {
-            "updated__gte": as_text(self.since) if self.since else None,
-            "updated__lte": as_text(self.until) if self.until else None,
-            "recorded__gte": as_text(self.recorded_since) if self.recorded_since else None,
+            "updated__gte": format_instant(self.since) if self.since else None,
+            "updated__lte": format_instant(self.until) if self.until else None,
+            "recorded__gte": format_instant(self.recorded_since) if self.recorded_since else None,
             "rpg_status": str(self.status) if self.status else None,
             "night_of_stay__gte": self.first_night,
             "night_of_stay__lte": self.last_night,
@@ -64,10 +65,6 @@ class Reading:
     def complete(self) -> bool:
         """The feed promises that what it answers is all there is."""
         return "complete" in self.offers
-
-
-def as_text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class BookingFeed:

@@ -8,12 +8,12 @@ from common.db.pool import create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health, landing
+from common.web import application, health, landing_page
 from common.web.resources import Application
 from provider import schedule
 from provider.booking_events import blueprint as booking_events
 from provider.booking_events import queries as booking_event_queries
-from provider.booking_events.landing_figures import content
+from provider.booking_events.landing_figures import landing_figures
 from provider.booking_events.models import NewEvent
 from provider.booking_events.service import EventWriter, new_ids
 from provider.config import Config
@@ -75,7 +75,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     app.register_blueprint(health.blueprint(MIGRATIONS))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
     links = LINKS | {"/inbox": "Inbox"} if dining_settings.inbox else LINKS
-    landing.install(app, title=TITLE, words=DESCRIPTION, links=links, content=content)
+    landing_page.install(app, title=TITLE, description=DESCRIPTION, links=links, figures=landing_figures)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:

@@ -1,4 +1,4 @@
-"""An application with nothing of the business in it: the ground alone, and a few routes to try it on."""
+"""An application with a few routes for tests of `common` alone."""
 
 import asyncio
 import tempfile
@@ -34,14 +34,14 @@ from tests.support.processes import processes_of
 
 
 class ThingInput(Input):
-    """A thing as it comes."""
+    """A thing as it is sent."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     size: Annotated[int, Field(ge=1, le=10)] = 1
 
 
 class Thing(msgspec.Struct, frozen=True):
-    """A thing as it is kept."""
+    """A thing as it is stored."""
 
     id: int
     name: str
@@ -67,7 +67,7 @@ def routes() -> Blueprint:
     @document_response(Thing, 201)
     @json_body(ThingInput)
     async def create_thing(data: ThingInput) -> Response:
-        """Keep a thing."""
+        """Store a thing."""
 
         async def create(connection: Connection) -> StoredResponse:
             thing = await insert_thing(connection, data.name)
@@ -128,7 +128,7 @@ def routes() -> Blueprint:
     @things.get("/database/<string:what>")
     @operation()
     async def database(what: str) -> Response:
-        """Let PostgreSQL fail in several ways."""
+        """Make PostgreSQL fail in several ways."""
         statements: dict[str, Any] = {
             "syntax": ("SELEKT password FROM secrets",),
             "argument": ("SELECT $1::bigint", 2**70),
@@ -139,7 +139,7 @@ def routes() -> Blueprint:
     @things.get("/wait")
     @operation()
     async def wait() -> Response:
-        """Wait for ever."""
+        """Never answer."""
         await asyncio.Event().wait()
         return json_response(None)
 
@@ -148,7 +148,7 @@ def routes() -> Blueprint:
 
 @pytest.fixture(scope="module")
 def module_url(postgres: Server, templates: dict[str, str]) -> Iterator[Secret]:
-    """A database with the tables of the platform and one of things, for the tests of a module, who clean it."""
+    """A database with the tables of the platform and one of things; the tests of a module share it."""
     with asyncio.Runner() as runner:
         database = cloned(postgres, templates["provider"])
         url = runner.run(database.__aenter__())
@@ -180,7 +180,7 @@ def provide(app: Application, pool: BoundedPool) -> None:
 
 @pytest.fixture
 async def bare() -> AsyncIterator[Application]:
-    """The application, started; without jobs, and with a database that is not there."""
+    """The application, started, without jobs and with an unreachable database."""
     app = application.create("ground", title="Ground", description="For tests", tags={"test": "Test"})
     app.register_blueprint(routes())
     app.register_blueprint(health.blueprint(MIGRATIONS))
@@ -194,7 +194,7 @@ async def bare() -> AsyncIterator[Application]:
 
 @pytest.fixture
 def ground(bare: Application, ground_pool: BoundedPool) -> Application:
-    """The same with its database."""
+    """The same with a database."""
     provide(bare, ground_pool)
     return bare
 

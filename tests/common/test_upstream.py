@@ -232,9 +232,9 @@ async def test_an_answer_beyond_the_limit_is_refused(client: aiohttp.ClientSessi
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n"
     async with raw_server(head + body) as address:
         upstream = Upstream(client, "test", address)
-        assert await upstream.fetch("GET", "/thing", largest=5000) == body
+        assert await upstream.fetch("GET", "/thing", max_bytes=5000) == body
         with pytest.raises(UpstreamError, match="more than 4999 bytes"):
-            await upstream.fetch("GET", "/thing", largest=4999)
+            await upstream.fetch("GET", "/thing", max_bytes=4999)
 
 
 def test_backoff_stays_within_its_bounds() -> None:

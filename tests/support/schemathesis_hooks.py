@@ -25,12 +25,12 @@ SECRET = Secret("demo-accounting-secret-of-make-run")
 RULES = re.compile(
     "|".join(
         (
-            r"is no cursor of this list",  # a cursor is opaque: any text is one by its schema
+            r"is not a valid cursor for this list",  # a cursor is opaque: any text is one by its schema
             r"goes with limit",  # a cursor without a limit
             r"is after \w+__lte",  # a range that ends before it begins
             r"is (more than a day )?in the future",  # today is not known to a schema
-            r"is no instant of the calendar",  # the year 0, or a leap second, fit `date-time`
-            r"is no date of the calendar",
+            r"is not a valid instant",  # the year 0, or a leap second, fit `date-time`
+            r"is not a valid date",
             r"is at the end of the calendar",  # its first and last moments cannot be stored
             r"must have 1 to 255 characters",
             r"is after to",  # the same
@@ -51,7 +51,6 @@ RULES = re.compile(
             r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",
-            r"must not hold NUL",
             r"must name the columns .*",  # any text is a file by its schema
             r"is not gzip, or damaged",
             r"must be before to, which is at most the newest poll",  # and what is known is not known to a schema

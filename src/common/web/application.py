@@ -1,4 +1,4 @@
-"""Creates an application: problem documents, JSON, bounded request bodies, telemetry and OpenAPI are installed."""
+"""Creates an application with problem documents, JSON, bounded request bodies, pages, telemetry and OpenAPI."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +9,7 @@ import asyncpg
 
 from common.telemetry import metrics
 from common.version import VERSION
-from common.web import errors, instrumentation, request_body, responses
+from common.web import errors, html, instrumentation, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
@@ -24,7 +24,7 @@ def create(
     tags: Mapping[str, str],
     security_schemes: dict[str, Any] | None = None,
 ) -> Application:
-    """An application with the ground laid; routes, jobs and the lifecycle are the caller's."""
+    """Create an application; the caller adds routes, jobs and the lifecycle."""
     app = Application(name)
     app.url_map.merge_slashes = False  # a path with // in it is a 404, rather than a redirect with an HTML page
     app.config["RESPONSE_TIMEOUT"] = None
@@ -41,12 +41,13 @@ def create(
         security_schemes=security_schemes,
     )
     responses.install(app)
+    html.install(app)
     return app
 
 
 @asynccontextmanager
 async def serving(app: Application, resources: CommonResources) -> AsyncIterator[None]:
-    """Open the pools of `resources` and give the resources to the application, for the length of the block."""
+    """Open the pools of `resources` and give the resources to the application; close the pools at the end."""
     pools = resources.pools.by_name()
     app.resources = resources
     for each in pools.values():
@@ -61,14 +62,14 @@ async def serving(app: Application, resources: CommonResources) -> AsyncIterator
 
 
 async def _sample(pools: Mapping[str, asyncpg.Pool]) -> None:
-    """Measure the pools every few seconds: of several workers only one answers a scrape."""
+    """Measure the pools every few seconds, since a scrape reaches only one of several workers."""
     while True:
         metrics.measure_pools(pools)
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def close(pool: asyncpg.Pool, seconds: float = 5.0) -> None:
-    """Close a pool; connections still in use after `seconds` are cut."""
+    """Close a pool; connections still in use after `seconds` are terminated."""
     try:
         await asyncio.wait_for(pool.close(), seconds)
     except TimeoutError:

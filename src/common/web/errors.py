@@ -1,7 +1,4 @@
-"""What can go wrong, by meaning, and the one table that gives each meaning its HTTP status (RFC 9457).
-
-Slices raise meanings. Nothing else in the project knows a status of an error.
-"""
+"""The errors that slices raise, and the one table of their HTTP statuses; answered as problem documents (RFC 9457)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -20,17 +17,18 @@ from common.web.resources import Application, current_application
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
+UNKNOWN_FIELD = "is not a known field"
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One wrong field of the input: where it is (dotted path) and what is wrong with it."""
+    """One invalid field of the input: its dotted path, and what is wrong with it."""
 
     field: str
     message: str
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An error as RFC 9457 describes it; `code` is stable and meant for programs."""
+    """A problem document (RFC 9457); `code` is stable and meant for programs."""
 
     type: str
     title: str
@@ -41,8 +39,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[FieldError] = []
 
 
-class HttpProblem(Exception):  # noqa: N818 - the base of meanings, which are not all errors
-    """Base of all meanings. `extra` members join the problem document, `headers` the response."""
+class HttpProblem(Exception):  # noqa: N818 - named after the problem document that it becomes
+    """Base of the errors that views may raise. `extra` members join the problem document, `headers` the response."""
 
     code: ClassVar[str] = "internal_error"
 
@@ -64,7 +62,7 @@ class HttpProblem(Exception):  # noqa: N818 - the base of meanings, which are no
 
 
 class Invalid(HttpProblem):
-    """The request breaks the contract; `errors` names every wrong field."""
+    """The request is not valid; `errors` names every invalid field."""
 
     code = "invalid"
 
@@ -74,7 +72,7 @@ class Invalid(HttpProblem):
 
 
 class Unauthorized(HttpProblem):
-    """No credentials, or none that are valid. `challenge` becomes WWW-Authenticate."""
+    """The credentials are missing or invalid. `challenge` becomes WWW-Authenticate."""
 
     code = "unauthorized"
 
@@ -91,7 +89,7 @@ class NotFound(HttpProblem):
 
 
 class Conflict(HttpProblem):
-    """A well-formed request that the present state refuses."""
+    """A valid request that conflicts with the current state."""
 
     code = "conflict"
 
@@ -105,13 +103,13 @@ class UnsupportedMedia(HttpProblem):
 
 
 class IdempotencyKeyReused(HttpProblem):
-    """An idempotency key used again with another request."""
+    """The idempotency key was used with another request."""
 
     code = "idempotency_key_reused"
 
 
 class TooManyRequests(HttpProblem):
-    """The caller is slowed down; `retry_after` in seconds."""
+    """The caller has to wait `retry_after` seconds."""
 
     code = "too_many_requests"
 
@@ -120,19 +118,13 @@ class TooManyRequests(HttpProblem):
 
 
 class FailedPermanently(HttpProblem):
-    """Something that was asked for failed for good, and the reason may be told."""
+    """What was requested failed, and a retry will not help; `detail` may say why."""
 
     code = "failed"
 
 
-class Upstream(HttpProblem):
-    """An external service failed us where the answer cannot be given without it."""
-
-    code = "upstream_failed"
-
-
 class Unavailable(HttpProblem):
-    """We cannot serve now but will again; `retry_after` in seconds."""
+    """The request cannot be served now; it may be repeated after `retry_after` seconds."""
 
     code = "unavailable"
 
@@ -153,104 +145,103 @@ STATUS: dict[type[HttpProblem], int] = {
     IdempotencyKeyReused: 422,
     TooManyRequests: 429,
     FailedPermanently: 500,
-    Upstream: 502,
     Unavailable: 503,
 }
 
 
 def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
-    """Every fault of a pydantic validation, with dotted paths."""
-    faults = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in (*prefix, *fault["loc"])) or "body"
-        message = "is not known here" if fault["type"] == "extra_forbidden" else fault["msg"]
-        faults.append(FieldError(where, message.removeprefix("Value error, ")))
-    return faults
+    """Every error of a pydantic validation, with dotted paths. prefix: the path of the validated value."""
+    found = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part) for part in (*prefix, *detail["loc"])) or "body"
+        message = UNKNOWN_FIELD if detail["type"] == "extra_forbidden" else detail["msg"]
+        found.append(FieldError(path, message.removeprefix("Value error, ")))
+    return found
 
 
-Format = Callable[[HttpProblem, int], Response]
+RenderProblem = Callable[[HttpProblem, int], Response]
 
 
-def set_error_format(app: Application, prefix: str, render_problem: Format) -> None:
-    """Answer errors below the path `prefix` by `render_problem`: a stand-in has the errors of the original service."""
+def set_error_format(app: Application, prefix: str, render_problem: RenderProblem) -> None:
+    """Answer errors of paths that begin with `prefix` by `render_problem` instead of by problem documents."""
     app.error_formats[prefix] = render_problem
 
 
-def problem_response(failure: HttpProblem, status: int) -> Response:
-    """The failure as the requested path's format has it: a problem document, unless `use_format` says otherwise."""
+def problem_response(problem: HttpProblem, status: int) -> Response:
+    """The response to an error: a problem document, unless `set_error_format` chose another format for the path."""
     for prefix, render_problem in current_application().error_formats.items():
         if request.path.startswith(prefix):
-            return render_problem(failure, status)
+            return render_problem(problem, status)
     title = HTTPStatus(status).phrase
-    problem = Problem(
+    document = Problem(
         type="about:blank",
         title=title,
         status=status,
-        detail=failure.detail,
-        code=failure.problem_code,
+        detail=problem.detail,
+        code=problem.problem_code,
         request_id=g.get("request_id", ""),
-        errors=failure.errors,
+        errors=problem.errors,
     )
-    body = msgspec.to_builtins(problem) | msgspec.to_builtins(failure.extra)
+    body = msgspec.to_builtins(document) | msgspec.to_builtins(problem.extra)
     response = Response(msgspec.json.encode(body), status=status, content_type=PROBLEM_TYPE)
-    response.headers.update(failure.headers)
+    response.headers.update(problem.headers)
     return response
 
 
-def status_of(failure: HttpProblem) -> int:
-    return next(STATUS[kind] for kind in type(failure).__mro__ if kind in STATUS)
+def status_of(problem: HttpProblem) -> int:
+    return next(STATUS[kind] for kind in type(problem).__mro__ if kind in STATUS)
 
 
-async def _on_failure(failure: HttpProblem) -> Response:
-    return problem_response(failure, status_of(failure))
+async def _answer_problem(problem: HttpProblem) -> Response:
+    return problem_response(problem, status_of(problem))
 
 
-async def _on_validation(error: RequestSchemaValidationError) -> Response:
-    """A wrong query string; bodies do not go through quart-schema (`body.json_body`)."""
+async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response:
+    """Quart-schema validates query strings only; bodies are validated by `request_body.json_body`."""
     cause = error.validation_error
     assert isinstance(cause, pydantic.ValidationError)
-    faults = [
-        FieldError(fault.field, "is given more than once") if len(request.args.getlist(fault.field)) > 1 else fault
-        for fault in field_errors(cause)
+    invalid = [
+        FieldError(each.field, "is given more than once") if len(request.args.getlist(each.field)) > 1 else each
+        for each in field_errors(cause)
     ]
-    return problem_response(Invalid("The request is not valid.", errors=faults), 400)
+    return problem_response(Invalid("The request is not valid.", errors=invalid), 400)
 
 
-async def _on_http_exception(error: HTTPException) -> Response:
+async def _answer_http_exception(error: HTTPException) -> Response:
     """The framework's own errors: 404, 405 and the like."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
-    failure = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
+    problem = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        failure.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return problem_response(failure, status)
+        problem.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return problem_response(problem, status)
 
 
-async def _on_database_gone(error: Exception) -> Response:
-    if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument that does not fit: a fault of ours
-        return await _on_anything(error)
+async def _answer_database_unavailable(error: Exception) -> Response:
+    if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument of the wrong type: a bug
+        return await _answer_unexpected_error(error)
     log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
     return problem_response(Unavailable("The database cannot be reached at the moment.", retry_after=2), 503)
 
 
-async def _on_no_text(_: Exception) -> Response:
-    return problem_response(Invalid("A text of the request holds a NUL character, which cannot be stored."), 400)
+async def _answer_nul_in_text(_: Exception) -> Response:
+    return problem_response(Invalid("The request contains a NUL character, which cannot be stored."), 400)
 
 
-async def _on_anything(error: Exception) -> Response:
+async def _answer_unexpected_error(error: Exception) -> Response:
     log.error("unhandled_error", exc_info=error)
-    return problem_response(HttpProblem("Something went wrong on our side; the request id finds it in the log."), 500)
+    return problem_response(HttpProblem("Internal error; the log has its details under the request id."), 500)
 
 
 def install(app: Quart) -> None:
-    """Make every error of the application, the framework's own included, a problem document."""
-    app.register_error_handler(HttpProblem, _on_failure)
-    app.register_error_handler(RequestSchemaValidationError, _on_validation)
-    app.register_error_handler(HTTPException, _on_http_exception)
+    """Answer every error of the application, the framework's own included, by a problem document."""
+    app.register_error_handler(HttpProblem, _answer_problem)
+    app.register_error_handler(RequestSchemaValidationError, _answer_invalid_query)
+    app.register_error_handler(HTTPException, _answer_http_exception)
     for kind in TRANSIENT_ERRORS:
-        app.register_error_handler(kind, _on_database_gone)
+        app.register_error_handler(kind, _answer_database_unavailable)
     for kind in NUL_IN_TEXT:
-        app.register_error_handler(kind, _on_no_text)
-    app.register_error_handler(Exception, _on_anything)
+        app.register_error_handler(kind, _answer_nul_in_text)
+    app.register_error_handler(Exception, _answer_unexpected_error)

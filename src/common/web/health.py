@@ -27,13 +27,13 @@ NOT_READY: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.Undefin
 
 
 class Alive(msgspec.Struct, frozen=True):
-    """The process answers."""
+    """The process is alive."""
 
     status: str
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that readiness depends on."""
+    """One condition of readiness."""
 
     name: str
     ok: bool
@@ -41,14 +41,14 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether requests should be sent here; with ?verbose also why."""
+    """Whether this process can serve requests; with ?verbose also why."""
 
     status: str
     checks: list[Check] = []
 
 
 class ReadinessQuery(Input):
-    verbose: Annotated[str | None, Field(description="Name every check")] = None
+    verbose: Annotated[str | None, Field(description="Include every check")] = None
 
 
 def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprint:
@@ -63,15 +63,15 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     @operation(example={"status": "alive"})
     @document_response(Alive)
     async def livez() -> Response:
-        """Is the process alive? Never touches a dependency."""
+        """Whether the process is alive; checks no dependency."""
         return json_response(Alive("alive"))
 
     @routes.get("/readyz")
-    @operation(words={503: "Not ready; with ?verbose `checks` says why"}, example={"status": "ready"})
+    @operation(descriptions={503: "Not ready; with ?verbose `checks` says why"}, example={"status": "ready"})
     @validate_querystring(ReadinessQuery)
     @document_response(Readiness)
     async def readyz(query_args: ReadinessQuery) -> Response:
-        """Should requests be sent here? The pool reaches PostgreSQL and its schema is up to date."""
+        """Whether this process can serve requests: PostgreSQL is reachable and its schema is up to date."""
         checks = await readiness(pool(), db_migrations)
         shown = checks if query_args.verbose is not None else []
         if failed := [check.name for check in checks if not check.ok]:
@@ -80,9 +80,9 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
         return json_response(Readiness("ready", shown))
 
     @routes.get("/metrics")
-    @operation(media={200: {"text/plain": {"type": "string"}}}, words={200: "Prometheus' text format"})
+    @operation(media={200: {"text/plain": {"type": "string"}}}, descriptions={200: "The text format of Prometheus"})
     async def metrics_page() -> Response:
-        """What Prometheus scrapes."""
+        """Metrics for Prometheus."""
         metrics.measure_pools(current_application().resources.pools.by_name())
         for measure in measures:
             with suppress(*DATABASE_UNAVAILABLE):
@@ -96,10 +96,10 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
 async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     """The checks behind /readyz."""
     try:
-        lacking = await migrate.select_pending(db, folder)
+        pending = await migrate.select_pending(db, folder)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
     return [
         Check("database", ok=True, detail="reachable"),
-        Check("migrations", ok=not lacking, detail=f"lacking {', '.join(lacking)}" if lacking else "up to date"),
+        Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
     ]

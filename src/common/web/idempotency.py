@@ -1,7 +1,7 @@
-"""Idempotency-Key: a POST that creates may be sent again, and creates once.
+"""Idempotency-Key: a POST that creates something may be repeated, and creates it once.
 
-The key, a fingerprint of the request and the answer are stored in the transaction that creates, so there is no moment
-at which one is there without the other. Keys are kept for `KEEP`.
+The key, a fingerprint of the request, and the response are stored in the transaction that creates, so that they exist
+together or not at all. Keys are kept for `KEY_RETENTION`.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """An HTTP answer as it is stored and given again."""
+    """A response as it is stored, and sent again to repetitions."""
 
     status: int
     body: bytes
@@ -36,7 +36,7 @@ class StoredResponse(msgspec.Struct, frozen=True):
 
 
 def requested_key() -> str | None:
-    """The key of the current request, None without one. Raises Invalid for an empty or too long one."""
+    """The key of the current request, None without one. Raises Invalid unless it has 1 to 255 characters."""
     key = request.headers.get(IDEMPOTENCY_KEY_HEADER)
     if key is not None and not 1 <= len(key) <= 255:
         raise Invalid.field(IDEMPOTENCY_KEY_HEADER, "must have 1 to 255 characters")
@@ -44,16 +44,15 @@ def requested_key() -> str | None:
 
 
 def earliest_possible_send_time(now: datetime) -> datetime:
-    """The earliest moment at which the current request may have come first; with a key it may be a repetition.
+    """The earliest time at which the current request may first have been sent; with a key it may be a repetition.
 
-    A rule that depends on the time is to be read by it before `once` has told a repetition from a new request: what was
-    answered once is answered again, though its day has passed meanwhile.
+    Check rules that depend on the time against it, so that a repetition is not refused for having aged.
     """
     return now if requested_key() is None else now - KEY_RETENTION
 
 
 async def fingerprint() -> bytes:
-    """What makes the current request the same as another: path, query and body, byte for byte."""
+    """A hash of the path, query string and body of the current request."""
     digest = hashlib.sha256(request.full_path.encode())
     digest.update(b"\0")
     digest.update(await raw_body())
@@ -65,28 +64,28 @@ async def run_once_per_key(
 ) -> Response:
     """Run `create` in a transaction, and at most once for the request's Idempotency-Key.
 
-    scope: the operation, and where requests carry one the caller, since keys of two callers must not meet.
-    Without the header `create` simply runs. A second request with the same key waits for the first to end. Raises
-    Unprocessable when the key came with another request before. A failure of `create` stores nothing.
+    scope: the operation and, where the request is authenticated, the caller, so that keys of two callers do not clash.
+    Without the header `create` runs each time. A second request with the same key waits until the first has ended.
+    Raises IdempotencyKeyReused when the key was used with another request. Nothing is stored when `create` raises.
     """
     key = requested_key()
     if key is None:
         async with transaction(db) as connection:
             return (await create(connection)).response()
-    mark = await fingerprint()
+    request_fingerprint = await fingerprint()
     async with transaction(db) as connection:
-        if not await insert_key(connection, scope, key, mark):
-            known = await select_answer(connection, scope, key)
-            if known is None or known["fingerprint"] != mark:
+        if not await insert_key(connection, scope, key, request_fingerprint):
+            stored = await select_response(connection, scope, key)
+            if stored is None or stored["fingerprint"] != request_fingerprint:
                 raise IdempotencyKeyReused("This Idempotency-Key was used with another request.")
-            return msgspec.msgpack.decode(known["answer"], type=StoredResponse).response(replayed=True)
-        answer = await create(connection)
-        await update_answer(connection, scope, key, msgspec.msgpack.encode(answer))
-    return answer.response()
+            return msgspec.msgpack.decode(stored["answer"], type=StoredResponse).response(replayed=True)
+        created = await create(connection)
+        await update_response(connection, scope, key, msgspec.msgpack.encode(created))
+    return created.response()
 
 
-async def insert_key(db: Executor, scope: str, key: str, mark: bytes) -> bool:
-    """Claim the key; False when it is taken (after waiting for the transaction that took it)."""
+async def insert_key(db: Executor, scope: str, key: str, request_fingerprint: bytes) -> bool:
+    """Insert the key; False when it exists, after waiting for the transaction that inserted it."""
     return await db.fetchval(
         """
         INSERT INTO idempotency_key (scope, key, fingerprint)
@@ -94,30 +93,30 @@ async def insert_key(db: Executor, scope: str, key: str, mark: bytes) -> bool:
         ON CONFLICT (scope, key) DO NOTHING
         RETURNING true
         """,
-        scope, key, mark,
+        scope, key, request_fingerprint,
     ) is not None  # fmt: skip
 
 
-async def select_answer(db: Executor, scope: str, key: str) -> asyncpg.Record | None:
+async def select_response(db: Executor, scope: str, key: str) -> asyncpg.Record | None:
     return await db.fetchrow(
         "SELECT fingerprint, answer FROM idempotency_key WHERE scope = $1 AND key = $2", scope, key
     )
 
 
-async def update_answer(db: Executor, scope: str, key: str, answer: bytes) -> None:
-    await db.execute("UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2", scope, key, answer)
+async def update_response(db: Executor, scope: str, key: str, response: bytes) -> None:
+    await db.execute("UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2", scope, key, response)
 
 
 async def delete_old_keys(db: Executor) -> int:
-    """Forget the keys past their keeping; returns how many."""
+    """Delete the keys older than KEY_RETENTION; returns how many."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM idempotency_key
              WHERE created_at < now() - $1::interval
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """,
         KEY_RETENTION,
     )

@@ -1,4 +1,4 @@
-"""The types of input that every capability shares: ids, instants, nights, as they stand in queries and bodies."""
+"""The types of input that the slices share: ids, instants and nights in query strings and bodies."""
 
 import re
 from datetime import UTC, date, datetime
@@ -8,21 +8,24 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 MAX_ID = 2**63 - 1
 
+WITHOUT_NUL = r"^[^\x00]*$"
+"""Pattern of a text that PostgreSQL can store."""
+
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WHOLE = re.compile(r"-?[0-9]{1,30}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
 class Input(BaseModel):
-    """Base of every query string and body: unknown fields are refused, values are taken as they are typed."""
+    """Base of query strings and bodies: unknown fields are refused, and values are not converted between types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def parse_instant(value: Any) -> datetime:
-    """An RFC 3339 instant with offset, as a datetime in UTC; finer than a microsecond is cut off. Raises ValueError."""
+    """Parse an RFC 3339 instant with offset; returns it in UTC, cut to microseconds. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
@@ -30,11 +33,11 @@ def parse_instant(value: Any) -> datetime:
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("is no instant of the calendar") from None
+        raise ValueError("is not a valid instant") from None
 
 
 def parse_night(value: Any) -> date:
-    """A date written YYYY-MM-DD. Raises ValueError."""
+    """Parse a date written YYYY-MM-DD. Raises ValueError."""
     if type(value) is date:
         return value
     if not isinstance(value, str) or not _NIGHT.fullmatch(value):
@@ -42,14 +45,14 @@ def parse_night(value: Any) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("is no date of the calendar") from None
+        raise ValueError("is not a valid date") from None
 
 
 def parse_query_integer(value: Any) -> int:
-    """A whole number from a query string: digits alone, no spaces, no underscores, no fraction. Raises ValueError."""
+    """Parse a whole number of a query string: a sign and digits only. Raises ValueError."""
     if type(value) is int:
         return value
-    if not isinstance(value, str) or not _WHOLE.fullmatch(value):
+    if not isinstance(value, str) or not _WHOLE_NUMBER.fullmatch(value):
         raise ValueError("must be a whole number")
     return int(value)
 
@@ -60,7 +63,7 @@ CALENDAR_ENDS = (date.min, date.max, datetime.min.replace(tzinfo=UTC), datetime.
 
 
 def require_finite(value: D) -> D:
-    """The value, unless it is the first or the last that Python knows: asyncpg takes those for the infinities."""
+    """Return the value. Raises ValueError for the ends of the calendar, which asyncpg sends as infinities."""
     if value in CALENDAR_ENDS:
         raise ValueError("is at the end of the calendar")
     return value
@@ -70,40 +73,40 @@ _INSTANT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "exam
 _NIGHT_SCHEMA = WithJsonSchema({"type": "string", "format": "date", "examples": ["2020-01-01"]})
 
 Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(require_finite), _INSTANT_SCHEMA]
-"""An RFC 3339 instant with offset; held in UTC."""
+"""An RFC 3339 instant with offset, in UTC."""
 
 
 def parse_query_instant(value: Any) -> datetime:
-    """An instant from a query string, where an unencoded + of the offset arrives as a space. Raises ValueError."""
+    """Parse an instant of a query string, where an unencoded + arrives as a space. Raises ValueError."""
     return parse_instant(re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", value) if isinstance(value, str) else value)
 
 
 QueryInstant = Annotated[
     datetime, BeforeValidator(parse_query_instant), AfterValidator(require_finite), _INSTANT_SCHEMA
 ]
-"""The same in a query string."""
+"""An instant in a query string."""
 
 Night = Annotated[date, BeforeValidator(parse_night), AfterValidator(require_finite), _NIGHT_SCHEMA]
 """The date on which a guest goes to sleep."""
 
 QueryNight = Annotated[date, BeforeValidator(parse_night), _NIGHT_SCHEMA]
-"""A bound of nights, in a query string: 9999-12-31 is the usual way to say that there is none."""
+"""A bound of nights in a query string; 9999-12-31 usually means no bound, so the ends of the calendar are allowed."""
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-"""1 to 2^63 - 1, in a body."""
+"""An id in a body: 1 to 2^63 - 1."""
 
 QueryInteger = Annotated[int, BeforeValidator(parse_query_integer)]
-"""Any whole number, in a query string; bound it with Field(ge=…, le=…)."""
+"""Any whole number in a query string; bound it with Field(ge=…, le=…)."""
 
 QueryId = Annotated[QueryInteger, Field(ge=1, le=MAX_ID)]
-"""1 to 2^63 - 1, in a query string."""
+"""An id in a query string: 1 to 2^63 - 1."""
 
-PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="How many items a page holds")]
-"""How many items a page holds."""
+PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="Maximum number of items in a page")]
+"""The maximum number of items in a page."""
 
 
 class PageQuery(Input):
-    """A page of a list."""
+    """The query string of a list in pages."""
 
     limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Annotated[str | None, Field(description="Start of the page, from the Link header")] = None

@@ -11,10 +11,10 @@ from common.telemetry import metrics, tracing
 P = TypeVar("P")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Methods with a series of their own; a caller can invent any number of others."""
+"""Methods with their own series in the metrics; clients can invent any number of others."""
 
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
-"""Probes and scrapes say nothing new in a log."""
+"""Routes that are not logged, since probes and scrapes are frequent and uninformative."""
 
 
 def install(app: Quart) -> None:
@@ -23,30 +23,30 @@ def install(app: Quart) -> None:
     app.logger.handlers.clear()
     app.logger.propagate = True
 
-    # Each use of `request` and `g` looks them up anew, which adds up: once is enough for a function.
+    # Each use of the proxies `request` and `g` is a look-up; one for a function is cheaper.
     @app.before_request
     async def begin() -> None:
-        known, headers = _unproxied(g), request.headers
-        known.started = time.perf_counter()
-        known.request_id = tracing.begin_trace(headers.get("X-Request-ID"), headers.get("traceparent"))
+        context, headers = _unproxied(g), request.headers
+        context.started = time.perf_counter()
+        context.request_id = tracing.begin_trace(headers.get("X-Request-ID"), headers.get("traceparent"))
         metrics.IN_FLIGHT.inc()
 
     @app.after_request
     async def finish(response: Response) -> Response:
-        known, asked = _unproxied(g), _unproxied(request)
-        if "started" not in known:
+        context, current = _unproxied(g), _unproxied(request)
+        if "started" not in context:
             return response
-        seconds = time.perf_counter() - known.started
-        route = asked.url_rule.rule if asked.url_rule else "(none)"
-        method = asked.method if asked.method in METHODS else "(other)"
+        seconds = time.perf_counter() - context.started
+        route = current.url_rule.rule if current.url_rule else "(none)"
+        method = current.method if current.method in METHODS else "(other)"
         metrics.REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
-        response.headers["X-Request-ID"] = known.request_id
+        response.headers["X-Request-ID"] = context.request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if route not in QUIET_ROUTES:
             log.info(
                 "request",
-                method=asked.method,
-                path=asked.path,
+                method=current.method,
+                path=current.path,
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
@@ -59,5 +59,5 @@ def install(app: Quart) -> None:
 
 
 def _unproxied(proxy: P) -> P:
-    """What a proxy of Quart stands for at the moment."""
+    """The object that a proxy of Quart currently stands for."""
     return proxy._get_current_object()  # type: ignore[attr-defined]  # werkzeug gives proxies this method

@@ -1,7 +1,7 @@
-"""Failed logins are slowed down, for each name and address that they come from.
+"""Exponential back-off of failed logins per pair of login key (such as a username) and address.
 
-The first few mistakes cost nothing; after them each failure doubles the wait. A stranger elsewhere cannot lock anybody
-out, since the pair is what waits.
+The first few failures cost nothing; then each failure doubles the wait. Since the pair waits, failures from another
+address do not lock a user out.
 """
 
 from datetime import timedelta
@@ -15,14 +15,14 @@ FAILURE_RETENTION = timedelta(hours=1)
 
 
 async def require_not_throttled(db: Executor, login_key: str, address: str) -> None:
-    """Raises TooManyRequests, saying for how long, while the pair has to wait."""
+    """Raises TooManyRequests, with the seconds left, while the pair has to wait."""
     seconds = await select_wait(db, login_key, address)
     if seconds > 0:
         raise TooManyRequests("Too many failed logins; try again later.", retry_after=seconds)
 
 
 async def select_wait(db: Executor, login_key: str, address: str) -> int:
-    """Whole seconds that the pair still has to wait; 0 when it need not."""
+    """The whole seconds that the pair still has to wait, 0 for none."""
     return await db.fetchval(
         """
         SELECT ceil(extract(EPOCH FROM slowed_until - clock_timestamp()))::int
@@ -34,18 +34,18 @@ async def select_wait(db: Executor, login_key: str, address: str) -> int:
 
 
 async def upsert_failure(db: Executor, login_key: str, address: str) -> None:
-    """Count a failed login; from the fifth on the pair has to wait 1, 2, 4 … seconds, up to `LONGEST_SECONDS`."""
+    """Count a failed login; from the fifth on the pair has to wait 1, 2, 4 … seconds, up to MAX_WAIT_SECONDS."""
     await db.execute(
         """
-        INSERT INTO failed_login AS known (login_key, address, failures)
+        INSERT INTO failed_login AS past (login_key, address, failures)
         VALUES ($1, $2, 1)
         ON CONFLICT (login_key, address) DO UPDATE
-           SET failures = CASE WHEN known.failed_at < now() - $5::interval THEN 1 ELSE known.failures + 1 END,
+           SET failures = CASE WHEN past.failed_at < now() - $5::interval THEN 1 ELSE past.failures + 1 END,
                failed_at = clock_timestamp(),
                slowed_until = CASE
-                   WHEN known.failed_at >= now() - $5::interval AND known.failures + 1 >= $3::int
+                   WHEN past.failed_at >= now() - $5::interval AND past.failures + 1 >= $3::int
                        THEN clock_timestamp()
-                           + least($4::float8, power(2, least(known.failures + 1 - $3::int, 16))) * interval '1 second'
+                           + least($4::float8, power(2, least(past.failures + 1 - $3::int, 16))) * interval '1 second'
                END
         """,
         login_key, address, FAILURES_WITHOUT_WAIT, float(MAX_WAIT_SECONDS), FAILURE_RETENTION,
@@ -53,20 +53,20 @@ async def upsert_failure(db: Executor, login_key: str, address: str) -> None:
 
 
 async def delete_failures(db: Executor, login_key: str, address: str) -> None:
-    """Forget the failures of a pair, after a login that worked."""
+    """Delete the failures of a pair, after a successful login."""
     await db.execute("DELETE FROM failed_login WHERE login_key = $1 AND address = $2", login_key, address)
 
 
 async def delete_old_failures(db: Executor) -> int:
-    """Forget the failures that are forgiven; returns how many pairs."""
+    """Delete the failures of pairs whose last failure is older than FAILURE_RETENTION; returns how many pairs."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM failed_login
              WHERE failed_at < now() - $1::interval
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """,
         FAILURE_RETENTION,
     )

@@ -1,4 +1,4 @@
-"""Request bodies: their limits, their back pressure, and JSON that is validated in one pass."""
+"""Request bodies: size limits, back pressure, and validated JSON."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -25,25 +25,25 @@ LINGER_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
 _LIMIT_ATTRIBUTE = "_body_limit"
 EMPTY_BODY_ATTRIBUTE = "_empty_body"
-"""Marks a view that takes a request without a body, for the OpenAPI document."""
+"""Marks a view whose request body is optional, for the OpenAPI document."""
 
 View = Callable[..., Awaitable[Any]]
 V = TypeVar("V", bound=View)
 
 
 class BoundedBody(Body):
-    """Quart's body with a limit that the route chooses and with back pressure while it is read in parts.
+    """Quart's body with a size limit per route, and with back pressure while it is read in parts.
 
-    Quart takes in a body as fast as the network brings it, whether or not anybody reads it.
+    Quart itself receives a body as fast as the network delivers it, whether or not the view reads it.
     """
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, None)
         self.limit = max_content_length
-        """None until the route is known; what comes before is held back at HIGH_WATER."""
+        """In bytes; None until the route is known, while HIGH_WATER bounds what is received."""
         self.received = 0
         self.arrived = asyncio.Event()
-        """Set when the last of it has come, or nothing more will."""
+        """Set when the whole body has been received."""
         self._discarded = False
         self._whole = False
         self._room = asyncio.Event()
@@ -60,26 +60,26 @@ class BoundedBody(Body):
             self._room.clear()
 
     def refuse(self) -> None:
-        """Everything that reads the body from now on is told that it is too large."""
-        self._must_raise = TooLarge(f"A body of more than {self.limit} bytes is not taken here.")
+        """Raise TooLarge in every read of the body from now on."""
+        self._must_raise = TooLarge(f"The request body exceeds {self.limit} bytes.")
         self.set_complete()
         self.discard()
 
     def discard(self) -> None:
-        """Forget what is there and what still comes."""
+        """Drop the part received and the parts still to come."""
         self._discarded = True
         self._data.clear()
         self._room.set()
 
     async def room(self) -> None:
-        """Wait until what has arrived has been read, unless the body is awaited as a whole."""
+        """Wait until the view has read what was received; at once when it awaits the body as a whole."""
         await self._room.wait()
 
     async def __anext__(self) -> bytes:
         try:
             data = await super().__anext__()
         except StopAsyncIteration:
-            if self._must_raise is not None:  # refused while its reader waited: this is not the end of it
+            if self._must_raise is not None:  # refused while the reader waited: not the end of the body
                 raise self._must_raise from None
             raise
         self._room.set()
@@ -96,10 +96,10 @@ class BoundedRequest(Request):
 
 
 class BackpressureConnection(ASGIHTTPConnection):
-    """Takes the next part of a body from the server only when there is room for it, and answers before hanging up.
+    """Receives the next part of a body only when there is room for it, and reads on after an early response.
 
-    A caller may send its whole body before it reads. An answer that came early would be lost to it if the connection
-    were closed on what it still sends, so the rest is taken in and dropped for a while.
+    A client may send its whole body before it reads. Closing the connection while it still sends would lose a response
+    that was sent early, so the rest of the body is received and dropped for a while.
     """
 
     body: BoundedBody | None = None
@@ -120,13 +120,13 @@ class BackpressureConnection(ASGIHTTPConnection):
                 return
 
     async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
-        """Send the answer; a body that is there already goes in one message with its end, where Quart takes two."""
+        """Send the response; a body that is complete goes in one message with its end, where Quart sends two."""
         body = response.response
-        all_here = self.body is None or self.body.arrived.is_set()
-        if self.scope["method"] == "HEAD":  # the headers are those of GET; the body is not even made
+        received = self.body is None or self.body.arrived.is_set()
+        if self.scope["method"] == "HEAD":  # the headers are those of GET; no body is made
             await self._send_whole(send, response, b"")
             return
-        if all_here and isinstance(body, DataBody):
+        if received and isinstance(body, DataBody):
             await self._send_whole(send, response, bytes(body.data[body.begin : body.end]))
             return
 
@@ -143,7 +143,7 @@ class BackpressureConnection(ASGIHTTPConnection):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _linger(self) -> None:
-        """Take in the rest of the body; not from a sender who falls silent, nor for long."""
+        """Receive the rest of the body, until the client pauses for SILENCE_SECONDS, for at most LINGER_SECONDS."""
         if self.body is None or self.body.arrived.is_set():
             return
         self.body.discard()
@@ -157,7 +157,7 @@ class BackpressureConnection(ASGIHTTPConnection):
 
 
 def body_limit(size: int) -> Callable[[V], V]:
-    """Give a route another limit than 1 MiB, in bytes as they arrive."""
+    """Give a route a limit other than 1 MiB. size: in bytes as received, before decompression."""
 
     def decorate(view: V) -> V:
         setattr(view, _LIMIT_ATTRIBUTE, size)
@@ -180,7 +180,7 @@ def install(app: Quart) -> None:
         limit = body.limit = getattr(view, _LIMIT_ATTRIBUTE, DEFAULT_MAX_BYTES)
         if (request.content_length or 0) > limit or body.received > limit:
             body.refuse()
-            raise TooLarge(f"A body of more than {limit} bytes is not taken here.")
+            raise TooLarge(f"The request body exceeds {limit} bytes.")
 
 
 async def raw_body() -> bytes:
@@ -189,9 +189,9 @@ async def raw_body() -> bytes:
 
 
 def parse_json(adapter: pydantic.TypeAdapter[Any], data: bytes, context: Mapping[str, Any] | None = None) -> Any:
-    """The value of a JSON body; raises Invalid with every fault of it.
+    """Parse and validate a JSON body. Raises Invalid with every error found.
 
-    Validators that ask for the time find it as `now` in the context, beside what the caller puts there.
+    Validators find the time as `now` in their context, beside the values of `context`.
     """
     try:
         return adapter.validate_json(data, context={"now": datetime.now(UTC), **(context or {})})
@@ -200,10 +200,10 @@ def parse_json(adapter: pydantic.TypeAdapter[Any], data: bytes, context: Mapping
 
 
 def require_media_type(*accepted: str) -> str:
-    """The request's media type, if it is one of `accepted`; raises UnsupportedMedia otherwise."""
+    """The media type of the request, by default the first of `accepted`. Raises UnsupportedMedia for any other."""
     media_type = request.mimetype or accepted[0]
     if media_type not in accepted:
-        raise UnsupportedMedia(f"This takes {' or '.join(accepted)}, not {media_type}.")
+        raise UnsupportedMedia(f"Unsupported media type {media_type}; send {' or '.join(accepted)}.")
     return media_type
 
 
@@ -212,9 +212,9 @@ def json_body(
 ) -> Callable[[View], View]:
     """Validate the JSON body against a pydantic model and pass it as `data`.
 
-    Unlike quart-schema's validate_request it reads the JSON in pydantic's strict JSON mode, so that `true` is no number
-    and a wrong media type is 415. `empty`: no body at all counts as `{}`. `context`: called for each request; what it
-    returns joins the validators' context, so that a rule that depends on today names its field along with all others.
+    Unlike quart-schema's validate_request it uses pydantic's strict JSON mode, so that `true` is not a number, and it
+    answers another media type by 415. empty: a missing body counts as `{}`. context: called for each request; its
+    result joins the context of the validators, so that rules on the time are reported together with all others.
     """
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(model)
 

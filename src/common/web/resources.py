@@ -1,4 +1,4 @@
-"""An application and its resources: connection pools, HTTP client, and what each application adds of its own."""
+"""An application and its resources: connection pools, HTTP client, and those that an application adds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,9 +12,9 @@ from common.db.pool import BoundedPool
 
 @dataclass(frozen=True, kw_only=True)
 class Pools:
-    """The connection pools of one process; an application adds its own.
+    """The connection pools of one process; an application may add more.
 
-    requests: for requests. jobs: for timed work.
+    requests: for requests. jobs: for jobs.
     """
 
     requests: BoundedPool
@@ -53,5 +53,5 @@ def current_application() -> Application:
 
 
 def pool() -> BoundedPool:
-    """The pool for requests, of the application that serves the current request."""
+    """The pool for requests of the application that serves the current request."""
     return current_application().resources.pools.requests

@@ -1,5 +1,6 @@
-"""JSON answers by msgspec: structs, instants in UTC with Z, dates, decimals as numbers."""
+"""JSON responses by msgspec: structs, instants in UTC with Z, dates, decimals as numbers."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -18,12 +19,17 @@ class MsgspecJsonProvider(JSONProvider):
 
 
 def encode_json(value: Any) -> bytes:
-    """The JSON of a value as every answer of ours writes it."""
+    """Encode a value as in every JSON response."""
     return _encoder.encode(value)
 
 
+def format_instant(instant: datetime) -> str:
+    """An instant by RFC 3339, in UTC with Z, as in JSON responses."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """A response with the JSON of a value."""
     response = Response(_encoder.encode(value), status=status, content_type="application/json")
     if headers:
         response.headers.update(headers)

@@ -1,7 +1,7 @@
 """Signed requests between two programs that share a secret.
 
-The header is `X-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. A signature is good for five minutes
-and for one request: those seen are remembered in the database, so that every replica refuses a replay.
+The header is `X-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. A signature is valid for five
+minutes and for one request: used signatures are stored in the database, so that every replica refuses a replay.
 """
 
 import hashlib
@@ -24,39 +24,39 @@ from common.web.resources import pool
 SIGNATURE_HEADER = "X-Signature"
 VALID_SECONDS = 300
 SIGNATURE_RETENTION = timedelta(seconds=3 * VALID_SECONDS)
-"""A signature may be dated ahead of our clock by as much as behind it, so it is remembered for longer than both."""
+"""A signature is valid from VALID_SECONDS before its time to VALID_SECONDS after it; kept for longer than both."""
 
 SIGNATURE_SCHEME = {"type": "apiKey", "in_": "header", "name": SIGNATURE_HEADER}
 """The security scheme for the OpenAPI document."""
 
-_FORM = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
+_HEADER_FORMAT = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 View = Callable[..., Awaitable[Any]]
 
 
-def _digest(secret: Secret, moment: str, body: bytes) -> bytes:
-    return hmac.digest(secret.reveal().encode(), moment.encode() + b"." + body, "sha256")
+def _digest(secret: Secret, timestamp: str, body: bytes) -> bytes:
+    return hmac.digest(secret.reveal().encode(), timestamp.encode() + b"." + body, "sha256")
 
 
 def sign(secret: Secret, body: bytes, now: float) -> str:
-    """The header's value for a body that leaves at `now` (unix seconds)."""
-    moment = str(int(now))
-    return f"t={moment},v1={_digest(secret, moment, body).hex()}"
+    """The value of the header for a body that is sent at `now` (unix seconds)."""
+    timestamp = str(int(now))
+    return f"t={timestamp},v1={_digest(secret, timestamp, body).hex()}"
 
 
 def verify(secret: Secret, header: str | None, body: bytes, now: float) -> bytes:
-    """The signature's digest. Raises Unauthorized where it is missing, malformed, of another body or another time.
+    """Return the digest of a valid signature, without regard to its earlier use.
 
-    Whether it was seen before is for `insert_seen` to say.
+    Raises Unauthorized when the signature is missing or malformed, does not match the body, or has expired.
     """
-    match = _FORM.fullmatch(header or "")
+    match = _HEADER_FORMAT.fullmatch(header or "")
     if match is None:
-        raise invalid_signature(f"{SIGNATURE_HEADER} is missing or not of the form t=<unix seconds>,v1=<hex>.")
+        raise invalid_signature(f"{SIGNATURE_HEADER} is missing or does not have the form t=<unix seconds>,v1=<hex>.")
     digest = bytes.fromhex(match[2])
     if not hmac.compare_digest(digest, _digest(secret, match[1], body)):
-        raise invalid_signature("The signature does not belong to this body.")
+        raise invalid_signature("The signature does not match the body.")
     if abs(now - int(match[1])) > VALID_SECONDS:
-        raise invalid_signature("The signature is more than 5 minutes away from our time.")
+        raise invalid_signature("The time of the signature differs from ours by more than 5 minutes.")
     return digest
 
 
@@ -65,9 +65,9 @@ def invalid_signature(detail: str) -> Unauthorized:
 
 
 def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
-    """Let a view see only requests that are signed with the secret, each once. Goes above the reading of the body.
+    """Admit only requests signed with the secret, each signature once; goes above the decorator that reads the body.
 
-    A signature counts as seen from here on, whatever the view answers: a sender that tries again signs again.
+    A signature counts as used whatever the view answers: a sender signs anew for each attempt.
     """
 
     def decorate(view: View) -> View:
@@ -75,7 +75,7 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             digest = verify(secret(), request.headers.get(SIGNATURE_HEADER), await raw_body(), time.time())
             if not await insert_used_signature(pool(), hashlib.sha256(digest).digest()):
-                raise invalid_signature("The signature was seen before.")
+                raise invalid_signature("The signature was used before.")
             return await view(*args, **kwargs)
 
         return wrapper
@@ -84,7 +84,7 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
 
 
 async def insert_used_signature(db: Executor, signature_hash: bytes) -> bool:
-    """Remember a signature by its hash; False when it was seen before."""
+    """Store the hash of a signature; False when it was used before."""
     return await db.fetchval(
         """
         INSERT INTO used_signature (signature_hash)
@@ -97,15 +97,15 @@ async def insert_used_signature(db: Executor, signature_hash: bytes) -> bool:
 
 
 async def delete_old_signatures(db: Executor) -> int:
-    """Forget the signatures that are too old to be accepted anyway; returns how many."""
+    """Delete the signatures that have expired; returns how many."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM used_signature
              WHERE used_at < now() - $1::interval
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """,
         SIGNATURE_RETENTION,
     )

@@ -1,4 +1,4 @@
-"""Large answers out of PostgreSQL's COPY, in memory that does not grow with the result."""
+"""Stream the output of PostgreSQL's COPY as a response, in constant memory."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
@@ -12,37 +12,35 @@ from common.web.errors import Unavailable
 
 MAX_BUFFERED_CHUNKS = 8
 STALLED_READER_SECONDS = 60.0
-"""A reader that takes nothing for so long is given up: it holds a connection and a snapshot."""
+"""A client that reads nothing for this long is disconnected, since it holds a connection and a snapshot."""
 
-TOO_MANY_STREAMS = "As many readers as there may be stream from here just now."
+TOO_MANY_STREAMS = "All streaming connections are in use; retry in a few seconds."
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 Copy = Callable[[PoolConnectionProxy, Sink], Awaitable[None]]
 
 
-async def stream_copy(
-    db: asyncpg.Pool, copy: Copy, *, all_taken: str = TOO_MANY_STREAMS
-) -> AsyncGenerator[bytes, None]:
-    """What `copy` writes, in chunks that each end at the end of a line.
+async def stream_copy(db: asyncpg.Pool, copy: Copy, *, detail: str = TOO_MANY_STREAMS) -> AsyncGenerator[bytes, None]:
+    """The output of `copy` in chunks, each of which ends with a line.
 
-    copy: gets a connection of `db` and where to write. Raises Unavailable with the words `all_taken`, before the first
-    chunk, when every connection is taken.
+    copy: gets a connection of `db` and a function to write to. Raises Unavailable with `detail` before the first chunk
+    when every connection of `db` is in use.
     """
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_BUFFERED_CHUNKS)
 
-    async def take(chunk: bytes) -> None:
+    async def write(chunk: bytes) -> None:
         async with asyncio.timeout(STALLED_READER_SECONDS):
-            await chunks.put(bytes(chunk))  # a bytearray of asyncpg as often as not
+            await chunks.put(bytes(chunk))  # asyncpg may pass a bytearray
 
     async def produce() -> None:
         try:
             connection = await db.acquire()
         except TimeoutError:
-            raise Unavailable(all_taken, retry_after=5) from None
+            raise Unavailable(detail, retry_after=5) from None
         try:
-            await copy(connection, take)
-        except BaseException:  # cancelled too; raised again
-            connection.terminate()  # asyncpg's connection is of no further use when a COPY was broken off
+            await copy(connection, write)
+        except BaseException:  # cancellation too; raised again
+            connection.terminate()  # asyncpg cannot reuse a connection whose COPY was interrupted
             raise
         finally:
             await db.release(connection)
@@ -74,7 +72,7 @@ async def _next(chunks: asyncio.Queue[bytes | None], producer: asyncio.Task[None
 
 
 async def prefetch_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The same chunks once the first of them is there, so that what keeps it away is still answered as an error."""
+    """The same chunks, returned once the first is there, so that an error before it still gets an error response."""
     first = await anext(chunks, b"")
 
     async def body() -> AsyncIterator[bytes]:
@@ -87,7 +85,7 @@ async def prefetch_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncIter
 
 
 async def empty_body() -> AsyncIterator[bytes]:
-    """The body of an answer to HEAD: of a length that only the stream itself would tell."""
+    """The body of a response to HEAD, without a Content-Length, since the length of the stream is unknown."""
     no_chunks: tuple[bytes, ...] = ()
     for chunk in no_chunks:
         yield chunk

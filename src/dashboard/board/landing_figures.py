@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from common.web.landing import Figure, Link, Table, instant_figure
+from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
 from common.web.resources import pool
 from dashboard.bookings import queries
 
@@ -11,7 +11,7 @@ NIGHTS_AHEAD = 30
 MONTHS = "/dashboard?hotel_id={}&period=month&year={}"
 
 
-async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
+async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
     """Live counts, and the next thirty nights of each hotel beside the busiest one's."""
     now = datetime.now(UTC)
     hotels = await queries.select_hotels(pool())
@@ -25,8 +25,8 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     ]
     busiest = max((booked for _, booked, _ in nights), default=0) or 1
     rows = [
-        (Link(f"{hotel}", MONTHS.format(hotel, now.year)), booked, f"{today:+d}", booked / busiest)
+        (LinkCell(f"{hotel}", MONTHS.format(hotel, now.year)), booked, f"{today:+d}", booked / busiest)
         for hotel, booked, today in nights
     ]
     head = ("hotel", "room nights on the books", "today", "beside the busiest")
-    return figures, [Table(f"The next {NIGHTS_AHEAD} nights", head, rows)]
+    return figures, [FigureTable(f"The next {NIGHTS_AHEAD} nights", head, rows)]

@@ -16,7 +16,7 @@ from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import format_instant, json_response
 from dashboard.bookings import queries, service
 from dashboard.bookings.models import (
     BookingCurve,
@@ -69,7 +69,7 @@ def require_past(as_of: date | None, now: date) -> date:
     404,
     headers={200: COUNTED, 304: COUNTED},
     media={200: {"text/csv": {"type": "string"}}},
-    words={304: "The figures are those of If-None-Match"},
+    descriptions={304: "The figures are those of If-None-Match"},
     request_headers={"If-None-Match": "The ETag of the figures that the caller has"},
     example=EXAMPLE,
 )
@@ -145,14 +145,10 @@ def with_etag(body: bytes, content_type: str, data_through: datetime | None) -> 
         "Vary": "Accept",
     }
     if data_through is not None:
-        headers["X-Data-Through"] = as_text(data_through)
+        headers["X-Data-Through"] = format_instant(data_through)
     if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
         return Response(b"", status=304, headers=headers, content_type=content_type)
     return Response(body, headers=headers, content_type=content_type)
-
-
-def as_text(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
 
 
 @blueprint.get("/hotels")

@@ -10,13 +10,10 @@ import msgspec
 from pydantic import Field, StringConstraints
 
 from common.web.errors import Invalid
-from common.web.input_types import Input, PageQuery, QueryInstant
+from common.web.input_types import WITHOUT_NUL, Input, PageQuery, QueryInstant
 
-PLAIN = r"^[^\x00]*$"
-"""PostgreSQL holds no NUL character in a text."""
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
-Description = Annotated[str, StringConstraints(max_length=5000, pattern=PLAIN)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+Description = Annotated[str, StringConstraints(max_length=5000, pattern=WITHOUT_NUL)]
 
 OfferId = int | str
 Interval = Literal["hour", "day", "week"]
@@ -56,7 +53,7 @@ class ProductChange(Input):
 
 class ProductsQuery(PageQuery):
     search: Annotated[
-        str | None, Field(max_length=200, pattern=PLAIN, description="Part of the name, in any case of letters")
+        str | None, Field(max_length=200, pattern=WITHOUT_NUL, description="Part of the name, in any case of letters")
     ] = None
 
 

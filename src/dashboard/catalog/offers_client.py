@@ -10,7 +10,8 @@ import aiohttp
 import asyncpg
 import msgspec
 
-from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError
+from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError, read_body
+from common.web.input_types import WITHOUT_NUL
 from dashboard.catalog.offers_token import LONGEST_PAUSE_SECONDS, TokenKeeper
 
 TOKEN_HEADER = "Bearer"  # noqa: S105 - the header is named so; it is not Authorization
@@ -24,7 +25,7 @@ LARGEST = 2**63 - 1
 Whole = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Id = (
     Annotated[int, msgspec.Meta(ge=-LARGEST - 1, le=LARGEST)]
-    | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+    | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
 )
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
 
@@ -80,7 +81,7 @@ class OffersService:
                 headers={TOKEN_HEADER: token},
                 accept=frozenset({200, 201, 409}),
             ) as response:
-                await read(response)
+                await read_body(response, LARGEST_ANSWER)
 
         await self._with_token(call)
 
@@ -100,7 +101,7 @@ class OffersService:
             async with self.upstream.call(
                 "GET", f"/products/{product_id}/offers", headers={TOKEN_HEADER: token}, accept=frozenset({200})
             ) as response:
-                return await read(response)
+                return await read_body(response, LARGEST_ANSWER)
 
         try:
             answer = await self._with_token(call)
@@ -134,22 +135,8 @@ class OffersService:
 
     async def _ask_for_token(self) -> str:
         async with self.upstream.call("POST", "/auth", accept=frozenset({200, 201})) as response:
-            answer = await read(response)
+            answer = await read_body(response, LARGEST_ANSWER)
         try:
             return _token.decode(answer).access_token
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UpstreamError(f"the token's answer: {error}", status=response.status) from error
-
-
-async def read(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an answer. Raises UpstreamError for one of more than `LARGEST_ANSWER` bytes, compressed or not."""
-    if (response.content_length or LARGEST_ANSWER) < LARGEST_ANSWER and "Content-Encoding" not in response.headers:
-        return await response.read()
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            raise UpstreamError(f"an answer of more than {LARGEST_ANSWER} bytes", status=response.status)
-        parts.append(part)
-    return b"".join(parts)

@@ -13,7 +13,7 @@ from common.db.pool import Connection
 from common.web import responses
 from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_answer
+from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_response
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
@@ -105,7 +105,7 @@ async def create_product(data: ProductInput) -> Response:
     offers = resources().offers
     product_id = new_product_id()
     key = requested_key()
-    if key is not None and await select_answer(pool(), CREATION, key) is not None:
+    if key is not None and await select_response(pool(), CREATION, key) is not None:
         error: str | None = "not tried yet"  # once() gives the stored answer again
     else:
         error = await service.registration_error(offers, product_id, data.name, data.description)
@@ -181,7 +181,7 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 
 
 @blueprint.delete(PRODUCT)
-@operation(401, 404, words={204: "Deleted"})
+@operation(401, 404, descriptions={204: "Deleted"})
 @security_scheme(SCHEMES)
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and their histories. The offers service has no way to be told."""

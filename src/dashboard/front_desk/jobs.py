@@ -10,7 +10,7 @@ from common.db.pool import Connection
 from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
 from common.outbox.delivery import ApplyOutcome, Message, Policy
-from common.upstream import Upstream, UpstreamError
+from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
 from common.web import login_throttle, responses, signature
 from common.web.errors import Problem
 from dashboard.front_desk import queries
@@ -20,6 +20,7 @@ from dashboard.front_desk.service import TOPIC
 from dashboard.front_desk.settings import Settings
 
 ACCEPTED = 200
+MAX_ANSWER_BYTES = 64 * 1024
 REFUSALS = frozenset({400, 404, 409})
 """Answers that say no to this decision; anything else, a refused signature included, may pass and is tried again."""
 
@@ -69,7 +70,10 @@ async def call_back(
     }
     provider = Upstream(client, "order_callback", "")
     async with provider.call("POST", address, data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
-        answer = await response.content.read(64 * 1024)
+        try:
+            answer = await read_body(response, MAX_ANSWER_BYTES)
+        except ResponseTooLargeError:
+            answer = b""
         if response.status == ACCEPTED:
             return None, status_of(answer)
         return reason_of(answer) or f"The provider answered {response.status}.", None

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from common.web.input_types import Id, Input, Instant, PageQuery
+from common.web.input_types import WITHOUT_NUL, Id, Input, Instant, PageQuery
 
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
 Status = Literal["waiting", "confirmed", "declined", "refused", "cancelled"]
@@ -21,17 +21,10 @@ def parse_price(value: Any) -> Decimal:
     return round(Decimal(str(value)), 2)
 
 
-def storable(value: str) -> str:
-    """Text that PostgreSQL can hold. Raises ValueError."""
-    if "\0" in value:
-        raise ValueError("must not hold NUL")
-    return value
-
-
 Price = Annotated[
     Decimal, BeforeValidator(parse_price), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 99999.99})
 ]
-Words = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(storable)]
+Words = Annotated[str, Field(min_length=1, max_length=300, pattern=WITHOUT_NUL)]
 
 
 class OrderInput(Input):

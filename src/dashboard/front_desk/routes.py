@@ -58,7 +58,7 @@ def staff_only(view: View) -> View:
 
 @blueprint.post("/orders")
 @operation(401, 409, request_example=EXAMPLE_INPUT, example=EXAMPLE,
-           words={200: "The order was known; its status was noted", 201: "Received"})  # fmt: skip
+           descriptions={200: "The order was known; its status was noted", 201: "Received"})  # fmt: skip
 @tag([TAG])
 @security_scheme([{"signature": []}])
 @signed(lambda: resources().front_desk.accounting_secret)
@@ -129,7 +129,7 @@ async def view_outbox(query_args: PageQuery) -> Response:
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
-@operation(401, 404, words={204: "It is due now"})
+@operation(401, 404, descriptions={204: "It is due now"})
 @tag([TAG])
 @staff_only
 async def retry_message(message_id: int) -> Response:

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from common.db.pool import transaction
 from common.web import login_throttle
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
-from common.web.html import PRIVATE_HEADERS, Pages
+from common.web.html import PRIVATE_HEADERS, Templates
 from common.web.input_types import Input
 from common.web.request_body import require_media_type
 from common.web.resources import pool
@@ -39,7 +39,7 @@ NOTICES = {
     "again": ("", "The session is over. Please log in again."),
 }
 
-pages = Pages("dashboard.front_desk")
+templates = Templates("dashboard.front_desk")
 
 
 def session_mark(token: str) -> bytes:
@@ -90,11 +90,11 @@ async def page(query_args: PageQuery) -> Response:
     notice = NOTICES.get(query_args.notice or "")
     token = await session_token()
     if token is None:
-        return pages.answer("login.html", notice=notice)
+        return templates.page("login.html", notice=notice)
     waiting, settled = await asyncio.gather(
         queries.select_waiting(pool(), SHOWN + 1), queries.select_settled(pool(), SETTLED_SHOWN)
     )
-    return pages.answer(
+    return templates.page(
         "front_desk.html",
         notice=notice,
         csrf=csrf_of(token),

@@ -28,7 +28,7 @@ def lines_after(
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_feed(connection, query, shape, after, output)
 
-    return stream_copy(db, copy, all_taken=ALL_TAKEN)
+    return stream_copy(db, copy, detail=ALL_TAKEN)
 
 
 def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

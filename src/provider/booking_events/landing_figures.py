@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from common.web.landing import Figure, Table, instant_figure
+from common.web.landing_page import Figure, FigureTable, instant_figure
 from common.web.resources import pool
 from provider.booking_events import queries
 
 
-async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
+async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
     """Live counts of the feed and its latest events."""
     totals = await queries.select_totals(pool())
     latest = await queries.select_latest(pool(), 12)
@@ -27,4 +27,4 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
         )
         for event in latest
     ]
-    return figures, [Table("Latest events", ("time (UTC)", "hotel", "room", "night", "what"), rows)]
+    return figures, [FigureTable("Latest events", ("time (UTC)", "hotel", "room", "night", "what"), rows)]

@@ -146,7 +146,7 @@ def decode_position(cursor: str) -> Position:
     try:
         return parse_instant(at), event_id
     except (ValueError, OverflowError):
-        raise Invalid.field("cursor", "is no cursor of this list") from None
+        raise Invalid.field("cursor", "is not a valid cursor for this list") from None
 
 
 class Event(msgspec.Struct, frozen=True):

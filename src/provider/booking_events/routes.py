@@ -101,7 +101,7 @@ def _content_type(accepted: str) -> str:
 @operation(
     409,
     headers={201: {"Location": "Where the event is"}},
-    words={200: "The same event was stored before; nothing changed", 201: "Stored"},
+    descriptions={200: "The same event was stored before; nothing changed", 201: "Stored"},
     request_example=EXAMPLE,
     example=EXAMPLE,
     idempotent=True,

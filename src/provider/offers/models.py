@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from pydantic import Field, StringConstraints
 
-from common.web.input_types import Input
+from common.web.input_types import WITHOUT_NUL, Input
 
-ProductName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
-ProductText = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
+ProductName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=WITHOUT_NUL)]
+ProductText = Annotated[str, StringConstraints(max_length=20_000, pattern=WITHOUT_NUL)]
 ProductKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00/]*$")]
 ProductNumber = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 

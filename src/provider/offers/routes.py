@@ -1,15 +1,16 @@
 """HTTP of the offers stand-in, in the service's own format of errors."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Unpack
 
 from quart import Blueprint, Response, request
 from quart_schema import APIKeySecurityScheme, document_response, security_scheme, tag_blueprint
 
 from common.web.errors import Conflict, HttpProblem, Invalid, NotFound, Unauthorized
-from common.web.openapi.document import operation
+from common.web.openapi.document import Operation, View, operation
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -50,14 +51,13 @@ WORDS = {
 }
 
 
-def failures(*statuses: int) -> dict[str, Any]:
-    """The document of the errors that an operation answers, besides those that all can."""
-    every = (400, *statuses, 500, 503)
-    return {
-        "native_errors": True,
-        "media": {status: {"application/json": OffersError} for status in every},
-        "words": {status: WORDS[status] for status in every},
-    }
+def offers_operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
+    """`operation` of a view that answers errors in this service's format; 400, 500 and 503 are added to `problems`."""
+    every = (400, *problems, 500, 503)
+    described["native_errors"] = True
+    described["media"] = {status: {"application/json": OffersError} for status in every}
+    described["descriptions"] = {status: WORDS[status] for status in every}
+    return operation(**described)
 
 
 def render_problem(failure: HttpProblem, status: int) -> Response:
@@ -87,7 +87,7 @@ async def interfere() -> None:
 
 
 @blueprint.post("/auth")
-@operation(example={"access_token": TOKEN}, **failures(413))
+@offers_operation(413, example={"access_token": TOKEN})
 @document_response(AccessToken, 201)
 async def authenticate() -> Response:
     """Give an access token. All registered products are tied to it."""
@@ -95,7 +95,7 @@ async def authenticate() -> Response:
 
 
 @blueprint.post("/products/register")
-@operation(request_example=REGISTRATION, example={"id": REGISTRATION["id"]}, **failures(401, 409, 413, 415))
+@offers_operation(401, 409, 413, 415, request_example=REGISTRATION, example={"id": REGISTRATION["id"]})
 @security_scheme([{"offersToken": []}])
 @document_response(Registered, 201)
 @json_body(Registration)
@@ -110,7 +110,7 @@ async def register(data: Registration) -> Response:
 
 
 @blueprint.get("/products/<product_id>/offers")
-@operation(example=[EXAMPLE], **failures(401, 404))
+@offers_operation(401, 404, example=[EXAMPLE])
 @security_scheme([{"offersToken": []}])
 @document_response(list[Offer])
 async def list_offers(product_id: str) -> Response:

@@ -7,6 +7,7 @@ import msgspec
 
 from common.jobs.lease import JobResult, Lease
 from common.upstream import Upstream, UpstreamError
+from common.web.responses import format_instant
 from provider.booking_events.models import Event
 from provider.simulated_hotels import SimulatedEvent, Simulation
 
@@ -83,7 +84,7 @@ def as_json(event: SimulatedEvent) -> dict[str, object]:
     """The body of POST /events."""
     return {
         "hotel_id": event.hotel_id,
-        "event_timestamp": event.event_timestamp.isoformat().replace("+00:00", "Z"),
+        "event_timestamp": format_instant(event.event_timestamp),
         "status": event.status,
         "room_id": event.room_id,
         "night_of_stay": event.night_of_stay.isoformat(),

@@ -97,7 +97,7 @@ def position(cursor: str | None) -> str:
         return ""
     (after,) = decode_cursor(cursor, tuple[str])
     if not is_property_id(after):
-        raise Invalid.field("cursor", "is no cursor of this list")
+        raise Invalid.field("cursor", "is not a valid cursor for this list")
     return after
 
 
@@ -113,7 +113,7 @@ def page_of(found: list[T], limit: int) -> Response:
     404,
     headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
-    words={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
+    descriptions={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
 )
 @validate_querystring(Search)
@@ -135,7 +135,7 @@ async def list_available(query_args: Search) -> Response:
 @operation(
     401,
     409,
-    words={200: "Reserved", 409: "Somebody else has one of these nights (`not_available`)"},
+    descriptions={200: "Reserved", 409: "Somebody else has one of these nights (`not_available`)"},
     request_example=EXAMPLE_WISH,
     example=EXAMPLE_RESERVATION,
     idempotent=True,
@@ -180,7 +180,7 @@ async def get_reservation(reservation_id: str) -> Response:
 
 
 @blueprint.delete("/reservations/<reservation_id>")
-@operation(401, 404, words={204: "Cancelled, now or before"})
+@operation(401, 404, descriptions={204: "Cancelled, now or before"})
 async def delete_reservation(reservation_id: str) -> Response:
     """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
     await service.cancel(pool(), resources().event_feed, parse_reservation_id(reservation_id), g.holder)
@@ -204,7 +204,7 @@ async def list_properties(query_args: PageQuery) -> Response:
     401,
     409,
     headers={201: {"Location": "Where the property is"}},
-    words={201: "Created", 409: "The id is taken (`property_exists`)"},
+    descriptions={201: "Created", 409: "The id is taken (`property_exists`)"},
     request_example=EXAMPLE_PROPERTY,
     example=EXAMPLE_PROPERTY,
     idempotent=True,
@@ -271,7 +271,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>/calendar.ics")
-@operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, words={200: "iCalendar (RFC 5545)"})
+@operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, descriptions={200: "iCalendar (RFC 5545)"})
 async def get_icalendar(property_id: str) -> Response:
     """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
     since = datetime.now(UTC).date() - CALENDAR_PAST

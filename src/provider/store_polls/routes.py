@@ -24,7 +24,7 @@ BEFORE_THE_FIRST_ROUND = datetime.fromisoformat("1970-01-01T00:00:00Z")
 csv_file = operation(
     media={200: {CSV: {"type": "string"}}},
     headers={200: {"ETag": HEADER_DESCRIPTIONS["ETag"]}, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
-    words={200: "The file, with a header line", 304: "The file is still the one that If-None-Match names"},
+    descriptions={200: "The file, with a header line", 304: "The file is still the one that If-None-Match names"},
     request_headers={"If-None-Match": "The ETag of the file as the reader has it"},
 )
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request again is answered again, and creates once."""
+"""Idempotency-Key: repetitions of a request get the same response, and create once."""
 
 import asyncio
 from datetime import timedelta
@@ -22,7 +22,7 @@ async def count(db: asyncpg.Pool, table: str = "thing") -> int:
     return number
 
 
-async def test_the_same_request_again_is_answered_as_before(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_a_repeated_request_gets_the_same_response(ground: Application, ground_pool: asyncpg.Pool) -> None:
     first, again = await create(ground), await create(ground)
 
     assert (first.status_code, again.status_code) == (201, 201)
@@ -53,7 +53,7 @@ async def test_without_a_key_every_request_creates(ground: Application, ground_p
     assert await count(ground_pool, "idempotency_key") == 0
 
 
-async def test_many_at_once_with_one_key_create_once(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_concurrent_requests_with_one_key_create_once(ground: Application, ground_pool: asyncpg.Pool) -> None:
     answers = await asyncio.gather(*(create(ground) for _ in range(20)))
 
     assert {answer.status_code for answer in answers} == {201}
@@ -62,7 +62,7 @@ async def test_many_at_once_with_one_key_create_once(ground: Application, ground
     assert await count(ground_pool) == 1
 
 
-async def test_many_at_once_with_one_key_and_two_bodies_create_once(
+async def test_concurrent_requests_with_one_key_and_two_bodies_create_once(
     ground: Application, ground_pool: asyncpg.Pool
 ) -> None:
     answers = await asyncio.gather(*(create(ground, name="ab"[number % 2]) for number in range(10)))
@@ -71,7 +71,9 @@ async def test_many_at_once_with_one_key_and_two_bodies_create_once(
     assert await count(ground_pool) == 1
 
 
-async def test_a_failure_stores_neither_the_thing_nor_the_key(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_a_failed_request_stores_neither_the_thing_nor_the_key(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
     assert (await create(ground, name="impossible")).status_code == 503
     assert await count(ground_pool) == 0
     assert await count(ground_pool, "idempotency_key") == 0
@@ -83,7 +85,9 @@ async def test_a_refused_body_does_not_use_up_the_key(ground: Application) -> No
     assert (await create(ground)).status_code == 201
 
 
-async def test_the_key_is_kept_by_the_transaction_that_creates(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_the_key_is_stored_in_the_transaction_that_creates(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
     await create(ground)
     rows = await ground_pool.fetch("SELECT xmin::text FROM thing UNION SELECT xmin::text FROM idempotency_key")
     assert len(rows) == 1
@@ -94,20 +98,20 @@ async def test_a_key_has_up_to_255_characters(ground: Application, length: int, 
     answer = await create(ground, {"Idempotency-Key": "k" * length})
     assert answer.status_code == status
     if status == 400:
-        assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
+        assert [each["field"] for each in (await answer.get_json())["errors"]] == ["Idempotency-Key"]
 
 
 async def test_an_empty_key_is_refused(ground: Application) -> None:
     assert (await create(ground, {"Idempotency-Key": ""})).status_code == 400
 
 
-async def test_a_key_may_hold_any_character_of_a_header(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_a_key_may_contain_any_character_of_a_header(ground: Application, ground_pool: asyncpg.Pool) -> None:
     for _ in range(2):
         assert (await create(ground, {"Idempotency-Key": "ключ 'quoted\" \xe4;--"})).status_code == 201
     assert await count(ground_pool) == 1
 
 
-async def test_keys_are_kept_for_a_day_and_forgotten_later(ground: Application, ground_pool: asyncpg.Pool) -> None:
+async def test_keys_are_kept_for_a_day_and_deleted_later(ground: Application, ground_pool: asyncpg.Pool) -> None:
     assert timedelta(hours=24) <= KEY_RETENTION
     await create(ground)
     assert await delete_old_keys(ground_pool) == 0

@@ -1,4 +1,4 @@
-"""The types of input: what is taken, and that nothing else is."""
+"""The types of input: which values they accept, and that they refuse all others."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any
@@ -48,20 +48,20 @@ instants = st.datetimes(
 
 
 @given(instants)
-def test_an_instant_with_any_offset_is_held_in_utc(instant: datetime) -> None:
+def test_an_instant_with_any_offset_is_converted_to_utc(instant: datetime) -> None:
     parsed = parse_instant(instant.isoformat())
     assert parsed == instant
     assert parsed.tzinfo is UTC
 
 
 @given(instants)
-def test_z_and_small_letters_mean_the_same(instant: datetime) -> None:
+def test_z_and_lower_case_letters_are_accepted(instant: datetime) -> None:
     written = instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
     assert parse_instant(written) == parse_instant(written.lower()) == instant
 
 
 @given(st.text(max_size=40) | st.integers() | st.floats() | st.none() | st.booleans() | st.dates())
-def test_nothing_but_rfc_3339_is_an_instant_and_nothing_but_a_refusal_comes_of_it(value: Any) -> None:
+def test_any_other_value_than_an_rfc_3339_instant_raises_value_error(value: Any) -> None:
     try:
         assert parse_instant(value).tzinfo is UTC
     except ValueError:
@@ -97,17 +97,17 @@ def test_nothing_but_rfc_3339_is_an_instant_and_nothing_but_a_refusal_comes_of_i
         None,
     ],
 )
-def test_what_only_resembles_an_instant_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"RFC 3339|calendar"):
+def test_a_text_similar_to_an_instant_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"RFC 3339|not a valid instant"):
         parse_instant(value)
 
 
-def test_what_is_finer_than_a_microsecond_is_cut_off() -> None:
+def test_an_instant_is_cut_to_microseconds() -> None:
     assert parse_instant("2020-01-01T00:00:00.123456789Z").microsecond == 123456
 
 
 @given(st.dates())
-def test_a_night_is_a_date_as_it_is_written(night: date) -> None:
+def test_a_night_is_an_iso_date(night: date) -> None:
     assert parse_night(night.isoformat()) == night
 
 
@@ -126,32 +126,32 @@ def test_a_night_is_a_date_as_it_is_written(night: date) -> None:
         None,
     ],
 )
-def test_what_only_resembles_a_night_is_refused(value: Any) -> None:
+def test_a_text_similar_to_a_night_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="date"):
         parse_night(value)
 
 
-def test_an_instant_is_no_night() -> None:
+def test_an_instant_is_not_a_night() -> None:
     with pytest.raises(ValueError, match="must be a date"):
         parse_night(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("night", ["0001-01-01", "9999-12-31"])
-def test_the_ends_of_the_calendar_bound_a_query_but_are_not_stored(night: str) -> None:
-    """asyncpg sends them as the infinities, which is right for a bound and wrong for a fact."""
+def test_the_ends_of_the_calendar_are_valid_bounds_but_not_valid_values(night: str) -> None:
+    """asyncpg sends them as the infinities, which is right for a bound and wrong for a stored value."""
     assert Query.model_validate({"night": night}).night == date.fromisoformat(night)
     with pytest.raises(ValidationError, match="end of the calendar"):
         Everything.model_validate_json(f'{{"night": "{night}"}}')
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_the_ends_of_time_are_not_stored(instant: str) -> None:
+def test_the_first_and_the_last_instant_are_refused(instant: str) -> None:
     with pytest.raises(ValidationError, match="end of the calendar"):
         Everything.model_validate_json(f'{{"at": "{instant}"}}')
 
 
 @given(st.integers())
-def test_an_id_has_64_bits_and_is_positive(number: int) -> None:
+def test_an_id_is_positive_and_has_at_most_63_bits(number: int) -> None:
     for adapter, value in ((TypeAdapter(Id), str(number)), (TypeAdapter(QueryId), f'"{number}"')):
         if 1 <= number <= MAX_ID:
             assert adapter.validate_json(value) == number
@@ -169,28 +169,28 @@ def test_an_id_out_of_range_is_refused(number: int) -> None:
 
 
 @given(st.integers(-(10**29), 10**29))
-def test_an_integer_of_a_query_is_its_digits(number: int) -> None:
+def test_an_integer_of_a_query_is_parsed_from_its_digits(number: int) -> None:
     assert parse_query_integer(str(number)) == number
 
 
 @pytest.mark.parametrize(
     "value", ["1.0", "1e3", "1_0", " 1", "+1", "0x1", "", "٣", "1" * 31, "true", ["1"], 1.0, True, None]
 )
-def test_what_only_resembles_an_integer_is_refused(value: Any) -> None:
+def test_a_text_similar_to_an_integer_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="must be a whole number"):
         parse_query_integer(value)
 
 
 @pytest.mark.parametrize("value", ['"1"', "1.0", "true", "1e0", "null", "[1]"])
-def test_a_body_does_not_turn_other_values_into_numbers(value: str) -> None:
+def test_other_json_values_are_not_converted_to_numbers(value: str) -> None:
     with pytest.raises(ValidationError):
         Everything.model_validate_json(f'{{"id": {value}}}')
 
 
-def test_every_fault_is_found_at_once_and_unknown_fields_are_faults() -> None:
+def test_every_invalid_and_every_unknown_field_is_reported_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         Everything.model_validate_json('{"id": 0, "at": "x", "night": "y", "nigth": "2020-01-01"}')
-    assert {fault["loc"][0] for fault in caught.value.errors()} == {"id", "at", "night", "nigth"}
+    assert {each["loc"][0] for each in caught.value.errors()} == {"id", "at", "night", "nigth"}
 
 
 @pytest.mark.parametrize("value", ["0", "11", "a"])

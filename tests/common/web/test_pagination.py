@@ -34,14 +34,14 @@ def refused(cursor: str, shape: Any = Position) -> bool:
     try:
         decode_cursor(cursor, shape)
     except Invalid as error:
-        return [fault.field for fault in error.errors] == ["cursor"]
+        return [each.field for each in error.errors] == ["cursor"]
     return False
 
 
 @pytest.mark.usefixtures("in_request")
-async def test_a_cursor_gives_back_the_position_to_the_microsecond() -> None:
+async def test_a_decoded_cursor_is_the_position_to_the_microsecond() -> None:
     cursor = encode_cursor(AT, 2**63 - 1)
-    assert decode_cursor(cursor, Position) == (AT, 2**63 - 1)
+    assert decode_cursor(cursor, tuple[datetime, int]) == (AT, 2**63 - 1)
     assert cursor.isascii()
     assert set(cursor) & set("+/=&? ") == set()
 
@@ -58,7 +58,7 @@ async def test_a_cursor_changed_in_any_one_character_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("in_request")
-async def test_a_cursor_cut_short_or_made_longer_is_refused() -> None:
+async def test_a_shortened_or_lengthened_cursor_is_refused() -> None:
     cursor = encode_cursor(AT, 4711)
     assert all(refused(cursor[:length]) for length in range(len(cursor)))
     assert refused(cursor + "AAAA")
@@ -81,7 +81,7 @@ async def test_a_cursor_of_another_list_is_refused(app: Quart) -> None:
 
 
 @given(st.text(max_size=60))
-def test_whatever_comes_as_a_cursor_is_refused_as_input(text: str) -> None:
+def test_any_other_text_than_a_cursor_is_refused(text: str) -> None:
     async def check() -> bool:
         async with Quart(__name__).test_request_context("/events"):
             return refused(text)

@@ -1,4 +1,4 @@
-"""Bodies: their limits, by whatever way they come, and that nothing is held that nobody reads."""
+"""Request bodies: size limits with and without a Content-Length, and bounded memory."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def send_in_parts(app: Application, path: str, size: int, headers: dict[str, str]) -> tuple[int, Any, int]:
-    """Send a body without a Content-Length; the status, the answer, and how many bytes the application took."""
+    """Send a body without a Content-Length; returns the status, the response, and the number of bytes received."""
     sent: asyncio.Queue[Any] = asyncio.Queue()
     taken = 0
     left = size
@@ -43,7 +43,7 @@ async def send_in_parts(app: Application, path: str, size: int, headers: dict[st
     return start["status"], answer, taken
 
 
-async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(bare: Application) -> None:
+async def test_a_body_of_the_limit_is_accepted_and_one_byte_more_is_413(bare: Application) -> None:
     client = bare.test_client()
     assert (await client.post("/things", data=b" " * DEFAULT_MAX_BYTES, headers=JSON)).status_code == 400
     answer = await client.post("/things", data=b" " * (DEFAULT_MAX_BYTES + 1), headers=JSON)
@@ -59,7 +59,7 @@ async def test_a_body_in_parts_is_413_too(bare: Application) -> None:
     assert b"too_large" in answer
 
 
-async def test_a_body_that_is_announced_too_large_is_413_at_once(
+async def test_a_content_length_above_the_limit_is_413_at_once(
     bare: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_body, "SILENCE_SECONDS", 0.05)
@@ -68,18 +68,18 @@ async def test_a_body_that_is_announced_too_large_is_413_at_once(
     assert b"too_large" in answer
 
 
-async def test_a_route_may_take_more(bare: Application) -> None:
+async def test_a_route_may_have_a_higher_limit(bare: Application) -> None:
     status, answer, _ = await send_in_parts(bare, "/whole", 8 * MIB, OCTETS)
     assert (status, answer) == (200, b'{"total":8388608}')
     assert (await send_in_parts(bare, "/whole", 8 * MIB + 1, OCTETS))[0] == 413
     assert (await send_in_parts(bare, "/upload", 8 * MIB + 1, OCTETS))[0] == 413
 
 
-async def test_a_limit_is_that_of_the_route_also_where_there_is_none(bare: Application) -> None:
+async def test_an_unknown_path_with_a_body_is_404(bare: Application) -> None:
     assert (await send_in_parts(bare, "/nothing", 100, JSON))[0] == 404
 
 
-async def test_an_upload_that_is_read_in_parts_is_never_held_whole(bare: Application) -> None:
+async def test_an_upload_that_is_read_in_parts_is_never_whole_in_memory(bare: Application) -> None:
     status, answer, taken = await send_in_parts(bare, "/upload", 8 * MIB, OCTETS)
     assert (status, taken) == (200, 8 * MIB)
     numbers = dict(part.split(":") for part in answer.decode().strip("{}").replace('"', "").split(","))
@@ -87,7 +87,7 @@ async def test_an_upload_that_is_read_in_parts_is_never_held_whole(bare: Applica
     assert int(numbers["largest"]) <= HIGH_WATER + 65536
 
 
-async def test_no_more_is_taken_from_the_network_than_the_reader_leaves_room_for() -> None:
+async def test_the_network_waits_for_the_reader_of_a_body() -> None:
     bounded = BoundedBody(None, 64 * MIB)
     bounded.append(b"x" * HIGH_WATER)
     waiting = asyncio.create_task(bounded.room())
@@ -97,7 +97,7 @@ async def test_no_more_is_taken_from_the_network_than_the_reader_leaves_room_for
     await waiting
 
 
-async def test_a_refused_body_holds_nothing_and_tells_every_reader() -> None:
+async def test_a_refused_body_holds_nothing_and_every_read_of_it_raises() -> None:
     bounded = BoundedBody(None, None)
     bounded.limit = 10
     bounded.append(b"x" * 8)
@@ -112,8 +112,8 @@ async def test_a_refused_body_holds_nothing_and_tells_every_reader() -> None:
         await anext(bounded)
 
 
-async def test_the_rest_of_a_body_that_nobody_wants_is_taken_in_before_hanging_up(bare: Application) -> None:
-    """Else the caller, who sends all of it before it reads, would see a broken pipe and no answer."""
+async def test_the_rest_of_a_refused_body_is_received_before_the_connection_closes(bare: Application) -> None:
+    """Otherwise a client that sends the whole body before it reads would get a broken pipe and no response."""
     status, _, taken = await send_in_parts(bare, "/things", 20 * MIB, {**JSON, "Content-Length": str(20 * MIB)})
     assert (status, taken) == (413, 20 * MIB)
     status, _, taken = await send_in_parts(bare, "/things", 3 * MIB, {"Content-Type": "text/plain"})

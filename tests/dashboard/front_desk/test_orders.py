@@ -6,11 +6,16 @@ import time
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from common.config import Secret
 from common.outbox.delivery import Policy
+from common.upstream import create_client_session
 from common.web import signature
+from dashboard.front_desk import jobs
+from dashboard.front_desk.settings import Settings
 
 CALLBACK = "http://provider.example/base/api/accounting/decisions"
 
@@ -184,6 +189,26 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any)
 
     [order] = await desk.orders("?status=refused")
     assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
+
+
+@pytest.mark.parametrize(("size", "reason"), [(0, "Too late."), (jobs.MAX_ANSWER_BYTES, "The provider answered 409.")])
+async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
+    problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
+    body = json.dumps({**problem, "request_id": ""}).encode()
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=409)
+        await response.prepare(request)
+        for part in (body[:20], body[20:]):
+            await response.write(part)
+            await asyncio.sleep(0.05)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/", refuse)
+    settings = Settings("http://provider.example", Secret("a-secret"), Secret("a-token"))
+    async with TestServer(app) as server, create_client_session() as client:
+        assert await jobs.call_back(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
 
 
 @pytest.mark.parametrize("notice_first", [True, False])

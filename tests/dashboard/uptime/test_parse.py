@@ -82,11 +82,11 @@ def test_instants_out_of_form_are_read_after_all(written: str, read_as: str) -> 
     ("line", "reason"),
     [
         ("1,open,2023-01-01 10:00:00 UTC", "status must be active or inactive, not 'open'"),
-        ("1,active,2023-02-29 10:00:00 UTC", "timestamp_utc is no instant of the calendar: '2023-02-29 10:00:00 UTC'"),
-        ("1,active,2023-01-01 24:00:00 UTC", "timestamp_utc is no instant of the calendar: '2023-01-01 24:00:00 UTC'"),
+        ("1,active,2023-02-29 10:00:00 UTC", "timestamp_utc is not a valid instant: '2023-02-29 10:00:00 UTC'"),
+        ("1,active,2023-01-01 24:00:00 UTC", "timestamp_utc is not a valid instant: '2023-01-01 24:00:00 UTC'"),
         (
             "1,active,0001-01-01 00:00:00 +01:00",
-            "timestamp_utc is no instant of the calendar: '0001-01-01 00:00:00 +01:00'",
+            "timestamp_utc is not a valid instant: '0001-01-01 00:00:00 +01:00'",
         ),
         ("1,active,now", "timestamp_utc must be an instant such as 2023-01-22 12:09:39.388884 UTC, not 'now'"),
         (

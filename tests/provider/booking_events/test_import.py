@@ -139,7 +139,7 @@ async def test_bad_lines_are_named_and_the_good_ones_kept(
     assert sorted(reported, key=lambda name: int(name.split()[1])) == [
         f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
     ]
-    assert reported["line 4"] == "status must be 1 or 2; night_of_stay is no date of the calendar"
+    assert reported["line 4"] == "status must be 1 or 2; night_of_stay is not a valid date"
     assert reported["line 9"] == "has 5 columns instead of 6"
     assert "future" in reported["line 6"]
     assert reported["line 13"] == "is too long"

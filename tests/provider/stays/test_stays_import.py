@@ -92,7 +92,7 @@ async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
     assert captured.err.splitlines() == [
         "reservations.csv: line 6: overlaps the stay from 2021-01-02 to 2021-01-04",
         "reservations.csv: line 7: property_id is not known",
-        "reservations.csv: line 8: start_date is no date of the calendar; "
+        "reservations.csv: line 8: start_date is not a valid date; "
         "number_of_nights must be a whole number from 1 to 365",
         "reservations.csv: line 9: has 2 columns instead of 3",
         "reservations.csv: line 10: ends after the year 9999",

@@ -1,14 +1,13 @@
-"""What quart-schema 0.25 leaves wrong or unsaid in the OpenAPI document, put right once for both applications.
+"""The OpenAPI document of an application: what quart-schema 0.25 leaves out or gets wrong is added or corrected.
 
-Problem responses on every operation, required query parameters, response headers, path ids with their bounds, unique
-operation ids, several media types of one answer, and Swagger UI from an installed package instead of a CDN.
+That is: problem responses, required query parameters, response headers, bounds of path ids, unique operation ids, and
+several media types of one response.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 from quart import Quart, Response, request
@@ -17,36 +16,35 @@ from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE
 from werkzeug.routing.converters import BaseConverter, IntegerConverter
 from werkzeug.routing.rules import Rule
 
-from common.web.errors import PROBLEM_TYPE, FieldError, Invalid, Problem
+from common.web.errors import PROBLEM_TYPE, UNKNOWN_FIELD, FieldError, Invalid, Problem
 from common.web.openapi import swagger
 from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
 
-V = TypeVar("V", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE = "_operation"
 
 PROBLEM_DESCRIPTIONS = {
-    400: "The request is not valid; `errors` names every wrong field.",
-    401: "No valid credentials.",
-    403: "The credentials lack the right.",
-    404: "There is no such thing.",
-    405: "The method is not allowed here.",
-    409: "The present state refuses the request.",
-    413: "The body is too large.",
-    415: "The media type is not taken here.",
+    400: "The request is not valid; `errors` names every invalid field.",
+    401: "The credentials are missing or invalid.",
+    403: "The credentials do not permit this operation.",
+    404: "Not found.",
+    409: "The request conflicts with the current state.",
+    413: "The request body is too large.",
+    415: "Unsupported media type.",
     422: "The Idempotency-Key was used with another request.",
-    429: "Too many requests.",
-    500: "Something went wrong on our side.",
-    502: "An external service failed.",
-    503: "Not available at the moment; try again after Retry-After seconds.",
+    429: "Too many requests; try again after Retry-After seconds.",
+    500: "Internal error.",
+    503: "Temporarily unavailable; try again after Retry-After seconds.",
 }
 
 HEADER_DESCRIPTIONS = {
-    "Link": "The next page, rel=next (RFC 8288)",
     "ETag": "Strong validator of the body",
-    "Location": "Where the created thing is",
+    "Idempotent-Replayed": "`true` if this is the stored response of an earlier request with the same key",
+    "Link": "The next page, rel=next (RFC 8288)",
     "Retry-After": "Seconds to wait",
-    "WWW-Authenticate": "The scheme of the credentials",
+    "WWW-Authenticate": "The authentication scheme",
+    "X-Request-ID": "The id of this request, as in the log",
 }
 
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
@@ -54,49 +52,37 @@ PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-Afte
 LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(TypedDict, total=False):
     """What the document says of an operation beyond what quart-schema reads off the view."""
 
-    problems: tuple[int, ...] = ()
-    headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    media: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    request_media: Mapping[str, Any] = field(default_factory=dict)
-    request_headers: Mapping[str, str] = field(default_factory=dict)
-    example: Any = None
-    request_example: Any = None
-    words: Mapping[int, str] = field(default_factory=dict)
-    idempotent: bool = False
-    native_errors: bool = False
+    headers: Mapping[int, Mapping[str, str]]
+    """Response headers by status, name to description."""
+    media: Mapping[int, Mapping[str, Any]]
+    """Further media types of responses by status, name to a schema or to a model."""
+    request_media: Mapping[str, Any]
+    """Further media types of the request body, name to a schema or to a model."""
+    request_headers: Mapping[str, str]
+    """Request headers, name to description."""
+    example: Any
+    """An example of the first success response."""
+    request_example: Any
+    """An example of the request body."""
+    descriptions: Mapping[int, str]
+    """Descriptions of responses by status."""
+    idempotent: bool
+    """The operation takes Idempotency-Key."""
+    native_errors: bool
+    """Errors are not problem documents (the offers stand-in), so none are added."""
 
 
-def operation(
-    *problems: int,
-    headers: Mapping[int, Mapping[str, str]] | None = None,
-    media: Mapping[int, Mapping[str, Any]] | None = None,
-    request_media: Mapping[str, Any] | None = None,
-    request_headers: Mapping[str, str] | None = None,
-    example: Any = None,
-    request_example: Any = None,
-    words: Mapping[int, str] | None = None,
-    idempotent: bool = False,
-    native_errors: bool = False,
-) -> Callable[[V], V]:
+def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
     """Describe a view; goes on top of the other decorators, below the route.
 
-    problems: error statuses that the operation answers with a problem document, besides 500 and 503 that all can.
-    headers: response headers by status, name to description. media: further media types by status, name to a schema, or
-    to a model. request_media: the same for the body. example: of the first success response; request_example: of the
-    body. words: descriptions by status. idempotent: takes Idempotency-Key. native_errors: errors are not problem
-    documents (the offers stand-in), so none are added.
+    problems: statuses that the operation answers with a problem document, besides 400, 500 and 503, which all can.
     """
-    described = Operation(
-        problems, headers or {}, media or {}, request_media or {}, request_headers or {}, example, request_example,
-        words or {}, idempotent, native_errors,
-    )  # fmt: skip
 
-    def decorate(view: V) -> V:
-        setattr(view, _ATTRIBUTE, described)
+    def decorate(view: View) -> View:
+        setattr(view, _ATTRIBUTE, (problems, described))
         return view
 
     return decorate
@@ -106,17 +92,17 @@ def _header(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
-def _add_example(places: list[dict[str, Any]], given: Any, components: dict[str, Any]) -> None:
-    """An example for the content of each place: `given` where the schema is the first one's, else one of the schema.
+def _add_example(owners: list[dict[str, Any]], given: Any, components: dict[str, Any]) -> None:
+    """Add an example to each content: `given` where the schema is that of the first content, else one of the schema.
 
-    Only JSON can be made so; what cannot goes without.
+    Examples of schemas are made for JSON only, and not for every schema.
     """
     first: Any = None
-    for place in places:
-        for name, content in place.get("content", {}).items():
+    for owner in owners:
+        for name, content in owner.get("content", {}).items():
             is_json = name == "application/json"
             first = first or content["schema"]
-            if given is not None and content["schema"] == first and (is_json or len(place["content"]) == 1):
+            if given is not None and content["schema"] == first and (is_json or len(owner["content"]) == 1):
                 content["example"] = given
             elif is_json:
                 with suppress(LookupError):
@@ -124,7 +110,7 @@ def _add_example(places: list[dict[str, Any]], given: Any, components: dict[str,
 
 
 class Document(OpenAPIProvider):
-    """quart-schema's document, completed."""
+    """The document of quart-schema, completed."""
 
     def __init__(self, app: Quart, extension: QuartSchema) -> None:
         super().__init__(app, extension)
@@ -150,27 +136,30 @@ class Document(OpenAPIProvider):
         return parameters, components
 
     def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A response by msgspec's schema of the model: structs, lists of structs, unions."""
+        """A response with the schema that msgspec makes of the model: structs, lists of structs, unions."""
         (schema,), components = msgspec.json.schema_components([model], ref_template="#/components/schemas/{name}")
-        words = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
-        description = words.strip().split("\n")[0] or "The answer"
+        docstring = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
+        description = docstring.strip().split("\n")[0] or "The response"
         return {"description": description, "content": {"application/json": {"schema": schema}}}, components
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
         paths, components = super().build_paths(rule)
         view = self._app.view_functions[rule.endpoint]
-        described: Operation = getattr(view, _ATTRIBUTE, Operation())
+        problems, described = getattr(view, _ATTRIBUTE, ((), Operation()))
         for path, methods in paths.items():
-            for method, described_as in methods.items():
+            for method, op in methods.items():
                 if hasattr(view, EMPTY_BODY_ATTRIBUTE):
-                    described_as["requestBody"]["required"] = False
-                methods[method] = self._complete(path, method, described_as, described, components)
-        return self._settle_names(rule, paths, {name: tidy(schema) for name, schema in components.items()})
+                    op["requestBody"]["required"] = False
+                completed = methods[method] = self._complete(path, method, op, described, components)
+                if not described.get("native_errors"):
+                    self._add_problems(completed, {400, 500, 503, *problems}, components)
+                self._add_headers(completed, described)
+        return self._disambiguate(rule, paths, {name: tidy(schema) for name, schema in components.items()})
 
-    def _settle_names(
+    def _disambiguate(
         self, rule: Rule, paths: dict[str, Any], components: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Two slices may name different things alike: the second one's are told apart by the name of its blueprint."""
+        """Prefix components by the blueprint's name where another slice has different ones of the same name."""
         if any(self._components.get(name, schema) != schema for name, schema in components.items()):
             prefix = "".join(word.capitalize() for word in rule.endpoint.split(".")[0].split("_"))
             names = {name: prefix + name for name in components if name not in ("Problem", "FieldError")}
@@ -184,74 +173,73 @@ class Document(OpenAPIProvider):
     def _complete(
         self, path: str, method: str, op: dict[str, Any], described: Operation, components: dict[str, Any]
     ) -> dict[str, Any]:
+        """The operation with its id, success responses, request and examples."""
         op = msgspec.json.decode(msgspec.json.encode(op))
-        words = re.sub(r"[^a-z0-9]+", "_", path.lower().replace("{", "by_")).strip("_")
-        op["operationId"] = f"{method}_{words or 'root'}"
+        name = re.sub(r"[^a-z0-9]+", "_", path.lower().replace("{", "by_")).strip("_")
+        op["operationId"] = f"{method}_{name or 'root'}"
         op["description"] = op.get("description", "").strip()
-        responses = {str(status): response for status, response in op["responses"].items()}
-        for status, schemas in described.media.items():
-            response = responses.setdefault(str(status), {"description": "The answer"})
+        responses = op["responses"]
+        for status, schemas in described.get("media", {}).items():
+            response = responses.setdefault(str(status), {"description": "The response"})
             response.setdefault("content", {}).update(media_content(schemas, components))
-        for status, words in described.words.items():
-            responses.setdefault(str(status), {})["description"] = words
-        first = min(responses, default="200")
-        responses.setdefault(first, {"description": "The answer"})
-        _add_example([responses[code] for code in responses if code < "300"], described.example, components)
+        for status, description in described.get("descriptions", {}).items():
+            responses.setdefault(str(status), {})["description"] = description
+        responses.setdefault(min(responses, default="200"), {"description": "The response"})
+        successes = [responses[status] for status in responses if status < "300"]
+        _add_example(successes, described.get("example"), components)
         self._complete_request(op, described, components)
-        if described.native_errors:
+        if described.get("native_errors"):
             op["x-native-errors"] = True
-        else:
-            self._add_problems(op, described, responses, components)
-        for code, response in responses.items():
-            headers = {"X-Request-ID": "The id of this request, as in the log"}
-            headers |= described.headers.get(int(code), {})
-            if described.idempotent and code < "300":
-                headers["Idempotent-Replayed"] = "`true` where the answer is that of an earlier request with the key"
-            response["headers"] = {
-                **response.get("headers", {}),
-                **{k: _header(v) for k, v in headers.items()},
-            }
-        op["responses"] = dict(sorted(responses.items()))
         return op
 
     def _complete_request(self, op: dict[str, Any], described: Operation, components: dict[str, Any]) -> None:
-        if described.request_media:
+        if "request_media" in described:
             body = op.setdefault("requestBody", {"content": {}})
-            body["content"].update(media_content(described.request_media, components))
+            body["content"].update(media_content(described["request_media"], components))
         if "requestBody" in op:
             op["requestBody"].setdefault("required", True)
             for content in op["requestBody"]["content"].values():
                 content["schema"] = tidy(content["schema"])
-            _add_example([op["requestBody"]], described.request_example, components)
-        headers = dict(described.request_headers)
-        if described.idempotent:
-            headers["Idempotency-Key"] = "The same key and body return the first answer again (kept for 48 hours)"
-        for name, words in headers.items():
+            _add_example([op["requestBody"]], described.get("request_example"), components)
+        headers = dict(described.get("request_headers", {}))
+        if described.get("idempotent"):
+            headers["Idempotency-Key"] = (
+                "A repetition of the request with the same key gets the first response (48 hours)"
+            )
+        for name, description in headers.items():
             schema: dict[str, Any] = {"type": "string"}
             if name == "Idempotency-Key":
                 schema |= {"minLength": 1, "maxLength": 255}
             op["parameters"].append(
-                {"name": name, "in": "header", "required": False, "description": words, "schema": schema}
+                {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
             )
 
-    def _add_problems(
-        self, op: dict[str, Any], described: Operation, responses: dict[str, Any], components: dict[str, Any]
-    ) -> None:
+    def _add_problems(self, op: dict[str, Any], statuses: set[int], components: dict[str, Any]) -> None:
+        """Problem documents for the statuses, and for those that follow from the operation's request."""
         _, found = msgspec.json.schema_components([Problem, FieldError], ref_template="#/components/schemas/{name}")
         components.update(found)
-        statuses = {400, 500, 503, *described.problems}
-        if described.idempotent:
+        if any(parameter["name"] == "Idempotency-Key" for parameter in op["parameters"]):
             statuses.add(422)
         if "requestBody" in op:
             statuses |= {413, 415}
         if any(parameter["in"] == "path" for parameter in op["parameters"]):
             statuses.add(404)
         for status in statuses:
-            response = responses.setdefault(str(status), {"description": PROBLEM_DESCRIPTIONS[status]})
+            response = op["responses"].setdefault(str(status), {"description": PROBLEM_DESCRIPTIONS[status]})
             content = response.setdefault("content", {})
             content.setdefault(PROBLEM_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}})
             if name := PROBLEM_HEADERS.get(status):
                 response["headers"] = {name: _header(HEADER_DESCRIPTIONS[name])}
+
+    def _add_headers(self, op: dict[str, Any], described: Operation) -> None:
+        """Response headers; the responses in the order of their statuses."""
+        for status, response in op["responses"].items():
+            headers = {"X-Request-ID": HEADER_DESCRIPTIONS["X-Request-ID"]}
+            headers |= described.get("headers", {}).get(int(status), {})
+            if described.get("idempotent") and status < "300":
+                headers["Idempotent-Replayed"] = HEADER_DESCRIPTIONS["Idempotent-Replayed"]
+            response.setdefault("headers", {}).update({name: _header(text) for name, text in headers.items()})
+        op["responses"] = dict(sorted(op["responses"].items()))
 
 
 def install(
@@ -263,11 +251,11 @@ def install(
     tags: Mapping[str, str],
     security_schemes: dict[str, Any] | None = None,
 ) -> None:
-    """`/openapi.json` and `/docs`, and the refusal of query parameters that a route does not know."""
+    """Serve `/openapi.json` and `/docs`, and refuse query parameters that a route does not have."""
     schema = QuartSchema(
         app,
         info=Info(title=title, version=version, description=description),
-        tags=[{"name": name, "description": words} for name, words in tags.items()],
+        tags=[{"name": name, "description": text} for name, text in tags.items()],
         security_schemes=security_schemes,
         openapi_path=None,
         redoc_ui_path=None,
@@ -275,7 +263,7 @@ def install(
         swagger_ui_path=None,
         openapi_provider_class=Document,
     )
-    # Every view answers a Response; quart-schema would ask of each, at some cost, which kind of model it is.
+    # Every view returns a Response; quart-schema would check, at some cost, whether it is a model.
     del app.make_response
     swagger.install(app, title)
     document: list[bytes] = []
@@ -289,9 +277,9 @@ def install(
 
     @app.before_request
     async def refuse_unknown_parameters() -> None:
-        """A route without parameters of its own refuses all; quart-schema validates those of the others."""
+        """Refuse all parameters of a route that has none; quart-schema validates those of the others."""
         if request.query_string and request.url_rule is not None and request.endpoint not in ("docs", "docs_assets"):
             view = app.view_functions[request.endpoint]  # type: ignore[index]  # a matched rule has an endpoint
             if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE):
-                faults = [FieldError(name, "is not known here") for name in request.args]
-                raise Invalid("The request is not valid.", errors=faults)
+                unknown = [FieldError(name, UNKNOWN_FIELD) for name in request.args]
+                raise Invalid("The request is not valid.", errors=unknown)

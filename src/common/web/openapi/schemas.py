@@ -1,4 +1,4 @@
-"""Schemas of the OpenAPI document: from models, tidied, and with an example where nobody wrote one."""
+"""Schemas of the OpenAPI document: made from models, tidied, and examples made from them."""
 
 from collections.abc import Mapping
 from inspect import cleandoc
@@ -20,10 +20,10 @@ PYDANTIC_KEYWORDS = {
     "min_length": "minLength",
     "max_length": "maxLength",
 }
-"""What pydantic calls a bound that it checks after a validator of ours, and what JSON Schema calls it."""
+"""Pydantic's names of bounds that follow a custom validator, and the names in JSON Schema."""
 
 VALUE_KEYWORDS = frozenset({"default", "example", "examples", "enum", "const"})
-"""Keywords that hold values, which are no schemas."""
+"""Keywords whose content is a value, not a schema."""
 
 FORMAT_EXAMPLES = {
     "date-time": "2020-01-01T00:00:00Z",
@@ -62,9 +62,9 @@ def media_content(schemas: Mapping[str, Any], components: Schema) -> Schema:
 
 
 def tidy(schema: Any) -> Any:
-    """The schema in JSON Schema's own words, without the titles that pydantic makes of the names.
+    """The schema with the keywords of JSON Schema, without the titles that pydantic derives from names.
 
-    Decimals are numbers: common.json writes them so, and msgspec's schema does not know that.
+    Decimals are numbers: `responses.encode_json` writes them so, which msgspec's schema does not show.
     """
     if isinstance(schema, list):
         return [tidy(each) for each in schema]
@@ -87,7 +87,7 @@ def tidy(schema: Any) -> Any:
 
 
 def without_null(schema: Schema) -> Schema:
-    """An optional query parameter is absent, never null."""
+    """The schema of an optional query parameter, which is absent, never null."""
     schema = dict(schema)
     options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1:
@@ -108,13 +108,13 @@ def with_renamed_components(value: Any, names: Mapping[str, str]) -> Any:
     changed = {name: with_renamed_components(each, names) for name, each in value.items()}
     reference = changed.get("$ref")
     if isinstance(reference, str):
-        known = reference.removeprefix(REFERENCE)
-        changed["$ref"] = REFERENCE + names.get(known, known)
+        old_name = reference.removeprefix(REFERENCE)
+        changed["$ref"] = REFERENCE + names.get(old_name, old_name)
     return changed
 
 
 def example_of(schema: Schema, components: Schema) -> Any:
-    """A value that the schema describes. Raises LookupError where it cannot be told from the schema alone."""
+    """A value that the schema permits. Raises LookupError where the schema alone does not suffice to make one."""
     if "$ref" in schema:
         return example_of(components[schema["$ref"].removeprefix(REFERENCE)], components)
     for keyword in ("examples", "enum"):

@@ -86,7 +86,7 @@ def read_instant(text: str) -> str:
         # In UTC: of the offsets that Python knows PostgreSQL refuses those of 16 hours and more.
         instant = datetime.fromisoformat(f"{match['date']}T{match['time']}{fraction}{offset}").astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"is no instant of the calendar: {_shown(text)}") from None
+        raise ValueError(f"is not a valid instant: {_shown(text)}") from None
     if instant.year not in YEARS:
         raise ValueError(f"lies outside the years {YEARS.start} to {YEARS.stop - 1}: {_shown(text)}")
     return instant.isoformat()

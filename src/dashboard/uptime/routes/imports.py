@@ -57,7 +57,7 @@ async def list_imports(query_args: PageQuery) -> Response:
 upload = operation(
     request_media={CSV: {"type": "string"}},
     request_headers={"Content-Encoding": "`gzip` where the body is packed"},
-    words={415: "Not text/csv, or another Content-Encoding than gzip"},
+    descriptions={415: "Not text/csv, or another Content-Encoding than gzip"},
     example=IMPORTED,
 )
 

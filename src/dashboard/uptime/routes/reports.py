@@ -15,7 +15,7 @@ from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import format_instant, json_response
 from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
 from dashboard.resources import resources
 from dashboard.uptime import service
@@ -51,7 +51,7 @@ REPORT = {
 
 
 @blueprint.post("/trigger_report")
-@operation(words={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
+@operation(descriptions={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
 @validate_querystring(ReportRequest)
 @document_response(Triggered, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
@@ -68,7 +68,7 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 
 
 @blueprint.get("/trigger_report")
-@operation(words={202: "The report is being made"}, example=TRIGGERED)
+@operation(descriptions={202: "The report is being made"}, example=TRIGGERED)
 @validate_querystring(ReportRequest)
 @document_response(Triggered, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
@@ -94,7 +94,7 @@ async def _triggered(response: Response) -> Response:
         "X-Data-Version": "The id of the last import that a complete report knows",
         "Content-Disposition": "The name of the CSV file",
     }},
-    words={
+    descriptions={
         200: "Running, with the progress, as JSON; or complete, as CSV or by Accept as JSON",
         500: "The report failed; `detail` says why",
     },
@@ -114,7 +114,7 @@ async def get_report(query_args: ReportQuery) -> Response:
         return json_response(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
     headers["X-Data-Version"] = str(report.data_version)
     if report.as_of is not None:
-        headers["X-Report-As-Of"] = report.as_of.isoformat().replace("+00:00", "Z")
+        headers["X-Report-As-Of"] = format_instant(report.as_of)
     as_json = request.accept_mimetypes.best_match([CSV, JSON], CSV) == JSON
     if not as_json:
         headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'

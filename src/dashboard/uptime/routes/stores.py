@@ -161,7 +161,7 @@ async def list_stores(query_args: StoresQuery) -> Response:
 
 
 @blueprint.get("/stores/sla")
-@operation(404, example=STANDING, words={404: "There are no polls yet"})
+@operation(404, example=STANDING, descriptions={404: "There are no polls yet"})
 @validate_querystring(TargetQuery)
 @document_response(Standing)
 async def standing(query_args: TargetQuery) -> Response:

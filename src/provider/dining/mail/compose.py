@@ -9,11 +9,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlencode
 
-from common.web.html import Pages
+from common.web.html import Templates
 from provider.dining.contact_fields import may_greet
 from provider.dining.models import Order
 
-pages = Pages("provider.dining")
+templates = Templates("provider.dining")
 
 KINDS = {"regular": "table in the hall", "cabin": "cabin", "room": "private room"}
 
@@ -108,7 +108,7 @@ def compose(order: Order, event: str, at: datetime, sender: str, link: str | Non
     message["Date"] = format_datetime(at)
     message["Message-ID"] = message_id(order, event, domain_of(sender))
     message["Auto-Submitted"] = "auto-generated"
-    text, html = pages.render("mail.txt", **content), pages.render("mail.html", **content)
+    text, html = templates.render("mail.txt", **content), templates.render("mail.html", **content)
     # Plain 7bit where it will do, so that links stay whole also for whoever looks at the source.
     cte = "7bit" if (text + html).isascii() else "quoted-printable"
     message.set_content(text, cte=cte)

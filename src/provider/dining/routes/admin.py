@@ -88,7 +88,7 @@ async def update_table(data: TableChange) -> Response:
 @blueprint.post("/tables/bulk")
 @operation(
     401, 403, 404,
-    words={200: "Changed", 201: "Changed, and some were added"},
+    descriptions={200: "Changed", 201: "Changed, and some were added"},
     example=EXAMPLE_BULK,
     request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
     idempotent=True,
@@ -237,7 +237,7 @@ def without_route(message: MessageState) -> MessageState:
 
 
 @blueprint.post("/retry_message/")
-@operation(401, 403, 404, words={204: "It is due now"})
+@operation(401, 403, 404, descriptions={204: "It is due now"})
 @tag([TAG])
 @admin_only
 @validate_querystring(MessageQuery)

@@ -8,7 +8,7 @@ from quart_schema import document_response, tag, validate_querystring
 from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.html import PRIVATE_HEADERS, Pages
+from common.web.html import PRIVATE_HEADERS, Templates
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
@@ -29,7 +29,7 @@ HTML = {200: {"text/html": {"type": "string"}}}
 
 CANCEL_PATH = "/api/customer/cancel_booking/"
 
-pages = Pages("provider.dining")
+templates = Templates("provider.dining")
 
 
 @blueprint.after_request
@@ -86,7 +86,7 @@ async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
 
 
 @blueprint.get(CANCEL_PATH)
-@operation(404, media=HTML, words={200: "The page"})
+@operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
 async def cancel_page(query_args: TokenQuery) -> Response:
@@ -95,7 +95,7 @@ async def cancel_page(query_args: TokenQuery) -> Response:
 
 
 @blueprint.post(CANCEL_PATH)
-@operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
+@operation(404, 409, media=HTML, descriptions={200: "The page, saying that the order is cancelled"})
 @tag([TAG])
 @validate_querystring(TokenQuery)
 async def cancel(query_args: TokenQuery) -> Response:
@@ -116,4 +116,4 @@ async def booking_of(token: str) -> Booking:
 
 def cancel_answer(booking: Booking) -> Response:
     """What the page tells: of an order that is over no more than that."""
-    return pages.answer("cancel.html", booking=booking, when=compose.moment(booking.starts_at))
+    return templates.page("cancel.html", booking=booking, when=compose.moment(booking.starts_at))

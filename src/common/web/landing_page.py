@@ -1,0 +1,75 @@
+"""The landing page at `/` of an application: a description, links, and live figures.
+
+It works without JavaScript; with it the figures refresh every few seconds.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from quart import Quart, Response
+from quart_schema import hide
+
+from common.db.errors import DATABASE_UNAVAILABLE
+from common.web.html import Templates, content_security_policy
+
+templates = Templates("common.web")
+
+POLICY = content_security_policy(script_src="'self'", connect_src="'self'", form_action="'none'")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One live count on the page."""
+
+    label: str
+    value: str
+
+
+def instant_figure(label: str, instant: datetime | None) -> Figure:
+    """An instant as a figure: the time of the day, the date beside its label."""
+    return Figure(f"{label} {instant:%Y-%m-%d}", f"{instant:%H:%M:%S} UTC") if instant else Figure(label, "none yet")
+
+
+@dataclass(frozen=True)
+class LinkCell:
+    """A cell of a table that is a link."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """A table of the page; a cell that is a float from 0 to 1 is drawn as a bar, a LinkCell as a link."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+Figures = Callable[[], Awaitable[tuple[Sequence[Figure], Sequence[FigureTable]]]]
+
+
+def install(app: Quart, *, title: str, description: str, links: Mapping[str, str], figures: Figures) -> None:
+    """Serve the page. links: address to label. figures: reads the live figures and tables."""
+
+    @app.get("/")
+    @hide
+    async def landing_page() -> Response:
+        try:
+            shown, tables = await figures()
+            notice = ""
+        except DATABASE_UNAVAILABLE:
+            shown, tables, notice = [], [], "The database cannot be reached at the moment."
+        return templates.page(
+            "landing_page.html",
+            policy=POLICY,
+            title=title,
+            description=description,
+            links=links,
+            figures=shown,
+            tables=tables,
+            notice=notice,
+        )

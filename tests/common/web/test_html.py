@@ -1,0 +1,109 @@
+"""Pages: escaped, under a policy without inline styles and scripts; and their assets."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from jinja2 import UndefinedError
+from quart import Quart
+
+from common.web import application, html, landing_page
+from common.web.html import ASSETS, asset_url, content_security_policy
+from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
+from common.web.resources import Application
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+async def figures() -> tuple[list[Figure], list[FigureTable]]:
+    rows = [(SCRIPT, LinkCell(SCRIPT, '/x?a="b"'), 0.25, None)]
+    return [Figure(SCRIPT, SCRIPT)], [FigureTable(SCRIPT, (SCRIPT,), rows)]
+
+
+async def no_database() -> tuple[list[Figure], list[FigureTable]]:
+    raise ConnectionRefusedError
+
+
+def app_with(figures: landing_page.Figures) -> Application:
+    app = application.create("ground", title="Ground", description="For tests", tags={})
+    landing_page.install(app, title="T", description=SCRIPT, links={"/x": SCRIPT}, figures=figures)
+    return app
+
+
+async def text_of(app: Quart, path: str = "/") -> str:
+    response = await app.test_client().get(path)
+    assert response.status_code == 200
+    return await response.get_data(as_text=True)
+
+
+async def test_every_text_of_the_landing_page_is_escaped() -> None:
+    page = await text_of(app_with(figures))
+
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 8
+    assert 'href="/x?a=&#34;b&#34;"' in page
+    assert '<meter min="0" max="1" value="0.2500">25 %</meter>' in page
+    assert "alert(1)</script>" not in page
+
+
+async def test_the_landing_page_says_when_the_database_cannot_be_reached() -> None:
+    assert "The database cannot be reached" in await text_of(app_with(no_database))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_a_page_needs_no_inline_style_or_script(path: str) -> None:
+    app = app_with(figures)
+    response = await app.test_client().get(path)
+    page = await response.get_data(as_text=True)
+
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["Cache-Control"] == "no-store"
+    assert re.findall(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:", page) == []
+
+
+async def test_the_assets_of_a_page_are_served_and_may_be_kept_for_good() -> None:
+    app = app_with(figures)
+    urls = re.findall(r'"(/assets/[^"]+)"', await text_of(app) + await text_of(app, "/docs"))
+
+    assert {url.rpartition("/")[2] for url in urls} == set(ASSETS)
+    for url in urls:
+        response = await app.test_client().get(url)
+        assert response.status_code == 200
+        assert "immutable" in response.headers["Cache-Control"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.content_type == ASSETS[url.rpartition("/")[2]].content_type
+
+
+@pytest.mark.parametrize("path", ["/assets/000000000000/page.css", "/assets/0/nothing.css", "/assets/x/..%2fhtml.py"])
+async def test_an_unknown_asset_or_version_is_404_and_not_kept(bare: Application, path: str) -> None:
+    response = await bare.test_client().get(path)
+
+    assert response.status_code == 404
+    assert "Cache-Control" not in response.headers
+
+
+def test_the_address_of_an_asset_depends_on_its_content() -> None:
+    assert re.fullmatch(r"/assets/[0-9a-f]{12}/page\.css", asset_url("page.css"))
+    assert len({asset.url.split("/")[2] for asset in ASSETS.values()}) == len(ASSETS)
+
+
+def test_a_policy_adds_and_replaces_directives() -> None:
+    policy = content_security_policy(script_src="'self'", form_action="'none'")
+
+    assert "; script-src 'self'" in policy
+    assert "form-action 'none'" in policy
+    assert "form-action 'self'" not in policy
+
+
+def test_a_template_that_lacks_a_value_fails() -> None:
+    with pytest.raises(UndefinedError):
+        html.Templates("common.web").render("landing_page.html", title="T")
+
+
+def test_an_instant_is_shown_as_a_time_with_its_date_in_the_label() -> None:
+    assert instant_figure("newest", datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)) == Figure(
+        "newest 2020-01-02", "03:04:05 UTC"
+    )
+    assert instant_figure("newest", None) == Figure("newest", "none yet")
