@@ -18,9 +18,9 @@ from provider.booking_events.models import NewEvent
 from provider.booking_events.service import EventWriter, new_ids
 from provider.config import Config
 from provider.dining import blueprint as dining
-from provider.dining.auth.passwords import Passwords
+from provider.dining.auth.passwords import Authenticator
 from provider.dining.mail.demo_inbox import smtp_url_for
-from provider.dining.settings import Settings as DiningSettings
+from provider.dining.settings import DiningSettings as DiningSettings
 from provider.dining.settings import User
 from provider.offers import blueprint as offers
 from provider.offers.service import OffersBehaviour
@@ -91,7 +91,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
                 offers=offers_behaviour_of(config),
                 dining=dining_settings,
-                passwords=Passwords(dining_settings.users),
+                authenticator=Authenticator(dining_settings.users),
                 smtp_url=smtp_url,
             )
             async with (

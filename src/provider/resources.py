@@ -12,8 +12,7 @@ from common.web.resources import Application, CommonResources, Pools
 if TYPE_CHECKING:
     from provider.booking_events.service import EventWriter
     from provider.config import Config
-    from provider.dining.auth.passwords import Passwords
-    from provider.dining.settings import Settings as DiningSettings
+    from provider.dining.settings import DiningSettings as DiningSettings
     from provider.offers.service import OffersBehaviour
     from provider.simulated_hotels.jobs import Generator
     from provider.stays.service import EventFeed
@@ -40,7 +39,7 @@ class Resources(CommonResources):
     generator: "Generator"
     offers: "OffersBehaviour"
     dining: "DiningSettings"
-    passwords: "Passwords"
+    authenticator: "Authenticator"
     smtp_url: Secret | None
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from common.jobs.lease import Job, JobResult, Lease
 from common.web.idempotency import delete_old_keys
 from provider.dining import jobs as dining
-from provider.dining.sms import LoggedTexting
+from provider.dining.sms import LoggingSmsGateway
 from provider.offers.queries import delete_expired_tokens
 from provider.resources import Resources
 from provider.store_polls.jobs import poll_fleet
@@ -21,13 +21,13 @@ def jobs(resources: Resources) -> list[Job]:
         return await resources.generator.run(lease, datetime.now(UTC))
 
     async def send_guest_messages(_: Lease) -> JobResult:
-        return await dining.tell_guests(db, resources.dining, resources.smtp_url, LoggedTexting())
+        return await dining.send_guest_messages(db, resources.dining, resources.smtp_url, LoggingSmsGateway())
 
     async def forward_orders(_: Lease) -> JobResult:
         return await dining.forward_orders(db, resources.http, resources.dining)
 
     async def delete_messages(_: Lease) -> JobResult:
-        return await dining.forget(db)
+        return await dining.delete_old_messages(db)
 
     async def poll_stores(lease: Lease) -> JobResult:
         return {"polls": await poll_fleet(db, lease, datetime.now(UTC))}

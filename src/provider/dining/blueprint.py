@@ -3,7 +3,7 @@
 from common.web import signature
 from common.web.resources import Application
 from provider.dining.routes import access, accounting, admin, customer, inbox
-from provider.dining.settings import Settings
+from provider.dining.settings import DiningSettings
 
 TAGS = {
     customer.TAG: "Restaurant tables: finding, ordering, cancelling",
@@ -15,7 +15,7 @@ INBOX_TAGS = {inbox.TAG: "Mails that the demo has sent"}
 SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATURE_SCHEME}
 
 
-def install(app: Application, settings: Settings) -> None:
+def install(app: Application, settings: DiningSettings) -> None:
     """Serve dining, and the demo's inbox where the settings have one."""
     for part in (access, customer, admin, accounting):
         app.register_blueprint(part.blueprint)

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _PHONE = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
 _PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:\.? |['’-])[^\W\d_]+){0,4}\.?")
-_UNSPEAKABLE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NON_PRINTABLE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Control characters, halves of pairs, unassigned ones, and line ends: nothing of a name, much of an attack."""
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise ValueError("must be text")
@@ -23,7 +23,9 @@ def _text(value: Any) -> str:
 def parse_email(value: Any) -> str:
     """A mail address, its domain in ASCII. Raises ValueError. The domain is not looked up."""
     try:
-        valid = validate_email(_text(value), check_deliverability=False, allow_smtputf8=False, test_environment=True)
+        valid = validate_email(
+            _require_text(value), check_deliverability=False, allow_smtputf8=False, test_environment=True
+        )
     except EmailNotValidError as error:
         raise ValueError(f"is no mail address: {error}") from None
     return valid.ascii_email or valid.normalized
@@ -42,17 +44,17 @@ def parse_phone(value: Any) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def parse_line(value: Any) -> str:
+def parse_short_text(value: Any) -> str:
     """Text on one line, without characters that nobody sees. Raises ValueError."""
-    line = _text(value).strip()
-    if any(unicodedata.category(character) in _UNSPEAKABLE for character in line):
+    line = _require_text(value).strip()
+    if any(unicodedata.category(character) in _NON_PRINTABLE for character in line):
         raise ValueError("must be one line of printable characters")
     if not 1 <= len(line) <= 100:
         raise ValueError("must have 1 to 100 characters")
     return line
 
 
-def may_greet(name: str | None) -> bool:
+def is_plausible_name(name: str | None) -> bool:
     """May a mail begin with this name?
 
     Anybody may order in anybody's name to anybody's address; only what looks like a name is repeated there, so that
@@ -61,7 +63,7 @@ def may_greet(name: str | None) -> bool:
     return name is not None and len(name) <= 40 and _PLAIN_NAME.fullmatch(name) is not None
 
 
-def masked(phone: str) -> str:
+def mask_phone(phone: str) -> str:
     """A phone number as a log may have it."""
     return f"{phone[:3]}…{phone[-2:]}"
 
@@ -72,4 +74,6 @@ Email = Annotated[
 Phone = Annotated[
     str, BeforeValidator(parse_phone), WithJsonSchema({"type": "string", "examples": ["+4930123456"], "maxLength": 32})
 ]
-Line = Annotated[str, BeforeValidator(parse_line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})]
+ShortText = Annotated[
+    str, BeforeValidator(parse_short_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
+]

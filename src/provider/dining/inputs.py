@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from common.outbox.delivery import State
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
-from provider.dining.contact_fields import Email, Line, Phone
+from provider.dining.contact_fields import Email, Phone, ShortText
 from provider.dining.models import TableType
 
-HIGHEST_PRICE = Decimal("99999.99")
-LARGEST_BULK = 10_000
+MAX_PRICE = Decimal("99999.99")
+MAX_BULK_SIZE = 10_000
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
-GRACE = timedelta(minutes=5)
+START_GRACE = timedelta(minutes=5)
 """How late a start may already be: a guest at the door, a clock that is slow."""
 
 _QUERY_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
@@ -28,7 +28,7 @@ def parse_price(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("must be a number")
     number = Decimal(str(value))
-    if not 0 <= number <= HIGHEST_PRICE:
+    if not 0 <= number <= MAX_PRICE:
         raise ValueError("must be from 0 to 99999.99")
     if number != round(number, 2):
         raise ValueError("must not have more than two decimal places")
@@ -79,8 +79,8 @@ class TableChange(Input):
 class BulkInput(Input):
     """Tables to add and tables to change, all of them or none."""
 
-    add: Annotated[list[TableInput], Field(max_length=LARGEST_BULK, default_factory=list)]
-    update: Annotated[list[TableChange], Field(max_length=LARGEST_BULK, default_factory=list)]
+    add: Annotated[list[TableInput], Field(max_length=MAX_BULK_SIZE, default_factory=list)]
+    update: Annotated[list[TableChange], Field(max_length=MAX_BULK_SIZE, default_factory=list)]
 
     def require_clear(self) -> None:
         """Raises Invalid where the same table is to be changed twice, or nothing is asked for."""
@@ -96,7 +96,7 @@ class BulkInput(Input):
             raise Invalid("The body is not valid.", errors=faults)
 
 
-class Wish(Input):
+class TableFilter(Input):
     """What a guest looks for; all optional, combined by AND."""
 
     table_type: Annotated[
@@ -118,7 +118,7 @@ class Wish(Input):
             raise Invalid("The request is not valid.", errors=faults)
 
 
-class TablesQuery(Wish):
+class TableListQuery(TableFilter):
     limit: Annotated[PageLimit | None, Field(description="Answer in pages of this many tables")] = None
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
@@ -136,19 +136,19 @@ class OutboxQuery(PageQuery):
         return ["waiting", "sent", "dead"] if self.state == "all" else [self.state]
 
 
-class TableQuery(Input):
+class TableIdQuery(Input):
     id: Annotated[QueryId, Field(description="The table")]
 
 
-class BookingQuery(Input):
+class BookingIdQuery(Input):
     id: Annotated[QueryId, Field(description="The booking")]
 
 
-class MessageQuery(Input):
+class MessageIdQuery(Input):
     id: Annotated[QueryId, Field(description="The message")]
 
 
-class TokenQuery(Input):
+class CancelTokenQuery(Input):
     id: Annotated[str, Field(description="The token from the mail")]
 
 
@@ -159,16 +159,16 @@ def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
     return phone
 
 
-def require_ahead(start: datetime, now: datetime) -> datetime:
+def require_future(start: datetime, now: datetime) -> datetime:
     """Raises ValueError for a start that is past, or beyond the calendar that we can reckon with."""
-    if not now - GRACE <= start < LATEST_START:
+    if not now - START_GRACE <= start < LATEST_START:
         raise ValueError("must lie ahead")
     return start
 
 
-def _require_ahead_now(start: datetime, info: ValidationInfo) -> datetime:
+def _require_future_now(start: datetime, info: ValidationInfo) -> datetime:
     assert info.context is not None
-    return require_ahead(start, info.context["now"])
+    return require_future(start, info.context["now"])
 
 
 class BookingInput(Input):
@@ -176,22 +176,22 @@ class BookingInput(Input):
 
     email: Email | None = None
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
-    name: Line | None = None
+    name: ShortText | None = None
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
-    starts_at: Annotated[Instant, AfterValidator(_require_ahead_now)] | None = None
+    starts_at: Annotated[Instant, AfterValidator(_require_future_now)] | None = None
     minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
 
     def require_ahead(self, now: datetime) -> None:
         """Raises Invalid for a start that does not lie ahead."""
         try:
             if self.starts_at is not None:
-                require_ahead(self.starts_at, now)
+                require_future(self.starts_at, now)
         except ValueError as error:
             raise Invalid.field("starts_at", str(error)) from None
 
 
 class Credentials(Input):
-    username: Line
+    username: ShortText
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -204,4 +204,4 @@ class DecisionInput(Input):
 
     order_id: Id
     decision: Literal["confirm", "decline"]
-    decided_by: Line = "accounting"
+    decided_by: ShortText = "accounting"

@@ -17,26 +17,28 @@ from common.outbox.delivery import Message, Policy
 from common.upstream import Upstream
 from common.web import login_throttle, responses, signature
 from provider.dining.mail import compose, smtp
-from provider.dining.models import Order
+from provider.dining.models import TableOrder
 from provider.dining.queries import bookings
-from provider.dining.service import FORWARD, MAIL, TEXT
-from provider.dining.settings import Settings
-from provider.dining.sms import WORDS, Texting
+from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
+from provider.dining.settings import DiningSettings
+from provider.dining.sms import SMS_TEXTS, SmsGateway
 
 DECISIONS_PATH = "/api/accounting/decisions"
 
-TOKEN_LIFE = timedelta(days=30)
+CANCEL_TOKEN_LIFETIME = timedelta(days=30)
 """How long the mail of an order without a time can cancel it; that of one with a time can until it begins."""
 
 
-async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> JobResult:
+async def send_guest_messages(
+    db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret | None, texting: SmsGateway
+) -> JobResult:
     """Send what is due to guests. Without smtp_url mails wait in the outbox and text messages still leave."""
-    texted = await send_texts(db, settings, texting)
+    texted = await send_text_messages(db, settings, texting)
     mailed = await send_mails(db, settings, smtp_url) if smtp_url is not None else {}
     return {name: count + mailed.get(name, 0) for name, count in texted.items()}
 
 
-async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Order:
+async def order_of(db: asyncpg.Pool, message: Message, settings: DiningSettings) -> TableOrder:
     """The order that a message tells of, with the status that it had then."""
     payload = message.payload
     callback = settings.callback_url + DECISIONS_PATH
@@ -45,32 +47,34 @@ async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Or
     return msgspec.structs.replace(order, status=payload["status"])
 
 
-async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
+async def send_mails(
+    db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret, policy: Policy | None = None
+) -> JobResult:
     """Send the mails that are due.
 
     The token of the cancel button is made here and only its hash is stored, before the mail leaves: a mail that is sent
     again has a button that works, and so has the one that may have arrived already.
     """
-    route = smtp.route_of(smtp_url)
+    route = smtp.parse_smtp_url(smtp_url)
     sender = HeaderRegistry()("From", settings.mail_from).addresses[0].addr_spec  # type: ignore[attr-defined]  # the header class is made at run time
 
     async def send(message: Message) -> None:
         order = await order_of(db, message, settings)
         link = None
-        if compose.WORDS[message.event].can_cancel:
-            token = await make_token(db, order, message.created_at)
+        if compose.EVENT_TEXTS[message.event].can_cancel:
+            token = await issue_cancel_token(db, order, message.created_at)
             link = compose.cancel_link(settings.public_url, token)
         mail = compose.compose(order, message.event, message.created_at, settings.mail_from, link)
         assert order.email is not None
         await smtp.send(route, mail, sender, order.email)
 
-    return await delivery.deliver(db, MAIL, send, policy)
+    return await delivery.deliver(db, MAIL_TOPIC, send, policy)
 
 
-async def make_token(db: asyncpg.Pool, order: Order, told_at: datetime) -> str:
+async def issue_cancel_token(db: asyncpg.Pool, order: TableOrder, told_at: datetime) -> str:
     """A new token that cancels the order; stored as its hash alone. told_at: when what its mail tells of happened."""
     token = secrets.token_urlsafe(32)
-    expires_at = order.starts_at or told_at + TOKEN_LIFE
+    expires_at = order.starts_at or told_at + CANCEL_TOKEN_LIFETIME
     await bookings.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
     return token
 
@@ -79,20 +83,22 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, policy: Policy | None = None) -> JobResult:
+async def send_text_messages(
+    db: asyncpg.Pool, settings: DiningSettings, texting: SmsGateway, policy: Policy | None = None
+) -> JobResult:
     """Send the text messages that are due."""
 
     async def send(message: Message) -> None:
         order = await order_of(db, message, settings)
         assert order.phone is not None
-        text = WORDS[message.event].format(id=order.id)
+        text = SMS_TEXTS[message.event].format(id=order.id)
         await texting.send(order.phone, text, f"{message.subject}:{message.event}")
 
-    return await delivery.deliver(db, TEXT, send, policy)
+    return await delivery.deliver(db, SMS_TOPIC, send, policy)
 
 
 async def forward_orders(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: DiningSettings, policy: Policy | None = None
 ) -> JobResult:
     """Tell the accounting program of the orders that are due, signed anew at each attempt."""
     accounting = Upstream(client, "accounting", settings.accounting_url)
@@ -106,14 +112,14 @@ async def forward_orders(
         async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
             await response.read()
 
-    return await delivery.deliver(db, FORWARD, send, policy)
+    return await delivery.deliver(db, ACCOUNTING_TOPIC, send, policy)
 
 
-async def forget(db: asyncpg.Pool) -> JobResult:
+async def delete_old_messages(db: asyncpg.Pool) -> JobResult:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
     return {
         "messages": await admin.delete_old_messages(db),
         "signatures": await signature.delete_old_signatures(db),
         "failed_logins": await login_throttle.delete_old_failures(db),
-        "tokens": await bookings.delete_old_tokens(db),
+        "tokens": await bookings.delete_expired_cancel_tokens(db),
     }

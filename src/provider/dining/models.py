@@ -7,10 +7,10 @@ from typing import Literal
 import msgspec
 
 TableType = Literal["regular", "cabin", "room"]
-Status = Literal["waiting", "confirmed", "declined", "cancelled"]
+BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
 
 
-class TableOffer(msgspec.Struct, frozen=True):
+class BookableTable(msgspec.Struct, frozen=True):
     """A table as a guest sees it."""
 
     id: int
@@ -41,7 +41,7 @@ class Booking(msgspec.Struct, frozen=True):
 
     id: int
     table_id: int
-    status: Status
+    status: BookingStatus
     email: str | None
     phone: str | None
     name: str | None
@@ -57,7 +57,7 @@ class Booking(msgspec.Struct, frozen=True):
 class StatusChange(msgspec.Struct, frozen=True):
     """A status that a booking has had: since when, and by whom."""
 
-    status: Status
+    status: BookingStatus
     changed_at: datetime
     changed_by: str
 
@@ -69,18 +69,18 @@ class BookingHistory(msgspec.Struct, frozen=True):
     changes: list[StatusChange]
 
 
-class PricePoint(msgspec.Struct, frozen=True):
+class TablePrice(msgspec.Struct, frozen=True):
     """A price of a table, and since when."""
 
     price: Decimal
     valid_from: datetime
 
 
-class Order(msgspec.Struct, frozen=True):
+class TableOrder(msgspec.Struct, frozen=True):
     """A booking as the accounting program gets it."""
 
     id: int
-    status: Status
+    status: BookingStatus
     callback_url: str
     table_id: int
     table_type: TableType
@@ -95,29 +95,29 @@ class Order(msgspec.Struct, frozen=True):
     ordered_at: datetime
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class TokenPair(msgspec.Struct, frozen=True):
     """An access token for the admin paths, and a refresh token for the next one."""
 
     access: str
     refresh: str
 
 
-class Access(msgspec.Struct, frozen=True):
+class RefreshedToken(msgspec.Struct, frozen=True):
     """A new access token."""
 
     access: str
 
 
-class Decided(msgspec.Struct, frozen=True):
+class DecisionResult(msgspec.Struct, frozen=True):
     """How the order stands after the decision."""
 
     order_id: int
-    status: Status
+    status: BookingStatus
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}
 EXAMPLE_BULK = {"added": [EXAMPLE_TABLE], "updated": []}
-EXAMPLE_OFFER = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5}
+EXAMPLE_BOOKABLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5}
 EXAMPLE_ORDER = {
     "email": "ann@example.com",
     "phone": "+4930123456",

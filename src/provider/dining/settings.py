@@ -18,7 +18,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Settings:
+class DiningSettings:
     """What dining has to know from outside.
 
     public_url: base of the links in mails. callback_url: base of the address that the accounting program calls back.

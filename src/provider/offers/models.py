@@ -13,7 +13,7 @@ ProductKey = Annotated[str, StringConstraints(min_length=1, max_length=200, patt
 ProductNumber = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 
 
-class Registration(Input):
+class ProductRegistration(Input):
     """A product of the caller's, under the caller's own id: a string or a whole number."""
 
     id: ProductKey | ProductNumber
@@ -27,7 +27,7 @@ class AccessToken(msgspec.Struct, frozen=True):
     access_token: str
 
 
-class Registered(msgspec.Struct, frozen=True):
+class RegisteredProduct(msgspec.Struct, frozen=True):
     """The id of the registered product, as it came."""
 
     id: int | str
@@ -48,7 +48,7 @@ class OffersError(msgspec.Struct, frozen=True):
     msg: str
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RegistrationStatus(msgspec.Struct, frozen=True):
     """What the service knows of a caller: is the token valid, is the product registered with it."""
 
     token_valid: bool

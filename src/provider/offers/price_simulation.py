@@ -15,10 +15,10 @@ from provider.offers.models import Offer
 
 NAMESPACE = uuid.UUID("6f1c3b0e-3f0a-5d55-9b1e-0f6a7c1f2d10")
 
-LONGEST_STEP = 0.03
+MAX_STEP = 0.03
 """By how much of itself a price moves in one tick at most."""
 
-SHORTEST_LIFE, LONGEST_LIFE = 20, 60
+MIN_LIFETIME, MAX_LIFETIME = 20, 60
 """In ticks."""
 
 
@@ -33,7 +33,7 @@ def _offers(product_id: str, tick: int) -> list[Offer]:
     usual_price = int(10 ** character.uniform(2.5, 5.0))
     offers = []
     for place in range(character.randint(2, 7)):
-        life = character.randint(SHORTEST_LIFE, LONGEST_LIFE)
+        life = character.randint(MIN_LIFETIME, MAX_LIFETIME)
         age_now = tick + character.randrange(life)
         offers.append(_offer(product_id, place, usual_price, age_now // life, age_now % life, life))
     return offers
@@ -46,6 +46,6 @@ def _offer(product_id: str, place: int, usual_price: int, number: int, age: int,
     stock = chance.randint(5, 200)
     price = usual_price * chance.uniform(0.8, 1.25)
     for _ in range(age):
-        price *= 1 + chance.uniform(-LONGEST_STEP, LONGEST_STEP)
+        price *= 1 + chance.uniform(-MAX_STEP, MAX_STEP)
     left = stock * (life - 1 - age) // (life - 1)
     return Offer(str(uuid.uuid5(NAMESPACE, name)), max(1, round(price)), left)

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
-from provider.offers.models import Registration, Standing
+from provider.offers.models import ProductRegistration, RegistrationStatus
 
 TOKEN_LOCK = 7_240_911_004
 """Advisory lock of a transaction that issues a token only when none is valid."""
@@ -30,7 +30,7 @@ async def insert_token(db: Executor, token: UUID, now: datetime, expires_at: dat
     )  # fmt: skip
 
 
-async def insert_product(db: Executor, token: UUID, product: Registration, now: datetime) -> bool | None:
+async def insert_product(db: Executor, token: UUID, product: ProductRegistration, now: datetime) -> bool | None:
     """Register a product with a token; False when it already was, None when the token is not valid."""
     return await db.fetchval(
         """
@@ -48,7 +48,7 @@ async def insert_product(db: Executor, token: UUID, product: Registration, now: 
     )  # fmt: skip
 
 
-async def select_standing(db: Executor, token: UUID, product_id: str, now: datetime) -> Standing:
+async def select_registration_status(db: Executor, token: UUID, product_id: str, now: datetime) -> RegistrationStatus:
     row = await db.fetchrow(
         """
         SELECT EXISTS (SELECT FROM issued_token WHERE token = $1 AND expires_at > $3) AS token_valid,
@@ -57,7 +57,7 @@ async def select_standing(db: Executor, token: UUID, product_id: str, now: datet
         token, product_id, now,
     )  # fmt: skip
     assert row is not None
-    return Standing(**row)
+    return RegistrationStatus(**row)
 
 
 async def delete_expired_tokens(db: Executor, before: datetime) -> int:

@@ -8,16 +8,16 @@ import asyncpg
 from common.db.pool import transaction
 from common.jobs.lease import Lease
 from provider.store_polls import queries
-from provider.store_polls.simulation import SimulatedPoll, SimulatedStore, fleet, polls_between
+from provider.store_polls.simulation import SimulatedPoll, SimulatedStore, simulate_fleet, simulate_polls
 
 SEED = 1
-STORES = 200
+FLEET_SIZE = 200
 HISTORY = timedelta(days=9)
-LONGEST_ROUND = HISTORY
+MAX_STEP = HISTORY
 """After a long sleep the rounds that were missed are made up for in steps. The history is one: nobody reads half."""
 
 
-async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, stores: int = STORES) -> int:
+async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, stores: int = FLEET_SIZE) -> int:
     """Poll what is due up to `now`, on an empty database the history too; the number of polls stored.
 
     Safe to repeat, and at the same time: a round begins where the last one ended. lease: what the writing is fenced by.
@@ -27,20 +27,20 @@ async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, st
         async with transaction(db) as connection:
             if lease is not None:
                 await lease.guard(connection)
-            if await queries.insert_round(connection, SEED, stores, now - HISTORY):
-                beginning = fleet(SEED, stores)
+            if await queries.insert_progress(connection, SEED, stores, now - HISTORY):
+                beginning = simulate_fleet(SEED, stores)
                 await queries.copy_stores(connection, beginning)
                 await queries.copy_hours(connection, beginning)
-            last = await queries.select_round_for_update(connection)
+            last = await queries.select_progress_for_update(connection)
             assert last is not None
-            until = min(now, last.polled_until + LONGEST_ROUND)
+            until = min(now, last.polled_until + MAX_STEP)
             if until <= last.polled_until:
                 return polled
-            polls = await asyncio.to_thread(_found, last, until)
+            polls = await asyncio.to_thread(_simulate_polls, last, until)
             polled += await queries.copy_polls(connection, polls)
-            await queries.update_round(connection, until)
+            await queries.update_progress(connection, until)
 
 
-def _found(last: queries.Round, until: datetime) -> list[SimulatedPoll]:
-    stores: list[SimulatedStore] = fleet(last.seed, last.stores)
-    return list(polls_between(last.seed, stores, last.polled_until, until))
+def _simulate_polls(last: queries.PollProgress, until: datetime) -> list[SimulatedPoll]:
+    stores: list[SimulatedStore] = simulate_fleet(last.seed, last.stores)
+    return list(simulate_polls(last.seed, stores, last.polled_until, until))

@@ -10,7 +10,7 @@ from provider.store_polls.simulation import SimulatedPoll, SimulatedStore
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
 
-class Round(NamedTuple):
+class PollProgress(NamedTuple):
     """Which fleet is polled, and how far it has been."""
 
     seed: int
@@ -18,7 +18,7 @@ class Round(NamedTuple):
     polled_until: datetime
 
 
-async def insert_round(db: Executor, seed: int, stores: int, polled_until: datetime) -> bool:
+async def insert_progress(db: Executor, seed: int, stores: int, polled_until: datetime) -> bool:
     """Begin with a fleet, unless one is there; whether there was none."""
     status = await db.execute(
         """
@@ -33,13 +33,13 @@ async def insert_round(db: Executor, seed: int, stores: int, polled_until: datet
     return status.endswith(" 1")
 
 
-async def select_round_for_update(db: Connection) -> Round | None:
+async def select_progress_for_update(db: Connection) -> PollProgress | None:
     """The fleet and how far it has been polled; others wait until the transaction ends."""
     row = await db.fetchrow("SELECT seed, stores, polled_until FROM store_poll_progress FOR UPDATE")
-    return Round(**row) if row else None
+    return PollProgress(**row) if row else None
 
 
-async def update_round(db: Executor, polled_until: datetime) -> None:
+async def update_progress(db: Executor, polled_until: datetime) -> None:
     await db.execute("UPDATE store_poll_progress SET polled_until = $1", polled_until)
 
 

@@ -19,7 +19,7 @@ TAG = "store polls"
 tag_blueprint(blueprint, [TAG])
 
 CSV = "text/csv"
-BEFORE_THE_FIRST_ROUND = datetime.fromisoformat("1970-01-01T00:00:00Z")
+BEFORE_FIRST_POLL = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 csv_file = operation(
     media={200: {CSV: {"type": "string"}}},
@@ -34,34 +34,34 @@ csv_file = operation(
 @validate_querystring(StatusQuery)
 async def status_file(query_args: StatusQuery) -> Response:
     """What every poll found: store_id, status, timestamp_utc; in the order of time."""
-    until = await queries.select_polled_until(pool()) or BEFORE_THE_FIRST_ROUND
+    until = await queries.select_polled_until(pool()) or BEFORE_FIRST_POLL
 
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_status_file(connection, query_args.since, until, output)
 
-    return await _file(f"{until.timestamp():.6f}", copy)
+    return await _file_response(f"{until.timestamp():.6f}", copy)
 
 
 @blueprint.get("/stores/business_hours.csv")
 @csv_file
 async def business_hours_file() -> Response:
     """When stores are open: store_id, dayOfWeek (0 = Monday), start_time_local, end_time_local."""
-    return await _file(await _fleet(), queries.copy_hours_file)
+    return await _file_response(await _fleet_version(), queries.copy_hours_file)
 
 
 @blueprint.get("/stores/timezones.csv")
 @csv_file
 async def timezones_file() -> Response:
     """Where stores are: store_id, timezone_str."""
-    return await _file(await _fleet(), queries.copy_timezones_file)
+    return await _file_response(await _fleet_version(), queries.copy_timezones_file)
 
 
-async def _fleet() -> str:
+async def _fleet_version() -> str:
     """What tells one state of the fleet from another; stores are founded, and never change."""
     return "fleet" if await queries.select_polled_until(pool()) else "none"
 
 
-async def _file(version: str, copy: Copy) -> Response:
+async def _file_response(version: str, copy: Copy) -> Response:
     """The file, or 304 where the reader has this version of it."""
     headers = {"ETag": f'"{version}"'}
     if request.if_none_match.contains_weak(version):

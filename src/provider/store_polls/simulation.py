@@ -16,7 +16,7 @@ WEEK = timedelta(days=7)
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 """A Monday; weeks are counted from here."""
 
-ZONES = {
+TIMEZONE_WEIGHTS = {
     "America/New_York": 52,
     "America/Los_Angeles": 20,
     "America/Chicago": 10,
@@ -28,7 +28,7 @@ ZONES = {
     "Australia/Sydney": 1,
 }
 """How a fleet is spread; the rest has no zone on file."""
-NO_ZONE = 5
+NO_TIMEZONE_WEIGHT = 5
 
 END_OF_DAY = time(23, 59, 59)
 
@@ -66,14 +66,14 @@ class SimulatedPoll:
     active: bool
 
 
-def fleet(seed: int, size: int) -> list[SimulatedStore]:
+def simulate_fleet(seed: int, size: int) -> list[SimulatedStore]:
     """The stores of a fleet; a larger fleet of the same seed begins with the same stores."""
     return [_store(seed, number) for number in range(size)]
 
 
 def _store(seed: int, number: int) -> SimulatedStore:
     chance = random.Random(f"{seed}/store/{number}")
-    zone = chance.choices([*ZONES, None], weights=[*ZONES.values(), NO_ZONE])[0]
+    zone = chance.choices([*TIMEZONE_WEIGHTS, None], weights=[*TIMEZONE_WEIGHTS.values(), NO_TIMEZONE_WEIGHT])[0]
     reliable = chance.random()
     return SimulatedStore(
         store_id=str(chance.randrange(10**18, 9 * 10**18)),
@@ -149,7 +149,7 @@ def collector_is_down(seed: int, hour: int) -> bool:
     return any(random.Random(f"{seed}/collector/{hour - back}").random() < 0.004 for back in (0, 1))
 
 
-def polls_between(
+def simulate_polls(
     seed: int, stores: Sequence[SimulatedStore], after: datetime, until: datetime
 ) -> Iterator[SimulatedPoll]:
     """What the polls in `(after, until]` found, hour by hour: each store about once an hour, at its own minute."""

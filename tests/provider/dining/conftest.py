@@ -13,8 +13,8 @@ from common.web import signature
 from common.web.resources import Application
 from common.web.responses import encode_json
 from provider.dining import jobs
-from provider.dining.settings import Settings
-from provider.dining.sms import LoggedTexting
+from provider.dining.settings import DiningSettings
+from provider.dining.sms import LoggingSmsGateway
 from provider.resources import resources_of
 from tests.support.post_office import PostOffice, post_office
 
@@ -51,7 +51,7 @@ class Restaurant:
         self.headers: dict[str, str] = {}
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> DiningSettings:
         return resources_of(self.app).dining
 
     async def log_in(self, username: str = "admin", password: str = "1") -> Any:
@@ -87,7 +87,7 @@ class Restaurant:
         return await jobs.send_mails(self.db, self.settings, smtp_url, policy or UNHURRIED)
 
     async def tell_guests(self) -> Any:
-        return await jobs.tell_guests(self.db, self.settings, self.settings.smtp_url, LoggedTexting())
+        return await jobs.send_guest_messages(self.db, self.settings, self.settings.smtp_url, LoggingSmsGateway())
 
     async def hurry(self) -> None:
         """Whatever waits for another attempt, or for a claim to end, is due now."""

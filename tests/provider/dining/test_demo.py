@@ -28,7 +28,7 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 async def test_the_inbox_shows_what_travelled_by_smtp(restaurant: Any) -> None:
     await restaurant.booked(await restaurant.add_table(), email="ann@example.com", name="<i>Ann</i>")
-    await jobs.tell_guests(restaurant.db, restaurant.settings, resources_of(restaurant.app).smtp_url, None)
+    await jobs.send_guest_messages(restaurant.db, restaurant.settings, resources_of(restaurant.app).smtp_url, None)
 
     [mail] = await (await restaurant.client.get("/inbox.json")).get_json()
     assert mail["to"] == "ann@example.com"
@@ -74,7 +74,7 @@ async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
         order = {"email": "ann@example.com"}
         await client.post(f"/api/customer/book_table/?id={table['id']}", json=order)
         resources = resources_of(app)
-        await jobs.tell_guests(resources.pools.jobs, resources.dining, resources.smtp_url, None)
+        await jobs.send_guest_messages(resources.pools.jobs, resources.dining, resources.smtp_url, None)
         messages = await (await client.get("/api/admin/outbox/", headers=headers)).get_json()
 
     [mail] = [message for message in messages if message["topic"] == "mail"]

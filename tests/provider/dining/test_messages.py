@@ -222,13 +222,18 @@ async def test_old_messages_and_marks_are_forgotten(restaurant: Any, office: Any
     await restaurant.decide(booking, "confirm")
     await restaurant.send_mails()
     await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
-    await restaurant.db.execute("UPDATE used_signature SET seen_at = now() - interval '1 hour'")
+    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
 
-    assert await jobs.forget(restaurant.db) == {"messages": 2, "signatures": 1, "failed_logins": 0, "tokens": 0}
+    assert await jobs.delete_old_messages(restaurant.db) == {
+        "messages": 2,
+        "signatures": 1,
+        "failed_logins": 0,
+        "tokens": 0,
+    }
 
 
 def test_the_address_of_the_mail_server_is_read_whole() -> None:
-    route = smtp.route_of(Secret("smtps://us%40er:p%2Fw@mail.example"))
+    route = smtp.parse_smtp_url(Secret("smtps://us%40er:p%2Fw@mail.example"))
     assert (route.host, route.port, route.tls, route.username) == ("mail.example", 465, True, "us@er")
     assert route.password is not None
     assert route.password.reveal() == "p/w"

@@ -198,7 +198,7 @@ async def test_an_order_sent_again_after_its_time_is_answered_as_before(
         return await restaurant.client.post(path, json=json, headers={"Idempotency-Key": key})
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(inputs, "GRACE", timedelta(hours=2))
+        earlier.setattr(inputs, "START_GRACE", timedelta(hours=2))
         first = await order("k")
 
     again = await order("k")

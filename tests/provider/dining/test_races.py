@@ -37,7 +37,7 @@ async def test_of_a_thousand_raced_pairs_of_overlapping_confirmations_exactly_on
     async def confirm(booking: int) -> str:
         try:
             async with transaction(restaurant.db) as connection:
-                return (await service.confirm(connection, booking, "admin: admin")).status
+                return (await service.confirm_booking(connection, booking, "admin: admin")).status
         except Conflict as conflict:
             return conflict.problem_code
 

@@ -12,7 +12,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.web.resources import Application
-from provider.offers.price_simulation import LONGEST_LIFE, offers_at
+from provider.offers.price_simulation import MAX_LIFETIME, offers_at
 from provider.offers.queries import delete_expired_tokens
 
 PRODUCT = {"id": "6f1c3b0e-0000-7000-8000-000000000001", "name": "Mower", "description": "Petrol"}
@@ -183,7 +183,7 @@ MORNING = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
 def test_prices_walk_each_minute_and_stock_sells_out() -> None:
-    minutes = [offers_at("mower", MORNING + timedelta(minutes=n), 60) for n in range(3 * LONGEST_LIFE)]
+    minutes = [offers_at("mower", MORNING + timedelta(minutes=n), 60) for n in range(3 * MAX_LIFETIME)]
 
     moved = [before != after for before, after in pairwise(minutes)]
     assert all(moved)
@@ -196,7 +196,7 @@ def test_prices_walk_each_minute_and_stock_sells_out() -> None:
 def test_an_offer_that_vanished_was_sold_out_and_never_returns() -> None:
     gone: set[str] = set()
     before = {offer.id: offer for offer in offers_at("mower", MORNING, 60)}
-    for n in range(1, 4 * LONGEST_LIFE):
+    for n in range(1, 4 * MAX_LIFETIME):
         after = {offer.id: offer for offer in offers_at("mower", MORNING + timedelta(minutes=n), 60)}
         for vanished in before.keys() - after.keys():
             assert before[vanished].items_in_stock == 0

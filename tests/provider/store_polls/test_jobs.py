@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from provider.store_polls import jobs, queries
+from provider.store_polls.simulation import simulate_fleet
 
 NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
 
@@ -73,7 +74,7 @@ async def test_the_files_of_hours_and_zones_are_those_of_the_fleet(provider_db: 
         async with provider_db.acquire() as connection:
             await copy(connection, output)
         files.append(list(csv.DictReader(io.StringIO(file.getvalue().decode()))))
-    stores = jobs.fleet(jobs.SEED, 10)
+    stores = simulate_fleet(jobs.SEED, 10)
     assert sorted(line["store_id"] for line in files[0]) == sorted(s.store_id for s in stores for _ in s.hours)
     assert list(files[0][0]) == ["store_id", "dayOfWeek", "start_time_local", "end_time_local"]
     assert {line["store_id"]: line["timezone_str"] for line in files[1]} == {

@@ -12,10 +12,10 @@ from common.web import login_throttle
 from common.web.errors import TooManyRequests, Unauthorized
 from provider.dining.settings import User
 
-AT_ONCE = 2
+MAX_CONCURRENT_VERIFICATIONS = 2
 """Each verification takes 64 MiB and a core for a moment."""
 
-LONGEST_QUEUE = 50
+MAX_QUEUED_LOGINS = 50
 
 _hasher = PasswordHasher()
 
@@ -26,12 +26,12 @@ def _hash_of(password: str) -> str:
     return password if password.startswith("$argon2") else _hasher.hash(password)
 
 
-class Passwords:
+class Authenticator:
     """The users who may log in, and the pace at which they may try."""
 
     def __init__(self, users: Sequence[User]) -> None:
         self._users = {user.username: user for user in users}
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turn = asyncio.Semaphore(MAX_CONCURRENT_VERIFICATIONS)
         self._queue = 0
 
     def user(self, username: str) -> User | None:
@@ -42,7 +42,7 @@ class Passwords:
 
         The pace is looked at when it is this attempt's turn, so that a burst of guesses gains nothing.
         """
-        if self._queue >= LONGEST_QUEUE:
+        if self._queue >= MAX_QUEUED_LOGINS:
             raise TooManyRequests("Too many logins at once; try again later.", retry_after=2)
         self._queue += 1
         try:

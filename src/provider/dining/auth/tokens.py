@@ -14,9 +14,9 @@ from provider.dining.settings import Role
 
 ALGORITHM = "HS256"
 REALM = "restaurant"
-Kind = Literal["access", "refresh"]
-LIFE: dict[Kind, timedelta] = {"access": timedelta(minutes=30), "refresh": timedelta(days=1)}
-REQUIRED = ["exp", "iat", "sub", "role", "token_type"]
+TokenType = Literal["access", "refresh"]
+LIFETIMES: dict[TokenType, timedelta] = {"access": timedelta(minutes=30), "refresh": timedelta(days=1)}
+REQUIRED_CLAIMS = ["exp", "iat", "sub", "role", "token_type"]
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -24,33 +24,33 @@ class Claims(msgspec.Struct, frozen=True):
 
     sub: str
     role: Role
-    token_type: Kind
+    token_type: TokenType
 
 
-def issue(secret: Secret, username: str, role: Role, kind: Kind, now: datetime) -> str:
+def issue(secret: Secret, username: str, role: Role, kind: TokenType, now: datetime) -> str:
     """A token of the kind, good from `now` on for its life."""
     claims = {
         "sub": username,
         "role": role,
         "token_type": kind,
         "iat": int(now.timestamp()),
-        "exp": int((now + LIFE[kind]).timestamp()),
+        "exp": int((now + LIFETIMES[kind]).timestamp()),
         "jti": secrets.token_hex(8),
     }
     return jwt.encode(claims, secret.reveal(), algorithm=ALGORITHM)
 
 
-def read(secret: Secret, token: str, kind: Kind) -> Claims:
+def verify(secret: Secret, token: str, kind: TokenType) -> Claims:
     """The claims of a token of the kind. Raises Unauthorized for any that is not ours, not of the kind, or over."""
     try:
-        found = jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED})
+        found = jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED_CLAIMS})
         claims = msgspec.convert(found, Claims)
     except (jwt.InvalidTokenError, msgspec.ValidationError):
-        raise refused("The token is not valid, or not any more.") from None
+        raise invalid("The token is not valid, or not any more.") from None
     if claims.token_type != kind:
-        raise refused(f"The token is valid, but no {kind} token.")
+        raise invalid(f"The token is valid, but no {kind} token.")
     return claims
 
 
-def refused(detail: str) -> Unauthorized:
+def invalid(detail: str) -> Unauthorized:
     return invalid_token(REALM, detail)

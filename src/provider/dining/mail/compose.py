@@ -10,16 +10,16 @@ from email.utils import format_datetime
 from urllib.parse import urlencode
 
 from common.web.html import Pages
-from provider.dining.contact_fields import may_greet
-from provider.dining.models import Order
+from provider.dining.contact_fields import is_plausible_name
+from provider.dining.models import TableOrder
 
 pages = Pages("provider.dining")
 
-KINDS = {"regular": "table in the hall", "cabin": "cabin", "room": "private room"}
+TABLE_TYPE_NAMES = {"regular": "table in the hall", "cabin": "cabin", "room": "private room"}
 
 
 @dataclass(frozen=True)
-class Words:
+class EventText:
     """What a mail of one event says."""
 
     subject: str
@@ -28,26 +28,26 @@ class Words:
     can_cancel: bool
 
 
-WORDS = {
-    "received": Words(
+EVENT_TEXTS = {
+    "received": EventText(
         "We have received your order for a table",
         "Thank you for your order. We will look at it and write to you again as soon as it is decided.",
         "If your plans change, you can cancel the order with the button below.",
         can_cancel=True,
     ),
-    "confirmed": Words(
+    "confirmed": EventText(
         "Your table is confirmed",
         "Your table is confirmed. We look forward to seeing you.",
         "If your plans change, please cancel with the button below, so that somebody else can have the table.",
         can_cancel=True,
     ),
-    "declined": Words(
+    "declined": EventText(
         "We cannot offer you the table",
         "We are sorry: we cannot offer you the table that you ordered.",
         "Perhaps another table or another time suits you. You are welcome to order again.",
         can_cancel=False,
     ),
-    "cancelled": Words(
+    "cancelled": EventText(
         "Your table is cancelled",
         "Your table is cancelled.",
         "You are welcome to order again at any time.",
@@ -56,18 +56,18 @@ WORDS = {
 }
 
 
-def moment(instant: datetime | None) -> str:
+def format_start(instant: datetime | None) -> str:
     """A time as people read it; orders without one are for the next time."""
     if instant is None:
         return "the next time that suits"
     return f"{instant:%A}, {instant.day} {instant:%B %Y, %H:%M} UTC"
 
 
-def facts(order: Order) -> list[tuple[str, str]]:
+def booking_details(order: TableOrder) -> list[tuple[str, str]]:
     """What the guest ordered, as label and value. Nothing of it is anybody's address."""
     told = [
-        ("Table", f"{KINDS[order.table_type]}, {order.seats} {'seat' if order.seats == 1 else 'seats'}"),
-        ("When", moment(order.starts_at)),
+        ("Table", f"{TABLE_TYPE_NAMES[order.table_type]}, {order.seats} {'seat' if order.seats == 1 else 'seats'}"),
+        ("When", format_start(order.starts_at)),
         ("Price", f"{order.price:.2f}"),
         ("Order", f"no. {order.id}"),
     ]
@@ -82,23 +82,23 @@ def cancel_link(public_url: str, token: str) -> str:
     return f"{public_url}/api/customer/cancel_booking/?{urlencode({'id': token})}"
 
 
-def message_id(order: Order, event: str, domain: str) -> str:
+def message_id(order: TableOrder, event: str, domain: str) -> str:
     """The same for the same event of the same booking, and no other's, also after a database was begun anew."""
     mark = hashlib.sha256(f"{order.id}/{order.table_id}/{order.ordered_at.isoformat()}/{event}".encode()).hexdigest()
     return f"<booking-{order.id}-{event}-{mark[:20]}@{domain}>"
 
 
-def compose(order: Order, event: str, at: datetime, sender: str, link: str | None) -> EmailMessage:
+def compose(order: TableOrder, event: str, at: datetime, sender: str, link: str | None) -> EmailMessage:
     """The mail of an event. at: when it happened. link: the cancel page, for events that have the button.
 
     Every header is set through the email package's own parser, which refuses line ends; the guest's name is no header.
     """
     assert order.email is not None
-    words = WORDS[event]
+    words = EVENT_TEXTS[event]
     content = {
-        "greeting": f"Dear {order.name}," if may_greet(order.name) else "Dear guest,",
+        "greeting": f"Dear {order.name}," if is_plausible_name(order.name) else "Dear guest,",
         "words": words,
-        "facts": facts(order),
+        "facts": booking_details(order),
         "link": link if words.can_cancel else None,
     }
     message = EmailMessage(policy=policy.SMTP)

@@ -16,15 +16,15 @@ from aiosmtpd.smtp import SMTP
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Executor
-from provider.dining.settings import Settings
+from provider.dining.settings import DiningSettings
 
 log = structlog.get_logger()
 
-KEPT = 500
-SHOWN = 100
+MAX_KEPT_MAILS = 500
+MAX_SHOWN_MAILS = 100
 
 
-class Mail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
+class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
     """A mail as it arrived, newest first in the inbox."""
 
     id: int
@@ -38,7 +38,7 @@ class Mail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "
     html: str
 
 
-class Keeper:
+class MailStore:
     """Stores what the SMTP server takes in; a mail is accepted when it is stored, not before."""
 
     def __init__(self, db: asyncpg.Pool) -> None:
@@ -53,10 +53,10 @@ class Keeper:
 
 
 @asynccontextmanager
-async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
+async def run_smtp_server(db: asyncpg.Pool) -> AsyncIterator[Secret]:
     """An SMTP server on a free port of this machine; the block gets its URL."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Keeper(db), loop=loop, hostname="localhost"), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(MailStore(db), loop=loop, hostname="localhost"), "127.0.0.1", 0)
     try:
         yield Secret(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     finally:
@@ -65,10 +65,10 @@ async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
 
 
 @asynccontextmanager
-async def smtp_url_for(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
+async def smtp_url_for(settings: DiningSettings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
     """Where mail leaves while the block runs: the configured server, the demo's own, or nowhere, which is said once."""
     if settings.inbox:
-        async with catching(db) as url:
+        async with run_smtp_server(db) as url:
             yield url
         return
     if settings.smtp_url is None:
@@ -76,13 +76,13 @@ async def smtp_url_for(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Se
     yield settings.smtp_url
 
 
-def parse_mail(row: asyncpg.Record) -> Mail:
+def parse_mail(row: asyncpg.Record) -> DemoMail:
     """A stored mail, its parts decoded."""
     message = message_from_bytes(row["source"], policy=policy.default)
     assert isinstance(message, EmailMessage)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     content = {kind: part.get_content() if part is not None else "" for kind, part in parts.items()}
-    return Mail(
+    return DemoMail(
         id=row["id"],
         received_at=row["received_at"],
         sender=str(message["From"] or row["sender"]),
@@ -107,11 +107,11 @@ async def insert_mail(db: Executor, sender: str, recipients: list[str], source: 
         DELETE FROM demo_mail
          WHERE id <= (SELECT id - $4::bigint FROM kept)
         """,
-        sender, recipients, source, KEPT,
+        sender, recipients, source, MAX_KEPT_MAILS,
     )  # fmt: skip
 
 
-async def select_mails(db: Executor, limit: int) -> list[Mail]:
+async def select_mails(db: Executor, limit: int) -> list[DemoMail]:
     """The newest mails, newest first."""
     rows = await db.fetch(
         "SELECT id, received_at, sender, recipients, source FROM demo_mail ORDER BY id DESC LIMIT $1", limit

@@ -10,12 +10,12 @@ from common.config import Secret
 from common.outbox.delivery import UndeliverableError
 from common.upstream import UpstreamError
 
-SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 
 
 @dataclass(frozen=True)
-class Route:
+class SmtpServer:
     """An SMTP server, taken apart from its URL: smtp[s]://[user:password@]host[:port]."""
 
     host: str
@@ -25,10 +25,10 @@ class Route:
     password: Secret | None
 
 
-def route_of(smtp_url: Secret) -> Route:
+def parse_smtp_url(smtp_url: Secret) -> SmtpServer:
     parts = urlsplit(smtp_url.reveal())
     assert parts.hostname is not None
-    return Route(
+    return SmtpServer(
         parts.hostname,
         parts.port or DEFAULT_PORTS[parts.scheme],
         parts.scheme == "smtps",
@@ -37,7 +37,7 @@ def route_of(smtp_url: Secret) -> Route:
     )
 
 
-async def send(route: Route, message: EmailMessage, sender: str, recipient: str) -> None:
+async def send(route: SmtpServer, message: EmailMessage, sender: str, recipient: str) -> None:
     """Hand a message to the server. smtp:// turns to TLS where the server offers it, and then checks its certificate.
 
     sender, recipient: bare addresses of the envelope. Raises UndeliverableError where the server refuses this recipient
@@ -53,7 +53,7 @@ async def send(route: Route, message: EmailMessage, sender: str, recipient: str)
             use_tls=route.tls,
             username=route.username,
             password=route.password.reveal() if route.password else None,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
         first = error.recipients[0]

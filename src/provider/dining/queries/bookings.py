@@ -8,17 +8,17 @@ import asyncpg
 from common.db.pool import Executor
 from common.web.errors import Conflict
 from provider.dining.inputs import BookingInput
-from provider.dining.models import Booking, Order, Status, StatusChange
+from provider.dining.models import Booking, BookingStatus, StatusChange, TableOrder
 
-OVERLAP = "dining_booking_overlap"
+OVERLAP_CONSTRAINT = "dining_booking_overlap"
 
 
-def overlapping() -> Conflict:
+def overlap_conflict() -> Conflict:
     return Conflict("The table is already confirmed for another booking at that time.", code="overlapping")
 
 
 async def insert_booking(
-    db: Executor, table_id: int, status: Status, order: BookingInput, price: Decimal, actor: str
+    db: Executor, table_id: int, status: BookingStatus, order: BookingInput, price: Decimal, actor: str
 ) -> Booking:
     """Store a booking. Raises Conflict where it is confirmed and overlaps a confirmed one."""
     try:
@@ -34,14 +34,14 @@ async def insert_booking(
             price, actor,
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
-        if error.constraint_name == OVERLAP:
-            raise overlapping() from None
+        if error.constraint_name == OVERLAP_CONSTRAINT:
+            raise overlap_conflict() from None
         raise
     assert row is not None
     return Booking(**row)
 
 
-async def update_status(db: Executor, booking: Booking, status: Status, actor: str) -> Booking:
+async def update_status(db: Executor, booking: Booking, status: BookingStatus, actor: str) -> Booking:
     """Move a booking on. Raises Conflict where the step is none, or the confirmation overlaps a confirmed booking."""
     try:
         row = await db.fetchrow(
@@ -55,8 +55,8 @@ async def update_status(db: Executor, booking: Booking, status: Status, actor: s
             booking.table_id, booking.id, status, actor,
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
-        if error.constraint_name == OVERLAP:
-            raise overlapping() from None
+        if error.constraint_name == OVERLAP_CONSTRAINT:
+            raise overlap_conflict() from None
         raise
     except asyncpg.CheckViolationError as error:
         if error.constraint_name == "dining_booking_transition":
@@ -94,7 +94,7 @@ async def select_booking_for_update(db: Executor, table_id: int, booking_id: int
     return Booking(**row) if row else None
 
 
-async def select_active(db: Executor, after: int, limit: int) -> list[Booking]:
+async def select_active_bookings(db: Executor, after: int, limit: int) -> list[Booking]:
     """Bookings that wait or are confirmed, by id, from above `after` on."""
     rows = await db.fetch(
         """
@@ -110,7 +110,7 @@ async def select_active(db: Executor, after: int, limit: int) -> list[Booking]:
     return [Booking(**row) for row in rows]
 
 
-async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
+async def select_status_changes(db: Executor, booking: Booking) -> list[StatusChange]:
     """Every status that a booking has had, oldest first."""
     rows = await db.fetch(
         """
@@ -124,7 +124,7 @@ async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
     return [StatusChange(**row) for row in rows]
 
 
-async def select_order(db: Executor, table_id: int, booking_id: int, callback_url: str) -> Order | None:
+async def select_order(db: Executor, table_id: int, booking_id: int, callback_url: str) -> TableOrder | None:
     """A booking with its table, as mails and the accounting program tell it."""
     row = await db.fetchrow(
         """
@@ -137,7 +137,7 @@ async def select_order(db: Executor, table_id: int, booking_id: int, callback_ur
         """,
         table_id, booking_id, callback_url,
     )  # fmt: skip
-    return Order(**row) if row else None
+    return TableOrder(**row) if row else None
 
 
 async def insert_cancel_token(
@@ -152,7 +152,7 @@ async def insert_cancel_token(
     )  # fmt: skip
 
 
-async def select_booking_of_token(db: Executor, token_hash: bytes, now: datetime) -> Booking | None:
+async def select_booking_by_cancel_token(db: Executor, token_hash: bytes, now: datetime) -> Booking | None:
     """The booking that a token cancels; None for a token that is unknown or past."""
     row = await db.fetchrow(
         """
@@ -167,7 +167,7 @@ async def select_booking_of_token(db: Executor, token_hash: bytes, now: datetime
     return Booking(**row) if row else None
 
 
-async def delete_old_tokens(db: Executor) -> int:
+async def delete_expired_cancel_tokens(db: Executor) -> int:
     """Forget the tokens that are past; returns how many."""
     return await db.fetchval(
         """

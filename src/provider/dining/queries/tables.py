@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from common.db.pool import Executor
-from provider.dining.inputs import TableChange, TableInput, Wish
-from provider.dining.models import PricePoint, Table, TableOffer
+from provider.dining.inputs import TableChange, TableFilter, TableInput
+from provider.dining.models import BookableTable, Table, TablePrice
 
 
 async def insert_tables(db: Executor, tables: Sequence[TableInput]) -> list[Table]:
@@ -60,7 +60,7 @@ async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[in
     return {row["id"]: Table(**row) for row in rows}
 
 
-async def select_offers(db: Executor, wish: Wish, after: int, limit: int | None) -> list[TableOffer]:
+async def select_bookable_tables(db: Executor, wish: TableFilter, after: int, limit: int | None) -> list[BookableTable]:
     """The bookable tables that fit, by id, from above `after` on."""
     rows = await db.fetch(
         """
@@ -78,7 +78,7 @@ async def select_offers(db: Executor, wish: Wish, after: int, limit: int | None)
         """,
         wish.table_type, wish.seats_min, wish.seats_max, wish.price_min, wish.price_max, after, limit,
     )  # fmt: skip
-    return [TableOffer(**row) for row in rows]
+    return [BookableTable(**row) for row in rows]
 
 
 async def select_tables(db: Executor, after: int, limit: int) -> list[Table]:
@@ -124,10 +124,10 @@ async def select_table_for_update(db: Executor, table_id: int) -> Table | None:
     return Table(**row) if row else None
 
 
-async def select_prices(db: Executor, table_id: int) -> list[PricePoint]:
+async def select_prices(db: Executor, table_id: int) -> list[TablePrice]:
     """The prices that a table has had, oldest first; none for a table that does not exist."""
     rows = await db.fetch(
         "SELECT price, valid_from FROM dining_table_price WHERE table_id = $1 ORDER BY number",
         table_id,
     )
-    return [PricePoint(**row) for row in rows]
+    return [TablePrice(**row) for row in rows]

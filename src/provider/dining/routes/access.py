@@ -16,7 +16,7 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining.auth import tokens
 from provider.dining.inputs import Credentials, RefreshInput
-from provider.dining.models import Access, Tokens
+from provider.dining.models import RefreshedToken, TokenPair
 from provider.resources import resources
 
 blueprint = Blueprint("dining_access", __name__)
@@ -34,7 +34,7 @@ def admin_only(view: View) -> View:
     @security_scheme([{"admin": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        claims = tokens.read(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
+        claims = tokens.verify(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
         if claims.role != "admin":
             raise Forbidden("This needs the admin right.")
         g.dining_actor = f"admin: {claims.sub}"
@@ -43,7 +43,7 @@ def admin_only(view: View) -> View:
     return wrapper
 
 
-def actor() -> str:
+def current_actor() -> str:
     """Who uses the admin path, for the history of a booking."""
     return g.dining_actor
 
@@ -51,16 +51,16 @@ def actor() -> str:
 @blueprint.post("/api/token/")
 @operation(401, 429, request_example={"username": "admin", "password": "1"})
 @tag([TAG])
-@document_response(Tokens)
+@document_response(TokenPair)
 @json_body(Credentials)
 async def log_in(data: Credentials) -> Response:
     """Log in: an access token for half an hour, a refresh token for a day.
 
     Repeated failures of a name from one address are slowed down (429 with Retry-After).
     """
-    user = await resources().passwords.login(pool(), data.username, data.password, request.remote_addr or "")
+    user = await resources().authenticator.login(pool(), data.username, data.password, request.remote_addr or "")
     now, secret = datetime.now(UTC), resources().dining.jwt_secret
-    pair = Tokens(
+    pair = TokenPair(
         access=tokens.issue(secret, user.username, user.role, "access", now),
         refresh=tokens.issue(secret, user.username, user.role, "refresh", now),
     )
@@ -70,14 +70,14 @@ async def log_in(data: Credentials) -> Response:
 @blueprint.post("/api/token/refresh/")
 @operation(401)
 @tag([TAG])
-@document_response(Access)
+@document_response(RefreshedToken)
 @json_body(RefreshInput)
 async def refresh(data: RefreshInput) -> Response:
     """A new access token for a refresh token; the user must still exist, and has the right that he has now."""
     secret = resources().dining.jwt_secret
-    claims = tokens.read(secret, data.refresh, "refresh")
-    user = resources().passwords.user(claims.sub)
+    claims = tokens.verify(secret, data.refresh, "refresh")
+    user = resources().authenticator.user(claims.sub)
     if user is None:
-        raise tokens.refused("There is no such user any more.")
+        raise tokens.invalid("There is no such user any more.")
     access = tokens.issue(secret, user.username, user.role, "access", datetime.now(UTC))
-    return json_response(Access(access), headers=NO_STORE)
+    return json_response(RefreshedToken(access), headers=NO_STORE)

@@ -12,7 +12,7 @@ from common.web.signature import signed
 from provider.dining import service
 from provider.dining.inputs import DecisionInput
 from provider.dining.jobs import DECISIONS_PATH
-from provider.dining.models import Decided
+from provider.dining.models import DecisionResult
 from provider.resources import resources
 
 blueprint = Blueprint("dining_accounting", __name__)
@@ -26,7 +26,7 @@ TAG = "dining: accounting program"
 @tag([TAG])
 @security_scheme([{"signature": []}])
 @signed(lambda: resources().dining.accounting_secret)
-@document_response(Decided)
+@document_response(DecisionResult)
 @json_body(DecisionInput)
 async def decide(data: DecisionInput) -> Response:
     """The accounting program's decision about an order. Sent again it changes nothing and is answered the same.

@@ -16,10 +16,10 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining import service
-from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
+from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, TableIdQuery, TableListQuery
 from provider.dining.jobs import token_hash
 from provider.dining.mail import compose
-from provider.dining.models import EXAMPLE_BOOKING, EXAMPLE_OFFER, EXAMPLE_ORDER, Booking, TableOffer
+from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
 
 blueprint = Blueprint("dining_customer", __name__)
@@ -41,45 +41,45 @@ async def keep_private(response: Response) -> Response:
 
 
 @blueprint.get("/api/customer/view_tables/")
-@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_OFFER])
+@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
-@validate_querystring(TablesQuery)
-@document_response(list[TableOffer])
-async def view_tables(query_args: TablesQuery) -> Response:
+@validate_querystring(TableListQuery)
+@document_response(list[BookableTable])
+async def view_tables(query_args: TableListQuery) -> Response:
     """The bookable tables that fit; with `limit` in pages, the Link header leading to the next one."""
     query_args.require_ordered()
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
-    found = await tables.select_offers(pool(), query_args, after, limit + 1 if limit else None)
+    found = await tables.select_bookable_tables(pool(), query_args, after, limit + 1 if limit else None)
     page, headers = page_and_link(found, limit or len(found), lambda last: (last.id,))
     return json_response(page, headers=headers)
 
 
 @blueprint.post("/api/customer/view_tables/")
-@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_OFFER])
+@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
-@document_response(list[TableOffer])
-@json_body(Wish, empty=True)
-async def find_tables(data: Wish) -> Response:
+@document_response(list[BookableTable])
+@json_body(TableFilter, empty=True)
+async def find_tables(data: TableFilter) -> Response:
     """The bookable tables that fit, all of them; the wish is in the body."""
     data.require_ordered()
-    return json_response(await tables.select_offers(pool(), data, 0, None))
+    return json_response(await tables.select_bookable_tables(pool(), data, 0, None))
 
 
 @blueprint.post("/api/customer/book_table/")
 @operation(404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING, idempotent=True)
 @tag([TAG])
-@validate_querystring(TableQuery)
+@validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
-async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
+async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
 
     E-mail, phone, or both are needed. 409 when the table is closed for booking.
     """
 
     async def create(connection: Connection) -> StoredResponse:
-        booking = await service.order_table(connection, query_args.id, data, datetime.now(UTC))
+        booking = await service.book_table(connection, query_args.id, data, datetime.now(UTC))
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
@@ -88,32 +88,32 @@ async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
 @blueprint.get(CANCEL_PATH)
 @operation(404, media=HTML, words={200: "The page"})
 @tag([TAG])
-@validate_querystring(TokenQuery)
-async def cancel_page(query_args: TokenQuery) -> Response:
+@validate_querystring(CancelTokenQuery)
+async def cancel_page(query_args: CancelTokenQuery) -> Response:
     """The page behind the link in the mail. It changes nothing: mail scanners follow links."""
-    return cancel_answer(await booking_of(query_args.id))
+    return cancel_page_response(await find_booking(query_args.id))
 
 
 @blueprint.post(CANCEL_PATH)
 @operation(404, 409, media=HTML, words={200: "The page, saying that the order is cancelled"})
 @tag([TAG])
-@validate_querystring(TokenQuery)
-async def cancel(query_args: TokenQuery) -> Response:
+@validate_querystring(CancelTokenQuery)
+async def cancel(query_args: CancelTokenQuery) -> Response:
     """Cancel the order; doing it again is harmless. 409 for an order that was declined before."""
-    known = await booking_of(query_args.id)
+    known = await find_booking(query_args.id)
     async with transaction(pool()) as connection:
         booking = await service.cancel_by_guest(connection, known.id)
-    return cancel_answer(booking)
+    return cancel_page_response(booking)
 
 
-async def booking_of(token: str) -> Booking:
+async def find_booking(token: str) -> Booking:
     """The booking that the token is bound to. Raises the same NotFound for every token that is not good now."""
-    booking = await bookings.select_booking_of_token(pool(), token_hash(token), datetime.now(UTC))
+    booking = await bookings.select_booking_by_cancel_token(pool(), token_hash(token), datetime.now(UTC))
     if booking is None:
         raise NotFound("This link is not valid, or not any more.")
     return booking
 
 
-def cancel_answer(booking: Booking) -> Response:
+def cancel_page_response(booking: Booking) -> Response:
     """What the page tells: of an order that is over no more than that."""
-    return pages.answer("cancel.html", booking=booking, when=compose.moment(booking.starts_at))
+    return pages.answer("cancel.html", booking=booking, when=compose.format_start(booking.starts_at))

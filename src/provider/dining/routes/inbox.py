@@ -9,7 +9,7 @@ from common.web.html import CONTENT_SECURITY_POLICY, Pages
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
-from provider.dining.mail.demo_inbox import SHOWN, Mail, select_mails
+from provider.dining.mail.demo_inbox import MAX_SHOWN_MAILS, DemoMail, select_mails
 
 blueprint = Blueprint("dining_inbox", __name__)
 
@@ -24,21 +24,21 @@ pages = Pages("provider.dining")
 @blueprint.get("/inbox.json")
 @operation()
 @tag([TAG])
-@document_response(list[Mail])
+@document_response(list[DemoMail])
 async def inbox_json() -> Response:
     """The mails that the demo's SMTP catcher took in, newest first."""
-    return json_response(await select_mails(pool(), SHOWN), headers={"Cache-Control": "no-store"})
+    return json_response(await select_mails(pool(), MAX_SHOWN_MAILS), headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/inbox")
 @hide
 async def inbox() -> Response:
     """The same for people: mails as they look, with buttons that work."""
-    mails = await select_mails(pool(), SHOWN)
-    return pages.answer("inbox.html", content_security=INBOX_SECURITY, mails=mails, body_of=body_of)
+    mails = await select_mails(pool(), MAX_SHOWN_MAILS)
+    return pages.answer("inbox.html", content_security=INBOX_SECURITY, mails=mails, extract_body=extract_body)
 
 
-def body_of(html: str) -> str:
+def extract_body(html: str) -> str:
     """What stands inside the body of an HTML mail."""
     match = re.search(r"<body[^>]*>(.*)</body>", html, re.DOTALL | re.IGNORECASE)
     return match[1] if match else ""
