@@ -20,8 +20,7 @@ from provider.config import Config
 from provider.dining import blueprint as dining
 from provider.dining.auth.passwords import Authenticator
 from provider.dining.mail.demo_inbox import smtp_url_for
-from provider.dining.settings import DiningSettings as DiningSettings
-from provider.dining.settings import User
+from provider.dining.settings import DiningSettings, User
 from provider.offers import blueprint as offers
 from provider.offers.service import OffersBehaviour
 from provider.resources import ProviderPools, Resources, resources

@@ -12,7 +12,8 @@ from common.web.resources import Application, CommonResources, Pools
 if TYPE_CHECKING:
     from provider.booking_events.service import EventWriter
     from provider.config import Config
-    from provider.dining.settings import DiningSettings as DiningSettings
+    from provider.dining.auth.passwords import Authenticator
+    from provider.dining.settings import DiningSettings
     from provider.offers.service import OffersBehaviour
     from provider.simulated_hotels.jobs import Generator
     from provider.stays.service import EventFeed
