@@ -1,4 +1,4 @@
-"""A real SMTP server for tests, that fails on command."""
+"""An SMTP server for tests, which fails on request."""
 
 import asyncio
 import re
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP
 
 
 class PostOffice:
-    """Takes mails in. `refuse_data`, `refuse_recipient`: what it answers instead, while set."""
+    """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set."""
 
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
@@ -27,10 +27,10 @@ class PostOffice:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]  # type: ignore[misc]  # aiosmtpd is untyped
+        return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]
 
     async def open(self) -> None:
-        """Listen, the second time on the port of the first."""
+        """Listen on a free port; when opened again, on the same one."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: SMTP(self, loop=loop, hostname="localhost"), "127.0.0.1", self.port
@@ -66,8 +66,15 @@ async def post_office() -> AsyncIterator[PostOffice]:
         await office.close()
 
 
-def cancel_path(mail: Any) -> str:
-    """Where the cancel button of a mail leads, without the host."""
-    match = re.search(r"http://[^/\s]+(/api/customer/cancel_booking/\?id=[\w-]+)", mail)
+def body(mail: EmailMessage, subtype: Literal["plain", "html"] = "plain") -> str:
+    """Return the text or the HTML of an email."""
+    part = mail.get_body((subtype,))
+    assert isinstance(part, EmailMessage)
+    return part.get_content()
+
+
+def cancel_path(mail: EmailMessage, subtype: Literal["plain", "html"] = "plain") -> str:
+    """Return the address of the cancel button of an email, without the host."""
+    match = re.search(r"http://[^/\s]+(/api/customer/cancel_booking/\?id=[\w-]+)", body(mail, subtype))
     assert match is not None
     return match[1]

@@ -1,4 +1,4 @@
-"""Where mail leaves: SMTP by an URL, encrypted where the server offers it."""
+"""Sends mail by SMTP, encrypted where the server offers it."""
 
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """An SMTP server, taken apart from its URL: smtp[s]://[user:password@]host[:port]."""
+    """An SMTP server. tls: encrypted from the first byte."""
 
     host: str
     port: int
@@ -26,6 +26,7 @@ class SmtpServer:
 
 
 def parse_smtp_url(smtp_url: Secret) -> SmtpServer:
+    """Return the server of a URL smtp[s]://[user:password@]host[:port] that the configuration has validated."""
     parts = urlsplit(smtp_url.reveal())
     assert parts.hostname is not None
     return SmtpServer(
@@ -37,22 +38,23 @@ def parse_smtp_url(smtp_url: Secret) -> SmtpServer:
     )
 
 
-async def send(route: SmtpServer, message: EmailMessage, sender: str, recipient: str) -> None:
-    """Hand a message to the server. smtp:// turns to TLS where the server offers it, and then checks its certificate.
+async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient: str) -> None:
+    """Send a message. sender, recipient: the bare addresses of the envelope.
 
-    sender, recipient: bare addresses of the envelope. Raises UndeliverableError where the server refuses this recipient
-    or this message for good, UpstreamError for anything that may pass.
+    smtp:// switches to TLS when the server offers STARTTLS, and then verifies its certificate. Raises
+    UndeliverableError when the server permanently refuses the recipient or the message, UpstreamError for other
+    failures.
     """
     try:
         await aiosmtplib.send(
             message,
             sender=sender,
             recipients=[recipient],
-            hostname=route.host,
-            port=route.port,
-            use_tls=route.tls,
-            username=route.username,
-            password=route.password.reveal() if route.password else None,
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.tls,
+            username=server.username,
+            password=server.password.reveal() if server.password else None,
             timeout=TIMEOUT_SECONDS,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -64,5 +66,5 @@ async def send(route: SmtpServer, message: EmailMessage, sender: str, recipient:
         raise UpstreamError(f"SMTP: {type(error).__name__} {error}") from error
 
 
-def _failure(code: int, words: str) -> Exception:
-    return (UndeliverableError if code >= 500 else UpstreamError)(f"SMTP: {code} {words}")
+def _failure(code: int, reason: str) -> Exception:
+    return (UndeliverableError if code >= 500 else UpstreamError)(f"SMTP: {code} {reason}")

@@ -1,4 +1,4 @@
-"""HTTP of the restaurant's staff: tables, bookings, what is stuck in the outbox. All of it needs the admin right."""
+"""HTTP of the restaurant's staff: tables, bookings, the outbox. All paths require the admin role."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -62,7 +62,7 @@ TAG = "dining: administration"
 @document_response(Table, 201)
 @json_body(TableInput, empty=True)
 async def add_table(data: TableInput) -> Response:
-    """Add a table; what is left out is regular, 2 seats, without a price, and open for booking."""
+    """Add a table. By default it is regular, has 2 seats, costs nothing and is open for booking."""
 
     async def create(connection: Connection) -> StoredResponse:
         [table] = await tables.insert_tables(connection, [data])
@@ -78,7 +78,7 @@ async def add_table(data: TableInput) -> Response:
 @document_response(Table)
 @json_body(TableChange)
 async def update_table(data: TableChange) -> Response:
-    """Change a table: its price, its kind, its seats, or close it for booking. What is left out stays."""
+    """Change a table's price, type or seats, or close it for booking. Omitted fields stay as they are."""
     changed = await tables.update_tables(pool(), [data])
     if data.id not in changed:
         raise service.unknown_table(data.id)
@@ -88,7 +88,7 @@ async def update_table(data: TableChange) -> Response:
 @blueprint.post("/tables/bulk")
 @operation(
     401, 403, 404,
-    words={200: "Changed", 201: "Changed, and some were added"},
+    words={200: "Tables were changed", 201: "Tables were added"},
     example=EXAMPLE_BULK,
     request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
     idempotent=True,
@@ -99,8 +99,8 @@ async def update_table(data: TableChange) -> Response:
 @document_response(BulkResult, 201)
 @json_body(BulkInput)
 async def change_tables(data: BulkInput) -> Response:
-    """Add and change many tables at once: all of it, or nothing. 404 names the tables that do not exist."""
-    data.require_clear()
+    """Add and change many tables, all or none. 404 names the tables that do not exist."""
+    data.require_consistent()
 
     async def create(connection: Connection) -> StoredResponse:
         result = await service.change_tables(connection, data)
@@ -116,7 +116,7 @@ async def change_tables(data: BulkInput) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[Table])
 async def view_tables(query_args: PageQuery) -> Response:
-    """All tables, those closed for booking too."""
+    """List all tables, also those closed for booking."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await tables.select_tables(pool(), after, query_args.limit + 1)
     return page_response(found, query_args.limit)
@@ -129,7 +129,7 @@ async def view_tables(query_args: PageQuery) -> Response:
 @validate_querystring(TableIdQuery)
 @document_response(list[TablePrice])
 async def view_prices(query_args: TableIdQuery) -> Response:
-    """Every price that a table has had, oldest first."""
+    """List every price that a table has had, oldest first."""
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:
         raise service.unknown_table(query_args.id)
@@ -145,17 +145,18 @@ async def view_prices(query_args: TableIdQuery) -> Response:
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
 async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
-    """Set a confirmed booking directly, for a guest on the phone; also of a table that is closed for guests.
+    """Add a confirmed booking, for a guest on the phone; also of a table that is closed for booking.
 
     409 when it overlaps a confirmed booking of the table.
     """
-    who = current_actor()
+    actor, settings = current_actor(), resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
-        booking = await service.set_booking(connection, query_args.id, data, who, datetime.now(UTC))
+        data.require_future_start(datetime.now(UTC))
+        booking = await service.set_booking(connection, settings, query_args.id, data, actor)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {who}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {actor}", create)
 
 
 @blueprint.post("/accept_booking/")
@@ -165,9 +166,9 @@ async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
 @validate_querystring(BookingIdQuery)
 @document_response(Booking)
 async def accept_booking(query_args: BookingIdQuery) -> Response:
-    """Confirm an order that waits. 409 when it does not wait, or overlaps a confirmed booking of the table."""
+    """Confirm a waiting order. 409 when it is not waiting, or overlaps a confirmed booking of the table."""
     async with transaction(pool()) as connection:
-        booking = await service.confirm_booking(connection, query_args.id, current_actor())
+        booking = await service.confirm_booking(connection, resources().dining, query_args.id, current_actor())
     return json_response(booking)
 
 
@@ -178,9 +179,9 @@ async def accept_booking(query_args: BookingIdQuery) -> Response:
 @validate_querystring(BookingIdQuery)
 @document_response(Booking)
 async def cancel_booking(query_args: BookingIdQuery) -> Response:
-    """Decline an order that waits, or cancel a confirmed booking. 409 for any other."""
+    """Decline a waiting order or cancel a confirmed booking. 409 in any other status."""
     async with transaction(pool()) as connection:
-        booking = await service.cancel_or_decline(connection, query_args.id, current_actor())
+        booking = await service.cancel_or_decline(connection, resources().dining, query_args.id, current_actor())
     return json_response(booking)
 
 
@@ -191,7 +192,7 @@ async def cancel_booking(query_args: BookingIdQuery) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[Booking])
 async def view_active_bookings(query_args: PageQuery) -> Response:
-    """Orders that wait and bookings that are confirmed, oldest first."""
+    """List waiting orders and confirmed bookings, oldest first."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await bookings.select_active_bookings(pool(), after, query_args.limit + 1)
     return page_response(found, query_args.limit)
@@ -204,7 +205,7 @@ async def view_active_bookings(query_args: PageQuery) -> Response:
 @validate_querystring(BookingIdQuery)
 @document_response(BookingHistory)
 async def view_booking(query_args: BookingIdQuery) -> Response:
-    """One booking and every status that it has had, with time and actor."""
+    """Return a booking and every status that it has had, with time and actor."""
     booking = await bookings.select_booking(pool(), query_args.id)
     if booking is None:
         raise service.unknown_booking(query_args.id)
@@ -218,9 +219,9 @@ async def view_booking(query_args: BookingIdQuery) -> Response:
 @validate_querystring(OutboxQuery)
 @document_response(list[MessageState])
 async def view_outbox(query_args: OutboxQuery) -> Response:
-    """Messages to guests and to the accounting program that have not left, newest first, and why.
+    """List unsent messages to guests and to the accounting program, newest first, with their last error.
 
-    Waiting ones are tried again by themselves; dead ones are not, until somebody revives them.
+    Waiting messages are retried automatically, dead ones only by `retry_message`.
     """
     before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), query_args.states, before, query_args.limit + 1)
@@ -230,25 +231,25 @@ async def view_outbox(query_args: OutboxQuery) -> Response:
 
 
 def explain_missing_smtp_url(message: MessageState) -> MessageState:
-    """A mail that waits because nobody has said where mail leaves says so."""
+    """Set the last error of a mail that waits because no SMTP server is configured."""
     if message.topic != service.MAIL_TOPIC or message.state != "waiting":
         return message
     return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the mail waits until it is.")
 
 
 @blueprint.post("/retry_message/")
-@operation(401, 403, 404, words={204: "It is due now"})
+@operation(401, 403, 404, words={204: "The message is due now"})
 @tag([TAG])
 @admin_only
 @validate_querystring(MessageIdQuery)
 async def retry_message(query_args: MessageIdQuery) -> Response:
-    """Let a dead message be tried once more."""
+    """Retry a dead message once."""
     if not await admin.retry_dead_message(pool(), query_args.id):
         raise NotFound(f"There is no dead message {query_args.id}.")
     return Response(status=204)
 
 
 def page_response(found: list[Item], limit: int) -> Response:
-    """Up to `limit` of what was found as an answer, with the link to the rest."""
+    """Return up to `limit` of the items, with a Link header to the next page."""
     page, headers = page_and_link(found, limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
