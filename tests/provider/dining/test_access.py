@@ -68,21 +68,21 @@ async def test_every_admin_path_requires_the_token_of_an_admin(restaurant: Resta
     customer = (await restaurant.log_in("josh"))["access"]
 
     for headers, status in (({}, 401), ({"Authorization": f"Bearer {customer}"}, 403)):
-        answer = await restaurant.open(f"/api/admin/{path}", method, headers=headers)
-        assert answer.status_code == status
-        assert answer.content_type == "application/problem+json"
-        assert (await answer.get_json())["status"] == status
+        response = await restaurant.open(f"/api/admin/{path}", method, headers=headers)
+        assert response.status_code == status
+        assert response.content_type == "application/problem+json"
+        assert (await response.get_json())["status"] == status
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
 async def test_an_invalid_token_is_refused(restaurant: Restaurant, token: str) -> None:
-    answer = await restaurant.client.get(
+    response = await restaurant.client.get(
         "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {token}"}
     )
 
-    assert answer.status_code == 401
-    assert answer.content_type == "application/problem+json"
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert response.status_code == 401
+    assert response.content_type == "application/problem+json"
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 async def test_a_token_is_accepted_until_it_expires(restaurant: Restaurant) -> None:
@@ -91,18 +91,18 @@ async def test_a_token_is_accepted_until_it_expires(restaurant: Restaurant) -> N
     old = tokens.issue(SECRET, ADMIN, "access", now - timedelta(days=1))
 
     for each, status in ((token, 200), (old, 401)):
-        answer = await restaurant.client.get(
+        response = await restaurant.client.get(
             "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {each}"}
         )
-        assert answer.status_code == status
+        assert response.status_code == status
 
 
 async def test_only_a_refresh_token_of_an_existing_user_gives_an_access_token(restaurant: Restaurant) -> None:
     pair = await restaurant.log_in()
 
-    answer = await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
-    assert answer.status_code == 200
-    access = (await answer.get_json())["access"]
+    response = await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
+    assert response.status_code == 200
+    access = (await response.get_json())["access"]
     headers = {"Authorization": f"Bearer {access}"}
     assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 200
     unknown_user = tokens.issue(SECRET, User("nobody", Secret("1"), "admin"), "refresh", datetime.now(UTC))
@@ -120,13 +120,13 @@ async def test_a_token_has_the_documented_claims(restaurant: Restaurant) -> None
 
 
 async def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(restaurant: Restaurant) -> None:
-    answers = [
+    responses = [
         await restaurant.client.post("/api/token/", json={"username": name, "password": password})
         for name, password in (("admin", "2"), ("nobody", "1"))
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 401]
-    problems = [await answer.get_json() for answer in answers]
+    assert [response.status_code for response in responses] == [401, 401]
+    problems = [await response.get_json() for response in responses]
     assert problems[0] | {"request_id": ""} == problems[1] | {"request_id": ""}
 
 
@@ -151,7 +151,7 @@ async def test_parallel_guesses_cannot_bypass_the_throttle(restaurant: Restauran
         for number in range(20)
     ]
 
-    statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    statuses = [response.status_code for response in await asyncio.gather(*guesses)]
 
     assert statuses.count(401) <= 7
     assert set(statuses) == {401, 429}

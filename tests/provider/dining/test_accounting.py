@@ -70,10 +70,10 @@ async def test_a_decision_after_the_booking_was_declined_is_refused(restaurant: 
     booking = await restaurant.book(await restaurant.add_table())
     await restaurant.admin("POST", f"cancel_booking/?id={booking}")
 
-    answer = await restaurant.decide(booking, "confirm")
+    response = await restaurant.decide(booking, "confirm")
 
-    assert answer.status_code == 409
-    assert (await answer.get_json())["code"] == "booking_declined"
+    assert response.status_code == 409
+    assert (await response.get_json())["code"] == "booking_declined"
 
 
 async def test_a_decision_needs_a_recent_signature_that_was_not_used_before(restaurant: Restaurant) -> None:

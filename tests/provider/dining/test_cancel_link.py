@@ -22,20 +22,20 @@ async def test_opening_the_page_changes_nothing_and_the_button_cancels(
     booking, path = await book_with_email(restaurant, office)
 
     for method in ("GET", "HEAD", "GET"):
-        answer = await restaurant.open(path, method)
-        assert answer.status_code == 200
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert "unsafe" not in answer.headers["Content-Security-Policy"]
-    page = await answer.get_data(as_text=True)
+        response = await restaurant.open(path, method)
+        assert response.status_code == 200
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
+    page = await response.get_data(as_text=True)
     assert '<form method="post">' in page
     assert "<script" not in page
     assert "ann@example.com" not in page
     assert await restaurant.status(booking) == "waiting"
 
-    answer = await restaurant.client.post(path)
-    assert answer.status_code == 200
+    response = await restaurant.client.post(path)
+    assert response.status_code == 200
     assert await restaurant.status(booking) == "cancelled"
 
 
@@ -46,9 +46,9 @@ async def test_cancelling_again_changes_nothing_and_reveals_nothing(restaurant: 
     again = await restaurant.client.post(path, form={"whatever": "comes"})
     reopened = await restaurant.client.get(path)
 
-    for answer in (again, reopened):
-        page = await answer.get_data(as_text=True)
-        assert answer.status_code == 200
+    for response in (again, reopened):
+        page = await response.get_data(as_text=True)
+        assert response.status_code == 200
         assert "is cancelled" in page
         assert "<form" not in page
         assert str(booking) not in page
@@ -67,12 +67,12 @@ async def test_a_confirmed_booking_can_be_cancelled_and_a_declined_one_cannot(
     second, path = await book_with_email(restaurant, office)
     await restaurant.admin("POST", f"cancel_booking/?id={second}")
 
-    page, answer = await restaurant.client.get(path), await restaurant.client.post(path)
+    page, response = await restaurant.client.get(path), await restaurant.client.post(path)
 
     assert "<form" not in await page.get_data(as_text=True)
-    assert answer.status_code == 409
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert response.status_code == 409
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store"
     assert await restaurant.status(first) == "cancelled"
     assert await restaurant.status(second) == "declined"
 
@@ -90,11 +90,11 @@ async def test_all_invalid_tokens_get_the_same_answer(restaurant: Restaurant, of
     for bad in (altered, path + "x", path[:-1], root, root + "A" * 43, root + "%00", root + "%F0%9F%98%80", expired,
                 f"{root}{booking}", root + "x" * 5000):  # fmt: skip
         for method in ("GET", "POST"):
-            answer = await restaurant.open(bad, method, headers={"X-Request-ID": "same"})
-            assert answer.status_code == 404
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
-            assert answer.headers["Cache-Control"] == "no-store"
-            bodies.add(await answer.get_data())
+            response = await restaurant.open(bad, method, headers={"X-Request-ID": "same"})
+            assert response.status_code == 404
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Cache-Control"] == "no-store"
+            bodies.add(await response.get_data())
 
     assert len(bodies) == 1
     assert await restaurant.status(booking) == "waiting"

@@ -35,12 +35,12 @@ async def test_the_inbox_shows_the_emails_sent_by_smtp(restaurant: Restaurant) -
     assert mail["subject"] == "We have received your order for a table"
     assert "cancel_booking/?id=" in mail["text"]
     assert mail["message_id"].startswith("<booking-")
-    answer = await restaurant.client.get("/inbox")
-    page = await answer.get_data(as_text=True)
+    response = await restaurant.client.get("/inbox")
+    page = await response.get_data(as_text=True)
     assert "cancel_booking/?id=" in page
     assert "<i>Ann" not in page
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 async def create_app_outside_the_demo(environment: dict[str, str], url: Secret) -> Application:
@@ -57,8 +57,8 @@ async def test_outside_the_demo_there_is_no_inbox_and_no_customer_account(
         assert (await client.get("/inbox")).status_code == 404
         assert (await client.get("/inbox.json")).status_code == 404
         for name, password, status in (("admin", "1", 401), ("josh", "1", 401), ("admin", "a password", 200)):
-            answer = await client.post("/api/token/", json={"username": name, "password": password})
-            assert answer.status_code == status
+            response = await client.post("/api/token/", json={"username": name, "password": password})
+            assert response.status_code == status
 
 
 async def test_without_an_smtp_server_emails_wait_and_the_outbox_says_why(
@@ -110,8 +110,8 @@ async def test_the_password_may_be_given_as_an_argon2_hash(environment: dict[str
     app = create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
         for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
-            answer = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
-            assert answer.status_code == status
+            response = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
+            assert response.status_code == status
 
 
 async def test_the_demo_adds_its_tables_once(provider_url: Secret, provider_db: asyncpg.Pool) -> None:

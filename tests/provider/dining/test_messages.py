@@ -100,13 +100,13 @@ async def test_an_outage_of_the_smtp_server_delays_emails_and_loses_none(
     assert sorted(str(mail["To"]) for mail in office.mails) == sorted(f"guest{n}@example.com" for n in range(12))
 
 
-@pytest.mark.parametrize("answer", ["451 later", "550 never", "421 closing"])
+@pytest.mark.parametrize("response", ["451 later", "550 never", "421 closing"])
 @pytest.mark.parametrize("stage", ["refuse_data", "refuse_recipient"])
 async def test_an_email_that_the_server_refuses_at_first_is_sent_later(
-    restaurant: Restaurant, office: PostOffice, stage: str, answer: str
+    restaurant: Restaurant, office: PostOffice, stage: str, response: str
 ) -> None:
     await restaurant.book(await restaurant.add_table())
-    setattr(office, stage, answer)
+    setattr(office, stage, response)
     assert (await restaurant.send_mails())["failed"] == 1
     setattr(office, stage, None)
     await restaurant.make_all_due()

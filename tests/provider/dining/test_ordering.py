@@ -13,25 +13,25 @@ START = "2999-01-01T19:00:00Z"
 
 
 async def test_a_table_is_added_and_changed(restaurant: Restaurant) -> None:
-    answer = await restaurant.admin(
+    response = await restaurant.admin(
         "POST", "add_table/", json={"table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
     )
-    table = await answer.get_json()
-    assert answer.status_code == 201
+    table = await response.get_json()
+    assert response.status_code == 201
     assert table == {"id": 3001, "table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
 
-    answer = await restaurant.admin("PATCH", "update_table/", json={"id": 3001, "price": 25})
-    assert answer.status_code == 200
-    assert await answer.get_json() == table | {"price": 25}
+    response = await restaurant.admin("PATCH", "update_table/", json={"id": 3001, "price": 25})
+    assert response.status_code == 200
+    assert await response.get_json() == table | {"price": 25}
     prices = await (await restaurant.admin("GET", "view_prices/?id=3001")).get_json()
     assert [point["price"] for point in prices] == [19.99, 25]
 
 
 async def test_a_table_can_be_added_without_a_body(restaurant: Restaurant) -> None:
-    answer = await restaurant.admin("POST", "add_table/")
+    response = await restaurant.admin("POST", "add_table/")
 
-    assert answer.status_code == 201
-    assert await answer.get_json() == {
+    assert response.status_code == 201
+    assert await response.get_json() == {
         "id": 3001, "table_type": "regular", "seats": 2, "price": 0, "can_be_booked": True
     }  # fmt: skip
 
@@ -45,16 +45,16 @@ async def test_a_table_can_be_added_without_a_body(restaurant: Restaurant) -> No
     ],
 )  # fmt: skip
 async def test_an_invalid_field_of_a_table_is_named(restaurant: Restaurant, field: str, value: Any) -> None:
-    answer = await restaurant.admin("POST", "add_table/", json={field: value})
+    response = await restaurant.admin("POST", "add_table/", json={field: value})
 
-    assert answer.status_code == 400
-    assert [error["field"] for error in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert [error["field"] for error in (await response.get_json())["errors"]] == [field]
 
 
 async def test_a_bulk_change_applies_completely_or_not_at_all(restaurant: Restaurant) -> None:
     first, second = await restaurant.add_table(seats=2), await restaurant.add_table(seats=4)
 
-    answer = await restaurant.admin(
+    response = await restaurant.admin(
         "POST",
         "tables/bulk",
         json={
@@ -62,8 +62,8 @@ async def test_a_bulk_change_applies_completely_or_not_at_all(restaurant: Restau
             "update": [{"id": second, "can_be_booked": False}, {"id": first, "price": 3}],
         },
     )
-    result = await answer.get_json()
-    assert answer.status_code == 201
+    result = await response.get_json()
+    assert response.status_code == 201
     assert [(table["seats"], table["price"]) for table in result["added"]] == [(8, 12.5), (2, 0)]
     assert [(table["id"], table["can_be_booked"]) for table in result["updated"]] == [(second, False), (first, True)]
 
@@ -102,10 +102,10 @@ async def test_tables_are_found_by_type_seats_and_price(restaurant: Restaurant) 
     "query", ["seats_min=x", "price_max=-1", "table_type=garden", "seats_min=5&seats_max=4", "seat=4", "cursor=x"]
 )
 async def test_an_invalid_table_filter_is_refused(restaurant: Restaurant, query: str) -> None:
-    answer = await restaurant.client.get(f"/api/customer/view_tables/?{query}")
+    response = await restaurant.client.get(f"/api/customer/view_tables/?{query}")
 
-    assert answer.status_code == 400
-    assert (await answer.get_json())["errors"]
+    assert response.status_code == 400
+    assert (await response.get_json())["errors"]
 
 
 async def test_tables_are_listed_in_pages_on_request(restaurant: Restaurant) -> None:
@@ -113,21 +113,21 @@ async def test_tables_are_listed_in_pages_on_request(restaurant: Restaurant) -> 
 
     seen, path = [], "/api/customer/view_tables/?limit=2&seats_max=2"
     while path:
-        answer = await restaurant.client.get(path)
-        seen += [table["id"] for table in await answer.get_json()]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+        response = await restaurant.client.get(path)
+        seen += [table["id"] for table in await response.get_json()]
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
     assert seen == ids
 
 
 async def test_an_order_waits_and_the_table_remains_bookable(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(price=15)
 
-    answer = await restaurant.post_order(
+    response = await restaurant.post_order(
         table, email="Ann@Example.com", phone="+49 (30) 123456", name=" Ann ", guests=2, starts_at=START, minutes=90
     )
 
-    assert answer.status_code == 201
-    booking = await answer.get_json()
+    assert response.status_code == 201
+    booking = await response.get_json()
     assert booking["status"] == "waiting"
     assert (booking["email"], booking["phone"], booking["name"]) == ("Ann@example.com", "+4930123456", "Ann")
     assert (booking["starts_at"], booking["minutes"], booking["price"]) == (START, 90, 15)
@@ -160,10 +160,10 @@ async def test_an_order_waits_and_the_table_remains_bookable(restaurant: Restaur
 async def test_an_invalid_field_of_an_order_is_named(restaurant: Restaurant, order: dict[str, Any], field: str) -> None:
     table = await restaurant.add_table()
 
-    answer = await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order)
+    response = await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order)
 
-    assert answer.status_code == 400
-    assert [error["field"] for error in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert [error["field"] for error in (await response.get_json())["errors"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,14 @@ async def test_all_invalid_fields_of_an_order_are_named(
 ) -> None:
     table = await restaurant.add_table()
 
-    answers = [
+    responses = [
         await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order),
         await restaurant.admin("POST", f"set_booking/?id={table}", json=order),
     ]
 
-    for answer in answers:
-        assert answer.status_code == 400
-        assert [error["field"] for error in (await answer.get_json())["errors"]] == fields
+    for response in responses:
+        assert response.status_code == 400
+        assert [error["field"] for error in (await response.get_json())["errors"]] == fields
 
 
 async def test_a_repeated_order_gets_the_same_answer_after_its_start(
@@ -247,10 +247,10 @@ async def test_the_status_changes_only_as_allowed(restaurant: Restaurant, previo
         assert (await restaurant.admin("POST", f"{earlier}_booking/?id={booking}")).status_code == 200
     before = await restaurant.status(booking)
 
-    answer = await restaurant.admin("POST", f"{step}_booking/?id={booking}")
+    response = await restaurant.admin("POST", f"{step}_booking/?id={booking}")
 
     target = STEPS.get((before, step))
-    assert answer.status_code == (200 if target else 409)
+    assert response.status_code == (200 if target else 409)
     assert await restaurant.status(booking) == (target or before)
 
 
@@ -270,13 +270,13 @@ async def test_staff_can_add_a_confirmed_booking(restaurant: Restaurant) -> None
     table = await restaurant.add_table(can_be_booked=False)
     order = {"phone": "+4930123456", "starts_at": START, "minutes": 60}
 
-    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=order)
-    assert answer.status_code == 201
-    assert (await answer.get_json())["status"] == "confirmed"
+    response = await restaurant.admin("POST", f"set_booking/?id={table}", json=order)
+    assert response.status_code == 201
+    assert (await response.get_json())["status"] == "confirmed"
 
     late = order | {"starts_at": "2999-01-01T19:59:00Z"}
-    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=late)
-    assert (answer.status_code, (await answer.get_json())["code"]) == (409, "overlapping")
+    response = await restaurant.admin("POST", f"set_booking/?id={table}", json=late)
+    assert (response.status_code, (await response.get_json())["code"]) == (409, "overlapping")
     after = order | {"starts_at": "2999-01-01T20:00:00Z"}
     assert (await restaurant.admin("POST", f"set_booking/?id={table}", json=after)).status_code == 201
     assert (await restaurant.admin("POST", f"set_booking/?id={table + 1}", json=order)).status_code == 404
@@ -305,10 +305,10 @@ async def test_unknown_bookings_are_not_found(restaurant: Restaurant) -> None:
 
 
 async def test_a_path_without_its_trailing_slash_redirects_with_the_same_method(restaurant: Restaurant) -> None:
-    answer = await restaurant.client.post("/api/customer/book_table?id=7", json={"email": "ann@example.com"})
+    response = await restaurant.client.post("/api/customer/book_table?id=7", json={"email": "ann@example.com"})
 
-    assert answer.status_code == 308
-    assert answer.headers["Location"].endswith("/api/customer/book_table/?id=7")
+    assert response.status_code == 308
+    assert response.headers["Location"].endswith("/api/customer/book_table/?id=7")
 
 
 @pytest.mark.parametrize("booked_times", [(START, START), (START, "2999-01-01T20:59:00Z")])
@@ -318,6 +318,6 @@ async def test_of_two_overlapping_orders_one_is_confirmed(
     table = await restaurant.add_table()
     pair = [await restaurant.book(table, email="ann@example.com", starts_at=time) for time in booked_times]
 
-    answers = await asyncio.gather(*(restaurant.admin("POST", f"accept_booking/?id={each}") for each in pair))
+    responses = await asyncio.gather(*(restaurant.admin("POST", f"accept_booking/?id={each}") for each in pair))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert sorted(response.status_code for response in responses) == [200, 409]

@@ -58,11 +58,11 @@ async def test_concurrent_changes_of_a_booking_change_it_once(restaurant: Restau
     await restaurant.admin("GET", "outbox/")
 
     steps = ["accept", "accept", "accept"]
-    answers = await asyncio.gather(*(restaurant.admin("POST", f"{step}_booking/?id={booking}") for step in steps))
+    responses = await asyncio.gather(*(restaurant.admin("POST", f"{step}_booking/?id={booking}") for step in steps))
     decisions = await asyncio.gather(restaurant.decide(booking, "confirm"), restaurant.decide(booking, "decline"))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
-    assert [answer.status_code for answer in decisions] == [200, 409]
+    assert sorted(response.status_code for response in responses) == [200, 409, 409]
+    assert [response.status_code for response in decisions] == [200, 409]
     assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_status_change") == 2
 
 
@@ -79,9 +79,9 @@ async def test_concurrent_bulk_changes_of_the_same_tables_do_not_deadlock(restau
     def change(ids: list[int]) -> Any:
         return restaurant.admin("POST", "tables/bulk", json={"update": [{"id": each, "seats": 5} for each in ids]})
 
-    answers = await asyncio.gather(*(change(tables if turn % 2 else tables[::-1]) for turn in range(10)))
+    responses = await asyncio.gather(*(change(tables if turn % 2 else tables[::-1]) for turn in range(10)))
 
-    assert [answer.status_code for answer in answers] == [200] * 10
+    assert [response.status_code for response in responses] == [200] * 10
 
 
 @pytest.mark.parametrize(
