@@ -38,7 +38,7 @@ RULES = re.compile(
             r"must not have more than two decimal places",  # `multipleOf` is reckoned in floating point
             r"must be a number from 0 to 999999999\.99 with at most two decimal places",
             r"is required unless email is given",
-            r"is not a valid e-mail address: .*",  # what a library says
+            r"is not a valid email address: .*",  # what a library says
             r"must be a phone number in international form.*",
             r"is not a valid phone number",
             r"must be one line of printable characters",

@@ -11,7 +11,7 @@ TAGS = {
     access.TAG: "Restaurant tables: access and refresh tokens",
     accounting.TAG: "Restaurant tables: signed decisions of the accounting program",
 }
-INBOX_TAGS = {inbox.TAG: "Mails that the demo has sent"}
+INBOX_TAGS = {inbox.TAG: "Emails that the demo has sent"}
 SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATURE_SCHEME}
 
 

@@ -1,4 +1,4 @@
-"""E-mail addresses, phone numbers and names of guests, validated by libraries."""
+"""Email addresses, phone numbers and names of guests, validated by libraries."""
 
 import re
 import unicodedata
@@ -21,13 +21,13 @@ def _require_text(value: Any) -> str:
 
 
 def parse_email(value: Any) -> str:
-    """Return an e-mail address with its domain in ASCII. Raises ValueError. Does not look the domain up."""
+    """Return an email address with its domain in ASCII. Raises ValueError. Does not look the domain up."""
     try:
         valid = validate_email(
             _require_text(value), check_deliverability=False, allow_smtputf8=False, test_environment=True
         )
     except EmailNotValidError as error:
-        raise ValueError(f"is not a valid e-mail address: {error}") from None
+        raise ValueError(f"is not a valid email address: {error}") from None
     return valid.ascii_email or valid.normalized
 
 
@@ -55,7 +55,7 @@ def parse_short_text(value: Any) -> str:
 
 
 def is_plausible_name(name: str | None) -> bool:
-    """Return whether a mail may greet the guest by this name.
+    """Return whether an email may greet the guest by this name.
 
     Orders need no account, so the form could otherwise be used to send text or links to other people's addresses.
     """

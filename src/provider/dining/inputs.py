@@ -149,7 +149,7 @@ class MessageIdQuery(Input):
 
 
 class CancelTokenQuery(Input):
-    id: Annotated[str, Field(description="The token from the mail")]
+    id: Annotated[str, Field(description="The token from the email")]
 
 
 def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
@@ -174,7 +174,7 @@ def _require_future_now(start: datetime, info: ValidationInfo) -> datetime:
 
 
 class BookingInput(Input):
-    """An order for a table, with an e-mail address or a phone number. Without starts_at it is for the next time."""
+    """An order for a table, with an email address or a phone number. Without starts_at it is for the next time."""
 
     email: Email | None = None
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None

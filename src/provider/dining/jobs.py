@@ -1,4 +1,4 @@
-"""Jobs that send the outbox: mails and text messages to guests, orders to the accounting program."""
+"""Jobs that send the outbox: emails and text messages to guests, orders to the accounting program."""
 
 import time
 
@@ -25,16 +25,16 @@ from provider.dining.sms import SmsGateway, TextMessage
 
 
 async def send_guest_messages(db: asyncpg.Pool, smtp_url: Secret | None, gateway: SmsGateway) -> JobResult:
-    """Send the due messages to guests. Without smtp_url mails stay in the outbox; text messages are sent."""
+    """Send the due messages to guests. Without smtp_url emails stay in the outbox; text messages are sent."""
     texts = await send_text_messages(db, gateway)
     mails = await send_mails(db, smtp_url) if smtp_url is not None else {}
     return {outcome: count + mails.get(outcome, 0) for outcome, count in texts.items()}
 
 
 async def send_mails(db: asyncpg.Pool, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
-    """Send the due mails.
+    """Send the due emails.
 
-    Each attempt gets a new cancel token, whose hash is stored before the mail is sent: the buttons of all attempts
+    Each attempt gets a new cancel token, whose hash is stored before the email is sent: the buttons of all attempts
     work, and the token itself is not stored.
     """
     server = smtp.parse_smtp_url(smtp_url)

@@ -23,7 +23,7 @@ from provider.dining.settings import DiningSettings
 from provider.dining.sms import text_message
 
 MAIL_TOPIC, SMS_TOPIC, ACCOUNTING_TOPIC = "mail", "text", "accounting"
-"""Topics of the outbox: mails and text messages to guests, orders to the accounting program."""
+"""Topics of the outbox: emails and text messages to guests, orders to the accounting program."""
 
 
 class BookedTable(NamedTuple):

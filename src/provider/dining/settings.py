@@ -24,8 +24,8 @@ class User:
 class DiningSettings:
     """The configuration of dining.
 
-    public_url: base of the links in mails. callback_url: base of the address that the accounting program calls back.
-    smtp_url: the server that takes the mails; None: they wait in the outbox. inbox: mails go to the demo's own server.
+    public_url: base of the links in emails. callback_url: base of the address that the accounting program calls back.
+    smtp_url: the server that takes the emails; None: they wait in the outbox. inbox: the demo's own server takes them.
     """
 
     users: tuple[User, ...]

@@ -1,4 +1,4 @@
-"""Tokens behind the cancel buttons in mails. Only their hashes are stored."""
+"""Tokens behind the cancel buttons in emails. Only their hashes are stored."""
 
 import hashlib
 import secrets

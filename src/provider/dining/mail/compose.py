@@ -1,4 +1,4 @@
-"""Turns the content of a mail into a message with a text and an HTML part."""
+"""Turns the content of an email into a message with a text and an HTML part."""
 
 import hashlib
 from email import policy
@@ -13,9 +13,9 @@ pages = Pages("provider.dining")
 
 
 def compose(content: MailContent, cancel_token: str | None) -> EmailMessage:
-    """Return the message, always the same for the same arguments. cancel_token: required when the mail has a button.
+    """Return the message, always the same for the same arguments. cancel_token: required when the email has a button.
 
-    The email package parses every header and refuses line ends; the guest's name is not in any header.
+    Python's email package parses every header and refuses line ends; the guest's name is not in any header.
     """
     link = None
     if content.cancel is not None:
@@ -30,7 +30,7 @@ def compose(content: MailContent, cancel_token: str | None) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     text = pages.render("mail.txt", content=content, link=link)
     html = pages.render("mail.html", content=content, link=link)
-    # 7bit where possible, so that links are not split in the source of the mail.
+    # 7bit where possible, so that links are not split in the source of the email.
     cte = "7bit" if (text + html).isascii() else "quoted-printable"
     message.set_content(text, cte=cte)
     # The default boundary is random.

@@ -1,4 +1,4 @@
-"""The content of the mails to guests, as it is stored in the outbox when the event happens."""
+"""The content of the emails to guests, as it is stored in the outbox when the event happens."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TABLE_TYPE_NAMES = {"regular": "table in the hall", "cabin": "cabin", "room": "p
 
 
 class CancelButton(msgspec.Struct, frozen=True):
-    """The cancel button of a mail. page: the address that it leads to, without the token."""
+    """The cancel button of an email. page: the address that it leads to, without the token."""
 
     table_id: int
     booking_id: int
@@ -43,7 +43,7 @@ class MailContent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class EventText:
-    """The text of the mails about one event."""
+    """The text of the emails about one event."""
 
     subject: str
     opening: str
@@ -80,7 +80,7 @@ EVENT_TEXTS: dict[Event, EventText] = {
 
 
 def mail_content(order: TableOrder, event: Event, occurred_at: datetime, settings: DiningSettings) -> MailContent:
-    """Return the mail about an event of an order."""
+    """Return the email about an event of an order."""
     assert order.email is not None
     text = EVENT_TEXTS[event]
     cancel = CancelButton(

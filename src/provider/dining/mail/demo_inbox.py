@@ -1,4 +1,4 @@
-"""The demo's own SMTP server, which stores the mails for the inbox page."""
+"""The demo's own SMTP server, which stores the emails for the inbox page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ MAX_SHOWN_MAILS = 100
 
 
 class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
-    """A mail as it arrived."""
+    """An email as it arrived."""
 
     id: int
     received_at: datetime
@@ -39,7 +39,7 @@ class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient
 
 
 class MailStore:
-    """Stores the mails that the SMTP server receives. A mail is accepted only after it is stored."""
+    """Stores the emails that the SMTP server receives. An email is accepted only after it is stored."""
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
@@ -72,12 +72,12 @@ async def smtp_url_for(settings: DiningSettings, db: asyncpg.Pool) -> AsyncItera
             yield url
         return
     if settings.smtp_url is None:
-        log.warning("smtp_not_configured", reason="mails wait in the outbox until PROVIDER_SMTP_URL is set")
+        log.warning("smtp_not_configured", reason="emails wait in the outbox until PROVIDER_SMTP_URL is set")
     yield settings.smtp_url
 
 
 def parse_mail(row: asyncpg.Record) -> DemoMail:
-    """Return a stored mail with its parts decoded."""
+    """Return a stored email with its parts decoded."""
     message = message_from_bytes(row["source"], policy=policy.default)
     assert isinstance(message, EmailMessage)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
@@ -96,7 +96,7 @@ def parse_mail(row: asyncpg.Record) -> DemoMail:
 
 
 async def insert_mail(db: Executor, sender: str, recipients: list[str], source: bytes) -> None:
-    """Store a mail and delete all but the newest `MAX_KEPT_MAILS`."""
+    """Store an email and delete all but the newest `MAX_KEPT_MAILS`."""
     await db.execute(
         """
         WITH stored AS (
@@ -112,7 +112,7 @@ async def insert_mail(db: Executor, sender: str, recipients: list[str], source: 
 
 
 async def select_mails(db: Executor, limit: int) -> list[DemoMail]:
-    """Return the newest mails, newest first."""
+    """Return the newest emails, newest first."""
     rows = await db.fetch(
         "SELECT id, received_at, sender, recipients, source FROM demo_mail ORDER BY id DESC LIMIT $1", limit
     )

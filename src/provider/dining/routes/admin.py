@@ -231,10 +231,10 @@ async def view_outbox(query_args: OutboxQuery) -> Response:
 
 
 def explain_missing_smtp_url(message: MessageState) -> MessageState:
-    """Set the last error of a mail that waits because no SMTP server is configured."""
+    """Set the last error of an email that waits because no SMTP server is configured."""
     if message.topic != service.MAIL_TOPIC or message.state != "waiting":
         return message
-    return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the mail waits until it is.")
+    return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the email waits until it is.")
 
 
 @blueprint.post("/retry_message/")

@@ -75,7 +75,7 @@ async def find_tables(data: TableFilter) -> Response:
 async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     """Order a table. The order waits until staff decide; until then the table remains bookable.
 
-    An e-mail address or a phone number is required. 409 when the table is closed for booking.
+    An email address or a phone number is required. 409 when the table is closed for booking.
     """
     settings = resources().dining
 
@@ -92,7 +92,7 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
 async def cancel_page(query_args: CancelTokenQuery) -> Response:
-    """Show the page behind the link in the mail. It changes nothing, since mail scanners follow links."""
+    """Show the page behind the link in the email. It changes nothing, since mail scanners follow links."""
     return cancel_page_response(await find_booking(query_args.id))
 
 

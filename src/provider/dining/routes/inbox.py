@@ -15,7 +15,7 @@ blueprint = Blueprint("dining_inbox", __name__)
 
 TAG = "dining: inbox of the demo"
 
-# Mails have inline styles; scripts stay forbidden as on every page.
+# Emails have inline styles; scripts stay forbidden as on every page.
 INBOX_SECURITY = re.sub(r"style-src [^;]+", "style-src 'unsafe-inline'", CONTENT_SECURITY_POLICY)
 
 pages = Pages("provider.dining")
@@ -26,19 +26,19 @@ pages = Pages("provider.dining")
 @tag([TAG])
 @document_response(list[DemoMail])
 async def inbox_json() -> Response:
-    """List the mails that the demo's SMTP server received, newest first."""
+    """List the emails that the demo's SMTP server received, newest first."""
     return json_response(await select_mails(pool(), MAX_SHOWN_MAILS), headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/inbox")
 @hide
 async def inbox() -> Response:
-    """Show the mails as a mail program would, with working buttons."""
+    """Show the emails as a mail program would, with working buttons."""
     mails = await select_mails(pool(), MAX_SHOWN_MAILS)
     return pages.answer("inbox.html", content_security=INBOX_SECURITY, mails=mails, extract_body=extract_body)
 
 
 def extract_body(html: str) -> str:
-    """Return the content of the body element of an HTML mail."""
+    """Return the content of the body element of an HTML email."""
     match = re.search(r"<body[^>]*>(.*)</body>", html, re.DOTALL | re.IGNORECASE)
     return match[1] if match else ""
