@@ -118,7 +118,7 @@ async def cancel_by_guest(connection: Connection, settings: DiningSettings, book
 async def apply_decision(connection: Connection, settings: DiningSettings, decision: DecisionInput) -> DecisionResult:
     """Apply a decision of the accounting program. Raises NotFound, or Conflict when it is too late or overlaps.
 
-    A decision that was applied before succeeds whatever the status is now: the sender may have missed our response.
+    A decision that was applied before succeeds in any status: its sender may have missed our response.
     """
     booked = await lock_booking(connection, decision.order_id)
     booking = booked.booking

@@ -14,7 +14,7 @@ from provider.offers.models import Offer
 
 NAMESPACE = uuid.UUID("6f1c3b0e-3f0a-5d55-9b1e-0f6a7c1f2d10")
 
-MAX_STEP = 0.03
+MAX_PRICE_CHANGE = 0.03
 """Largest relative change of a price in one tick."""
 
 MIN_LIFETIME, MAX_LIFETIME = 20, 60
@@ -44,6 +44,6 @@ def _offer(name: str, usual_price: int, age: int, lifetime: int) -> Offer:
     initial_stock = rng.randint(5, 200)
     price = usual_price * rng.uniform(0.8, 1.25)
     for _ in range(age):
-        price *= 1 + rng.uniform(-MAX_STEP, MAX_STEP)
+        price *= 1 + rng.uniform(-MAX_PRICE_CHANGE, MAX_PRICE_CHANGE)
     stock = initial_stock * (lifetime - 1 - age) // (lifetime - 1)
     return Offer(str(uuid.uuid5(NAMESPACE, name)), max(1, round(price)), stock)

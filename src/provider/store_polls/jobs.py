@@ -14,7 +14,7 @@ from provider.store_polls.simulation import simulate_fleet, simulate_polls
 SEED = 1
 FLEET_SIZE = 200
 HISTORY = timedelta(days=9)
-MAX_STEP = HISTORY
+MAX_POLL_PERIOD = HISTORY
 """Longest interval polled in one transaction. The history is one step, so that readers never see a part of it."""
 
 
@@ -34,7 +34,7 @@ async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, st
                 await queries.copy_hours(connection, fleet)
             progress = await queries.select_progress_for_update(connection)
             assert progress is not None
-            until = min(now, progress.polled_until + MAX_STEP)
+            until = min(now, progress.polled_until + MAX_POLL_PERIOD)
             if until <= progress.polled_until:
                 return polled
             polls = await asyncio.to_thread(_simulate_polls, progress, until)

@@ -27,7 +27,7 @@ async def insert_tables(db: Executor, tables: Sequence[TableInput]) -> list[Tabl
 
 
 async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[int, Table]:
-    """Change tables and return those that exist by id. Locks in id order, so that two calls cannot deadlock."""
+    """Change tables; returns the existing ones by id. Locks in id order, so that two calls cannot deadlock."""
     rows = await db.fetch(
         """
         WITH given AS (
