@@ -6,21 +6,21 @@ import asyncpg
 import pytest
 
 from common.web.resources import Application
-from tests.support.post_office import PostOffice, post_office
+from tests.support.fake_smtp import FakeSmtp, run_fake_smtp
 from tests.support.restaurant import ACCOUNTING_SECRET, ACCOUNTING_URL, Restaurant
 
 
 @pytest.fixture
-async def office() -> AsyncIterator[PostOffice]:
-    async with post_office() as office:
-        yield office
+async def fake_smtp() -> AsyncIterator[FakeSmtp]:
+    async with run_fake_smtp() as fake_smtp:
+        yield fake_smtp
 
 
 @pytest.fixture
-def environment(environment: dict[str, str], office: PostOffice) -> dict[str, str]:
+def environment(environment: dict[str, str], fake_smtp: FakeSmtp) -> dict[str, str]:
     return {
         **environment,
-        "PROVIDER_SMTP_URL": office.url,
+        "PROVIDER_SMTP_URL": fake_smtp.url,
         "PROVIDER_ACCOUNTING_SECRET": ACCOUNTING_SECRET.reveal(),
         "PROVIDER_PUBLIC_URL": "http://restaurant.example",
         "PROVIDER_ACCOUNTING_URL": ACCOUNTING_URL,

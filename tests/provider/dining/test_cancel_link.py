@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from tests.support.post_office import PostOffice, cancel_path
+from tests.support.fake_smtp import FakeSmtp, cancel_path
 from tests.support.restaurant import Restaurant
 
 
-async def book_with_email(restaurant: Restaurant, office: PostOffice, **order: Any) -> tuple[int, str]:
+async def book_with_email(restaurant: Restaurant, fake_smtp: FakeSmtp, **order: Any) -> tuple[int, str]:
     """Book a table; returns the id of the booking and the path of the cancel button in its email."""
     await restaurant.send_mails()
     booking = await restaurant.book(await restaurant.add_table(), **{"email": "ann@example.com", **order})
     await restaurant.send_mails()
-    return booking, cancel_path(office.mails[-1])
+    return booking, cancel_path(fake_smtp.mails[-1])
 
 
 async def test_opening_the_page_changes_nothing_and_the_button_cancels(
-    restaurant: Restaurant, office: PostOffice
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
-    booking, path = await book_with_email(restaurant, office)
+    booking, path = await book_with_email(restaurant, fake_smtp)
 
     for method in ("GET", "HEAD", "GET"):
         response = await restaurant.open(path, method)
@@ -39,8 +39,10 @@ async def test_opening_the_page_changes_nothing_and_the_button_cancels(
     assert await restaurant.status(booking) == "cancelled"
 
 
-async def test_cancelling_again_changes_nothing_and_reveals_nothing(restaurant: Restaurant, office: PostOffice) -> None:
-    booking, path = await book_with_email(restaurant, office, name="Ann")
+async def test_cancelling_again_changes_nothing_and_reveals_nothing(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    booking, path = await book_with_email(restaurant, fake_smtp, name="Ann")
     await restaurant.client.post(path)
 
     again = await restaurant.client.post(path, form={"whatever": "comes"})
@@ -53,18 +55,18 @@ async def test_cancelling_again_changes_nothing_and_reveals_nothing(restaurant: 
         assert "<form" not in page
         assert str(booking) not in page
     await restaurant.send_mails()
-    assert [str(mail["Subject"]) for mail in office.mails].count("Your table is cancelled") == 1
+    assert [str(mail["Subject"]) for mail in fake_smtp.mails].count("Your table is cancelled") == 1
     history = await (await restaurant.admin("GET", f"view_booking/?id={booking}")).get_json()
     assert [change["changed_by"] for change in history["changes"]] == ["guest", "guest"]
 
 
 async def test_a_confirmed_booking_can_be_cancelled_and_a_declined_one_cannot(
-    restaurant: Restaurant, office: PostOffice
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
-    first, path = await book_with_email(restaurant, office)
+    first, path = await book_with_email(restaurant, fake_smtp)
     await restaurant.admin("POST", f"accept_booking/?id={first}")
     assert (await restaurant.client.post(path)).status_code == 200
-    second, path = await book_with_email(restaurant, office)
+    second, path = await book_with_email(restaurant, fake_smtp)
     await restaurant.admin("POST", f"cancel_booking/?id={second}")
 
     page, response = await restaurant.client.get(path), await restaurant.client.post(path)
@@ -77,9 +79,9 @@ async def test_a_confirmed_booking_can_be_cancelled_and_a_declined_one_cannot(
     assert await restaurant.status(second) == "declined"
 
 
-async def test_all_invalid_tokens_get_the_same_answer(restaurant: Restaurant, office: PostOffice) -> None:
-    booking, path = await book_with_email(restaurant, office)
-    _, expired = await book_with_email(restaurant, office, starts_at="2999-01-01T19:00:00Z")
+async def test_all_invalid_tokens_get_the_same_answer(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    booking, path = await book_with_email(restaurant, fake_smtp)
+    _, expired = await book_with_email(restaurant, fake_smtp, starts_at="2999-01-01T19:00:00Z")
     await restaurant.db.execute(
         "UPDATE dining_cancel_token SET expires_at = now() WHERE expires_at > '2998-01-01T00:00:00Z'"
     )
@@ -104,8 +106,8 @@ async def test_a_link_without_a_token_is_invalid(restaurant: Restaurant) -> None
     assert (await restaurant.client.get("/api/customer/cancel_booking/")).status_code == 400
 
 
-async def test_the_token_is_not_stored(restaurant: Restaurant, office: PostOffice) -> None:
-    _, path = await book_with_email(restaurant, office)
+async def test_the_token_is_not_stored(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    _, path = await book_with_email(restaurant, fake_smtp)
     token = path.partition("=")[2]
     assert len(token) >= 43
 
@@ -115,22 +117,22 @@ async def test_the_token_is_not_stored(restaurant: Restaurant, office: PostOffic
         assert not any(token in row[0] for row in rows), table
 
 
-async def test_a_link_works_until_the_booking_starts(restaurant: Restaurant, office: PostOffice) -> None:
-    await book_with_email(restaurant, office, starts_at="2999-01-01T19:00:00Z")
+async def test_a_link_works_until_the_booking_starts(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    await book_with_email(restaurant, fake_smtp, starts_at="2999-01-01T19:00:00Z")
     expires = await restaurant.db.fetchval("SELECT expires_at FROM dining_cancel_token")
 
     assert expires.isoformat() == "2999-01-01T19:00:00+00:00"
 
 
-async def test_the_button_works_when_an_old_order_is_confirmed(restaurant: Restaurant, office: PostOffice) -> None:
-    booking, _ = await book_with_email(restaurant, office)
+async def test_the_button_works_when_an_old_order_is_confirmed(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    booking, _ = await book_with_email(restaurant, fake_smtp)
     await restaurant.db.execute("ALTER TABLE dining_booking DISABLE TRIGGER USER")
     await restaurant.db.execute("UPDATE dining_booking SET created_at = now() - interval '40 days'")
     await restaurant.db.execute("ALTER TABLE dining_booking ENABLE TRIGGER USER")
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
     await restaurant.send_mails()
 
-    path = cancel_path(office.mails[-1])
+    path = cancel_path(fake_smtp.mails[-1])
 
     assert (await restaurant.client.post(path)).status_code == 200
     assert await restaurant.status(booking) == "cancelled"
@@ -138,12 +140,12 @@ async def test_the_button_works_when_an_old_order_is_confirmed(restaurant: Resta
 
 @pytest.mark.parametrize("number", [0, 1])
 async def test_the_button_of_each_email_of_a_booking_works(
-    restaurant: Restaurant, office: PostOffice, number: int
+    restaurant: Restaurant, fake_smtp: FakeSmtp, number: int
 ) -> None:
-    booking, first = await book_with_email(restaurant, office)
+    booking, first = await book_with_email(restaurant, fake_smtp)
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
     await restaurant.send_mails()
-    second = cancel_path(office.mails[-1])
+    second = cancel_path(fake_smtp.mails[-1])
     assert first != second
 
     assert (await restaurant.client.post((first, second)[number])).status_code == 200

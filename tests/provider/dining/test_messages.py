@@ -14,13 +14,13 @@ from common.outbox import delivery
 from common.outbox.delivery import Policy
 from provider.dining import jobs
 from provider.dining.mail import smtp
-from tests.support.post_office import PostOffice, body, cancel_path
+from tests.support.fake_smtp import FakeSmtp, body, cancel_path
 from tests.support.restaurant import ACCOUNTING_URL, SLOW_RETRY, Restaurant
 
 LEASE = timedelta(seconds=60)
 
 
-async def test_each_event_sends_one_email_to_one_recipient(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_each_event_sends_one_email_to_one_recipient(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
     booking = await restaurant.book(
         table, email="ann@example.com", name="Ann", guests=3, starts_at="2999-01-01T19:00:00Z"
@@ -33,7 +33,7 @@ async def test_each_event_sends_one_email_to_one_recipient(restaurant: Restauran
     await restaurant.send_mails()
     await restaurant.send_mails()
 
-    sent = [(str(mail["To"]), str(mail["Subject"])) for mail in office.mails]
+    sent = [(str(mail["To"]), str(mail["Subject"])) for mail in fake_smtp.mails]
     assert sorted(sent[:2]) == [
         ("ann@example.com", "We have received your order for a table"),
         ("ben@example.com", "We have received your order for a table"),
@@ -42,21 +42,21 @@ async def test_each_event_sends_one_email_to_one_recipient(restaurant: Restauran
         ("ann@example.com", "Your table is confirmed"),
         ("ann@example.com", "Your table is cancelled"),
     ]
-    assert len({mail["Message-ID"] for mail in office.mails}) == 4
-    for envelope, mail in zip(office.envelopes, office.mails, strict=True):
+    assert len({mail["Message-ID"] for mail in fake_smtp.mails}) == 4
+    for envelope, mail in zip(fake_smtp.envelopes, fake_smtp.mails, strict=True):
         assert envelope.rcpt_tos == [mail["To"]]
         assert mail["Cc"] is None
         assert mail["Bcc"] is None
 
 
-async def test_an_email_describes_the_order_in_text_and_in_html(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_an_email_describes_the_order_in_text_and_in_html(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
     await restaurant.book(
         table, email="ann@example.com", name="Zoë O’Neill", guests=3, starts_at="2999-01-01T19:00:00Z", minutes=90
     )
     await restaurant.send_mails()
 
-    [mail] = office.mails
+    [mail] = fake_smtp.mails
     for part in (body(mail, "plain"), body(mail, "html")):
         assert "Dear Zoë O’Neill," in part
         assert "cabin, 4 seats" in part
@@ -68,23 +68,23 @@ async def test_an_email_describes_the_order_in_text_and_in_html(restaurant: Rest
 
 @pytest.mark.parametrize("name", ["<b>Ann</b>", "Win at www.evil.example", "Call +1 234", "http://evil.example"])
 async def test_an_implausible_name_is_not_used_in_the_greeting(
-    restaurant: Restaurant, office: PostOffice, name: str
+    restaurant: Restaurant, fake_smtp: FakeSmtp, name: str
 ) -> None:
     await restaurant.book(await restaurant.add_table(), email="ann@example.com", name=name)
     await restaurant.send_mails()
 
-    [envelope] = office.envelopes
+    [envelope] = fake_smtp.envelopes
     assert b"Dear guest," in envelope.original_content
     assert name.encode() not in envelope.original_content
 
 
 async def test_an_outage_of_the_smtp_server_delays_emails_and_loses_none(
-    restaurant: Restaurant, office: PostOffice
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
     table = await restaurant.add_table()
     for number in range(12):
         await restaurant.book(table, email=f"guest{number}@example.com")
-    await office.close()
+    await fake_smtp.close()
 
     for _ in range(3):
         assert await restaurant.send_mails() == {"sent": 0, "failed": 12, "dead": 0}
@@ -94,32 +94,32 @@ async def test_an_outage_of_the_smtp_server_delays_emails_and_loses_none(
     mails = [message for message in stuck if message["topic"] == "mail"]
     assert [(message["state"], message["attempts"]) for message in mails] == [("waiting", 3)] * 12
     assert "SMTP" in mails[0]["last_error"]
-    await office.open()
+    await fake_smtp.open()
 
     assert await restaurant.send_mails() == {"sent": 12, "failed": 0, "dead": 0}
-    assert sorted(str(mail["To"]) for mail in office.mails) == sorted(f"guest{n}@example.com" for n in range(12))
+    assert sorted(str(mail["To"]) for mail in fake_smtp.mails) == sorted(f"guest{n}@example.com" for n in range(12))
 
 
 @pytest.mark.parametrize("response", ["451 later", "550 never", "421 closing"])
 @pytest.mark.parametrize("stage", ["refuse_data", "refuse_recipient"])
 async def test_an_email_that_the_server_refuses_at_first_is_sent_later(
-    restaurant: Restaurant, office: PostOffice, stage: str, response: str
+    restaurant: Restaurant, fake_smtp: FakeSmtp, stage: str, response: str
 ) -> None:
     await restaurant.book(await restaurant.add_table())
-    setattr(office, stage, response)
+    setattr(fake_smtp, stage, response)
     assert (await restaurant.send_mails())["failed"] == 1
-    setattr(office, stage, None)
+    setattr(fake_smtp, stage, None)
     await restaurant.make_all_due()
 
     assert (await restaurant.send_mails())["sent"] == 1
-    assert len(office.mails) == 1
+    assert len(fake_smtp.mails) == 1
 
 
 async def test_a_message_that_is_refused_repeatedly_becomes_dead_and_can_be_retried(
-    restaurant: Restaurant, office: PostOffice
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
     await restaurant.book(await restaurant.add_table())
-    office.refuse_recipient = "550 no such mailbox"
+    fake_smtp.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
         outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
@@ -129,14 +129,14 @@ async def test_a_message_that_is_refused_repeatedly_becomes_dead_and_can_be_retr
     [dead] = await (await restaurant.admin("GET", "outbox/?state=dead")).get_json()
     assert (dead["event"], dead["attempts"]) == ("received", 3)
     assert "550 no such mailbox" in dead["last_error"]
-    office.refuse_recipient = None
+    fake_smtp.refuse_recipient = None
     assert (await restaurant.admin("POST", f"retry_message/?id={dead['id']}")).status_code == 204
     assert (await restaurant.admin("POST", f"retry_message/?id={dead['id']}")).status_code == 404
     assert (await restaurant.send_mails())["sent"] == 1
 
 
 async def test_a_crash_between_sending_and_marking_sends_the_same_email_again(
-    restaurant: Restaurant, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    restaurant: Restaurant, fake_smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await restaurant.book(await restaurant.add_table())
 
@@ -154,10 +154,10 @@ async def test_a_crash_between_sending_and_marking_sends_the_same_email_again(
     await restaurant.make_all_due()
 
     assert (await restaurant.send_mails())["sent"] == 1
-    paths = [cancel_path(mail) for mail in office.mails]
+    paths = [cancel_path(mail) for mail in fake_smtp.mails]
     contents = [
         envelope.original_content.replace(path.encode(), b"")
-        for envelope, path in zip(office.envelopes, paths, strict=True)
+        for envelope, path in zip(fake_smtp.envelopes, paths, strict=True)
     ]
     assert contents[0] == contents[1], "the emails differ only in their tokens"
     for path in paths:
@@ -165,7 +165,7 @@ async def test_a_crash_between_sending_and_marking_sends_the_same_email_again(
 
 
 async def test_messages_are_sent_as_they_were_when_they_were_enqueued(
-    restaurant: Restaurant, office: PostOffice
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
     table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
     booking = await restaurant.book(table, email="ann@example.com", name="Ann", starts_at="2999-01-01T19:00:00Z")
@@ -196,13 +196,13 @@ async def test_messages_are_sent_as_they_were_when_they_were_enqueued(
     assert json.loads(declined)["status"] == "declined"
 
     await restaurant.send_mails()
-    received = office.mails[0]
+    received = fake_smtp.mails[0]
     assert received["To"] == "ann@example.com"
     for part in ("Dear Ann,", "cabin, 4 seats", "Tuesday, 1 January 2999, 19:00 UTC", "25.50"):
         assert part in body(received)
 
 
-async def test_concurrent_senders_send_each_message_once(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_concurrent_senders_send_each_message_once(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table()
     for number in range(30):
         await restaurant.book(table, email=f"guest{number}@example.com")
@@ -210,10 +210,10 @@ async def test_concurrent_senders_send_each_message_once(restaurant: Restaurant,
     outcomes = await asyncio.gather(*(restaurant.send_mails() for _ in range(3)))
 
     assert sum(outcome["sent"] for outcome in outcomes) == 30
-    assert len({str(mail["To"]) for mail in office.mails}) == len(office.mails) == 30
+    assert len({str(mail["To"]) for mail in fake_smtp.mails}) == len(fake_smtp.mails) == 30
 
 
-async def test_a_sender_whose_claim_has_expired_changes_nothing(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_a_sender_whose_claim_has_expired_changes_nothing(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     await restaurant.book(await restaurant.add_table())
     [old] = await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
     await restaurant.make_all_due()
@@ -224,36 +224,36 @@ async def test_a_sender_whose_claim_has_expired_changes_nothing(restaurant: Rest
     assert await restaurant.db.fetchval("SELECT state FROM outbox WHERE topic = 'mail'") == "waiting"
 
 
-async def test_messages_of_one_booking_are_sent_in_order(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_messages_of_one_booking_are_sent_in_order(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     booking = await restaurant.book(await restaurant.add_table())
-    office.refuse_data = "451 later"
+    fake_smtp.refuse_data = "451 later"
     await restaurant.send_mails()
-    office.refuse_data = None
+    fake_smtp.refuse_data = None
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
 
     assert (await restaurant.send_mails())["sent"] == 0
     await restaurant.make_all_due()
     assert (await restaurant.send_mails())["sent"] == 2
-    assert [str(mail["Subject"]) for mail in office.mails] == [
+    assert [str(mail["Subject"]) for mail in fake_smtp.mails] == [
         "We have received your order for a table",
         "Your table is confirmed",
     ]
 
 
 async def test_a_guest_with_only_a_phone_gets_a_text_message(
-    restaurant: Restaurant, office: PostOffice, capsys: pytest.CaptureFixture[str]
+    restaurant: Restaurant, fake_smtp: FakeSmtp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await restaurant.book(await restaurant.add_table(), phone="+4930123456")
 
     assert (await restaurant.send_guest_messages())["sent"] == 1
 
-    assert office.mails == []
+    assert fake_smtp.mails == []
     output = capsys.readouterr()
     assert "+4930123456" not in output.out + output.err
     assert "+49…56" in output.out + output.err
 
 
-async def test_a_message_that_cannot_be_read_does_not_block_others(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_a_message_that_cannot_be_read_does_not_block_others(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table()
     bad, _ = await restaurant.book(table), await restaurant.book(table, email="ben@example.com")
     await restaurant.db.execute(
@@ -261,10 +261,10 @@ async def test_a_message_that_cannot_be_read_does_not_block_others(restaurant: R
     )
 
     assert await restaurant.send_mails() == {"sent": 1, "failed": 1, "dead": 0}
-    assert [str(mail["To"]) for mail in office.mails] == ["ben@example.com"]
+    assert [str(mail["To"]) for mail in fake_smtp.mails] == ["ben@example.com"]
 
 
-async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     booking = await restaurant.book(await restaurant.add_table())
     await restaurant.decide(booking, "confirm")
     await restaurant.send_mails()
@@ -288,7 +288,7 @@ def test_an_smtp_url_is_parsed_completely() -> None:
 
 
 async def test_a_claim_is_renewed_while_its_sender_is_running(
-    restaurant: Restaurant, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    restaurant: Restaurant, fake_smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await restaurant.book(await restaurant.add_table())
     begun, go_on = asyncio.Event(), asyncio.Event()
@@ -318,7 +318,7 @@ async def test_a_claim_is_renewed_while_its_sender_is_running(
     go_on.set()
 
     assert (await sending)["sent"] == 1
-    assert len(office.mails) == 1
+    assert len(fake_smtp.mails) == 1
 
 
 async def test_an_error_message_with_invalid_characters_is_stored(
@@ -336,9 +336,9 @@ async def test_an_error_message_with_invalid_characters_is_stored(
     )
 
 
-async def test_smtps_never_falls_back_to_an_unencrypted_connection(restaurant: Restaurant, office: PostOffice) -> None:
+async def test_smtps_never_falls_back_to_an_unencrypted_connection(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     await restaurant.book(await restaurant.add_table())
-    url = Secret(office.url.replace("smtp://", "smtps://"))
+    url = Secret(fake_smtp.url.replace("smtp://", "smtps://"))
 
     assert (await jobs.send_mails(restaurant.db, url, SLOW_RETRY))["failed"] == 1
-    assert office.mails == []
+    assert fake_smtp.mails == []

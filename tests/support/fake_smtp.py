@@ -11,7 +11,7 @@ from typing import Any, Literal
 from aiosmtpd.smtp import SMTP
 
 
-class PostOffice:
+class FakeSmtp:
     """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set."""
 
     def __init__(self) -> None:
@@ -57,13 +57,13 @@ class PostOffice:
 
 
 @asynccontextmanager
-async def post_office() -> AsyncIterator[PostOffice]:
-    office = PostOffice()
-    await office.open()
+async def run_fake_smtp() -> AsyncIterator[FakeSmtp]:
+    fake_smtp = FakeSmtp()
+    await fake_smtp.open()
     try:
-        yield office
+        yield fake_smtp
     finally:
-        await office.close()
+        await fake_smtp.close()
 
 
 def body(mail: EmailMessage, subtype: Literal["plain", "html"] = "plain") -> str:
