@@ -1,4 +1,4 @@
-"""A real SMTP server for tests, that fails on command."""
+"""An SMTP server for tests, which fails on request."""
 
 import asyncio
 import re
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP
 
 
-class PostOffice:
-    """Takes mails in. `refuse_data`, `refuse_recipient`: what it answers instead, while set."""
+class FakeSmtp:
+    """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set."""
 
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
@@ -30,7 +30,7 @@ class PostOffice:
         return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]
 
     async def open(self) -> None:
-        """Listen, the second time on the port of the first."""
+        """Listen on a free port; when opened again, on the same one."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: SMTP(self, loop=loop, hostname="localhost"), "127.0.0.1", self.port
@@ -57,17 +57,24 @@ class PostOffice:
 
 
 @asynccontextmanager
-async def post_office() -> AsyncIterator[PostOffice]:
-    office = PostOffice()
-    await office.open()
+async def run_fake_smtp() -> AsyncIterator[FakeSmtp]:
+    fake_smtp = FakeSmtp()
+    await fake_smtp.open()
     try:
-        yield office
+        yield fake_smtp
     finally:
-        await office.close()
+        await fake_smtp.close()
 
 
-def cancel_path(mail: Any) -> str:
-    """Where the cancel button of a mail leads, without the host."""
-    match = re.search(r"http://[^/\s]+(/api/customer/cancel_booking/\?id=[\w-]+)", mail)
+def body(mail: EmailMessage, subtype: Literal["plain", "html"] = "plain") -> str:
+    """Return the text or the HTML of an email."""
+    part = mail.get_body((subtype,))
+    assert isinstance(part, EmailMessage)
+    return part.get_content()
+
+
+def cancel_path(mail: EmailMessage, subtype: Literal["plain", "html"] = "plain") -> str:
+    """Return the address of the cancel button of an email, without the host."""
+    match = re.search(r"http://[^/\s]+(/api/customer/cancel_booking/\?id=[\w-]+)", body(mail, subtype))
     assert match is not None
     return match[1]
