@@ -15,7 +15,7 @@ from provider.booking_events import blueprint as booking_events
 from provider.booking_events import queries as booking_event_queries
 from provider.booking_events.landing_figures import content
 from provider.booking_events.models import NewEvent
-from provider.booking_events.service import EventWriter, new_ids
+from provider.booking_events.service import EventWriter, draw_new_ids
 from provider.config import Config
 from provider.dining import blueprint as dining
 from provider.dining.auth.passwords import Passwords
@@ -87,7 +87,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 http=http,
                 config=config,
                 event_writer=EventWriter(pools.requests),
-                event_feed=EventFeed(NewEvent, new_ids, booking_event_queries.insert_events),
+                event_feed=EventFeed(NewEvent, draw_new_ids, booking_event_queries.insert_events),
                 generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
                 offers=offers_behaviour_of(config),
                 dining=dining_settings,

@@ -9,15 +9,15 @@ import pydantic
 from common.web.errors import FieldError, Invalid, field_errors
 from provider.booking_events.models import EventInput
 
-LARGEST_BATCH = 10_000
-BATCH_BYTES = 16 * 1024 * 1024
+MAX_BATCH_EVENTS = 10_000
+MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 Batch = dict[int, EventInput]
 """Events by their lines, counted from 1."""
 
 # Pydantic looks at the length first: the faults of millions of wrong items would not find room in memory.
 _events: pydantic.TypeAdapter[list[EventInput]] = pydantic.TypeAdapter(
-    Annotated[list[EventInput], pydantic.Field(min_length=1, max_length=LARGEST_BATCH)]
+    Annotated[list[EventInput], pydantic.Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 )
 _event: pydantic.TypeAdapter[EventInput] = pydantic.TypeAdapter(EventInput)
 
@@ -33,8 +33,8 @@ def parse_array(data: bytes, now: datetime) -> Batch:
 def parse_lines(data: bytes, now: datetime) -> Batch:
     """NDJSON; an empty line counts as one but holds nothing. Raises Invalid naming every fault by its line."""
     count = sum(not line.isspace() for line in io.BytesIO(data))
-    if not 1 <= count <= LARGEST_BATCH:
-        raise _invalid([FieldError("body", f"must hold 1 to {LARGEST_BATCH} events, not {count}")])
+    if not 1 <= count <= MAX_BATCH_EVENTS:
+        raise _invalid([FieldError("body", f"must hold 1 to {MAX_BATCH_EVENTS} events, not {count}")])
     batch: Batch = {}
     faults: list[FieldError] = []
     for number, line in enumerate(io.BytesIO(data), start=1):

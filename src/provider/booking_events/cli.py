@@ -19,11 +19,11 @@ from tqdm import tqdm
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from provider.booking_events import queries
-from provider.booking_events.import_csv import CHUNK_ROWS, HeaderError, Rejected, StagedRow, opened, read_chunks
-from provider.booking_events.service import new_ids
+from provider.booking_events.import_csv import CHUNK_ROWS, HeaderError, Rejected, StagedRow, decompressed, read_chunks
+from provider.booking_events.service import draw_new_ids
 from provider.simulated_hotels import Simulation
 
-LONGEST_HISTORY = 100
+MAX_HISTORY_YEARS = 100
 REPORTED_LINES = 1_000
 CLASH = "id is stored with other content"
 NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
@@ -52,11 +52,11 @@ async def store_chunk(connection: asyncpg.Connection, chunk: list[StagedRow], re
         async with connection.transaction():
             await queries.copy_events(connection, [row[1:] for row in chunk])
     except asyncpg.UniqueViolationError:
-        return await store_new_ones(connection, chunk, rejected)
+        return await store_new_rows(connection, chunk, rejected)
     return len(chunk)
 
 
-async def store_new_ones(connection: asyncpg.Connection, chunk: list[StagedRow], rejected: list[Rejected]) -> int:
+async def store_new_rows(connection: asyncpg.Connection, chunk: list[StagedRow], rejected: list[Rejected]) -> int:
     """The same where some are there already, the long way. Of several lines with one id the first counts."""
     async with connection.transaction():
         await queries.create_staging(connection)
@@ -98,7 +98,7 @@ async def import_file(url: Secret, path: Path) -> int:
     tally = Tally()
     failed = 0
     with raw, progress(path) as bar:
-        chunks = read_chunks(opened(raw, path), tally.rejected, datetime.now(UTC))
+        chunks = read_chunks(decompressed(raw, path), tally.rejected, datetime.now(UTC))
         try:
             await store_file(url, chunks, tally, lambda: bar.update(raw.tell() - bar.n))
         except HeaderError as error:
@@ -134,8 +134,8 @@ def report(path: Path, tally: Tally) -> None:
 
 async def generate_history(url: Secret, hotels: int, years: int, rooms: int, seed: int) -> int:
     """Write the history of simulated hotels that the feed does not know yet, up to today; returns the exit status."""
-    if not 1 <= years <= LONGEST_HISTORY:
-        return complain(f"a history has 1 to {LONGEST_HISTORY} years, not {years}")
+    if not 1 <= years <= MAX_HISTORY_YEARS:
+        return complain(f"a history has 1 to {MAX_HISTORY_YEARS} years, not {years}")
     stored = 0
     try:
         connection = await connect(url)
@@ -146,7 +146,7 @@ async def generate_history(url: Secret, hotels: int, years: int, rooms: int, see
             events = simulation.history(today - timedelta(days=365 * years), today)
             with tqdm(unit=" events", desc="generate", disable=None, file=sys.stderr) as bar:
                 while chunk := list(islice(events, CHUNK_ROWS)):
-                    ids = await new_ids(connection, len(chunk))
+                    ids = await draw_new_ids(connection, len(chunk))
                     rows: list[StagedRow] = [
                         (0, new_id, e.hotel_id, e.event_timestamp, e.status, str(e.room_id), e.night_of_stay)
                         for new_id, e in zip(ids, chunk, strict=True)

@@ -10,15 +10,15 @@ from common.db.pool import Connection
 from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
 from provider.booking_events.models import EventsQuery, Position
-from provider.booking_events.queries import Shape
+from provider.booking_events.queries import FeedFormat
 
-FIRST_ROWS = 1000
+MAX_UNSTREAMED_EVENTS = 1000
 
-ALL_TAKEN = "As many readers as there may be stream the feed just now; pages, with limit, are to be had."
+TOO_MANY_STREAMS = "As many readers as there may be stream the feed just now; pages, with limit, are to be had."
 
 
 def lines_after(
-    db: asyncpg.Pool, query: EventsQuery, shape: Shape, after: Position | None
+    db: asyncpg.Pool, query: EventsQuery, shape: FeedFormat, after: Position | None
 ) -> AsyncGenerator[bytes, None]:
     """Whole chunks of COPY's output from a position on, each ending at the end of a line.
 
@@ -28,7 +28,7 @@ def lines_after(
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_feed(connection, query, shape, after, output)
 
-    return stream_copy(db, copy, all_taken=ALL_TAKEN)
+    return stream_copy(db, copy, all_taken=TOO_MANY_STREAMS)
 
 
 def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

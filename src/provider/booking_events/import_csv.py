@@ -38,7 +38,7 @@ class HeaderError(Exception):
     """The file is not one of booking events."""
 
 
-def opened(raw: BinaryIO, path: Path) -> BinaryIO:
+def decompressed(raw: BinaryIO, path: Path) -> BinaryIO:
     """The bytes of the file's text: through gzip where its name says so."""
     return io.BufferedReader(GzipFile(fileobj=raw), 2**18) if path.suffix == ".gz" else raw
 
@@ -63,15 +63,15 @@ def read_chunks(file: BinaryIO, rejected: list[Rejected], now: datetime) -> Iter
                 continue
             chunk.append(row)
             if len(chunk) == CHUNK_ROWS:
-                yield in_order(chunk)
+                yield sort_by_id(chunk)
                 chunk = []
     except UNREADABLE as error:
         rejected.append(Rejected(number + 1, f"cannot be read: {error}"))
     if chunk:
-        yield in_order(chunk)
+        yield sort_by_id(chunk)
 
 
-def in_order(chunk: list[StagedRow]) -> list[StagedRow]:
+def sort_by_id(chunk: list[StagedRow]) -> list[StagedRow]:
     """By id, then by line: everybody who writes events takes them in the order of their ids, so nobody locks up."""
     return sorted(chunk, key=lambda row: (row[1], row[0]))
 

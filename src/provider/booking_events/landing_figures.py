@@ -11,7 +11,7 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
     """Live counts of the feed and its latest events."""
     totals = await queries.select_totals(pool())
     latest = await queries.select_latest(pool(), 12)
-    about = "about " if totals.events >= queries.COUNTED_EVENTS else ""
+    about = "about " if totals.events >= queries.MAX_COUNTED_EVENTS else ""
     figures = [
         Figure("events in the feed", f"{about}{totals.events:,}"),
         Figure("events in the last minute", f"{totals.last_minute:,}"),

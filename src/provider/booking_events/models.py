@@ -26,7 +26,7 @@ from common.web.pagination import decode_cursor
 BOOKING = 1
 CANCELLATION = 2
 
-LONGEST_FUTURE = timedelta(days=1)
+MAX_FUTURE = timedelta(days=1)
 """How far ahead of our clock the sender's may be."""
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -73,14 +73,16 @@ def parse_to(value: Any) -> datetime:
     return parse_query_instant(value)
 
 
-_MOMENT = WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
-From = Annotated[datetime, BeforeValidator(parse_from), _MOMENT]
-To = Annotated[datetime, BeforeValidator(parse_to), _MOMENT]
+_INSTANT_OR_DATE_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+)
+From = Annotated[datetime, BeforeValidator(parse_from), _INSTANT_OR_DATE_SCHEMA]
+To = Annotated[datetime, BeforeValidator(parse_to), _INSTANT_OR_DATE_SCHEMA]
 
 
 def require_plausible(at: datetime, now: datetime) -> datetime:
     """Raises ValueError for an event dated more than a day after `now`."""
-    if at > now + LONGEST_FUTURE:
+    if at > now + MAX_FUTURE:
         raise ValueError("is more than a day in the future")
     return at
 
@@ -183,7 +185,7 @@ class NewEvent(msgspec.Struct, frozen=True):
         return (self.hotel_id, self.event_timestamp, self.status, self.room_id.lower(), self.night_of_stay)
 
 
-class Totals(msgspec.Struct, frozen=True):
+class FeedTotals(msgspec.Struct, frozen=True):
     """What the feed holds: events (an estimate of many), those stored in the last minute, the newest event's time."""
 
     events: int

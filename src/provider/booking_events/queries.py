@@ -8,15 +8,15 @@ from typing import Any, Literal
 import asyncpg
 
 from common.db.pool import Connection, Executor
-from provider.booking_events.models import EventsQuery, NewEvent, Totals
+from provider.booking_events.models import EventsQuery, FeedTotals, NewEvent
 
-Shape = Literal["json", "csv"]
+FeedFormat = Literal["json", "csv"]
 
-LINE: dict[Shape, str] = {
+LINE_EXPRESSIONS: dict[FeedFormat, str] = {
     "json": "body",
     "csv": "concat_ws(',', id, hotel_id, rfc3339(event_timestamp), status, room_id, night_of_stay)",
 }
-COUNTED_EVENTS = 10_000
+MAX_COUNTED_EVENTS = 10_000
 """A feed of fewer events is counted; PostgreSQL has no estimate of a young one."""
 
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
@@ -35,7 +35,7 @@ _FILTERS = {
 
 
 def feed_statement(
-    query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, columns: str = ""
+    query: EventsQuery, shape: FeedFormat, after: tuple[datetime, int] | None, columns: str = ""
 ) -> tuple[str, list[Any]]:
     """The statement over the feed in its order, and its arguments.
 
@@ -54,13 +54,13 @@ def feed_statement(
         conditions.append(f"(event_timestamp, id) > (${len(arguments) - 1}::timestamptz, ${len(arguments)}::bigint)")
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
-        f"SELECT {LINE[shape]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - of our own pieces
+        f"SELECT {LINE_EXPRESSIONS[shape]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - of our own pieces
         arguments,
     )
 
 
 async def select_page(
-    db: Executor, query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, limit: int
+    db: Executor, query: EventsQuery, shape: FeedFormat, after: tuple[datetime, int] | None, limit: int
 ) -> list[asyncpg.Record]:
     """Up to `limit` events from a position on: line, event_timestamp, id."""
     statement, arguments = feed_statement(query, shape, after, ", event_timestamp, id")
@@ -70,7 +70,7 @@ async def select_page(
 async def copy_feed(
     connection: Connection,
     query: EventsQuery,
-    shape: Shape,
+    shape: FeedFormat,
     after: tuple[datetime, int] | None,
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> None:
@@ -84,7 +84,7 @@ async def select_event(db: Executor, event_id: int) -> str | None:
     return await db.fetchval("SELECT body FROM booking_event WHERE id = $1", event_id)
 
 
-async def select_contents(db: Executor, ids: Sequence[int]) -> dict[int, tuple[NewEvent, str]]:
+async def select_stored_events(db: Executor, ids: Sequence[int]) -> dict[int, tuple[NewEvent, str]]:
     """The stored events of the given ids, each with its JSON."""
     rows = await db.fetch(
         """
@@ -132,7 +132,7 @@ async def select_new_ids(db: Executor, count: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def select_totals(db: Executor) -> Totals:
+async def select_totals(db: Executor) -> FeedTotals:
     """What the feed holds; its size is the planner's figure once it is large: counting takes as long as reading it."""
     row = await db.fetchrow(
         """
@@ -142,10 +142,10 @@ async def select_totals(db: Executor) -> Totals:
           FROM pg_class
          WHERE oid = 'booking_event'::regclass
         """,
-        COUNTED_EVENTS,
+        MAX_COUNTED_EVENTS,
     )
     assert row is not None
-    return Totals(**row)
+    return FeedTotals(**row)
 
 
 async def select_latest(db: Executor, count: int) -> list[NewEvent]:

@@ -17,7 +17,7 @@ from common.web.request_body import body_limit, json_body, raw_body, require_med
 from common.web.resources import pool
 from common.web.streaming import empty_body
 from provider.booking_events import feed, queries, service
-from provider.booking_events.batch_body import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
+from provider.booking_events.batch_body import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, parse_array, parse_lines
 from provider.booking_events.models import (
     EXAMPLE,
     BatchResult,
@@ -27,7 +27,7 @@ from provider.booking_events.models import (
     Position,
     decode_position,
 )
-from provider.booking_events.queries import Shape
+from provider.booking_events.queries import FeedFormat
 from provider.resources import resources
 
 blueprint = Blueprint("booking_events", __name__)
@@ -55,9 +55,9 @@ async def list_events(query_args: EventsQuery) -> Response:
     """
     query_args.require_ordered()
     accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
-    shape: Shape = "csv" if accepted == CSV else "json"
+    shape: FeedFormat = "csv" if accepted == CSV else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
-    limit = query_args.limit or feed.FIRST_ROWS
+    limit = query_args.limit or feed.MAX_UNSTREAMED_EVENTS
     rows = await queries.select_page(pool(), query_args, shape, after, limit + 1)
     page = [row["line"] for row in rows[:limit]]
     headers = dict(FEATURES)
@@ -73,7 +73,7 @@ async def list_events(query_args: EventsQuery) -> Response:
     return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
 
 
-async def _stream(accepted: str, page: list[str], query: EventsQuery, shape: Shape, after: Position) -> Response:
+async def _stream(accepted: str, page: list[str], query: EventsQuery, shape: FeedFormat, after: Position) -> Response:
     """All events: those of the first page, then what COPY brings.
 
     The answer begins when COPY has begun, so that what keeps it from beginning is still answered as an error.
@@ -132,13 +132,13 @@ def _stored(body: str, new: bool) -> StoredResponse:
 @operation(
     409,
     request_media={
-        JSON: {"type": "array", "maxItems": LARGEST_BATCH, "minItems": 1, "items": EventInput},
+        JSON: {"type": "array", "maxItems": MAX_BATCH_EVENTS, "minItems": 1, "items": EventInput},
         NDJSON: {"type": "string"},
     },
     idempotent=True,
 )
 @document_response(BatchResult, 201)
-@body_limit(BATCH_BYTES)
+@body_limit(MAX_BATCH_BYTES)
 async def create_events() -> Response:
     """Store up to 10,000 events, as a JSON array or as NDJSON: all of them, or none.
 

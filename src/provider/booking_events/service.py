@@ -16,15 +16,15 @@ from provider.booking_events.models import BatchResult, EventInput, NewEvent
 
 log = structlog.get_logger()
 
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
+STORE_ERRORS: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 ID_BLOCK = 200
-LARGEST_GROUP = 500
-GROUPS_AT_ONCE = 3
-PATIENCE_SECONDS = 0.1
+MAX_GROUP = 500
+MAX_CONCURRENT_GROUPS = 3
+STUCK_SECONDS = 0.1
 """After so long a group counts as stuck, behind somebody's lock for example, and the next does not wait for it."""
 
-Stored = tuple[str, bool]
+StoredEvent = tuple[str, bool]
 """An event's JSON, and whether it was stored just now (False: it had been before)."""
 
 DrawIds = Callable[[int], Awaitable[Sequence[int]]]
@@ -41,20 +41,20 @@ class EventWriter:
     def __init__(self, db: asyncpg.Pool) -> None:
         self._db = db
         self._ids: deque[int] = deque()
-        self._waiting: deque[tuple[EventInput, asyncio.Future[Stored]]] = deque()
+        self._waiting: deque[tuple[EventInput, asyncio.Future[StoredEvent]]] = deque()
         self._groups: set[asyncio.Task[None] | None] = set()
         self._stuck: set[asyncio.Task[None] | None] = set()
 
-    async def store(self, event: EventInput) -> Stored:
+    async def store(self, event: EventInput) -> StoredEvent:
         """The stored event. Raises Conflict when its id is stored with other content."""
-        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[StoredEvent] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
         self._begin()
         return await future
 
     def _begin(self) -> None:
         """Another group for those who wait, unless one is under way that is not stuck."""
-        if self._waiting and self._groups == self._stuck and len(self._groups) < GROUPS_AT_ONCE:
+        if self._waiting and self._groups == self._stuck and len(self._groups) < MAX_CONCURRENT_GROUPS:
             self._groups.add(asyncio.create_task(self._store_groups()))
 
     async def _store_groups(self) -> None:
@@ -66,18 +66,18 @@ class EventWriter:
             self._groups.discard(asyncio.current_task())
 
     async def _store_next_group(self) -> None:
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_GROUP))]
-        results: Sequence[Stored | Exception]
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        results: Sequence[StoredEvent | Exception]
         task = asyncio.current_task()
 
         def give_up() -> None:
             self._stuck.add(task)
             self._begin()
 
-        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, give_up)
+        patience = asyncio.get_running_loop().call_later(STUCK_SECONDS, give_up)
         try:
             results = await store_events(self._db, [event for event, _ in group], self._draw_ids)
-        except NOT_STORED as error:
+        except STORE_ERRORS as error:
             results = [error] * len(group)
         except Exception:  # whatever it was, nobody may wait for an answer for ever
             log.exception("events_not_stored")
@@ -96,11 +96,11 @@ class EventWriter:
     async def _draw_ids(self, count: int) -> list[int]:
         """From a block that was drawn ahead, so that most groups need no statement for it."""
         while len(self._ids) < count:
-            self._ids.extend(await new_ids(self._db, count + ID_BLOCK))
+            self._ids.extend(await draw_new_ids(self._db, count + ID_BLOCK))
         return [self._ids.popleft() for _ in range(count)]
 
 
-async def new_ids(db: Executor, count: int) -> list[int]:
+async def draw_new_ids(db: Executor, count: int) -> list[int]:
     """So many ids of the server's own that no event has."""
     ids: list[int] = []
     while len(ids) < count:
@@ -108,20 +108,20 @@ async def new_ids(db: Executor, count: int) -> list[int]:
     return ids
 
 
-async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[Stored | Conflict]:
+async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[StoredEvent | Conflict]:
     """Store the events whose ids are new; a Conflict stands for one whose id is stored with other content.
 
     Of several with one id the first counts. An event without an id gets one that nobody has, whatever ids others bring.
     """
-    results: dict[int, Stored | Conflict] = {}
+    results: dict[int, StoredEvent | Conflict] = {}
     brought = {event.id for event in given if event.id is not None}
     left = dict(enumerate(given))
     while left:
-        ids = await _draw_apart(draw_ids, sum(event.id is None for event in left.values()), brought)
-        events = {place: numbered(event, ids) for place, event in left.items()}
+        ids = await _draw_other_ids(draw_ids, sum(event.id is None for event in left.values()), brought)
+        events = {place: with_id(event, ids) for place, event in left.items()}
         stored = await queries.insert_events(db, list(events.values()))
         known = (
-            await queries.select_contents(db, [event.id for event in events.values()])
+            await queries.select_stored_events(db, [event.id for event in events.values()])
             if len(stored) < len(events)
             else {}
         )
@@ -138,7 +138,7 @@ async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: Draw
     return [results[place] for place in range(len(given))]
 
 
-async def _draw_apart(draw_ids: DrawIds, count: int, brought: set[int]) -> deque[int]:
+async def _draw_other_ids(draw_ids: DrawIds, count: int, brought: set[int]) -> deque[int]:
     """Ids of the server's own, none of them among those that were brought."""
     ids: deque[int] = deque()
     while len(ids) < count:
@@ -146,7 +146,7 @@ async def _draw_apart(draw_ids: DrawIds, count: int, brought: set[int]) -> deque
     return ids
 
 
-def numbered(event: EventInput, ids: deque[int]) -> NewEvent:
+def with_id(event: EventInput, ids: deque[int]) -> NewEvent:
     """The event with its id, or with the next of `ids`."""
     return NewEvent(
         ids.popleft() if event.id is None else event.id,
@@ -158,9 +158,9 @@ def numbered(event: EventInput, ids: deque[int]) -> NewEvent:
     )
 
 
-async def store_one(db: Executor, event: EventInput) -> Stored:
+async def store_one(db: Executor, event: EventInput) -> StoredEvent:
     """Store one event on a connection of the caller's, inside its transaction. Raises Conflict."""
-    (result,) = await store_events(db, [event], partial(new_ids, db))
+    (result,) = await store_events(db, [event], partial(draw_new_ids, db))
     if isinstance(result, Conflict):
         raise result
     return result
@@ -171,7 +171,7 @@ async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchRes
 
     Raises Conflict naming every line whose id is taken; the caller's transaction must not be committed then.
     """
-    results = await store_events(db, list(batch.values()), partial(new_ids, db))
+    results = await store_events(db, list(batch.values()), partial(draw_new_ids, db))
     clashes = [
         FieldError(f"lines.{line}.id", f"{event.id} is taken by an event with other content")
         for (line, event), result in zip(batch.items(), results, strict=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from provider.simulated_hotels.events import BOOKING
 from provider.simulated_hotels.hotels import Hotel
-from provider.simulated_hotels.rooms import Vacancies
+from provider.simulated_hotels.vacancies import Vacancies
 
 
 class Books:

@@ -35,15 +35,15 @@ class FeedEvent(Protocol):
     def night_of_stay(self) -> date: ...
 
 
-NIGHTS_REMEMBERED = 2048
+MAX_CACHED_NIGHTS = 2048
 """Beyond the nights that can be on the books, so that years of history take no more memory than one."""
 
 
-class Dates(dict[int, date]):
+class DateCache(dict[int, date]):
     """The date of an ordinal, made once for the many events that name the night."""
 
     def __missing__(self, ordinal: int) -> date:
-        if len(self) >= NIGHTS_REMEMBERED:
+        if len(self) >= MAX_CACHED_NIGHTS:
             self.clear()
         self[ordinal] = day = date.fromordinal(ordinal)
         return day

@@ -7,15 +7,21 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from provider.simulated_hotels.events import BOOKING, CANCELLATION, Dates, SimulatedEvent
-from provider.simulated_hotels.hotels import LONGEST_LEAD, Hotel, dice, nights_given_back, places_of_guests
-from provider.simulated_hotels.rooms import Vacancies
+from provider.simulated_hotels.events import BOOKING, CANCELLATION, DateCache, SimulatedEvent
+from provider.simulated_hotels.hotels import (
+    MAX_LEAD_DAYS,
+    Hotel,
+    cancelled_nights,
+    hotel_indexes_by_demand,
+    seeded_random,
+)
+from provider.simulated_hotels.vacancies import Vacancies
 
 # Fewer people book at the weekend; Sunday first, as the remainder of an ordinal by 7 has it.
 _BOOKED_BY_WEEKDAY = (0.52, 1.10, 1.08, 1.14, 1.08, 1.24, 0.84)
 # How many book in each hour of the day, UTC: few at night, a peak before noon and another after work.
 _BOOKED_BY_HOUR = (5, 3, 2, 1, 1, 2, 4, 10, 20, 30, 36, 35, 30, 29, 31, 32, 31, 29, 27, 28, 29, 25, 17, 10)
-_MICROSECONDS_OF_A_TICK = 60_000_000
+_MICROSECONDS_PER_MINUTE = 60_000_000
 
 
 class _Stay(NamedTuple):
@@ -24,23 +30,23 @@ class _Stay(NamedTuple):
     nights: range
 
 
-class _Past:
+class _PastHotels:
     """The houses while their past is made up: vacancies, and the cancellations still to come."""
 
     def __init__(self, seed: int, hotels: Sequence[Hotel], first_night: date) -> None:
-        self._random = dice(seed, "history", first_night)
+        self._random = seeded_random(seed, "history", first_night)
         self._first_night = first_night.toordinal()
         self._characters = [hotel.character for hotel in hotels]
         self._vacancies = Vacancies(hotels)
         self._cancellations: defaultdict[int, list[tuple[int, int, _Stay]]] = defaultdict(list)
         self._ticks = [
-            (hour * 60 + minute) * _MICROSECONDS_OF_A_TICK
+            (hour * 60 + minute) * _MICROSECONDS_PER_MINUTE
             for hour, share in enumerate(_BOOKED_BY_HOUR)
             for minute in range(60)
             for _ in range(share)
         ]
         self._requests_per_day = sum(hotel.requests_per_day for hotel in hotels)
-        self._places = places_of_guests(hotels)
+        self._places = hotel_indexes_by_demand(hotels)
 
     def day(self, today: int) -> Iterator[tuple[int, int, _Stay]]:
         """What happens on a day: `(microsecond of the day, status, stay)`, strictly ascending."""
@@ -76,12 +82,12 @@ class _Past:
 
     def _moment(self) -> int:
         tick = self._ticks[int(self._random() * len(self._ticks))]
-        return tick + int(self._random() * _MICROSECONDS_OF_A_TICK)
+        return tick + int(self._random() * _MICROSECONDS_PER_MINUTE)
 
     def _plan_cancellation(self, today: int, place: int, room: int, nights: range) -> None:
         """On a later day, sooner rather than later, of the nights not slept by then."""
         day = today + 1 + int(self._random() ** 2 * (nights.start - today))
-        nights = nights_given_back(self._random, nights)
+        nights = cancelled_nights(self._random, nights)
         nights = range(max(nights.start, day), nights.stop)
         if nights:
             self._cancellations[day].append((self._moment(), CANCELLATION, _Stay(place, room, nights)))
@@ -89,11 +95,11 @@ class _Past:
 
 def write_history(seed: int, hotels: Sequence[Hotel], start: date, end: date) -> Iterator[SimulatedEvent]:
     """See `Simulation.history`."""
-    past = _Past(seed, hotels, start)
-    dates = Dates()
+    past = _PastHotels(seed, hotels, start)
+    dates = DateCache()
     # A third faster than the constructor, and this is where the time goes.
     event = partial(tuple.__new__, SimulatedEvent)
-    for today in range(start.toordinal() - LONGEST_LEAD, end.toordinal()):
+    for today in range(start.toordinal() - MAX_LEAD_DAYS, end.toordinal()):
         midnight = datetime.combine(dates[today], time(), UTC)
         for microsecond, status, (place, room, nights) in past.day(today):
             at = midnight + timedelta(0, 0, microsecond)

@@ -10,8 +10,8 @@ from common.upstream import Upstream, UpstreamError
 from provider.booking_events.models import Event
 from provider.simulated_hotels import SimulatedEvent, Simulation
 
-AT_ONCE = 16
-LONGEST_CATCH_UP = timedelta(seconds=5)
+MAX_CONCURRENT_POSTS = 16
+MAX_CATCH_UP = timedelta(seconds=5)
 """After a pause the hotels do not make up for more than so much of it."""
 
 
@@ -35,7 +35,7 @@ class Generator:
         if self._epoch is None or lease.epoch != self._epoch + 1:
             await self._read_books(now)
         self._epoch = None
-        since = min(now - self._last, LONGEST_CATCH_UP) if self._last else timedelta(seconds=1)
+        since = min(now - self._last, MAX_CATCH_UP) if self._last else timedelta(seconds=1)
         events = self._simulation.next_events(now, self._rate * since.total_seconds() / 60)
         failures = await self._send(events)
         self._last = now
@@ -65,13 +65,13 @@ class Generator:
         rooms: dict[tuple[int, int], list[SimulatedEvent]] = {}
         for event in events:
             rooms.setdefault((event.hotel_id, event.room_id), []).append(event)
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(MAX_CONCURRENT_POSTS)
 
         async def send(of_room: list[SimulatedEvent]) -> tuple[UpstreamError, int] | None:
             async with gate:
                 for place, event in enumerate(of_room):
                     try:
-                        await self._provider.fetch("POST", "/events", json=as_json(event))
+                        await self._provider.fetch("POST", "/events", json=event_body(event))
                     except UpstreamError as error:
                         return error, len(of_room) - place
             return None
@@ -79,7 +79,7 @@ class Generator:
         return [failure for failure in await asyncio.gather(*map(send, rooms.values())) if failure is not None]
 
 
-def as_json(event: SimulatedEvent) -> dict[str, object]:
+def event_body(event: SimulatedEvent) -> dict[str, object]:
     """The body of POST /events."""
     return {
         "hotel_id": event.hotel_id,

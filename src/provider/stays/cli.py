@@ -16,7 +16,7 @@ import asyncpg
 
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
-from provider.stays.models import LAST_DAY, LONGEST_STAY, parse_day, parse_property_id
+from provider.stays.models import LAST_DAY, MAX_NIGHTS, parse_day, parse_property_id
 from provider.stays.queries import imports as queries
 
 CHUNK_ROWS = 500
@@ -61,9 +61,9 @@ def parse_text(text: str) -> str:
 
 
 def parse_nights(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LONGEST_STAY:
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_NIGHTS:
         return int(text)
-    raise ValueError(f"must be a whole number from 1 to {LONGEST_STAY}")
+    raise ValueError(f"must be a whole number from 1 to {MAX_NIGHTS}")
 
 
 Parsers = dict[str, Callable[[str], Any]]
@@ -141,17 +141,19 @@ async def import_reservations(connection: asyncpg.Connection, path: Path, tally:
         stored = await queries.insert_reservations(connection, possible)
         tally.stored += len(stored)
         left = [row for row in possible if row[0] not in stored]
-        for line, reason in await explain(connection, left):
+        for line, reason in await select_reasons(connection, left):
             if reason is None:
                 tally.known += 1
             else:
                 tally.rejected.append(Rejected(line, reason))
 
 
-async def explain(connection: asyncpg.Connection, left: Sequence[tuple[Any, ...]]) -> list[tuple[int, str | None]]:
+async def select_reasons(
+    connection: asyncpg.Connection, left: Sequence[tuple[Any, ...]]
+) -> list[tuple[int, str | None]]:
     """For each row that was not stored its line and why; None: it is stored already."""
     reasons: list[tuple[int, str | None]] = []
-    for line, known, clash in await queries.select_clashes(connection, left) if left else []:
+    for line, known, clash in await queries.select_conflicts(connection, left) if left else []:
         if not known:
             reasons.append((line, "property_id is not known"))
         elif clash is None:

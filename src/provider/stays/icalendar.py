@@ -20,7 +20,7 @@ def render(stays: Sequence[Stay]) -> bytes:
     for stay in stays:
         event = icalendar.Event()
         event.add("uid", f"{stay.reservation_id}@nightaudit")
-        event.add("dtstamp", made_at(stay.reservation_id))
+        event.add("dtstamp", creation_time(stay.reservation_id))
         event.add("dtstart", stay.arrival)
         event.add("dtend", stay.departure)
         event.add("summary", "Reserved")
@@ -30,6 +30,6 @@ def render(stays: Sequence[Stay]) -> bytes:
     return rendered
 
 
-def made_at(reservation_id: UUID) -> datetime:
+def creation_time(reservation_id: UUID) -> datetime:
     """When a UUIDv7 was made: its first 48 bits are milliseconds since 1970."""
     return datetime.fromtimestamp((reservation_id.int >> 80) // 1000, UTC)

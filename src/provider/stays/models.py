@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from common.web.errors import FieldError, Invalid, Problem
 from common.web.input_types import MAX_ID, Id, Input, PageLimit, QueryInteger, parse_night
 
-LONGEST_STAY = 365
-LONGEST_CALENDAR = 366
+MAX_NIGHTS = 365
+MAX_CALENDAR_NIGHTS = 366
 YEARS_AHEAD = 2
 
 FIRST_DAY = date.min + timedelta(days=1)
@@ -24,14 +24,14 @@ SOON = datetime.now(UTC).date() + timedelta(days=365)
 """The examples are tried out in the browser, so they have to be possible, also when the process has run for months."""
 
 PROPERTY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}")
-ROUTES = frozenset({"available"})
+RESERVED_IDS = frozenset({"available"})
 """What stands where a property's id would in a URL."""
 
 UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def is_property_id(value: str) -> bool:
-    return PROPERTY_ID.fullmatch(value) is not None and value not in ROUTES
+    return PROPERTY_ID.fullmatch(value) is not None and value not in RESERVED_IDS
 
 
 def parse_property_id(value: Any) -> str:
@@ -57,14 +57,14 @@ def parse_room_id(value: Any) -> str:
     raise ValueError("must be a whole number from 1 to 2^63 - 1, or a UUID")
 
 
-class Window(msgspec.Struct, frozen=True):
+class BookingWindow(msgspec.Struct, frozen=True):
     """When a reservation may start: first to last day, both included; without a first day, at any time in the past."""
 
     first: date | None
     last: date
 
     @classmethod
-    def on(cls, today: date, *, past: bool) -> "Window":
+    def on(cls, today: date, *, past: bool) -> "BookingWindow":
         """The window of a day; past: reservations may start before it."""
         try:
             last = today.replace(year=today.year + YEARS_AHEAD)
@@ -92,14 +92,14 @@ def parse_day(value: Any) -> date:
 def require_within_window(start: date, info: ValidationInfo) -> date:
     """Raises ValueError outside the `window` of the validation's context."""
     window = (info.context or {}).get("window")
-    assert isinstance(window, Window)
+    assert isinstance(window, BookingWindow)
     return window.require(start)
 
 
 _ID_SCHEMA = {
     "type": "string",
     "pattern": f"^{PROPERTY_ID.pattern}$",
-    "not": {"enum": sorted(ROUTES)},
+    "not": {"enum": sorted(RESERVED_IDS)},
     "examples": ["xE6vqTqA6LTwpE"],
 }
 _ROOM_SCHEMA = {
@@ -117,11 +117,11 @@ TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free be
 RoomId = Annotated[str, BeforeValidator(parse_room_id), WithJsonSchema(_ROOM_SCHEMA)]
 
 
-class Search(Input):
+class AvailabilityQuery(Input):
     """What is asked for: nights, and where the page begins."""
 
     start_date: Annotated[Day, Field(description="The first night")]
-    nights: Annotated[QueryInteger, Field(ge=1, le=LONGEST_STAY, description="How many nights")]
+    nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
     limit: PageLimit = 100
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
@@ -136,8 +136,8 @@ class CalendarQuery(Input):
         """Raises Invalid for a calendar without nights, and for one of too many."""
         if self.until <= self.first:
             raise Invalid.field("to", "must be after from")
-        if (self.until - self.first).days > LONGEST_CALENDAR:
-            raise Invalid.field("to", f"is more than {LONGEST_CALENDAR} nights after from")
+        if (self.until - self.first).days > MAX_CALENDAR_NIGHTS:
+            raise Invalid.field("to", f"is more than {MAX_CALENDAR_NIGHTS} nights after from")
 
 
 class ReservationInput(Input):
@@ -145,9 +145,9 @@ class ReservationInput(Input):
 
     property_id: PropertyId
     start_date: Annotated[Day, AfterValidator(require_within_window), Field(examples=[SOON])]
-    nights: Annotated[int, Field(ge=1, le=LONGEST_STAY)]
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS)]
 
-    def require_within(self, window: Window) -> None:
+    def require_within(self, window: BookingWindow) -> None:
         """Raises Invalid for a start outside the window."""
         try:
             window.require(self.start_date)
@@ -213,7 +213,7 @@ def require_whole_link(hotel_id: int | None, room_id: str | None) -> None:
         raise Invalid("The body is not valid.", errors=faults)
 
 
-class Available(msgspec.Struct, frozen=True):
+class AvailableProperty(msgspec.Struct, frozen=True):
     """A property that is free for the nights asked for."""
 
     property_id: str
@@ -262,7 +262,7 @@ class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "t
     nights: list[CalendarNight]
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class InsertOutcome(msgspec.Struct, frozen=True):
     """What came of an insert. reservation_id: None when the nights are taken, or the insert was not meant for rooms.
 
     at: when, by PostgreSQL's clock while the property was locked, so that what befalls it one after the other is dated
@@ -276,7 +276,7 @@ class Attempt(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Held(msgspec.Struct, frozen=True):
+class CancelledStay(msgspec.Struct, frozen=True):
     """A reservation that was just cancelled: its nights, the room that the feed knows them by, and when."""
 
     arrival: date

@@ -25,9 +25,11 @@ from provider.stays import icalendar, service
 from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
 from provider.stays.models import (
     PROPERTY_ID,
-    ROUTES,
+    RESERVED_IDS,
     UUID_TEXT,
-    Available,
+    AvailabilityQuery,
+    AvailableProperty,
+    BookingWindow,
     Calendar,
     CalendarQuery,
     NoAvailability,
@@ -36,13 +38,11 @@ from provider.stays.models import (
     PropertyInput,
     Reservation,
     ReservationInput,
-    Search,
-    Window,
     is_property_id,
 )
 from provider.stays.queries import storefront
 
-T = TypeVar("T", Available, Property)
+T = TypeVar("T", AvailableProperty, Property)
 
 blueprint = Blueprint("stays", __name__)
 
@@ -53,18 +53,18 @@ security_scheme_blueprint(blueprint, [{SECURITY: []}])
 ICALENDAR = "text/calendar"
 
 
-class PropertyId(BaseConverter):
+class PropertyIdConverter(BaseConverter):
     """The part of a path that is a property's id; no other is the path of a property."""
 
-    regex = rf"(?!({'|'.join(ROUTES)})\Z){PROPERTY_ID.pattern}"
+    regex = rf"(?!({'|'.join(RESERVED_IDS)})\Z){PROPERTY_ID.pattern}"
 
 
 @blueprint.record_once
 def convert_property_ids(setup: BlueprintSetupState) -> None:
-    setup.app.url_map.converters["property"] = PropertyId
+    setup.app.url_map.converters["property"] = PropertyIdConverter
 
 
-CALENDAR_PAST = timedelta(days=365)
+ICALENDAR_PAST = timedelta(days=365)
 
 
 @blueprint.before_request
@@ -73,25 +73,25 @@ async def authorise() -> None:
     token = bearer_token("stays")
     if not UUID_TEXT.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    g.holder = service.holder_of(UUID(token))
+    g.holder = service.token_digest(UUID(token))
 
 
-def window(now: datetime) -> Window:
+def window(now: datetime) -> BookingWindow:
     """When a reservation may start, as things stand at that moment."""
-    return Window.on(now.date(), past=resources().config.past_stays == "allow")
+    return BookingWindow.on(now.date(), past=resources().config.past_stays == "allow")
 
 
-def validation_context() -> dict[str, Window]:
+def validation_context() -> dict[str, BookingWindow]:
     """What the validators of a reservation look at."""
     now = datetime.now(UTC)
-    return {"window": Window(window(earliest_possible_send_time(now)).first, window(now).last)}
+    return {"window": BookingWindow(window(earliest_possible_send_time(now)).first, window(now).last)}
 
 
-def unknown(property_id: str) -> NotFound:
+def unknown_property(property_id: str) -> NotFound:
     return NotFound(f"There is no property {property_id!r}.")
 
 
-def position(cursor: str | None) -> str:
+def decode_position(cursor: str | None) -> str:
     """The id behind which a page begins. Raises Invalid."""
     if cursor is None:
         return ""
@@ -101,7 +101,7 @@ def position(cursor: str | None) -> str:
     return after
 
 
-def page_of(found: list[T], limit: int) -> Response:
+def property_page(found: list[T], limit: int) -> Response:
     """Up to `limit` of what was found as an answer, with the link to the rest."""
     page, headers = page_and_link(found, limit, lambda last: (last.property_id,))
     return responses.json_response(page, headers=headers)
@@ -116,19 +116,19 @@ def page_of(found: list[T], limit: int) -> Response:
     words={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
 )
-@validate_querystring(Search)
-@document_response(list[Available])
-async def list_available(query_args: Search) -> Response:
+@validate_querystring(AvailabilityQuery)
+@document_response(list[AvailableProperty])
+async def list_available(query_args: AvailabilityQuery) -> Response:
     """The properties that are free for all of the nights, by id.
 
     When nothing is, 404 names the start dates within 14 days either way on which something is free for as many nights,
     nearest first.
     """
-    after = position(query_args.cursor)
+    after = decode_position(query_args.cursor)
     now = datetime.now(UTC)
     first_day = window(now).first if query_args.start_date >= now.date() else None
     found = await service.find_available(pool(), query_args, after, first_day)
-    return page_of(found, query_args.limit)
+    return property_page(found, query_args.limit)
 
 
 @blueprint.post("/reservations")
@@ -195,8 +195,8 @@ async def delete_reservation(reservation_id: str) -> Response:
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
     """All properties, by id."""
-    found = await storefront.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    found = await storefront.select_properties(pool(), decode_position(query_args.cursor), query_args.limit + 1)
+    return property_page(found, query_args.limit)
 
 
 @blueprint.post("/properties")
@@ -233,7 +233,7 @@ async def get_property(property_id: str) -> Response:
     """One property."""
     found = await storefront.select_property(pool(), property_id)
     if found is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(found)
 
 
@@ -253,7 +253,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
         link=data.changes_link,
     )  # fmt: skip
     if changed is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(changed)
 
 
@@ -266,7 +266,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(calendar)
 
 
@@ -274,10 +274,10 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 @operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, words={200: "iCalendar (RFC 5545)"})
 async def get_icalendar(property_id: str) -> Response:
     """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
-    since = datetime.now(UTC).date() - CALENDAR_PAST
+    since = datetime.now(UTC).date() - ICALENDAR_PAST
     stays = await storefront.select_stays(pool(), property_id, since)
     if stays is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     # Rendering takes long enough to hold up everybody else.
     body = await asyncio.to_thread(icalendar.render, stays)
     return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")

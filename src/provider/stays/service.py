@@ -11,14 +11,22 @@ import asyncpg
 
 from common.db.pool import Connection, Executor, transaction
 from common.web.errors import Conflict, Invalid, NotFound
-from provider.stays.models import FIRST_DAY, LAST_DAY, Attempt, Available, Reservation, ReservationInput, Search
+from provider.stays.models import (
+    FIRST_DAY,
+    LAST_DAY,
+    AvailabilityQuery,
+    AvailableProperty,
+    InsertOutcome,
+    Reservation,
+    ReservationInput,
+)
 from provider.stays.queries import storefront
 
 BOOKING: Literal[1] = 1
 CANCELLATION: Literal[2] = 2
 """The feed's statuses."""
 
-DAYS_EITHER_WAY = 14
+MAX_DAYS_APART = 14
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class EventFeed:
             nights = [night for number, night in events.items() if number not in stored]
 
 
-def holder_of(token: UUID) -> UUID:
+def token_digest(token: UUID) -> UUID:
     """What is kept of a token: a digest of it, so that the database gives nobody another's token."""
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
@@ -90,7 +98,7 @@ async def reserve_within(
     return reservation
 
 
-def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
+def _outcome(attempt: InsertOutcome | None, wanted: ReservationInput) -> Reservation:
     if attempt is None:
         raise Invalid.field("property_id", "names no property")
     if attempt.reservation_id is None or attempt.created_at is None:
@@ -110,7 +118,9 @@ async def cancel(db: asyncpg.Pool, feed: EventFeed, reservation_id: UUID, holder
             await feed.append(connection, CANCELLATION, room, held.arrival, held.departure, held.at)
 
 
-async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day: date | None) -> list[Available]:
+async def find_available(
+    db: asyncpg.Pool, search: AvailabilityQuery, after: str, first_day: date | None
+) -> list[AvailableProperty]:
     """What is free, and one more than the page holds if there is one.
 
     Raises NotFound with alternatives when nothing is free at all. first_day: no alternative is earlier.
@@ -118,7 +128,7 @@ async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day
     found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
     if not found and not after:
         days = nearest_days(search.start_date, first_day)
-        alternatives = await storefront.select_days_with_something_free(db, days, search.nights)
+        alternatives = await storefront.select_available_start_dates(db, days, search.nights)
         raise NotFound(
             "Nothing is free for all of these nights.", code="no_availability", extra={"alternatives": alternatives}
         )
@@ -127,7 +137,7 @@ async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day
 
 def nearest_days(day: date, first: date | None) -> list[date]:
     """The days within two weeks either way, nearest first, the later of two first; none before `first`."""
-    offsets = sorted((o for o in range(-DAYS_EITHER_WAY, DAYS_EITHER_WAY + 1) if o), key=lambda o: (abs(o), -o))
+    offsets = sorted((o for o in range(-MAX_DAYS_APART, MAX_DAYS_APART + 1) if o), key=lambda o: (abs(o), -o))
     lowest = (first or FIRST_DAY).toordinal()
     ordinals = (day.toordinal() + offset for offset in offsets)
     return [date.fromordinal(n) for n in ordinals if lowest <= n <= LAST_DAY.toordinal()]

@@ -118,7 +118,7 @@ async def test_senders_that_leave_disturb_nobody(provider_app: Application, monk
     taken: list[int | None] = []
     store = service.EventWriter.store
 
-    async def noted(self: service.EventWriter, given: EventInput) -> service.Stored:
+    async def noted(self: service.EventWriter, given: EventInput) -> service.StoredEvent:
         taken.append(given.id)
         return await store(self, given)
 
@@ -159,7 +159,7 @@ async def test_who_waits_for_a_lock_holds_up_nobody_else(client: Client, provide
 async def test_who_comes_when_a_group_is_stuck_already_does_not_wait_for_it(
     client: Client, provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(service, "STUCK_SECONDS", 0)
     async with provider_db.acquire() as other:
         held = other.transaction()
         await held.start()

@@ -111,7 +111,7 @@ async def test_around_the_length_where_streaming_begins_nothing_is_lost(served: 
     found = [each["id"] for each in json.loads(body)]
     assert found == list(range(1, len(found) + 1))
     assert len(found) == 3 * last + 2
-    assert streamed == (len(found) > feed.FIRST_ROWS)
+    assert streamed == (len(found) > feed.MAX_UNSTREAMED_EVENTS)
 
 
 async def test_the_first_bytes_come_before_the_last_row_is_read(served: Served, provider_db: asyncpg.Pool) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.simulated_hotels import SimulatedEvent, Simulation, history
-from provider.simulated_hotels.hotels import LONGEST_LEAD, LONGEST_STAY
+from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
 from tests.support.stay_audit import Stay, audit
 
 SLEPT = (date(2024, 1, 1), date(2026, 1, 1))
@@ -58,7 +58,7 @@ def test_history_sells_no_night_twice_and_cancels_only_what_is_booked(seed, hote
 
 
 def test_no_two_stays_share_an_instant_even_in_a_crowded_day(monkeypatch):
-    monkeypatch.setattr(history, "_MICROSECONDS_OF_A_TICK", 1)
+    monkeypatch.setattr(history, "_MICROSECONDS_PER_MINUTE", 1)
     stays = audit(Simulation(1, hotels=2, rooms=50).history(date(2025, 1, 1), date(2025, 2, 1)))
     assert len({stay.booked_at for stay in stays}) == len(stays) > 1000
 
@@ -96,7 +96,7 @@ def test_lead_times_are_weeks_with_a_long_tail_and_some_walk_ins(two_years, hote
     assert 30 < median(leads) < 90
     assert fmean(leads) > 1.3 * median(leads)
     assert leads[int(0.99 * len(leads))] > 300
-    assert leads[-1] <= LONGEST_LEAD
+    assert leads[-1] <= MAX_LEAD_DAYS
 
 
 def test_the_resort_is_booked_later_and_slept_in_longer_than_the_city(two_years):
@@ -109,7 +109,7 @@ def test_the_resort_is_booked_later_and_slept_in_longer_than_the_city(two_years)
 def test_stays_are_short_and_tend_to_end_on_a_sunday(two_years, hotel_id):
     stays = two_years[hotel_id]
     lengths = Counter(len(stay.nights) for stay in stays)
-    assert set(lengths) == set(range(1, LONGEST_STAY + 1))
+    assert set(lengths) == set(range(1, MAX_STAY_NIGHTS + 1))
     assert sum(lengths[nights] for nights in range(1, 5)) > 0.6 * len(stays)
     fridays = Counter(len(stay.nights) for stay in stays if stay.nights[0].weekday() == 4)
     assert fridays[2] / fridays.total() > 1.2 * lengths[2] / lengths.total()
@@ -120,7 +120,7 @@ def test_who_books_early_cancels_more_and_mostly_the_whole_stay(two_years, hotel
     def cancelled(first: int, last: int) -> float:
         return fmean(bool(stay.given_back) for stay in two_years[hotel_id] if first <= stay.lead <= last)
 
-    shares = [cancelled(0, 3), cancelled(15, 30), cancelled(61, 120), cancelled(181, LONGEST_LEAD)]
+    shares = [cancelled(0, 3), cancelled(15, 30), cancelled(61, 120), cancelled(181, MAX_LEAD_DAYS)]
     assert shares == sorted(shares)
     assert 0.02 < shares[0] < 0.15
     assert 0.3 < shares[-1] < 0.7

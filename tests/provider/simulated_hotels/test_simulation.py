@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.simulated_hotels import BOOKING, CANCELLATION, SimulatedEvent, Simulation
-from provider.simulated_hotels.hotels import LONGEST_LEAD, LONGEST_STAY
+from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
 from tests.support.stay_audit import audit
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_events_of_unknown_hotels_and_rooms_are_passed_over():
 
 def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore():
     """Two stays touch in one room: what was booked at another instant is another stay."""
-    nights = [NOON.date() + timedelta(ahead) for ahead in range(LONGEST_LEAD + LONGEST_STAY)]
+    nights = [NOON.date() + timedelta(ahead) for ahead in range(MAX_LEAD_DAYS + MAX_STAY_NIGHTS)]
     books = {(1, 1, night, NOON - timedelta(days=400 - place // 3)) for place, night in enumerate(nights)}
     simulation = Simulation(1, hotels=1, rooms=1)
     book(simulation, books)
@@ -121,13 +121,13 @@ def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore():
 def test_the_rate_in_the_long_run_is_what_is_asked(count):
     ticks = 300
     events = work(Simulation(2, hotels=3, rooms=10), NOON, ticks, timedelta(seconds=5), count)
-    assert 0 <= len(events) - count * ticks < LONGEST_STAY
+    assert 0 <= len(events) - count * ticks < MAX_STAY_NIGHTS
 
 
 def test_the_smallest_house_keeps_up_the_rate_when_it_is_full():
     events = work(Simulation(2, hotels=1, rooms=1), NOON, 50, timedelta(minutes=1), 60)
     audit(events)
-    assert 0 <= len(events) - 3000 < LONGEST_STAY
+    assert 0 <= len(events) - 3000 < MAX_STAY_NIGHTS
 
 
 def test_no_events_are_made_when_none_are_asked_for():

@@ -56,7 +56,7 @@ async def insert_reservations(db: Executor, rows: Sequence[tuple[Any, ...]]) -> 
     return {row["line"] for row in stored}
 
 
-async def select_clashes(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, bool, Stay | None]]:
+async def select_conflicts(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, bool, Stay | None]]:
     """For rows that were not stored: the line, whether the property is known, and the stay in the way.
 
     None is in the way of a row that is stored as it is.

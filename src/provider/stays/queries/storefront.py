@@ -12,10 +12,19 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Connection, Executor
-from provider.stays.models import Attempt, Available, Calendar, CalendarNight, Held, Property, Reservation, Stay
+from provider.stays.models import (
+    AvailableProperty,
+    Calendar,
+    CalendarNight,
+    CancelledStay,
+    InsertOutcome,
+    Property,
+    Reservation,
+    Stay,
+)
 
 
-async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[Available]:
+async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
     """Up to `limit` properties that are free for the nights, by id, from behind the id `after` on.
 
     The subquery cannot be merged into a join, so the plan is the same at any size: the properties in their order, one
@@ -38,10 +47,10 @@ async def select_available(db: Executor, arrival: date, nights: int, after: str,
         """,
         arrival, nights, after, limit,
     )  # fmt: skip
-    return [Available(*row) for row in rows]
+    return [AvailableProperty(*row) for row in rows]
 
 
-async def select_days_with_something_free(db: Executor, days: Sequence[date], nights: int) -> list[date]:
+async def select_available_start_dates(db: Executor, days: Sequence[date], nights: int) -> list[date]:
     """Those of `days`, in their order, on which a stay of so many nights can begin somewhere."""
     rows = await db.fetch(
         """
@@ -66,7 +75,7 @@ async def select_days_with_something_free(db: Executor, days: Sequence[date], ni
 
 async def insert_reservation(
     db: Executor, property_id: str, arrival: date, nights: int, holder: UUID, *, rooms: bool
-) -> Attempt | None:
+) -> InsertOutcome | None:
     """Reserve the nights, in one statement; None when there is no such property.
 
     rooms: also where the property is a hotel's room, of which the feed must hear in the same transaction. Nights that
@@ -100,7 +109,7 @@ async def insert_reservation(
         """,
         property_id, arrival, nights, holder, rooms,
     )  # fmt: skip
-    return None if row is None else Attempt(*row)
+    return None if row is None else InsertOutcome(*row)
 
 
 async def select_reservation(db: Executor, reservation_id: UUID, holder: UUID) -> Reservation | None:
@@ -134,7 +143,7 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
     )  # fmt: skip
 
 
-async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> Held | None:
+async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
     """Cancel the reservation; None when it was cancelled before. The property is locked already."""
     row = await connection.fetchrow(
         """
@@ -147,7 +156,7 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
         """,
         property_id, reservation_id,
     )  # fmt: skip
-    return None if row is None else Held(*row)
+    return None if row is None else CancelledStay(*row)
 
 
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:

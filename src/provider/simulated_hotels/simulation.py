@@ -4,23 +4,23 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from provider.simulated_hotels.books import Books
-from provider.simulated_hotels.events import BOOKING, CANCELLATION, Dates, FeedEvent, SimulatedEvent
+from provider.simulated_hotels.events import BOOKING, CANCELLATION, DateCache, FeedEvent, SimulatedEvent
 from provider.simulated_hotels.history import write_history
 from provider.simulated_hotels.hotels import (
-    LONGEST_LEAD,
+    MAX_LEAD_DAYS,
     Hotel,
-    dice,
-    found_hotels,
-    nights_given_back,
-    places_of_guests,
+    cancelled_nights,
+    create_hotels,
+    hotel_indexes_by_demand,
+    seeded_random,
 )
 
 # How often a guest is looked for before giving up. Demand that finds no room is refused, which is what
 # happens to most of it once the books are as full as the season allows.
-_ATTEMPTS = 40
+_MAX_ATTEMPTS = 40
 # How far above its booking curve a night may be sold. Without it a high rate would fill a year in a day.
-_AHEAD_OF_CURVE = 1.2
-_TICK = timedelta(microseconds=1)
+_MAX_OVER_CURVE = 1.2
+_ONE_MICROSECOND = timedelta(microseconds=1)
 
 
 class Simulation:
@@ -34,13 +34,13 @@ class Simulation:
         if hotels < 1 or rooms < 1 or first_hotel_id < 1:
             raise ValueError("a simulation needs at least one hotel, one room, and ids from 1 on")
         self._seed = seed
-        self.hotels: tuple[Hotel, ...] = found_hotels(seed, hotels, rooms, first_hotel_id)
-        self._places = places_of_guests(self.hotels)
+        self.hotels: tuple[Hotel, ...] = create_hotels(seed, hotels, rooms, first_hotel_id)
+        self._places = hotel_indexes_by_demand(self.hotels)
         self._books = Books(self.hotels)
-        self._dates = Dates()
+        self._dates = DateCache()
         self._owed = 0.0
         self._last: datetime | None = None
-        self._random = dice(seed)
+        self._random = seeded_random(seed)
 
     def history(self, start: date, end: date) -> Iterator[SimulatedEvent]:
         """All events before `end` (UTC, exclusive) of nights from `start` on, by ascending event_timestamp.
@@ -84,12 +84,12 @@ class Simulation:
         now = now.astimezone(UTC)
         today = now.toordinal()
         # Dice of their own for each instant: after a restart the hotels do not repeat themselves.
-        self._random = dice(self._seed, "live", now.isoformat())
+        self._random = seeded_random(self._seed, "live", now.isoformat())
         self._books.forget_before(today)
         self._owed += count
         events: list[SimulatedEvent] = []
         while self._owed > 0:
-            at = now if self._last is None else max(now, self._last + _TICK)
+            at = now if self._last is None else max(now, self._last + _ONE_MICROSECOND)
             happened = self._next_stay(at, today)
             if not happened:
                 # No room is free and nobody can cancel. What cannot be had now is not owed later.
@@ -112,7 +112,7 @@ class Simulation:
 
     def _book(self, at: datetime, today: int) -> list[SimulatedEvent]:
         """A guest who finds a room in a house that still sells those nights; empty if there is none."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             place = self._any_place()
             nights = self.hotels[place].character.request(self._random, today)
             if nights is None or not self._sells(place, nights, today):
@@ -127,13 +127,13 @@ class Simulation:
         hotel = self.hotels[place]
         return all(
             self._books.vacancies.sold(place, night).bit_count()
-            < max(1.0, _AHEAD_OF_CURVE * hotel.expected_on_the_books(night, night - today))
+            < max(1.0, _MAX_OVER_CURVE * hotel.expected_on_the_books(night, night - today))
             for night in nights
         )
 
     def _cancel(self, at: datetime, today: int) -> list[SimulatedEvent]:
         """A guest who is on the books and stays away, rather one who booked early; empty if there is none."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             place = self._any_place()
             character = self.hotels[place].character
             night = today + character.lead(self._random)
@@ -141,17 +141,17 @@ class Simulation:
             if room is None:
                 continue
             stay, booked_at = self._books.stay_of(place, room, night)
-            lead = max(0, min(stay.start - booked_at.toordinal(), LONGEST_LEAD))
+            lead = max(0, min(stay.start - booked_at.toordinal(), MAX_LEAD_DAYS))
             likely = character.cancel_probability
             if booked_at < at and self._random() * likely[-1] < likely[lead]:
-                return self._give_back(at, place, room, nights_given_back(self._random, stay))
+                return self._give_back(at, place, room, cancelled_nights(self._random, stay))
         return []
 
     def _make_do(self, at: datetime, today: int) -> list[SimulatedEvent]:
         """One night in any season, or one stay less, so that even a tiny house keeps up the rate."""
-        place, skipped = self._any_place(), int(self._random() * LONGEST_LEAD)
-        for step in range(LONGEST_LEAD):
-            night = today + (skipped + step) % LONGEST_LEAD
+        place, skipped = self._any_place(), int(self._random() * MAX_LEAD_DAYS)
+        for step in range(MAX_LEAD_DAYS):
+            night = today + (skipped + step) % MAX_LEAD_DAYS
             room = self._books.sell(place, range(night, night + 1), at)
             if room is not None:
                 return self._events(at, BOOKING, place, room, range(night, night + 1))
