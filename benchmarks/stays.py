@@ -15,6 +15,7 @@ from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
 from common.web.pagination import encode_cursor
+from provider.stays.inputs import ReservationInput
 from provider.stays.queries import storefront
 
 CLIENTS = 100
@@ -157,7 +158,8 @@ async def bare_reserve(url: Secret, places: list[tuple[str, date, int]]) -> floa
             for property_id, arrival, nights in todo:
                 if time.perf_counter() > deadline:
                     break
-                await storefront.insert_reservation(pool, property_id, arrival, nights, NOBODY, rooms=False)
+                wanted = ReservationInput.model_construct(property_id=property_id, start_date=arrival, nights=nights)
+                await storefront.insert_reservation(pool, wanted, NOBODY, rooms=False)
                 done += 1
             return done
 

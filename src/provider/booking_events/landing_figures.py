@@ -1,10 +1,11 @@
-"""The provider's landing page: what the feed holds."""
+"""The figures of the feed on the provider's landing page."""
 
 from collections.abc import Sequence
 
 from common.web.landing import Figure, Table, instant_figure
 from common.web.resources import pool
 from provider.booking_events import queries
+from provider.rooms import BOOKING
 
 
 async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
@@ -23,8 +24,8 @@ async def content() -> tuple[Sequence[Figure], Sequence[Table]]:
             event.hotel_id,
             event.room_id,
             f"{event.night_of_stay}",
-            "booking" if event.status == 1 else "cancellation",
+            "booking" if event.status == BOOKING else "cancellation",
         )
         for event in latest
     ]
-    return figures, [Table("Latest events", ("time (UTC)", "hotel", "room", "night", "what"), rows)]
+    return figures, [Table("Latest events", ("time (UTC)", "hotel", "room", "night", "type"), rows)]

@@ -1,6 +1,6 @@
-"""How a house sells: its seasons, how far ahead its guests book, how long they stay, how often they cancel.
+"""Profiles of demand: seasons, how far ahead guests book, how long they stay, how often they cancel.
 
-Two characters, after two real houses: a resort, sold by the week and months ahead, empty in winter; and a
+Two profiles, after two real hotels: a resort, sold by the week and months ahead, empty in winter; and a
 city hotel, sold for two or three nights around the weekend, quieter in August, with more cancellations.
 Nights and days are ordinals (`date.toordinal`) here: adding a lead time to a day is then plain arithmetic.
 """
@@ -12,7 +12,7 @@ from datetime import date
 from functools import cached_property
 from random import Random
 
-from provider.simulated_hotels.events import MAX_CACHED_NIGHTS
+from provider.simulated_hotels.models import MAX_CACHED_NIGHTS
 
 MAX_LEAD_DAYS = 500
 MAX_STAY_NIGHTS = 14
@@ -22,13 +22,13 @@ _ENTRIES_PER_HOTEL = 32
 _DAYS_PER_MONTH = 365.25 / 12
 
 
-def seeded_random(*of: object) -> Callable[[], float]:
-    """Numbers in [0, 1), for ever the same `of` the same."""
-    return Random(" ".join(map(str, of))).random
+def seeded_random(*seeds: object) -> Callable[[], float]:
+    """A generator of random numbers in [0, 1), seeded by the arguments."""
+    return Random(" ".join(map(str, seeds))).random
 
 
 class NightDemand(dict[int, float]):
-    """How wanted a night is, 0 to 1, from the months (sliding from middle to middle) and the weekday."""
+    """Demand for a night, 0 to 1, from its month (interpolated between the middles of months) and its weekday."""
 
     def __init__(self, months: tuple[float, ...], weekdays: tuple[float, ...]) -> None:
         super().__init__()
@@ -49,14 +49,14 @@ class NightDemand(dict[int, float]):
 
 @dataclass(frozen=True)
 class HotelProfile:
-    """A kind of house.
+    """The demand of a kind of hotel.
 
-    `months` are occupancies aimed at (January first), `weekdays` factors on the night of arrival (Monday
-    first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of leaving. Lead times
-    are `walk_ins` on the day itself and a Weibull distribution of `lead_shape` and `lead_scale` (days)
-    beyond. The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
-    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is demand over what the aimed
-    occupancy needs, for guests who find no room.
+    `months` are target occupancies (January first), `weekdays` factors on the night of arrival (Monday
+    first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of departure. The share
+    `walk_ins` books on the day itself, the others by a Weibull distribution of `lead_shape` and `lead_scale`
+    (days). The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
+    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is the demand relative to what the
+    target occupancy needs, since some guests find no room.
     """
 
     name: str
@@ -75,12 +75,12 @@ class HotelProfile:
 
     @cached_property
     def demand(self) -> NightDemand:
-        """Of each night as a night of arrival, relative to the best night of the year."""
+        """The demand for each night as a night of arrival, relative to the best night of the year."""
         return NightDemand(self.months, self.weekdays)
 
     @cached_property
     def leads(self) -> list[int]:
-        """Lead times in days at even quantiles, ascending: any of them is as likely as another."""
+        """Lead times in days at even quantiles, ascending: all are equally likely."""
         leads = []
         within = -math.expm1(-((MAX_LEAD_DAYS / self.lead_scale) ** self.lead_shape))
         for step in range(_QUANTILES):
@@ -89,8 +89,8 @@ class HotelProfile:
         return leads
 
     @cached_property
-    def still_to_come(self) -> list[float]:
-        """Of a night's bookings, the share made at least so many days ahead (the index)."""
+    def share_booked_by(self) -> list[float]:
+        """The share of a night's bookings that is made by a number of days ahead (the index)."""
         counts = [0] * (MAX_LEAD_DAYS + 1)
         for lead in self.leads:
             counts[lead] += 1
@@ -119,7 +119,7 @@ class HotelProfile:
 
     @cached_property
     def cancel_probability(self) -> list[float]:
-        """That a stay is cancelled, by its lead time in days (the index)."""
+        """The probability that a stay is cancelled, by its lead time in days (the index)."""
         return [
             self.cancel_base + self.cancel_rise * lead / (lead + self.cancel_half) + self.cancel_slope * lead
             for lead in range(MAX_LEAD_DAYS + 1)
@@ -127,26 +127,26 @@ class HotelProfile:
 
     @cached_property
     def cancel_share(self) -> float:
-        """Of all stays, how many are cancelled."""
+        """The share of stays that are cancelled."""
         return sum(self.cancel_probability[lead] for lead in self.leads) / _QUANTILES
 
     @cached_property
     def peak(self) -> float:
-        """The occupancy aimed at in the best night of the year; above 1 where more want to come than can."""
+        """The target occupancy of the best night of the year; above 1 where demand exceeds the rooms."""
         return max(self.months) * max(self.weekdays) / (sum(self.weekdays) / 7)
 
     @cached_property
     def requests_per_room(self) -> float:
-        """Requests a day and room that fill the house as `months` says, before `demand` thins them."""
+        """Requests per day and room that reach the occupancies of `months`, before `request` drops some by `demand`."""
         nights = sum(map(sum, self.stay_lengths)) / (7 * _QUANTILES)
         return self.peak * self.pressure / (nights * (1 - self.cancel_share))
 
     def lead(self, random: Callable[[], float]) -> int:
-        """Days ahead that a guest looks."""
+        """A random lead time in days."""
         return self.leads[int(random() * _QUANTILES)]
 
     def request(self, random: Callable[[], float], today: int) -> range | None:
-        """The nights that a guest asks for today; None for one to whom the season does not appeal."""
+        """The nights of a random request made today; None where the demand for its arrival drops it."""
         arrival = today + self.lead(random)
         if random() >= self.demand[arrival]:
             return None
@@ -187,27 +187,27 @@ CITY = HotelProfile(
 
 @dataclass(frozen=True)
 class Hotel:
-    """A house with rooms 1 to `rooms`; `popularity` is its demand beside that of its kind (1)."""
+    """A hotel with rooms 1 to `rooms`; `popularity` is its demand relative to its profile's (1)."""
 
     hotel_id: int
     rooms: int
-    character: HotelProfile
+    profile: HotelProfile
     popularity: float = 1.0
 
     @cached_property
     def requests_per_day(self) -> float:
-        """Mean number of guests a day who ask, before `Character.request` thins them."""
-        return self.rooms * self.popularity * self.character.requests_per_room
+        """Mean number of requests per day, before `HotelProfile.request` drops some."""
+        return self.rooms * self.popularity * self.profile.requests_per_room
 
-    def expected_on_the_books(self, night: int, lead: int) -> float:
-        """Rooms that are usually sold for the night, `lead` days before it."""
-        character = self.character
-        occupancy = character.peak * character.demand[night] * self.popularity
-        return self.rooms * occupancy * character.still_to_come[min(lead, MAX_LEAD_DAYS)]
+    def expected_sold_rooms(self, night: int, lead: int) -> float:
+        """The number of rooms that are usually sold for the night, `lead` days before it."""
+        profile = self.profile
+        occupancy = profile.peak * profile.demand[night] * self.popularity
+        return self.rooms * occupancy * profile.share_booked_by[min(lead, MAX_LEAD_DAYS)]
 
 
 def create_hotels(seed: int, count: int, rooms: int, first_hotel_id: int) -> tuple[Hotel, ...]:
-    """`count` houses of `rooms` rooms, resorts (odd ids) and city hotels, each of its own popularity."""
+    """`count` hotels of `rooms` rooms, resorts (odd ids) and city hotels, each with its own popularity."""
     return tuple(
         Hotel(
             hotel_id,
@@ -220,17 +220,17 @@ def create_hotels(seed: int, count: int, rooms: int, first_hotel_id: int) -> tup
 
 
 def hotel_indexes_by_demand(hotels: Sequence[Hotel]) -> list[int]:
-    """Places in `hotels`, each as often as guests ask there: any entry is as likely as another."""
+    """Indexes of `hotels`, each repeated in proportion to its requests: a random entry follows the demand."""
     mean = sum(hotel.requests_per_day for hotel in hotels) / len(hotels)
     return [
-        place
-        for place, hotel in enumerate(hotels)
+        index
+        for index, hotel in enumerate(hotels)
         for _ in range(max(1, round(_ENTRIES_PER_HOTEL * hotel.requests_per_day / mean)))
     ]
 
 
 def cancelled_nights(random: Callable[[], float], stay: range) -> range:
-    """Of the nights of a stay that is cancelled mostly all, sometimes only the last ones."""
+    """The nights of a stay that its guest cancels: mostly all, sometimes only the last ones."""
     if len(stay) == 1 or random() >= _PARTIAL_CANCELLATION_SHARE:
         return stay
     return stay[1 + int(random() * (len(stay) - 1)) :]
