@@ -33,8 +33,8 @@ class HistoryOptions:
 class HistoryFeed:
     """The functions of the feed that `generate_history` calls.
 
-    connect: opens a connection. select_last_hotel: the largest hotel id. append: stores events under new ids and returns
-    how many.
+    connect: opens a connection. select_last_hotel: the largest hotel id. append: stores events under new ids, and
+    returns how many.
     """
 
     connect: Callable[[Secret], Awaitable[asyncpg.Connection]]

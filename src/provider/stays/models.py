@@ -87,7 +87,7 @@ class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "t
 class InsertOutcome(msgspec.Struct, frozen=True):
     """The result of an insert. reservation_id: None when the nights are taken, or for a hotel's room without `rooms`.
 
-    occurred_at: by PostgreSQL's clock while the property was locked, so that the times of one property's events increase
+    occurred_at: by PostgreSQL's clock while the property was locked, so that the times of a property's events increase
     across replicas.
     """
 

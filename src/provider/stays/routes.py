@@ -164,18 +164,16 @@ async def list_available(query_args: AvailabilityQuery) -> Response:
 async def create_reservation(data: ReservationInput) -> Response:
     """Reserve nights of a property.
 
-    409 when a night is taken. If the property is a hotel's room, its bookings are in the feed before the answer is sent.
+    409 when a night is taken. If the property is a hotel's room, its bookings are in the feed before the answer.
     """
-    holder: UUID = g.holder
+    holder, append = g.holder, resources().append_events
     if requested_key() is None:
-        return responses.json_response(await service.reserve(pool(), resources().append_events, data, holder))
+        return responses.json_response(await service.reserve(pool(), append, data, holder))
 
     async def create(connection: Connection) -> StoredResponse:
         data.require_within(window(datetime.now(UTC)))
-        return StoredResponse(
-            200,
-            responses.encode_json(await service.reserve_within(connection, resources().append_events, data, holder)),
-        )
+        reservation = await service.reserve_within(connection, append, data, holder)
+        return StoredResponse(200, responses.encode_json(reservation))
 
     return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
 

@@ -18,7 +18,8 @@ from common.db.migrate import migrate
 from common.devstack.embedded import attach
 from common.web.resources import Application
 from provider.booking_events import queries, service
-from provider.booking_events.models import EventInput, NewEvent
+from provider.booking_events.inputs import EventInput
+from provider.booking_events.models import NewEvent, StoredEvent
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
 from tests.support.processes import kill, postmaster
@@ -118,7 +119,7 @@ async def test_senders_that_leave_disturb_nobody(provider_app: Application, monk
     taken: list[int | None] = []
     store = service.EventWriter.store
 
-    async def noted(self: service.EventWriter, given: EventInput) -> service.StoredEvent:
+    async def noted(self: service.EventWriter, given: EventInput) -> StoredEvent:
         taken.append(given.id)
         return await store(self, given)
 

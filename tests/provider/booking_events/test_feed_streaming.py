@@ -15,7 +15,7 @@ from common.config import Secret
 from common.devstack.embedded import Server
 from common.web.streaming import MAX_BUFFERED_CHUNKS
 from provider.booking_events import feed, queries
-from provider.booking_events.models import EventsQuery
+from provider.booking_events.inputs import EventsQuery
 from provider.resources import resources_of
 from tests.support.databases import cloned
 from tests.support.served import Served

@@ -134,7 +134,7 @@ async def test_bad_lines_are_named_and_the_good_ones_kept(
     assert await load(content) == 1
     assert await ids(provider_db) == [1, 15]
     out, err = capsys.readouterr()
-    assert "2 stored, 0 already there, 12 rejected" in out
+    assert "2 stored, 0 already stored, 12 rejected" in out
     reported = dict(each.split(": ", 1) for each in err.splitlines() if each.startswith("line "))
     assert sorted(reported, key=lambda name: int(name.split()[1])) == [
         f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
@@ -153,7 +153,7 @@ async def test_the_same_file_again_stores_nothing(
     assert await load(content.replace("00:00Z", "00:00+00:00").replace(UUID, UUID.upper()) + line(3)) == 0
 
     assert await ids(provider_db) == [1, 2, 3]
-    assert "1 stored, 2 already there, 0 rejected" in capsys.readouterr().out
+    assert "1 stored, 2 already stored, 0 rejected" in capsys.readouterr().out
 
 
 async def test_a_clash_is_a_rejected_line(
@@ -163,7 +163,7 @@ async def test_a_clash_is_a_rejected_line(
     assert await load(HEADER + line(2) + line(1, hotel_id=2) + line(3, hotel_id=9) + line(3, hotel_id=2) + line(2)) == 1
 
     out, err = capsys.readouterr()
-    assert "2 stored, 1 already there, 2 rejected" in out
+    assert "2 stored, 1 already stored, 2 rejected" in out
     assert [each.split(":")[0] for each in err.splitlines()] == ["line 3", "line 5"]
     assert await provider_db.fetchval("SELECT hotel_id FROM booking_event WHERE id = 3") == 9
 
@@ -264,7 +264,7 @@ def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret
     folder = run("provider", "import", str(tmp_path), environment=environment)
 
     assert done.returncode == 1
-    assert done.stdout == "events.csv: 1 stored, 0 already there, 1 rejected\n"
+    assert done.stdout == "events.csv: 1 stored, 0 already stored, 1 rejected\n"
     assert done.stderr == "line 3: id must be a whole number from 1 to 2^63 - 1\n"
     for refused in (missing, folder):
         assert refused.returncode == 1

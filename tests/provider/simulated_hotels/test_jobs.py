@@ -17,11 +17,11 @@ from common.jobs.lease import Lease
 from common.upstream import Upstream, UpstreamError, create_client_session
 from common.web.resources import Application
 from provider import schedule
-from provider.booking_events.models import EventInput
+from provider.booking_events.inputs import EventInput
 from provider.config import Config
 from provider.resources import resources_of
-from provider.simulated_hotels import Simulation
 from provider.simulated_hotels.jobs import Generator
+from provider.simulated_hotels.simulation import Simulation
 from tests.support.applications import run
 from tests.support.served import Served
 

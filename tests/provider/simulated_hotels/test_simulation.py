@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.simulated_hotels import BOOKING, CANCELLATION, SimulatedEvent, Simulation
+from provider.rooms import BOOKING, CANCELLATION
 from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
+from provider.simulated_hotels.models import FeedEvent, SimulatedEvent
+from provider.simulated_hotels.simulation import Simulation
 from tests.support.stay_audit import audit
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -19,7 +21,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 sizes = {"seed": st.integers(0, 2**63), "hotels": st.integers(1, 4), "rooms": st.integers(1, 12)}
 
 
-Books = Iterable[tuple[int, int, date, datetime]]
+Books = Iterable[tuple[int, int | str, date, datetime]]
 
 
 def work(simulation: Simulation, start: datetime, ticks: int, every: timedelta, count: float) -> list[SimulatedEvent]:
@@ -29,7 +31,7 @@ def work(simulation: Simulation, start: datetime, ticks: int, every: timedelta, 
 def book(simulation: Simulation, books: Books) -> None:
     """Let the simulation see the booking of each night."""
     for hotel_id, room_id, night, at in books:
-        simulation.observe(SimulatedEvent(hotel_id, at, BOOKING, room_id, night))
+        simulation.observe(FeedEvent(hotel_id, at, BOOKING, room_id, night))
 
 
 @settings(max_examples=25, deadline=None)

@@ -10,13 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.db.pool import Executor
+from common.db.pool import Connection
 from common.web.resources import Application
-from provider.booking_events import queries
-from provider.booking_events.models import NewEvent
 from provider.resources import resources_of
+from provider.rooms import NightEvent
 from provider.stays.queries import storefront as reservations
-from provider.stays.service import EventFeed
 from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
@@ -100,7 +98,7 @@ async def test_a_night_is_sold_again_after_its_cancellation_in_the_feed_too(
     assert [status for status, *_ in await events(guest)] == [1, 2, 1]
 
 
-async def refuse(_db: Executor, _events: Sequence[Any]) -> dict[int, str]:
+async def fail(_connection: Connection, _events: Sequence[NightEvent]) -> None:
     raise ConnectionError("the feed is gone")
 
 
@@ -110,7 +108,7 @@ async def test_when_the_events_fail_nothing_is_reserved(
 ) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     working = resources_of(provider_app)
-    provider_app.resources = replace(working, event_feed=EventFeed(NewEvent, queries.select_new_ids, refuse))
+    provider_app.resources = replace(working, append_events=fail)
 
     answer, _ = await guest.reserve("suite", soon, 2, key=key)
 
@@ -123,8 +121,7 @@ async def test_when_the_events_fail_nothing_is_reserved(
 async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Application, guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     _, reservation = await guest.reserve("suite", soon, 2)
-    broken = EventFeed(NewEvent, queries.select_new_ids, refuse)
-    provider_app.resources = replace(resources_of(provider_app), event_feed=broken)
+    provider_app.resources = replace(resources_of(provider_app), append_events=fail)
 
     assert await guest.cancel(reservation["reservation_id"]) == 503
 

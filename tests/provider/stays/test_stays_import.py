@@ -64,8 +64,8 @@ async def test_the_import_can_be_repeated(
 
     assert await provider_db.fetch("SELECT * FROM reservation ORDER BY reservation_id") == before
     out = capsys.readouterr().out
-    assert "properties.csv: 0 stored, 3 already there, 0 rejected" in out
-    assert "reservations.csv: 0 stored, 4 already there, 0 rejected" in out
+    assert "properties.csv: 0 stored, 3 already stored, 0 rejected" in out
+    assert "reservations.csv: 0 stored, 4 already stored, 0 rejected" in out
 
 
 async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
@@ -88,7 +88,7 @@ async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
     assert await import_files(provider_url, *files) == 1
 
     captured = capsys.readouterr()
-    assert "reservations.csv: 5 stored, 0 already there, 6 rejected" in captured.out
+    assert "reservations.csv: 5 stored, 0 already stored, 6 rejected" in captured.out
     assert captured.err.splitlines() == [
         "reservations.csv: line 6: overlaps the stay from 2021-01-02 to 2021-01-04",
         "reservations.csv: line 7: property_id is not known",
@@ -120,7 +120,7 @@ async def test_a_database_that_fails_is_said_in_one_line(
     assert await import_files(provider_url, *files) == 1
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import may be run again (")
+    assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import can be run again (")
 
 
 async def test_what_is_no_file_is_said_in_one_line(

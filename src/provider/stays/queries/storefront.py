@@ -79,9 +79,9 @@ async def insert_reservation(
 ) -> InsertOutcome | None:
     """Reserve the nights, in one statement; None when the property does not exist.
 
-    rooms: insert also when the property is a hotel's room, whose events must be appended in the same transaction. Nights
-    that are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the property's lock
-    (taken by the trigger), and the constraint decides.
+    rooms: insert also when the property is a hotel's room, whose events the same transaction must append. Nights that
+    are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the property's lock (taken
+    by the trigger), and the constraint decides.
     """
     row = await db.fetchrow(
         """
