@@ -83,9 +83,9 @@ def match_header(line: bytes, columns: Sequence[str], aliases: Mapping[str, str]
 
     aliases: other names of columns, in lower case. Raises CsvHeaderError when a column is missing, double or unknown.
     """
-    text = line.decode("utf-8-sig", errors="replace").strip()
-    if not text:
+    if not line:
         raise CsvHeaderError("the file is empty")
+    text = line.decode("utf-8-sig", errors="replace").strip()
     try:
         cells = [cell.strip().lower() for cell in split_cells(text)]
     except csv.Error:

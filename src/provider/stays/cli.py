@@ -1,8 +1,8 @@
 """`python -m provider import-stays`: loads existing properties and reservations from two CSV files.
 
-Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, one transaction per chunk,
-so reservations can be made during the import; of two rows that overlap the first is stored and the other reported. Rows
-that are stored already are skipped: the import can be repeated.
+Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
+chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
+reported. Rows that are stored already are skipped: the import can be repeated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
