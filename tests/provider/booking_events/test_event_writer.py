@@ -1,4 +1,4 @@
-"""POST /events under concurrency: many senders, one commit; faults; ids."""
+"""POST /events under concurrency: many senders, one commit; failures; ids."""
 
 import asyncio
 import json

@@ -62,10 +62,10 @@ def matching(query: dict[str, str]) -> list[Event]:
     def fits(each: Event) -> bool:
         at = datetime.fromisoformat(each["event_timestamp"])
         return (
-            each["hotel_id"] == int(query.get("hotel_id", each["hotel_id"]))
+            each["hotel_id"] == int(query.get("hotel_id") or each["hotel_id"])
             and at >= moment(query.get("updated__gte", "2000-01-01"), end=False)
             and at <= moment(query.get("updated__lte", "2100-01-01"), end=True)
-            and each["status"] == int(query.get("rpg_status", each["status"]))
+            and each["status"] == int(query.get("rpg_status") or each["status"])
             and str(each["room_id"]).lower() == query.get("room_id", str(each["room_id"])).lower()
             and query.get("night_of_stay__gte", "") <= each["night_of_stay"] <= query.get("night_of_stay__lte", "9")
         )

@@ -55,7 +55,7 @@ async def test_the_form_is_what_the_reader_accepts(feed: Client, accept: str | N
     assert answer.status_code == 200
     assert answer.content_type == media_type
     assert "Accept" in answer.headers["Vary"]
-    text = (await answer.get_data()).decode()
+    text = await answer.get_data(as_text=True)
     if media_type == "application/json":
         assert json.loads(text) == EVENTS
     elif media_type == "application/x-ndjson":
@@ -90,7 +90,7 @@ async def pages(client: Client, path: str, accept: str = "application/json") -> 
     while following is not None:
         answer = await client.get(following, headers={"Accept": accept})
         assert answer.status_code == 200
-        found.append(await answer.get_data())
+        found.append(await answer.get_data(as_text=False))
         link = answer.headers.get("Link")
         assert link is None or link.endswith('; rel="next"')
         following = None if link is None else link.partition(">")[0].removeprefix("<").partition("localhost")[2]

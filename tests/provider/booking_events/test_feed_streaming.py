@@ -131,15 +131,13 @@ async def test_no_more_is_held_than_a_few_chunks(provider_db: asyncpg.Pool, monk
     produced = 0
     copy_feed = queries.copy_feed
 
-    async def counted(*arguments: Any) -> None:
-        *others, output = arguments
-
+    async def counted(connection: Any, query: Any, form: Any, after: Any, output: Any) -> None:
         async def count(chunk: bytes) -> None:
             nonlocal produced
             await output(chunk)
             produced += 1
 
-        await copy_feed(*others, count)
+        await copy_feed(connection, query, form, after, count)
 
     monkeypatch.setattr(queries, "copy_feed", counted)
     lines = feed.lines_after(provider_db, EventsQuery(), "json", None)

@@ -35,9 +35,9 @@ OPERATIONS = [
 async def test_without_a_uuid_nothing_is_answered(
     provider_app: Application, method: str, path: str, header: str | None
 ) -> None:
-    headers = {} if header is None else {"Authorization": header}
+    request: dict[str, Any] = {"method": method, "headers": {} if header is None else {"Authorization": header}}
 
-    answer = await provider_app.test_client().open(path, method=method, headers=headers)
+    answer = await provider_app.test_client().open(path, **request)
 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="stays"')
