@@ -55,8 +55,8 @@ class HotelProfile:
     first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of departure. The share
     `walk_ins` books on the day itself, the others by a Weibull distribution of `lead_shape` and `lead_scale`
     (days). The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
-    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is the demand relative to what the
-    target occupancy needs, since some guests find no room.
+    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is demand over the demand of the
+    target occupancy, since some guests find no room.
     """
 
     name: str

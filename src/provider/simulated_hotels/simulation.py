@@ -1,4 +1,4 @@
-"""Simulated hotels at work: as many events as requested, consistent with what the feed already holds."""
+"""Simulated hotels at work: as many events as requested, consistent with the events in the feed."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta

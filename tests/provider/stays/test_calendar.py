@@ -41,7 +41,7 @@ async def test_the_calendar_names_its_nights(guest: Guest) -> None:
     }
 
 
-async def test_a_stay_that_began_before_the_calendar_is_seen(guest: Guest, soon: date) -> None:
+async def test_a_stay_that_began_before_the_calendar_is_included(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", soon, 365)
 
@@ -62,7 +62,7 @@ async def test_a_stay_that_began_before_the_calendar_is_seen(guest: Guest, soon:
         ("first=2021-01-05&until=2021-01-06", ["from", "to", "first", "until"]),
     ],
 )
-async def test_wrong_bounds_are_named(guest: Guest, query: str, fields: list[str]) -> None:
+async def test_invalid_bounds_are_named(guest: Guest, query: str, fields: list[str]) -> None:
     await guest.create_property("hut")
 
     answer, problem = await guest.get(f"/properties/hut/calendar?{query}")
@@ -105,7 +105,7 @@ async def test_the_icalendar_has_one_event_for_each_reservation(guest: Guest, so
     ]
 
 
-async def test_the_icalendar_is_as_the_standard_asks(guest: Guest, soon: date) -> None:
+async def test_the_icalendar_follows_the_standard(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", soon, 2)
 
