@@ -83,7 +83,7 @@ class EventWriter:
             results = await store_events(self._db, [event for event, _ in group], self._draw_ids)
         except STORE_ERRORS as error:
             results = [error] * len(group)
-        except Exception:  # an unexpected error must reach the senders too, or they would wait for ever
+        except Exception:  # an unexpected error must reach the senders too, or they would never be answered
             log.exception("events_not_stored")
             results = [HttpProblem("The event was not stored.")] * len(group)
         finally:

@@ -40,7 +40,7 @@ class _PastHotels:
         self._profiles = [hotel.profile for hotel in hotels]
         self._vacancies = Vacancies(hotels)
         self._cancellations: defaultdict[int, list[tuple[int, int, _Stay]]] = defaultdict(list)
-        self._ticks = [
+        self._minute_starts = [
             (hour * 60 + minute) * _MICROSECONDS_PER_MINUTE
             for hour, share in enumerate(_BOOKED_BY_HOUR)
             for minute in range(60)
@@ -82,8 +82,8 @@ class _PastHotels:
                 yield _Stay(hotel_index, 0, nights)
 
     def _random_microsecond(self) -> int:
-        tick = self._ticks[int(self._random() * len(self._ticks))]
-        return tick + int(self._random() * _MICROSECONDS_PER_MINUTE)
+        start = self._minute_starts[int(self._random() * len(self._minute_starts))]
+        return start + int(self._random() * _MICROSECONDS_PER_MINUTE)
 
     def _plan_cancellation(self, today: int, hotel_index: int, room: int, nights: range) -> None:
         """Plan the cancellation, for a random later day, of the stay's nights that are not past by then."""
@@ -98,13 +98,13 @@ class _PastHotels:
 
 def write_history(seed: int, hotels: Sequence[Hotel], start: date, end: date) -> Iterator[SimulatedEvent]:
     """See `Simulation.history`."""
-    hotels_of_the_past = _PastHotels(seed, hotels, start)
+    past_hotels = _PastHotels(seed, hotels, start)
     dates = DateCache()
     # A third faster than the constructor, and most of the time is spent here.
     event = partial(tuple.__new__, SimulatedEvent)
     for today in range(start.toordinal() - MAX_LEAD_DAYS, end.toordinal()):
         midnight = datetime.combine(dates[today], time(), UTC)
-        for microsecond, status, (hotel_index, room, nights) in hotels_of_the_past.day(today):
+        for microsecond, status, (hotel_index, room, nights) in past_hotels.day(today):
             at = midnight + timedelta(0, 0, microsecond)
             hotel_id = hotels[hotel_index].hotel_id
             for night in nights:

@@ -26,41 +26,43 @@ def token_digest(token: UUID) -> UUID:
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
 
-async def reserve(db: asyncpg.Pool, append: AppendEvents, wanted: ReservationInput, holder: UUID) -> Reservation:
+async def reserve(db: asyncpg.Pool, append: AppendEvents, request: ReservationInput, holder: UUID) -> Reservation:
     """Reserve the nights. Raises Invalid for an unknown property, Conflict for nights that are taken.
 
     A property that is not a hotel's room takes one statement, in a transaction of its own.
     """
-    outcome = await storefront.insert_reservation(db, wanted, holder, rooms=False)
+    outcome = await storefront.insert_reservation(db, request, holder, rooms=False)
     if outcome is None or outcome.hotel_id is None:
-        return _reservation(outcome, wanted)
+        return _reservation(outcome, request)
     async with transaction(db) as connection:
-        return await reserve_within(connection, append, wanted, holder)
+        return await reserve_within(connection, append, request, holder)
 
 
 async def reserve_within(
-    connection: Connection, append: AppendEvents, wanted: ReservationInput, holder: UUID
+    connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID
 ) -> Reservation:
     """Do the same inside the caller's transaction, with the events of a hotel's room."""
-    outcome = await storefront.insert_reservation(connection, wanted, holder, rooms=True)
-    reservation = _reservation(outcome, wanted)
+    outcome = await storefront.insert_reservation(connection, request, holder, rooms=True)
+    reservation = _reservation(outcome, request)
     if outcome is not None and outcome.hotel_id is not None and outcome.room_id is not None:
         await append(
             connection,
             [
                 NightEvent(outcome.hotel_id, outcome.occurred_at, BOOKING, outcome.room_id, night)
-                for night in nights_between(wanted.start_date, wanted.departure)
+                for night in nights_between(request.start_date, request.departure)
             ],
         )
     return reservation
 
 
-def _reservation(outcome: InsertOutcome | None, wanted: ReservationInput) -> Reservation:
+def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Reservation:
     if outcome is None:
         raise Invalid.field("property_id", "is not a known property")
     if outcome.reservation_id is None or outcome.created_at is None:
         raise Conflict("The property is not free for all of these nights.", code="not_available")
-    return Reservation(outcome.reservation_id, wanted.property_id, wanted.start_date, wanted.nights, outcome.created_at)
+    return Reservation(
+        outcome.reservation_id, request.property_id, request.start_date, request.nights, outcome.created_at
+    )
 
 
 async def cancel(db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, holder: UUID) -> None:

@@ -75,7 +75,7 @@ async def select_available_start_dates(db: Executor, days: Sequence[date], night
 
 
 async def insert_reservation(
-    db: Executor, wanted: ReservationInput, holder: UUID, *, rooms: bool
+    db: Executor, request: ReservationInput, holder: UUID, *, rooms: bool
 ) -> InsertOutcome | None:
     """Reserve the nights, in one statement; None when the property does not exist.
 
@@ -85,18 +85,18 @@ async def insert_reservation(
     """
     row = await db.fetchrow(
         """
-        WITH wanted AS (
+        WITH target AS (
             SELECT property_id, hotel_id, room_id, turnover_days
               FROM property
              WHERE property_id = $1
         ), reserved AS (
             INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
             SELECT property_id, $2::date, $2::date + $3::integer, $4, hotel_id, room_id
-              FROM wanted
+              FROM target
              WHERE (hotel_id IS NULL OR $5)
                AND ((SELECT free_from
                        FROM reservation AS stay
-                      WHERE stay.property_id = wanted.property_id
+                      WHERE stay.property_id = target.property_id
                         AND cancelled_at IS NULL
                         AND arrival < $2::date + $3::integer + turnover_days
                       ORDER BY arrival DESC
@@ -105,10 +105,10 @@ async def insert_reservation(
             RETURNING reservation_id
         )
         SELECT reservation_id, uuid_extract_timestamp(reservation_id), hotel_id, room_id, clock_timestamp()
-          FROM wanted
+          FROM target
           LEFT JOIN reserved ON true
         """,
-        wanted.property_id, wanted.start_date, wanted.nights, holder, rooms,
+        request.property_id, request.start_date, request.nights, holder, rooms,
     )  # fmt: skip
     return None if row is None else InsertOutcome(*row)
 
