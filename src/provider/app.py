@@ -12,10 +12,8 @@ from common.web import application, health, landing_page
 from common.web.resources import Application
 from provider import schedule
 from provider.booking_events import blueprint as booking_events
-from provider.booking_events import queries as booking_event_queries
 from provider.booking_events.landing_figures import landing_figures
-from provider.booking_events.models import NewEvent
-from provider.booking_events.service import EventWriter, new_ids
+from provider.booking_events.service import EventWriter, append_events
 from provider.config import Config
 from provider.dining import blueprint as dining
 from provider.dining.auth.passwords import Authenticator
@@ -24,10 +22,9 @@ from provider.dining.settings import DiningSettings, User
 from provider.offers import blueprint as offers
 from provider.offers.service import OffersBehaviour
 from provider.resources import ProviderPools, Resources, resources
-from provider.simulated_hotels import Simulation
 from provider.simulated_hotels.jobs import Generator
+from provider.simulated_hotels.simulation import Simulation
 from provider.stays import blueprint as stays
-from provider.stays.service import EventFeed
 from provider.store_polls import blueprint as store_polls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -86,7 +83,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 http=http,
                 config=config,
                 event_writer=EventWriter(pools.requests),
-                event_feed=EventFeed(NewEvent, new_ids, booking_event_queries.insert_events),
+                append_events=append_events,
                 generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
                 offers=create_offers_behaviour(config),
                 dining=dining_settings,

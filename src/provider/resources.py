@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from provider.dining.settings import DiningSettings
     from provider.offers.service import OffersBehaviour
     from provider.simulated_hotels.jobs import Generator
-    from provider.stays.service import EventFeed
+    from provider.stays.service import AppendEvents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class ProviderPools(Pools):
 
 @dataclass(frozen=True, kw_only=True)
 class Resources(CommonResources):
-    """event_writer: stores single events. event_feed: appends the events of stays to the feed.
+    """event_writer: stores single events. append_events: called by stays to append events to the feed.
 
     smtp_url: the server that takes the emails; None: they wait in the outbox.
     """
@@ -36,7 +36,7 @@ class Resources(CommonResources):
     pools: ProviderPools
     config: "Config"
     event_writer: "EventWriter"
-    event_feed: "EventFeed"
+    append_events: "AppendEvents"
     generator: "Generator"
     offers: "OffersBehaviour"
     dining: "DiningSettings"

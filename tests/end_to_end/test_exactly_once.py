@@ -17,7 +17,8 @@ from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from dashboard.bookings.queries import select_differences
 from provider.app import MIGRATIONS
-from provider.booking_events.cli import generate_history
+from provider.cli import HISTORY_FEED
+from provider.simulated_hotels.cli import HistoryOptions, generate_history
 from tests.support.applications import Application
 from tests.support.feeds import ForeignFeed, event, serving
 from tests.support.waiting import eventually
@@ -32,7 +33,7 @@ SECONDS = 120.0
 async def fill(url: Secret, *, hotels: int = 3, rooms: int = 20) -> int:
     """A year of simulated hotels in the feed; returns how many events that is."""
     await migrate(url, MIGRATIONS)
-    assert await generate_history(url, hotels, 1, rooms, seed=11) == 0
+    assert await generate_history(url, HistoryOptions(hotels, 1, rooms, seed=11), HISTORY_FEED) == 0
     return await count(url)
 
 

@@ -25,8 +25,8 @@ SECRET = Secret("demo-accounting-secret-of-make-run")
 RULES = re.compile(
     "|".join(
         (
-            r"is not a valid cursor for this list",  # a cursor is opaque: any text is one by its schema
-            r"goes with limit",  # a cursor without a limit
+            r"is not a valid cursor for this list",  # a cursor is opaque: any text is valid by its schema
+            r"requires limit",  # a cursor without a limit
             r"is after \w+__lte",  # a range that ends before it begins
             r"is (more than a day )?in the future",  # today is not known to a schema
             r"is not a valid instant",  # the year 0, or a leap second, fit `date-time`
@@ -45,10 +45,10 @@ RULES = re.compile(
             r"must have 1 to 100 characters",  # beside the spaces at the ends
             r"must be in the future",  # today is not known to a schema
             r"must be before the year 9998",
-            r"names no property",
+            r"is not a known property",
             r"must name at least one table",
             r"must be after from|is more than 366 nights after from",  # how two dates stand to one another
-            r"goes with (hotel_id|room_id)",  # each asks for the other, null apart
+            r"is required with (hotel_id|room_id)",  # each requires the other, unless both are null
             r"is more than 2 years ahead",  # today is not known to a schema
             r"is in the past",  # the same
             r"is changed twice",
