@@ -1,4 +1,4 @@
-"""The dashboard's resources, made in `app.py`, and the accessor by which routes reach them."""
+"""The dashboard's resources, created in `app.py`, and their accessors for routes and tests."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ class Resources(CommonResources):
 
 def resources() -> Resources:
     """The resources of the dashboard that serves the current request."""
-    return resources_of(current_app)  # type: ignore[arg-type]  # a proxy of the application
+    return resources_of(current_app)  # type: ignore[arg-type]  # current_app is a proxy
 
 
 def resources_of(app: Application) -> Resources:
