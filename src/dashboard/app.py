@@ -17,7 +17,7 @@ from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.service import measure_feed_lag
 from dashboard.catalog import blueprint as catalog
-from dashboard.catalog.offers_client import OffersService
+from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
 from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import blueprint as front_desk
@@ -61,7 +61,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
             feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url))
-            offers = OffersService(http, config.offers_url, pools.requests)
+            offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
@@ -76,7 +76,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 scheduler.running(pools.jobs, schedule.jobs(dashboard_resources)),
             ):
                 yield
-                await offers.keeper.close()
+                await offers.shared_token.close()
 
     return app
 

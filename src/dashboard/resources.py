@@ -10,7 +10,7 @@ from common.web.resources import Application, CommonResources, Pools
 
 if TYPE_CHECKING:
     from dashboard.bookings.ingestion import Ingestion
-    from dashboard.catalog.offers_client import OffersService
+    from dashboard.catalog.offers_client import OffersClient
     from dashboard.config import Config
     from dashboard.front_desk.settings import Settings as FrontDeskSettings
     from dashboard.uptime.report_runner import ReportRunner
@@ -30,7 +30,7 @@ class Resources(CommonResources):
     pools: DashboardPools
     config: "Config"
     ingestion: "Ingestion"
-    offers: "OffersService"
+    offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"
 
