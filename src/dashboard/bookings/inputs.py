@@ -8,7 +8,7 @@ from common.web.input_types import Input, Night, QueryId, QueryInteger
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
 AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); today when absent")]
-Match = Literal["date", "weekday"]
+PaceMatch = Literal["date", "weekday"]
 
 
 class DashboardQuery(Input):
@@ -38,7 +38,7 @@ class PaceQuery(Input):
     year: Year
     as_of: AsOf = None
     match: Annotated[
-        Match, Field(description="Compare with the same calendar date, or with the same weekday (364 days before)")
+        PaceMatch, Field(description="Compare with the same calendar date, or with the same weekday (364 days before)")
     ] = "date"
 
 

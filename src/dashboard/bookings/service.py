@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 
 from common.db.pool import Executor
 from common.web.errors import NotFound
-from dashboard.bookings.inputs import DashboardQuery, Match
+from dashboard.bookings.inputs import DashboardQuery, PaceMatch
 from dashboard.bookings.models import (
     CountedDays,
     CountedYear,
@@ -111,7 +111,7 @@ def a_year_before(day: date) -> date | None:
     return day.replace(year=day.year - 1)
 
 
-async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, match: Match) -> list[MonthPace]:
+async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, match: PaceMatch) -> list[MonthPace]:
     """Compare the net bookings of each month as of `as_of` with those of the year before as of a year before.
 
     date: the same calendar date; 29 February counts as 0, and an `as_of` of 29 February looks back to the 28th.

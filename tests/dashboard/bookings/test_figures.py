@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from common.devstack.embedded import Server
 from dashboard.bookings import service
 from dashboard.bookings.decoding import BookingEvent
-from dashboard.bookings.inputs import Match
+from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models import CountedDays
 from dashboard.bookings.queries import counters
 from dashboard.bookings.queries.ledger import insert_events
@@ -176,9 +176,9 @@ async def test_pickup_is_the_change_over_the_last_days(
     await check_and_roll_back(db, [events], check)
 
 
-@property_test(st.tuples(booking_events(), event_days, st.sampled_from(get_args(Match))))
+@property_test(st.tuples(booking_events(), event_days, st.sampled_from(get_args(PaceMatch))))
 async def test_pace_compares_the_same_nights_a_year_before(
-    db: asyncpg.Connection, example: tuple[Events, date, Match]
+    db: asyncpg.Connection, example: tuple[Events, date, PaceMatch]
 ) -> None:
     events, as_of, match = example
     year = 2025

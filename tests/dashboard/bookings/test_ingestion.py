@@ -17,7 +17,7 @@ from common.upstream import UpstreamError
 from dashboard.bookings import ingestion
 from tests.support.feeds import Event, event
 
-from .conftest import FEED_URL, AssertCountersAgree, IngestionOf, RunOnce
+from .conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 
 OUR_HEADERS = {"X-Feed": "complete, cursor, ndjson, recorded", "Date": "Wed, 01 Jan 2020 12:00:00 GMT"}
 NDJSON = "application/x-ndjson"
@@ -341,3 +341,15 @@ async def test_of_several_events_with_one_id_the_first_counts(
 
     await counters_agree(1)
     assert await dashboard_db.fetchval("SELECT hotel_id FROM ledger_event") == 1
+
+
+async def test_counted_ids_are_remembered_for_one_look_back_and_forgotten_after_two(ingestion_of: IngestionOf) -> None:
+    reader, start = ingestion_of(FEED_URL), datetime(2020, 1, 1, tzinfo=UTC)
+
+    for number in range(4):
+        reader._remember([number], start + number * LOOKBACK)
+    assert reader._remembered_ids >= {2, 3}
+
+    reader._remember([4], start + 6 * LOOKBACK)
+    reader._remember([5], start + 8 * LOOKBACK)
+    assert reader._remembered_ids == {4, 5}

@@ -1,10 +1,11 @@
 """The booking figures over HTTP."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import asyncpg
 import pytest
+from quart import Response
 
 from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
@@ -30,7 +31,7 @@ async def booked(dashboard_db: asyncpg.Pool) -> None:
     await update_data_through(dashboard_db, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
-async def get(app: Application, path: str, **headers: str) -> Any:
+async def get(app: Application, path: str, **headers: str) -> Response:
     return await app.test_client().get(path, headers=headers)
 
 
@@ -38,11 +39,11 @@ MONTHS = f"/dashboard?hotel_id={HOTEL}&period=month&year=2020"
 
 
 async def test_figures_by_month(dashboard_app: Application, booked: None) -> None:
-    answer = await get(dashboard_app, MONTHS)
-    body = await answer.get_json()
+    response = await get(dashboard_app, MONTHS)
+    body = await response.get_json()
 
-    assert answer.status_code == 200
-    assert answer.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
+    assert response.status_code == 200
+    assert response.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
     assert {key: body[key] for key in ("hotel_id", "period", "year", "by")} == {
         "hotel_id": HOTEL,
         "period": "month",
@@ -117,10 +118,10 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
 
 
 async def test_figures_as_csv(dashboard_app: Application, booked: None) -> None:
-    answer = await get(dashboard_app, MONTHS, Accept="text/csv")
-    rows = (await answer.get_data(as_text=True)).splitlines()
+    response = await get(dashboard_app, MONTHS, Accept="text/csv")
+    rows = (await response.get_data(as_text=True)).splitlines()
 
-    assert answer.mimetype == "text/csv"
+    assert response.mimetype == "text/csv"
     assert rows[0] == "period,bookings,cancellations,net,cancellation_rate"
     assert rows[1] == "2020-01,31,4,27,0.129"
     assert rows[12] == "2020-12,0,0,0,"
@@ -165,11 +166,11 @@ async def test_the_etag_changes_only_with_the_figures(
     ],
 )
 async def test_invalid_parameters_are_named(dashboard_app: Application, query: str, field: str) -> None:
-    answer = await get(dashboard_app, f"/dashboard?{query}")
+    response = await get(dashboard_app, f"/dashboard?{query}")
 
-    assert answer.status_code == 400
-    assert answer.mimetype == "application/problem+json"
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert response.mimetype == "application/problem+json"
+    assert [fault["field"] for fault in (await response.get_json())["errors"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -187,9 +188,9 @@ async def test_invalid_parameters_are_named(dashboard_app: Application, query: s
     ],
 )
 async def test_an_unknown_hotel_is_not_found(dashboard_app: Application, booked: None, path: str) -> None:
-    answer = await get(dashboard_app, path)
+    response = await get(dashboard_app, path)
 
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
 async def test_hotels(dashboard_app: Application, booked: None) -> None:
@@ -242,10 +243,10 @@ async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Application, book
 async def test_pace_as_of_the_first_year_of_the_calendar_is_zero(
     dashboard_app: Application, booked: None, match: str
 ) -> None:
-    answer = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
+    response = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
 
-    assert answer.status_code == 200
-    assert {(item["on_the_books"], item["last_year"]) for item in (await answer.get_json())["items"]} == {(0, 0)}
+    assert response.status_code == 200
+    assert {(item["on_the_books"], item["last_year"]) for item in (await response.get_json())["items"]} == {(0, 0)}
 
 
 async def test_booking_curve(dashboard_app: Application, booked: None) -> None:

@@ -175,8 +175,8 @@ async def test_a_product_unknown_to_the_service_is_registered_again_in_the_same_
 ) -> None:
     product = await catalogue.create("Mower", "Petrol")
     await catalogue.refresh()
-    for known in fake.registered.values():
-        known.clear()
+    for product_ids in fake.registered.values():
+        product_ids.clear()
     fake.registrations.clear()
     fake.usual = [offer("a", 100)]
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from quart import Response
 
 from common.web.resources import Application
 from dashboard.catalog.service import new_product_id
@@ -15,11 +16,11 @@ UNKNOWN_ID = "00000000-0000-7000-8000-000000000000"
 
 
 async def test_a_product_is_created_registered_and_read(catalogue: Catalogue, fake: FakeOffers) -> None:
-    answer = await catalogue.app.test_client().post("/products", json={"name": "Mower", "description": "Petrol"})
+    response = await catalogue.app.test_client().post("/products", json={"name": "Mower", "description": "Petrol"})
 
-    product = await answer.get_json()
-    assert answer.status_code == 201
-    assert answer.headers["Location"] == f"/products/{product['id']}"
+    product = await response.get_json()
+    assert response.status_code == 201
+    assert response.headers["Location"] == f"/products/{product['id']}"
     assert product == {
         "id": product["id"],
         "name": "Mower",
@@ -57,10 +58,10 @@ def test_ids_grow_with_time() -> None:
 async def test_every_invalid_field_is_named_and_nothing_is_registered(
     catalogue: Catalogue, fake: FakeOffers, body: Any, fields: list[str]
 ) -> None:
-    answer = await catalogue.app.test_client().post("/products", json=body)
+    response = await catalogue.app.test_client().post("/products", json=body)
 
-    assert answer.status_code == 400
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == fields
+    assert response.status_code == 400
+    assert [fault["field"] for fault in (await response.get_json())["errors"]] == fields
     assert fake.calls == {}
 
 
@@ -90,9 +91,9 @@ async def test_pages_list_every_product_once(catalogue: Catalogue) -> None:
     found: list[str] = []
     path = "/products?limit=5&search=SAME"
     for _ in range(5):
-        answer = await client.get(path)
-        found += [product["id"] for product in await answer.get_json()]
-        link = answer.headers.get("Link", "")
+        response = await client.get(path)
+        found += [product["id"] for product in await response.get_json()]
+        link = response.headers.get("Link", "")
         path = link.partition(">")[0].removeprefix("<http://localhost")
         assert ("search=SAME" in path) == bool(link)
 
@@ -135,9 +136,9 @@ async def test_deleting_a_product_deletes_its_offers_and_price_changes(catalogue
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"
 
-    answer = await client.delete(path)
+    response = await client.delete(path)
 
-    assert (answer.status_code, await answer.get_data()) == (204, b"")
+    assert (response.status_code, await response.get_data()) == (204, b"")
     assert (await client.delete(path)).status_code == 404
     for gone in (path, f"{path}/offers", f"{path}/trend", f"{path}/offers/a/trend"):
         await catalogue.get(gone, 404)
@@ -165,7 +166,7 @@ async def test_requests_with_the_same_key_create_and_register_one_product(
     client = catalogue.app.test_client()
     body = {"name": "Mower", "description": ""}
 
-    async def send(**changes: str) -> Any:
+    async def send(**changes: str) -> Response:
         return await client.post("/products", json=body | changes, headers={"Idempotency-Key": "k"})
 
     first = await send()
@@ -182,12 +183,12 @@ async def test_concurrent_requests_with_the_same_key_get_the_same_response(catal
     client = catalogue.app.test_client()
     body = {"name": "Mower", "description": ""}
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.post("/products", json=body, headers={"Idempotency-Key": "k"}) for _ in range(20))
     )
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({await answer.get_data() for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {201}
+    assert len({await response.get_data() for response in responses}) == 1
     assert len(await catalogue.get("/products")) == 1
 
 
@@ -206,7 +207,7 @@ class TestWithToken:
         client = catalogue.app.test_client()
         body = {"name": "Mower", "description": ""}
         path = f"/products/{UNKNOWN_ID}"
-        answers = [
+        responses = [
             await client.post("/products", json=body, headers=headers),
             *[
                 await client.get(each, headers=headers)
@@ -217,10 +218,10 @@ class TestWithToken:
             await client.delete(path, headers=headers),
         ]
 
-        for answer in answers:
-            assert answer.status_code == 401
-            assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="catalogue"')
-            assert answer.mimetype == "application/problem+json"
+        for response in responses:
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"].startswith('Bearer realm="catalogue"')
+            assert response.mimetype == "application/problem+json"
         assert fake.calls == {}
 
     async def test_calls_with_the_token_are_served(self, catalogue: Catalogue) -> None:

@@ -45,13 +45,13 @@ async def claim_renewal(db: Executor, service: str, owner: str, rejected: str | 
     """Take the lease to replace the token `rejected`; False when another replica holds it, or replaced the token."""
     return await db.fetchval(
         """
-        INSERT INTO offers_token AS known (service, renewal_owner, renewal_expires_at)
+        INSERT INTO offers_token AS stored (service, renewal_owner, renewal_expires_at)
         SELECT $1, $2, clock_timestamp() + $4::interval
         ON CONFLICT (service) DO UPDATE
            SET renewal_owner = excluded.renewal_owner, renewal_expires_at = excluded.renewal_expires_at
-         WHERE (known.renewal_expires_at IS NULL OR known.renewal_expires_at <= clock_timestamp())
-           AND known.not_before <= clock_timestamp()
-           AND (known.token IS NULL OR known.token = $3::text)
+         WHERE (stored.renewal_expires_at IS NULL OR stored.renewal_expires_at <= clock_timestamp())
+           AND stored.not_before <= clock_timestamp()
+           AND (stored.token IS NULL OR stored.token = $3::text)
         RETURNING true
         """,
         service, owner, rejected, RENEWAL_LEASE,
