@@ -21,12 +21,7 @@ def main() -> int:
         "The dashboard. Its settings are the environment variables DASHBOARD_*; .env.example lists them.",
     )
     add_command(commands, "serve", "serve the dashboard (migrates first)", serve)
-    add_command(
-        commands,
-        "migrate",
-        "migrate the database",
-        lambda c, _: migrate_command(c, NAME, MIGRATIONS),
-    )
+    add_command(commands, "migrate", "migrate the database", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
     audit_command = add_command(commands, "audit", "recount the ledger and compare it with the counters", audit)
     audit_command.add_argument(
         "--feed", action="store_true", help="first read the whole feed again and add missing events"
