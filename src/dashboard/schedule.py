@@ -1,4 +1,4 @@
-"""The timed work of the dashboard."""
+"""The jobs of the dashboard."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +12,9 @@ from dashboard.uptime.intake.pull import pull, source_at
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
-"""Interval at which pending products are registered; after a failure each product waits longer."""
+"""Interval of the registration of pending products; a product whose registration failed waits longer."""
 REPORT_SECONDS = 2
-"""Interval at which reports are resumed whose process died; a report normally begins with its request."""
+"""Interval at which interrupted reports are resumed; a report normally starts with its request."""
 
 
 def jobs(resources: Resources) -> list[Job]:
@@ -33,7 +33,7 @@ def jobs(resources: Resources) -> list[Job]:
 
 
 def booking_jobs(resources: Resources) -> list[Job]:
-    """The ingestion of the feed, and the night audit."""
+    """The ingestion of the booking feed, and the night audit."""
     config = resources.config
 
     async def ingest_booking_events(lease: Lease) -> JobResult:
@@ -53,7 +53,7 @@ def catalog_jobs(resources: Resources) -> list[Job]:
     """The registration of products, and the refresh of their offers."""
     config, db = resources.config, resources.pools.jobs
     register_seconds = min(MAX_REGISTER_SECONDS, config.offers_seconds)
-    # A run may take longer than the interval; the lease keeps the next run waiting until it has ended.
+    # A run may take longer than the interval; the lease delays the next run until it has ended.
     timeout = max(900.0, 10.0 * config.offers_seconds)
 
     def refresh(lease: Lease, interval: float) -> Refresh:
@@ -88,7 +88,7 @@ def front_desk_jobs(resources: Resources) -> list[Job]:
 
 
 def uptime_jobs(resources: Resources) -> list[Job]:
-    """The pull of the store files, and the reports whose process died."""
+    """The pull of the store files, and the resumption of interrupted reports."""
     config = resources.config
 
     async def pull_stores(lease: Lease) -> JobResult:

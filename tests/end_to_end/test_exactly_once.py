@@ -15,7 +15,7 @@ import pytest
 from common.config import Secret
 from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
-from dashboard.bookings.queries import select_differences
+from dashboard.bookings.queries.counters import select_differences
 from provider.app import MIGRATIONS
 from provider.cli import HISTORY_FEED
 from provider.simulated_hotels.cli import HistoryOptions, generate_history

@@ -1,4 +1,4 @@
-"""SQL of the catalogue: products, offers and price points as requests read and write them."""
+"""SQL of the catalogue's requests: products, their offers, and trends."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,18 +6,18 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.catalog.models import BestOffer, Freshness, Offer, OfferId, PricePoint, Product
+from dashboard.catalog.models import BestOffer, Freshness, OfferId, OfferState, Product, TrendPoint
 
 
-def offer_id_of(row: asyncpg.Record) -> OfferId:
-    """The offer's id as the service gave it."""
+def _offer_id_of(row: asyncpg.Record) -> OfferId:
+    """The offer's id, an integer or text as the service sent it."""
     return int(row["offer_id"]) if row["numeric_id"] else row["offer_id"]
 
 
-def product_of(row: asyncpg.Record) -> Product:
+def _product_of(row: asyncpg.Record) -> Product:
     best = None
     if row["offer_id"] is not None:
-        best = BestOffer(offer_id_of(row), row["price"], row["items_in_stock"])
+        best = BestOffer(_offer_id_of(row), row["price"], row["items_in_stock"])
     return Product(
         row["product_id"],
         row["name"],
@@ -28,10 +28,8 @@ def product_of(row: asyncpg.Record) -> Product:
     )
 
 
-async def insert_product(
-    db: Executor, product_id: UUID, name: str, description: str, *, registered: bool, error: str | None, now: datetime
-) -> None:
-    """registered: with the offers service. error: why not, if it was tried."""
+async def insert_product(db: Executor, product: Product, now: datetime) -> None:
+    """Store a new product with the result of its registration."""
     await db.execute(
         """
         WITH created AS (
@@ -42,8 +40,13 @@ async def insert_product(
         INSERT INTO product_refresh (product_id, registered_at, last_error)
         SELECT product_id, CASE WHEN $4 THEN $6::timestamptz END, $5 FROM created
         """,
-        product_id, name, description, registered, error, now,
-    )  # fmt: skip
+        product.id,
+        product.name,
+        product.description,
+        product.registration == "registered",
+        product.freshness.last_error,
+        now,
+    )
 
 
 async def select_product(db: Executor, product_id: UUID) -> Product | None:
@@ -64,13 +67,13 @@ async def select_product(db: Executor, product_id: UUID) -> Product | None:
         """,
         product_id,
     )
-    return product_of(row) if row else None
+    return _product_of(row) if row else None
 
 
 async def select_products(
     db: Executor, search: str | None, after: tuple[str, UUID] | None, limit: int
 ) -> list[Product]:
-    """Products whose name holds `search` in any case of letters, by name, from a position on."""
+    """Products whose name contains `search` in any case, by name, after a position (name, id)."""
     name, product_id = after or (None, None)
     rows = await db.fetch(
         """
@@ -98,11 +101,11 @@ async def select_products(
         """,
         search, name, product_id, limit,
     )  # fmt: skip
-    return [product_of(row) for row in rows]
+    return [_product_of(row) for row in rows]
 
 
 async def update_product(db: Executor, product_id: UUID, name: str | None, description: str | None) -> bool:
-    """Change what is not None; False when there is no such product."""
+    """Change the fields that are not None; False for an unknown product."""
     return await db.fetchval(
         """
         UPDATE product
@@ -115,7 +118,7 @@ async def update_product(db: Executor, product_id: UUID, name: str | None, descr
 
 
 async def delete_product(db: Executor, product_id: UUID) -> bool:
-    """Delete a product with its offers and their histories; False when there was none."""
+    """Delete a product with its offers and their price changes; False for an unknown product."""
     return await db.fetchval(
         "DELETE FROM product WHERE product_id = $1 RETURNING true", product_id
     ) is not None  # fmt: skip
@@ -123,10 +126,10 @@ async def delete_product(db: Executor, product_id: UUID) -> bool:
 
 async def select_offers(
     db: Executor, product_id: UUID, after: tuple[datetime, str] | None, limit: int, *, closed: bool
-) -> list[tuple[Offer, tuple[datetime, str]]] | None:
-    """Offers by their newest change, newest first, each with its position; None when there is no such product.
+) -> list[tuple[OfferState, tuple[datetime, str]]] | None:
+    """Offers by their latest change, newest first, each with its position; None for an unknown product.
 
-    closed: with those that vanished.
+    closed: include closed offers.
     """
     changed_at, offer_id = after or (None, None)
     rows = await db.fetch(
@@ -152,8 +155,8 @@ async def select_offers(
         return None
     return [
         (
-            Offer(
-                offer_id_of(row),
+            OfferState(
+                _offer_id_of(row),
                 row["price"],
                 row["items_in_stock"],
                 row["first_seen"],
@@ -172,17 +175,17 @@ async def select_product_exists(db: Executor, product_id: UUID) -> bool:
 
 
 async def select_offer_id(db: Executor, product_id: UUID, offer_id: str) -> OfferId | None:
-    """The id as the service gave it; None when the product never had such an offer."""
+    """The id, an integer or text as the service sent it; None when the product never had this offer."""
     row = await db.fetchrow(
         "SELECT offer_id, numeric_id FROM offer WHERE product_id = $1 AND offer_id = $2", product_id, offer_id
     )
-    return offer_id_of(row) if row else None
+    return _offer_id_of(row) if row else None
 
 
 async def select_product_points(
     db: Executor, product_id: UUID, start: datetime | None, end: datetime | None
-) -> list[PricePoint]:
-    """The lowest price in stock over time: what held at `start`, then every change up to `end`, in order."""
+) -> list[TrendPoint]:
+    """The lowest price in stock: the one valid at `start`, then every change up to `end`, in order."""
     rows = await db.fetch(
         """
         SELECT greatest(at, $2) AS at, price
@@ -197,15 +200,15 @@ async def select_product_points(
         """,
         product_id, start, end,
     )  # fmt: skip
-    return [PricePoint(**row) for row in rows]
+    return [TrendPoint(**row) for row in rows]
 
 
 async def select_offer_points(
     db: Executor, product_id: UUID, offer_id: str, start: datetime | None, end: datetime | None
-) -> list[PricePoint]:
-    """The price of an offer over time while it was in stock, as `select_product_points` has it for products.
+) -> list[TrendPoint]:
+    """The price of an offer while it was in stock: the one valid at `start`, then every change up to `end`, in order.
 
-    A change of stock alone is no point; what was sold out and came back is one.
+    A change of stock alone is not a point; the return of a sold-out offer is.
     """
     rows = await db.fetch(
         """
@@ -230,4 +233,4 @@ async def select_offer_points(
         """,
         product_id, offer_id, start, end,
     )  # fmt: skip
-    return [PricePoint(**row) for row in rows]
+    return [TrendPoint(**row) for row in rows]

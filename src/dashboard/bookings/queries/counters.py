@@ -1,17 +1,58 @@
-"""SQL behind the numbers."""
+"""SQL of the counters: the figures, and a recount of the ledger to compare them with."""
 
-from datetime import date, datetime
+from datetime import date
 
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.bookings.models import CurvePoint, Hotel, NightPickup, QuarantinedEvent
+from dashboard.bookings.models import CountedDays, CountsByPeriod, CurvePoint, HotelOutlook, HotelSummary, NightPickup
 
-Counted = tuple[datetime | None, dict[int, tuple[int, int]]]
-"""How far the feed is counted, and by period the bookings and the cancellations where there are any."""
+_NO_EVENT_AFTER_AS_OF = "hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC'"
+"""The hotel has no event dated after `as_of`."""
+
+_FROM_DAY_COUNTER = f"""
+      FROM day_counter
+     WHERE hotel_id = $1
+       AND by_event_date = $5::boolean
+       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
+       AND ($5 OR {_NO_EVENT_AFTER_AS_OF})
+"""
+"""Read by event date, and by night of stay when no event is dated after `as_of`."""
+
+_FROM_NIGHT_COUNTER = f"""
+      FROM night_counter
+     WHERE hotel_id = $1
+       AND night_of_stay BETWEEN $2::date AND $3::date
+       AND event_date <= $4::date
+       AND NOT ($5 OR {_NO_EVENT_AFTER_AS_OF})
+"""
+"""Read in all other cases."""
+
+_COUNTS_BY_MONTH = f"""
+    SELECT extract(month FROM day)::int AS period, sum(bookings)::int AS bookings,
+           sum(cancellations)::int AS cancellations
+      {_FROM_DAY_COUNTER}
+     GROUP BY 1
+    UNION ALL
+    SELECT extract(month FROM night_of_stay)::int, sum(bookings)::int, sum(cancellations)::int
+      {_FROM_NIGHT_COUNTER}
+     GROUP BY 1
+"""  # noqa: S608 - of pieces above, no input
+
+# Without GROUP BY for day_counter, which has one row a day: grouping a year again costs a fifth of the statement.
+_COUNTS_BY_DAY = f"""
+    SELECT day - $2::date AS period, bookings, cancellations
+      {_FROM_DAY_COUNTER}
+    UNION ALL
+    SELECT night_of_stay - $2::date, sum(bookings)::int, sum(cancellations)::int
+      {_FROM_NIGHT_COUNTER}
+     GROUP BY 1
+"""
 
 
-_COUNTED = """
+def _counts_of_a_hotel(counts_by_period: str) -> str:
+    """The statement that reads counts as arrays, beside the time up to which the feed is counted."""
+    return f"""
     SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
       FROM hotel_summary
      CROSS JOIN feed_progress AS progress
@@ -19,60 +60,38 @@ _COUNTED = """
             SELECT coalesce(array_agg(period), '{{}}') AS periods,
                    coalesce(array_agg(bookings), '{{}}') AS bookings,
                    coalesce(array_agg(cancellations), '{{}}') AS cancellations
-              FROM (SELECT {day_counters}
-                      FROM day_counter
-                     WHERE hotel_id = $1
-                       AND by_event_date = $5::boolean
-                       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
-                       AND ($5 OR hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                     {grouped}
-                    UNION ALL
-                    SELECT {period_of_night}, sum(bookings)::int, sum(cancellations)::int
-                      FROM night_counter
-                     WHERE hotel_id = $1
-                       AND night_of_stay BETWEEN $2::date AND $3::date
-                       AND event_date <= $4::date
-                       AND NOT ($5 OR hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
-                     GROUP BY 1) AS found
+              FROM ({counts_by_period}) AS found
            ) AS counted
      WHERE hotel_summary.hotel_id = $1
-"""
-_BY_MONTH = _COUNTED.format(
-    day_counters="extract(month FROM day)::int AS period, sum(bookings)::int AS bookings, "
-    "sum(cancellations)::int AS cancellations",
-    grouped="GROUP BY 1",
-    period_of_night="extract(month FROM night_of_stay)::int",
-)
-_BY_DAY = _COUNTED.format(
-    day_counters="day - $2::date AS period, bookings, cancellations",
-    grouped="",  # there is one row a day: to group a year of them again costs a fifth of the statement
-    period_of_night="night_of_stay - $2::date",
-)
+    """  # noqa: S608 - of pieces above, no input
 
 
-async def select_counted(
-    db: Executor, hotel_id: int, first: date, last: date, as_of: date, *, by_event_date: bool, by_day: bool
-) -> Counted | None:
-    """Bookings and cancellations of the days from first to last, both included; only events dated `as_of` or before.
+_SELECT_COUNTS_BY_MONTH = _counts_of_a_hotel(_COUNTS_BY_MONTH)
+_SELECT_COUNTS_BY_DAY = _counts_of_a_hotel(_COUNTS_BY_DAY)
 
-    by_day: per day, the period being its number from `first` on, counted from 0; else per month, 1 to 12. None for a
-    hotel never heard of. Where all of the hotel's events are that old, the counters per day say it; else those per
-    night and event date do.
-    """
-    row = await db.fetchrow(_BY_DAY if by_day else _BY_MONTH, hotel_id, first, last, as_of, by_event_date)
+
+async def select_counts_by_month(db: Executor, days: CountedDays) -> CountsByPeriod | None:
+    """Counts by month, 1 to 12; months without events are absent. None for an unknown hotel."""
+    return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_MONTH, *days))
+
+
+async def select_counts_by_day(db: Executor, days: CountedDays) -> CountsByPeriod | None:
+    """Counts by day, numbered from 0 at `days.first`; days without events are absent. None for an unknown hotel."""
+    return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_DAY, *days))
+
+
+def _counts_by_period(row: asyncpg.Record | None) -> CountsByPeriod | None:
     if row is None:
         return None
-    through, *columns = row
-    return through, {
-        period: (bookings, cancellations) for period, bookings, cancellations in zip(*columns, strict=True)
-    }
+    counts = zip(row["bookings"], row["cancellations"], strict=True)
+    return CountsByPeriod(row["data_through"], dict(zip(row["periods"], counts, strict=True)))
 
 
-async def hotel_exists(db: Executor, hotel_id: int) -> bool:
+async def select_hotel_exists(db: Executor, hotel_id: int) -> bool:
     return await db.fetchval("SELECT true FROM hotel_summary WHERE hotel_id = $1", hotel_id) is not None
 
 
-async def select_hotels(db: Executor) -> list[Hotel]:
+async def select_hotels(db: Executor) -> list[HotelSummary]:
     """All hotels by id."""
     rows = await db.fetch(
         """
@@ -81,16 +100,11 @@ async def select_hotels(db: Executor) -> list[Hotel]:
          ORDER BY hotel_id
         """
     )
-    return [Hotel(**row) for row in rows]
-
-
-async def select_data_through(db: Executor) -> datetime | None:
-    """The moment whose feed the counters show."""
-    return await db.fetchval("SELECT data_through FROM feed_progress")
+    return [HotelSummary(**row) for row in rows]
 
 
 async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nights: int) -> list[NightPickup]:
-    """Per night from `as_of` on: net of all events up to then, and of those of the last `days` event dates."""
+    """Net bookings per night from `as_of` on: of all events up to `as_of`, and of the last `days` event dates."""
     rows = await db.fetch(
         """
         SELECT $2::date + ahead AS night,
@@ -111,7 +125,7 @@ async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nig
 
 
 async def select_net_by_night(db: Executor, hotel_id: int, first: date, last: date, as_of: date) -> dict[date, int]:
-    """Net of the events dated `as_of` or before, per night from first to last that has any."""
+    """Net bookings per night, `first` to `last`, of events dated `as_of` or before; nights without any are absent."""
     rows = await db.fetch(
         """
         SELECT night_of_stay, sum(bookings - cancellations)::int AS net
@@ -128,7 +142,7 @@ async def select_net_by_night(db: Executor, hotel_id: int, first: date, last: da
 
 
 async def select_curve(db: Executor, hotel_id: int, night: date) -> list[CurvePoint]:
-    """Cumulative net per day before the night, from the first event's day down to 0; later events count at 0."""
+    """Cumulative net bookings per day before the night, from the first event's day to 0; later events count at 0."""
     rows = await db.fetch(
         """
         WITH change AS (
@@ -151,12 +165,13 @@ async def select_curve(db: Executor, hotel_id: int, night: date) -> list[CurvePo
 
 
 LEAD_TIME_FROM = (0, 1, 4, 8, 15, 31, 61, 91, 181)
+"""Days ahead at which each bucket of lead times begins."""
 
 
 async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date) -> asyncpg.Record | None:
-    """Of the bookings of the nights from first to last: how many per bucket, the mean and the median of days ahead.
+    """Bookings per bucket, and mean and median of the days ahead, for the nights from `first` to `last`.
 
-    A booking made after its night counts as made on the day.
+    A booking made after its night counts as 0 days ahead.
     """
     return await db.fetchrow(
         """
@@ -188,28 +203,10 @@ async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date)
     )
 
 
-async def select_quarantine(
-    db: Executor, after: tuple[datetime, bytes] | None, limit: int
-) -> list[tuple[bytes, QuarantinedEvent]]:
-    """Up to `limit` of what was set aside after a position, oldest first, each with its fingerprint."""
-    rows = await db.fetch(
-        """
-        SELECT fingerprint, reason, raw, first_seen, last_seen, times
-          FROM quarantined_event
-         WHERE $1::timestamptz IS NULL OR (first_seen, fingerprint) > ($1, $2::bytea)
-         ORDER BY first_seen, fingerprint
-         LIMIT $3
-        """,
-        *(after or (None, None)),
-        limit,
-    )
-    return [(row["fingerprint"], QuarantinedEvent(*tuple(row)[1:])) for row in rows]
-
-
 async def select_differences(db: Executor) -> asyncpg.Record:
-    """A full recount of the ledger beside the counters: how many events there are, and how many counters are wrong.
+    """Recount the ledger and compare: the number of events, and of wrong counters of each kind.
 
-    One statement, so of one state of the database.
+    One statement, so both sides are of one state of the database.
     """
     row = await db.fetchrow(
         """
@@ -253,8 +250,8 @@ async def select_differences(db: Executor) -> asyncpg.Record:
     return row
 
 
-async def select_next_nights(db: Executor, today: date, nights: int) -> list[tuple[int, int, int]]:
-    """Per hotel: on the books for the next nights, and what of it was booked today. For the landing page."""
+async def select_outlook(db: Executor, today: date, nights: int) -> list[HotelOutlook]:
+    """Net bookings of the next nights for the 20 hotels with the latest events, by id."""
     rows = await db.fetch(
         """
         SELECT hotel_id,
@@ -269,4 +266,4 @@ async def select_next_nights(db: Executor, today: date, nights: int) -> list[tup
         today,
         nights,
     )
-    return [tuple(row) for row in rows]
+    return [HotelOutlook(*row) for row in rows]
