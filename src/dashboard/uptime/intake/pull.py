@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +20,6 @@ from common.db.pool import Connection
 from common.jobs.lease import JobResult, Lease
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError
 from common.web.errors import Invalid, TooLarge
-from common.web.responses import format_instant
 from dashboard.uptime.intake.decompress import PIECE, plain
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.local_files import files_in, read_file
@@ -76,7 +75,7 @@ class Service:
 
     @asynccontextmanager
     async def read(self, url: str, since: datetime | None, etag: str | None) -> AsyncIterator[State | None]:
-        params = {"since": format_instant(since)} if since else None
+        params = {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")} if since else None
         headers = {"If-None-Match": etag} if etag else None
         accept = frozenset({200, 304} if etag else {200})
         async with self._upstream.call("GET", url, params=params, headers=headers, accept=accept) as response:
