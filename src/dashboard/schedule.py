@@ -79,7 +79,7 @@ def front_desk_jobs(resources: Resources) -> list[Job]:
         return await front_desk.send_decisions(db, resources.http, resources.front_desk)
 
     async def delete_messages(_: Lease) -> JobResult:
-        return await front_desk.forget(db)
+        return await front_desk.delete_old_records(db)
 
     return [
         Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120),

@@ -8,7 +8,7 @@ import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[!-~]+")
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
 def is_under(address: str, base: str) -> bool:
@@ -16,7 +16,7 @@ def is_under(address: str, base: str) -> bool:
 
     Compares what a client would call, not how it is spelled; whatever could be read in two ways is refused.
     """
-    if not _PLAIN.fullmatch(address) or "\\" in address or len(address) > 2000:
+    if not _VISIBLE_ASCII.fullmatch(address) or "\\" in address or len(address) > 2000:
         return False
     try:
         parts, root = urlsplit(address), urlsplit(base)
@@ -26,7 +26,7 @@ def is_under(address: str, base: str) -> bool:
     if not same or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         return False
     segments, prefix = segments_of(parts.path), segments_of(root.path)
-    return len(segments) > len(prefix) and segments[: len(prefix)] == prefix and not any(map(is_strange, segments))
+    return len(segments) > len(prefix) and segments[: len(prefix)] == prefix and not any(map(is_ambiguous, segments))
 
 
 def origin(parts: SplitResult) -> tuple[str, str, int]:
@@ -41,7 +41,7 @@ def segments_of(path: str) -> list[str]:
     return path.removeprefix("/").removesuffix("/").split("/") if path.strip("/") else []
 
 
-def is_strange(segment: str) -> bool:
+def is_ambiguous(segment: str) -> bool:
     """Would a client or a server take the segment for something else than it says?"""
     plain = unquote(segment)
     return plain in ("", ".", "..") or "/" in plain or "\\" in plain or "%" in plain

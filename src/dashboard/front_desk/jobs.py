@@ -17,21 +17,21 @@ from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.models import ProviderStatus
 from dashboard.front_desk.service import TOPIC
-from dashboard.front_desk.settings import Settings
+from dashboard.front_desk.settings import FrontDeskSettings
 
-ACCEPTED = 200
-REFUSALS = frozenset({400, 404, 409})
+ACCEPTED_STATUS = 200
+REFUSAL_STATUSES = frozenset({400, 404, 409})
 """Answers that say no to this decision; anything else, a refused signature included, may pass and is tried again."""
 
 
-class Decided(msgspec.Struct):
+class DecisionReply(msgspec.Struct):
     """The provider's answer to a decision; whatever else it says is its own."""
 
     status: ProviderStatus
 
 
 async def send_decisions(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: FrontDeskSettings, policy: Policy | None = None
 ) -> JobResult:
     """Send the decisions that are due, signed anew at each attempt, and note what the provider makes of them."""
 
@@ -42,7 +42,7 @@ async def send_decisions(
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
         body = responses.encode_json({name: payload[name] for name in ("order_id", "decision", "decided_by")})
-        reason, status = await call_back(client, address, body, settings)
+        reason, status = await post_decision(client, address, body, settings)
 
         async def apply(connection: Connection) -> None:
             await queries.update_outcome(connection, table_id, order_id, reason)
@@ -56,8 +56,8 @@ async def send_decisions(
     return await delivery.deliver(db, TOPIC, send, policy)
 
 
-async def call_back(
-    client: aiohttp.ClientSession, address: str, body: bytes, settings: Settings
+async def post_decision(
+    client: aiohttp.ClientSession, address: str, body: bytes, settings: FrontDeskSettings
 ) -> tuple[str | None, ProviderStatus | None]:
     """Why the provider refused the decision, None where it accepted it; and how the order stands now, if it said so.
 
@@ -68,16 +68,18 @@ async def call_back(
         signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
     }
     provider = Upstream(client, "order_callback", "")
-    async with provider.call("POST", address, data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
+    async with provider.call(
+        "POST", address, data=body, headers=headers, accept=REFUSAL_STATUSES | {ACCEPTED_STATUS}
+    ) as response:
         answer = await response.content.read(64 * 1024)
-        if response.status == ACCEPTED:
+        if response.status == ACCEPTED_STATUS:
             return None, status_of(answer)
         return reason_of(answer) or f"The provider answered {response.status}.", None
 
 
 def status_of(answer: bytes) -> ProviderStatus | None:
     try:
-        return msgspec.json.decode(answer, type=Decided).status
+        return msgspec.json.decode(answer, type=DecisionReply).status
     except msgspec.MsgspecError:
         return None
 
@@ -90,7 +92,7 @@ def reason_of(answer: bytes) -> str:
         return ""
 
 
-async def forget(db: asyncpg.Pool) -> JobResult:
+async def delete_old_records(db: asyncpg.Pool) -> JobResult:
     """Delete what has served: messages sent long ago, old signatures, forgiven logins, sessions that are over."""
     return {
         "messages": await admin.delete_old_messages(db),

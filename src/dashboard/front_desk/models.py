@@ -21,7 +21,7 @@ def parse_price(value: Any) -> Decimal:
     return round(Decimal(str(value)), 2)
 
 
-def storable(value: str) -> str:
+def require_no_nul(value: str) -> str:
     """Text that PostgreSQL can hold. Raises ValueError."""
     if "\0" in value:
         raise ValueError("must not hold NUL")
@@ -31,7 +31,7 @@ def storable(value: str) -> str:
 Price = Annotated[
     Decimal, BeforeValidator(parse_price), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 99999.99})
 ]
-Words = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(storable)]
+ShortText = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(require_no_nul)]
 
 
 class OrderInput(Input):
@@ -41,12 +41,12 @@ class OrderInput(Input):
     status: ProviderStatus
     callback_url: Annotated[str, Field(min_length=1, max_length=2000, description="Where the decision goes")]
     table_id: Id
-    table_type: Words
+    table_type: ShortText
     seats: Annotated[int, Field(ge=1, le=1000)]
     price: Price
-    name: Words | None = None
-    email: Words | None = None
-    phone: Words | None = None
+    name: ShortText | None = None
+    email: ShortText | None = None
+    phone: ShortText | None = None
     guests: Annotated[int, Field(ge=1, le=1000)] | None = None
     starts_at: Instant | None = None
     minutes: Annotated[int, Field(ge=1, le=100_000)]

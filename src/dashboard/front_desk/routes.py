@@ -96,7 +96,7 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 @document_response(Order)
 async def confirm(order_id: int) -> Response:
     """Confirm an order that waits. The provider hears of it by itself, and may yet refuse: then it becomes refused."""
-    return await decided(order_id, "confirm")
+    return await decide(order_id, "confirm")
 
 
 @blueprint.post(f"{ORDER}/decline")
@@ -106,10 +106,10 @@ async def confirm(order_id: int) -> Response:
 @document_response(Order)
 async def decline(order_id: int) -> Response:
     """Decline an order that waits."""
-    return await decided(order_id, "decline")
+    return await decide(order_id, "decline")
 
 
-async def decided(order_id: int, decision: Decision) -> Response:
+async def decide(order_id: int, decision: Decision) -> Response:
     async with transaction(pool()) as connection:
         return json_response(await service.decide(connection, order_id, decision, "front desk"))
 

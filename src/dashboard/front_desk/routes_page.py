@@ -24,10 +24,10 @@ from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix="/front-desk")
 
-COOKIE = "front_desk"
-SESSION_LIFE = timedelta(hours=12)
-SHOWN = 200
-SETTLED_SHOWN = 30
+SESSION_COOKIE = "front_desk"
+SESSION_LIFETIME = timedelta(hours=12)
+MAX_WAITING_SHOWN = 200
+MAX_SETTLED_SHOWN = 30
 
 NOTICES = {
     "confirmed": ("good", "Confirmed. The guest will be told."),
@@ -42,25 +42,25 @@ NOTICES = {
 pages = Pages("dashboard.front_desk")
 
 
-def session_mark(token: str) -> bytes:
+def hash_session_token(token: str) -> bytes:
     """What the database keeps of a session's token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def csrf_of(token: str) -> str:
+def csrf_token_of(token: str) -> str:
     """The CSRF token of a session; who has one does not know the other."""
     return hmac.new(token.encode("utf-8", "surrogatepass"), b"csrf", hashlib.sha256).hexdigest()
 
 
 async def session_token() -> str | None:
     """The token of the session that the request's cookie names; None without a session that lives."""
-    token = request.cookies.get(COOKIE, "")
-    if token and await queries.select_session(pool(), session_mark(token)):
+    token = request.cookies.get(SESSION_COOKIE, "")
+    if token and await queries.select_session(pool(), hash_session_token(token)):
         return token
     return None
 
 
-async def form() -> MultiDict[str, str]:
+async def read_form() -> MultiDict[str, str]:
     """The request's form. Raises Invalid, UnsupportedMedia, or Forbidden for one that another site sends."""
     require_media_type("application/x-www-form-urlencoded")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
@@ -69,11 +69,11 @@ async def form() -> MultiDict[str, str]:
 
 
 def require_csrf(fields: MultiDict[str, str], token: str) -> None:
-    if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_of(token).encode()):
+    if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_token_of(token).encode()):
         raise Forbidden("The form's CSRF token is missing or of another session.", code="csrf")
 
 
-def back(notice: str) -> Response:
+def redirect_with_notice(notice: str) -> Response:
     """To the page by GET, so that a reload sends nothing twice."""
     return Response(status=303, headers={"Location": f"/front-desk?notice={notice}", **PRIVATE_HEADERS})
 
@@ -92,14 +92,14 @@ async def page(query_args: PageQuery) -> Response:
     if token is None:
         return pages.answer("login.html", notice=notice)
     waiting, settled = await asyncio.gather(
-        queries.select_waiting(pool(), SHOWN + 1), queries.select_settled(pool(), SETTLED_SHOWN)
+        queries.select_waiting(pool(), MAX_WAITING_SHOWN + 1), queries.select_settled(pool(), MAX_SETTLED_SHOWN)
     )
     return pages.answer(
         "front_desk.html",
         notice=notice,
-        csrf=csrf_of(token),
-        waiting=waiting[:SHOWN],
-        more_wait=len(waiting) > SHOWN,
+        csrf=csrf_token_of(token),
+        waiting=waiting[:MAX_WAITING_SHOWN],
+        more_wait=len(waiting) > MAX_WAITING_SHOWN,
         settled=settled,
     )
 
@@ -108,23 +108,23 @@ async def page(query_args: PageQuery) -> Response:
 @hide
 async def log_in() -> Response:
     """A session for whoever has the staff token."""
-    given = (await form()).get("token", "")
+    given = (await read_form()).get("token", "")
     address = request.remote_addr or ""
     try:
         await login_throttle.require_not_throttled(pool(), "staff", address)
     except TooManyRequests:
-        return back("slow")
+        return redirect_with_notice("slow")
     if not hmac.compare_digest(given.encode(), resources().front_desk.staff_token.reveal().encode()):
         await login_throttle.upsert_failure(pool(), "staff", address)
-        return back("wrong")
+        return redirect_with_notice("wrong")
     await login_throttle.delete_failures(pool(), "staff", address)
     token = secrets.token_urlsafe(32)
-    await queries.insert_session(pool(), session_mark(token), SESSION_LIFE)
+    await queries.insert_session(pool(), hash_session_token(token), SESSION_LIFETIME)
     response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE_HEADERS})
     response.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         token,
-        max_age=int(SESSION_LIFE.total_seconds()),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         path="/front-desk",
         secure=request.is_secure,
         httponly=True,
@@ -137,13 +137,13 @@ async def log_in() -> Response:
 @hide
 async def log_out() -> Response:
     """The session ends, on this side too."""
-    fields = await form()
+    fields = await read_form()
     token = await session_token()
     if token is not None:
         require_csrf(fields, token)
-        await queries.delete_session(pool(), session_mark(token))
-    response = back("out")
-    response.delete_cookie(COOKIE, path="/front-desk", httponly=True, samesite="Strict")
+        await queries.delete_session(pool(), hash_session_token(token))
+    response = redirect_with_notice("out")
+    response.delete_cookie(SESSION_COOKIE, path="/front-desk", httponly=True, samesite="Strict")
     return response
 
 
@@ -151,10 +151,10 @@ async def log_out() -> Response:
 @hide
 async def decide() -> Response:
     """The two buttons of an order."""
-    fields = await form()
+    fields = await read_form()
     token = await session_token()
     if token is None:
-        return back("again")
+        return redirect_with_notice("again")
     require_csrf(fields, token)
     number, decision = fields.get("order", ""), fields.get("decision", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19) or decision not in ("confirm", "decline"):
@@ -163,5 +163,5 @@ async def decide() -> Response:
         async with transaction(pool()) as connection:
             order = await service.decide(connection, int(number), cast("Decision", decision), "front desk")
     except (Conflict, NotFound):
-        return back("late")
-    return back("confirmed" if order.decision == "confirm" else "declined")
+        return redirect_with_notice("late")
+    return redirect_with_notice("confirmed" if order.decision == "confirm" else "declined")

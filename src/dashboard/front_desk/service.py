@@ -27,10 +27,10 @@ async def receive_order(connection: Connection, order: OrderInput, provider_url:
         raise Conflict(f"Order {order.id} is known with another table.", code="order_exists")
     else:
         await queries.update_provider_status(connection, known, order.status)
-    return await known_order(connection, order.id), known is None
+    return await lock_order(connection, order.id), known is None
 
 
-async def known_order(connection: Connection, order_id: int) -> Order:
+async def lock_order(connection: Connection, order_id: int) -> Order:
     """An order that nobody else changes until the transaction ends. Raises NotFound."""
     order = await queries.select_order_for_update(connection, order_id)
     if order is None:
@@ -44,11 +44,11 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
     Decisions on one table reach the provider in the order in which they were made: of two confirmations of the same
     time the first one holds, also where the provider was down in between.
     """
-    order = await known_order(connection, order_id)
+    order = await lock_order(connection, order_id)
     if order.decision == decision and order.status != "cancelled":
         return order
     if not await queries.update_decision(connection, order, decision, actor):
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
     payload = {"table_id": order.table_id, "order_id": order.id, "decision": decision, "decided_by": actor}
     await delivery.enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
-    return await known_order(connection, order_id)
+    return await lock_order(connection, order_id)

@@ -6,7 +6,7 @@ from common.config import Secret
 
 
 @dataclass(frozen=True)
-class Settings:
+class FrontDeskSettings:
     """What the front desk has to know from outside.
 
     provider_url: orders may name a callback address under it, and no other.

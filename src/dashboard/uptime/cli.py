@@ -15,7 +15,7 @@ from common.web.errors import Invalid
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.local_files import read_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Imported
+from dashboard.uptime.models import ImportSummary
 
 NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
@@ -62,7 +62,7 @@ def _progress(path: Path) -> "tqdm[NoReturn]":
     return tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=None, file=sys.stderr)
 
 
-def _report(path: Path, imported: Imported) -> None:
+def _report(path: Path, imported: ImportSummary) -> None:
     """One line of figures, then the first rejected lines."""
     print(f"{path.name}: {imported.rows} rows, {imported.new} new, {imported.rejected_total} rejected")
     for line in imported.rejected:

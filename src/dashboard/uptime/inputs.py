@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger
-from dashboard.uptime.models import Order, Period
+from dashboard.uptime.models import Period, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
@@ -58,9 +58,9 @@ class GapsQuery(WindowPageQuery):
 
 
 class StoresQuery(PageQuery):
-    order: Annotated[Order, Field(description="By id, by most downtime, or by least share of uptime; then by id")] = (
-        "store_id"
-    )
+    order: Annotated[
+        StoreOrder, Field(description="By id, by most downtime, or by least share of uptime; then by id")
+    ] = "store_id"
     period: ReportPeriod = "week"
 
 

@@ -13,7 +13,7 @@ CSV_HEADER = (
 """The header of a report, word for word the source's."""
 
 Period = Literal["hour", "day", "week"]
-Order = Literal["store_id", "downtime", "uptime"]
+StoreOrder = Literal["store_id", "downtime", "uptime"]
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Rejection(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Imported(msgspec.Struct, frozen=True):
+class ImportSummary(msgspec.Struct, frozen=True):
     """What a file brought: rows read (good and bad), those that were new, and those that were not taken in."""
 
     rows: int
@@ -77,7 +77,7 @@ class ReportRow(msgspec.Struct, frozen=True):
     downtime_last_week: Decimal
 
 
-class Triggered(msgspec.Struct, frozen=True):
+class RequestedReport(msgspec.Struct, frozen=True):
     """A report was asked for; its id fetches it."""
 
     report_id: str
@@ -184,7 +184,7 @@ class StoreUptime(msgspec.Struct, frozen=True):
     uptime_share: float | None
 
 
-class Standing(msgspec.Struct, frozen=True):
+class SlaSummary(msgspec.Struct, frozen=True):
     """How the fleet stands against a target: shares of open time that stores have to be up, 0 to 1."""
 
     report_id: str

@@ -14,9 +14,9 @@ from dashboard.uptime.queries import fleet, imports
 
 log = structlog.get_logger()
 
-AT_ONCE = 2
+MAX_CONCURRENT_REPORTS = 2
 """More would only share the same processors."""
-UPLOADS_AT_ONCE = 4
+MAX_CONCURRENT_UPLOADS = 4
 """Each holds a connection for as long as it takes to arrive."""
 
 
@@ -28,8 +28,8 @@ class ReportRunner:
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
-        self.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self.uploads = asyncio.Semaphore(MAX_CONCURRENT_UPLOADS)
+        self._turns = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
 
     async def make(self, report_id: UUID) -> None:

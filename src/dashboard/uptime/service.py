@@ -15,7 +15,7 @@ from dashboard.uptime.queries import imports, reports, stores
 
 log = structlog.get_logger()
 
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 """A report that was interrupted so often is what interrupts; it is given up."""
 
 
@@ -37,12 +37,12 @@ async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
     attempts = await reports.update_report_attempt(db, report_id)
     if attempts is None:
         return False
-    if attempts > MOST_ATTEMPTS:
-        await reports.update_report_failed(db, report_id, f"It was interrupted {MOST_ATTEMPTS} times.")
+    if attempts > MAX_ATTEMPTS:
+        await reports.update_report_failed(db, report_id, f"It was interrupted {MAX_ATTEMPTS} times.")
         return False
     try:
         async with transaction(db) as connection:
-            await reports.prepare_report(connection)
+            await reports.raise_work_memory(connection)
             if not await reports.lock_report(connection, report_id):
                 return False
             store_count = await reports.complete_report(connection, report_id)
@@ -78,7 +78,7 @@ async def find_incidents(db: asyncpg.Pool, store_id: str, start: datetime, end: 
     incidents = await stores.select_incidents(db, store_id, start, end)
     if not incidents:
         return []
-    gaps = await stores.select_gaps(db, start, end, stores.OBSERVED_FOR)
+    gaps = await stores.select_gaps(db, start, end, stores.POLL_COVERAGE)
     return [
         msgspec.structs.replace(
             incident, collector_gap=any(gap.start < incident.end and incident.start < gap.end for gap in gaps)
@@ -87,13 +87,13 @@ async def find_incidents(db: asyncpg.Pool, store_id: str, start: datetime, end: 
     ]
 
 
-LONGEST_WINDOW_DAYS = 366
-USUAL_WINDOW = timedelta(hours=168)
-EARLIEST = datetime(1970, 1, 8, tzinfo=UTC)
+MAX_WINDOW_DAYS = 366
+DEFAULT_WINDOW = timedelta(hours=168)
+EARLIEST_DEFAULT_END = datetime(1970, 1, 8, tzinfo=UTC)
 """The end of the first window of the usual length; no poll is older than 1970."""
 
 
-async def find_window(
+async def resolve_window(
     db: Executor, start: datetime | None, end: datetime | None, now: datetime
 ) -> tuple[datetime, datetime]:
     """The window that is meant: up to the newest poll at most, after which nothing is known, and a week by default.
@@ -102,14 +102,14 @@ async def find_window(
     """
     newest = await imports.select_newest_poll(db) or now
     end = newest if end is None else min(end, newest)
-    start = max(end, EARLIEST) - USUAL_WINDOW if start is None else start
-    require_window(start, end)
+    start = max(end, EARLIEST_DEFAULT_END) - DEFAULT_WINDOW if start is None else start
+    require_valid_window(start, end)
     return start, end
 
 
-def require_window(start: datetime, end: datetime) -> None:
+def require_valid_window(start: datetime, end: datetime) -> None:
     """Raises Invalid for a window that ends before it starts, or is longer than a year."""
     if start >= end:
         raise Invalid.field("from", "must be before to, which is at most the newest poll")
-    if (end - start).days > LONGEST_WINDOW_DAYS:
-        raise Invalid.field("from", f"must be at most {LONGEST_WINDOW_DAYS} days before to")
+    if (end - start).days > MAX_WINDOW_DAYS:
+        raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before to")

@@ -12,7 +12,7 @@ from common.web.errors import Invalid
 from dashboard.uptime.intake import load
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Imported, Rejection
+from dashboard.uptime.models import ImportSummary, Rejection
 from dashboard.uptime.queries import imports
 from tests.dashboard.uptime.fleet import utc
 
@@ -21,7 +21,7 @@ HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
 ZONES = "store_id,timezone_str\n"
 
 
-async def take_in(db: asyncpg.Pool, kind: StoreFile, text: str, *, piece: int = 17) -> Imported:
+async def take_in(db: asyncpg.Pool, kind: StoreFile, text: str, *, piece: int = 17) -> ImportSummary:
     async def chunks() -> AsyncIterator[bytes]:
         data = text.encode()
         for start in range(0, len(data), piece):
@@ -39,8 +39,8 @@ async def test_a_poll_seen_twice_counts_once(dashboard_db: asyncpg.Pool) -> None
     text = (
         STATUS + "2,active,2023-01-22 12:00:00 UTC\n1,active,2023-01-22 12:00:00.5 UTC\n2,active,2023-01-22T12:00:00Z\n"
     )
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(3, 2, [], 0)
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(3, 0, [], 0)
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == ImportSummary(3, 2, [], 0)
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == ImportSummary(3, 0, [], 0)
     assert await polls(dashboard_db) == [("1", "22 12:00", True), ("2", "22 12:00", True)]
 
 
@@ -73,9 +73,9 @@ async def test_hours_of_a_named_store_are_replaced_as_a_whole_and_others_keep_th
     dashboard_db: asyncpg.Pool,
 ) -> None:
     first = HOURS + "1,0,09:00:00,17:00:00\n1,1,09:00:00,17:00:00\n2,0,10:00:00,24:00:00\n"
-    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, first) == Imported(3, 3, [], 0)
+    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, first) == ImportSummary(3, 3, [], 0)
     second = HOURS + "1,1,09:00:00,17:00:00\n1,2,09:00:00,17:00:00\n1,2,09:00:00,17:00:00\n"
-    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, second) == Imported(3, 1, [], 0)
+    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, second) == ImportSummary(3, 1, [], 0)
     rows = await dashboard_db.fetch("SELECT store_id, weekday, closes::text FROM store_hours ORDER BY 1, 2")
     assert [tuple(row) for row in rows] == [("1", 1, "17:00:00"), ("1", 2, "17:00:00"), ("2", 0, "24:00:00")]
     assert (await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, second)).new == 0
@@ -103,7 +103,7 @@ async def test_bad_rows_are_told_and_all_good_ones_are_in(dashboard_db: asyncpg.
     )
     imported = await take_in(dashboard_db, StoreFile.STATUS, text)
     rejected = [Rejection(3, "status must be active or inactive, not 'open'")]
-    assert imported == Imported(3, 2, rejected, 1)
+    assert imported == ImportSummary(3, 2, rejected, 1)
     assert await polls(dashboard_db) == [("1", "22 12:00", True), ("1", "22 14:00", False)]
     (listed,) = await imports.select_imports(dashboard_db, None, 10)
     assert (listed.kind, listed.source, listed.rows, listed.new) == ("status", "a test", 3, 2)
@@ -133,7 +133,7 @@ async def test_a_stream_that_breaks_off_leaves_nothing_behind(dashboard_db: asyn
 
 async def test_a_file_of_a_header_alone_is_empty(dashboard_db: asyncpg.Pool) -> None:
     for kind, header in ((StoreFile.STATUS, STATUS), (StoreFile.BUSINESS_HOURS, HOURS), (StoreFile.TIMEZONES, ZONES)):
-        assert await take_in(dashboard_db, kind, header.rstrip("\n")) == Imported(0, 0, [], 0)
+        assert await take_in(dashboard_db, kind, header.rstrip("\n")) == ImportSummary(0, 0, [], 0)
 
 
 async def test_imports_at_the_same_time_lose_and_double_nothing(dashboard_db: asyncpg.Pool) -> None:
@@ -170,7 +170,7 @@ async def test_many_polls_at_first_come_in_as_few_do(
     )
     key = await key_of_polls(dashboard_db)
     monkeypatch.setattr(load, "BULK_ROWS", 8)
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 4, [], 0)
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == ImportSummary(8, 4, [], 0)
     assert await polls(dashboard_db) == [
         ("1", "22 12:00", True),
         ("1", "22 12:01", False),
@@ -180,7 +180,7 @@ async def test_many_polls_at_first_come_in_as_few_do(
     assert await key_of_polls(dashboard_db) == key
     with pytest.raises(asyncpg.UniqueViolationError):
         await dashboard_db.execute("INSERT INTO store_poll SELECT store_id, polled_at, NOT active FROM store_poll")
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 0, [], 0)
+    assert await take_in(dashboard_db, StoreFile.STATUS, text) == ImportSummary(8, 0, [], 0)
 
 
 async def test_many_polls_that_do_not_arrive_leave_the_key(

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.web.errors import Invalid, TooLarge
-from dashboard.uptime.intake.decompress import PIECE, gunzipped, plain
-from dashboard.uptime.intake.parse import LONGEST_LINE, REPORTED_REJECTIONS, Reading, StoreFile
+from dashboard.uptime.intake.decompress import CHUNK_BYTES, decompress_gzip, limit_size
+from dashboard.uptime.intake.parse import MAX_KEPT_REJECTIONS, MAX_LINE_BYTES, StoreFile, StoreFileParser
 
 ZONES = {"america/new_york": "America/New_York"}
 STATUS = "store_id,status,timestamp_utc\n"
 
 
-def read(kind: StoreFile, *parts: str | bytes) -> tuple[list[str], Reading]:
+def read(kind: StoreFile, *parts: str | bytes) -> tuple[list[str], StoreFileParser]:
     """The rows that leave, and the reading."""
-    reading = Reading(kind, ZONES)
+    reading = StoreFileParser(kind, ZONES)
     rows = b"".join(reading.feed(part.encode() if isinstance(part, str) else part) for part in parts)
     rows += reading.finish()
     return rows.decode().splitlines(), reading
 
 
-def reasons(reading: Reading) -> list[tuple[int, str]]:
+def reasons(reading: StoreFileParser) -> list[tuple[int, str]]:
     return [(rejection.line, rejection.reason) for rejection in reading.rejected]
 
 
@@ -134,7 +134,7 @@ def test_zones_are_those_of_the_database_whatever_their_case() -> None:
         "store_id,status,timestamp_utc,extra\n",
         "store_id,store_id,status,timestamp_utc\n",
         "1,active,2023-01-01 10:00:00 UTC\n",
-        "x" * (LONGEST_LINE + 1),
+        "x" * (MAX_LINE_BYTES + 1),
         b"\xff\xfes\x00t\x00\n",
     ],
 )
@@ -146,7 +146,7 @@ def test_a_wrong_header_refuses_the_file(header: str | bytes) -> None:
 
 def test_only_the_first_hundred_rejections_are_kept_but_all_are_counted() -> None:
     _, reading = read(StoreFile.STATUS, STATUS, "x\n" * 1000)
-    assert len(reading.rejected) == REPORTED_REJECTIONS
+    assert len(reading.rejected) == MAX_KEPT_REJECTIONS
     assert reading.rejected_total == 1000
 
 
@@ -194,15 +194,15 @@ async def collected(chunks: AsyncIterator[bytes]) -> bytes:
 async def test_gzip_is_unpacked_as_it_comes_several_members_too() -> None:
     data = gzip.compress(b"one\n" * 100_000) + gzip.compress(b"two\n")
     parts = [data[start : start + 100] for start in range(0, len(data), 100)]
-    assert await collected(gunzipped(stream(*parts))) == b"one\n" * 100_000 + b"two\n"
-    assert await collected(gunzipped(stream())) == b""
+    assert await collected(decompress_gzip(stream(*parts))) == b"one\n" * 100_000 + b"two\n"
+    assert await collected(decompress_gzip(stream())) == b""
 
 
 async def test_a_file_over_the_limit_is_refused() -> None:
     with pytest.raises(TooLarge):
-        await collected(plain(stream(b"x" * 60, b"x" * 60), limit=100))
+        await collected(limit_size(stream(b"x" * 60, b"x" * 60), limit=100))
     with pytest.raises(TooLarge):
-        await collected(gunzipped(stream(gzip.compress(b"abc" * 100)), limit=100))
+        await collected(decompress_gzip(stream(gzip.compress(b"abc" * 100)), limit=100))
 
 
 async def test_a_bomb_is_refused_long_before_it_is_unpacked() -> None:
@@ -211,16 +211,16 @@ async def test_a_bomb_is_refused_long_before_it_is_unpacked() -> None:
     pieces: list[int] = []
 
     async def unpack() -> None:
-        async for piece in gunzipped(stream(bomb)):
+        async for piece in decompress_gzip(stream(bomb)):
             pieces.append(len(piece))  # noqa: PERF401 - what came before the refusal counts
 
     with pytest.raises(TooLarge):
         await unpack()
-    assert max(pieces) <= PIECE
+    assert max(pieces) <= CHUNK_BYTES
     assert sum(pieces) < 100 * 1024 * 1024
 
 
 async def test_damaged_gzip_is_refused() -> None:
     for data in (b"not gzip at all", gzip.compress(b"x" * 1000)[:-10], gzip.compress(b"x")[:5]):
         with pytest.raises(Invalid):
-            await collected(gunzipped(stream(data)))
+            await collected(decompress_gzip(stream(data)))

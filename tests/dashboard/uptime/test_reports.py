@@ -110,7 +110,7 @@ async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, d
 
 async def test_a_report_that_is_always_interrupted_is_given_up(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
-    for _ in range(service.MOST_ATTEMPTS):
+    for _ in range(service.MAX_ATTEMPTS):
         assert await reports.update_report_attempt(db, report_id)
     assert not await service.make_report(db, report_id)
     report = await service.find_report(db, str(report_id))
@@ -198,5 +198,5 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
         assert found == names
     below = await fleet.select_store_uptimes(db, report_id, "hour", "uptime", 0.6, None, 10)
     assert [store.store_id for store in below] == ["s3", "s7"]
-    standing = await fleet.select_standing(db, report_id, "hour", 0.9)
+    standing = await fleet.select_sla_summary(db, report_id, "hour", 0.9)
     assert (standing.stores, standing.breaches) == (8, 6)

@@ -128,7 +128,7 @@ async def test_silence_of_the_whole_fleet_is_the_collectors(dashboard_db: asyncp
 
 
 def test_a_window_has_to_be_one() -> None:
-    service.require_window(START, END)
+    service.require_valid_window(START, END)
     for start, end in ((END, START), (START, START), (START, START + timedelta(days=367))):
         with pytest.raises(Invalid):
-            service.require_window(start, end)
+            service.require_valid_window(start, end)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from dashboard.uptime.intake import decompress
-from dashboard.uptime.intake.decompress import LARGEST_FILE
+from dashboard.uptime.intake.decompress import MAX_FILE_BYTES
 from dashboard.uptime.routes import imports
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
 
@@ -146,7 +146,9 @@ async def test_too_large_by_its_own_word_is_refused_before_it_comes(base: str) -
 async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.uptime.routes.imports.plain", lambda chunks: decompress.plain(chunks, limit=300_000))
+    monkeypatch.setattr(
+        "dashboard.uptime.routes.imports.limit_size", lambda chunks: decompress.limit_size(chunks, limit=300_000)
+    )
 
     async def endless() -> AsyncIterator[bytes]:
         yield STATUS.encode()
@@ -161,7 +163,7 @@ async def test_too_large_in_the_end_is_refused_and_leaves_nothing(
         assert await polls(dashboard_db) == 0
         async with client.put(f"{base}/stores/status", data=(STATUS + POLL).encode()) as answer:
             assert (await answer.json())["new"] == 1
-    assert LARGEST_FILE == 2**30
+    assert MAX_FILE_BYTES == 2**30
 
 
 async def test_a_body_that_outgrows_the_limit_is_no_shorter_file(

@@ -5,27 +5,27 @@ from collections.abc import AsyncIterator
 
 from common.web.errors import FieldError, Invalid, TooLarge
 
-LARGEST_FILE = 1024 * 1024 * 1024
-PIECE = 256 * 1024
-LARGEST_RATIO = 200
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+MAX_EXPANSION = 200
 """Files of polls shrink to a tenth, a bomb to a thousandth."""
-FREE_OF_RATIO = 16 * 1024 * 1024
+UNCHECKED_BYTES = 16 * 1024 * 1024
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-async def plain(chunks: AsyncIterator[bytes], *, limit: int = LARGEST_FILE) -> AsyncIterator[bytes]:
+async def limit_size(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTES) -> AsyncIterator[bytes]:
     """The same bytes in pieces of at most `PIECE`. Raises TooLarge past `limit` bytes."""
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limit:
             raise TooLarge(f"A file of more than {limit} bytes is not taken here.")
-        for start in range(0, len(chunk), PIECE):
-            yield chunk[start : start + PIECE]
+        for start in range(0, len(chunk), CHUNK_BYTES):
+            yield chunk[start : start + CHUNK_BYTES]
 
 
-async def gunzipped(chunks: AsyncIterator[bytes], *, limit: int = LARGEST_FILE) -> AsyncIterator[bytes]:
+async def decompress_gzip(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTES) -> AsyncIterator[bytes]:
     """What the gzip stream holds, in pieces of at most `PIECE`.
 
     Raises TooLarge when it holds more than `limit` bytes or was packed tighter than any file of stores is; Invalid when
@@ -41,12 +41,12 @@ async def gunzipped(chunks: AsyncIterator[bytes], *, limit: int = LARGEST_FILE) 
             if stream.eof:
                 stream = zlib.decompressobj(_GZIP)
             try:
-                piece = stream.decompress(data, PIECE)
+                piece = stream.decompress(data, CHUNK_BYTES)
             except zlib.error:
                 raise Invalid("The file was refused.", errors=[FieldError("body", "is not gzip, or damaged")]) from None
             started = True
             given += len(piece)
-            if given > limit or given > max(FREE_OF_RATIO, taken * LARGEST_RATIO):
+            if given > limit or given > max(UNCHECKED_BYTES, taken * MAX_EXPANSION):
                 raise TooLarge(f"A file of more than {limit} bytes, unpacked, is not taken here.")
             if piece:
                 yield piece

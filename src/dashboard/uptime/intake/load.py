@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import asyncpg
 
 from common.db.pool import Connection, transaction
-from dashboard.uptime.intake.parse import Reading, StoreFile
-from dashboard.uptime.models import Imported
+from dashboard.uptime.intake.parse import StoreFile, StoreFileParser
+from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports as queries
-from dashboard.uptime.queries.imports import Stored
+from dashboard.uptime.queries.imports import LoadOutcome
 
 BULK_ROWS = 100_000
 
@@ -31,7 +31,7 @@ async def import_file(
     source: str,
     *,
     within: Callable[[Connection], Awaitable[None]] | None = None,
-) -> Imported:
+) -> ImportSummary:
     """Take in a CSV file: every good row, or nothing at all when its header is wrong.
 
     db: a pool whose time-outs allow for the time that the file takes to arrive. chunks: its bytes, unpacked, in pieces
@@ -42,9 +42,9 @@ async def import_file(
     started_at = datetime.now(UTC)
     async with transaction(db) as connection:
         zones = await queries.select_timezone_names(connection) if kind is StoreFile.TIMEZONES else None
-        reading = Reading(kind, zones)
+        reading = StoreFileParser(kind, zones)
         await _stage(connection, reading, chunks)
-        await queries.prepare_bulk(connection)
+        await queries.raise_work_memory(connection)
         await queries.lock_imports(connection)
         stored = await _store(connection, reading)
         await queries.insert_import(
@@ -59,10 +59,10 @@ async def import_file(
         )
         if within is not None:
             await within(connection)
-    return Imported(reading.rows, stored.new, reading.rejected, reading.rejected_total)
+    return ImportSummary(reading.rows, stored.new, reading.rejected, reading.rejected_total)
 
 
-async def _stage(connection: Connection, reading: Reading, chunks: AsyncIterator[bytes]) -> None:
+async def _stage(connection: Connection, reading: StoreFileParser, chunks: AsyncIterator[bytes]) -> None:
     """Read the header, then copy the rows into the staging table as they come."""
     first = b""
     ended = False
@@ -90,7 +90,7 @@ async def _stage(connection: Connection, reading: Reading, chunks: AsyncIterator
     await queries.copy_to_staging(connection, STAGING[reading.kind], columns, rows())
 
 
-async def _store(connection: Connection, reading: Reading) -> Stored:
+async def _store(connection: Connection, reading: StoreFileParser) -> LoadOutcome:
     match reading.kind:
         case StoreFile.STATUS:
             return await _store_polls(connection, reading.rows)
@@ -98,20 +98,20 @@ async def _store(connection: Connection, reading: Reading) -> Stored:
             return await queries.replace_staged_hours(connection)
         case StoreFile.TIMEZONES:
             new = await queries.upsert_staged_timezones(connection)
-            return Stored(new, new > 0)
+            return LoadOutcome(new, new > 0)
 
 
-async def _store_polls(connection: Connection, rows: int) -> Stored:
+async def _store_polls(connection: Connection, rows: int) -> LoadOutcome:
     """Where there are no polls yet, many come in without the key, which is built behind them."""
     bulk = rows >= BULK_ROWS
     first = bulk and not await queries.has_polls(connection)
     await queries.analyze_staged_polls(connection)
     if first:
-        await queries.drop_poll_key(connection)
-    worsened = await queries.update_worsened_polls(connection)
+        await queries.drop_store_poll_primary_key(connection)
+    worsened = await queries.mark_inactive_on_conflict(connection)
     new = await queries.insert_staged_polls(connection)
     if first:
-        await queries.create_poll_key(connection)
+        await queries.create_store_poll_primary_key(connection)
     if bulk:
         await queries.analyze_polls(connection)
-    return Stored(new, new + worsened > 0)
+    return LoadOutcome(new, new + worsened > 0)

@@ -15,8 +15,8 @@ from enum import StrEnum
 from common.web.errors import FieldError, Invalid
 from dashboard.uptime.models import Rejection
 
-LONGEST_LINE = 1_000
-REPORTED_REJECTIONS = 100
+MAX_LINE_BYTES = 1_000
+MAX_KEPT_REJECTIONS = 100
 YEARS = range(1970, 2200)
 
 
@@ -58,7 +58,7 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def read_store_id(text: str) -> str:
+def parse_store_id(text: str) -> str:
     if not text:
         raise ValueError("is missing")
     if len(text) > 100:
@@ -68,13 +68,13 @@ def read_store_id(text: str) -> str:
     return text
 
 
-def read_status(text: str) -> str:
+def parse_status(text: str) -> str:
     if text not in ("active", "inactive"):
         raise ValueError(f"must be active or inactive, not {_shown(text)}")
     return text
 
 
-def read_instant(text: str) -> str:
+def parse_poll_instant(text: str) -> str:
     """An instant with or without `T`, seconds, fraction, zone (none: UTC); finer than a microsecond is cut off."""
     match = _INSTANT.fullmatch(text)
     if match is None:
@@ -92,13 +92,13 @@ def read_instant(text: str) -> str:
     return instant.isoformat()
 
 
-def read_weekday(text: str) -> str:
+def parse_weekday(text: str) -> str:
     if len(text) != 1 or text not in "0123456":
         raise ValueError(f"must be 0 (Monday) to 6 (Sunday), not {_shown(text)}")
     return text
 
 
-def read_opening(text: str) -> str:
+def parse_opening(text: str) -> str:
     if not _TIME.fullmatch(text):
         raise ValueError(f"must be a time such as 09:00:00, not {_shown(text)}")
     padded = text.zfill(len(text) + 1) if text[1] == ":" else text
@@ -109,11 +109,11 @@ def read_opening(text: str) -> str:
     return padded
 
 
-def read_closing(text: str) -> str:
-    return text if _END_OF_DAY.fullmatch(text) else read_opening(text)
+def parse_closing(text: str) -> str:
+    return text if _END_OF_DAY.fullmatch(text) else parse_opening(text)
 
 
-def zone_reader(known: Mapping[str, str]) -> Callable[[str], str]:
+def timezone_parser(known: Mapping[str, str]) -> Callable[[str], str]:
     """Reads the name of a time zone. known: lower case to the name as the database has it."""
 
     def read(text: str) -> str:
@@ -134,7 +134,7 @@ _TIME_FORM = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _INSTANT_FORM = rf"{_DATE_FORM}[ T]{_TIME_FORM}(?:\.\d{{1,6}})?(?: UTC|Z|\+00(?::?00)?)?"
 _NEVER = r"(?!)"
 
-_STORE_ID = Column("store_id", ("store_id",), _ID_FORM, read_store_id)
+_STORE_ID = Column("store_id", ("store_id",), _ID_FORM, parse_store_id)
 
 
 def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
@@ -143,21 +143,21 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
         case StoreFile.STATUS:
             return (
                 _STORE_ID,
-                Column("status", ("status",), "(?:in)?active", read_status),
-                Column("polled_at", ("timestamp_utc",), _INSTANT_FORM, read_instant),
+                Column("status", ("status",), "(?:in)?active", parse_status),
+                Column("polled_at", ("timestamp_utc",), _INSTANT_FORM, parse_poll_instant),
             )
         case StoreFile.BUSINESS_HOURS:
             return (
                 _STORE_ID,
-                Column("weekday", ("dayOfWeek", "day"), "[0-6]", read_weekday),
-                Column("opens", ("start_time_local",), _TIME_FORM, read_opening),
-                Column("closes", ("end_time_local",), _TIME_FORM, read_closing),
+                Column("weekday", ("dayOfWeek", "day"), "[0-6]", parse_weekday),
+                Column("opens", ("start_time_local",), _TIME_FORM, parse_opening),
+                Column("closes", ("end_time_local",), _TIME_FORM, parse_closing),
             )
         case StoreFile.TIMEZONES:
-            return (_STORE_ID, Column("timezone", ("timezone_str",), _NEVER, zone_reader(zones)))
+            return (_STORE_ID, Column("timezone", ("timezone_str",), _NEVER, timezone_parser(zones)))
 
 
-class Reading:
+class StoreFileParser:
     """One file on its way in: `feed` it bytes as they come, `finish` it, and pass on what both return.
 
     columns: those of the file in its own order, known (not empty) once the header was read.
@@ -189,7 +189,7 @@ class Reading:
         block = self._rest + data[:end] if end else b""
         self._rest = data[end:] if end else self._rest + data
         rows = self._read_lines(block)
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > MAX_LINE_BYTES:
             if not self.columns:
                 raise self._wrong_header(self._rest)
             self._rest = b""
@@ -258,7 +258,7 @@ class Reading:
             text = line.decode()
         except UnicodeDecodeError:
             return self._end_line("is not UTF-8")
-        if len(line) > LONGEST_LINE:
+        if len(line) > MAX_LINE_BYTES:
             return self._end_line("is longer than 1000 bytes")
         try:
             cells = _cells(text)
@@ -283,7 +283,7 @@ class Reading:
         self._line += 1
         self.rows += 1
         self.rejected_total += 1
-        if len(self.rejected) < REPORTED_REJECTIONS:
+        if len(self.rejected) < MAX_KEPT_REJECTIONS:
             self.rejected.append(Rejection(self._line, reason))
         return b""
 

@@ -20,11 +20,11 @@ from common.db.pool import Connection
 from common.jobs.lease import JobResult, Lease
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError
 from common.web.errors import Invalid, TooLarge
-from dashboard.uptime.intake.decompress import PIECE, plain
+from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
 from dashboard.uptime.intake.load import import_file
-from dashboard.uptime.intake.local_files import files_in, read_file
+from dashboard.uptime.intake.local_files import find_store_files, read_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Imported
+from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries.imports import select_newest_poll
 from dashboard.uptime.queries.sources import Pulled, select_source, upsert_source
 
@@ -82,7 +82,7 @@ class Service:
             if response.status == 304:
                 yield None
             else:
-                yield State(plain(response.content.iter_chunked(PIECE)), response.headers.get("ETag"))
+                yield State(limit_size(response.content.iter_chunked(CHUNK_BYTES)), response.headers.get("ETag"))
 
 
 class Directory:
@@ -95,7 +95,7 @@ class Directory:
 
     async def files(self) -> list[tuple[StoreFile, str]]:
         try:
-            found = await asyncio.to_thread(files_in, self._folder)
+            found = await asyncio.to_thread(find_store_files, self._folder)
         except OSError as error:
             raise UpstreamError(f"{self._folder}: {error.strerror}") from error
         if not found:
@@ -155,7 +155,7 @@ async def pull(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) ->
 
 async def _pull_file(
     db: asyncpg.Pool, lease: Lease, source: Source, kind: StoreFile, url: str, now: datetime
-) -> Imported | None:
+) -> ImportSummary | None:
     """Take in a file; None when it is still the one that was taken in last."""
     last = await select_source(db, kind, url)
     since = None

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Order, Period, Report, Standing, StoreUptime
+from dashboard.uptime.models import Period, Report, SlaSummary, StoreOrder, StoreUptime
 from dashboard.uptime.queries.reports import select_report
 
 
@@ -25,7 +25,7 @@ async def select_store_uptimes(
     db: Executor,
     report_id: UUID,
     period: Period,
-    order: Order,
+    order: StoreOrder,
     below: float | None,
     after: tuple[float | None, str] | None,
     limit: int,
@@ -76,7 +76,7 @@ async def select_store_uptimes(
     return [StoreUptime(**row) for row in rows]
 
 
-async def select_standing(db: Executor, report_id: UUID, period: Period, target: float) -> Standing:
+async def select_sla_summary(db: Executor, report_id: UUID, period: Period, target: float) -> SlaSummary:
     """How many stores of a report were open in the period, and how many of them were up for less than the target."""
     row = await db.fetchrow(
         """
@@ -102,4 +102,4 @@ async def select_standing(db: Executor, report_id: UUID, period: Period, target:
         target,
     )
     assert row is not None
-    return Standing(**row, period=period, target=target)
+    return SlaSummary(**row, period=period, target=target)

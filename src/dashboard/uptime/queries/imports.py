@@ -16,7 +16,7 @@ from dashboard.uptime.models import Import, Rejection
 IMPORT_LOCK = 7_240_911_004
 
 
-class Stored(NamedTuple):
+class LoadOutcome(NamedTuple):
     """What storing a file did: rows that were new, and whether anything is different now."""
 
     new: int
@@ -77,7 +77,7 @@ async def select_timezone_names(db: Executor) -> dict[str, str]:
     return {row["name"].lower(): row["name"] for row in rows}
 
 
-async def prepare_bulk(db: Executor) -> None:
+async def raise_work_memory(db: Executor) -> None:
     """Room to sort a whole file in memory, for this transaction."""
     await db.execute("SELECT set_config('work_mem', '256MB', true), set_config('maintenance_work_mem', '256MB', true)")
 
@@ -96,12 +96,12 @@ async def has_polls(db: Executor) -> bool:
     return await db.fetchval("SELECT EXISTS (SELECT FROM store_poll)")
 
 
-async def drop_poll_key(db: Executor) -> None:
+async def drop_store_poll_primary_key(db: Executor) -> None:
     """Do without the key until `create_poll_key`, in the same transaction. Readers of the polls wait for its end."""
     await db.execute("ALTER TABLE store_poll DROP CONSTRAINT store_poll_pkey")
 
 
-async def create_poll_key(db: Executor) -> None:
+async def create_store_poll_primary_key(db: Executor) -> None:
     """The key of `drop_poll_key` again: built as a whole, in a fifth of the time that row by row takes."""
     await db.execute(
         """
@@ -116,7 +116,7 @@ async def lock_imports(db: Executor) -> None:
     await db.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
 
 
-async def update_worsened_polls(db: Executor) -> int:
+async def mark_inactive_on_conflict(db: Executor) -> int:
     """Polls that are stored as active and staged as inactive at the same instant: inactive wins. How many changed."""
     status = await db.execute(
         """
@@ -167,7 +167,7 @@ async def insert_staged_polls(db: Executor) -> int:
     return int(status.split()[-1])
 
 
-async def replace_staged_hours(db: Executor) -> Stored:
+async def replace_staged_hours(db: Executor) -> LoadOutcome:
     """The hours of each staged store replace those it had, as a whole; other stores keep theirs."""
     row = await db.fetchrow(
         """
@@ -205,7 +205,7 @@ async def replace_staged_hours(db: Executor) -> Stored:
         """
     )
     assert row is not None
-    return Stored(row["added"], row["added"] + row["gone"] > 0)
+    return LoadOutcome(row["added"], row["added"] + row["gone"] > 0)
 
 
 async def upsert_staged_timezones(db: Executor) -> int:
@@ -229,7 +229,7 @@ async def insert_import(
     kind: str,
     source: str,
     rows: int,
-    stored: Stored,
+    stored: LoadOutcome,
     rejected_total: int,
     rejected: Sequence[Rejection],
     started_at: datetime,

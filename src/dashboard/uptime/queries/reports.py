@@ -96,7 +96,7 @@ async def lock_report(db: Connection, report_id: UUID) -> bool:
     ) is not None  # fmt: skip
 
 
-async def prepare_report(db: Executor) -> None:
+async def raise_work_memory(db: Executor) -> None:
     """Room to keep the open time of all stores in memory, for this transaction."""
     await db.execute("SELECT set_config('work_mem', '64MB', true)")
 

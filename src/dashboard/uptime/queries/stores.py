@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from common.db.pool import Executor
 from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, Stretch, Timeline
 
-OBSERVED_FOR = timedelta(minutes=90)
+POLL_COVERAGE = timedelta(minutes=90)
 """For how long after a poll we know what it said; polls are about an hour apart."""
 
 
@@ -106,7 +106,7 @@ async def select_incidents(db: Executor, store_id: str, start: datetime, end: da
         store_id,
         start,
         end,
-        OBSERVED_FOR,
+        POLL_COVERAGE,
     )
     return [Incident(**row, collector_gap=False) for row in rows]
 
@@ -130,7 +130,7 @@ async def select_coverage(db: Executor, store_id: str, start: datetime, end: dat
         store_id,
         start,
         end,
-        OBSERVED_FOR,
+        POLL_COVERAGE,
     )
     is_open = [Span(s.lower, s.upper) for s in row["open"]] if row else []
     no_data = [Span(s.lower, s.upper) for s in row["no_data"]] if row else []

@@ -14,19 +14,25 @@ from common.web.request_body import body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.resources import resources
-from dashboard.uptime.intake.decompress import LARGEST_FILE, gunzipped, plain
+from dashboard.uptime.intake.decompress import MAX_FILE_BYTES, decompress_gzip, limit_size
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Import, Imported
+from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
 blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 CSV = "text/csv"
-FILE_TYPES = (CSV, "application/csv", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
+ACCEPTED_MEDIA_TYPES = (
+    CSV,
+    "application/csv",
+    "text/plain",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+)
 """What programs call a file of CSV; the last is what curl calls anything."""
-STALLED_SECONDS = 60.0
+MAX_STALL_SECONDS = 60.0
 """An upload of which nothing arrives for so long is given up."""
 
 
@@ -64,45 +70,45 @@ upload = operation(
 
 @blueprint.put("/stores/status")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_status() -> Response:
     """Take in polls: store_id, status, timestamp_utc, in any order of columns.
 
     A poll seen twice counts once. Bad rows are named and lose nothing else; a wrong header refuses the file whole.
     """
-    return await _take_in(StoreFile.STATUS)
+    return await _import_body(StoreFile.STATUS)
 
 
 @blueprint.put("/stores/business-hours")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_business_hours() -> Response:
     """Take in business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
     The hours of a store that the file names replace its old ones as a whole; other stores keep theirs.
     """
-    return await _take_in(StoreFile.BUSINESS_HOURS)
+    return await _import_body(StoreFile.BUSINESS_HOURS)
 
 
 @blueprint.put("/stores/timezones")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_timezones() -> Response:
     """Take in time zones: store_id, timezone_str. A store that no file names is in America/Chicago."""
-    return await _take_in(StoreFile.TIMEZONES)
+    return await _import_body(StoreFile.TIMEZONES)
 
 
-async def _take_in(kind: StoreFile) -> Response:
+async def _import_body(kind: StoreFile) -> Response:
     """The file in the request's body, as it arrives."""
-    require_media_type(*FILE_TYPES)
+    require_media_type(*ACCEPTED_MEDIA_TYPES)
     match request.headers.get("Content-Encoding", "identity").strip().lower():
         case "identity" | "":
-            chunks = plain(_arriving())
+            chunks = limit_size(_body_chunks())
         case "gzip" | "x-gzip":
-            chunks = gunzipped(_arriving())
+            chunks = decompress_gzip(_body_chunks())
         case other:
             raise UnsupportedMedia(
                 f"This takes files as they are or packed by gzip, not by {other[:40]}.",
@@ -114,14 +120,14 @@ async def _take_in(kind: StoreFile) -> Response:
         return json_response(await import_file(resources().report_runner.db, kind, chunks, "upload"))
 
 
-async def _arriving() -> AsyncIterator[bytes]:
+async def _body_chunks() -> AsyncIterator[bytes]:
     """The body part by part. Raises Invalid when it stalls."""
     while True:
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout(MAX_STALL_SECONDS):
                 part = await anext(request.body, None)
         except TimeoutError:
-            raise Invalid(f"The upload stalled: nothing arrived for {STALLED_SECONDS:.0f} seconds.") from None
+            raise Invalid(f"The upload stalled: nothing arrived for {MAX_STALL_SECONDS:.0f} seconds.") from None
         if part is None:
             return
         yield part

@@ -24,8 +24,8 @@ from dashboard.uptime.models import (
     CSV_HEADER,
     CompleteReport,
     Report,
+    RequestedReport,
     RunningReport,
-    Triggered,
 )
 from dashboard.uptime.queries import reports
 
@@ -53,7 +53,7 @@ REPORT = {
 @blueprint.post("/trigger_report")
 @operation(words={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
 @validate_querystring(ReportRequest)
-@document_response(Triggered, 202)
+@document_response(RequestedReport, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
     """Ask for a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
 
@@ -62,7 +62,7 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 
     async def create(connection: Connection) -> StoredResponse:
         report_id = await service.request_report(connection, query_args.as_of)
-        return StoredResponse(202, responses.encode_json(Triggered(str(report_id))))
+        return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
     return await _triggered(await run_once_per_key(pool(), "POST /trigger_report", create))
 
@@ -70,16 +70,16 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 @blueprint.get("/trigger_report")
 @operation(words={202: "The report is being made"}, example=TRIGGERED)
 @validate_querystring(ReportRequest)
-@document_response(Triggered, 202)
+@document_response(RequestedReport, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """The same as POST; the source of this names no method."""
     report_id = await service.request_report(pool(), query_args.as_of)
-    return await _triggered(json_response(Triggered(str(report_id)), 202))
+    return await _triggered(json_response(RequestedReport(str(report_id)), 202))
 
 
 async def _triggered(response: Response) -> Response:
     """The answer, the report that it names being made from now on."""
-    report_id = msgspec.json.decode(await response.get_data(as_text=False), type=Triggered).report_id
+    report_id = msgspec.json.decode(await response.get_data(as_text=False), type=RequestedReport).report_id
     current_app.add_background_task(resources().report_runner.make, UUID(report_id))
     return response
 

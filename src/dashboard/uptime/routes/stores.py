@@ -22,7 +22,7 @@ from dashboard.uptime.inputs import (
     WindowPageQuery,
     WindowQuery,
 )
-from dashboard.uptime.models import Coverage, Gap, Incident, Order, Period, Standing, StoreUptime, Timeline
+from dashboard.uptime.models import Coverage, Gap, Incident, Period, SlaSummary, StoreOrder, StoreUptime, Timeline
 from dashboard.uptime.queries import fleet, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
@@ -74,7 +74,7 @@ UPTIME = {
     "downtime_seconds": 2700.0,
     "uptime_share": 0.75,
 }
-STANDING = {
+SLA_SUMMARY = {
     "report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11",
     "as_of": TO,
     "period": "week",
@@ -85,14 +85,14 @@ STANDING = {
 GAP = {"start": FROM, "end": TO, "duration_seconds": 10800.0}
 
 
-async def require_store(store_id: str) -> None:
+async def require_known_store(store_id: str) -> None:
     """Raises NotFound for a store that no file has named."""
     if "\0" in store_id or await stores.select_timezone(pool(), store_id) is None:
         raise NotFound("There is no store of this id.")
 
 
-async def window_of(query: WindowQuery) -> tuple[datetime, datetime]:
-    return await service.find_window(pool(), query.from_, query.to, datetime.now(UTC))
+async def requested_window(query: WindowQuery) -> tuple[datetime, datetime]:
+    return await service.resolve_window(pool(), query.from_, query.to, datetime.now(UTC))
 
 
 @blueprint.get(f"{STORE}/timeline")
@@ -101,8 +101,8 @@ async def window_of(query: WindowQuery) -> tuple[datetime, datetime]:
 @document_response(Timeline)
 async def timeline(store_id: str, query_args: WindowQuery) -> Response:
     """When a store was open, when it was up and when down, and the polls that say so."""
-    await require_store(store_id)
-    found = await stores.select_timeline(pool(), store_id, *await window_of(query_args))
+    await require_known_store(store_id)
+    found = await stores.select_timeline(pool(), store_id, *await requested_window(query_args))
     assert found is not None
     return json_response(found)
 
@@ -113,8 +113,8 @@ async def timeline(store_id: str, query_args: WindowQuery) -> Response:
 @document_response(list[Incident])
 async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
     """When a store was down within the window, in order; silence of the collector is told apart."""
-    await require_store(store_id)
-    found = await service.find_incidents(pool(), store_id, *await window_of(query_args))
+    await require_known_store(store_id)
+    found = await service.find_incidents(pool(), store_id, *await requested_window(query_args))
     return page_by_start(found, query_args)
 
 
@@ -124,8 +124,8 @@ async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
 @document_response(Coverage)
 async def coverage(store_id: str, query_args: WindowQuery) -> Response:
     """How much of a store's open time lies within 90 minutes after a poll. No data is no downtime."""
-    await require_store(store_id)
-    return json_response(await stores.select_coverage(pool(), store_id, *await window_of(query_args)))
+    await require_known_store(store_id)
+    return json_response(await stores.select_coverage(pool(), store_id, *await requested_window(query_args)))
 
 
 @blueprint.get("/stores/gaps")
@@ -135,7 +135,7 @@ async def coverage(store_id: str, query_args: WindowQuery) -> Response:
 async def gaps(query_args: GapsQuery) -> Response:
     """When nobody polled any store: the collector's failures, told apart from the stores' outages."""
     shortest = timedelta(minutes=query_args.minutes)
-    found = await stores.select_gaps(pool(), *await window_of(query_args), shortest)
+    found = await stores.select_gaps(pool(), *await requested_window(query_args), shortest)
     return page_by_start(found, query_args)
 
 
@@ -161,16 +161,16 @@ async def list_stores(query_args: StoresQuery) -> Response:
 
 
 @blueprint.get("/stores/sla")
-@operation(404, example=STANDING, words={404: "There are no polls yet"})
+@operation(404, example=SLA_SUMMARY, words={404: "There are no polls yet"})
 @validate_querystring(TargetQuery)
-@document_response(Standing)
-async def standing(query_args: TargetQuery) -> Response:
+@document_response(SlaSummary)
+async def sla_summary(query_args: TargetQuery) -> Response:
     """How many stores were open in the period, and how many of them were up for less than the target."""
     report = await resources().report_runner.newest()
     if report is None:
         raise NotFound("There are no polls yet.")
     report_id = UUID(report.report_id)
-    return json_response(await fleet.select_standing(pool(), report_id, query_args.period, query_args.target))
+    return json_response(await fleet.select_sla_summary(pool(), report_id, query_args.period, query_args.target))
 
 
 @blueprint.get("/stores/sla/breaches")
@@ -182,7 +182,7 @@ async def breaches(query_args: BreachesQuery) -> Response:
     return await page_of_stores(query_args.period, "uptime", query_args.target, query_args)
 
 
-class Place(NamedTuple):
+class PagePosition(NamedTuple):
     """Where a page ends: the report that all pages are of, what the order goes by, and the store."""
 
     report_id: UUID
@@ -191,10 +191,10 @@ class Place(NamedTuple):
 
 
 async def page_of_stores(
-    period: Period, order: Order, below: float | None, query: StoresQuery | BreachesQuery
+    period: Period, order: StoreOrder, below: float | None, query: StoresQuery | BreachesQuery
 ) -> Response:
     """A page of stores; the pages that follow are of the same report."""
-    place = decode_cursor(query.cursor, Place) if query.cursor else None
+    place = decode_cursor(query.cursor, PagePosition) if query.cursor else None
     if place is None:
         report = await resources().report_runner.newest()
         if report is None:
@@ -206,9 +206,9 @@ async def page_of_stores(
         pool(), report_id, period, order, below, (place.value, place.store_id) if place else None, query.limit + 1
     )
 
-    def place_of(last: StoreUptime) -> Place:
+    def place_of(last: StoreUptime) -> PagePosition:
         value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
-        return Place(report_id, value, last.store_id)
+        return PagePosition(report_id, value, last.store_id)
 
     page, headers = page_and_link(found, query.limit, place_of)
     return json_response(page, 200, headers)
