@@ -26,7 +26,7 @@ def main() -> int:
     auditing.add_argument(
         "--feed", action="store_true", help="read the whole feed again first and repair the difference"
     )
-    stores = add_command(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
+    stores = add_command(commands, "import-stores", "import store files (CSV, also .gz and .xz)", import_stores)
     stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
     stores.add_argument(
         "--business-hours",

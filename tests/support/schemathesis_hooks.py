@@ -51,10 +51,10 @@ RULES = re.compile(
             r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",
-            r"must not hold NUL",
+            r"must not contain NUL",
             r"must name the columns .*",  # any text is a file by its schema
-            r"is not gzip, or damaged",
-            r"must be before to, which is at most the newest poll",  # and what is known is not known to a schema
+            r"is not valid gzip",
+            r"must be before to, which is the newest poll at the latest",  # a schema does not know the data
             r"must be at most 366 days before to",
         )
     )

@@ -1,4 +1,4 @@
-"""HTTP of the files that the reports are made from: uploads, and what came in when."""
+"""HTTP of the store files: uploads, and the list of imports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,12 +31,11 @@ ACCEPTED_MEDIA_TYPES = (
     "application/octet-stream",
     "application/x-www-form-urlencoded",
 )
-"""What programs call a file of CSV; the last is what curl calls anything."""
+"""Media types that programs send CSV with; the last is curl's default."""
 MAX_STALL_SECONDS = 60.0
-"""An upload of which nothing arrives for so long is given up."""
+"""An upload is abandoned when no data arrives for this long."""
 
-
-REJECTED = {"line": 7, "reason": "status must be active or inactive, not 'open'"}
+REJECTED = {"line": 7, "reason": "status 'open' must be active or inactive"}
 IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1}
 IMPORT = {
     "import_id": 3,
@@ -53,7 +52,7 @@ IMPORT = {
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
-    """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
+    """Imported files, latest first, whether pulled, uploaded or imported on the command line."""
     before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
     found = await imports.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.import_id,))
@@ -62,8 +61,8 @@ async def list_imports(query_args: PageQuery) -> Response:
 
 upload = operation(
     request_media={CSV: {"type": "string"}},
-    request_headers={"Content-Encoding": "`gzip` where the body is packed"},
-    words={415: "Not text/csv, or another Content-Encoding than gzip"},
+    request_headers={"Content-Encoding": "`gzip` if the body is compressed"},
+    words={415: "The media type is not text/csv, or the Content-Encoding is not gzip"},
     example=IMPORTED,
 )
 
@@ -73,9 +72,9 @@ upload = operation(
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_status() -> Response:
-    """Take in polls: store_id, status, timestamp_utc, in any order of columns.
+    """Import polls: store_id, status, timestamp_utc, in any order of columns.
 
-    A poll seen twice counts once. Bad rows are named and lose nothing else; a wrong header refuses the file whole.
+    A duplicate poll counts once. Invalid rows are rejected one by one; a wrong header rejects the whole file.
     """
     return await _import_body(StoreFile.STATUS)
 
@@ -85,9 +84,9 @@ async def upload_status() -> Response:
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_business_hours() -> Response:
-    """Take in business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
+    """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
-    The hours of a store that the file names replace its old ones as a whole; other stores keep theirs.
+    The file replaces all hours of the stores in it; other stores keep theirs.
     """
     return await _import_body(StoreFile.BUSINESS_HOURS)
 
@@ -97,12 +96,12 @@ async def upload_business_hours() -> Response:
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_timezones() -> Response:
-    """Take in time zones: store_id, timezone_str. A store that no file names is in America/Chicago."""
+    """Import time zones: store_id, timezone_str. The default is America/Chicago."""
     return await _import_body(StoreFile.TIMEZONES)
 
 
 async def _import_body(kind: StoreFile) -> Response:
-    """The file in the request's body, as it arrives."""
+    """Import the request's body as it arrives."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
     match request.headers.get("Content-Encoding", "identity").strip().lower():
         case "identity" | "":
@@ -111,23 +110,23 @@ async def _import_body(kind: StoreFile) -> Response:
             chunks = decompress_gzip(_body_chunks())
         case other:
             raise UnsupportedMedia(
-                f"This takes files as they are or packed by gzip, not by {other[:40]}.",
+                f"Unsupported Content-Encoding {other[:40]}; send gzip or none.",
                 headers={"Accept-Encoding": "gzip"},
             )
-    if resources().report_runner.uploads.locked():
-        raise Unavailable("As many uploads as there may be are under way.", retry_after=5)
-    async with resources().report_runner.uploads:
+    if resources().report_runner.upload_slots.locked():
+        raise Unavailable("Too many uploads are in progress.", retry_after=5)
+    async with resources().report_runner.upload_slots:
         return json_response(await import_file(resources().report_runner.db, kind, chunks, "upload"))
 
 
 async def _body_chunks() -> AsyncIterator[bytes]:
-    """The body part by part. Raises Invalid when it stalls."""
+    """Yield the body in chunks. Raises Invalid when it stalls."""
     while True:
         try:
             async with asyncio.timeout(MAX_STALL_SECONDS):
-                part = await anext(request.body, None)
+                chunk = await anext(request.body, None)
         except TimeoutError:
-            raise Invalid(f"The upload stalled: nothing arrived for {MAX_STALL_SECONDS:.0f} seconds.") from None
-        if part is None:
+            raise Invalid(f"The upload stalled: no data arrived for {MAX_STALL_SECONDS:.0f} seconds.") from None
+        if chunk is None:
             return
-        yield part
+        yield chunk
