@@ -1,4 +1,4 @@
-"""What leaves the front desk's outbox: decisions, back to where the order came from."""
+"""Timed work of the front desk: send decisions to the provider, delete old records."""
 
 import time
 
@@ -21,11 +21,11 @@ from dashboard.front_desk.settings import FrontDeskSettings
 
 ACCEPTED_STATUS = 200
 REFUSAL_STATUSES = frozenset({400, 404, 409})
-"""Answers that say no to this decision; anything else, a refused signature included, may pass and is tried again."""
+"""The provider refuses the decision for good; other statuses, 401 for the signature included, are retried."""
 
 
 class DecisionReply(msgspec.Struct):
-    """The provider's answer to a decision; whatever else it says is its own."""
+    """The provider's answer to a decision; further fields are ignored."""
 
     status: ProviderStatus
 
@@ -33,7 +33,7 @@ class DecisionReply(msgspec.Struct):
 async def send_decisions(
     db: asyncpg.Pool, client: aiohttp.ClientSession, settings: FrontDeskSettings, policy: Policy | None = None
 ) -> JobResult:
-    """Send the decisions that are due, signed anew at each attempt, and note what the provider makes of them."""
+    """Send the decisions that are due, signed anew at each attempt, and store the provider's answers."""
 
     async def send(message: Message) -> ApplyOutcome:
         payload = message.payload
@@ -47,9 +47,7 @@ async def send_decisions(
         async def apply(connection: Connection) -> None:
             await queries.update_outcome(connection, table_id, order_id, reason)
             if status is not None:
-                order = await queries.select_order_for_update(connection, order_id)
-                assert order is not None
-                await queries.update_provider_status(connection, order, status)
+                await queries.update_provider_status(connection, table_id, order_id, status)
 
         return apply
 
@@ -59,9 +57,9 @@ async def send_decisions(
 async def post_decision(
     client: aiohttp.ClientSession, address: str, body: bytes, settings: FrontDeskSettings
 ) -> tuple[str | None, ProviderStatus | None]:
-    """Why the provider refused the decision, None where it accepted it; and how the order stands now, if it said so.
+    """Send a decision; returns why the provider refused it (None: accepted) and the order's status, if it says so.
 
-    Raises UpstreamError where there was no answer to rely on.
+    Raises UpstreamError for a failed call and for a status other than 200 and `REFUSAL_STATUSES`.
     """
     headers = {
         "Content-Type": "application/json",
@@ -85,7 +83,7 @@ def status_of(answer: bytes) -> ProviderStatus | None:
 
 
 def reason_of(answer: bytes) -> str:
-    """The detail of a problem document; empty where there is none to show."""
+    """The detail of a problem document; empty for any other answer."""
     try:
         return msgspec.json.decode(answer, type=Problem).detail[:300].replace("\0", "")
     except msgspec.MsgspecError:
@@ -93,7 +91,7 @@ def reason_of(answer: bytes) -> str:
 
 
 async def delete_old_records(db: asyncpg.Pool) -> JobResult:
-    """Delete what has served: messages sent long ago, old signatures, forgiven logins, sessions that are over."""
+    """Delete old messages, used signatures and failed logins, and expired sessions."""
     return {
         "messages": await admin.delete_old_messages(db),
         "signatures": await signature.delete_old_signatures(db),

@@ -1,4 +1,4 @@
-"""What the front desk has to know from outside."""
+"""Settings of the front desk."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,7 @@ from common.config import Secret
 
 @dataclass(frozen=True)
 class FrontDeskSettings:
-    """What the front desk has to know from outside.
-
-    provider_url: orders may name a callback address under it, and no other.
-    """
+    """Settings of the front desk. provider_url: every callback address of an order must be under it."""
 
     provider_url: str
     accounting_secret: Secret
