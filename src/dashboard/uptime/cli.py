@@ -37,8 +37,7 @@ async def _import(db: asyncpg.Pool, kind: StoreFile, path: Path) -> int:
         with byte_progress(path) as bar:
             summary = await import_file(db, kind, read_file(path, bar.update), path.name)
     except Invalid as problem:
-        faults = "; ".join(f"the {each.field} {each.message}" for each in problem.errors)
-        return print_error(f"{path}: {problem.detail} {faults}")
+        return print_error(f"{path}: {problem.detail}")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         return print_error(f"{path}: {error.strerror}")
     except NOT_STORED as error:

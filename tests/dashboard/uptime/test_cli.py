@@ -58,7 +58,7 @@ async def test_rejected_lines_and_refused_files_exit_with_1_and_the_rest_is_impo
     assert result.returncode == 1
     assert result.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "s.csv: line 2: status 'open' must be active or inactive" in result.stderr
-    assert "h.csv: The file was refused: its header" in result.stderr
+    assert "h.csv: The file was refused: the header must name the columns" in result.stderr
     assert "none.csv: No such file or directory" in result.stderr
     assert "Traceback" not in result.stderr
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1

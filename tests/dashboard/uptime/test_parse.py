@@ -130,6 +130,7 @@ def test_time_zones_are_those_of_the_database_in_any_case() -> None:
     [
         "",
         "store_id,status\n",
+        '"store_id,status,timestamp_utc\n',
         "store_id,status,timestamp\n",
         "store_id,status,timestamp_utc,extra\n",
         "store_id,store_id,status,timestamp_utc\n",

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
-from common.csv_import import RejectedLine, parse_file_instant, split_cells
+from common.csv_import import CsvHeaderError, RejectedLine, match_header, parse_file_instant, split_cells
 from common.web.errors import FieldError, Invalid
 
 MAX_LINE_BYTES = 1_000
 MAX_KEPT_REJECTIONS = 100
 TOO_LONG = f"is longer than {MAX_LINE_BYTES} bytes"
+TOO_LONG_HEADER = f"the header {TOO_LONG}"
 YEARS = range(1970, 2200)
 
 
@@ -32,17 +33,17 @@ class StoreFile(StrEnum):
 class Column:
     """A column of a file.
 
-    name: in the staging table. titles: accepted names in the header, in any case. pattern: matches the usual values,
-    all of which PostgreSQL accepts. parse: converts any other value to one that PostgreSQL accepts; raises ValueError.
+    name: in the staging table. title: in the header. pattern: matches the usual values, all of which PostgreSQL
+    accepts. parse: converts any other value to one that PostgreSQL accepts; raises ValueError.
     """
 
     name: str
-    titles: tuple[str, ...]
+    title: str
     pattern: str
     parse: Callable[[str], str]
 
-    def has_title(self, title: str) -> bool:
-        return title in [each.lower() for each in self.titles]
+
+TITLE_ALIASES = {"day": "dayOfWeek"}
 
 
 _TIME = re.compile(r"\d?\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
@@ -115,7 +116,7 @@ _TIME_PATTERN = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _INSTANT_PATTERN = rf"{_DATE_PATTERN}[ T]{_TIME_PATTERN}(?:\.\d{{1,6}})?(?: UTC|Z|\+00(?::?00)?)?"
 _MATCHES_NOTHING = r"(?!)"
 
-_STORE_ID = Column("store_id", ("store_id",), _ID_PATTERN, parse_store_id)
+_STORE_ID = Column("store_id", "store_id", _ID_PATTERN, parse_store_id)
 
 
 def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
@@ -124,18 +125,18 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
         case StoreFile.STATUS:
             return (
                 _STORE_ID,
-                Column("status", ("status",), "(?:in)?active", parse_status),
-                Column("polled_at", ("timestamp_utc",), _INSTANT_PATTERN, parse_poll_instant),
+                Column("status", "status", "(?:in)?active", parse_status),
+                Column("polled_at", "timestamp_utc", _INSTANT_PATTERN, parse_poll_instant),
             )
         case StoreFile.BUSINESS_HOURS:
             return (
                 _STORE_ID,
-                Column("weekday", ("dayOfWeek", "day"), "[0-6]", parse_weekday),
-                Column("opens", ("start_time_local",), _TIME_PATTERN, parse_opening),
-                Column("closes", ("end_time_local",), _TIME_PATTERN, parse_closing),
+                Column("weekday", "dayOfWeek", "[0-6]", parse_weekday),
+                Column("opens", "start_time_local", _TIME_PATTERN, parse_opening),
+                Column("closes", "end_time_local", _TIME_PATTERN, parse_closing),
             )
         case StoreFile.TIMEZONES:
-            return (_STORE_ID, Column("timezone", ("timezone_str",), _MATCHES_NOTHING, timezone_parser(zones)))
+            return (_STORE_ID, Column("timezone", "timezone_str", _MATCHES_NOTHING, timezone_parser(zones)))
 
 
 class StoreFileParser:
@@ -173,20 +174,20 @@ class StoreFileParser:
         rows = self._read_lines(block)
         if len(self._rest) > MAX_LINE_BYTES:
             if not self.columns:
-                raise self._wrong_header(self._rest)
+                raise _wrong_header(TOO_LONG_HEADER)
             self._rest = b""
             self._skipping = True
         return rows
 
     def finish(self) -> bytes:
-        """Return the last row, if the file does not end with a newline. Raises Invalid for a file without a header."""
+        """Return the last row, if the file does not end with a newline. Raises Invalid for an empty file."""
         if self._skipping:
             self._skipping = False
             self._reject_line(TOO_LONG)
         rest, self._rest = self._rest, b""
         rows = self._read_lines(rest + b"\n") if rest else b""
         if not self.columns:
-            raise self._wrong_header(b"")
+            self._read_header(b"")
         return rows
 
     def _read_lines(self, block: bytes) -> bytes:
@@ -214,22 +215,14 @@ class StoreFileParser:
         return b"".join(rows)
 
     def _read_header(self, line: bytes) -> None:
-        titles = [cell.strip().lower() for cell in split_cells(line.decode("utf-8-sig", errors="replace"))]
-        columns = tuple(column for title in titles for column in self._expected if column.has_title(title))
-        if len(columns) != len(titles) or sorted(c.name for c in columns) != sorted(c.name for c in self._expected):
-            raise self._wrong_header(line)
-        self.columns = columns
-        row = ",".join(f'(?:{column.pattern}|"{column.pattern}")' for column in columns)
+        try:
+            positions = match_header(line, [column.title for column in self._expected], TITLE_ALIASES)
+        except CsvHeaderError as error:
+            raise _wrong_header(str(error)) from None
+        self.columns = tuple(self._expected[positions.index(place)] for place in range(len(positions)))
+        row = ",".join(f'(?:{column.pattern}|"{column.pattern}")' for column in self.columns)
         # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
         self._usual_rows = re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
-
-    def _wrong_header(self, line: bytes) -> Invalid:
-        expected = ", ".join(column.titles[0] for column in self._expected)
-        found = _quoted(line.decode("utf-8-sig", errors="replace"))
-        return Invalid(
-            "The file was refused: its header is wrong.",
-            errors=[FieldError("header", f"must name the columns {expected}, in any order; it is {found}")],
-        )
 
     def _read_line(self, line: bytes) -> bytes:
         """Parse an unusual line cell by cell; returns the row, or nothing when the line is rejected or empty."""
@@ -253,7 +246,7 @@ class StoreFileParser:
             try:
                 values.append(column.parse(cell.strip()))
             except ValueError as error:
-                faults.append(f"{column.titles[0]} {_quoted(cell.strip())} {error}")
+                faults.append(f"{column.title} {_quoted(cell.strip())} {error}")
         if faults:
             return self._reject_line("; ".join(faults))
         self._line += 1
@@ -268,6 +261,10 @@ class StoreFileParser:
         if len(self.rejected) < MAX_KEPT_REJECTIONS:
             self.rejected.append(RejectedLine(self._line, reason))
         return b""
+
+
+def _wrong_header(reason: str) -> Invalid:
+    return Invalid(f"The file was refused: {reason}.", errors=[FieldError("header", reason)])
 
 
 def _quoted(text: str) -> str:
