@@ -13,7 +13,8 @@ from common.config import Secret
 from common.devstack.cluster_owner import binaries
 from common.devstack.dump_schema import describe
 from common.devstack.embedded import Server
-from tests.conftest import MIGRATIONS, cloned
+from tests.conftest import MIGRATIONS
+from tests.support.databases import cloned
 
 
 @pytest.fixture(params=sorted(MIGRATIONS))

@@ -90,9 +90,7 @@ async def test_ctrl_c_ends_the_import_with_one_line(
         out, err = await process.communicate()
 
     assert (process.returncode, out) == (130, b"")
-    assert err.decode().splitlines() == [
-        "nightaudit: interrupted; what was stored stays, and the command may be run again"
-    ]
+    assert err.decode().splitlines() == ["nightaudit: interrupted; stored rows stay, and the command can be run again"]
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 0
 
 
