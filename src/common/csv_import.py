@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NoReturn
 
 import asyncpg
+import msgspec
 from tqdm import tqdm
 
 from common.db.errors import DATABASE_UNAVAILABLE
@@ -31,7 +32,7 @@ _INSTANT = re.compile(
 )
 
 
-class RejectedLine(NamedTuple):
+class RejectedLine(msgspec.Struct, frozen=True, order=True):
     """A line that was not stored, by its number in the file (the header is line 1), and the reason."""
 
     line: int
@@ -60,8 +61,8 @@ class ImportResult:
 def print_rejected(name: str, rejected: list[RejectedLine], total: int) -> None:
     """Print rejected lines on standard error, up to MAX_REPORTED_LINES, and how many of `total` were left out."""
     shown = rejected[:MAX_REPORTED_LINES]
-    for line, reason in shown:
-        print(f"{name}: line {line}: {reason}", file=sys.stderr)
+    for each in shown:
+        print(f"{name}: line {each.line}: {each.reason}", file=sys.stderr)
     if total > len(shown):
         print(f"{name}: … and {total - len(shown)} more", file=sys.stderr)
 

@@ -21,7 +21,7 @@ from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
 from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import blueprint as front_desk
-from dashboard.front_desk.settings import Settings as FrontDeskSettings
+from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
 from dashboard.uptime.report_runner import ReportRunner

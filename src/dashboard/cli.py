@@ -26,7 +26,7 @@ def main() -> int:
     audit_command.add_argument(
         "--feed", action="store_true", help="first read the whole feed again and add missing events"
     )
-    stores = add_command(commands, "import-stores", "import CSV files of stores (also .gz and .xz)", import_stores)
+    stores = add_command(commands, "import-stores", "import store files (CSV, also .gz and .xz)", import_stores)
     stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
     stores.add_argument(
         "--business-hours",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dashboard.bookings.ingestion import Ingestion
     from dashboard.catalog.offers_client import OffersClient
     from dashboard.config import Config
-    from dashboard.front_desk.settings import Settings as FrontDeskSettings
+    from dashboard.front_desk.settings import FrontDeskSettings
     from dashboard.uptime.report_runner import ReportRunner
 
 

@@ -8,7 +8,8 @@ from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
 from dashboard.front_desk import jobs as front_desk
 from dashboard.resources import Resources
-from dashboard.uptime.intake.pull import pull, source_at
+from dashboard.uptime import jobs as uptime
+from dashboard.uptime.intake.sources import source_at
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
@@ -79,7 +80,7 @@ def front_desk_jobs(resources: Resources) -> list[Job]:
         return await front_desk.send_decisions(db, resources.http, resources.front_desk)
 
     async def delete_messages(_: Lease) -> JobResult:
-        return await front_desk.forget(db)
+        return await front_desk.delete_old_records(db)
 
     return [
         Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120),
@@ -93,7 +94,7 @@ def uptime_jobs(resources: Resources) -> list[Job]:
 
     async def pull_stores(lease: Lease) -> JobResult:
         source = source_at(resources.http, config.stores_url)
-        return await pull(resources.pools.uptime, lease, source, datetime.now(UTC))
+        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC))
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

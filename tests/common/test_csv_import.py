@@ -75,7 +75,7 @@ def test_a_file_that_is_cut_off_gives_the_records_before_it() -> None:
         found = list(read_records(file, rejected))  # type: ignore[arg-type]  # a binary file in all but its type
 
     assert found == [(2, ["a"]), (3, ["b"])]
-    assert [line for line, _ in rejected] == [4]
+    assert [each.line for each in rejected] == [4]
     assert rejected[0].reason.startswith("cannot be read: ")
 
 

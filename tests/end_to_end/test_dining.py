@@ -230,7 +230,7 @@ async def test_the_pages_hold_no_fault_that_a_browser_reports(house: House, brow
         await page.goto(f"{house.dashboard}/front-desk")
         await page.get_by_label("Staff token").fill("wrong")
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("status")).to_have_text("That is not the staff token.")
+        await expect(page.get_by_role("status")).to_have_text("Invalid staff token.")
         await page.get_by_label("Staff token").fill("staff")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("heading", name="Waiting")).to_be_visible()

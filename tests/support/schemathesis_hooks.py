@@ -53,9 +53,11 @@ RULES = re.compile(
             r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",
-            r"must name the columns .*",  # any text is a file by its schema
-            r"is not gzip, or damaged",
-            r"must be before to, which is at most the newest poll",  # and what is known is not known to a schema
+            r"the header must name the columns .*",  # any text is a file by its schema
+            r"the header is longer than 1000 bytes",  # the same
+            r"the file is empty",  # the same
+            r"is not valid gzip",
+            r"must be before to, which is the newest poll at the latest",  # a schema does not know the data
             r"must be at most 366 days before to",
         )
     )

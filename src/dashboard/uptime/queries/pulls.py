@@ -1,4 +1,4 @@
-"""SQL of where files are pulled from, and which state of each was taken in last."""
+"""SQL of the last pull of each store file."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -6,25 +6,25 @@ from typing import NamedTuple
 from common.db.pool import Executor
 
 
-class Pulled(NamedTuple):
-    """What was asked for last time, which state of the file that brought, and when."""
+class LastPull(NamedTuple):
+    """The last pull of a file: the `since` it asked for, the ETag it got, and when."""
 
     since: datetime | None
     etag: str | None
     pulled_at: datetime
 
 
-async def select_source(db: Executor, kind: str, url: str) -> Pulled | None:
-    """What is known of a file; None before the first time."""
+async def select_last_pull(db: Executor, kind: str, url: str) -> LastPull | None:
+    """The last pull of a file; None before the first."""
     row = await db.fetchrow(
         "SELECT since, etag, pulled_at FROM store_file_pull WHERE kind = $1 AND url = $2",
         kind,
         url,
     )
-    return Pulled(**row) if row else None
+    return LastPull(**row) if row else None
 
 
-async def upsert_source(db: Executor, kind: str, url: str, pulled: Pulled) -> None:
+async def upsert_last_pull(db: Executor, kind: str, url: str, pull: LastPull) -> None:
     await db.execute(
         """
         INSERT INTO store_file_pull (kind, url, since, etag, pulled_at)
@@ -34,7 +34,7 @@ async def upsert_source(db: Executor, kind: str, url: str, pulled: Pulled) -> No
         """,
         kind,
         url,
-        pulled.since,
-        pulled.etag,
-        pulled.pulled_at,
+        pull.since,
+        pull.etag,
+        pull.pulled_at,
     )

@@ -1,4 +1,4 @@
-"""Reports over HTTP: asked for, waited for, fetched."""
+"""Reports over HTTP: triggered, polled, fetched."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from common.web.resources import Application
 from dashboard.uptime import service
 from dashboard.uptime.models import CSV_HEADER
 from dashboard.uptime.queries import reports
+from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.conftest import STATUS, Stores
 from tests.support.waiting import eventually
 
@@ -24,7 +25,7 @@ ROWS = [
 ]
 
 
-async def test_a_report_is_triggered_waited_for_and_read_as_csv(stores: Stores) -> None:
+async def test_a_report_is_triggered_and_fetched_as_csv(stores: Stores) -> None:
     await stores.load_monday()
     answer = await stores.complete(await stores.trigger())
     assert answer.content_type == "text/csv; charset=utf-8"
@@ -37,7 +38,7 @@ async def test_a_report_is_triggered_waited_for_and_read_as_csv(stores: Stores) 
     assert rows == ROWS
 
 
-async def test_a_report_is_json_for_those_who_accept_that(stores: Stores) -> None:
+async def test_a_report_is_json_for_clients_that_accept_json(stores: Stores) -> None:
     await stores.load_monday()
     await stores.put("status", STATUS + '"a ""b\\c"" ,ü",active,2023-01-23 12:00:00 UTC\n')
     report_id = await stores.trigger()
@@ -55,7 +56,7 @@ async def test_a_report_is_json_for_those_who_accept_that(stores: Stores) -> Non
     assert rows[3][0] == 'a "b\\c" ,ü'
 
 
-async def test_a_report_of_nothing_has_a_header_and_no_rows(stores: Stores) -> None:
+async def test_a_report_without_stores_has_a_header_and_no_rows(stores: Stores) -> None:
     report_id = await stores.trigger()
     assert (await (await stores.complete(report_id)).get_data()).decode() == CSV_HEADER
     body = await (await stores.fetch(report_id, Accept="application/json")).get_json()
@@ -64,7 +65,7 @@ async def test_a_report_of_nothing_has_a_header_and_no_rows(stores: Stores) -> N
     await stores.get("/stores/sla", 404)
 
 
-async def test_a_report_may_be_as_of_any_instant_and_get_triggers_as_post_does(stores: Stores) -> None:
+async def test_a_report_may_be_as_of_any_instant_and_get_triggers_like_post(stores: Stores) -> None:
     await stores.load_monday()
     answer = await stores.client.get("/trigger_report?as_of=2023-01-23T17:15:00Z")
     assert answer.status_code == 202
@@ -79,19 +80,19 @@ async def test_a_report_may_be_as_of_any_instant_and_get_triggers_as_post_does(s
 
 
 @pytest.mark.parametrize("query", ["?as_of=yesterday", "?as_of=2023-01-23", "?asof=2023-01-23T00:00:00Z"])
-async def test_a_wrong_trigger_is_refused(stores: Stores, query: str) -> None:
+async def test_an_invalid_trigger_is_refused(stores: Stores, query: str) -> None:
     answer = await stores.client.post(f"/trigger_report{query}")
     assert answer.status_code == 400
     assert (await answer.get_json())["errors"]
 
 
-async def test_an_unknown_report_is_404_and_none_at_all_400(stores: Stores) -> None:
+async def test_an_unknown_report_is_404_and_a_missing_id_400(stores: Stores) -> None:
     for unknown in ("x", "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11", "%00", ""):
         assert (await stores.fetch(unknown)).status_code == 404
     assert (await stores.client.get("/get_report")).status_code == 400
 
 
-async def test_a_failed_report_is_a_problem_that_says_why(
+async def test_a_failed_report_is_a_problem_with_the_reason(
     stores: Stores, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
@@ -114,7 +115,7 @@ async def test_a_failed_report_is_a_problem_that_says_why(
     assert report["status"] == "Failed"
 
 
-async def test_two_triggers_share_a_run_until_data_comes_in(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+async def test_triggers_share_a_report_until_data_is_imported(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
     await stores.load_monday()
     async with dashboard_db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE uptime_report_row IN ACCESS EXCLUSIVE MODE")
@@ -132,19 +133,22 @@ async def test_two_triggers_share_a_run_until_data_comes_in(stores: Stores, dash
     assert await stores.trigger() not in (first, second)
 
 
-async def test_a_key_triggers_once(stores: Stores) -> None:
+async def test_an_idempotency_key_triggers_once(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     key = {"Idempotency-Key": "monday"}
     first = await stores.client.post("/trigger_report", headers=key)
     report_id = (await first.get_json())["report_id"]
     await stores.complete(report_id)
+    started: list[object] = []
+    monkeypatch.setattr(ReportRunner, "make", lambda _, started_id: started.append(started_id))
     again = await stores.client.post("/trigger_report", headers=key)
     assert again.status_code == 202
     assert (await again.get_json())["report_id"] == report_id
+    assert started == []
     other = await stores.client.post("/trigger_report?as_of=2023-01-23T17:00:00Z", headers=key)
     assert other.status_code == 422
 
 
-async def test_the_health_is_told_while_a_report_runs(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+async def test_health_checks_are_answered_during_a_report(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
     lines = "".join(
         f"s{store},{'in' * (hour % 7 == 0)}active,2023-01-{20 + hour // 24} {hour % 24:02}:00:00 UTC\n"
         for store in range(200)
@@ -152,10 +156,10 @@ async def test_the_health_is_told_while_a_report_runs(stores: Stores, dashboard_
     )
     assert (await (await stores.put("status", STATUS + lines)).get_json())["new"] == 200 * 96
     report_id = await stores.trigger()
-    answered = 0
-    while (await stores.fetch(report_id)).headers["X-Report-Status"] == "Running" or not answered:
+    health_checks = 0
+    while (await stores.fetch(report_id)).headers["X-Report-Status"] == "Running" or not health_checks:
         assert (await stores.client.get("/livez")).status_code == 200
-        answered += 1
+        health_checks += 1
     rows = (await (await stores.complete(report_id)).get_data()).decode().splitlines()
     assert len(rows) == 201
 
@@ -171,7 +175,7 @@ async def test_a_report_whose_process_died_is_made_by_the_next(
 
 
 async def test_the_list_of_reports_has_pages(stores: Stores) -> None:
-    asked = [await stores.trigger(f"?as_of=2023-01-23T{hour}:00:00Z") for hour in (10, 11, 12)]
+    report_ids = [await stores.trigger(f"?as_of=2023-01-23T{hour}:00:00Z") for hour in (10, 11, 12)]
     listed: list[str] = []
     path = "/reports?limit=2"
     while path:
@@ -179,11 +183,11 @@ async def test_the_list_of_reports_has_pages(stores: Stores) -> None:
         listed += [report["report_id"] for report in await answer.get_json()]
         link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers.get("Link", ""))
         path = link[1] if link else ""
-    assert listed == asked[::-1]
+    assert listed == report_ids[::-1]
     assert (await stores.client.get("/reports?cursor=x")).status_code == 400
 
 
-async def test_a_head_has_the_headers_of_the_report(stores: Stores) -> None:
+async def test_a_head_request_returns_the_headers_of_the_report(stores: Stores) -> None:
     report_id = await stores.trigger()
     await stores.complete(report_id)
     answer = await stores.client.head(f"/get_report?report_id={report_id}")
