@@ -15,6 +15,7 @@ from common.outbox.delivery import Policy
 from common.upstream import create_client_session
 from common.web import signature
 from dashboard.front_desk import jobs
+from dashboard.front_desk.settings import FrontDeskSettings
 from tests.support.desk import CALLBACK, SECRET, Desk
 
 
@@ -193,7 +194,9 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Desk, provider: aio
     assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
 
 
-@pytest.mark.parametrize(("size", "reason"), [(0, "Too late."), (jobs.MAX_ANSWER_BYTES, "The provider answered 409.")])
+@pytest.mark.parametrize(
+    ("size", "reason"), [(0, "Too late."), (jobs.MAX_RESPONSE_BYTES, "The provider answered 409.")]
+)
 async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
     problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
     body = json.dumps({**problem, "request_id": ""}).encode()
