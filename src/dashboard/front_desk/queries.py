@@ -2,16 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
 from dashboard.front_desk.models import Decision, Order, OrderInput, ProviderStatus, Status
-
-ORDER_LOCK = 5_310_042
-"""Class of the advisory locks of order ids; any constant that nobody else in the database uses."""
 
 
 async def lock_order_id(db: Executor, order_id: int) -> None:
     """Nobody else receives an order of this id until the transaction ends; the key, with its table, cannot say so."""
-    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", ORDER_LOCK, order_id)
+    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", FRONT_DESK_ORDER_LOCK, order_id)
 
 
 async def insert_order(db: Executor, order: OrderInput) -> None:

@@ -3,16 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
+from common.db.locks import OFFERS_TOKEN_LOCK
 from common.db.pool import Connection, Executor
 from provider.offers.models import Registration, Standing
-
-TOKEN_LOCK = 7_240_911_004
-"""Advisory lock of a transaction that issues a token only when none is valid."""
 
 
 async def lock_tokens(connection: Connection) -> None:
     """Wait until no other transaction issues a token."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", TOKEN_LOCK)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", OFFERS_TOKEN_LOCK)
 
 
 async def select_valid_token_exists(db: Executor, now: datetime) -> bool:
