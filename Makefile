@@ -29,7 +29,7 @@ check: $(VENV)/.development ## format, lint, types, import rules, SQL, manifests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/sqlfluff lint --disable-progress-bar src/provider/migrations src/dashboard/migrations
+	$(BIN)/sqlfluff lint --disable-progress-bar src/common/db src/provider/migrations src/dashboard/migrations
 	$(BIN)/python -m docker.check
 
 format: $(VENV)/.development ## put the source into its format

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from common.devstack.embedded import Server
-from tests.conftest import MIGRATIONS, cloned
+from tests.conftest import MIGRATIONS
+from tests.support.databases import cloned
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sharding.md"
 LOCAL = "local"

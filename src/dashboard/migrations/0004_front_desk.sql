@@ -1,4 +1,5 @@
--- The accounting program: orders for tables, what staff decided, and the messages that take it back.
+-- release 1
+-- The accounting program: orders for tables, and the decisions of staff.
 
 CREATE TABLE front_desk_order (
     table_id bigint NOT NULL,
@@ -15,9 +16,9 @@ CREATE TABLE front_desk_order (
     minutes integer NOT NULL,
     ordered_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- as the provider told it last; it only moves forward
+    -- the last one received from the provider; it only moves forward
     provider_status text NOT NULL CHECK (provider_status IN ('waiting', 'confirmed', 'declined', 'cancelled')),
-    -- what staff decided here, and what the provider made of it
+    -- the decision of staff, and the provider's response to it
     decision text CHECK (decision IN ('confirm', 'decline')),
     decided_at timestamptz,
     decided_by text,
@@ -41,50 +42,12 @@ CREATE TABLE front_desk_order (
 
 CREATE INDEX front_desk_order_id ON front_desk_order (id);
 CREATE INDEX front_desk_order_status ON front_desk_order (status, id);
--- For the page, which shows again and again those settled last.
+-- For the page, which lists the orders settled last every few seconds.
 CREATE INDEX front_desk_order_settled
 ON front_desk_order ((coalesce(decided_at, received_at)), id) WHERE status <> 'waiting';
 
--- Staff who are logged in to the page; the session's token as SHA-256.
+-- The sessions of staff on the page, by the SHA-256 of their tokens.
 CREATE TABLE front_desk_session (
     token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
     expires_at timestamptz NOT NULL
-);
-
--- Messages on their way out; see common/outbox.py.
-CREATE TABLE outbox (
-    id bigint GENERATED ALWAYS AS IDENTITY, -- the order of writing; the subject is what shards
-    topic text NOT NULL,
-    subject text NOT NULL,
-    event text NOT NULL,
-    payload jsonb NOT NULL,
-    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
-    attempts integer NOT NULL DEFAULT 0,
-    due_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- while a sender has it: when its claim ends
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    settled_at timestamptz,
-    last_error text,
-    PRIMARY KEY (subject, topic, event),
-    CHECK ((state = 'waiting') = (settled_at IS NULL))
-);
-
-CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';
-CREATE INDEX outbox_state ON outbox (state, id);
-
--- Signatures that were accepted lately, by their hash; see common/signature.py.
-CREATE TABLE used_signature (
-    signature_hash bytea PRIMARY KEY,
-    used_at timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE INDEX used_signature_used_at ON used_signature (used_at);
-
--- Failed logins, from where; see common/login_pace.py.
-CREATE TABLE failed_login (
-    login_key text NOT NULL,
-    address text NOT NULL,
-    failures integer NOT NULL,
-    failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    slowed_until timestamptz,
-    PRIMARY KEY (login_key, address)
 );

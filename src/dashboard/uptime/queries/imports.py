@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models import Import, Rejection
-
-IMPORT_LOCK = 7_240_911_004
 
 
 class Stored(NamedTuple):
@@ -103,17 +102,12 @@ async def drop_poll_key(db: Executor) -> None:
 
 async def create_poll_key(db: Executor) -> None:
     """The key of `drop_poll_key` again: built as a whole, in a fifth of the time that row by row takes."""
-    await db.execute(
-        """
-        ALTER TABLE store_poll
-          ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
-        """
-    )
+    await db.execute("SELECT add_store_poll_key()")
 
 
 async def lock_imports(db: Executor) -> None:
     """Wait for the import that is being stored, and keep others waiting until the transaction ends."""
-    await db.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
+    await db.execute("SELECT pg_advisory_xact_lock($1)", STORE_IMPORT_LOCK)
 
 
 async def update_worsened_polls(db: Executor) -> int:

@@ -1,4 +1,4 @@
-"""SQL of the reports. What uptime means is the database's function `store_status` (migration 0004)."""
+"""SQL of the reports. What uptime means is the database's function `store_status` (migrations/functions/uptime.sql)."""
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime
