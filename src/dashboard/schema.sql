@@ -636,12 +636,6 @@ CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requeste
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
-ALTER TABLE ONLY day_counter
-    ADD CONSTRAINT day_counter_hotel_id_fkey FOREIGN KEY (hotel_id) REFERENCES hotel_summary(hotel_id);
-
-ALTER TABLE ONLY night_counter
-    ADD CONSTRAINT night_counter_hotel_id_fkey FOREIGN KEY (hotel_id) REFERENCES hotel_summary(hotel_id);
-
 ALTER TABLE ONLY offer_price_change
     ADD CONSTRAINT offer_price_change_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE;
 

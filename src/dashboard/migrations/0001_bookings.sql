@@ -19,9 +19,11 @@ CREATE TABLE hotel_summary (
     last_event_timestamp timestamptz NOT NULL
 );
 
--- Events per night and per date (UTC) of the event: from these the view of any past day is computed.
+-- Events per night and per date (UTC) of the event: from these the view of any past day is computed. No foreign key to
+-- hotel_summary, here and in day_counter: the checks took 6 to 29 % of the time of the ingestion. One statement writes
+-- the three tables, and the night audit compares them with the ledger.
 CREATE TABLE night_counter (
-    hotel_id bigint NOT NULL REFERENCES hotel_summary,
+    hotel_id bigint NOT NULL,
     night_of_stay date NOT NULL,
     event_date date NOT NULL,
     bookings integer NOT NULL CHECK (bookings >= 0),
@@ -31,7 +33,7 @@ CREATE TABLE night_counter (
 
 -- The same totals per day: by the night of the stay, and by the date of the event.
 CREATE TABLE day_counter (
-    hotel_id bigint NOT NULL REFERENCES hotel_summary,
+    hotel_id bigint NOT NULL,
     by_event_date boolean NOT NULL,
     day date NOT NULL,
     bookings integer NOT NULL CHECK (bookings >= 0),
