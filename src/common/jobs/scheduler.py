@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.errors import DATABASE_UNAVAILABLE, describe_failure
 from common.jobs.lease import (
     LEASE_SECONDS,
     Job,
@@ -42,12 +42,6 @@ EXPECTED_FAILURES: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, Upstrea
 """What a job may meet without anything being wrong with us: logged by its message, without a traceback."""
 
 
-def describe_failure(failure: BaseException) -> str:
-    """What went wrong, as PostgreSQL can hold it: the message may quote what a hostile service sent."""
-    words = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
-    return words.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
 class Scheduler:
     """The jobs of one replica. Use `running`."""
 
@@ -58,7 +52,7 @@ class Scheduler:
         self._timer = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._not_begun = {job.name for job in self.jobs if job.at_start}
+        self._not_yet_run = {job.name for job in self.jobs if job.at_start}
 
     async def start(self) -> None:
         for job in self.jobs:
@@ -96,8 +90,8 @@ class Scheduler:
         assert task is not None
         self._running.add(task)
         try:
-            epoch = await claim_lease(self.db, job, self.owner, even_if_not_due=job.name in self._not_begun)
-            self._not_begun.discard(job.name)
+            epoch = await claim_lease(self.db, job, self.owner, even_if_not_due=job.name in self._not_yet_run)
+            self._not_yet_run.discard(job.name)
             if epoch is not None:
                 await self._run(job, Lease(job.name, self.owner, epoch))
         except DATABASE_UNAVAILABLE as error:

@@ -9,7 +9,8 @@ import msgspec
 from common.db.pool import Connection
 from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
-from common.outbox.delivery import ApplyOutcome, Message, Policy
+from common.outbox.delivery import ApplyOutcome, Policy
+from common.outbox.queries import Message
 from common.upstream import Upstream, UpstreamError
 from common.web import login_throttle, responses, signature
 from common.web.errors import Problem

@@ -13,7 +13,8 @@ import msgspec
 from common.config import Secret
 from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
-from common.outbox.delivery import Message, Policy
+from common.outbox.delivery import Policy
+from common.outbox.queries import Message
 from common.upstream import Upstream
 from common.web import login_throttle, responses, signature
 from provider.dining.mail import compose, smtp

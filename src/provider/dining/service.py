@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from common.db.pool import Connection
-from common.outbox import delivery
+from common.outbox.queries import enqueue
 from common.web.errors import Conflict, FieldError, NotFound
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
 from provider.dining.models import Booking, BulkResult, Decided, Status
@@ -121,6 +121,6 @@ async def tell(connection: Connection, booking: Booking, event: str) -> None:
     """Write the messages of an event: to the guest, and to the accounting program unless it comes from there."""
     subject = f"booking:{booking.id}"
     key = {"table_id": booking.table_id, "booking_id": booking.id, "status": booking.status}
-    await delivery.enqueue(connection, MAIL if booking.email else TEXT, subject, event, key)
+    await enqueue(connection, MAIL if booking.email else TEXT, subject, event, key)
     if not booking.changed_by.startswith(ACCOUNTING):
-        await delivery.enqueue(connection, FORWARD, subject, event, key)
+        await enqueue(connection, FORWARD, subject, event, key)

@@ -70,7 +70,7 @@ class Desk:
     async def send(self, policy: delivery.Policy | None = None) -> Any:
         resources = resources_of(self.app)
         return await jobs.send_decisions(
-            self.db, resources.http, resources.front_desk, policy or delivery.Policy(first=60)
+            self.db, resources.http, resources.front_desk, policy or delivery.Policy(min_wait=60)
         )
 
     async def hurry(self) -> None:

@@ -253,7 +253,7 @@ async def test_a_provider_that_moved_is_not_called_at_its_old_address(desk: Any,
     await desk.decide("confirm")
     await desk.db.execute("UPDATE front_desk_order SET callback_url = 'http://evil.example/base/api'")
 
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
     assert not provider.requests
 
 
@@ -262,7 +262,7 @@ async def test_a_decision_that_died_is_seen_and_can_be_revived(desk: Any, provid
     await desk.decide("confirm")
     provider.post(CALLBACK, status=500)
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
 
     [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
     assert (message["state"], message["event"]) == ("dead", "order 70001 decided")

@@ -18,7 +18,7 @@ from provider.dining.sms import LoggedTexting
 from provider.resources import resources_of
 from tests.support.post_office import PostOffice, post_office
 
-UNHURRIED = delivery.Policy(first=60)
+UNHURRIED = delivery.Policy(min_wait=60)
 """What fails is not due again before a test has looked at it, however slow the machine."""
 
 ACCOUNTING_SECRET = Secret("a-secret-that-both-programs-know")

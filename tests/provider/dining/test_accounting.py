@@ -24,7 +24,7 @@ async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) ->
         accounting.post(ORDERS, status=201)
         for outcome in ("failed", "failed", "sent"):
             did = await jobs.forward_orders(
-                restaurant.db, restaurant.app.resources.http, restaurant.settings, Policy(first=60)
+                restaurant.db, restaurant.app.resources.http, restaurant.settings, Policy(min_wait=60)
             )
             assert did[outcome] == 1
             await restaurant.hurry()

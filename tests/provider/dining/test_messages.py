@@ -9,6 +9,7 @@ import pytest
 from common.config import Secret
 from common.outbox import delivery
 from common.outbox.delivery import Policy
+from common.outbox.queries import claim_due_messages, update_failed, update_sent
 from provider.dining import jobs
 from provider.dining.mail import smtp
 from tests.support.post_office import cancel_path
@@ -115,7 +116,7 @@ async def test_a_message_that_is_refused_again_and_again_dies_visibly_and_can_be
     office.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
-        outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
+        outcomes.append(await restaurant.send_mails(Policy(max_rejections=3, min_wait=60)))
         await restaurant.hurry()
     assert [outcome["dead"] for outcome in outcomes] == [0, 0, 1, 0]
 
@@ -168,12 +169,12 @@ async def test_two_senders_at_once_send_each_message_once(restaurant: Any, offic
 
 async def test_a_sender_whose_claim_is_over_marks_nothing(restaurant: Any, office: Any) -> None:
     await restaurant.booked(await restaurant.add_table())
-    [old] = await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
+    [old] = await claim_due_messages(restaurant.db, "mail", 1, LEASE)
     await restaurant.hurry()
-    await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
+    await claim_due_messages(restaurant.db, "mail", 1, LEASE)
 
-    assert not await delivery.update_sent(restaurant.db, old)
-    await delivery.update_failed(restaurant.db, old, "late", LEASE, "dead")
+    assert not await update_sent(restaurant.db, old)
+    await update_failed(restaurant.db, old, "late", LEASE, "dead")
     assert await restaurant.db.fetchval("SELECT state FROM outbox WHERE topic = 'mail'") == "waiting"
 
 
@@ -256,13 +257,13 @@ async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
         extended.set()
 
     monkeypatch.setattr(delivery, "extend_claims", watched)
-    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
+    sending = asyncio.create_task(restaurant.send_mails(Policy(claim_seconds=3)))
     await begun.wait()
     claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
     first_end = await restaurant.db.fetchval(claimed_until)
     await extended.wait()
     assert await restaurant.db.fetchval(claimed_until) > first_end
-    assert await delivery.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    assert await claim_due_messages(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1
@@ -287,5 +288,5 @@ async def test_mail_is_handed_over_encrypted_where_the_url_says_so(restaurant: A
     await restaurant.booked(await restaurant.add_table())
     url = Secret(office.url.replace("smtp://", "smtps://"))
 
-    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url, Policy(first=60)))["failed"] == 1
+    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url, Policy(min_wait=60)))["failed"] == 1
     assert office.mails == []
