@@ -223,7 +223,7 @@ async def test_old_messages_and_marks_are_forgotten(restaurant: Any, office: Any
     await restaurant.decide(booking, "confirm")
     await restaurant.send_mails()
     await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
-    await restaurant.db.execute("UPDATE used_signature SET seen_at = now() - interval '1 hour'")
+    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
 
     assert await jobs.forget(restaurant.db) == {"messages": 2, "signatures": 1, "failed_logins": 0, "tokens": 0}
 
