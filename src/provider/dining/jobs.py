@@ -12,11 +12,11 @@ import msgspec
 
 from common.config import Secret
 from common.jobs.lease import JobResult
-from common.outbox import admin, delivery
+from common.outbox import delivery
 from common.outbox.delivery import Policy
 from common.outbox.queries import Message
 from common.upstream import Upstream
-from common.web import login_throttle, responses, signature
+from common.web import responses, signature
 from provider.dining.mail import compose, smtp
 from provider.dining.models import Order
 from provider.dining.queries import bookings
@@ -108,13 +108,3 @@ async def forward_orders(
             await response.read()
 
     return await delivery.deliver(db, FORWARD, send, policy)
-
-
-async def forget(db: asyncpg.Pool) -> JobResult:
-    """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
-    return {
-        "messages": await admin.delete_old_messages(db),
-        "signatures": await signature.delete_old_signatures(db),
-        "failed_logins": await login_throttle.delete_old_failures(db),
-        "tokens": await bookings.delete_old_tokens(db),
-    }

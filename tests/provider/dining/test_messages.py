@@ -218,16 +218,6 @@ async def test_a_message_that_breaks_our_own_code_does_not_keep_the_others(resta
     assert [str(mail["To"]) for mail in office.mails] == ["ben@example.com"]
 
 
-async def test_old_messages_and_marks_are_forgotten(restaurant: Any, office: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    await restaurant.decide(booking, "confirm")
-    await restaurant.send_mails()
-    await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
-    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
-
-    assert await jobs.forget(restaurant.db) == {"messages": 2, "signatures": 1, "failed_logins": 0, "tokens": 0}
-
-
 def test_the_address_of_the_mail_server_is_read_whole() -> None:
     route = smtp.route_of(Secret("smtps://us%40er:p%2Fw@mail.example"))
     assert (route.host, route.port, route.tls, route.username) == ("mail.example", 465, True, "us@er")
