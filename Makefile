@@ -1,4 +1,4 @@
-# Everything that this project can do, by name. `make help` lists it.
+# Every task of this project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,12 +7,12 @@ SCALE ?= 1m
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema bench up down lock clean
+.PHONY: help run test check format schema openapi bench up down lock clean
 
-help: ## this list
+help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.runtime ## PostgreSQL, provider and dashboard on this machine, with simulated hotels; Ctrl-C stops it
+run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simulated hotels; Ctrl-C stops them
 	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \
 	  --set PROVIDER_LOG_LEVEL=error --set DASHBOARD_LOG_LEVEL=error \
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
@@ -21,47 +21,59 @@ run: $(VENV)/.runtime ## PostgreSQL, provider and dashboard on this machine, wit
 	  --set 'DASHBOARD_OFFERS_URL=http://{provider}/api/v1' \
 	  --set 'DASHBOARD_STORES_URL=http://{provider}/stores'
 
-test: $(VENV)/.development ## the whole test suite on an embedded PostgreSQL
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage; ARGS=tests/common runs some
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=)
 
-check: $(VENV)/.development ## format, lint, types, import rules, SQL, manifests
+check: $(VENV)/.development ## check format, style, types, imports, SQL, deployment files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar src/common/db src/provider/migrations src/dashboard/migrations
+	$(BIN)/hadolint docker/Dockerfile heroku.Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/compose-lint check --quiet --skip-suppressed --no-env --fail-on low \
+	  --strict-config --config docker/compose-lint.yml docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/check.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/shellcheck .ci/run
 	$(BIN)/python -m docker.check
 
-format: $(VENV)/.development ## put the source into its format
+format: $(VENV)/.development ## format the source and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: $(VENV)/.runtime ## write src/*/schema.sql anew from the migrations
+schema: $(VENV)/.runtime ## write src/*/schema.sql from the migrations
 	@$(BIN)/python -m common.devstack.dump_schema src/provider src/dashboard
 
-bench: $(VENV)/.development ## benchmarks, each beside its limit in the same run (SCALE=100m for the large ones, ONLY=name for one)
-	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
+openapi: $(VENV)/.development ## write openapi/*.json from the code
+	@$(BIN)/python -m tests.support.openapi_documents
 
-up: ## the same system by docker compose
+bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name; AGAINST=/other/checkout: compare)
+	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))
+
+up: ## run the system with docker compose
 	docker compose up --build --detach --wait
 
-down: ## stop it again (the data stays in its volume)
+down: ## stop it (the data stays in its volume)
 	docker compose down
 
-LOCK = cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header
+LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-lock: $(VENV)/.development ## pin the dependencies anew from requirements/*.in
-	$(LOCK) --upgrade runtime.in --output-file runtime.txt
-	$(LOCK) --constraint runtime.txt container.in --output-file container.txt
-	$(LOCK) --constraint runtime.txt development.in --output-file development.txt
+lock: $(VENV)/.development ## pin the dependencies of pyproject.toml (UPGRADE=1: at their newest versions)
+	$(LOCK) --extra devstack --output-file requirements/runtime.txt
+	$(LOCK) --constraint requirements/runtime.txt --output-file requirements/container.txt
+	$(LOCK) --constraint requirements/runtime.txt --extra devstack --group development \
+	  --output-file requirements/development.txt
 
-clean: ## remove the virtual environment and caches (not the data)
+clean: ## remove the virtual environment and caches, but not the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "nightaudit: Python 3.11 or newer is needed; name it with make PYTHON=python3.x" >&2; exit 1; }
+	  { echo "nightaudit: needs Python 3.11 or newer; choose one with make PYTHON=python3.x" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "nightaudit: $(PYTHON) cannot make a virtual environment (on Debian: apt install python3-venv)" >&2; exit 1; }
 

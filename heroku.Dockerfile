@@ -1,4 +1,4 @@
-# The dashboard for Heroku, which says by $PORT where to listen and starts whatever CMD names.
+# The dashboard for Heroku, which sets $PORT to the port to listen on and starts CMD.
 FROM python:3.13.14-slim
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -11,4 +11,6 @@ RUN ["python", "-m", "pip", "install", "--require-hashes", "--only-binary", ":al
 COPY src /app/src
 WORKDIR /app
 USER 10001:10001
+# Heroku checks the port itself and ignores this.
+HEALTHCHECK NONE
 CMD ["sh", "-c", "DASHBOARD_PORT=$PORT exec python -m dashboard serve"]

@@ -1,1 +1,1 @@
-"""What each capability can do, beside a limit that is measured in the same run. `make bench` prints the table."""
+"""Benchmarks, each beside a limit that is measured in the same run. `make bench` prints the table."""

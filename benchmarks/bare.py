@@ -1,4 +1,4 @@
-"""The framework's ceiling: a Quart application that does nothing, served as ours are. Run by `servers.bare`."""
+"""The framework's limit: a Quart application that does nothing, served as both applications are. See `Context.bare`."""
 
 import sys
 
@@ -11,15 +11,15 @@ app = Quart("bare")
 
 
 @app.post("/")
-async def take() -> Response:
-    """An empty POST: the body is read and nothing is done with it."""
+async def empty_post() -> Response:
+    """Read the body and do nothing with it."""
     await request.get_data()
     return Response(b"{}", status=201, content_type="application/json")
 
 
 @app.get("/ready/<int:size>")
-async def ready(size: int) -> Response:
-    """An answer of `size` bytes that is there already."""
+async def prepared_response(size: int) -> Response:
+    """Return `size` bytes that need no work."""
     return Response(b"0" * size, content_type="application/json")
 
 

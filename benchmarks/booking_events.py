@@ -1,4 +1,4 @@
-"""The feed: reading and writing, each beside what PostgreSQL or the framework alone can do."""
+"""The feed: reading and writing, each beside the limit of PostgreSQL or of the framework alone."""
 
 import asyncio
 import json
@@ -7,13 +7,14 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 import asyncpg
 
-from benchmarks.load import Measured, Request
+from benchmarks.load import LoadResult, Request
 from benchmarks.servers import ROOT, Context
 from benchmarks.table import Row
 from common.config import Secret
@@ -24,26 +25,27 @@ BATCHES = 10
 BATCH = 10_000
 FILE_ROWS = 300_000
 COLUMNS = ("id", "hotel_id", "event_timestamp", "status", "room_id", "night_of_stay")
-SELECTED = "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM booking_event"
+SELECT_EVENTS = "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM booking_event"
 START = datetime(2018, 1, 1, tzinfo=UTC)
 
-Rows = list[tuple[int, int, datetime, int, str, object]]
+Events = list[tuple[int, int, datetime, int, str, object]]
 
 
-def rows(count: int, *, seed: int, first_id: int = 1, hotels: int = 50) -> Rows:
-    """Events of a year, their times in no order."""
-    dice = random.Random(seed)
-    found: Rows = []
+def random_events(count: int, *, seed: int, first_id: int = 1, hotels: int = 50) -> Events:
+    """Return events of one year in random order of time; the same for the same seed."""
+    rng = random.Random(seed)
+    events: Events = []
     for number in range(first_id, first_id + count):
-        at = START + timedelta(seconds=dice.randrange(365 * 86_400))
-        night = (at + timedelta(days=dice.randrange(300))).date()
-        found.append(
-            (number, dice.randrange(1, hotels + 1), at, dice.choice((1, 1, 1, 2)), str(dice.randrange(1, 400)), night)
+        at = START + timedelta(seconds=rng.randrange(365 * 86_400))
+        night = (at + timedelta(days=rng.randrange(300))).date()
+        events.append(
+            (number, rng.randrange(1, hotels + 1), at, rng.choice((1, 1, 1, 2)), str(rng.randrange(1, 400)), night)
         )
-    return found
+    return events
 
 
-def as_json(row: Sequence[object], *, with_id: bool = True) -> dict[str, object]:
+def event_json(row: Sequence[object], *, with_id: bool = True) -> dict[str, object]:
+    """Return an event as the API writes it."""
     event = dict(zip(COLUMNS, row, strict=True))
     event |= {
         "event_timestamp": str(row[2]).replace(" ", "T").replace("+00:00", "Z"),
@@ -53,8 +55,8 @@ def as_json(row: Sequence[object], *, with_id: bool = True) -> dict[str, object]
     return event if with_id else {name: value for name, value in event.items() if name != "id"}
 
 
-async def seconds_of(work: Callable[[], Awaitable[object]], times: int = 3) -> float:
-    """The median of several runs."""
+async def median_seconds(work: Callable[[], Awaitable[object]], times: int = 3) -> float:
+    """Return the median duration of several runs."""
     taken = []
     for _ in range(times):
         started = time.perf_counter()
@@ -63,11 +65,11 @@ async def seconds_of(work: Callable[[], Awaitable[object]], times: int = 3) -> f
     return median(taken)
 
 
-async def copied_in(url: Secret, events: Rows) -> float:
-    """Rows a second of COPY into the same indexed table."""
+async def copy_rows_per_second(url: Secret, events: Events) -> float:
+    """COPY into the same indexed table; returns rows per second."""
     connection = await asyncpg.connect(url.reveal())
     try:
-        taken = await seconds_of(
+        taken = await median_seconds(
             lambda: connection.copy_records_to_table("booking_event", records=events, columns=COLUMNS), times=1
         )
     finally:
@@ -75,106 +77,121 @@ async def copied_in(url: Secret, events: Rows) -> float:
     return len(events) / taken
 
 
-async def writing_one_by_one(context: Context) -> Row:
-    """POST /events beside a POST to which nothing is done."""
-    requests = [Request("POST", "/events", json.dumps(as_json(row, with_id=False))) for row in rows(2000, seed=1)]
+async def measure_posts(context: Context) -> None:
+    """Measure POST /events beside an empty POST."""
+    requests = [
+        Request("POST", "/events", json.dumps(event_json(row, with_id=False))) for row in random_events(2000, seed=1)
+    ]
     empty = [Request("POST", "/", request.body) for request in requests]
-    limits: list[Measured] = []
-    ours: list[Measured] = []
+    limits: list[LoadResult] = []
+    ours: list[LoadResult] = []
     async with context.bare() as bare, context.database("provider") as url, context.provider(url) as provider:
-        await context.load(provider.url, requests, connections=SENDERS, seconds=1)  # what is made once is made
-        for _ in range(3):  # in turn, since the machine may be busy with other things as well
+        await context.load(provider.url, requests, connections=SENDERS, seconds=1)  # warm up
+        for _ in range(3):  # alternately, since other programs may load the machine
             limits.append((await context.load(bare.url, empty, connections=SENDERS, seconds=SECONDS)).require(201))
             ours.append((await context.load(provider.url, requests, connections=SENDERS, seconds=SECONDS)).require(201))
     best, limit = max(ours, key=lambda each: each.per_second), max(limits, key=lambda each: each.per_second)
     note = f"an empty POST, {SENDERS} senders; p50 {best.p50:.0f} ms, p99 {best.p99:.0f} ms; fsync on"
-    return Row("POST /events", best.per_second, limit.per_second, "/s", note, ">= 0.7")
+    context.add_row(Row("POST /events", best.per_second, limit.per_second, "/s", note, ">= 0.7"))
 
 
-async def writing_batches(context: Context) -> Row:
-    """POST /events/batch beside COPY into the same table."""
-    events = rows(BATCHES * BATCH, seed=2)
+async def measure_batches(context: Context) -> None:
+    """Measure POST /events/batch beside COPY into the same table."""
+    events = random_events(BATCHES * BATCH, seed=2)
     batches = [
-        Request("POST", "/events/batch", json.dumps([as_json(row) for row in events[at : at + BATCH]]))
+        Request("POST", "/events/batch", json.dumps([event_json(row) for row in events[at : at + BATCH]]))
         for at in range(0, len(events), BATCH)
     ]
     async with context.database("provider") as url, context.provider(url) as provider:
-        measured = await context.load(provider.url, batches, connections=1, seconds=600, requests_in_all=BATCHES)
+        measured = await context.load(provider.url, batches, connections=1, seconds=600, max_requests=BATCHES)
         measured.require(201)
     async with context.database("provider") as url:
-        limit = await copied_in(url, events)
+        limit = await copy_rows_per_second(url, events)
     ours = len(events) / measured.seconds
-    return Row("POST /events/batch", ours, limit, "rows/s", f"COPY; batches of {BATCH:,}", ">= 0.25")
+    context.add_row(Row("POST /events/batch", ours, limit, "rows/s", f"COPY; batches of {BATCH:,}", ">= 0.25"))
 
 
-async def importing(context: Context) -> Row:
-    """`python -m provider import` beside COPY into the same table."""
-    events = rows(FILE_ROWS, seed=3)
+async def measure_import(context: Context) -> None:
+    """Measure `python -m provider import` beside COPY into the same table."""
+    events = random_events(FILE_ROWS, seed=3)
     path = context.directory / "events.csv"
     with path.open("w") as file:
         file.write(",".join(COLUMNS) + "\n")
         for row in events:
-            file.write(",".join(map(str, as_json(row).values())) + "\n")
+            file.write(",".join(map(str, event_json(row).values())) + "\n")
     async with context.database("provider") as url:
-        idle = await seconds_of(lambda: provider_command(url, "migrate"))
-        taken = await seconds_of(lambda: provider_command(url, "import", str(path)), times=1) - idle
+        start_seconds = await median_seconds(lambda: run_provider(url, "migrate"))
+        import_seconds = await median_seconds(lambda: run_provider(url, "import", str(path)), times=1)
     async with context.database("provider") as url:
-        limit = await copied_in(url, events)
-    note = f"COPY; {FILE_ROWS:,} rows, without the start of the program ({idle:.1f} s)"
-    return Row("import", FILE_ROWS / taken, limit, "rows/s", note, ">= 0.6")
+        limit = await copy_rows_per_second(url, events)
+    note = f"COPY; {FILE_ROWS:,} rows, without the start of the program ({start_seconds:.1f} s)"
+    ours = FILE_ROWS / (import_seconds - start_seconds)
+    context.add_row(Row("import", ours, limit, "rows/s", note, ">= 0.6"))
 
 
-async def provider_command(url: Secret, *arguments: str) -> None:
+async def run_provider(url: Secret, *arguments: str) -> None:
+    """Run a command of the provider on a database. Raises RuntimeError if it fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PROVIDER_DATABASE_URL": url.reveal()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "provider", *arguments, env=environment, stdout=asyncio.subprocess.DEVNULL
     )
-    if await process.wait() != 0:
-        raise RuntimeError(f"provider {arguments[0]} failed")
+    if (status := await process.wait()) != 0:
+        raise RuntimeError(f"provider {arguments[0]} ended with status {status}")
 
 
-async def reading(context: Context) -> list[Row]:
-    """GET /events of one hotel and a time range among all rows, and of all, beside COPY of the same rows."""
-    found = []
+@dataclass(frozen=True)
+class FeedRequest:
+    """A request to the feed, the condition of the same query in SQL, and the number of rows of both."""
+
+    path: str
+    condition: str
+    rows: int
+
+
+async def measure_reading(context: Context) -> None:
+    """Measure GET /events of one hotel and a time range, and of all rows, beside COPY of the same rows."""
     async with context.database("provider") as url:
         await fill(url, context.rows)
         connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
         async with context.provider(url) as provider:
-            memory = resident(provider.pid)
+            memory = resident_bytes(provider.pid)
             for size in (100, 1_000, 10_000, context.rows // 50):
-                end = await connection.fetchval(
-                    "SELECT event_timestamp FROM booking_event WHERE hotel_id = 7"
-                    " ORDER BY event_timestamp, id OFFSET $1 LIMIT 1",
-                    size - 1,
-                )
-                where = f"WHERE hotel_id = 7 AND event_timestamp <= '{end}'" if end else "WHERE hotel_id = 7"
-                path = f"/events?hotel_id=7&updated__lte={end.isoformat()}" if end else "/events?hotel_id=7"
-                path = path.replace("+", "%2B")
-                found.append(await read_row(context, connection, provider.url, where, path, size))
-            found.append(await read_row(context, connection, provider.url, "", "/events", context.rows))
-            grown = (resident(provider.pid) - memory) / 2**20
+                request = await first_events_of_hotel(connection, size)
+                context.add_row(await measure_request(context, connection, provider.url, request))
+            all_rows = FeedRequest("/events", "", context.rows)
+            context.add_row(await measure_request(context, connection, provider.url, all_rows))
+            grown = (resident_bytes(provider.pid) - memory) / 2**20
         await connection.close()
-    found.append(Row("GET /events, memory grown", grown, None, "MiB", f"after all of {context.rows:,} rows"))
-    return found
+    context.add_row(Row("GET /events, memory grown", grown, None, "MiB", f"after all of {context.rows:,} rows"))
 
 
-async def read_row(
-    context: Context, connection: "asyncpg.Connection[asyncpg.Record]", base_url: str, where: str, path: str, size: int
-) -> Row:
-    statement = f"{SELECTED} {where} ORDER BY event_timestamp, id"
+async def first_events_of_hotel(connection: asyncpg.Connection, size: int) -> FeedRequest:
+    end = await connection.fetchval(
+        "SELECT event_timestamp FROM booking_event WHERE hotel_id = 7 ORDER BY event_timestamp, id OFFSET $1 LIMIT 1",
+        size - 1,
+    )
+    if end is None:
+        return FeedRequest("/events?hotel_id=7", "WHERE hotel_id = 7", size)
+    path = f"/events?hotel_id=7&updated__lte={end.isoformat()}".replace("+", "%2B")
+    return FeedRequest(path, f"WHERE hotel_id = 7 AND event_timestamp <= '{end}'", size)
+
+
+async def measure_request(context: Context, connection: asyncpg.Connection, base_url: str, request: FeedRequest) -> Row:
+    statement = f"{SELECT_EVENTS} {request.condition} ORDER BY event_timestamp, id"
 
     async def discard(_: bytes) -> None:
-        """The client takes the rows and does nothing with them."""
+        """Ignore the rows."""
 
-    limit = size / await seconds_of(lambda: connection.copy_from_query(statement, output=discard), times=5)
-    measured = (await context.load(base_url, [Request("GET", path)], connections=1, seconds=SECONDS)).require(200)
-    ours = measured.per_second * size
-    note = f"COPY of the same; {measured.per_second:.1f} requests/s, p99 {measured.p99:.0f} ms, one reader"
-    return Row(f"GET /events, {size:,} rows", ours, limit, "rows/s", note, ">= 0.5" if size >= 10_000 else "")
+    copy_seconds = await median_seconds(lambda: connection.copy_from_query(statement, output=discard), times=5)
+    measured = await context.load(base_url, [Request("GET", request.path)], connections=1, seconds=SECONDS)
+    ours, limit = measured.require(200).per_second * request.rows, request.rows / copy_seconds
+    note = f"COPY of the same rows; {measured.per_second:.1f} requests/s, p99 {measured.p99:.0f} ms, one reader"
+    target = ">= 0.5" if request.rows >= 10_000 else ""
+    return Row(f"GET /events, {request.rows:,} rows", ours, limit, "rows/s", note, target)
 
 
 async def fill(url: Secret, count: int) -> None:
-    """`count` events of 50 hotels, as many each."""
+    """Insert `count` events, spread evenly over 50 hotels."""
     connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
     await connection.execute(
         """
@@ -189,16 +206,14 @@ async def fill(url: Secret, count: int) -> None:
     await connection.close()
 
 
-def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-async def run(context: Context) -> list[Row]:
-    return [
-        await writing_one_by_one(context),
-        await writing_batches(context),
-        await importing(context),
-        *await reading(context),
-    ]
+async def run(context: Context) -> None:
+    await measure_posts(context)
+    await measure_batches(context)
+    await measure_import(context)
+    await measure_reading(context)

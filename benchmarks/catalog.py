@@ -1,7 +1,7 @@
-"""The catalogue: its requests beside the framework's ceiling, and the refresh beside what the service's latency allows.
+"""The catalogue: its requests beside the framework's limit, and the refresh beside the limit that latency sets.
 
-The offers service is played by this module in a process of its own: `python -m benchmarks.catalog PORT`. It answers
-after 20 ms, and the prices of a product are others at every answer.
+This module simulates the offers service in a separate process: `python -m benchmarks.catalog PORT`. Each response takes
+20 ms and has new prices.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.load import Request
-from benchmarks.servers import LOOKS_EVERY_SECONDS, Context, free_port, running
+from benchmarks.servers import POLL_SECONDS, Context, free_port, running
 from benchmarks.table import Row
 
 LATENCY = 0.02
@@ -29,12 +29,12 @@ ROUNDS = 3
 
 PRODUCT = '{"name":"Pressure washer","description":"Washes. Under pressure. For years."}'
 
-_asked: Counter[str] = Counter()
+_responses: Counter[str] = Counter()
 
 
-def price(product_id: str, number: int, answer: int) -> int:
-    """The price of a product's offer in the service's nth answer: another in each."""
-    return 1000 + 100 * number + answer + int(product_id[-4:], 16) % 50
+def price(product_id: str, number: int, response: int) -> int:
+    """Return the price of a product's offer in the nth response about it; consecutive responses differ."""
+    return 1000 + 100 * number + response + int(product_id[-4:], 16) % 50
 
 
 async def _authenticate(_: web.Request) -> web.Response:
@@ -48,16 +48,20 @@ async def _register(request: web.Request) -> web.Response:
 async def _offers(request: web.Request) -> web.Response:
     await asyncio.sleep(LATENCY)
     product_id = request.match_info["product_id"]
-    _asked[product_id] += 1
+    _responses[product_id] += 1
     offers = [
-        {"id": f"{product_id}/{number}", "price": price(product_id, number, _asked[product_id]), "items_in_stock": 5}
+        {
+            "id": f"{product_id}/{number}",
+            "price": price(product_id, number, _responses[product_id]),
+            "items_in_stock": 5,
+        }
         for number in range(OFFERS)
     ]
     return web.Response(body=msgspec.json.encode(offers), content_type="application/json")
 
 
-def upstream() -> web.Application:
-    """The offers service, without a latency of its own but that of `_offers`."""
+def create_offers_service() -> web.Application:
+    """Return the simulated offers service; only `_offers` waits for `LATENCY`."""
     app = web.Application()
     app.router.add_post("/api/v1/auth", _authenticate)
     app.router.add_get("/api/v1/auth", _authenticate)
@@ -74,7 +78,7 @@ async def offers_service() -> AsyncIterator[str]:
 
 
 async def insert_products(db: asyncpg.Connection, count: int) -> list[uuid.UUID]:
-    """Registered products that were never refreshed."""
+    """Insert registered products that were never refreshed; returns their ids."""
     ids = [uuid.uuid4() for _ in range(count)]
     await db.execute(
         """
@@ -90,8 +94,8 @@ async def insert_products(db: asyncpg.Connection, count: int) -> list[uuid.UUID]
     return ids
 
 
-async def one_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[float, dict[str, int], datetime]:
-    """Wait for a run of the job that started after a moment; its seconds, what it did, when it started."""
+async def wait_for_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[float, dict[str, int], datetime]:
+    """Wait for the end of a run of the job that started later than `after`; returns its seconds, result and start."""
     while True:
         row = await db.fetchrow(
             """
@@ -104,11 +108,11 @@ async def one_refresh(db: asyncpg.Connection, after: datetime | None) -> tuple[f
             assert row["last_outcome"] == "ok"
             seconds = (row["last_finished"] - row["last_started"]).total_seconds()
             return seconds, msgspec.json.decode(row["last_result"]), row["last_started"]
-        await asyncio.sleep(LOOKS_EVERY_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def refresh_seconds(context: Context, count: int) -> float:
-    """The median of a few refreshes in each of which every price changed; raises where one was not stored."""
+    """Return the median of `ROUNDS` refreshes of every price. Raises AssertionError if a price is not stored."""
     async with context.database("dashboard") as url, offers_service() as service:
         db = await asyncpg.connect(url.reveal())
         try:
@@ -119,76 +123,68 @@ async def refresh_seconds(context: Context, count: int) -> float:
                 "DASHBOARD_OFFERS_CONCURRENCY": str(IN_FLIGHT),
             }
             async with context.dashboard(url, **environment):
-                _, _, started = await one_refresh(db, None)
+                _, _, started = await wait_for_refresh(db, None)
                 taken = []
-                for answer in range(2, ROUNDS + 2):
+                for response in range(2, ROUNDS + 2):
                     await db.execute("UPDATE job SET due_at = now() WHERE name = 'refresh_offers'")
-                    seconds, did, started = await one_refresh(db, started)
-                    assert did["refreshed"] == count, did
-                    assert did["changes"] == count * OFFERS, did
-                    await require_stored(db, ids, answer)
+                    seconds, result, started = await wait_for_refresh(db, started)
+                    assert result["refreshed"] == count, result
+                    assert result["changes"] == count * OFFERS, result
+                    await require_stored(db, ids, response)
                     taken.append(seconds)
         finally:
             await db.close()
     return statistics.median(taken)
 
 
-async def require_stored(db: asyncpg.Connection, ids: Sequence[uuid.UUID], answer: int) -> None:
-    """Raises AssertionError unless every offer has the price of the service's nth answer, and n rows of history."""
+async def require_stored(db: asyncpg.Connection, ids: Sequence[uuid.UUID], response: int) -> None:
+    """Raises AssertionError unless every offer has the price of the nth response, and n rows of history."""
     rows = await db.fetch("SELECT product_id, offer_id, price FROM offer WHERE closed_at IS NULL")
     assert len(rows) == len(ids) * OFFERS
     for row in rows:
-        assert row["price"] == price(str(row["product_id"]), int(row["offer_id"].rpartition("/")[2]), answer)
-    assert await db.fetchval("SELECT count(*) FROM offer_price_change") == len(ids) * OFFERS * answer
+        assert row["price"] == price(str(row["product_id"]), int(row["offer_id"].rpartition("/")[2]), response)
+    assert await db.fetchval("SELECT count(*) FROM offer_price_change") == len(ids) * OFFERS * response
 
 
-async def requests(context: Context) -> list[Row]:
-    """Reading, listing, creating and changing products, 32 connections, one process."""
-    ready = Request("GET", "/ready/350")
+async def measure_requests(context: Context) -> None:
+    """Measure reading, listing, creating and changing products, 32 connections, one process."""
+    prepared = Request("GET", "/ready/350")
     async with context.bare() as bare:
-        read_limit = await context.load(bare.url, [ready], connections=32, seconds=3)
+        read_limit = (await context.load(bare.url, [prepared], connections=32, seconds=3)).require(200)
         write_limit = await context.load(bare.url, [Request("POST", "/", PRODUCT)], connections=32, seconds=3)
+        write_limit.require(201)
     async with context.database("dashboard") as url, offers_service() as service:
         db = await asyncpg.connect(url.reveal())
         ids = await insert_products(db, 1000)
         await db.close()
         environment = {"DASHBOARD_OFFERS_URL": service, "DASHBOARD_OFFERS_SECONDS": "3600"}
+        get = [Request("GET", f"/products/{product_id}") for product_id in ids]
+        page = [Request("GET", "/products?limit=20")]
+        create = [Request("POST", "/products", PRODUCT)]
+        put = [Request("PUT", f"/products/{product_id}", PRODUCT) for product_id in ids]
         async with context.dashboard(url, **environment) as dashboard:
-            reads = [Request("GET", f"/products/{product_id}") for product_id in ids]
-            changes = [Request("PUT", f"/products/{product_id}", PRODUCT) for product_id in ids]
-            read = await context.load(dashboard.url, reads, connections=32, seconds=3)
-            page = await context.load(dashboard.url, [Request("GET", "/products?limit=20")], connections=32, seconds=3)
-            create = await context.load(
-                dashboard.url, [Request("POST", "/products", PRODUCT)], connections=32, seconds=3
-            )
-            change = await context.load(dashboard.url, changes, connections=32, seconds=3)
-    note = "an answer that is ready; p99 {:.0f} ms"
-    empty = "an empty POST; p99 {:.0f} ms"
-    reading, writing = read_limit.require(200).per_second, write_limit.require(201).per_second
-    return [
-        Row("GET /products/{id}", read.require(200).per_second, reading, "/s", note.format(read.p99)),
-        Row("GET /products?limit=20", page.require(200).per_second, reading, "/s", note.format(page.p99)),
-        Row(
-            "POST /products, registered at once",
-            create.require(201).per_second,
-            writing,
-            "/s",
-            f"{empty.format(create.p99)}; one call of the service each",
-        ),
-        Row("PUT /products/{id}", change.require(200).per_second, writing, "/s", empty.format(change.p99)),
-    ]
+            for name, requests, status, limit, note in (
+                ("GET /products/{id}", get, 200, read_limit, "a prepared response"),
+                ("GET /products?limit=20", page, 200, read_limit, "a prepared response"),
+                ("POST /products, registered at once", create, 201, write_limit, "an empty POST"),
+                ("PUT /products/{id}", put, 200, write_limit, "an empty POST"),
+            ):
+                ours = (await context.load(dashboard.url, requests, connections=32, seconds=3)).require(status)
+                details = f"{note}; p99 {ours.p99:.0f} ms"
+                if requests is create:
+                    details += "; one call of the service each"
+                context.add_row(Row(name, ours.per_second, limit.per_second, "/s", details))
 
 
-async def run(context: Context) -> list[Row]:
-    rows = await requests(context)
-    for count, reach in ((1_000, "<= 1.3"), (10_000, "<= 1.5")):
+async def run(context: Context) -> None:
+    await measure_requests(context)
+    for count, target in ((1_000, "<= 1.3"), (10_000, "<= 1.5")):
         seconds = await refresh_seconds(context, count)
         limit = count * LATENCY / IN_FLIGHT
         note = f"n * 20 ms / 50; {OFFERS} offers each, every price changed and stored"
-        rows.append(Row(f"refresh of {count:,} products", seconds, limit, "s", note, reach))
-    return rows
+        context.add_row(Row(f"refresh of {count:,} products", seconds, limit, "s", note, target))
 
 
 if __name__ == "__main__":
     uvloop.install()
-    web.run_app(upstream(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+    web.run_app(create_offers_service(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

@@ -1,8 +1,8 @@
-"""A load generator: N keep-alive connections that send as fast as they are answered, in a process of its own.
+"""A load generator in a separate process: N keep-alive connections, each sending as soon as it has its response.
 
     python -m benchmarks.load < plan.json > result.json
 
-Over bare sockets, since an HTTP client library would be slower than the servers it measures.
+It uses plain sockets, since an HTTP client library would be slower than the servers it measures.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One request; `path` with its query string."""
+    """One request; `path` includes the query string."""
 
     method: str
     path: str
     body: str = ""
     headers: dict[str, str] = {}
 
-    def wire(self, host: str) -> bytes:
+    def encode(self, host: str) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         body = self.body.encode()
@@ -41,18 +41,18 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to send: the requests in turn, over and over, for `seconds`, or `count` of them, whichever ends first."""
+    """Send the requests in order, repeatedly, for `seconds` or until `max_requests` are sent, whichever is first."""
 
     host: str
     port: int
     requests: list[Request]
     connections: int
     seconds: float
-    count: int | None = None
+    max_requests: int | None = None
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """What came of it. Latencies in milliseconds."""
+class LoadResult(msgspec.Struct, frozen=True):
+    """The result of a plan. `p50` and `p99` are latencies in milliseconds."""
 
     requests: int
     seconds: float
@@ -65,25 +65,25 @@ class Measured(msgspec.Struct, frozen=True):
     def per_second(self) -> float:
         return self.requests / self.seconds
 
-    def require(self, *statuses: int) -> "Measured":
-        """Raises ValueError when anything else was answered: a fast error is no result."""
+    def require(self, *statuses: int) -> "LoadResult":
+        """Return the result. Raises ValueError if there was any other status: fast errors are not a valid result."""
         if set(self.statuses) - set(statuses):
-            raise ValueError(f"answered {self.statuses}")
+            raise ValueError(f"expected only status {statuses}, got {self.statuses} (status: responses)")
         return self
 
 
-class Response:
-    """The length of one answer, found as it arrives; nothing of it is kept."""
+class ResponseReader:
+    """Finds the end of one response as it arrives, without keeping the body."""
 
     def __init__(self) -> None:
         self.status = 0
         self._head = bytearray()
-        self._left = 0  # of the body, or of the chunk and its line end
+        self._remaining = 0  # bytes of the body, or of the chunk and its line end
         self._chunked = False
-        self._last = False
+        self._is_last_chunk = False
 
     def feed(self, data: bytes) -> bool:
-        """Take what came; True when the answer is complete. An answer ends with the data, as nothing is pipelined."""
+        """Read data; returns whether the response is complete. No data follows it, since requests are not pipelined."""
         if self.status == 0:
             self._head += data
             end = self._head.find(b"\r\n\r\n")
@@ -93,41 +93,41 @@ class Response:
             head = bytes(self._head[:end])
             self._chunked = _CHUNKED.search(head) is not None
             length = _LENGTH.search(head)
-            self._left = int(length[1]) if length and not self._chunked else 0
+            self._remaining = int(length[1]) if length and not self._chunked else 0
             data = bytes(self._head[end + 4 :])
             self._head.clear()
         if self._chunked:
             return self._feed_chunks(data)
-        self._left -= len(data)
-        return self._left <= 0
+        self._remaining -= len(data)
+        return self._remaining <= 0
 
     def _feed_chunks(self, data: bytes) -> bool:
-        at = 0
+        position = 0
         while True:
-            step = min(self._left, len(data) - at)
-            self._left -= step
-            at += step
-            if self._left:
+            step = min(self._remaining, len(data) - position)
+            self._remaining -= step
+            position += step
+            if self._remaining:
                 return False
-            if self._last:
+            if self._is_last_chunk:
                 return True
-            line_end = data.find(b"\n", at)
+            line_end = data.find(b"\n", position)
             if line_end < 0:
-                self._head += data[at:]
+                self._head += data[position:]
                 return False
-            size = int(self._head + data[at:line_end], 16)
+            size = int(self._head + data[position:line_end], 16)
             self._head.clear()
-            self._left = size + len(b"\r\n")
-            self._last = size == 0
-            at = line_end + 1
+            self._remaining = size + len(b"\r\n")
+            self._is_last_chunk = size == 0
+            position = line_end + 1
 
 
 class Sender(asyncio.Protocol):
-    """One connection: a request, its answer, the next request."""
+    """One connection, which sends a request, reads the response and sends the next."""
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "LoadRun") -> None:
         self._run = run
-        self._response = Response()
+        self._response = ResponseReader()
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,68 +135,68 @@ class Sender(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        wire = self._run.next_request()
-        if wire is None:
+        request = self._run.next_request()
+        if request is None:
             self._transport.close()
             return
-        self._response = Response()
+        self._response = ResponseReader()
         self._sent_at = time.perf_counter()
-        self._transport.write(wire)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._run.bytes += len(data)
         if self._response.feed(data):
-            self._run.answered(self._response.status, time.perf_counter() - self._sent_at)
+            self._run.record_response(self._response.status, time.perf_counter() - self._sent_at)
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._run.left(exc)
+        self._run.connection_closed(exc)
 
 
-class Run:
-    """All connections of a plan, and what they measured."""
+class LoadRun:
+    """All connections of a plan and their measurements."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._wires: Iterator[bytes] = itertools.cycle(
-            [request.wire(f"{plan.host}:{plan.port}") for request in plan.requests]
+        self._encoded_requests: Iterator[bytes] = itertools.cycle(
+            [request.encode(f"{plan.host}:{plan.port}") for request in plan.requests]
         )
         self._sent = 0
         self._open = 0
         self._latencies: list[float] = []
         self._statuses: Counter[int] = Counter()
-        self._ended = asyncio.get_running_loop().create_future()
+        self._finished = asyncio.get_running_loop().create_future()
         self.bytes = 0
 
     def next_request(self) -> bytes | None:
-        over = time.perf_counter() >= self._deadline
-        if over or (self._plan.count is not None and self._sent >= self._plan.count):
+        expired = time.perf_counter() >= self._deadline
+        if expired or (self._plan.max_requests is not None and self._sent >= self._plan.max_requests):
             return None
         self._sent += 1
-        return next(self._wires)
+        return next(self._encoded_requests)
 
-    def answered(self, status: int, seconds: float) -> None:
+    def record_response(self, status: int, seconds: float) -> None:
         self._latencies.append(seconds)
         self._statuses[status] += 1
 
-    def left(self, error: Exception | None) -> None:
+    def connection_closed(self, error: Exception | None) -> None:
         self._open -= 1
-        if error is not None and not self._ended.done():
-            self._ended.set_exception(error)
-        elif self._open == 0 and not self._ended.done():
-            self._ended.set_result(None)
+        if error is not None and not self._finished.done():
+            self._finished.set_exception(error)
+        elif self._open == 0 and not self._finished.done():
+            self._finished.set_result(None)
 
-    async def measure(self) -> Measured:
+    async def measure(self) -> LoadResult:
         loop = asyncio.get_running_loop()
         started = time.perf_counter()
         self._deadline = started + self._plan.seconds
         self._open = self._plan.connections
         for _ in range(self._plan.connections):
             await loop.create_connection(lambda: Sender(self), self._plan.host, self._plan.port)
-        await self._ended
+        await self._finished
         seconds = time.perf_counter() - started
         latencies = sorted(self._latencies)
-        return Measured(
+        return LoadResult(
             requests=len(latencies),
             seconds=seconds,
             bytes=self.bytes,
@@ -206,14 +206,16 @@ class Run:
         )
 
 
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The value that `share` of an ordered sequence does not exceed; 0 where there is none."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+def percentile(sorted_values: Sequence[float], share: float) -> float:
+    """Return the value that `share` of a sorted sequence does not exceed; 0.0 if the sequence is empty."""
+    if not sorted_values:
+        return 0.0
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
 
 
 async def main() -> None:
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    sys.stdout.buffer.write(msgspec.json.encode(await Run(plan).measure()))
+    sys.stdout.buffer.write(msgspec.json.encode(await LoadRun(plan).measure()))
 
 
 if __name__ == "__main__":

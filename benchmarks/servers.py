@@ -1,11 +1,11 @@
-"""What benchmarks run against: a durable PostgreSQL and real processes of both applications and of a bare one."""
+"""The servers that benchmarks run against: a durable PostgreSQL, and processes of both applications and a bare one."""
 
 import asyncio
 import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,7 +17,8 @@ import msgspec
 
 import dashboard.app
 import provider.app
-from benchmarks.load import Measured, Plan, Request
+from benchmarks.load import LoadResult, Plan, Request
+from benchmarks.table import Row
 from common.config import Secret
 from common.db.migrate import migrate
 from common.devstack.embedded import Server
@@ -25,7 +26,7 @@ from common.devstack.embedded import Server
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 START_SECONDS = 60.0
-LOOKS_EVERY_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 QUIET = {
     "PROVIDER_LOG_LEVEL": "warning",
@@ -38,7 +39,7 @@ QUIET = {
     "DASHBOARD_STORES_SECONDS": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""No timer runs unless a benchmark asks for it."""
+"""Timers are off unless a benchmark sets them."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,21 @@ class Process:
 
 @dataclass(frozen=True)
 class Context:
-    """What a benchmark is given. `rows`: how large the large tables are to be (1, 10 or 100 million)."""
+    """The resources of a benchmark.
+
+    rows: size of the large tables (1, 10 or 100 million). add_row: print a row of the table at once.
+    """
 
     rows: int
     directory: Path
     postgres: Server
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    add_row: Callable[[Row], None]
+    _database_numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @asynccontextmanager
     async def database(self, application: str) -> AsyncIterator[Secret]:
-        """An empty, migrated database of "provider" or "dashboard", with fsync on; dropped at the end."""
-        name = f"{application}_{next(self._numbers)}"
+        """An empty, migrated database of "provider" or "dashboard", with fsync on; dropped on exit."""
+        name = f"{application}_{next(self._database_numbers)}"
         self.postgres.ensure_database(name)
         url = Secret(self.postgres.url(name))
         await migrate(url, MIGRATIONS[application])
@@ -86,7 +91,7 @@ class Context:
 
     @asynccontextmanager
     async def bare(self) -> AsyncIterator[Process]:
-        """The framework without us: `POST /` takes a body, `GET /ready/{size}` answers so many bytes."""
+        """The framework alone: `POST /` reads a body, `GET /ready/{size}` returns `size` bytes."""
         port = free_port()
         async with running(["-m", "benchmarks.bare", str(port)], {}, port, "/ready/1") as process:
             yield process
@@ -109,18 +114,17 @@ class Context:
         *,
         connections: int,
         seconds: float,
-        requests_in_all: int | None = None,
-    ) -> Measured:
-        """Send the requests in turn, over and over, on keep-alive connections, from a process of its own."""
+        max_requests: int | None = None,
+    ) -> LoadResult:
+        """Send the requests in order, repeatedly, over keep-alive connections, from a separate process."""
         target = urlsplit(base_url)
         assert target.hostname is not None
         assert target.port is not None
-        plan = Plan(target.hostname, target.port, list(requests), connections, seconds, requests_in_all)
-        return await measure(plan)
+        plan = Plan(target.hostname, target.port, list(requests), connections, seconds, max_requests)
+        return await _run_load_generator(plan)
 
 
-async def measure(plan: Plan) -> Measured:
-    """Carry out a plan in a process of its own."""
+async def _run_load_generator(plan: Plan) -> LoadResult:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -132,18 +136,18 @@ async def measure(plan: Plan) -> Measured:
     )
     output, _ = await process.communicate(msgspec.json.encode(plan))
     if process.returncode != 0:
-        raise RuntimeError("the load generator failed")
-    return msgspec.json.decode(output, type=Measured)
+        raise RuntimeError(f"the load generator ended with status {process.returncode}")
+    return msgspec.json.decode(output, type=LoadResult)
 
 
 @asynccontextmanager
 async def running(
-    arguments: Sequence[str], environment: Mapping[str, str], port: int, ready: str
+    arguments: Sequence[str], environment: Mapping[str, str], port: int, ready_path: str
 ) -> AsyncIterator[Process]:
-    """A Python program that serves on a port, from its first answer to `ready` on; ended with SIGTERM."""
+    """A Python program that listens on a port and has answered `ready_path` with 200; ended with SIGTERM."""
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, env=_environment(environment))
     try:
-        await _answers(process, port, ready)
+        await _wait_until_ready(process, port, ready_path)
         yield Process(f"http://127.0.0.1:{port}", process.pid)
     finally:
         if process.returncode is None:
@@ -151,17 +155,17 @@ async def running(
         await process.wait()
 
 
-async def until_counts(url: Secret, counting: str, count: int) -> None:
-    """Look at a database until a query counts so many; what another process stores cannot be awaited itself."""
+async def wait_for_count(url: Secret, query: str, count: int) -> None:
+    """Poll a query until it returns at least `count`: work of another process cannot be awaited directly."""
     connection = await asyncpg.connect(url.reveal())
     try:
-        while await connection.fetchval(counting) < count:
-            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+        while await connection.fetchval(query) < count:
+            await asyncio.sleep(POLL_SECONDS)
     finally:
         await connection.close()
 
 
-async def _answers(process: asyncio.subprocess.Process, port: int, path: str) -> None:
+async def _wait_until_ready(process: asyncio.subprocess.Process, port: int, path: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.returncode is not None:
@@ -169,19 +173,19 @@ async def _answers(process: asyncio.subprocess.Process, port: int, path: str) ->
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
-            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             continue
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = await reader.read(12)
+        status_line = await reader.read(12)
         writer.close()
-        if answer.endswith(b" 200"):
+        if status_line.endswith(b" 200"):
             return
-        await asyncio.sleep(LOOKS_EVERY_SECONDS)
-    raise RuntimeError(f"the server does not answer on port {port}")
+        await asyncio.sleep(POLL_SECONDS)
+    raise RuntimeError(f"the server on port {port} was not ready within {START_SECONDS:.0f} s")
 
 
 def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
+    """Return a port of the loopback interface that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

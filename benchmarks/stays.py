@@ -1,4 +1,4 @@
-"""The storefront: a page of the search at any number of reservations, reserving, and a race over three processes."""
+"""The storefront: searching and reserving among many reservations, and a race over three processes."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from quart import Quart
 
-from benchmarks.load import Measured, Request
+from benchmarks.load import LoadResult, Request
 from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
@@ -19,182 +19,190 @@ from provider.stays.queries import storefront
 
 CLIENTS = 100
 SECONDS = 10.0
-BARE_CONNECTIONS = 10
+STATEMENT_CONNECTIONS = 10
+STATEMENT_NOTE = f"limit: the statement alone, {STATEMENT_CONNECTIONS} connections"
 STAYS_EACH = 100
 
 RACE_ATTEMPTS = 100_000
 RACE_PROPERTIES = 50
 RACE_PROCESSES = 3
 RACE_CLIENTS = 50
-"""Of each process; its server ends a connection after 1,000 requests."""
+"""Connections to each process; the server closes a connection after 1,000 requests."""
 
 TOKEN = {"Authorization": "Bearer 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}
-NOBODY = UUID(int=0)
+OWNER = UUID(int=0)
+
+LEAD = timedelta(days=7)
+"""The provider rejects nights that are in the past when it is asked, which may be a day after the run began."""
 
 PAST = timedelta(days=730)
-TAKEN = 0.7
-"""How the stays of a property lie: one in 7 of 10 slots of 8 days, of 1 to 7 nights, anywhere in its slot; the first
-two years of them are over. Drawn by a hash, so they are the same in every run."""
+OCCUPANCY = 0.7
+"""7 of 10 slots of 8 days hold a stay of 1 to 7 nights, anywhere in the slot; the slots begin `PAST` before the first
+requested night. A hash decides, so the stays are the same in every run."""
 
 
-async def run(context: Context) -> list[Row]:
-    """Everything at `context.rows` reservations, then the race on a database of its own."""
-    rows: list[Row] = []
-    today = datetime.now(UTC).date()
+Stay = tuple[str, date, int]
+"""Property, arrival and nights."""
+
+
+async def run(context: Context) -> None:
+    """Measure searching and reserving among `context.rows` reservations, then the race in a separate database."""
+    first_night = first_requested_night(datetime.now(UTC))
     async with context.database("provider") as url:
         properties = context.rows // STAYS_EACH
         started = time.perf_counter()
-        await fill(url, properties, STAYS_EACH, today)
+        await fill(url, properties, STAYS_EACH, first_night)
         print(f"stays: {context.rows:,} reservations loaded in {time.perf_counter() - started:.0f} s", file=sys.stderr)
         for name, size in await sizes(url):
-            rows.append(Row(f"{name}, {context.rows:,} reservations", size / 2**20, None, "MiB"))
-        rows += await search(context, url, properties, today)
-        rows += await reserve(context, url, properties, today)
-    rows.append(await race(context, today))
-    return rows
+            context.add_row(Row(f"{name}, {context.rows:,} reservations", size / 2**20, None, "MiB"))
+        await measure_search(context, url, properties, first_night)
+        await measure_reservations(context, url, properties, first_night)
+    await race(context, first_night)
 
 
-def name_of(number: int) -> str:
+def first_requested_night(now: datetime) -> date:
+    """Return the earliest night to request; it must still be in the future at the end of the run."""
+    return now.date() + LEAD
+
+
+def property_id(number: int) -> str:
     return f"p{number:09}"
 
 
-def wishes(count: int, properties: int, today: date, seed: int) -> list[tuple[str, date, int]]:
-    """Property, arrival and nights, drawn at random but the same in every run."""
-    chance = random.Random(seed)
+def random_stays(count: int, properties: int, first_night: date, seed: int) -> list[Stay]:
+    """Return stays that begin within 300 days from `first_night` on; the same for the same seed."""
+    rng = random.Random(seed)
     return [
-        (name_of(chance.randrange(properties)), today + timedelta(days=chance.randrange(300)), chance.randint(1, 7))
+        (property_id(rng.randrange(properties)), first_night + timedelta(days=rng.randrange(300)), rng.randint(1, 7))
         for _ in range(count)
     ]
 
 
-async def search(context: Context, url: Secret, properties: int, today: date) -> list[Row]:
-    """Pages from anywhere in the list, for nights of the coming year."""
-    places = wishes(2_000, properties, today, seed=1)
-    async with Quart(__name__).test_request_context("/properties/available"):  # cursors are sealed for their path
+async def measure_search(context: Context, url: Secret, properties: int, first_night: date) -> None:
+    """Measure pages from anywhere in the list, for nights of the coming year."""
+    stays = random_stays(2_000, properties, first_night, seed=1)
+    async with Quart(__name__).test_request_context("/properties/available"):  # a cursor is valid for one path
         requests = [
             Request(
                 "GET",
                 f"/properties/available?start_date={arrival}&nights={nights}&limit=100&cursor={encode_cursor(after)}",
                 headers=TOKEN,
             )
-            for after, arrival, nights in places
+            for after, arrival, nights in stays
         ]
     async with context.provider(url) as provider, context.bare() as bare:
         await context.load(provider.url, requests, connections=10, seconds=3)
         alone = (await context.load(provider.url, requests, connections=1, seconds=SECONDS / 2)).require(200)
         crowd = (await context.load(provider.url, requests, connections=CLIENTS, seconds=SECONDS)).require(200)
-        ready = Request("GET", f"/ready/{crowd.bytes // crowd.requests}")
-        ceiling = await context.load(bare.url, [ready], connections=CLIENTS, seconds=SECONDS / 2)
-    statement = await bare_search(url, places)
+        prepared = Request("GET", f"/ready/{crowd.bytes // crowd.requests}")
+        limit = await context.load(bare.url, [prepared], connections=CLIENTS, seconds=SECONDS / 2)
     note = f"{context.rows:,} reservations"
-    return [
-        Row("search, page of 100, 100 clients", crowd.per_second, ceiling.per_second, "requests/s",
-            f"{note}; limit: the framework's ready answer of that size"),
-        Row("search, page of 100, 100 clients", crowd.per_second, statement, "requests/s",
-            f"{note}; limit: the bare statement, {BARE_CONNECTIONS} connections"),
-        Row("search, page of 100, 100 clients, p99", crowd.p99, 50, "ms", f"{note}; p50 {crowd.p50:.1f} ms", "<= 1"),
-        Row("search, page of 100, 1 client, p99", alone.p99, None, "ms", f"{note}; p50 {alone.p50:.2f} ms"),
-    ]  # fmt: skip
+    name, p99 = "search, page of 100, 100 clients", "search, page of 100, {}, p99"
+    prepared_note = f"{note}; limit: a prepared response of the same size"
+    context.add_row(Row(name, crowd.per_second, limit.per_second, "requests/s", prepared_note))
+    context.add_row(Row(p99.format("100 clients"), crowd.p99, 50, "ms", f"{note}; p50 {crowd.p50:.1f} ms", "<= 1"))
+    context.add_row(Row(p99.format("1 client"), alone.p99, None, "ms", f"{note}; p50 {alone.p50:.2f} ms"))
+    statement = await search_without_http(url, stays)
+    context.add_row(Row(name, crowd.per_second, statement, "requests/s", f"{note}; {STATEMENT_NOTE}"))
 
 
-async def bare_search(url: Secret, places: list[tuple[str, date, int]]) -> float:
-    """The search's own statement without HTTP: pages a second."""
-    pool = asyncpg.create_pool(url.reveal(), min_size=BARE_CONNECTIONS, max_size=BARE_CONNECTIONS)
+async def search_without_http(url: Secret, stays: list[Stay]) -> float:
+    """Run the statement of the search alone; returns pages per second."""
+    pool = asyncpg.create_pool(url.reveal(), min_size=STATEMENT_CONNECTIONS, max_size=STATEMENT_CONNECTIONS)
     async with pool:
         deadline = time.perf_counter() + SECONDS / 2
 
         async def client(number: int) -> int:
             done = 0
             while time.perf_counter() < deadline:
-                after, arrival, nights = places[(number * 97 + done) % len(places)]
+                after, arrival, nights = stays[(number * 97 + done) % len(stays)]
                 await storefront.select_available(pool, arrival, nights, after, 101)
                 done += 1
             return done
 
-        return sum(await asyncio.gather(*map(client, range(BARE_CONNECTIONS)))) / (SECONDS / 2)
+        return sum(await asyncio.gather(*map(client, range(STATEMENT_CONNECTIONS)))) / (SECONDS / 2)
 
 
-def reserve_request(wish: tuple[str, date, int]) -> Request:
-    property_id, arrival, nights = wish
-    body = f'{{"property_id":"{property_id}","start_date":"{arrival}","nights":{nights}}}'
+def reserve_request(stay: Stay) -> Request:
+    name, arrival, nights = stay
+    body = f'{{"property_id":"{name}","start_date":"{arrival}","nights":{nights}}}'
     return Request("POST", "/reservations", body, TOKEN)
 
 
-async def reserve(context: Context, url: Secret, properties: int, today: date) -> list[Row]:
-    """100 clients that reserve anywhere, then on ten properties alone."""
-    spread = [reserve_request(wish) for wish in wishes(50_000, properties, today, seed=2)]
-    hot = [reserve_request(wish) for wish in wishes(20_000, 10, today, seed=3)]
+async def measure_reservations(context: Context, url: Secret, properties: int, first_night: date) -> None:
+    """Measure 100 clients that reserve any property, then ten properties only."""
+    spread = [reserve_request(stay) for stay in random_stays(50_000, properties, first_night, seed=2)]
+    hot = [reserve_request(stay) for stay in random_stays(20_000, 10, first_night, seed=3)]
     async with context.provider(url) as provider, context.bare() as bare:
         anywhere = (await context.load(provider.url, spread, connections=CLIENTS, seconds=SECONDS)).require(200, 409)
         crowded = (await context.load(provider.url, hot, connections=CLIENTS, seconds=SECONDS)).require(200, 409)
         empty = Request("POST", "/", spread[0].body)
-        ceiling = await context.load(bare.url, [empty], connections=CLIENTS, seconds=SECONDS / 2)
-    statement = await bare_reserve(url, wishes(50_000, properties, today, seed=4))
+        limit = await context.load(bare.url, [empty], connections=CLIENTS, seconds=SECONDS / 2)
     note = f"{context.rows:,} reservations"
-    return [
-        Row("reserve, 100 clients, any property", anywhere.per_second, ceiling.per_second, "requests/s",
-            f"{note}; {share(anywhere)} won; p99 {anywhere.p99:.0f} ms; limit: an empty POST", ">= 0.5"),
-        Row("reserve, 100 clients, 10 properties", crowded.per_second, ceiling.per_second, "requests/s",
-            f"{note}; {share(crowded)} won; p99 {crowded.p99:.0f} ms; limit: an empty POST", ">= 0.5"),
-        Row("reserve, 100 clients, any property", anywhere.per_second, statement, "requests/s",
-            f"{note}; limit: the bare statement, {BARE_CONNECTIONS} connections"),
-    ]  # fmt: skip
+    for place, ours in (("any property", anywhere), ("10 properties", crowded)):
+        details = f"{note}; {accepted_share(ours)} accepted; p99 {ours.p99:.0f} ms; limit: an empty POST"
+        name = f"reserve, 100 clients, {place}"
+        context.add_row(Row(name, ours.per_second, limit.per_second, "requests/s", details, ">= 0.5"))
+    statement = await reserve_without_http(url, random_stays(50_000, properties, first_night, seed=4))
+    name = "reserve, 100 clients, any property"
+    context.add_row(Row(name, anywhere.per_second, statement, "requests/s", f"{note}; {STATEMENT_NOTE}"))
 
 
-def share(measured: Measured) -> str:
-    return f"{measured.statuses.get(200, 0) / measured.requests:.0%}"
+def accepted_share(result: LoadResult) -> str:
+    return f"{result.statuses.get(200, 0) / result.requests:.0%}"
 
 
-async def bare_reserve(url: Secret, places: list[tuple[str, date, int]]) -> float:
-    """The statement that reserves without HTTP: attempts a second."""
-    pool = asyncpg.create_pool(url.reveal(), min_size=BARE_CONNECTIONS, max_size=BARE_CONNECTIONS)
+async def reserve_without_http(url: Secret, stays: list[Stay]) -> float:
+    """Run the statement that reserves alone; returns attempts per second."""
+    pool = asyncpg.create_pool(url.reveal(), min_size=STATEMENT_CONNECTIONS, max_size=STATEMENT_CONNECTIONS)
     async with pool:
-        todo = iter(places)
+        remaining = iter(stays)
         deadline = time.perf_counter() + SECONDS / 2
 
         async def client() -> int:
             done = 0
-            for property_id, arrival, nights in todo:
+            for name, arrival, nights in remaining:
                 if time.perf_counter() > deadline:
                     break
-                await storefront.insert_reservation(pool, property_id, arrival, nights, NOBODY, rooms=False)
+                await storefront.insert_reservation(pool, name, arrival, nights, OWNER, rooms=False)
                 done += 1
             return done
 
         started = time.perf_counter()
-        done = sum(await asyncio.gather(*(client() for _ in range(BARE_CONNECTIONS))))
+        done = sum(await asyncio.gather(*(client() for _ in range(STATEMENT_CONNECTIONS))))
         return done / (time.perf_counter() - started)
 
 
-async def race(context: Context, today: date) -> Row:
-    """100,000 attempts on a few properties over three processes. Raises where a night is sold twice, or worse."""
+async def race(context: Context, first_night: date) -> None:
+    """Measure 100,000 attempts on a few properties over three processes.
+
+    Raises ValueError if a night is sold twice, an accepted reservation is not stored, or there is a deadlock.
+    """
     async with context.database("provider") as url:
-        await fill(url, RACE_PROPERTIES, 0, today)
-        attempts = [reserve_request(wish) for wish in wishes(RACE_ATTEMPTS, RACE_PROPERTIES, today, seed=5)]
+        await fill(url, RACE_PROPERTIES, 0, first_night)
+        attempts = [reserve_request(stay) for stay in random_stays(RACE_ATTEMPTS, RACE_PROPERTIES, first_night, seed=5)]
         async with context.provider(url) as one, context.provider(url) as two, context.provider(url) as three:
             results = await asyncio.gather(*(
                 context.load(process.url, attempts[number::RACE_PROCESSES], connections=RACE_CLIENTS,
-                             seconds=600, requests_in_all=len(attempts[number::RACE_PROCESSES]))
+                             seconds=600, max_requests=len(attempts[number::RACE_PROCESSES]))
                 for number, process in enumerate((one, two, three))
             ))  # fmt: skip
-        won = sum(result.require(200, 409).statuses.get(200, 0) for result in results)
+        accepted = sum(result.require(200, 409).statuses.get(200, 0) for result in results)
         doubles, stored, deadlocks = await audit(url)
         attempted = sum(result.requests for result in results)
-        if (attempted, doubles, deadlocks, stored) != (RACE_ATTEMPTS, 0, 0, won):
+        if (attempted, doubles, deadlocks, stored) != (RACE_ATTEMPTS, 0, 0, accepted):
             raise ValueError(
-                f"{attempted} attempts, {won} won, {stored} stored, {doubles} doubles, {deadlocks} deadlocks"
+                f"{attempted} attempts, {accepted} accepted, {stored} stored, {doubles} nights sold twice,"
+                f" {deadlocks} deadlocks"
             )
-        return Row(
-            f"race: {RACE_ATTEMPTS:,} attempts, {RACE_PROPERTIES} properties, {RACE_PROCESSES} processes",
-            attempted / max(result.seconds for result in results),
-            None,
-            "requests/s",
-            f"{won:,} won; 0 nights sold twice, 0 deadlocks, 0 5xx; p99 {max(result.p99 for result in results):.0f} ms",
-        )
+        name = f"race: {RACE_ATTEMPTS:,} attempts, {RACE_PROPERTIES} properties, {RACE_PROCESSES} processes"
+        p99 = max(result.p99 for result in results)
+        note = f"{accepted:,} accepted; 0 nights sold twice, 0 deadlocks, 0 5xx; p99 {p99:.0f} ms"
+        context.add_row(Row(name, attempted / max(result.seconds for result in results), None, "requests/s", note))
 
 
 async def audit(url: Secret) -> tuple[int, int, int]:
-    """Nights sold more than once, counted one by one; stored reservations; PostgreSQL's own count of deadlocks."""
+    """Return the numbers of nights sold more than once, of stored reservations, and of deadlocks."""
     connection = await asyncpg.connect(url.reveal())
     try:
         doubles = await connection.fetchval(
@@ -218,8 +226,8 @@ async def audit(url: Secret) -> tuple[int, int, int]:
     return doubles, stored, deadlocks
 
 
-async def fill(url: Secret, properties: int, stays_each: int, today: date) -> None:
-    """Properties p000000000 … with about so many stays each."""
+async def fill(url: Secret, properties: int, stays_each: int, first_night: date) -> None:
+    """Insert properties p000000000 … with about `stays_each` stays each."""
     connection = await asyncpg.connect(url.reveal())
     try:
         await connection.execute("SET maintenance_work_mem = '1GB'")
@@ -233,23 +241,25 @@ async def fill(url: Secret, properties: int, stays_each: int, today: date) -> No
             properties,
         )
         if stays_each:
-            await fill_reservations(connection, properties, stays_each, today)
+            await fill_reservations(connection, properties, stays_each, first_night)
         await connection.execute("VACUUM (ANALYZE) property, reservation")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
 
 
-async def fill_reservations(connection: asyncpg.Connection, properties: int, stays_each: int, today: date) -> None:
-    """The rows while no index listens, then all indexes at once.
+async def fill_reservations(
+    connection: asyncpg.Connection, properties: int, stays_each: int, first_night: date
+) -> None:
+    """Insert the rows while the indexes are disabled, then build all indexes at once.
 
-    A constraint that is added to rows looks each of them up, which takes an hour for 100 million. VACUUM FULL builds
-    its index without, as the rows were right before; these are right since a slot holds one stay.
+    Adding the exclusion constraint to filled tables checks every row, which takes an hour for 100 million. VACUUM FULL
+    builds its index without that check; the rows satisfy the constraint because a slot holds at most one stay.
     """
     started = time.perf_counter()
     ready = "UPDATE pg_index SET indisready = $1 WHERE indrelid = 'reservation'::regclass"
     await connection.execute(ready, False)
-    slots = round(stays_each / TAKEN)
+    slots = round(stays_each / OCCUPANCY)
     step = max(1, 1_000_000 // slots)
     for first in range(0, properties, step):
         await connection.execute(
@@ -267,7 +277,7 @@ async def fill_reservations(connection: asyncpg.Connection, properties: int, sta
             """,
             first,
             min(first + step, properties) - 1,
-            today - PAST,
+            first_night - PAST,
             slots,
         )
     rows = time.perf_counter() - started
@@ -278,7 +288,7 @@ async def fill_reservations(connection: asyncpg.Connection, properties: int, sta
 
 
 async def sizes(url: Secret) -> list[tuple[str, int]]:
-    """The table of reservations and each of its indexes, in bytes."""
+    """Return the names and sizes in bytes of the table of reservations and its indexes."""
     connection = await asyncpg.connect(url.reveal())
     try:
         rows = await connection.fetch(

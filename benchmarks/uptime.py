@@ -1,4 +1,4 @@
-"""Uptime: loading a week of polls of a whole fleet, the report on it, and an hourly batch."""
+"""Uptime: loading a week of polls of the whole fleet, reporting on it, and loading an hourly batch."""
 
 import gc
 import resource
@@ -22,10 +22,11 @@ from dashboard.uptime.intake.parse import StoreFile
 STORES = 14_092
 POLLS = 1_822_080
 LOAD_SECONDS, REPORT_SECONDS = 8.0, 2.5
-"""What the contract asks for on two cores."""
+"""The limits in the contract, on two cores."""
 START = datetime(2023, 1, 18, tzinfo=UTC)
+BATCH_START = START + timedelta(days=9)
 
-FLEET = f"""
+CREATE_POLLS = f"""
     CREATE UNLOGGED TABLE bare_poll AS
     SELECT (1000000000000000000 + hashint8extended(n % {STORES}, 0) % 1000000000000000000)::text AS store_id,
            CASE WHEN hashint8(n / {STORES * 5}) % 7 = 0 THEN 'inactive' ELSE 'active' END AS status,
@@ -34,28 +35,28 @@ FLEET = f"""
       FROM generate_series(0, {POLLS - 1}) AS n
      ORDER BY hashint8(n)
 """
-HOURS = """
+SELECT_HOURS = """
     SELECT store_id, day AS "dayOfWeek",
            time '06:00' + (hashtext(store_id) % 4) * INTERVAL '1 hour' AS start_time_local,
            CASE WHEN hashtext(store_id) % 3 = 0 THEN time '23:59:59' ELSE time '21:30' END AS end_time_local
       FROM (SELECT DISTINCT store_id FROM bare_poll) AS store, generate_series(0, 6) AS day
      WHERE hashtext(store_id) % 5 <> 0
 """
-ZONES = """
+SELECT_TIMEZONES = """
     SELECT DISTINCT store_id,
            CASE WHEN hashtext(store_id) % 2 = 0 THEN 'America/New_York' ELSE 'America/Los_Angeles' END AS timezone_str
       FROM bare_poll
 """
 
 
-async def pieces(path: Path) -> AsyncIterator[bytes]:
+async def read_pieces(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             yield piece
 
 
 async def seconds_of_bare_copy(url: Secret, path: Path) -> float:
-    """PostgreSQL's own COPY of the same file into a table without any key."""
+    """COPY the same file into a table without a key; returns the seconds."""
     connection = await asyncpg.connect(url.reveal())
     try:
         await connection.execute("TRUNCATE bare_poll")
@@ -67,23 +68,23 @@ async def seconds_of_bare_copy(url: Secret, path: Path) -> float:
 
 
 async def seconds_of_report(pool: asyncpg.Pool, as_of: datetime) -> float:
-    """The median of three."""
+    """Return the median of three reports."""
     taken = []
     for _ in range(3):
         began = time.perf_counter()
         report_id = await service.request_report(pool, as_of)
         if not await service.make_report(pool, report_id):
-            raise RuntimeError("the report was not made")
+            raise RuntimeError(f"report {report_id} was not completed")
         taken.append(time.perf_counter() - began)
     return sorted(taken)[1]
 
 
-async def run(context: Context) -> list[Row]:
+async def run(context: Context) -> None:
     files = {kind: context.directory / f"{kind}.csv" for kind in StoreFile}
     async with context.database("dashboard") as url:
         connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
-        await connection.execute(FLEET.replace("$1", f"'{START.isoformat()}'"))
-        for kind, query in zip(files, ("TABLE bare_poll", HOURS, ZONES), strict=True):
+        await connection.execute(CREATE_POLLS.replace("$1", f"'{START.isoformat()}'"))
+        for kind, query in zip(files, ("TABLE bare_poll", SELECT_HOURS, SELECT_TIMEZONES), strict=True):
             await connection.copy_from_query(query, output=files[kind], format="csv", header=True)
         await connection.close()
         copy = await seconds_of_bare_copy(url, files[StoreFile.STATUS])
@@ -92,50 +93,43 @@ async def run(context: Context) -> list[Row]:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()
             for kind, path in files.items():
-                await import_file(pool, kind, plain(pieces(path)), "a benchmark")
+                await import_file(pool, kind, plain(read_pieces(path)), "a benchmark")
             load = time.perf_counter() - began
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
+            contract = "the limit in the contract"
+            context.add_row(Row("uptime: load the full data", load, LOAD_SECONDS, "s", contract, "<= 1"))
+            context.add_row(Row("uptime: load the full data", load, copy, "s", "COPY of the polls, no key"))
             newest = await pool.fetchval("SELECT max(last_polled_at) FROM store")
             report = await seconds_of_report(pool, newest)
+            context.add_row(Row("uptime: report on the full data", report, REPORT_SECONDS, "s", contract, "<= 1"))
             batch = await seconds_of_batch(pool)
-            larger = {}
+            context.add_row(Row("uptime: load an hourly batch", batch, None, "s", f"{STORES:,} polls"))
             for factor in (2, 4):
-                await double_the_fleet(pool, f"+{factor}")
-                larger[factor] = await seconds_of_report(pool, newest)
-    print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
-    return [
-        Row("uptime: load the full data", load, LOAD_SECONDS, "s", "what the contract asks for", "<= 1"),
-        Row("uptime: load the full data", load, copy, "s", "bare COPY of the polls, no key"),
-        Row("uptime: report on it", report, REPORT_SECONDS, "s", "what the contract asks for", "<= 1"),
-        *(
-            Row(
-                f"uptime: report on {factor}x the stores", seconds, factor * report, "s", f"{factor} x the report above"
-            )
-            for factor, seconds in larger.items()
-        ),
-        Row("uptime: an hourly batch", batch, None, "s", f"{STORES:,} polls"),
-    ]
+                await double_fleet(pool, f"+{factor}")
+                seconds = await seconds_of_report(pool, newest)
+                name, note = f"uptime: report on {factor}x the stores", f"{factor} x the report above"
+                context.add_row(Row(name, seconds, factor * report, "s", note))
 
 
-async def double_the_fleet(pool: asyncpg.Pool, mark: str) -> None:
-    """A twin of every store, with the same polls and hours; its id ends with the mark."""
+async def double_fleet(pool: asyncpg.Pool, suffix: str) -> None:
+    """Copy every store with its polls and hours; `suffix` is appended to the ids of the copies."""
     for table, columns in (
         ("store", "timezone, first_polled_at, last_polled_at"),
         ("store_hours", "weekday, opens, closes"),
         ("store_poll", "polled_at, active"),
     ):
         await pool.execute(
-            f"INSERT INTO {table} (store_id, {columns}) SELECT store_id || '{mark}', {columns} FROM {table}"
+            f"INSERT INTO {table} (store_id, {columns}) SELECT store_id || '{suffix}', {columns} FROM {table}"
         )
     await pool.execute("ANALYZE store, store_hours, store_poll")
 
 
 async def seconds_of_batch(pool: asyncpg.Pool) -> float:
-    """The next poll of every store."""
-    at = START + timedelta(days=9)
+    """Load one more poll of every store; returns the seconds."""
     stores = await pool.fetch("SELECT store_id FROM store ORDER BY hashtext(store_id)")
     lines = [
-        f"{row['store_id']},active,{at + timedelta(milliseconds=n):%Y-%m-%d %H:%M:%S.%f} UTC"
+        f"{row['store_id']},active,{BATCH_START + timedelta(milliseconds=n):%Y-%m-%d %H:%M:%S.%f} UTC"
         for n, row in enumerate(stores)
     ]
     data = ("store_id,status,timestamp_utc\n" + "\n".join(lines)).encode()

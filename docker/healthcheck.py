@@ -1,6 +1,6 @@
-"""Whether the application in this container is ready: exit status 0 when /readyz answers 200, else 1.
+"""Exit with status 0 if the application in this container is ready (/readyz returns 200), else with 1.
 
-Arguments name the application (`provider`, `dashboard`); without one, either will do: a container runs one.
+Arguments name the application (`provider`, `dashboard`); without one, both are tried, because a container runs one.
 """
 
 import http.client
@@ -13,8 +13,8 @@ PORTS = {
 }
 
 
-def ready(port: int) -> bool:
-    """True when the application on this port of the loopback answers 200 within 3 seconds."""
+def is_ready(port: int) -> bool:
+    """Return whether the application on this loopback port returns 200 within 3 seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
     try:
         connection.request("GET", "/readyz")
@@ -27,4 +27,4 @@ def ready(port: int) -> bool:
 
 if __name__ == "__main__":
     applications = sys.argv[1:] or list(PORTS)
-    sys.exit(not any(ready(PORTS[application]) for application in applications))
+    sys.exit(not any(is_ready(PORTS[application]) for application in applications))

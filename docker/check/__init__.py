@@ -1,6 +1,6 @@
-"""Rules for all that runs the applications elsewhere: `python -m docker.check [ROOT]`, in `make check`.
+"""Checks of the deployment files that no linter makes: `python -m docker.check [ROOT]`, part of `make check`.
 
-The image, the compose file, the manifests, Prometheus and the environment; needs no engine and no cluster.
+They cover the image, the compose file, the manifests, Prometheus and the environment, without an engine or a cluster.
 """
 
 from pathlib import Path
@@ -10,12 +10,12 @@ from .reading import UnreadableError
 
 
 def all_faults(root: Path) -> list[str]:
-    """One line per fault of the files below `root`, in the order of the checks."""
+    """Return one line per fault of the files below `root`, in the order of the checks."""
     faults: list[str] = []
     for check in (image, compose, kubernetes, prometheus, environment, repository):
         try:
             faults += check.faults(root)
         except UnreadableError as unreadable:
             faults.append(str(unreadable))
-    # Two checks may come upon the same unreadable file.
+    # Two checks may report the same unreadable file.
     return list(dict.fromkeys(faults))

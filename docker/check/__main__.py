@@ -1,4 +1,4 @@
-"""One line per fault on standard output, exit status 1 if there is any."""
+"""Print one line per fault; the exit status is 1 if there is any."""
 
 import sys
 from pathlib import Path

@@ -1,84 +1,99 @@
-"""Prometheus: it scrapes both applications, and its alerts name metrics and labels that the code has."""
+"""Check that Prometheus scrapes both applications and that its alerts name metrics and labels that the code has."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import promql_parser
+
 from .compose import COMPOSE
-from .reading import at, read_mapping
+from .reading import read_mapping, value_at
 
 CONFIG = "docker/prometheus/prometheus.yml"
-# Labels that Prometheus adds or that every histogram has.
-OWN_LABELS = {"job", "instance", "le"}
+# The metric that Prometheus makes itself, and the labels that it adds or that every histogram has.
+STANDARD_METRICS = {"up"}
+STANDARD_LABELS = {"job", "instance", "le"}
 
 
 def scrape_faults(root: Path, config: dict[str, Any]) -> Iterator[str]:
     services = read_mapping(root, COMPOSE).get("services") or {}
-    jobs = {at(job, "job_name"): job for job in config.get("scrape_configs") or []}
+    jobs = {value_at(job, "job_name"): job for job in config.get("scrape_configs") or []}
     for application in ("provider", "dashboard"):
         if application not in jobs:
-            yield f"nothing scrapes {application}"
+            yield f"does not scrape {application}"
     for name, job in jobs.items():
         for source in job.get("dns_sd_configs") or []:
             for host in source.get("names") or []:
-                ports = [str(port).rpartition(":")[2] for port in at(services, host, "ports") or []]
+                ports = [str(port).rpartition(":")[2] for port in value_at(services, host, "ports") or []]
                 if str(source.get("port")) not in ports:
-                    yield f"{name}: {host}:{source.get('port')} is no port of a service in {COMPOSE}"
+                    yield f"{name}: {COMPOSE} has no service with the port {host}:{source.get('port')}"
 
 
-def metrics_and_labels(expression: str) -> tuple[set[str], set[str]]:
-    """Names of the metrics and of the labels in a PromQL expression, as far as alerts here go."""
-    matchers = re.findall(r"\{([^}]*)\}", expression)
-    groupings = re.findall(r"\b(?:by|on|without|ignoring)\s*\(([^)]*)\)", expression)
-    labels = {name for matcher in matchers for name in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matcher)}
-    labels |= {name.strip() for grouping in groupings for name in grouping.split(",")}
-    bare = re.sub(r"\{[^}]*\}|\b(?:by|on|without|ignoring)\s*\([^)]*\)|\[[^]]*\]", " ", expression)
-    metrics = set(re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?!\s*\()", bare))
-    return metrics, labels - OWN_LABELS
+@dataclass
+class Names:
+    """The metrics, the labels and the values of labels that a PromQL expression names."""
+
+    metrics: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    values: set[tuple[str, str]] = field(default_factory=set)
+
+    def collect(self, node: promql_parser.Expr) -> None:
+        """Add the names of one node of the expression, without its children."""
+        if isinstance(node, promql_parser.VectorSelector):
+            self.metrics |= {node.name} if node.name else set()
+            self.labels |= {matcher.name for matcher in node.matchers.matchers}
+            exact = [each for each in node.matchers.matchers if each.op == promql_parser.MatchOp.Equal]
+            self.values |= {(matcher.name, matcher.value) for matcher in exact}
+        elif isinstance(node, promql_parser.AggregateExpr) and node.modifier:
+            self.labels |= set(node.modifier.labels)
+        elif isinstance(node, promql_parser.BinaryExpr) and node.modifier and node.modifier.matching:
+            self.labels |= set(node.modifier.matching.labels)
 
 
-def naming_faults(expression: str, sources: list[str]) -> Iterator[str]:
-    """An alert on a metric or a label that no file defines would never fire, and nobody would see it."""
-    metrics, labels = metrics_and_labels(expression)
+def name_faults(expression: promql_parser.Expr, sources: list[str]) -> Iterator[str]:
+    """An alert on a metric or a label that no file of `sources` defines would never fire."""
+    names = Names()
+    promql_parser.walk(expression, names.collect)
     defining = []
-    for metric in sorted(metrics):
+    for metric in sorted(names.metrics - STANDARD_METRICS):
         # prometheus_client adds these endings itself.
         name = re.sub(r"_(bucket|count|sum|total)$", "", metric)
         found = [source for source in sources if re.search(rf"[\"']{name}(_total)?[\"']", source)]
         if not found:
-            yield f"no metric {name} in src"
+            yield f"src has no metric {name}"
         defining += found
-    for label in sorted(labels):
-        # Prometheus renames a label of the metric that it has itself: job to exported_job.
+    for label in sorted(names.labels - STANDARD_LABELS):
+        # Prometheus renames a metric's label that it sets itself: job becomes exported_job.
         name = label.removeprefix("exported_")
         if defining and not any(re.search(rf"[\"']{name}[\"']", source) for source in defining):
-            yield f"no label {label} where its metric is defined"
-    for label, value in sorted(set(re.findall(r"(\w+)=\"([^\"]*)\"", expression))):
-        if label not in OWN_LABELS and not any(f'"{value}"' in source for source in sources):
-            yield f"nothing in src sets {label} to {value}"
+            yield f"the file of its metric has no label {label}"
+    for label, value in sorted(names.values):
+        if label not in STANDARD_LABELS and not any(f'"{value}"' in source for source in sources):
+            yield f"src never sets {label} to {value}"
 
 
 def rule_faults(rule: dict[str, Any], sources: list[str]) -> Iterator[str]:
-    expression = str(rule.get("expr") or "")
-    if not expression:
-        yield "no expr"
-    if any(expression.count(pair[0]) != expression.count(pair[1]) for pair in ("()", "{}", "[]")):
-        yield "brackets of expr do not match"
-    if at(rule, "labels", "severity") not in {"page", "ticket"}:
+    if value_at(rule, "labels", "severity") not in {"page", "ticket"}:
         yield "severity must be page or ticket"
-    if not at(rule, "annotations", "summary"):
-        yield "no summary"
-    yield from naming_faults(expression, sources)
+    if not value_at(rule, "annotations", "summary"):
+        yield "summary is missing"
+    try:
+        expression = promql_parser.parse(str(rule.get("expr") or ""))
+    except ValueError as error:
+        yield f"expr is not valid PromQL: {error}"
+        return
+    yield from name_faults(expression, sources)
 
 
 def faults(root: Path) -> Iterator[str]:
-    """One line per fault of the configuration and the alerts."""
+    """Yield one line per fault of the configuration and the alerts."""
     config = read_mapping(root, CONFIG)
     yield from (f"{CONFIG}: {fault}" for fault in scrape_faults(root, config))
     sources = [path.read_text(encoding="utf-8") for path in sorted((root / "src").rglob("*.py"))]
     for name in config.get("rule_files") or []:
         file = f"docker/prometheus/{name}"
         for group in read_mapping(root, file).get("groups") or []:
-            for rule in at(group, "rules") or []:
+            for rule in value_at(group, "rules") or []:
                 yield from (f"{file}: {rule.get('alert')}: {fault}" for fault in rule_faults(rule, sources))

@@ -1,4 +1,4 @@
-"""How the checks read files: what cannot be read becomes one line that names the file."""
+"""Read the checked files; a file that cannot be read or parsed becomes one line that names it."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-# Names of variables whose value nobody may read in a repository.
+# Names of variables whose values must not be in a repository.
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|DATABASE_URL")
 
-# user:password@ in a URL, the password written out.
+# user:password@ in a URL, with the password written out.
 CREDENTIALS = re.compile(r"://[^\s/:@]+:[^\s/@$]+@")
 
 # A tag that names a release: 18.6, v3.13.3, 3.13.14-slim.
@@ -17,11 +17,11 @@ RELEASE = re.compile(r":v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$")
 
 
 class UnreadableError(Exception):
-    """A file that is missing or that does not parse."""
+    """A file is missing or cannot be parsed."""
 
 
 def read_text(root: Path, name: str) -> str:
-    """The file `name` below `root`; raises UnreadableError."""
+    """Return the text of the file `name` below `root`. Raises UnreadableError."""
     try:
         return (root / name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -29,23 +29,23 @@ def read_text(root: Path, name: str) -> str:
 
 
 def read_yaml(root: Path, name: str) -> list[Any]:
-    """The documents of the YAML file `name` below `root`, empty ones left out; raises UnreadableError."""
+    """Return the non-empty documents of the YAML file `name` below `root`. Raises UnreadableError."""
     try:
         return [document for document in yaml.safe_load_all(read_text(root, name)) if document is not None]
     except yaml.YAMLError as error:
-        raise UnreadableError(f"{name}: no YAML: {' '.join(str(error).split())}") from None
+        raise UnreadableError(f"{name}: is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def read_mapping(root: Path, name: str) -> dict[str, Any]:
-    """The one mapping that the YAML file `name` holds; raises UnreadableError."""
+    """Return the one mapping in the YAML file `name`. Raises UnreadableError."""
     documents = read_yaml(root, name)
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise UnreadableError(f"{name}: must hold one mapping")
     return documents[0]
 
 
-def at(tree: Any, *path: str) -> Any:
-    """What lies at this path of nested mappings; None where the path ends early."""
+def value_at(tree: Any, *path: str) -> Any:
+    """Return the value at this path of nested mappings, or None if a step is missing."""
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree

@@ -1,4 +1,4 @@
-"""No file of the repository names a package registry or a place of the machine that it was written on."""
+"""Check that no file of the repository contains a registry address or a path of one machine."""
 
 import os
 import re
@@ -21,13 +21,13 @@ FORBIDDEN = {
 
 
 def ignored_names(root: Path) -> list[str]:
-    """Patterns of .gitignore, each taken as the name of a file or a folder at any depth."""
+    """Return the patterns of .gitignore, each read as the name of a file or folder at any depth."""
     lines = [line.strip() for line in read_text(root, ".gitignore").splitlines()]
     return [".git", *(line.strip("/") for line in lines if line and not line.startswith("#"))]
 
 
 def files_of(root: Path) -> Iterator[Path]:
-    """Every file that is not ignored; links are not followed."""
+    """Yield every file that is not ignored, without following links."""
     ignored = ignored_names(root)
 
     def kept(name: str) -> bool:
@@ -39,12 +39,12 @@ def files_of(root: Path) -> Iterator[Path]:
 
 
 def faults(root: Path) -> Iterator[str]:
-    """One line per file, line number and kind of fault; files that are no text are passed over."""
+    """Yield one line per file, line number and kind of fault; skip files that are not text."""
     for path in files_of(root):
         content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
         if b"\0" in content[:8192]:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
-            for what, pattern in FORBIDDEN.items():
+            for kind, pattern in FORBIDDEN.items():
                 if pattern.search(line):
-                    yield f"{path.relative_to(root).as_posix()}:{number}: names {what}"
+                    yield f"{path.relative_to(root).as_posix()}:{number}: contains {kind}"

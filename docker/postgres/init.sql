@@ -1,5 +1,5 @@
--- Two databases and their owners, made once when the volume is empty. Runs in psql as the superuser.
--- The passwords come from the environment of the container and stand in no file.
+-- Creates both databases and their owners. psql runs it once, as the superuser, when the volume is empty.
+-- The passwords come from the environment of the container.
 \set ON_ERROR_STOP on
 \getenv provider_password POSTGRES_PROVIDER_PASSWORD
 \getenv dashboard_password POSTGRES_DASHBOARD_PASSWORD
@@ -10,6 +10,6 @@ CREATE ROLE dashboard LOGIN PASSWORD :'dashboard_password';
 CREATE DATABASE provider OWNER provider;
 CREATE DATABASE dashboard OWNER dashboard;
 
--- The dashboard never opens the provider's database, nor the other way round.
+-- Neither application may open the other's database.
 REVOKE CONNECT, TEMPORARY ON DATABASE provider FROM PUBLIC;
 REVOKE CONNECT, TEMPORARY ON DATABASE dashboard FROM PUBLIC;

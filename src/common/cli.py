@@ -1,4 +1,4 @@
-"""What the commands of both applications share: configuration, the database they work on, migrations, serving."""
+"""Commands of both applications: configuration, database, migrations, serving."""
 
 import argparse
 import asyncio
@@ -23,7 +23,7 @@ from common.telemetry.logging import configure_logging
 
 
 class HasDatabase(Protocol):
-    """What a configuration has to have for any command."""
+    """The part of a configuration that every command needs."""
 
     @property
     def data_dir(self) -> Path: ...
@@ -34,7 +34,7 @@ class HasDatabase(Protocol):
 
 
 class Servable(HasDatabase, Protocol):
-    """What it has to have for serving."""
+    """The part of a configuration that serving needs."""
 
     @property
     def host(self) -> str: ...
@@ -57,7 +57,7 @@ def fail(message: str) -> NoReturn:
 
 
 def configuration(model: type[C]) -> C:
-    """The configuration from the environment. Raises ConfigError."""
+    """Read the configuration from the environment. Raises ConfigError."""
     config = read_config(model, os.environ)
     configure_logging(level=config.log_level)
     return config
@@ -65,12 +65,15 @@ def configuration(model: type[C]) -> C:
 
 @contextmanager
 def database(config: HasDatabase, name: str) -> Iterator[Secret]:
-    """The database to work on: the configured server's, or `name` on the embedded server, started if need be."""
+    """The URL of the database: the configured one, or `name` on the embedded server, started if need be."""
     if config.database_url is not None:
         yield config.database_url
         return
-    from common.devstack.embedded import EmbeddedError, attach
-
+    try:
+        # Not at the top: the image has no devstack.
+        from common.devstack.embedded import EmbeddedError, attach
+    except ModuleNotFoundError:
+        fail(f"set {name.upper()}_DATABASE_URL to a PostgreSQL server; the embedded one is not installed here")
     try:
         with attach(config.data_dir) as server:
             server.ensure_database(name)
@@ -80,12 +83,12 @@ def database(config: HasDatabase, name: str) -> Iterator[Secret]:
 
 
 async def prepare(url: Secret, migrations: Path) -> list[str]:
-    """Wait for PostgreSQL and bring the schema up to date; ends the program with one line when that cannot be done."""
+    """Wait for PostgreSQL and apply missing migrations; exits with one line when that fails. Returns those applied."""
     try:
         await wait_until_reachable(url, seconds=START_SECONDS)
         return await migrate(url, migrations)
     except DATABASE_UNAVAILABLE as error:
-        fail(f"PostgreSQL cannot be reached: {error}")
+        fail(f"PostgreSQL is not reachable: {error}")
     except (MigrationError, asyncpg.PostgresError) as error:
         fail(f"the database cannot be used: {error}")
 
@@ -93,7 +96,7 @@ async def prepare(url: Secret, migrations: Path) -> list[str]:
 def on_database(
     config: HasDatabase, name: str, migrations: Path, work: Callable[[Secret], Coroutine[Any, Any, int]]
 ) -> int:
-    """Do a command's work on its database, which is brought up to date first; returns the work's exit status."""
+    """Migrate the database, then run `work` on it; returns the exit status of `work`."""
     with database(config, name) as url:
         asyncio.run(prepare(url, migrations))
         return asyncio.run(work(url))
@@ -107,9 +110,9 @@ def serve_command(
     *,
     first: Callable[[Secret], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
-    """Migrate, do what comes first, and serve until SIGTERM or SIGINT; returns the exit status.
+    """Migrate, call `first`, and serve until SIGTERM or SIGINT; returns the exit status.
 
-    Several workers import `NAME.asgi`, which finds the database in the environment.
+    Several workers import `NAME.asgi`, which reads the database URL from the environment.
     """
     variable = name.upper()
     config.require_secrets()
@@ -128,7 +131,7 @@ def serve_command(
 
 
 def migrate_command(config: HasDatabase, name: str, migrations: Path) -> int:
-    """Apply what is missing and say what was applied."""
+    """Apply the missing migrations and print their names."""
     with database(config, name) as url:
         applied = asyncio.run(prepare(url, migrations))
     print(f"{name}: applied {', '.join(applied)}" if applied else f"{name}: up to date")
@@ -136,7 +139,7 @@ def migrate_command(config: HasDatabase, name: str, migrations: Path) -> int:
 
 
 def command_parser(name: str, words: str) -> tuple[argparse.ArgumentParser, Any]:
-    """The parser of `python -m NAME`, and its commands, to which `add` adds."""
+    """The parser of `python -m NAME`, and its subparsers for `add_command`."""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=words)
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -144,14 +147,14 @@ def command_parser(name: str, words: str) -> tuple[argparse.ArgumentParser, Any]
 def add_command(
     commands: Any, name: str, words: str, command: Callable[[Any, argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    """Add a command; it gets the configuration and the arguments and returns the exit status."""
+    """Add a command: a function of configuration and arguments that returns the exit status."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(command=command)
     return parser
 
 
 def run_command(parser: argparse.ArgumentParser, model: type[Any]) -> int:
-    """Run the command that the program's arguments name. What it lacks in the environment ends it with one line."""
+    """Run the command that the arguments name; an invalid environment ends it with one line."""
     arguments = parser.parse_args()
     try:
         status: int = arguments.command(configuration(model), arguments)

@@ -1,7 +1,7 @@
-"""Reading the environment into frozen dataclasses, once, at the start.
+"""Reads the environment into frozen dataclasses, once, at the start.
 
-A field is declared with `variable(...)`, which names its environment variable, its parser and its default. `read` goes
-over all of them and raises one `ConfigError` that names every variable that is wrong or missing.
+`variable(...)` declares a field with its environment variable, parser and default. `read_config` reads all fields and
+raises one `ConfigError` that names every invalid variable.
 """
 
 import re
@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 DEMO_VARIABLE = "NIGHTAUDIT_DEMO"
-"""Set by `make run` alone: secrets that have no default elsewhere take their demo value."""
+"""Set by `make run`: secrets, which have no default otherwise, take their demo value."""
 
 
 class ConfigError(Exception):
-    """The environment cannot be used; the message is one line that names each variable at fault."""
+    """The environment is invalid; the message is one line that names each invalid variable."""
 
 
 class Secret:
-    """A value that no `repr`, log line or traceback shows; `reveal()` gives it.
+    """A value that no `repr`, log line or traceback shows; `reveal()` returns it.
 
-    No dataclass: what walks over those, such as `asdict` or a JSON encoder, would find the value.
+    Not a dataclass, because `asdict` or a JSON encoder would find the value.
     """
 
     __slots__ = ("_value",)
@@ -81,7 +81,7 @@ def decimal_number(low: float, high: float) -> Callable[[str], float]:
 
 
 def switch(value: str) -> bool:
-    """On unless it says 0."""
+    """True unless the value is 0."""
     return value != "0"
 
 
@@ -101,7 +101,7 @@ def url(*schemes: str) -> Callable[[str], str]:
         try:
             parts = urlsplit(value)
             usable = parts.scheme in schemes and bool(parts.hostname)
-            parts.port  # noqa: B018 - raises ValueError where the port is none
+            parts.port  # noqa: B018 - raises ValueError for an invalid port
         except ValueError:
             usable = False
         if not usable:
@@ -112,7 +112,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def secret_url(*schemes: str) -> Callable[[str], Secret]:
-    """A parser for URLs that may hold a password, so they are kept as a secret."""
+    """A parser for URLs that may hold a password and are therefore secrets."""
     parse_url = url(*schemes)
 
     def parse(value: str) -> Secret:
@@ -122,15 +122,15 @@ def secret_url(*schemes: str) -> Callable[[str], Secret]:
 
 
 def mailbox(value: str) -> str:
-    """One mail address, alone or as `Name <address>`."""
+    """One e-mail address, alone or as `Name <address>`."""
     header: Any = HeaderRegistry()("From", value) if value.isprintable() else None
     if header is None or header.defects or len(header.addresses) != 1 or "@" not in header.addresses[0].addr_spec:
-        raise ValueError("must be one mail address, alone or as Name <address>")
+        raise ValueError("must be one e-mail address, alone or as Name <address>")
     return value
 
 
 def database_url(value: str) -> Secret:
-    """A PostgreSQL connection URI; it may hold a password, so it is kept as a secret."""
+    """A PostgreSQL connection URI, which may hold a password and is therefore a secret."""
     try:
         usable = re.match(r"postgres(ql)?://", value) and urlsplit(value.partition("?")[0]).port != 0
     except ValueError:
@@ -149,7 +149,7 @@ def variable(
 ) -> Any:
     """A dataclass field that is read from the environment variable `name`.
 
-    An unset or empty variable takes `demo` in the demo, else `default`; where both are None the field is None.
+    An unset or empty variable takes the value `demo` in the demo, else `default`; without either the field is None.
     """
     return field(metadata={"variable": name, "parse": parse, "default": default, "demo": demo})
 
@@ -158,9 +158,9 @@ C = TypeVar("C")
 
 
 def read_config(model: type[C], environment: Mapping[str, str]) -> C:
-    """The frozen dataclass `model` filled from `environment`.
+    """Fill the frozen dataclass `model` from `environment`.
 
-    Raises ConfigError naming every variable that cannot be used. The value itself is never part of the message.
+    Raises ConfigError naming every invalid variable. The message never contains a value.
     """
     demo = environment.get(DEMO_VARIABLE, "") not in ("", "0")
     values: dict[str, Any] = {}
@@ -184,13 +184,13 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
 
 
 def require_secrets(**secrets: Secret | None) -> None:
-    """Raises one ConfigError that names every variable that has to hold a secret and does not."""
+    """Raise one ConfigError that names every secret that is not set."""
     if missing := [name for name, value in secrets.items() if value is None]:
         raise ConfigError(f"{', '.join(missing)} not set; there is no default outside the demo of make run")
 
 
 def require_secret(value: Secret | None, name: str) -> Secret:
-    """The secret, or ConfigError naming the variable that has to hold it."""
+    """Return the secret. Raises ConfigError naming the variable when it is not set."""
     if value is None:
         raise ConfigError(f"{name} is not set and has no default outside the demo of make run")
     return value

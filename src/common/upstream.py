@@ -1,4 +1,4 @@
-"""Calls of external services: one session, explicit time-outs, retries with jitter, and a circuit breaker."""
+"""Calls external services: one session, explicit time-outs, retries with jitter, and a circuit breaker."""
 
 import asyncio
 import random
@@ -19,9 +19,9 @@ RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class UpstreamError(Exception):
-    """An external service did not give a usable answer.
+    """An external service gave no usable answer.
 
-    status: its HTTP status, None when there was no answer. retry_after: seconds it asked us to wait, if it did.
+    status: its HTTP status, None when there was no answer. retry_after: seconds to wait, from its Retry-After header.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -31,21 +31,21 @@ class UpstreamError(Exception):
 
 
 class CircuitOpenError(UpstreamError):
-    """The service failed so often lately that it is not called for a while."""
+    """The service was not called, because it failed too often recently."""
 
 
 class CircuitBreaker:
-    """Opens after `threshold` failures in a row; after `seconds` lets one call through to try again."""
+    """Opens after `threshold` failures in a row; after `seconds` it lets one call through."""
 
     def __init__(self, threshold: int = 10, seconds: float = 10.0) -> None:
         self.threshold = threshold
         self.seconds = seconds
         self._failures = 0
-        self._closed_from = 0.0
+        self._retry_at = 0.0
 
     @property
     def closed(self) -> bool:
-        """Whether every call is let through."""
+        """Whether calls are let through."""
         return self._failures < self.threshold
 
     def check(self) -> None:
@@ -53,9 +53,9 @@ class CircuitBreaker:
         if self.closed:
             return
         now = time.monotonic()
-        if now < self._closed_from:
-            raise CircuitOpenError("not called: it failed too often", retry_after=self._closed_from - now)
-        self._closed_from = now + self.seconds
+        if now < self._retry_at:
+            raise CircuitOpenError("not called, because it failed too often recently", retry_after=self._retry_at - now)
+        self._retry_at = now + self.seconds
 
     def succeeded(self) -> None:
         self._failures = 0
@@ -63,11 +63,11 @@ class CircuitBreaker:
     def failed(self) -> None:
         self._failures += 1
         if not self.closed:
-            self._closed_from = time.monotonic() + self.seconds
+            self._retry_at = time.monotonic() + self.seconds
 
 
 def create_client_session() -> aiohttp.ClientSession:
-    """The application's one client session. aiohttp's own default of 300 s in total is never relied on."""
+    """Create the application's one client session, with time-outs shorter than aiohttp's default of 300 s."""
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS, sock_read=20),
         connector=aiohttp.TCPConnector(limit=200, ttl_dns_cache=60),
@@ -77,12 +77,12 @@ def create_client_session() -> aiohttp.ClientSession:
 
 
 def backoff_seconds(attempt: int, *, base: float = 0.2, longest: float = 10.0) -> float:
-    """Full jitter: anywhere from zero to base * 2^attempt, attempt counted from 0."""
+    """A random wait from 0 to base * 2^attempt seconds, at most `longest`; attempt counts from 0 (full jitter)."""
     return random.uniform(0, min(longest, base * 2**attempt))
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The Retry-After header in seconds, given as a number or a date; None when absent or unreadable."""
+    """The Retry-After header in seconds, whether a number or a date; None when absent or invalid."""
     value = headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
@@ -98,7 +98,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None)
 
 
 def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> None:
-    """Raises UpstreamError for any status but the accepted ones."""
+    """Raise UpstreamError unless the status is one of `accept`."""
     if response.status not in accept:
         raise UpstreamError(
             f"{response.method} {response.url.path} answered {response.status}",
@@ -122,7 +122,7 @@ async def read_body(response: aiohttp.ClientResponse, largest: int) -> bytes:
 
 
 class Upstream:
-    """An external service, known by a name (for metrics) and a base URL."""
+    """An external service: its name (for metrics) and base URL."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Upstream:
         accept: frozenset[int] = frozenset({200, 201, 204}),
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One call; the block reads the answer. Raises UpstreamError for any failure, also while reading."""
+        """Make one call; the block reads the answer. Raises UpstreamError for any failure, also while reading."""
         if self.breaker:
             self.breaker.check()
         started = time.perf_counter()
@@ -197,10 +197,10 @@ class Upstream:
         largest: int = MAX_RESPONSE_BYTES,
         **call: Any,
     ) -> bytes:
-        """The body of the answer; tried again up to `attempts` times where trying again is safe and may help.
+        """Return the body of the answer; retry a failure that may pass, up to `attempts` calls in all.
 
-        Only for calls that may be repeated. Honours Retry-After up to `longest_wait` seconds; a longer one is raised,
-        and so is an answer of more than `largest` bytes.
+        Only for calls that are safe to repeat. Waits for Retry-After up to `longest_wait` seconds. Raises
+        UpstreamError, also for a longer Retry-After and for a body of more than `largest` bytes.
         """
         for attempt in range(attempts):
             try:

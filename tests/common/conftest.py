@@ -29,7 +29,7 @@ from common.web.request_body import body_limit, json_body, raw_body, require_med
 from common.web.resources import Application, CommonResources, Pools, pool
 from common.web.responses import encode_json, json_response
 from provider.app import MIGRATIONS
-from tests.conftest import cloned
+from tests.support.databases import cloned
 from tests.support.processes import processes_of
 
 

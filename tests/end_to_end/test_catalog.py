@@ -145,7 +145,7 @@ async def test_two_dashboards_that_start_at_once_ask_for_one_token(
 
         await becomes_registered(apps[0], *products)
         await moves(apps[0], f"/products/{products[0]['id']}", 1)
-    assert await provider_db.fetchval("SELECT count(*) FROM offers_token") == 1
+    assert await provider_db.fetchval("SELECT count(*) FROM issued_token") == 1
 
 
 async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
@@ -156,7 +156,7 @@ async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
         products = [await create(apps[0], f"Mower {number}") for number in range(20)]
 
         async def renewed() -> bool:
-            return await provider_db.fetchval("SELECT count(*) FROM offers_token") >= 3
+            return await provider_db.fetchval("SELECT count(*) FROM issued_token") >= 3
 
         await eventually(renewed)
         await moves(apps[1], f"/products/{products[-1]['id']}", 3)
@@ -164,8 +164,8 @@ async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
     overlapping = await provider_db.fetchval(
         """
         SELECT count(*)
-          FROM offers_token AS earlier
-          JOIN offers_token AS later ON later.issued_at > earlier.issued_at AND later.issued_at < earlier.expires_at
+          FROM issued_token AS earlier
+          JOIN issued_token AS later ON later.issued_at > earlier.issued_at AND later.issued_at < earlier.expires_at
         """
     )
     assert overlapping == 0

@@ -1,4 +1,4 @@
-"""The check of image, compose file, manifests, Prometheus and environment finds faults that are planted."""
+"""docker.check finds the faults that a test plants in the deployment files."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from common.version import VERSION
 from docker.check import all_faults, compose, environment, image, kubernetes, prometheus, repository
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +17,7 @@ CHECKED = (
     ".env.example",
     ".gitignore",
     "docker-compose.yml",
+    "heroku.Dockerfile",
     "docker",
     "requirements",
     "src",
@@ -27,7 +29,7 @@ DOCKERFILE = "docker/Dockerfile"
 
 
 def copy_checked(target: Path) -> Path:
-    """The files that the check reads, copied so that a test can spoil them."""
+    """Copy the files that the check reads, so that a test can plant faults in them."""
     for name in CHECKED:
         source = ROOT / name
         if source.is_dir():
@@ -39,7 +41,7 @@ def copy_checked(target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What the check says of the repository as it is."""
+    """The faults of the repository as it is."""
     return set(all_faults(copy_checked(tmp_path_factory.mktemp("operations"))))
 
 
@@ -49,14 +51,14 @@ PLANTED = {
         PROVIDER,
         "readinessProbe:",
         "x-probe:",
-        "readinessProbe must ask for /readyz",
+        "readinessProbe must request /readyz",
     ),
-    "a liveness that asks the database": (
+    "a liveness probe that depends on the database": (
         kubernetes,
         DASHBOARD,
         "livenessProbe:\n            httpGet: {path: /livez",
         "livenessProbe:\n            httpGet: {path: /readyz",
-        "livenessProbe must ask for /livez",
+        "livenessProbe must request /livez",
     ),
     "an unknown field": (kubernetes, PROVIDER, "minReadySeconds:", "minReadySecs:", "minReadySecs"),
     "a wrong type": (
@@ -80,7 +82,7 @@ PLANTED = {
         "\ndata:\n  DASHBOARD_STAFF_TOKEN: abc",
         "is a literal",
     ),
-    "a Secret": (kubernetes, DASHBOARD, "kind: ConfigMap", "kind: Secret", "secrets are made in the cluster"),
+    "a Secret": (kubernetes, DASHBOARD, "kind: ConfigMap", "kind: Secret", "must not be in a manifest"),
     "service links": (
         kubernetes,
         PROVIDER,
@@ -98,23 +100,23 @@ PLANTED = {
     "an image without a release": (
         kubernetes,
         DASHBOARD,
-        "nightaudit:0.1.0",
+        f"nightaudit:{VERSION}",
         "nightaudit:latest",
         "not pinned to a release",
     ),
-    "a manifest that kustomize misses": (
+    "a manifest that the kustomization lacks": (
         kubernetes,
         "docker/kubernetes/kustomization.yaml",
         "  - network-policy.yaml\n",
         "",
-        "network-policy.yaml is not among the resources",
+        "network-policy.yaml is missing from the resources",
     ),
     "a service without a healthcheck": (
         compose,
         COMPOSE,
         "healthcheck:",
         "x-health:",
-        "neither a healthcheck nor a reason",
+        "needs a healthcheck",
     ),
     "a secret that may be missing": (
         compose,
@@ -128,44 +130,37 @@ PLANTED = {
         COMPOSE,
         "provider:${POSTGRES_PROVIDER_PASSWORD}@",
         "provider:hunter2@",
-        "PROVIDER_DATABASE_URL holds a password",
+        "PROVIDER_DATABASE_URL contains a password",
     ),
     "a floating image": (compose, COMPOSE, "postgres:18.6", "postgres:latest", "not pinned to a release"),
-    "a port open to others": (
-        compose,
-        COMPOSE,
-        '"127.0.0.1:9090:9090"',
-        '"9090:9090"',
-        "open to other machines",
-    ),
-    "a mount of nothing": (
+    "a service without a limit": (compose, COMPOSE, "pids: 500", "cpus: 2", "the limit of pids is missing"),
+    "a mount of a missing file": (
         compose,
         COMPOSE,
         "postgres/init.sql:/",
         "postgres/start.sql:/",
         "which does not exist",
     ),
-    "a misspelt key": (compose, COMPOSE, "shm_size:", "shmsize:", "shmsize is no key"),
-    "a variable without an example": (
+    "a variable that the example lacks": (
         environment,
         COMPOSE,
         "PROVIDER_WORKERS:",
         "PROVIDER_WORKER:",
         "PROVIDER_WORKER is missing",
     ),
-    "a variable that reaches nothing": (
+    "a variable that no service receives": (
         environment,
         ".env.example",
         "#PROVIDER_HOST=",
         "#PROVIDER_HOSTS=",
-        "PROVIDER_HOSTS of .env.example reaches no service",
+        "no service receives PROVIDER_HOSTS of .env.example",
     ),
     "an example with a secret": (
         environment,
         ".env.example",
         "JWT_SECRET=",
         "JWT_SECRET=hunter2",
-        "PROVIDER_JWT_SECRET has a value",
+        "PROVIDER_JWT_SECRET must not have a value",
     ),
     "a root image": (
         image,
@@ -179,79 +174,114 @@ PLANTED = {
         DOCKERFILE,
         "HEALTHCHECK",
         "LABEL health",
-        "HEALTHCHECK must be there",
+        "HEALTHCHECK is missing",
     ),
-    "a shell in front": (
+    "an image with devstack": (
         image,
-        DOCKERFILE,
-        'ENTRYPOINT ["python", "-m"]',
-        "ENTRYPOINT python -m",
-        "ENTRYPOINT must be",
+        ".dockerignore",
+        "\nsrc/common/devstack\n",
+        "\n",
+        "must exclude src/common/devstack",
+    ),
+    "devstack admitted again": (
+        image,
+        ".dockerignore",
+        "src/common/devstack\n",
+        "src/common/devstack\n!src/common\n",
+        "must exclude src/common/devstack",
+    ),
+    "a secret in the image": (
+        image,
+        "heroku.Dockerfile",
+        "PYTHONUNBUFFERED=1",
+        "DASHBOARD_API_TOKEN=abc",
+        "puts a secret into the image",
     ),
     "packages without hashes": (
         image,
         DOCKERFILE,
         "--require-hashes",
         "--no-deps",
-        "without --require-hashes",
+        "needs --require-hashes",
     ),
-    "a build that lacks a file": (
+    "a file that the build context lacks": (
         image,
         ".dockerignore",
         "!docker/healthcheck.py",
         "",
-        ".dockerignore keeps it out",
+        ".dockerignore excludes it",
     ),
     "another pin in the image": (
         image,
         "requirements/container.txt",
         "quart==",
         "quart==9",
-        "in runtime.txt: make lock",
+        "in runtime.txt; run make lock",
     ),
-    "an alert on no metric": (
+    "an alert on an unknown metric": (
         prometheus,
         "docker/prometheus/alerts.yml",
         "feed_lag_seconds",
         "feed_lag_minutes",
-        "no metric feed_lag_minutes",
+        "src has no metric feed_lag_minutes",
     ),
-    "a scrape of no port": (
+    "an alert on an unknown label": (
+        prometheus,
+        "docker/prometheus/alerts.yml",
+        "sum by (job, upstream)",
+        "sum by (job, downstream)",
+        "has no label downstream",
+    ),
+    "an alert on an unknown value": (
+        prometheus,
+        "docker/prometheus/alerts.yml",
+        'pool="main"',
+        'pool="primary"',
+        "src never sets pool to primary",
+    ),
+    "an alert that is not PromQL": (
+        prometheus,
+        "docker/prometheus/alerts.yml",
+        "expr: up == 0",
+        "expr: up ==",
+        "expr is not valid PromQL",
+    ),
+    "a scrape of an unknown port": (
         prometheus,
         "docker/prometheus/prometheus.yml",
         "port: 9000",
         "port: 9001",
-        "is no port of a service",
+        "has no service with the port provider:9001",
     ),
     "a path of one machine": (
         repository,
         DOCKERFILE,
         "WORKDIR /app",
         "WORKDIR /" + "root" + "/app",
-        "names a path of one machine",
+        "contains a path of one machine",
     ),
     "a package registry": (
         repository,
-        "requirements/container.in",
-        "aiohttp",
-        "--find-" + "links=elsewhere aiohttp",
-        "names the address of a package registry",
+        "requirements/container.txt",
+        "aiohttp==",
+        "--find-" + "links=elsewhere\naiohttp==",
+        "contains the address of a package registry",
     ),
 }
 
 
-@pytest.mark.parametrize(("check", "name", "sound", "spoilt", "said"), PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize(("check", "name", "valid", "faulty", "message"), PLANTED.values(), ids=PLANTED)
 def test_a_planted_fault_is_found(
-    tmp_path: Path, before: set[str], check: ModuleType, name: str, sound: str, spoilt: str, said: str
+    tmp_path: Path, before: set[str], check: ModuleType, name: str, valid: str, faulty: str, message: str
 ) -> None:
     file = copy_checked(tmp_path) / name
     text = file.read_text(encoding="utf-8")
-    assert sound in text
-    file.write_text(text.replace(sound, spoilt, 1), encoding="utf-8")
-    assert [line for line in check.faults(tmp_path) if line not in before and said in line]
+    assert valid in text
+    file.write_text(text.replace(valid, faulty, 1), encoding="utf-8")
+    assert [line for line in check.faults(tmp_path) if line not in before and message in line]
 
 
-def test_the_check_names_each_fault_in_one_line_and_fails(tmp_path: Path) -> None:
+def test_the_command_prints_each_fault_in_one_line_and_fails(tmp_path: Path) -> None:
     (copy_checked(tmp_path) / COMPOSE).unlink()
     (tmp_path / PROVIDER).write_text("kind: [ConfigMap", encoding="utf-8")
     command = [sys.executable, "-m", "docker.check", str(tmp_path)]
@@ -259,5 +289,5 @@ def test_the_check_names_each_fault_in_one_line_and_fails(tmp_path: Path) -> Non
     assert run.returncode == 1
     lines = run.stdout.splitlines()
     assert lines.count(f"{COMPOSE}: cannot be read (FileNotFoundError)") == 1
-    assert len([line for line in lines if line.startswith(f"{PROVIDER}: no YAML: ")]) == 1
+    assert len([line for line in lines if line.startswith(f"{PROVIDER}: is not valid YAML: ")]) == 1
     assert run.stderr == ""

@@ -1,4 +1,4 @@
-"""`.env.example` as a reader uses it: copied, its lines taken into use, read by a shell; and the table beside it."""
+"""`.env.example`, copied, uncommented and read by a shell, and the README's table of variables, agree with the code."""
 
 import json
 import re
@@ -20,7 +20,7 @@ EXAMPLE = ROOT / ".env.example"
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a program finds after `set -a; . ./.env`, with every line of the example in use."""
+    """The environment after `set -a; . ./.env`, with every line of the example uncommented."""
     folder = tmp_path_factory.mktemp("example")
     (folder / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE.read_text(), flags=re.MULTILINE))
     show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
-def test_every_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
+def test_every_commented_line_shows_the_default(model: type[Any], environment: dict[str, str]) -> None:
     config = read_config(model, environment)
     for item in fields(model):
         name, parse, default = (item.metadata[key] for key in ("variable", "parse", "default"))
@@ -40,7 +40,16 @@ def test_every_line_shows_the_default(model: type[Any], environment: dict[str, s
 
 
 @pytest.mark.parametrize("model", [provider.config.Config, dashboard.config.Config])
-def test_the_readme_has_every_variable_in_its_table(model: type[Any]) -> None:
-    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
-    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", "\n".join(row.split("|")[1] for row in rows)))
-    assert {item.metadata["variable"] for item in fields(model)} <= named
+def test_the_configuration_page_has_every_variable_in_its_tables(model: type[Any]) -> None:
+    assert {item.metadata["variable"] for item in fields(model)} <= variables_in("docs/configuration.md")
+
+
+def test_the_readme_has_ten_variables_that_the_configuration_page_has_too() -> None:
+    assert len(variables_in("README.md")) == 10
+    assert variables_in("README.md") < variables_in("docs/configuration.md")
+
+
+def variables_in(document: str) -> set[str]:
+    """The variables that the tables of a document name in their first column."""
+    rows = [line for line in (ROOT / document).read_text().splitlines() if line.startswith("| `")]
+    return set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", "\n".join(row.split("|")[1] for row in rows)))

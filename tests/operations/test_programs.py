@@ -1,4 +1,4 @@
-"""The small programs around the applications: the container's healthcheck and the command of CI."""
+"""The container's healthcheck and .ci/run."""
 
 import os
 import shutil
@@ -14,18 +14,18 @@ from tests.support.applications import ROOT, free_port
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
-    """A server that answers every GET with this status; gives its port."""
+def serving(status: int) -> Iterator[int]:
+    """Serve /readyz with this status and give the port."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/readyz" else 404)
             self.end_headers()
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Says nothing."""
+            """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -37,21 +37,21 @@ def answering(status: int) -> Iterator[int]:
 
 
 def healthcheck(*arguments: str, **ports: int) -> int:
-    """Exit status of the container's healthcheck with these ports in its environment."""
+    """Return the exit status of the container's healthcheck with these ports in its environment."""
     environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
     script = str(ROOT / "docker/healthcheck.py")
     return subprocess.run([sys.executable, script, *arguments], env=environment, check=False).returncode
 
 
-def test_the_healthcheck_follows_readyz_of_the_application_that_it_is_asked_for() -> None:
-    with answering(200) as ready, answering(503) as unready:
+def test_the_healthcheck_succeeds_if_the_named_application_is_ready() -> None:
+    with serving(200) as ready, serving(503) as unready:
         assert healthcheck("provider", PROVIDER_PORT=ready, DASHBOARD_PORT=unready) == 0
         assert healthcheck("dashboard", PROVIDER_PORT=ready, DASHBOARD_PORT=unready) == 1
         assert healthcheck(PROVIDER_PORT=unready, DASHBOARD_PORT=ready) == 0
     assert healthcheck("provider", PROVIDER_PORT=free_port()) == 1
 
 
-def test_ci_names_what_is_missing_where_it_cannot_install(tmp_path: Path) -> None:
+def test_ci_names_the_missing_programs_if_it_cannot_install_them(tmp_path: Path) -> None:
     for tool in ("bash", "dirname"):
         found = shutil.which(tool)
         assert found
@@ -59,8 +59,8 @@ def test_ci_names_what_is_missing_where_it_cannot_install(tmp_path: Path) -> Non
     run = subprocess.run(
         [tmp_path / "bash", ROOT / ".ci/run"], env={"PATH": str(tmp_path)}, capture_output=True, check=False
     )
-    said = run.stderr.decode()
+    output = run.stderr.decode()
     assert run.returncode == 1
-    assert "missing: make" in said
-    assert "missing: Chromium" in said
-    assert "apt-get install" in said
+    assert "missing: make" in output
+    assert "missing: Chromium" in output
+    assert "apt-get install" in output

@@ -122,7 +122,7 @@ class Catalogue:
         await self.db.execute("UPDATE offers_token SET not_before = '-infinity'")
         service = resources_of(self.app).offers
         service._paused_until = 0.0
-        service.breaker._closed_from = 0.0
+        service.breaker._retry_at = 0.0
 
     async def get(self, path: str, status: int = 200) -> Any:
         answer = await self.app.test_client().get(path)

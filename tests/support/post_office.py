@@ -27,7 +27,7 @@ class PostOffice:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]  # type: ignore[misc]  # aiosmtpd is untyped
+        return [message_from_bytes(e.original_content, policy=policy.default) for e in self.envelopes]
 
     async def open(self) -> None:
         """Listen, the second time on the port of the first."""

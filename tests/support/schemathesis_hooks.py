@@ -81,18 +81,22 @@ def whole(value: Any) -> Any:
     return value
 
 
+AnyCase = schemathesis.Case[Any]
+
+
 class Signed(AuthBase):
     """Signs what is sent, as the other program would."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         body = request.body or b""
+        assert isinstance(body, (str, bytes))  # requests allows streams too
         body = body.encode() if isinstance(body, str) else body
         request.headers[signature.SIGNATURE_HEADER] = signature.sign(SECRET, body, time.time())
         return request
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: schemathesis.HookContext, case: AnyCase, kwargs: dict[str, Any]) -> None:
     """Where a case has any signature it gets the right one; those that leave it out stay without."""
     if signature.SIGNATURE_HEADER in (case.headers or {}) and case.meta and not case.meta.generation.mode.is_negative:
         kwargs["auth"] = Signed()
@@ -103,14 +107,14 @@ replayed: set[str] = set()
 
 
 @schemathesis.hook
-def after_call(context: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+def after_call(context: schemathesis.HookContext, case: AnyCase, response: schemathesis.Response) -> None:
     if "idempotent-replayed" in response.headers:
         replayed.add(response.text)
 
 
 @schemathesis.hook
 def filter_failure(
-    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: schemathesis.Response
+    context: schemathesis.HookContext, failure: Failure, case: AnyCase, response: schemathesis.Response
 ) -> bool:
     """Keep every failure but a refusal by one of the rules above."""
     if type(failure).__name__ == "EnsureResourceAvailability":

@@ -1,9 +1,9 @@
 """One application as a child of the supervisor: `python -m common.devstack.child LIFELINE MODULE ARGUMENT ...`.
 
-The application runs in this very process, beside a thread that reads the lifeline: a pipe whose other end only the
-supervisor has. When that end is gone, so is the supervisor, and the application is told to end as if by it. A pipe
-works on every system and needs no check at the start, unlike a signal on the parent's death, and it tells only once:
-a second SIGTERM would cut a clean end short.
+The application runs in this process, beside a thread that reads the lifeline: a pipe whose other end only the
+supervisor holds. When that end closes, the supervisor is gone, and the thread sends SIGTERM to the application. Unlike
+a parent-death signal, a pipe works on every system, leaves no gap at the start, and fires once: a second SIGTERM would
+cut a clean shutdown short.
 """
 
 import os
@@ -14,7 +14,7 @@ import threading
 import time
 
 STOP_SECONDS = 15.0
-"""How long an application may take to end before it is killed."""
+"""Time that an application has to end before it is killed."""
 
 
 def _end_with_supervisor(lifeline: int) -> None:

@@ -1,9 +1,8 @@
-"""A PostgreSQL cluster directory and the server on it: made, started, found again, stopped.
+"""A PostgreSQL cluster directory and its server: create, start, find, stop.
 
-Whether a server lives is told by a lock, not by a process id: the postmaster is started with a descriptor
-that holds `server_lock`, and every backend inherits it. While the lock is held something of the server lives;
-once it is free nothing does, and whatever `postmaster.pid` says is stale. All functions expect the caller to
-hold the lock that orders starts and stops.
+A lock shows whether the server lives, not a process id: the postmaster starts with a descriptor that holds
+`server_lock`, and every backend inherits it. While the lock is held, a process of the server lives; once it is free,
+none does, and `postmaster.pid` is stale. The caller of every function holds the lock that orders starts and stops.
 """
 
 import atexit
@@ -29,8 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "random_page_cost": "1.1",
     "jit": "off",
     "timezone": "UTC",
-    # The log says what happened to the server. What a client did wrong is told to the client; here it would
-    # fill the disk.
+    # Clients get their own errors; in the log they would only fill the disk.
     "log_min_messages": "log",
     "log_checkpoints": "off",
     "log_timezone": "UTC",
@@ -39,8 +37,8 @@ SETTINGS: Mapping[str, str] = {
 
 _START_SECONDS = 300.0  # after a crash gigabytes of WAL may have to be replayed
 _STOP_SECONDS = 120.0  # a fast shutdown writes what the last checkpoint did not
-_ORPHAN_SECONDS = 2.0  # idle backends end at once when their postmaster dies; busy ones do not notice
-_LARGEST_LOG = 4 * 1024 * 1024
+_ORPHAN_SECONDS = 2.0  # idle backends end at once when their postmaster dies; busy ones go on
+_MAX_LOG_BYTES = 4 * 1024 * 1024
 
 _children: list["subprocess.Popen[bytes]"] = []
 
@@ -57,10 +55,9 @@ class Cluster:
         return socket_directory(self.directory, self.owner)
 
     def initialise(self, *, durable: bool, held: int) -> None:
-        """Make the cluster unless it is there. initdb keeps the lock of the descriptor `held` until its end.
+        """Create the cluster unless it exists. initdb inherits the lock of the descriptor `held` until it ends.
 
-        The cluster is made beside its place and renamed: an interrupted attempt leaves nothing that looks
-        complete.
+        The cluster is created under another name and renamed, so an interrupted attempt never looks complete.
         """
         if self.directory.exists():
             self._check_version()
@@ -97,7 +94,7 @@ class Cluster:
         draft.rename(self.directory)
 
     def start(self, settings: Mapping[str, str]) -> None:
-        """Return when the server takes connections: the one that runs, or a new one with `settings`."""
+        """Start a server with `settings` unless one runs; returns when it accepts connections. Raises EmbeddedError."""
         reap()
         deadline = time.monotonic() + _START_SECONDS
         orphaned_since: float | None = None
@@ -111,7 +108,7 @@ class Cluster:
                 if time.monotonic() - orphaned_since > _ORPHAN_SECONDS:
                     self._kill_all()
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL in {self.directory} neither starts nor ends; see {self.log}")
+                raise EmbeddedError(f"PostgreSQL in {self.directory} neither starts nor stops; see {self.log}")
             time.sleep(0.02)
         try:
             self._remove_stale_files()
@@ -121,12 +118,12 @@ class Cluster:
         self._await_ready(postmaster, log_start, deadline)
 
     def runs(self) -> bool:
-        """Does a server live and take connections? Cheap enough to be asked every second."""
+        """Whether a server runs and accepts connections. Cheap enough to be called every second."""
         return not file_lock.is_free(self.server_lock) and self._postmaster() is not None and self._status() == "ready"
 
     def stop(self) -> None:
-        """End the server, whatever is connected to it, and return when nothing of it lives."""
-        deadline = time.monotonic() + _ORPHAN_SECONDS  # one that has just been started is not in its file yet
+        """Stop the server and its clients' sessions; returns when its last process has ended. Raises EmbeddedError."""
+        deadline = time.monotonic() + _ORPHAN_SECONDS  # a server that just started has not written its file yet
         while not file_lock.is_free(self.server_lock) and self._postmaster() is None:
             if time.monotonic() > deadline:
                 break
@@ -141,7 +138,7 @@ class Cluster:
         if not file_lock.becomes_free(self.server_lock, seconds=_ORPHAN_SECONDS):
             self._kill_all()
             if not file_lock.becomes_free(self.server_lock, seconds=10.0):
-                raise EmbeddedError(f"PostgreSQL in {self.directory} does not end; see {self.log}")
+                raise EmbeddedError(f"PostgreSQL in {self.directory} does not stop; see {self.log}")
         reap()
         self._remove_socket()
 
@@ -149,7 +146,7 @@ class Cluster:
         try:
             found = (self.directory / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
-            raise EmbeddedError(f"{self.directory} is no PostgreSQL cluster; move it away") from None
+            raise EmbeddedError(f"{self.directory} is not a PostgreSQL cluster; move it away") from None
         output = subprocess.run(
             [binaries() / "postgres", "--version"],
             capture_output=True,
@@ -158,14 +155,15 @@ class Cluster:
             cwd="/",
             **self.owner.run_as(),
         ).stdout
-        ours = output.split()[-1].split(".")[0]
-        if found != ours:
+        installed = output.split()[-1].split(".")[0]
+        if found != installed:
             raise EmbeddedError(
-                f"{self.directory} was made by PostgreSQL {found}, and this is {ours}: move it away to start empty"
+                f"{self.directory} was created by PostgreSQL {found}, but {installed} is installed; "
+                "move it away to start empty"
             )
 
     def _spawn(self, settings: Mapping[str, str], lock: int) -> "tuple[subprocess.Popen[bytes], int]":
-        """Start a postmaster that keeps `lock` while it lives, in its own session: Ctrl-C is not for it."""
+        """Start a postmaster that holds `lock` while it lives, in its own session, so that Ctrl-C does not reach it."""
         fixed = {
             "listen_addresses": "",
             "port": "5432",
@@ -198,17 +196,17 @@ class Cluster:
             if postmaster.poll() is not None:
                 with self.log.open("rb") as log:
                     log.seek(log_start)
-                    said = log.read().decode(errors="replace")
-                raise EmbeddedError(f"PostgreSQL did not start: {_last_line(said, 'FATAL')}; see {self.log}")
+                    output = log.read().decode(errors="replace")
+                raise EmbeddedError(f"PostgreSQL did not start: {_last_line(output, 'FATAL')}; see {self.log}")
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL was not ready in {_START_SECONDS:.0f} s; see {self.log}")
             time.sleep(0.02)
 
     def _remove_stale_files(self) -> None:
-        """Remove what a killed server left: PostgreSQL would take a reused process id for the server's."""
+        """Remove the files of a killed server: PostgreSQL would take a reused process id for a running server."""
         stranger = self._postmaster()
         if stranger is not None:
-            raise EmbeddedError(f"a PostgreSQL started by hand (process {stranger.pid}) uses {self.directory}: stop it")
+            raise EmbeddedError(f"another PostgreSQL (process {stranger.pid}) uses {self.directory}; stop it")
         (self.directory / "postmaster.pid").unlink(missing_ok=True)
         self._remove_socket()
 
@@ -220,23 +218,23 @@ class Cluster:
             directory.rmdir()
 
     def _postmaster(self) -> psutil.Process | None:
-        """The living process that `postmaster.pid` names, if it is a PostgreSQL of this directory."""
+        """The process that `postmaster.pid` names, if it lives and is a PostgreSQL of this directory."""
         try:
             pid = int((self.directory / "postmaster.pid").read_text().split("\n", 1)[0])
             process = psutil.Process(pid)
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             return None
-        return process if self._is_ours(process) else None
+        return process if self._belongs_to_cluster(process) else None
 
     def _status(self) -> str:
-        """What the postmaster last wrote about itself (starting, ready, stopping), or nothing yet."""
+        """The state that the postmaster wrote last (starting, ready, stopping); empty before the first."""
         try:
             lines = (self.directory / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return ""
         return lines[7].strip() if len(lines) > 7 else ""
 
-    def _is_ours(self, process: psutil.Process) -> bool:
+    def _belongs_to_cluster(self, process: psutil.Process) -> bool:
         """Every process of a PostgreSQL server has the cluster as its working directory."""
         try:
             return process.name() == "postgres" and process.cwd() == str(self.directory)
@@ -244,7 +242,7 @@ class Cluster:
             return False
 
     def _processes(self) -> Iterator[psutil.Process]:
-        return (process for process in psutil.process_iter() if self._is_ours(process))
+        return (process for process in psutil.process_iter() if self._belongs_to_cluster(process))
 
     def _kill_all(self) -> None:
         for process in self._processes():
@@ -255,19 +253,19 @@ class Cluster:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the caller's: a PGPORT or LC_ALL there must not change the server."""
+    """A minimal environment: the caller's PGPORT or LC_ALL must not change the server."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def private(path: str, flags: int) -> int:
-    """An opener of files that only this user reads."""
+    """Open a file that only this user can read; an opener for `open`."""
     return os.open(path, flags, 0o600)
 
 
 def _trim(log: Path) -> None:
-    """Keep one log of limited size and the one before it."""
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+    """Rotate the log when it is larger than _MAX_LOG_BYTES; one older log is kept."""
+    if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
 
 
@@ -277,12 +275,13 @@ def adopt(child: "subprocess.Popen[bytes]") -> None:
 
 
 def reap() -> None:
+    """Forget the children that have ended."""
     _children[:] = [child for child in _children if child.poll() is None]
 
 
 @atexit.register
-def _let_go() -> None:
-    """A child that outlives this process is meant to: without an exit status Popen would warn of it."""
+def _forget_children() -> None:
+    """Children outlive this process on purpose; set a return code to silence Popen's ResourceWarning."""
     reap()
     for child in _children:
         child.returncode = 0
@@ -291,4 +290,4 @@ def _let_go() -> None:
 def _last_line(text: str, marker: str = "") -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marked = [line for line in lines if marker in line]
-    return (marked or lines or ["no reason given"])[-1]
+    return (marked or lines or ["it gave no reason"])[-1]

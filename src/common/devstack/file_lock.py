@@ -1,7 +1,7 @@
-"""Locks on files (flock): held by processes, and gone with them, however they end.
+"""File locks (flock), which the kernel releases when the process that holds them ends.
 
-A lock belongs to the open file, so a process that inherits the descriptor holds it too: the lock is free only
-when the last of them has ended. That is how it is known who lives, without trusting process ids.
+A lock belongs to the open file, so a process that inherits the descriptor holds it too: the lock is free when the last
+of them has ended. It therefore shows which processes live, without trusting process ids.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.02
 
 
 def acquire(path: Path, *, shared: bool = False) -> int:
-    """Wait for the lock, however long, and return the descriptor that holds it until it is closed."""
+    """Wait for the lock without a time limit; returns the descriptor that holds it until it is closed."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
@@ -26,7 +26,7 @@ def acquire(path: Path, *, shared: bool = False) -> int:
 
 
 def try_acquire(path: Path) -> int | None:
-    """The descriptor that holds the lock exclusively, or None when somebody has it."""
+    """The descriptor that holds the lock exclusively, or None when another process has it."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,7 +37,7 @@ def try_acquire(path: Path) -> int | None:
 
 
 def is_free(path: Path) -> bool:
-    """Does nobody hold the lock? Looking takes it for a moment: look only where another lock orders it."""
+    """Whether the lock is free. The check takes it for a moment, so check only under a lock that orders all checks."""
     descriptor = try_acquire(path)
     if descriptor is None:
         return False
@@ -46,7 +46,7 @@ def is_free(path: Path) -> bool:
 
 
 def becomes_free(path: Path, *, seconds: float) -> bool:
-    """Wait until nobody holds the lock; False when that took longer than `seconds`."""
+    """Wait until the lock is free; False when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not is_free(path):
         if time.monotonic() > deadline:
@@ -57,7 +57,7 @@ def becomes_free(path: Path, *, seconds: float) -> bool:
 
 @contextmanager
 def exclusive(path: Path, *, seconds: float) -> Iterator[int]:
-    """Hold the lock; yields its descriptor. TimeoutError when others kept it longer than `seconds`."""
+    """Hold the lock; yields its descriptor. Raises TimeoutError when it is not free within `seconds`."""
     deadline = time.monotonic() + seconds
     while (descriptor := try_acquire(path)) is None:
         if time.monotonic() > deadline:

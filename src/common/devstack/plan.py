@@ -1,4 +1,4 @@
-"""What the supervisor runs: the applications, where they listen, and the environment they get."""
+"""The plan of the supervisor: applications, the addresses they listen on, and their environment."""
 
 import argparse
 import re
@@ -9,7 +9,7 @@ from common.server import ports
 
 
 class StackError(Exception):
-    """The applications cannot be run; the message is one line that says why."""
+    """The applications cannot be started; the message is one line with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Program:
         return f"{self.name.upper()}_{name}"
 
     @property
-    def reached_at(self) -> tuple[str, int]:
+    def reachable_at(self) -> tuple[str, int]:
         return ports.reachable_host(self.host), self.port
 
     @property
@@ -37,7 +37,7 @@ class Program:
 class Plan:
     programs: tuple[Program, ...]
     environment: Mapping[str, str]
-    """For all applications: the caller's, with what was derived."""
+    """The caller's environment and the derived variables, the same for all applications."""
 
     def without_database(self) -> list[Program]:
         """The programs whose database is on the embedded server."""
@@ -45,10 +45,10 @@ class Plan:
 
 
 def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
-    """The plan that the command line and the environment make. Raises StackError."""
+    """Read the plan from the command line and the environment. Raises StackError."""
     parser = argparse.ArgumentParser(
         prog="python -m common.devstack.supervisor",
-        description="Run applications, and PostgreSQL where no database is named, until Ctrl-C.",
+        description="Run applications until Ctrl-C, and PostgreSQL for those without a database URL.",
     )
     parser.add_argument("programs", nargs="+", metavar="NAME:PORT", help="a package and its default port")
     parser.add_argument(
@@ -56,14 +56,14 @@ def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
         action="append",
         default=[],
         metavar="VARIABLE=VALUE",
-        help="a variable where it is not set; {NAME} stands for the host and port of that application",
+        help="set a variable unless the environment sets it; {NAME} stands for the host and port of that application",
     )
     parsed = parser.parse_args(arguments)
     programs = tuple(_program(text, environment) for text in parsed.programs)
     numbers = [program.port for program in programs]
     for program in programs:
         if numbers.count(program.port) > 1:
-            raise StackError(f"port {program.port} is given to more than one; change {program.variable('PORT')}")
+            raise StackError(f"port {program.port} is used twice; change {program.variable('PORT')}")
     derived = {}
     for setting in parsed.set:
         name, _, value = setting.partition("=")

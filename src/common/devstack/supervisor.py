@@ -1,11 +1,11 @@
-"""The supervisor behind `make run`: PostgreSQL and the applications, up together and down together.
+"""The supervisor behind `make run`: starts PostgreSQL and the applications together, and stops them together.
 
     python -m common.devstack.supervisor provider:9000 dashboard:8000 --set DASHBOARD_PROVIDER_URL=http://{provider}
 
-Each application serves (`python -m NAME serve`, which migrates first) in a session of its own, so that Ctrl-C
-reaches the supervisor alone, which ends the applications first and the database last. An application that ends by
-itself is started again. Each holds a lifeline (see `stack_application`) and a claim on the embedded server: if the
-supervisor is killed, they end, and PostgreSQL ends after them.
+Each application runs (`python -m NAME serve`, which migrates first) in its own session, so Ctrl-C reaches only the
+supervisor, which stops the applications first and the database last. An application that ends by itself is started
+again. Each holds a lifeline (see `child`) and a claim on the embedded server: if the supervisor is killed, they end,
+and PostgreSQL stops after them.
 """
 
 import asyncio
@@ -25,19 +25,19 @@ from common.devstack.embedded import EmbeddedError, Server, attach, data_directo
 from common.devstack.plan import Plan, Program, StackError, check_ports, read_plan
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PATIENCE_SECONDS = 60.0  # then it is said that an application is not ready yet
-_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.5, 30.0
-_STEADY_SECONDS = 60.0  # after that long the next end counts as the first again
+_NOT_READY_SECONDS = 60.0  # after that long a line says that an application is not ready yet
+_FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 30.0
+_STEADY_SECONDS = 60.0  # after that long the delay of the next restart is the shortest again
 _KILLED_RUN_SECONDS = STOP_SECONDS + 15.0
 
 
 class _Stop(BaseException):
-    """A signal came before the applications were started."""
+    """A signal arrived before the applications were started."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Inherited:
-    """Descriptors that every application gets, and the environment."""
+    """The descriptors and the environment that every application inherits."""
 
     lifeline: int
     others: tuple[int, ...]
@@ -45,7 +45,7 @@ class _Inherited:
 
 
 class _Application:
-    """One application: served, started again when it ends, stopped."""
+    """One application process: started, restarted when it ends, stopped."""
 
     def __init__(self, program: Program, inherited: _Inherited) -> None:
         self.program = program
@@ -54,7 +54,7 @@ class _Application:
         self._process: asyncio.subprocess.Process | None = None
 
     async def run(self) -> None:
-        """Keep it running until cancelled. Raises StackError when it cannot be started in the first place."""
+        """Keep the application running until cancelled. Raises StackError when it ends before it was ever ready."""
         name = self.program.name
         delay = _FIRST_DELAY_SECONDS
         while True:
@@ -65,15 +65,15 @@ class _Application:
             finally:
                 waiting.cancel()
             if status > 0 and not self.ready.is_set():
-                raise StackError(f"{name} ended before it was ready, with {_words(status)}")
+                raise StackError(f"{name} ended with {_describe_status(status)} before it was ready")
             if time.monotonic() - started > _STEADY_SECONDS:
                 delay = _FIRST_DELAY_SECONDS
-            say(f"{name} ended with {_words(status)}; it is started again in {delay:g} s")
+            say(f"{name} ended with {_describe_status(status)}; restarting it in {delay:g} s")
             await asyncio.sleep(delay)
-            delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+            delay = min(delay * 2, _MAX_DELAY_SECONDS)
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """End it: by SIGTERM, and when that takes too long or there is no time, by SIGKILL."""
+        """Stop the application by SIGTERM; by SIGKILL when that takes too long or `hurry` is set."""
         process = self._process
         if process is None:
             return
@@ -84,12 +84,12 @@ class _Application:
         await asyncio.wait({ended, hurried}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         if not ended.done():
-            say(f"{self.program.name} did not end and is killed")
+            say(f"{self.program.name} did not stop and is killed")
         _kill_group(process.pid)
         await ended
 
     async def _serve(self) -> int:
-        """Serve to the end; the exit status, negative for a signal."""
+        """Run the process until it ends; returns its exit status, negative for a signal."""
         inherited = self._inherited
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -105,17 +105,17 @@ class _Application:
         return status
 
     async def _await_ready(self) -> None:
-        patient_until = time.monotonic() + _PATIENCE_SECONDS
-        while (answer := await _answer(self.program, "/readyz")) != "200":
-            if time.monotonic() > patient_until:
+        report_at = time.monotonic() + _NOT_READY_SECONDS
+        while (answer := await _probe(self.program, "/readyz")) != "200":
+            if time.monotonic() > report_at:
                 say(f"{self.program.name} is not ready yet: GET /readyz {answer}")
-                patient_until += _PATIENCE_SECONDS
+                report_at += _NOT_READY_SECONDS
             await asyncio.sleep(0.1)
         self.ready.set()
 
 
 def main(arguments: list[str]) -> int:
-    """Run until a signal; returns the exit status: 0 after a signal, 1 when something cannot be started."""
+    """Run until a signal; returns the exit status: 0 after a signal, 1 when an application cannot be started."""
     _on_signals(_raise_stop)
     try:
         return _run(read_plan(arguments, os.environ))
@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
 
 
 def say(line: str) -> None:
-    """Tell whoever started this, if it still listens: a terminal may be closed, a pipe broken."""
+    """Print a line for the person at the terminal; the terminal may be closed, or the pipe broken."""
     with suppress(OSError):
         os.write(sys.stdout.fileno(), f"nightaudit: {line}\n".encode())
 
@@ -156,41 +156,41 @@ def _run(plan: Plan) -> int:
         try:
             return asyncio.run(_supervise(plan, inherited, server, started))
         finally:
-            _on_signals(signal.SIG_IGN)  # the database is being stopped, and it does not take long
+            _on_signals(signal.SIG_IGN)  # the database is stopping, which does not take long
 
 
 def _only_run(data_dir: Path, leaving: ExitStack) -> int:
-    """Claim the data directory for this run; returns the descriptor by which applications hold it as well."""
+    """Claim the data directory for this run; returns a descriptor that the applications inherit to hold it too."""
     supervisor = file_lock.try_acquire(lock_path(data_dir, "supervisor"))
     if supervisor is None:
-        raise StackError(f"it is already running on {data_dir}; another needs another NIGHTAUDIT_DATA_DIR and ports")
+        raise StackError(f"already running on {data_dir}; a second run needs its own NIGHTAUDIT_DATA_DIR and ports")
     leaving.callback(os.close, supervisor)
     path = lock_path(data_dir, "applications")
     if not file_lock.becomes_free(path, seconds=0.1):
-        say("waiting for the applications of a killed run to end")
+        say("waiting for the applications of a killed run to stop")
     try:
         return leaving.enter_context(file_lock.exclusive(path, seconds=_KILLED_RUN_SECONDS))
     except TimeoutError:
-        raise StackError(f"applications of a killed run on {data_dir} do not end") from None
+        raise StackError(f"the applications of a killed run on {data_dir} do not stop") from None
 
 
 async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, started: float) -> int:
-    """Run the applications until a signal or until one cannot be started."""
+    """Run the applications until a signal, or until one cannot be started."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int, _: object) -> None:
-        """A second Ctrl-C hurries. A second SIGTERM does not: who ends a process group sends one, and make another."""
+        """A second Ctrl-C kills. A second SIGTERM does not: a process group may get it from both the shell and make."""
         asked = hurry if number == signal.SIGINT and stop.is_set() else stop
-        with suppress(RuntimeError):  # the loop has ended, and what the signal asks for is being done
+        with suppress(RuntimeError):  # the loop has ended, so the shutdown is in progress
             loop.call_soon_threadsafe(asked.set)
 
     _on_signals(on_signal)
     applications = [_Application(program, inherited) for program in plan.programs]
     tasks = [asyncio.create_task(application.run()) for application in applications]
     extra = [
-        asyncio.create_task(_tell_when_ready(applications, server, started)),
-        asyncio.create_task(_stop_when_left(stop)),
+        asyncio.create_task(_report_when_ready(applications, server, started)),
+        asyncio.create_task(_stop_when_abandoned(stop)),
     ]
     if server is not None:
         extra.append(asyncio.create_task(_keep_database(server)))
@@ -204,17 +204,17 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
         say("stopping")
     for task in tasks:
         task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.gather(*(application.stop(hurry) for application in applications))
-    for end in ends:
-        if isinstance(end, StackError):
-            say(str(end))
-        elif isinstance(end, Exception):
-            raise end
+    for outcome in outcomes:
+        if isinstance(outcome, StackError):
+            say(str(outcome))
+        elif isinstance(outcome, Exception):
+            raise outcome
     return int(failed)
 
 
-async def _tell_when_ready(applications: list[_Application], server: Server | None, started: float) -> None:
+async def _report_when_ready(applications: list[_Application], server: Server | None, started: float) -> None:
     for application in applications:
         await application.ready.wait()
     say(f"up after {time.monotonic() - started:.1f} s; Ctrl-C stops everything")
@@ -226,16 +226,16 @@ async def _tell_when_ready(applications: list[_Application], server: Server | No
         say(f"  {'data':10} {server.data_dir}")
 
 
-async def _stop_when_left(stop: asyncio.Event) -> None:
-    """Stop when who started this is gone without a signal to this process.
+async def _stop_when_abandoned(stop: asyncio.Event) -> None:
+    """Stop when the process that started this one is gone without a signal.
 
-    A closed terminal tells only the leader of its session, and a make that leads one waits for this process
-    instead of passing it on. A make that is killed passes nothing on either.
+    A closed terminal signals only the leader of its session, and a make that leads one waits for this process without
+    passing the signal on. A killed make passes nothing on either.
     """
     terminal = next((number for number in (0, 1, 2) if os.isatty(number)), None)
     hang_up = select.poll()
     if terminal is not None:
-        hang_up.register(terminal, 0)  # no reading: in the background that would stop this process
+        hang_up.register(terminal, 0)  # without reading, which would stop this process in the background
     make = os.getppid() if "MAKELEVEL" in os.environ else None
     while not any(event & select.POLLHUP for _, event in hang_up.poll(0)):
         if make is not None and os.getppid() != make:
@@ -250,17 +250,17 @@ async def _keep_database(server: Server) -> None:
         await asyncio.sleep(1.0)
         try:
             if await asyncio.to_thread(server.ensure_running):
-                say("PostgreSQL had died and was started again")
+                say("PostgreSQL had died and was restarted")
         except EmbeddedError as error:
             say(str(error))
-            await asyncio.sleep(_LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(_MAX_DELAY_SECONDS)
 
 
-async def _answer(program: Program, path: str) -> str:
-    """The status of a GET, or what went wrong instead."""
+async def _probe(program: Program, path: str) -> str:
+    """The status of a GET, or the reason why there is none."""
     try:
         async with asyncio.timeout(5.0):
-            reader, writer = await asyncio.open_connection(*program.reached_at)
+            reader, writer = await asyncio.open_connection(*program.reachable_at)
             try:
                 request = f"GET {path} HTTP/1.1\r\nHost: {program.address}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
@@ -268,18 +268,18 @@ async def _answer(program: Program, path: str) -> str:
             finally:
                 writer.close()
     except TimeoutError:
-        return "does not answer"
+        return "timed out"
     except OSError as error:
-        return f"fails: {error.strerror or error}"
-    return parts[1].decode(errors="replace") if len(parts) > 1 else "has no answer"
+        return f"failed: {error.strerror or error}"
+    return parts[1].decode(errors="replace") if len(parts) > 1 else "gave no answer"
 
 
 def _kill_group(leader: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # PermissionError is macOS's word for a group of zombies
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group of zombies
         os.killpg(leader, signal.SIGKILL)
 
 
-def _words(status: int) -> str:
+def _describe_status(status: int) -> str:
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 
 

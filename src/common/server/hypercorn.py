@@ -1,4 +1,4 @@
-"""Running an application by hypercorn, with a clean end on SIGTERM."""
+"""Serves an application by hypercorn, with a clean shutdown on SIGTERM."""
 
 import asyncio
 import signal
@@ -11,6 +11,7 @@ SHUTDOWN_SECONDS = 10.0
 
 
 def hypercorn_config(host: str, port: int) -> HypercornConfig:
+    """The settings of the server; times in seconds."""
     config = HypercornConfig()
     config.bind = [f"{host}:{port}"]
     config.accesslog = None

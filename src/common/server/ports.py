@@ -1,25 +1,25 @@
-"""Whether a program can listen somewhere, found out before it is started."""
+"""Checks whether a port is free, and the address of a listener."""
 
 import errno
 import os
 import socket
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where a listener is reached
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - an address to connect to, not to listen on
 
 
 def reachable_host(host: str) -> str:
-    """The address of this machine at which a listener on `host` answers."""
+    """The host by which this machine connects to a listener on `host`."""
     return _ANYWHERE.get(host, host)
 
 
 def reachable_address(host: str, port: int) -> str:
-    """host:port, as a URL has it, of a listener on `host`."""
+    """`host:port`, in the form of a URL, by which this machine connects to a listener on `host`."""
     at = reachable_host(host)
     return f"[{at}]:{port}" if ":" in at else f"{at}:{port}"
 
 
 def why_port_is_unavailable(host: str, port: int) -> str | None:
-    """Why nothing can listen there, in the system's words, or None."""
+    """The operating system's reason why a process cannot listen on `host:port`; None if it can."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]

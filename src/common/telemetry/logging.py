@@ -10,7 +10,7 @@ import structlog
 
 
 def _as_json(event: Any, **_: Any) -> str:
-    """A log line; what JSON has no form for is written as text, since a log line must never be why a request fails."""
+    """Render a log line; values that JSON cannot hold become text, because logging must never fail a request."""
     try:
         return msgspec.json.encode(event, enc_hook=str).decode()
     except (TypeError, ValueError, OverflowError):
@@ -18,7 +18,7 @@ def _as_json(event: Any, **_: Any) -> str:
 
 
 def configure_logging(*, level: str = "info", stream: Any = None) -> None:
-    """JSON lines, or lines for people where standard error is a terminal."""
+    """Log JSON lines, or readable lines where `stream` (default: standard error) is a terminal."""
     stream = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -26,7 +26,7 @@ def configure_logging(*, level: str = "info", stream: Any = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if stream.isatty():
-        # The plain traceback: the default one shows local variables, which may hold secrets.
+        # The default traceback shows local variables, which may hold secrets.
         rendering: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         rendering = [
@@ -53,5 +53,5 @@ def configure_logging(*, level: str = "info", stream: Any = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [bridge]
     root.setLevel(logging.WARNING)
-    # A tick that finds its job still running is skipped, which is what it should do and nothing to warn of.
+    # APScheduler warns when it skips a tick because the job still runs, which is intended.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)

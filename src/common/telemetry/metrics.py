@@ -18,22 +18,22 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
-    "Time from a request to the start of its answer",
+    "Time from the arrival of a request to the start of its response",
     ["method", "route", "status"],
     buckets=BUCKETS,
 )
-IN_FLIGHT = Gauge("http_requests_in_flight", "Requests being answered", multiprocess_mode="livesum")
+IN_FLIGHT = Gauge("http_requests_in_flight", "Requests in progress", multiprocess_mode="livesum")
 POOL = Gauge("db_pool_connections", "Connections of the pool by state", ["pool", "state"], multiprocess_mode="livesum")
 JOB_RUNS = Counter("job_runs_total", "Finished runs of a job", ["job", "outcome"])
-JOB_SECONDS = Histogram("job_duration_seconds", "Time that a run of a job took", ["job"], buckets=BUCKETS)
+JOB_SECONDS = Histogram("job_duration_seconds", "Duration of a job run", ["job"], buckets=BUCKETS)
 UPSTREAM_CALLS = Counter("upstream_requests_total", "Calls of an external service", ["upstream", "outcome"])
 UPSTREAM_SECONDS = Histogram(
-    "upstream_request_duration_seconds", "Time that an external service took", ["upstream"], buckets=BUCKETS
+    "upstream_request_duration_seconds", "Duration of a call of an external service", ["upstream"], buckets=BUCKETS
 )
 
 
 def measure_pools(pools: Mapping[str, asyncpg.Pool]) -> None:
-    """Note how many connections of each pool of this process are open, idle, and possible."""
+    """Set the gauges of open, idle and maximum connections for each pool of this process."""
     for name, pool in pools.items():
         POOL.labels(name, "open").set(pool.get_size())
         POOL.labels(name, "idle").set(pool.get_idle_size())

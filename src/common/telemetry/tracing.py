@@ -24,7 +24,7 @@ def request_headers() -> dict[str, str]:
 
 
 def begin_trace(request_id: str | None = None, traceparent: str | None = None) -> str:
-    """Make, or take over, the identifiers of a piece of work (a request, a run of a job). Returns the request id."""
+    """Set the request id and trace of a request or job run: the given ones if valid, else new ones. Returns the id."""
     random = secrets.token_hex(32)
     identifier = request_id if request_id and REQUEST_ID.fullmatch(request_id) else random[:32]
     match = TRACEPARENT.fullmatch(traceparent) if traceparent else None

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 
 from common.telemetry import metrics
+from common.version import VERSION
 from common.web import errors, instrumentation, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
 SAMPLE_SECONDS = 5.0
-VERSION = "0.1.0"
 
 
 def create(

@@ -49,8 +49,7 @@ def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Call
     place.chmod(0o555)
     somebody = ordinary(place / "data")
     assert somebody.answer() == (
-        f"refused: {place}/data cannot be used: Permission denied; "
-        "another directory may be named in NIGHTAUDIT_DATA_DIR"
+        f"refused: {place}/data cannot be used: Permission denied; set NIGHTAUDIT_DATA_DIR to another directory"
     )
     somebody.leave()
 
@@ -61,12 +60,12 @@ def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[...
     with attach(place / "root", settings=UNSAFE_FAST_SETTINGS):
         pass
     somebody = ordinary(place / "root")
-    assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root: run as that user")
+    assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root; run this as that user")
     somebody.leave()
     somebody = ordinary(place / "nobody")
     assert somebody.answer() == "attached"
     somebody.leave()
-    expected = "belongs to the user nobody: run as that user"
+    expected = "belongs to the user nobody; run this as that user"
     with pytest.raises(EmbeddedError, match=expected), attach(place / "nobody"):
         pass
 
@@ -84,9 +83,9 @@ def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
 
 
 def test_without_useradd_root_uses_a_user_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = cluster_owner._entry
+    found = cluster_owner._find_user
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(cluster_owner, "_entry", lambda name: None if name == SYSTEM_USER else found(name))
+    monkeypatch.setattr(cluster_owner, "_find_user", lambda name: None if name == SYSTEM_USER else found(name))
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     nobody = found("nobody")
     assert nobody is not None

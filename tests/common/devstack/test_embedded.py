@@ -152,7 +152,7 @@ async def test_a_path_that_no_socket_can_have_is_served_by_a_short_one(place: Pa
 
 
 def test_the_log_does_not_grow_for_ever(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_LARGEST_LOG", 100)
+    monkeypatch.setattr(cluster, "_MAX_LOG_BYTES", 100)
     for _ in range(3):
         with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
             server.ensure_database("hotel")

@@ -111,7 +111,7 @@ def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place:
         short = server.cluster.socket_dir
     short.symlink_to(place)
     try:
-        with pytest.raises(EmbeddedError, match=r"is another user's: remove it$"), attach(data_dir):
+        with pytest.raises(EmbeddedError, match=r"belongs to another user; remove it$"), attach(data_dir):
             pass
     finally:
         short.unlink()
@@ -121,7 +121,7 @@ def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     (data_dir / "postgresql" / "PG_VERSION").write_text("9\n")
-    expected = r"^.*postgresql was made by PostgreSQL 9, and this is \d+: .*$"
+    expected = r"^.*postgresql was created by PostgreSQL 9, but \d+ is installed; .*$"
     with pytest.raises(EmbeddedError, match=expected), attach(data_dir):
         pass
     assert processes_of(data_dir) == []
@@ -130,14 +130,14 @@ def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
 def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
     (data_dir / "postgresql").mkdir(parents=True)
     (data_dir / "postgresql" / "letter.txt").write_text("keep")
-    with pytest.raises(EmbeddedError, match=r"is no PostgreSQL cluster"), attach(data_dir):
+    with pytest.raises(EmbeddedError, match=r"is not a PostgreSQL cluster"), attach(data_dir):
         pass
     assert (data_dir / "postgresql" / "letter.txt").read_text() == "keep"
 
 
 def test_a_data_directory_that_is_a_file_is_named(place: Path) -> None:
     (place / "data").write_text("")
-    expected = r"data.* cannot be used: .*NIGHTAUDIT_DATA_DIR$"
+    expected = r"data.* cannot be used: .*; set NIGHTAUDIT_DATA_DIR to another directory$"
     with pytest.raises(EmbeddedError, match=expected), attach(place / "data"):
         pass
 

@@ -12,7 +12,7 @@ def test_a_port_that_is_none_names_its_variable(port: str) -> None:
 
 
 def test_two_applications_on_one_port_are_refused() -> None:
-    with pytest.raises(StackError, match=r"^port 7000 is given to more than one; change KITCHEN_PORT$"):
+    with pytest.raises(StackError, match=r"^port 7000 is used twice; change KITCHEN_PORT$"):
         read_plan(["kitchen:7000", "cellar:8000"], {"CELLAR_PORT": "7000"})
 
 

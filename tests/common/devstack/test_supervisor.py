@@ -135,7 +135,7 @@ def test_an_application_that_does_not_end_is_killed_at_the_second_signal(run: Ca
     stack.process.send_signal(signal.SIGINT)
     assert stack.is_up("stopping")
     assert stack.end(signal.SIGINT) == 0
-    assert "cellar did not end and is killed" in stack.said()
+    assert "cellar did not stop and is killed" in stack.said()
     assert stack.nothing_lives()
 
 
@@ -156,7 +156,7 @@ def test_a_second_run_on_the_same_data_is_told_in_one_line(run: Callable[..., Ru
     second = Run(first.data_dir.parent)
     assert second.process.wait(60) == 1
     assert second.said() == (
-        f"nightaudit: it is already running on {first.data_dir}; another needs another NIGHTAUDIT_DATA_DIR and ports\n"
+        f"nightaudit: already running on {first.data_dir}; a second run needs its own NIGHTAUDIT_DATA_DIR and ports\n"
     )
     assert first.pids() == pids
     assert all(lives(pid) for pid in pids)
@@ -168,7 +168,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
     assert stack.is_up(), stack.said()
     kill(stack.pids()[0])
     wait_until(lambda: len(stack.diary("kitchen", "started")) == 2)
-    assert "nightaudit: kitchen ended with SIGKILL; it is started again in 0.5 s\n" in stack.said()
+    assert "nightaudit: kitchen ended with SIGKILL; restarting it in 0.5 s\n" in stack.said()
     assert len(stack.diary("cellar", "started")) == 1
     assert stack.end() == 0
     assert stack.nothing_lives()
@@ -177,7 +177,7 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Run]) -> N
 def test_an_application_that_cannot_start_ends_the_run(run: Callable[..., Run]) -> None:
     stack = run(FAULTY="cellar")
     assert stack.process.wait(60) == 1
-    assert stack.said() == "nightaudit: cellar ended before it was ready, with exit status 3\n"
+    assert stack.said() == "nightaudit: cellar ended with exit status 3 before it was ready\n"
     assert processes_of(stack.data_dir) == []
 
 
@@ -185,7 +185,7 @@ def test_a_database_server_that_dies_is_started_again(run: Callable[..., Run]) -
     stack = run()
     assert stack.is_up(), stack.said()
     kill(postmaster(stack.data_dir))
-    assert stack.is_up("PostgreSQL had died and was started again")
+    assert stack.is_up("PostgreSQL had died and was restarted")
     assert stack.end() == 0
     assert stack.nothing_lives()
 
@@ -210,7 +210,7 @@ def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., R
     stack.process.wait()
     del stack.environment["STUBBORN"]
     stack.start()
-    assert stack.is_up("waiting for the applications of a killed run to end")
+    assert stack.is_up("waiting for the applications of a killed run to stop")
     with suppress(ProcessLookupError):  # its own patience is over too
         os.kill(unwilling, signal.SIGKILL)
     assert stack.is_up(), stack.said()

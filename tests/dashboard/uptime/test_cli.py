@@ -86,9 +86,7 @@ async def test_ctrl_c_ends_it_with_one_line(dashboard_url: Secret, dashboard_db:
         out, err = await process.communicate()
 
     assert (process.returncode, out) == (130, b"")
-    assert err.decode().splitlines() == [
-        "nightaudit: interrupted; what was stored stays, and the command may be run again"
-    ]
+    assert err.decode().splitlines() == ["nightaudit: interrupted; stored rows stay, and the command can be run again"]
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 0
 
 

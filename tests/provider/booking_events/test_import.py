@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
 HEADER = "id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
-INTERRUPTED = "nightaudit: interrupted; what was stored stays, and the command may be run again"
+INTERRUPTED = "nightaudit: interrupted; stored rows stay, and the command can be run again"
 UUID = "6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
 
 

@@ -1,6 +1,7 @@
 """Schemas of the OpenAPI document: from models, tidied, and with an example where nobody wrote one."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -75,6 +76,9 @@ def tidy(schema: Any) -> Any:
     for name, value in schema.items():
         if name in VALUE_KEYWORDS:
             tidied[name] = value
+        elif name == "description":
+            # msgspec copies docstrings, which are indented before Python 3.13.
+            tidied[name] = cleandoc(value)
         elif name in ("properties", "$defs"):
             tidied[name] = {key: tidy(each) for key, each in value.items()}
         elif name != "title" or not isinstance(value, str):

@@ -1,0 +1,63 @@
+"""A long run may cross midnight: no date of a benchmark may become the past, or the present, while it runs."""
+
+import ast
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks import booking_events, stays, uptime
+from provider.stays.models import Window
+
+MARGIN = timedelta(days=2)
+PACKAGE = Path(stays.__file__).parent
+
+
+def random_stays() -> list[stays.Stay]:
+    return stays.random_stays(5_000, 10, stays.first_requested_night(datetime.now(UTC)), seed=1)
+
+
+def stay_dates() -> Iterator[date]:
+    for _, arrival, nights in random_stays():
+        yield arrival
+        yield arrival + timedelta(days=nights)
+
+
+def event_dates() -> Iterator[date]:
+    for _, _, at, _, _, night in booking_events.random_events(5_000, seed=1):
+        yield at.date()
+        assert isinstance(night, date)
+        yield night
+
+
+def poll_dates() -> Iterator[date]:
+    yield uptime.START.date()
+    yield uptime.BATCH_START.date()
+
+
+@pytest.mark.parametrize("dates", [stay_dates, event_dates, poll_dates])
+def test_no_date_of_a_benchmark_is_within_two_days_of_today(dates: Callable[[], Iterator[date]]) -> None:
+    today = datetime.now(UTC).date()
+    assert min(abs(day - today) for day in dates()) > MARGIN
+
+
+def test_nights_that_a_benchmark_requests_are_accepted_two_days_later() -> None:
+    window = Window.on(datetime.now(UTC).date() + MARGIN, past=False)
+    for _, arrival, _ in random_stays():
+        assert window.require(arrival) == arrival
+
+
+def test_the_first_night_is_counted_from_the_present() -> None:
+    assert stays.first_requested_night(datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)) == date(2026, 2, 7)
+
+
+def test_only_stays_reads_the_calendar() -> None:
+    """Another benchmark that depends on the date must be added to the first test."""
+    readers = {
+        path.stem
+        for path in PACKAGE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("now", "today", "utcnow")
+    }
+    assert readers == {"stays"}

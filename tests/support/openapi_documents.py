@@ -1,0 +1,64 @@
+"""`python -m tests.support.openapi_documents`: write openapi/provider.json and openapi/dashboard.json.
+
+They describe the API as it is in production, so a change of the API is a difference that a reviewer sees.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import date
+
+from quart import Quart
+
+import dashboard.app
+import dashboard.config
+import provider.app
+import provider.config
+from common.config import Secret, read_config
+from common.telemetry.logging import configure_logging
+from provider.stays.models import SOON
+from tests.support.applications import ROOT
+
+FOLDER = ROOT / "openapi"
+
+# The document needs no database; nothing listens at this address.
+UNUSED_DATABASE = Secret("postgresql://nobody@127.0.0.1:1/nowhere")
+UNUSED = 40 * "0"
+UNUSED_SECRETS = {
+    "PROVIDER_ADMIN_PASSWORD": UNUSED,
+    "PROVIDER_JWT_SECRET": UNUSED,
+    "PROVIDER_ACCOUNTING_SECRET": UNUSED,
+    "DASHBOARD_ACCOUNTING_SECRET": UNUSED,
+    "DASHBOARD_STAFF_TOKEN": UNUSED,
+}
+# One example is a date a year ahead; in the files it is always this one.
+FIXED_DATE = date(2100, 1, 1)
+
+
+def create_provider() -> Quart:
+    return provider.app.create_app(read_config(provider.config.Config, UNUSED_SECRETS), UNUSED_DATABASE)
+
+
+def create_dashboard() -> Quart:
+    return dashboard.app.create_app(read_config(dashboard.config.Config, UNUSED_SECRETS), UNUSED_DATABASE)
+
+
+APPLICATIONS: dict[str, Callable[[], Quart]] = {"provider": create_provider, "dashboard": create_dashboard}
+
+
+async def describe(app: Quart) -> str:
+    """Return the OpenAPI document of an application that is not started, as JSON with sorted keys."""
+    response = await app.test_client().get("/openapi.json")
+    text = json.dumps(await response.get_json(), indent=2, sort_keys=True, ensure_ascii=False)
+    return text.replace(f'"{SOON}"', f'"{FIXED_DATE}"') + "\n"
+
+
+async def write() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name, create in APPLICATIONS.items():
+        (FOLDER / f"{name}.json").write_text(await describe(create()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    configure_logging(level="warning")
+    asyncio.run(write())
