@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+from common.jobs.cleanup import delete_old_rows
 from common.jobs.lease import Job, JobResult, Lease
-from common.web.idempotency import delete_old_keys
 from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
 from dashboard.front_desk import jobs as front_desk
+from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
@@ -20,16 +21,12 @@ REPORT_SECONDS = 2
 
 def jobs(resources: Resources) -> list[Job]:
     """The dashboard's jobs. Interval 0 switches a job off."""
-
-    async def delete_idempotency_keys(_: Lease) -> JobResult:
-        return {"deleted": await delete_old_keys(resources.pools.jobs)}
-
     return [
         *booking_jobs(resources),
         *catalog_jobs(resources),
         *front_desk_jobs(resources),
         *uptime_jobs(resources),
-        Job("delete_idempotency_keys", HOUR, delete_idempotency_keys),
+        delete_old_rows(resources.pools.jobs, sessions=delete_old_sessions),
     ]
 
 
@@ -73,19 +70,13 @@ def catalog_jobs(resources: Resources) -> list[Job]:
 
 
 def front_desk_jobs(resources: Resources) -> list[Job]:
-    """The delivery of decisions to the provider, and the deletion of old messages."""
+    """The delivery of decisions to the provider."""
     config, db = resources.config, resources.pools.jobs
 
     async def send_decisions(_: Lease) -> JobResult:
         return await front_desk.send_decisions(db, resources.http, resources.front_desk)
 
-    async def delete_messages(_: Lease) -> JobResult:
-        return await front_desk.delete_old_records(db)
-
-    return [
-        Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120),
-        Job("delete_messages", HOUR, delete_messages),
-    ]
+    return [Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120)]
 
 
 def uptime_jobs(resources: Resources) -> list[Job]:

@@ -68,7 +68,7 @@ class Desk:
         """Run the job that sends decisions."""
         resources = resources_of(self.app)
         return await jobs.send_decisions(
-            self.db, resources.http, resources.front_desk, policy or delivery.Policy(first=60)
+            self.db, resources.http, resources.front_desk, policy or delivery.Policy(min_wait=60)
         )
 
     async def make_all_due(self) -> None:

@@ -16,7 +16,7 @@ from provider.dining.settings import DiningSettings
 from provider.dining.sms import LoggingSmsGateway
 from provider.resources import resources_of
 
-SLOW_RETRY = delivery.Policy(first=60)
+SLOW_RETRY = delivery.Policy(min_wait=60)
 """A failed message is not due again before the test has checked it, also on a slow machine."""
 
 ACCOUNTING_SECRET = Secret("a-secret-that-both-programs-know")

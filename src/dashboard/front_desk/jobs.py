@@ -8,10 +8,11 @@ import msgspec
 
 from common.db.pool import Connection
 from common.jobs.lease import JobResult
-from common.outbox import admin, delivery
-from common.outbox.delivery import ApplyOutcome, Message, Policy
+from common.outbox import delivery
+from common.outbox.delivery import ApplyOutcome, Policy
+from common.outbox.queries import Message
 from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
-from common.web import login_throttle, responses, signature
+from common.web import responses, signature
 from common.web.errors import Problem
 from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
@@ -92,13 +93,3 @@ def reason_of(answer: bytes) -> str:
         return msgspec.json.decode(answer, type=Problem).detail[:300].replace("\0", "")
     except msgspec.MsgspecError:
         return ""
-
-
-async def delete_old_records(db: asyncpg.Pool) -> JobResult:
-    """Delete old messages, used signatures and failed logins, and expired sessions."""
-    return {
-        "messages": await admin.delete_old_messages(db),
-        "signatures": await signature.delete_old_signatures(db),
-        "failed_logins": await login_throttle.delete_old_failures(db),
-        "sessions": await queries.delete_old_sessions(db),
-    }

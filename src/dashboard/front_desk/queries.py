@@ -2,13 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
 from dashboard.front_desk.inputs import OrderInput
 from dashboard.front_desk.models import Decision, Order, ProviderStatus, Status
-
-ORDER_LOCK = 5_310_042
-"""Class of the advisory locks of order ids; any constant that nobody else in the database uses."""
-
 
 _ORDER_COLUMNS = """
     id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes, ordered_at,
@@ -19,7 +16,7 @@ _ORDER_COLUMNS = """
 
 async def lock_order_id(db: Executor, order_id: int) -> None:
     """Let no other transaction receive an order with this id until this one ends; the key includes the table."""
-    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", ORDER_LOCK, order_id)
+    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", FRONT_DESK_ORDER_LOCK, order_id)
 
 
 async def insert_order(db: Executor, order: OrderInput) -> Order:

@@ -1,7 +1,7 @@
 """Receive orders and decide them, in the caller's transaction; a decision is queued for the provider in the same."""
 
 from common.db.pool import Connection
-from common.outbox import delivery
+from common.outbox.queries import enqueue
 from common.web.errors import Conflict, Invalid, NotFound
 from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
@@ -46,5 +46,5 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
     if decided is None:
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
     payload = {"table_id": order.table_id, "order_id": order.id, "decision": decision, "decided_by": actor}
-    await delivery.enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
+    await enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
     return decided

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from common.outbox.delivery import State
+from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
 from provider.dining.contact_fields import Email, Phone, ShortText

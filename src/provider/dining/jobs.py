@@ -9,10 +9,11 @@ import msgspec
 from common.config import Secret
 from common.db.pool import Executor
 from common.jobs.lease import JobResult
-from common.outbox import admin, delivery
-from common.outbox.delivery import Message, Policy
+from common.outbox import delivery
+from common.outbox.delivery import Policy
+from common.outbox.queries import Message
 from common.upstream import Upstream
-from common.web import login_throttle, responses, signature
+from common.web import responses, signature
 from provider.dining.auth import cancel_tokens
 from provider.dining.mail import smtp
 from provider.dining.mail.compose import compose
@@ -82,13 +83,3 @@ async def forward_orders(
             await response.read()
 
     return await delivery.deliver(db, ACCOUNTING_TOPIC, send, policy)
-
-
-async def delete_old_messages(db: asyncpg.Pool) -> JobResult:
-    """Delete sent messages, used signatures, login failures and cancel tokens that are past their retention."""
-    return {
-        "messages": await admin.delete_old_messages(db),
-        "signatures": await signature.delete_old_signatures(db),
-        "failed_logins": await login_throttle.delete_old_failures(db),
-        "tokens": await bookings.delete_expired_cancel_tokens(db),
-    }

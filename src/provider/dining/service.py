@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from common.db.pool import Connection
-from common.outbox import delivery
+from common.outbox.queries import enqueue
 from common.web.errors import Conflict, FieldError, NotFound
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
 from provider.dining.mail.content import mail_content
@@ -147,11 +147,11 @@ async def enqueue_notifications(
     subject = f"booking:{order.id}"
     if order.email is not None:
         mail = mail_content(order, event, booked.booking.changed_at, settings)
-        await delivery.enqueue(connection, MAIL_TOPIC, subject, event, mail)
+        await enqueue(connection, MAIL_TOPIC, subject, event, mail)
     else:
-        await delivery.enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event))
+        await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event))
     if actor.kind != "accounting":
-        await delivery.enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
+        await enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
 
 
 def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:

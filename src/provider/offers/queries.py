@@ -3,17 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
+from common.db.locks import OFFERS_TOKEN_LOCK
 from common.db.pool import Connection, Executor
 from provider.offers.inputs import ProductRegistration
 from provider.offers.models import RegistrationStatus
 
-TOKEN_LOCK = 7_240_911_004
-"""Advisory lock of the transactions that issue a token only when none is valid."""
-
 
 async def lock_tokens(connection: Connection) -> None:
     """Lock the issuing of tokens until the transaction ends."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", TOKEN_LOCK)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", OFFERS_TOKEN_LOCK)
 
 
 async def select_valid_token_exists(db: Executor, now: datetime) -> bool:

@@ -14,7 +14,7 @@ async def insert_progress(db: Executor, seed: int, stores: int, polled_until: da
         """
         INSERT INTO store_poll_progress (seed, stores, polled_until)
         VALUES ($1, $2, $3)
-        ON CONFLICT (only_one) DO NOTHING
+        ON CONFLICT (fleet) DO NOTHING
         """,
         seed, stores, polled_until,
     )  # fmt: skip

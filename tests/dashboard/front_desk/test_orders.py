@@ -283,7 +283,7 @@ async def test_an_address_outside_the_provider_is_not_called_later_either(desk: 
     await desk.decide("confirm")
     await desk.db.execute("UPDATE front_desk_order SET callback_url = 'http://evil.example/base/api'")
 
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
     assert not provider.requests
 
 
@@ -292,7 +292,7 @@ async def test_a_dead_decision_is_listed_and_can_be_retried(desk: Desk, provider
     await desk.decide("confirm")
     provider.post(CALLBACK, status=500)
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
 
     [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
     assert (message["state"], message["event"]) == ("dead", "order 70001 decided")

@@ -10,10 +10,14 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from common.config import Secret
+from common.jobs.cleanup import delete_old_rows
+from common.jobs.scheduler import run_now
 from common.outbox import delivery
 from common.outbox.delivery import Policy
+from common.outbox.queries import claim_due_messages, update_failed, update_sent
 from provider.dining import jobs
 from provider.dining.mail import smtp
+from provider.dining.queries.bookings import delete_expired_cancel_tokens
 from tests.support.fake_smtp import FakeSmtp, body, cancel_path
 from tests.support.restaurant import ACCOUNTING_URL, SLOW_RETRY, Restaurant
 
@@ -122,7 +126,7 @@ async def test_a_message_that_is_refused_repeatedly_becomes_dead_and_can_be_retr
     fake_smtp.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
-        outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
+        outcomes.append(await restaurant.send_mails(Policy(max_rejections=3, min_wait=60)))
         await restaurant.make_all_due()
     assert [outcome["dead"] for outcome in outcomes] == [0, 0, 1, 0]
 
@@ -215,12 +219,12 @@ async def test_concurrent_senders_send_each_message_once(restaurant: Restaurant,
 
 async def test_a_sender_whose_claim_has_expired_changes_nothing(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     await restaurant.book(await restaurant.add_table())
-    [old] = await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
+    [old] = await claim_due_messages(restaurant.db, "mail", 1, LEASE)
     await restaurant.make_all_due()
-    await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
+    await claim_due_messages(restaurant.db, "mail", 1, LEASE)
 
-    assert not await delivery.update_sent(restaurant.db, old)
-    await delivery.update_failed(restaurant.db, old, "late", LEASE, "dead")
+    assert not await update_sent(restaurant.db, old)
+    await update_failed(restaurant.db, old, "late", LEASE, "dead")
     assert await restaurant.db.fetchval("SELECT state FROM outbox WHERE topic = 'mail'") == "waiting"
 
 
@@ -270,13 +274,11 @@ async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, f
     await restaurant.send_mails()
     await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
     await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
+    cleanup = delete_old_rows(restaurant.db, cancel_tokens=delete_expired_cancel_tokens)
 
-    assert await jobs.delete_old_messages(restaurant.db) == {
-        "messages": 2,
-        "signatures": 1,
-        "failed_logins": 0,
-        "tokens": 0,
-    }
+    result = await run_now(restaurant.db, cleanup)
+
+    assert (result["messages"], result["signatures"], result["cancel_tokens"]) == (2, 1, 0)
 
 
 def test_an_smtp_url_is_parsed_completely() -> None:
@@ -308,13 +310,13 @@ async def test_a_claim_is_renewed_while_its_sender_is_running(
         extended.set()
 
     monkeypatch.setattr(delivery, "extend_claims", watched)
-    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
+    sending = asyncio.create_task(restaurant.send_mails(Policy(claim_seconds=3)))
     await begun.wait()
     claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
     first_end = await restaurant.db.fetchval(claimed_until)
     await extended.wait()
     assert await restaurant.db.fetchval(claimed_until) > first_end
-    assert await delivery.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    assert await claim_due_messages(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from common.csv_import import RejectedLine
+from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models import Import, NewImport
-
-IMPORT_LOCK = 7_240_911_004
 
 
 class LoadOutcome(NamedTuple):
@@ -104,17 +103,12 @@ async def drop_store_poll_primary_key(db: Executor) -> None:
 
 async def create_store_poll_primary_key(db: Executor) -> None:
     """Build the dropped key as a whole, which takes a fifth of the time of maintaining it row by row."""
-    await db.execute(
-        """
-        ALTER TABLE store_poll
-          ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
-        """
-    )
+    await db.execute("SELECT add_store_poll_key()")
 
 
 async def lock_imports(db: Executor) -> None:
     """Let no other transaction merge an import until this one ends; waits for one that does."""
-    await db.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
+    await db.execute("SELECT pg_advisory_xact_lock($1)", STORE_IMPORT_LOCK)
 
 
 async def mark_inactive_on_conflict(db: Executor) -> int:

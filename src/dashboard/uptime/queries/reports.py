@@ -1,4 +1,4 @@
-"""SQL of the reports. The function `store_status` (migration 0004) defines uptime."""
+"""SQL of the reports. The function `store_status` (migrations/functions/uptime.sql) defines uptime."""
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime

@@ -1,6 +1,7 @@
--- Booking events as the feed told them, and what they add up to.
+-- release 1
+-- The booking events read from the feed, and their totals.
 
--- The ledger: every event once. The counters below are what it adds up to, always: both change in one transaction.
+-- The ledger: every event once. The counters below are its totals at every moment: one transaction writes both.
 CREATE TABLE ledger_event (
     id bigint PRIMARY KEY CHECK (id > 0),
     hotel_id bigint NOT NULL CHECK (hotel_id > 0),
@@ -10,8 +11,6 @@ CREATE TABLE ledger_event (
     room_id text NOT NULL
 );
 
-CREATE INDEX ledger_event_timestamp ON ledger_event USING brin (event_timestamp) WITH (pages_per_range = 32);
-
 CREATE TABLE hotel_summary (
     hotel_id bigint PRIMARY KEY,
     events bigint NOT NULL,
@@ -20,7 +19,9 @@ CREATE TABLE hotel_summary (
     last_event_timestamp timestamptz NOT NULL
 );
 
--- What any past day's view is computed from: per night, by the date (UTC) on which it was booked or cancelled.
+-- Events per night and per date (UTC) of the event: from these the view of any past day is computed. No foreign key to
+-- hotel_summary, here and in day_counter: the checks took 6 to 29 % of the time of the ingestion. One statement writes
+-- the three tables, and the night audit compares them with the ledger.
 CREATE TABLE night_counter (
     hotel_id bigint NOT NULL,
     night_of_stay date NOT NULL,
@@ -30,7 +31,7 @@ CREATE TABLE night_counter (
     PRIMARY KEY (hotel_id, night_of_stay, event_date)
 );
 
--- The same, added up per day: by the night slept, and by the date of the event.
+-- The same totals per day: by the night of the stay, and by the date of the event.
 CREATE TABLE day_counter (
     hotel_id bigint NOT NULL,
     by_event_date boolean NOT NULL,
@@ -40,19 +41,19 @@ CREATE TABLE day_counter (
     PRIMARY KEY (hotel_id, by_event_date, day) INCLUDE (bookings, cancellations)
 ) WITH (fillfactor = 80);
 
--- How far the feed has been read; one row.
+-- How far each feed has been read. One row a feed; the CHECK allows the only one.
 CREATE TABLE feed_progress (
-    feed text PRIMARY KEY CHECK (feed = 'booking_events'),
+    feed text PRIMARY KEY DEFAULT 'booking_events' CHECK (feed = 'booking_events'),
     watermark timestamptz,        -- newest event_timestamp read in order, never past now
-    recorded_through timestamptz, -- the provider's clock: everything that it stored before has been read
-    data_through timestamptz,     -- the moment whose feed the counters show
-    window_seconds double precision NOT NULL DEFAULT 86400, -- of a feed that has to be walked in windows
-    audited_through timestamptz   -- where the night audit under way goes on
+    recorded_through timestamptz, -- by the provider's clock: every event stored before it has been read
+    data_through timestamptz,     -- the instant whose feed the counters show
+    window_seconds double precision NOT NULL DEFAULT 86400, -- of a feed that has to be read in windows of time
+    audited_through timestamptz   -- where a night audit that has not ended continues
 );
 
-INSERT INTO feed_progress (feed) VALUES ('booking_events');
+INSERT INTO feed_progress DEFAULT VALUES;
 
--- What the feed sent that is no event, or is another event than the one counted under its id.
+-- Values of the feed that are not a valid event, or that differ from the event counted under their id.
 CREATE TABLE quarantined_event (
     fingerprint bytea PRIMARY KEY,
     reason text NOT NULL,

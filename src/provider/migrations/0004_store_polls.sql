@@ -1,8 +1,9 @@
--- The simulated fleet of stores, and what polling it found: the source of the three files.
+-- release 1
+-- The simulated fleet of stores and its polls: the source of the three files.
 
 CREATE TABLE polled_store (
     store_id text COLLATE "C" PRIMARY KEY,
-    timezone text COLLATE "C" -- null: not on file
+    timezone text COLLATE "C" -- null: in no file
 );
 
 CREATE TABLE polled_store_hours (
@@ -22,10 +23,10 @@ CREATE TABLE store_poll (
 
 CREATE INDEX store_poll_polled_at ON store_poll (polled_at, store_id);
 
--- How far the fleet has been polled, and which fleet it is; one row. Rounds are stored one after the other under its
--- lock, so whoever has read all polls up to an instant has them all.
+-- How far the fleet has been polled, and which fleet it is. One row a fleet; the CHECK allows the only one. Rounds are
+-- stored one after the other under the lock of this row, so a reader of all polls up to `polled_until` misses none.
 CREATE TABLE store_poll_progress (
-    only_one boolean PRIMARY KEY DEFAULT TRUE CHECK (only_one),
+    fleet text PRIMARY KEY DEFAULT 'simulated' CHECK (fleet = 'simulated'),
     seed bigint NOT NULL,
     stores integer NOT NULL CHECK (stores > 0),
     polled_until timestamptz NOT NULL

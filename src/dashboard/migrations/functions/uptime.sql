@@ -1,93 +1,11 @@
--- Uptime: when stores were online within their business hours. What the rules mean is in docs of the capability; here
--- they are written once, as functions over ranges, and every statement of the capability stands on them.
+-- release 1
+-- The rules of uptime as functions over ranges. Every statement of the slice calls them.
 
-CREATE TABLE store (
-    -- ids are opaque: compared and ordered byte by byte, never as numbers
-    store_id text COLLATE "C" PRIMARY KEY CHECK (length(store_id) BETWEEN 1 AND 100),
-    timezone text COLLATE "C", -- null: nobody said, so America/Chicago
-    first_polled_at timestamptz,
-    last_polled_at timestamptz,
-    CHECK (first_polled_at <= last_polled_at),
-    CHECK ((first_polled_at IS NULL) = (last_polled_at IS NULL))
-);
-
--- One row for a store and an instant; where polls of one instant disagree, inactive wins. The key carries the status,
--- so that a report reads the index alone. No foreign key to store, here and below: a check for each of millions of rows
--- would double the time of a load, and the one statement that inserts here inserts there.
-CREATE TABLE store_poll (
-    store_id text COLLATE "C" NOT NULL,
-    polled_at timestamptz NOT NULL,
-    active boolean NOT NULL,
-    PRIMARY KEY (store_id, polled_at) INCLUDE (active)
-) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
-
--- For the silence of the collector: what came in at about the same time lies together.
-CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize = on);
-
--- As the file has them, in local wall clock; a store without any row is always open.
-CREATE TABLE store_hours (
-    store_id text COLLATE "C" NOT NULL,
-    weekday smallint NOT NULL CHECK (weekday BETWEEN 0 AND 6), -- 0 = Monday
-    opens time NOT NULL CHECK (opens < time '24:00'),
-    closes time NOT NULL,
-    PRIMARY KEY (store_id, weekday, opens, closes)
-);
-
--- What came in when. Imports are stored one after the other under a lock, so their ids grow in the order of their
--- commits: the highest one that changed anything is the version of the data.
-CREATE TABLE store_import (
-    import_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('status', 'business-hours', 'timezones')),
-    source text NOT NULL,
-    rows bigint NOT NULL CHECK (rows >= 0),
-    new bigint NOT NULL CHECK (new >= 0),
-    changed boolean NOT NULL,
-    rejected_total bigint NOT NULL CHECK (rejected_total >= 0),
-    rejected jsonb NOT NULL,
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
-CREATE TABLE uptime_report (
-    report_id uuid PRIMARY KEY,
-    requested_as_of timestamptz, -- null: the newest poll
-    requested_version bigint NOT NULL,
-    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'complete', 'failed')),
-    attempts integer NOT NULL DEFAULT 0,
-    as_of timestamptz,
-    data_version bigint,
-    stores integer,
-    reason text,
-    finished_at timestamptz,
-    CHECK ((status = 'running') = (finished_at IS NULL)),
-    CHECK (status <> 'complete' OR (data_version IS NOT NULL AND stores IS NOT NULL)),
-    CHECK ((status = 'failed') = (reason IS NOT NULL))
-);
-
--- Two requests for the same thing while it is being made are one.
-CREATE UNIQUE INDEX uptime_report_running
-ON uptime_report (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz))) WHERE status = 'running';
-
-CREATE INDEX uptime_report_requested_at ON uptime_report (requested_at, report_id);
-
--- Exact; rounding is the reader's.
-CREATE TABLE uptime_report_row (
-    report_id uuid NOT NULL,
-    store_id text COLLATE "C" NOT NULL,
-    uptime_last_hour interval NOT NULL,
-    uptime_last_day interval NOT NULL,
-    uptime_last_week interval NOT NULL,
-    downtime_last_hour interval NOT NULL,
-    downtime_last_day interval NOT NULL,
-    downtime_last_week interval NOT NULL,
-    PRIMARY KEY (report_id, store_id)
-);
-
--- The instant at which a wall clock in a zone first shows a time. PostgreSQL answers an ambiguous time with its second
--- pass and a skipped one by the offset before; a closing wants just that, an opening the first pass. So: walk there
--- from three hours before, by the offset that held then; where that arrives at the time asked for, it is the first one.
-CREATE FUNCTION opening_instant(wall timestamp, zone text) RETURNS timestamptz
+-- The first instant at which a wall clock in a zone shows a time. PostgreSQL resolves an ambiguous time to its second
+-- pass and a skipped one by the offset before. That is right for a closing; an opening needs the first pass. Therefore
+-- add to the instant three hours earlier by the offset of that instant: if the wall clock then shows the time, it is
+-- the first pass.
+CREATE OR REPLACE FUNCTION opening_instant(wall timestamp, zone text) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE WHEN early AT TIME ZONE zone = wall THEN early ELSE late END
@@ -98,9 +16,9 @@ AS $$
 $$;
 
 -- The open time of a store (null: of every store) between two instants, as ranges [opening, closing) that neither touch
--- nor overlap. A store without hours is open from minus infinity on. Days around a change of the clock are resolved
--- opening by opening; all others are plain arithmetic on the day's midnight, several times faster.
-CREATE FUNCTION open_time(of_store text, since timestamptz, until timestamptz)
+-- nor overlap. A store without hours is open from minus infinity on. On days near a change of the clock each opening is
+-- resolved by the time zone; on all others it is an offset from midnight, which is several times faster.
+CREATE OR REPLACE FUNCTION open_time(of_store text, since timestamptz, until timestamptz)
 RETURNS TABLE (store_id text, open tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -151,10 +69,10 @@ AS $$
      GROUP BY store.store_id
 $$;
 
--- The open time of a store from the last poll on that counts (was made in open time) and is older than `moment`, up to
--- `moment`; null where no such poll counts. It looks back from the last poll in steps that double, so that a store that
--- has been silent for a year costs no more than one that was polled yesterday.
-CREATE FUNCTION open_time_before(of_store text, moment timestamptz) RETURNS tstzmultirange
+-- The open time of a store from its last poll in open time before `moment`, up to `moment`; null without such a poll.
+-- The search goes back from the last poll in steps that double, so that a store without polls for a year costs no more
+-- than one polled yesterday.
+CREATE OR REPLACE FUNCTION open_time_before(of_store text, moment timestamptz) RETURNS tstzmultirange
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
@@ -186,21 +104,21 @@ BEGIN
     IF found >= moment - back THEN
         RETURN recent;
     ELSIF recent = tstzmultirange(tstzrange(moment - back, moment)) THEN
-        -- open without a break for two weeks: open round the clock, since hours repeat by the week
+        -- open without a break for two weeks, so open round the clock: hours repeat every week
         RETURN tstzmultirange(tstzrange(found, moment));
     END IF;
     RETURN recent + tstzmultirange(tstzrange(found, found, '[]'));
 END
 $$;
 
--- What a store (null: every store that was polled at or before `until`) was between two instants: the open time, and
--- the part of it in which the store was up. The rest of the open time it was down, so the two always add up. This is
--- what a report made as of `until` says: polls after it are ignored.
+-- The open time of a store (null: of every store polled at or before `until`) between two instants, and the part of it
+-- in which the store was up. In the rest of the open time it was down, so the two always add up. Polls after `until`
+-- are ignored, as in a report as of `until`.
 --
--- A poll counts when it was made in open time; where none ever was, all do. Of the polls that count only those matter
--- that differ from the one before: each shows from its own instant on, or, as the first since the store opened, from
--- the opening on. The first of all shows from the beginning.
-CREATE FUNCTION store_status(of_store text, since timestamptz, until timestamptz)
+-- A poll counts if it was made in open time; if none ever was, all polls count. Of those that count, only a poll whose
+-- status differs from the one before changes the status: from its own instant on, or from the opening on if it is the
+-- first since the store opened. The first of all holds from the beginning.
+CREATE OR REPLACE FUNCTION store_status(of_store text, since timestamptz, until timestamptz)
 RETURNS TABLE (store_id text, open tstzmultirange, up tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

@@ -1,7 +1,13 @@
--- The feed of booking events: append-only, never changed, never deleted.
+-- release 1
+-- The feed of booking events: append-only.
 
--- The functions below are made of immutable pieces alone, so that PostgreSQL puts their text in the place of their call
--- (to_char is not one of them: a function around it would be called for each row, which doubles the time of a COPY).
+-- The next three functions compute the stored column booking_event.body. They must never change: replacing a function
+-- does not compute stored values anew. So they are here and not in functions/, and a new form of the JSON needs new
+-- functions and a migration that rewrites the column.
+--
+-- They call immutable functions alone, so that PostgreSQL can inline them (to_char is not immutable: a function around
+-- it would be called for each row, which doubles the time of a COPY).
+
 -- A date as YYYY-MM-DD.
 CREATE FUNCTION iso_date(day timestamp) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -9,13 +15,13 @@ RETURN lpad(date_part('year', day)::integer::text, 4, '0')
     || '-' || lpad(date_part('month', day)::integer::text, 2, '0')
     || '-' || lpad(date_part('day', day)::integer::text, 2, '0');
 
--- An instant in UTC as RFC 3339 has it, with as many decimals as it needs.
+-- An instant in UTC in the form of RFC 3339, with as many decimals as it needs.
 CREATE FUNCTION rfc3339(instant timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN iso_date(instant AT TIME ZONE 'UTC') || 'T' || (instant AT TIME ZONE 'UTC')::time::text || 'Z';
 
--- An event as the feed writes it. An event never changes, so its JSON is rendered once, when it is stored: reading the
--- feed is then as fast as COPY.
+-- An event as JSON, as in the feed. An event never changes, so its JSON is computed once, when the event is stored:
+-- reading the feed is then as fast as COPY.
 CREATE FUNCTION booking_event_json(
     id bigint, hotel_id bigint, event_timestamp timestamptz, status smallint, room_id text, night_of_stay date
 ) RETURNS text
@@ -52,20 +58,8 @@ CREATE INDEX booking_event_hotel ON booking_event (hotel_id, event_timestamp, id
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at)
     WITH (pages_per_range = 16, autosummarize = on);
 
--- Ids that the server assigns come from a region of their own, so that they do not meet those that importers bring;
--- its start is drawn at random, so that the feeds of two providers can be joined. It stays below 2^53: an id survives
--- a reader that holds numbers as doubles. They are far apart, so that who counts on from an id of ours meets none
--- either.
+-- Ids that the server assigns. They start at random above 2^52, so that they do not collide with the ids of imports and
+-- the feeds of two providers can be joined, and stay below 2^53, so that a reader that holds numbers as doubles keeps
+-- them. The gaps of 1000 let a client that increments one of our ids not collide with the next.
 CREATE SEQUENCE booking_event_id INCREMENT BY 1000;
 SELECT setval('booking_event_id', (2 ^ 52)::bigint + (random() * 2 ^ 51)::bigint);
-
-CREATE FUNCTION refuse_change() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE EXCEPTION 'booking events are never changed and never deleted' USING ERRCODE = 'restrict_violation';
-END
-$$;
-
-CREATE TRIGGER booking_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON booking_event
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,5 +1,6 @@
--- The stand-in for the external offers service: its tokens, and the products that belong to them. Offers themselves are
--- a function of the product and the minute and are stored nowhere.
+-- release 1
+-- The simulated offers service: its tokens, and the products registered with them. Offers are a function of the product
+-- and the minute and are not stored.
 
 CREATE TABLE issued_token (
     token uuid PRIMARY KEY,
@@ -7,7 +8,8 @@ CREATE TABLE issued_token (
     expires_at timestamptz NOT NULL -- infinity: never
 );
 
--- No foreign key to the token: a token that expired takes its products along when it is swept.
+-- No foreign key to the token, which has another distribution column: the job that deletes expired tokens deletes their
+-- products as well.
 CREATE TABLE offers_product (
     product_id text NOT NULL CHECK (length(product_id) BETWEEN 1 AND 200),
     token uuid NOT NULL,
