@@ -23,13 +23,13 @@ from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from common.telemetry.logging import configure_logging
 from common.web.resources import Application
-from tests.support.applications import Application as ApplicationProcess
+from tests.support.applications import ApplicationProcess as ApplicationProcess
 from tests.support.databases import cloned
 from tests.support.waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 
-QUIET = {
+TEST_ENVIRONMENT = {
     "PROVIDER_GENERATOR_RATE": "0",
     "PROVIDER_STORES_RATE": "0",
     "DASHBOARD_INGEST_SECONDS": "0",
@@ -53,7 +53,7 @@ settings.load_profile("slow machines")
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
 
-class CapturedStream:
+class CurrentStderr:
     """Standard error as it is at the moment, so that pytest shows the log of a test beside its failure."""
 
     def write(self, text: str) -> int:
@@ -68,7 +68,7 @@ class CapturedStream:
 
 def pytest_configure() -> None:
     """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
-    configure_logging(stream=CapturedStream())
+    configure_logging(stream=CurrentStderr())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Started in the background of a shell. Every process that a test starts, and interrupts, would ignore it too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,11 +136,11 @@ async def dashboard_db(dashboard_url: Secret) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment that the applications of a test read; a test changes it before it asks for them."""
-    return {**QUIET, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
+    return {**TEST_ENVIRONMENT, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
+def make_application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
     """Makes applications, each on a database and as a process that the test starts; none of them outlives it.
 
     Pytest shows what they said beside a failure.
@@ -148,7 +148,7 @@ def application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
     made: list[ApplicationProcess] = []
 
     def make(name: str, url: Secret, **settings: str) -> ApplicationProcess:
-        environment = {**QUIET, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
+        environment = {**TEST_ENVIRONMENT, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
         made.append(ApplicationProcess(name, environment, tmp_path))
         return made[-1]
 
@@ -156,7 +156,7 @@ def application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
     for each in made:
         if each.log.exists():
             each.kill()
-            sys.stderr.write(each.said())
+            sys.stderr.write(each.output())
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ async def provider_app(provider_url: Secret, environment: dict[str, str]) -> Asy
     """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
     app = provider.app.create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
-        be_patient(app)
+        lengthen_pool_timeouts(app)
         yield app
 
 
@@ -173,11 +173,11 @@ async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> A
     """The dashboard, started, in this process."""
     app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
-        be_patient(app)
+        lengthen_pool_timeouts(app)
         yield app
 
 
-def be_patient(app: Application) -> None:
+def lengthen_pool_timeouts(app: Application) -> None:
     """Requests wait for a connection for as long as a slow machine needs. A test of the limit sets one of its own."""
     for pool in app.resources.pools.by_name().values():
         pool.acquire_seconds = 60.0

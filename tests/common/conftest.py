@@ -200,7 +200,7 @@ def ground(bare: Application, ground_pool: BoundedPool) -> Application:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def public_dir() -> Iterator[Path]:
     """A directory that every user can reach. `tmp_path` is closed to others, again by each run of pytest."""
     with tempfile.TemporaryDirectory(prefix="nightaudit-test-") as path:
         Path(path).chmod(0o711)
@@ -208,9 +208,9 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def data_dir(place: Path) -> Iterator[Path]:
+def data_dir(public_dir: Path) -> Iterator[Path]:
     """A data directory of which nothing runs after the test, whatever the test left."""
-    path = place / "data"
+    path = public_dir / "data"
     yield path
     for process in processes_of(path):
         process.kill()

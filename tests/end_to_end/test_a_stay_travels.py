@@ -7,7 +7,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.support.applications import Application
+from tests.support.applications import ApplicationProcess
 from tests.support.waiting import eventually
 
 from .conftest import start
@@ -18,7 +18,7 @@ HOTEL = 7301
 NIGHTS = 3
 
 
-async def figures_of(dashboard: Application, arrival: date) -> tuple[int, int]:
+async def figures_of(dashboard: ApplicationProcess, arrival: date) -> tuple[int, int]:
     """Bookings and cancellations of the nights of the stay, as GET /dashboard has them by day; zeros before."""
     query = f"/dashboard?hotel_id={HOTEL}&period=day&year={arrival.year}"
     async with aiohttp.ClientSession() as client, client.get(dashboard.url + query) as answer:
@@ -31,14 +31,16 @@ async def figures_of(dashboard: Application, arrival: date) -> tuple[int, int]:
     return sum(item["bookings"] for item in slept), sum(item["cancellations"] for item in slept)
 
 
-async def until(dashboard: Application, arrival: date, expected: tuple[int, int]) -> None:
+async def until(dashboard: ApplicationProcess, arrival: date, expected: tuple[int, int]) -> None:
     async def shown() -> bool:
         return await figures_of(dashboard, arrival) == expected
 
     await eventually(shown)
 
 
-async def test_a_reservation_is_counted_and_its_cancellation_too(provider: Application, dashboard: Application) -> None:
+async def test_a_reservation_is_counted_and_its_cancellation_too(
+    provider: ApplicationProcess, dashboard: ApplicationProcess
+) -> None:
     await start(provider, dashboard)
     arrival = date(datetime.now(UTC).year + 1, 5, 10)
     guest = {"Authorization": f"Bearer {uuid4()}"}

@@ -18,8 +18,8 @@ from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from dashboard.bookings.queries import select_differences
 from provider.app import MIGRATIONS
 from provider.booking_events.cli import generate_history
-from tests.support.applications import Application
-from tests.support.feeds import ForeignFeed, event, serving
+from tests.support.applications import ApplicationProcess
+from tests.support.feeds import ForeignFeed, event, serve_feed
 from tests.support.waiting import eventually
 
 from .conftest import get, start
@@ -71,7 +71,7 @@ async def assert_equal(feed: Secret, ledger: Secret) -> None:
 
 
 async def test_a_dashboard_killed_at_ten_random_moments_counts_every_event_once(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     events = await fill(provider_url)
     dice = random.Random(20)
@@ -100,14 +100,16 @@ async def differences(url: Secret) -> asyncpg.Record:
 
 
 async def test_two_dashboards_count_every_event_once_while_one_of_them_dies(
-    application: Callable[..., Application],
-    provider: Application,
-    dashboard: Application,
+    make_application: Callable[..., ApplicationProcess],
+    provider: ApplicationProcess,
+    dashboard: ApplicationProcess,
     provider_url: Secret,
     dashboard_url: Secret,
 ) -> None:
     events = await fill(provider_url)
-    second = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
+    second = make_application(
+        "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
+    )
     await start(provider, dashboard, second)
     await until_counted(dashboard_url, 1)
     dashboard.kill()
@@ -116,7 +118,7 @@ async def test_two_dashboards_count_every_event_once_while_one_of_them_dies(
 
 
 async def test_a_provider_that_comes_back_is_read_on(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     events = await fill(provider_url, hotels=2)
     await start(provider, dashboard)
@@ -128,13 +130,13 @@ async def test_a_provider_that_comes_back_is_read_on(
     await assert_equal(provider_url, dashboard_url)
 
 
-async def status_of(application: Application, path: str, wanted: int) -> bool:
+async def status_of(application: ApplicationProcess, path: str, wanted: int) -> bool:
     """Whether the application answers so."""
     async with aiohttp.ClientSession() as client, client.get(application.url + path) as answer:
         return answer.status == wanted
 
 
-async def outcome(dashboard: Application, wanted: str) -> bool:
+async def outcome(dashboard: ApplicationProcess, wanted: str) -> bool:
     """Whether the ingestion's last run ended so."""
     (job,) = (job for job in (await get(dashboard, "/jobs"))["jobs"] if job["name"] == "ingest_booking_events")
     return bool(job["last_outcome"] == wanted)
@@ -165,8 +167,8 @@ class TestOwnServer:
     async def test_postgresql_killed_in_the_middle_loses_nothing(
         self,
         server: Server,
-        provider: Application,
-        dashboard: Application,
+        provider: ApplicationProcess,
+        dashboard: ApplicationProcess,
         provider_url: Secret,
         dashboard_url: Secret,
     ) -> None:
@@ -178,13 +180,13 @@ class TestOwnServer:
         assert await asyncio.to_thread(server.ensure_running)
         await until_counted(dashboard_url, events)
         # nobody restarted the applications
-        assert provider.runs()
-        assert dashboard.runs()
+        assert provider.is_running()
+        assert dashboard.is_running()
         await assert_equal(provider_url, dashboard_url)
 
 
 async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     await start(provider, dashboard)
     async with aiohttp.ClientSession() as client:
@@ -196,12 +198,12 @@ async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
 
 
 async def test_a_dashboard_over_a_provider_that_knows_only_the_source(
-    application: Callable[..., Application], dashboard_url: Secret
+    make_application: Callable[..., ApplicationProcess], dashboard_url: Secret
 ) -> None:
     at = datetime(2023, 12, 1, tzinfo=UTC)
     events = [event(number, (at + timedelta(hours=number)).isoformat(), night="2024-02-29") for number in range(1, 400)]
-    async with serving(ForeignFeed(events, cap=100)) as feed:
-        dashboard = application(
+    async with serve_feed(ForeignFeed(events, cap=100)) as feed:
+        dashboard = make_application(
             "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=feed.url, DASHBOARD_INGEST_SECONDS="1"
         )
         await start(dashboard)
@@ -219,6 +221,8 @@ async def test_a_dashboard_over_a_provider_that_knows_only_the_source(
     }
 
 
-async def test_sigterm_ends_both_applications_in_order(provider: Application, dashboard: Application) -> None:
+async def test_sigterm_ends_both_applications_in_order(
+    provider: ApplicationProcess, dashboard: ApplicationProcess
+) -> None:
     await start(provider, dashboard)
     assert [dashboard.stop(), provider.stop()] == [0, 0]

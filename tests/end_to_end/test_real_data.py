@@ -9,7 +9,7 @@ import pytest
 
 from common.config import Secret
 from provider.booking_events.cli import import_file
-from tests.support.applications import ROOT, Application
+from tests.support.applications import ROOT, ApplicationProcess
 
 from .conftest import get, start
 from .test_exactly_once import until_counted
@@ -36,7 +36,7 @@ def recount(path: Path) -> dict[tuple[int, str, int], int]:
 
 @pytest.mark.timeout(600)
 async def test_the_dashboard_shows_what_the_file_holds(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     expected = recount(FILE)
     assert await import_file(provider_url, FILE) == 0

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from tests.support.applications import Application
+from tests.support.applications import ApplicationProcess
 from tests.support.waiting import eventually
 
 from .conftest import start
@@ -22,9 +22,9 @@ AS_OF = datetime(2023, 1, 23, 17, 15, tzinfo=UTC) + timedelta(hours=1)
 
 
 async def test_a_report_whose_maker_is_killed_is_made_after_the_restart(
-    application: Callable[..., Application], dashboard_url: Secret, dashboard_db: asyncpg.Pool
+    make_application: Callable[..., ApplicationProcess], dashboard_url: Secret, dashboard_db: asyncpg.Pool
 ) -> None:
-    dashboard = application("dashboard", dashboard_url)
+    dashboard = make_application("dashboard", dashboard_url)
 
     async def put(kind: str, text: str) -> None:
         async with (

@@ -35,19 +35,19 @@ def free_port() -> int:
         return port
 
 
-def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
+def process_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What a process of an application finds in its environment: nothing of ours but the given."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROVIDER_", "DASHBOARD_"))}
     return {**kept, "PYTHONPATH": str(SOURCE), **environment}
 
 
-def run(
+def run_process(
     name: str, *arguments: str, environment: Mapping[str, str], folder: Path = ROOT
 ) -> "subprocess.CompletedProcess[str]":
     """`python -m NAME ARGUMENT ...`, run to its end."""
     return subprocess.run(
         [sys.executable, "-m", name, *arguments],
-        env=environment_of(environment),
+        env=process_environment(environment),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -56,13 +56,13 @@ def run(
     )
 
 
-async def begin(
+async def start_process(
     name: str, *arguments: str, environment: Mapping[str, str], folder: Path = ROOT
 ) -> asyncio.subprocess.Process:
     """`python -m NAME ARGUMENT ...`, begun; `communicate` tells how it ends."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", name, *arguments),
-        env=environment_of(environment),
+        env=process_environment(environment),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -70,7 +70,7 @@ async def begin(
 
 
 @dataclass
-class Application:
+class ApplicationProcess:
     """`python -m NAME serve` on a port of its own: started, ended and killed as often as a test likes."""
 
     name: str
@@ -91,14 +91,14 @@ class Application:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.name, "serve"],
-                env=environment_of({**self.environment, f"{self.name.upper()}_PORT": str(self.port)}),
+                env=process_environment({**self.environment, f"{self.name.upper()}_PORT": str(self.port)}),
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(lambda: self.is_ready() or not self.runs(), START_SECONDS)
-        assert self.runs(), f"{self.name} ended with {self.process.returncode}:\n{self.said()}"
+        wait_until(lambda: self.is_ready() or not self.is_running(), START_SECONDS)
+        assert self.is_running(), f"{self.name} ended with {self.process.returncode}:\n{self.output()}"
 
     def is_ready(self) -> bool:
         try:
@@ -107,10 +107,10 @@ class Application:
         except (urllib.error.URLError, OSError):  # nobody answers yet, or 503
             return False
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it wrote since it was first started."""
         return self.log.read_text()
 
@@ -121,6 +121,6 @@ class Application:
 
     def kill(self) -> None:
         """kill -9, it and its workers, unless it has ended."""
-        if self.runs():
+        if self.is_running():
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(STOP_SECONDS)

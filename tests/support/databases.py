@@ -34,7 +34,7 @@ async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
         await admin.close()
 
 
-async def value(url: str, statement: str) -> object:
+async def fetch_value(url: str, statement: str) -> object:
     """What a statement gives, on a connection of its own."""
     connection = await asyncpg.connect(url)
     try:

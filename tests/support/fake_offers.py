@@ -31,21 +31,21 @@ def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Call
 
 
 class FakeOffers:
-    """The service: `offers` by product is what it sells; `valid` are the tokens that it takes.
+    """The service: `offers` by product is what it sells; `valid_tokens` are the tokens that it takes.
 
     fault: asked before every answer; what it returns is the answer.
     """
 
     def __init__(self) -> None:
-        self.valid: set[str] = set()
+        self.valid_tokens: set[str] = set()
         self.registered: dict[str, set[str]] = {}
         self.offers: dict[str, Any] = {}
-        self.usual: list[dict[str, Any]] = []
+        self.default_offers: list[dict[str, Any]] = []
         self.calls: Counter[str] = Counter()
-        self.asked_for: Counter[str] = Counter()
+        self.offer_requests: Counter[str] = Counter()
         self.registrations: list[dict[str, Any]] = []
         self.in_flight = 0
-        self.most_in_flight = 0
+        self.max_in_flight = 0
         self.fault: Fault | None = None
 
     async def answer(self, url: Any, **request: Any) -> CallbackResult:
@@ -53,7 +53,7 @@ class FakeOffers:
         kind = "auth" if path == "/auth" else "register" if path == "/products/register" else "offers"
         self.calls[kind] += 1
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             await asyncio.sleep(0)
             given = await self.fault(kind, path) if self.fault is not None else None
@@ -66,11 +66,11 @@ class FakeOffers:
     def _answer(self, kind: str, path: str, request: dict[str, Any]) -> CallbackResult:
         if kind == "auth":
             token = str(uuid.uuid4())
-            self.valid.add(token)
+            self.valid_tokens.add(token)
             self.registered[token] = set()
             return reply(201, {"access_token": token})
         token = request["headers"].get("Bearer", "")
-        if token not in self.valid:
+        if token not in self.valid_tokens:
             return reply(401, {"code": "UNAUTHORIZED", "msg": "no such token"})
         if kind == "register":
             product = request["json"]
@@ -79,10 +79,10 @@ class FakeOffers:
             self.registered[token].add(product["id"])
             return reply(201, {"id": product["id"]})
         product_id = path.split("/")[2]
-        self.asked_for[product_id] += 1
+        self.offer_requests[product_id] += 1
         if product_id not in self.registered[token]:
             return reply(404, {"code": "NOT FOUND", "msg": "no such product"})
-        return reply(200, self.offers.get(product_id, self.usual))
+        return reply(200, self.offers.get(product_id, self.default_offers))
 
     def fail(self, status: int, body: Any = None, *, only: str = "", headers: dict[str, str] | None = None) -> None:
         """From now on answer so whatever has `only` in its kind or path."""
@@ -116,7 +116,7 @@ class Catalogue:
     async def register(self) -> JobResult:
         return await run_now(self.app.resources.pools.jobs, self._jobs["register_products"])
 
-    async def pauses_end(self) -> None:
+    async def end_backoff(self) -> None:
         """As if the backoff of every product, and of the token, were over."""
         await self.db.execute("UPDATE product_refresh SET due_at = NULL")
         await self.db.execute("UPDATE offers_token SET not_before = '-infinity'")

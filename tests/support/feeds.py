@@ -32,23 +32,23 @@ def event(
     }
 
 
-def moment(text: str, *, end: bool) -> datetime:
+def parse_instant(text: str, *, end: bool) -> datetime:
     """An instant, or a date: its beginning, or its end."""
     if len(text) == 10:
         return datetime.combine(date.fromisoformat(text), time.max if end else time.min, UTC)
     return datetime.fromisoformat(text)
 
 
-def filtered(events: Iterable[Event], query: Any) -> list[Event]:
+def filter_events(events: Iterable[Event], query: Any) -> list[Event]:
     """The source's parameters, in plain Python."""
     found = []
     for each in events:
         at = datetime.fromisoformat(each["event_timestamp"])
         if "hotel_id" in query and each["hotel_id"] != int(query["hotel_id"]):
             continue
-        if "updated__gte" in query and at < moment(query["updated__gte"], end=False):
+        if "updated__gte" in query and at < parse_instant(query["updated__gte"], end=False):
             continue
-        if "updated__lte" in query and at > moment(query["updated__lte"], end=True):
+        if "updated__lte" in query and at > parse_instant(query["updated__lte"], end=True):
             continue
         if "rpg_status" in query and each["status"] != int(query["rpg_status"]):
             continue
@@ -86,14 +86,14 @@ class ForeignFeed:
         self.requests.append(query)
         if unknown := set(query) - SOURCE_PARAMETERS:
             return web.json_response({"detail": f"unknown: {unknown}"}, status=422)
-        found = filtered(self.events, query)[: self.cap]
+        found = filter_events(self.events, query)[: self.cap]
         if self.shuffled:
             found = found[1::2] + found[::2]
         return web.json_response(found, dumps=lambda value: json.dumps(value, indent=1))
 
 
 @asynccontextmanager
-async def serving(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
+async def serve_feed(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
     """The feed behind a port of the loopback; `feed.url` names it."""
     application = web.Application()
     application.router.add_get("/events", feed.answer)

@@ -45,7 +45,7 @@ class User:
             **_run_as(uid),
         )
 
-    def answer(self) -> str:
+    def first_line(self) -> str:
         """What it says once: attached, or why not."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
@@ -67,7 +67,7 @@ def user(data_dir: Path, *databases: str) -> Iterator[User]:
     """An attached user, who leaves at the end unless it has ended before."""
     started = User(data_dir, *databases)
     try:
-        answer = started.answer()
+        answer = started.first_line()
         assert answer == "attached", answer
         yield started
     finally:
@@ -98,7 +98,7 @@ def _run_as(uid: int | None) -> dict[str, Any]:
     return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
 
 
-def postmaster(data_dir: Path) -> int:
+def postmaster_pid(data_dir: Path) -> int:
     """The process id of the server, as it wrote it."""
     return int((data_dir / "postgresql" / "postmaster.pid").read_text().split("\n")[0])
 
@@ -107,10 +107,10 @@ def kill(pid: int) -> None:
     """kill -9, and wait until the process has ended."""
     process = psutil.Process(pid)
     process.kill()
-    wait_until(lambda: not lives(process))
+    wait_until(lambda: not is_alive(process))
 
 
-def lives(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Whether it runs. One that has ended does not, whether or not its parent has asked how."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -118,7 +118,7 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def watchdog(data_dir: Path) -> int:
+def watchdog_pid(data_dir: Path) -> int:
     return int((data_dir / "locks" / "watchdog").read_text())
 
 

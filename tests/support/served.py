@@ -44,7 +44,7 @@ async def _listens(server: asyncio.Task[None], port: int) -> bool:
     return True
 
 
-def already_started(app: Application) -> Callable[..., Any]:
+def without_lifespan(app: Application) -> Callable[..., Any]:
     """The application without its start and its end, which the test has done and will do."""
 
     async def asked(scope: Any, receive: Any, send: Any) -> None:
@@ -64,9 +64,11 @@ class Served:
 
     app: Application
     url: str
-    wires: list["Wire"] = field(default_factory=list)
+    responses: list["ChunkedResponse"] = field(default_factory=list)
 
-    async def get(self, path: str, *, method: str = "GET", accept: str = "*/*") -> tuple["Head", "Wire"]:
+    async def get(
+        self, path: str, *, method: str = "GET", accept: str = "*/*"
+    ) -> tuple["ResponseHead", "ChunkedResponse"]:
         """Send a request on a connection of its own and read the head of its answer."""
         host, port = self.url.removeprefix("http://").split(":")
         near = socket.socket()
@@ -74,27 +76,27 @@ class Served:
         near.setblocking(False)
         await asyncio.get_running_loop().sock_connect(near, (host, int(port)))
         reader, writer = await asyncio.open_connection(sock=near, limit=BUFFER)
-        self.wires.append(Wire(reader, writer))
+        self.responses.append(ChunkedResponse(reader, writer))
         writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         status, *fields = head.decode().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in fields)}
-        return Head(int(status.split()[1]), headers), self.wires[-1]
+        return ResponseHead(int(status.split()[1]), headers), self.responses[-1]
 
     async def close(self) -> None:
         """Close every connection: a server waits for those who read slowly."""
-        for wire in self.wires:
-            await wire.close()
+        for response in self.responses:
+            await response.close()
 
 
 @dataclass(frozen=True)
-class Head:
+class ResponseHead:
     status: int
     headers: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Wire:
+class ChunkedResponse:
     """A connection in the middle of a chunked answer."""
 
     reader: asyncio.StreamReader

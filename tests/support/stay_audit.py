@@ -14,7 +14,7 @@ class Stay:
     room_id: int
     booked_at: datetime
     nights: tuple[date, ...]
-    given_back: tuple[date, ...] = ()
+    cancelled_nights: tuple[date, ...] = ()
 
     @property
     def lead(self) -> int:
@@ -43,5 +43,5 @@ def audit(events: Iterable[SimulatedEvent]) -> list[Stay]:
             assert len(booked_at) == 1, "a cancellation is of one stay"
             stay = stays[booked_at.pop()]
             assert stay.booked_at < at
-            stays[stay.booked_at] = replace(stay, given_back=stay.given_back + nights)
+            stays[stay.booked_at] = replace(stay, cancelled_nights=stay.cancelled_nights + nights)
     return list(stays.values())

@@ -60,22 +60,22 @@ asyncio.run(serve())
 SETTINGS = ["--set", "KITCHEN_WINE_URL=http://{cellar}/wine", "--set", "KITCHEN_OWN=x{kitchen}"]
 
 
-class Run:
+class SupervisedStack:
     """A supervisor with two applications, kitchen and cellar, that write diaries."""
 
     def __init__(
-        self, place: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
+        self, folder: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
     ) -> None:
-        self.place = place
+        self.folder = folder
         self.by_make = by_make
         self.stdin = stdin
-        self.data_dir = place / "data"
-        self.output = place / "output"
-        self.diaries = place / "diaries"
+        self.data_dir = folder / "data"
+        self.output_file = folder / "output"
+        self.diaries = folder / "diaries"
         self.ports = {name: free_port() for name in ("kitchen", "cellar")}
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
-            "PYTHONPATH": f"{SOURCE}{os.pathsep}{place}",
+            "PYTHONPATH": f"{SOURCE}{os.pathsep}{folder}",
             "NIGHTAUDIT_DATA_DIR": str(self.data_dir),
             "DIARY": str(self.diaries),
             **environment,
@@ -86,9 +86,9 @@ class Run:
         programs = [f"{name}:{port}" for name, port in self.ports.items()]
         command = [sys.executable, "-m", "common.devstack.supervisor", *programs, *SETTINGS]
         if self.by_make:
-            (self.place / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
-            command = ["make", "-f", str(self.place / "Makefile"), "run"]
-        with self.output.open("wb") as output:
+            (self.folder / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
+            command = ["make", "-f", str(self.folder / "Makefile"), "run"]
+        with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
                 env=self.environment,
@@ -100,15 +100,15 @@ class Run:
             )
         return self.process
 
-    def said(self) -> str:
-        return self.output.read_text()
+    def output(self) -> str:
+        return self.output_file.read_text()
 
     def is_up(self, lines: str = "Ctrl-C stops everything") -> bool:
         """Wait until it says so. False when it has ended without."""
-        wait_until(lambda: lines in self.said() or self.process.poll() is not None)
-        return lines in self.said()
+        wait_until(lambda: lines in self.output() or self.process.poll() is not None)
+        return lines in self.output()
 
-    def diary(self, name: str, event: str) -> list[dict[str, object]]:
+    def events(self, name: str, event: str) -> list[dict[str, object]]:
         path = self.diaries / name
         whole, _, _half_written = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
         entries = [json.loads(line) for line in whole.splitlines()]
@@ -116,17 +116,17 @@ class Run:
 
     def pids(self) -> list[int]:
         """The process of each application, as last started."""
-        return [int(str(self.diary(name, "started")[-1]["pid"])) for name in self.ports]
+        return [int(str(self.events(name, "started")[-1]["pid"])) for name in self.ports]
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)
 
-    def nothing_lives(self) -> bool:
-        return processes_of(self.data_dir) == [] and not any(lives(pid) for pid in self.pids())
+    def nothing_is_running(self) -> bool:
+        return processes_of(self.data_dir) == [] and not any(pid_is_alive(pid) for pid in self.pids())
 
 
-def lives(pid: int) -> bool:
+def pid_is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:  # of which ZombieProcess is a kind

@@ -14,7 +14,7 @@ import pytest
 from common.devstack import cluster_owner
 from common.devstack.cluster_owner import SYSTEM_USER, owner_of
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
-from tests.support.processes import User, can_run, postmaster, processes_of
+from tests.support.processes import User, can_run, postmaster_pid, processes_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -34,39 +34,41 @@ def ordinary() -> Callable[..., User]:
     pytest.skip("no user but root can run a Python with this source")
 
 
-def test_an_ordinary_user_needs_no_rights_of_root(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o777)
-    somebody = ordinary(place / "data", "hotel")
-    assert somebody.answer() == "attached"
-    server = psutil.Process(postmaster(place / "data"))
+def test_an_ordinary_user_needs_no_rights_of_root(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o777)
+    somebody = ordinary(public_dir / "data", "hotel")
+    assert somebody.first_line() == "attached"
+    server = psutil.Process(postmaster_pid(public_dir / "data"))
     assert server.uids().real == psutil.Process(somebody.process.pid).uids().real != 0
-    assert (place / "data").stat().st_mode & 0o777 == 0o700
+    assert (public_dir / "data").stat().st_mode & 0o777 == 0o700
     somebody.kill()
-    wait_until(lambda: processes_of(place / "data") == [])
+    wait_until(lambda: processes_of(public_dir / "data") == [])
 
 
-def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o555)
-    somebody = ordinary(place / "data")
-    assert somebody.answer() == (
-        f"refused: {place}/data cannot be used: Permission denied; set NIGHTAUDIT_DATA_DIR to another directory"
+def test_a_directory_that_cannot_be_written_is_named(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o555)
+    somebody = ordinary(public_dir / "data")
+    assert somebody.first_line() == (
+        f"refused: {public_dir}/data cannot be used: Permission denied; set NIGHTAUDIT_DATA_DIR to another directory"
     )
     somebody.leave()
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="takes two users")
-def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o777)
-    with attach(place / "root", settings=UNSAFE_FAST_SETTINGS):
+def test_the_data_of_another_user_is_refused(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o777)
+    with attach(public_dir / "root", settings=UNSAFE_FAST_SETTINGS):
         pass
-    somebody = ordinary(place / "root")
-    assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root; run this as that user")
+    somebody = ordinary(public_dir / "root")
+    assert somebody.first_line().startswith(
+        f"refused: {public_dir}/root belongs to the user root; run this as that user"
+    )
     somebody.leave()
-    somebody = ordinary(place / "nobody")
-    assert somebody.answer() == "attached"
+    somebody = ordinary(public_dir / "nobody")
+    assert somebody.first_line() == "attached"
     somebody.leave()
     expected = "belongs to the user nobody; run this as that user"
-    with pytest.raises(EmbeddedError, match=expected), attach(place / "nobody"):
+    with pytest.raises(EmbeddedError, match=expected), attach(public_dir / "nobody"):
         pass
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from common.devstack.cluster_owner import binaries
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
-from tests.support.databases import value
-from tests.support.processes import kill, postmaster, processes_of, user, watchdog
+from tests.support.databases import fetch_value
+from tests.support.processes import kill, postmaster_pid, processes_of, user, watchdog_pid
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -18,32 +18,32 @@ pytestmark = pytest.mark.slow
 
 def test_a_server_that_outlived_everything_is_taken_over(data_dir: Path) -> None:
     with user(data_dir) as only:
-        kill(watchdog(data_dir))
+        kill(watchdog_pid(data_dir))
         only.kill()
-        left = postmaster(data_dir)
+        left = postmaster_pid(data_dir)
         with attach(data_dir):
-            assert postmaster(data_dir) == left
+            assert postmaster_pid(data_dir) == left
     assert processes_of(data_dir) == []
 
 
 async def test_a_killed_server_is_started_again_for_those_attached(data_dir: Path) -> None:
     with attach(data_dir) as server:
         server.ensure_database("hotel")
-        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
         assert server.ensure_running() is False
-        kill(postmaster(data_dir))
+        kill(postmaster_pid(data_dir))
         assert server.ensure_running() is True
-        assert await value(server.url("hotel"), "SELECT id FROM guest") == 1
-        kill(postmaster(data_dir))
+        assert await fetch_value(server.url("hotel"), "SELECT id FROM guest") == 1
+        kill(postmaster_pid(data_dir))
         with attach(data_dir) as second:
-            assert await value(second.url("hotel"), "SELECT id FROM guest") == 1
+            assert await fetch_value(second.url("hotel"), "SELECT id FROM guest") == 1
     assert processes_of(data_dir) == []
 
 
 async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) -> None:
     with attach(data_dir) as server:
         server.ensure_database("hotel")
-        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
         with user(data_dir) as killed:
             # A backend that computes does not notice that its postmaster has died.
             busy = subprocess.Popen(
@@ -56,13 +56,13 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
                 stderr=subprocess.DEVNULL,
             )
             activity = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT sum%'"
-            await eventually(lambda: value(server.url("hotel"), activity))
-            kill(watchdog(data_dir))
-            kill(postmaster(data_dir))
+            await eventually(lambda: fetch_value(server.url("hotel"), activity))
+            kill(watchdog_pid(data_dir))
+            kill(postmaster_pid(data_dir))
             killed.kill()
             with attach(data_dir) as again:
-                assert await value(again.url("hotel"), "SELECT id FROM guest") == 1
-                assert await value(again.url("hotel"), activity) is False
+                assert await fetch_value(again.url("hotel"), "SELECT id FROM guest") == 1
+                assert await fetch_value(again.url("hotel"), activity) is False
             busy.kill()
             busy.wait()
     assert processes_of(data_dir) == []
@@ -82,7 +82,7 @@ def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir
         (data_dir / "postgresql" / "postmaster.pid").write_text(f"{stranger.pid}\n{written}")
         socket_lock.write_text(f"{stranger.pid}\n{socket_lock_written}")
         with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-            assert postmaster(data_dir) != stranger.pid
+            assert postmaster_pid(data_dir) != stranger.pid
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -95,7 +95,7 @@ def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written
         pass
     (data_dir / "postgresql" / "postmaster.pid").write_text(written)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-        assert psutil.pid_exists(postmaster(data_dir))
+        assert psutil.pid_exists(postmaster_pid(data_dir))
 
 
 def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
@@ -105,11 +105,11 @@ def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
         assert not (data_dir / "postgresql.new").exists()
 
 
-def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place: Path) -> None:
-    data_dir = place / ("a" * 120)
+def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(public_dir: Path) -> None:
+    data_dir = public_dir / ("a" * 120)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         short = server.cluster.socket_dir
-    short.symlink_to(place)
+    short.symlink_to(public_dir)
     try:
         with pytest.raises(EmbeddedError, match=r"belongs to another user; remove it$"), attach(data_dir):
             pass
@@ -135,10 +135,10 @@ def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
     assert (data_dir / "postgresql" / "letter.txt").read_text() == "keep"
 
 
-def test_a_data_directory_that_is_a_file_is_named(place: Path) -> None:
-    (place / "data").write_text("")
+def test_a_data_directory_that_is_a_file_is_named(public_dir: Path) -> None:
+    (public_dir / "data").write_text("")
     expected = r"data.* cannot be used: .*; set NIGHTAUDIT_DATA_DIR to another directory$"
-    with pytest.raises(EmbeddedError, match=expected), attach(place / "data"):
+    with pytest.raises(EmbeddedError, match=expected), attach(public_dir / "data"):
         pass
 
 
@@ -150,4 +150,4 @@ def test_a_server_that_does_not_start_says_why_in_one_line(data_dir: Path) -> No
     assert "\n" not in str(refused.value)
     assert processes_of(data_dir) == []
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-        assert psutil.pid_exists(postmaster(data_dir))
+        assert psutil.pid_exists(postmaster_pid(data_dir))

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from common.config import Secret
-from tests.conftest import QUIET
-from tests.support.applications import Application, free_port, run
+from tests.conftest import TEST_ENVIRONMENT
+from tests.support.applications import ApplicationProcess, free_port, run_process
 from tests.support.databases import waits_for_lock
-from tests.support.processes import lives
+from tests.support.processes import is_alive
 from tests.support.waiting import eventually, wait_until
 
 EVENT = {
@@ -33,7 +33,7 @@ EVENT = {
 def start(name: str, environment: dict[str, str], folder: Path, port: int | None = None) -> tuple[int, str, str]:
     """Run `serve` to its end, which comes soon; its exit status, and what it said."""
     ports = {f"{name.upper()}_PORT": str(port or free_port())}
-    ended = run(name, "serve", environment={**QUIET, **ports, **environment}, folder=folder)
+    ended = run_process(name, "serve", environment={**TEST_ENVIRONMENT, **ports, **environment}, folder=folder)
     return ended.returncode, ended.stdout, ended.stderr
 
 
@@ -78,16 +78,16 @@ def test_a_database_that_is_not_there_is_said_in_one_line(provider_url: Secret, 
 
 
 @pytest.fixture
-def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
-    made = application("provider", provider_url)
+def provider(make_application: Callable[..., ApplicationProcess], provider_url: Secret) -> ApplicationProcess:
+    made = make_application("provider", provider_url)
     made.start()
     return made
 
 
 @pytest.fixture
-def workers(application: Callable[..., Application], provider_url: Secret) -> Application:
+def workers(make_application: Callable[..., ApplicationProcess], provider_url: Secret) -> ApplicationProcess:
     """A provider of two workers."""
-    made = application("provider", provider_url, PROVIDER_WORKERS="2")
+    made = make_application("provider", provider_url, PROVIDER_WORKERS="2")
     made.start()
     return made
 
@@ -113,7 +113,7 @@ async def lock_feed(url: Secret) -> asyncpg.Connection:
 
 
 async def test_sigterm_lets_a_request_in_flight_finish_and_takes_no_other(
-    provider: Application, provider_url: Secret
+    provider: ApplicationProcess, provider_url: Secret
 ) -> None:
     connection = await lock_feed(provider_url)
     try:
@@ -121,13 +121,13 @@ async def test_sigterm_lets_a_request_in_flight_finish_and_takes_no_other(
         await eventually(lambda: waits_for_lock(connection))
         provider.process.terminate()
         await eventually(lambda: refused(provider.port))
-        assert provider.runs()
+        assert provider.is_running()
     finally:
         await connection.close()
     await asyncio.to_thread(caller.join, 60)
     assert caller.answer == b"[]\n"
     assert await asyncio.to_thread(provider.process.wait, 60) == 0
-    assert "Traceback" not in provider.said()
+    assert "Traceback" not in provider.output()
 
 
 def refused(port: int) -> bool:
@@ -135,7 +135,7 @@ def refused(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -> None:
+def test_an_idle_application_ends_at_once_with_status_0(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port)
     connection.request("GET", "/livez")  # and kept open by the client
     connection.getresponse().read()
@@ -143,7 +143,7 @@ def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -
     connection.close()
 
 
-def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Application) -> None:
+def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
     connection.request("POST", "/events", b"x" * 20_000_000, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -152,7 +152,7 @@ def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Applicat
     connection.close()
 
 
-def test_head_has_the_headers_of_get_and_no_body(provider: Application) -> None:
+def test_head_has_the_headers_of_get_and_no_body(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
 
     def ask(method: str, path: str) -> tuple[tuple[object, ...], bytes]:
@@ -171,7 +171,7 @@ def test_head_has_the_headers_of_get_and_no_body(provider: Application) -> None:
     connection.close()
 
 
-def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Application) -> None:
+def test_several_workers_share_the_port_and_their_metrics_add_up(workers: ApplicationProcess) -> None:
     children = psutil.Process(workers.process.pid).children(recursive=True)
     assert len(children) >= 2
     for number in range(40):
@@ -185,41 +185,41 @@ def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Applic
     jobs = json.loads(get(f"{workers.url}/jobs"))["jobs"]
     assert "delete_idempotency_keys" in {job["name"] for job in jobs}
     assert workers.stop() == 0
-    wait_until(lambda: not any(lives(child) for child in children))
-    assert "Traceback" not in workers.said()
+    wait_until(lambda: not any(is_alive(child) for child in children))
+    assert "Traceback" not in workers.output()
 
 
-def test_a_worker_that_is_killed_is_replaced(workers: Application) -> None:
+def test_a_worker_that_is_killed_is_replaced(workers: ApplicationProcess) -> None:
     first, second = both(workers)
     first.kill()
     wait_until(lambda: len(set(workers_of(workers)) - {first}) == 2)
     assert second in workers_of(workers)
     assert get(f"{workers.url}/livez") == b'{"status":"alive"}'
-    assert "worker_died" in workers.said()
+    assert "worker_died" in workers.output()
     assert workers.stop() == 0
 
 
-def test_workers_whose_parent_is_killed_end_too(workers: Application) -> None:
+def test_workers_whose_parent_is_killed_end_too(workers: ApplicationProcess) -> None:
     left = both(workers)
     workers.process.kill()
     workers.process.wait()
-    wait_until(lambda: not any(lives(worker) for worker in left))
+    wait_until(lambda: not any(is_alive(worker) for worker in left))
     wait_until(lambda: refused(workers.port))
 
 
-def both(workers: Application) -> list[psutil.Process]:
+def both(workers: ApplicationProcess) -> list[psutil.Process]:
     """The two workers. One of them alone makes the application ready."""
     wait_until(lambda: len(workers_of(workers)) == 2)
     return workers_of(workers)
 
 
-def workers_of(application: Application) -> list[psutil.Process]:
+def workers_of(application: ApplicationProcess) -> list[psutil.Process]:
     """Its workers that live: one may end between any two looks at it."""
     return [child for child in psutil.Process(application.process.pid).children() if is_worker(child)]
 
 
 def is_worker(process: psutil.Process) -> bool:
     try:
-        return "spawn_main" in " ".join(process.cmdline()) and lives(process)
+        return "spawn_main" in " ".join(process.cmdline()) and is_alive(process)
     except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
         return False

@@ -17,8 +17,8 @@ from common.telemetry import metrics, tracing
 from common.telemetry.logging import configure_logging
 from common.web import errors, instrumentation
 from common.web.resources import Application
-from tests.conftest import CapturedStream
-from tests.support.applications import environment_of
+from tests.conftest import CurrentStderr
+from tests.support.applications import process_environment
 from tests.support.waiting import eventually
 
 
@@ -29,7 +29,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     configure_logging(stream=stream)
     monkeypatch.setattr(errors, "log", structlog.get_logger())  # a logger keeps what it was first used with
     yield stream
-    configure_logging(stream=CapturedStream())
+    configure_logging(stream=CurrentStderr())
 
 
 def in_flight() -> float:
@@ -166,7 +166,7 @@ except RuntimeError:
 
 def test_whatever_is_logged_is_one_json_line_without_secrets() -> None:
     """In a process of its own, whose standard error is no terminal."""
-    run = subprocess.run([sys.executable, "-c", LOGGING], env=environment_of({}), capture_output=True, check=True)
+    run = subprocess.run([sys.executable, "-c", LOGGING], env=process_environment({}), capture_output=True, check=True)
     lines = [json.loads(line) for line in run.stderr.decode().splitlines()]
     assert [line["event"] for line in lines] == ["odd", "from a\nlibrary", "failed"]
     assert b"s3cret" not in run.stderr.replace(b'password = \\"s3cret\\"', b"")
@@ -191,7 +191,7 @@ def test_a_terminal_gets_lines_for_people_and_no_local_variables() -> None:
         except RuntimeError:
             structlog.get_logger().exception("failed")
     finally:
-        configure_logging(stream=CapturedStream())
+        configure_logging(stream=CurrentStderr())
     assert "failed" in stream.getvalue()
     assert "Traceback" in stream.getvalue()
     assert "password = " not in stream.getvalue()

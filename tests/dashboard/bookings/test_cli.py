@@ -11,7 +11,7 @@ from dashboard.bookings.cli import run_audit
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.config import Config
 from tests.dashboard.bookings.conftest import Ingest
-from tests.support.feeds import ForeignFeed, event, serving
+from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def feed(dashboard_db: asyncpg.Pool) -> ForeignFeed:
 async def test_a_feed_that_was_never_read_is_not_said_to_be_audited(
     dashboard_url: Secret, environment: dict[str, str], feed: ForeignFeed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(feed):
+    async with serve_feed(feed):
         config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         assert await run_audit(config, dashboard_url, feed=True) == 1
 
@@ -39,7 +39,7 @@ async def test_what_differs_is_counted_and_what_the_feed_has_more_is_repaired(
     feed: ForeignFeed,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with serving(feed):
+    async with serve_feed(feed):
         config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         await ingest(ingestion_of(feed.url), datetime.now(UTC))
         feed.events.append(event(3, "1999-01-01T00:00:00Z"))

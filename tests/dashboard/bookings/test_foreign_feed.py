@@ -12,7 +12,7 @@ import pytest
 from common.jobs.lease import Lease
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
-from tests.support.feeds import ForeignFeed, event, serving
+from tests.support.feeds import ForeignFeed, event, serve_feed
 
 from .conftest import Ingest
 
@@ -25,7 +25,7 @@ async def test_a_feed_that_knows_only_the_source_is_read_whole(
 ) -> None:
     start = datetime(1999, 6, 1, tzinfo=UTC)
     events = [event(number, (start + timedelta(days=37 * number)).isoformat()) for number in range(1, 250)]
-    async with serving(ForeignFeed(events)) as feed:
+    async with serve_feed(ForeignFeed(events)) as feed:
         ingestion = ingestion_of(feed.url)
         did = await ingest(ingestion)
         assert did["new"] == 249
@@ -46,7 +46,7 @@ async def test_a_feed_that_cuts_its_answers_off_without_a_word_is_read_whole(
         at = start + timedelta(hours=dice.choice([0, 1, 1, 5, 900, 901]) + number // 100)
         night = (at + timedelta(days=dice.randrange(300))).date().isoformat()
         events.append(event(number, at.isoformat(), status=dice.choice([1, 1, 2]), night=night))
-    async with serving(ForeignFeed(events, cap=cap)) as feed:
+    async with serve_feed(ForeignFeed(events, cap=cap)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(799)
 
@@ -56,7 +56,7 @@ async def test_a_foreign_feed_out_of_order_is_read_whole(
 ) -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     events = [event(number, (start + timedelta(hours=number)).isoformat()) for number in range(1, 300)]
-    async with serving(ForeignFeed(events, shuffled=True)) as feed:
+    async with serve_feed(ForeignFeed(events, shuffled=True)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(299)
 
@@ -64,7 +64,7 @@ async def test_a_foreign_feed_out_of_order_is_read_whole(
 async def test_the_night_audit_repairs_what_a_foreign_feed_dated_back(
     ingestion_of: IngestionOf, ingest: Ingest, audit: Ingest, counters_agree: Agree, dashboard_db: asyncpg.Pool
 ) -> None:
-    async with serving(ForeignFeed([event(1, "2024-05-01T00:00:00Z")])) as feed:
+    async with serve_feed(ForeignFeed([event(1, "2024-05-01T00:00:00Z")])) as feed:
         ingestion = ingestion_of(feed.url)
         await ingest(ingestion)
         feed.events += [event(2, "2023-01-01T00:00:00Z"), event(3, "1998-01-01T00:00:00Z")]
@@ -99,7 +99,7 @@ async def test_two_dashboards_ingesting_at_once_stay_right(
         )
         for number in range(1, 1500)
     ]
-    async with serving(ForeignFeed(events)) as feed:
+    async with serve_feed(ForeignFeed(events)) as feed:
         lease = Lease("ingest_booking_events", "nobody", 1)
         now = datetime.now(UTC)
         await asyncio.gather(*(ingestion_of(feed.url).run(lease, now) for _ in range(3)))
@@ -114,6 +114,6 @@ async def test_a_row_of_bad_events_longer_than_the_cap_does_not_hide_what_follow
     events = [event(number, (start + timedelta(minutes=number)).isoformat()) for number in range(1, 400)]
     for each in events[100:350]:
         each["room_id"] = None
-    async with serving(ForeignFeed(events, cap=cap)) as feed:
+    async with serve_feed(ForeignFeed(events, cap=cap)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(399 - 250)

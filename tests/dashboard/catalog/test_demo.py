@@ -10,7 +10,7 @@ async def test_the_demo_has_products_with_prices_unless_there_are_any(
 ) -> None:
     for _ in range(2):
         await add_demo_products(dashboard_url)
-    fake.usual = [offer("a", 120)]
+    fake.default_offers = [offer("a", 120)]
 
     await catalogue.register()
     await catalogue.refresh()

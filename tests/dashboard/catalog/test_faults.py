@@ -22,8 +22,8 @@ async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
 async def heal(catalogue: Catalogue, fake: FakeOffers, products: int) -> None:
     """The service is back: one run brings everything up to date."""
     fake.fault = None
-    fake.usual = [offer("a", 777)]
-    await catalogue.pauses_end()
+    fake.default_offers = [offer("a", 777)]
+    await catalogue.end_backoff()
     await catalogue.register()
     await catalogue.refresh()
     rows = await catalogue.db.fetch("SELECT price FROM offer WHERE closed_at IS NULL AND offer_id = 'a'")
@@ -74,7 +74,7 @@ OUTAGES = {
 @pytest.mark.parametrize("outage", OUTAGES)
 async def test_an_outage_closes_nothing_and_is_survived(catalogue: Catalogue, fake: FakeOffers, outage: str) -> None:
     ids = await catalogue.create_many(60)
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
     await catalogue.refresh()
     before = await state(catalogue)
@@ -107,10 +107,10 @@ async def test_during_an_outage_the_service_is_hardly_called(catalogue: Catalogu
 
 async def test_one_failing_product_touches_no_other(catalogue: Catalogue, fake: FakeOffers) -> None:
     ids = await catalogue.create_many(50)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(500, only=ids[7])
-    fake.usual = [offer("a", 110)]
+    fake.default_offers = [offer("a", 110)]
 
     did = await catalogue.refresh()
 
@@ -134,7 +134,7 @@ async def test_a_failing_product_is_left_alone_for_longer_and_longer(catalogue: 
             )
         )
         assert (await catalogue.refresh())["due"] == 0
-        await catalogue.pauses_end()
+        await catalogue.end_backoff()
 
     for pause, longest in zip(pauses, [60, 120, 240, 480, 600, 600], strict=True):
         assert longest / 2 <= pause <= longest
@@ -174,7 +174,7 @@ async def test_a_product_the_service_forgot_is_registered_again_in_the_same_run(
     for known in fake.registered.values():
         known.clear()
     fake.registrations.clear()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
 
     did = await catalogue.refresh()
 
@@ -185,7 +185,7 @@ async def test_a_product_the_service_forgot_is_registered_again_in_the_same_run(
 
 async def test_404_for_everything_keeps_products_pending_until_it_ends(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(30)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(404)
 
@@ -209,7 +209,7 @@ async def test_a_product_is_created_without_the_service(catalogue: Catalogue, fa
     assert await catalogue.get(f"/products/{product['id']}") == product
     assert (await catalogue.refresh())["due"] == 0
     fake.fault = None
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     did = await catalogue.register()
     assert (did["due"], did["refreshed"]) == (1, 1)
     read = await catalogue.get(f"/products/{product['id']}")
@@ -249,7 +249,7 @@ async def test_an_answer_without_end_is_not_read_to_it(
 ) -> None:
     monkeypatch.setattr(offers_client, "LARGEST_ANSWER", 1000)
     product = await catalogue.create()
-    fake.usual = [offer(f"offer {number}", 100) for number in range(100)]
+    fake.default_offers = [offer(f"offer {number}", 100) for number in range(100)]
 
     did = await catalogue.refresh()
 
@@ -263,14 +263,14 @@ async def test_an_hour_of_outage_in_the_middle_of_price_moves_loses_nothing(
 ) -> None:
     product = await catalogue.create()
     for price in (100, 90):
-        fake.usual = [offer("a", price)]
+        fake.default_offers = [offer("a", price)]
         await catalogue.refresh()
     fake.fail(500)
     for _ in range(60):
         await catalogue.refresh()
     fake.fault = None
-    await catalogue.pauses_end()
-    fake.usual = [offer("a", 80)]
+    await catalogue.end_backoff()
+    fake.default_offers = [offer("a", 80)]
     await catalogue.refresh()
 
     trend = await catalogue.get(f"/products/{product['id']}/trend")

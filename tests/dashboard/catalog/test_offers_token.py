@@ -90,13 +90,13 @@ async def test_a_token_that_ends_with_500_requests_in_flight_is_renewed_once(
     async def end_when_all_are_there(kind: str, _: str) -> Reply:
         if kind == "offers":
             if fake.in_flight >= 500 and not calls.is_set():
-                fake.valid.clear()
+                fake.valid_tokens.clear()
                 calls.set()
             await calls.wait()
         return None
 
     fake.fault = end_when_all_are_there
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     wide = Catalogue(catalogue.app, environment | {"DASHBOARD_OFFERS_CONCURRENCY": "500"})
     did = await wide.refresh()
 
@@ -110,7 +110,7 @@ async def test_a_replica_whose_token_was_replaced_takes_the_stored_one(
 ) -> None:
     await catalogue.create()
     await replica.create()
-    fake.valid.clear()
+    fake.valid_tokens.clear()
 
     assert (await catalogue.create())["registration"] == "registered"
     assert (await replica.create())["registration"] == "registered"
@@ -127,7 +127,7 @@ async def test_while_another_is_valid_nobody_asks_again(catalogue: Catalogue, fa
     assert (did["due"], did["skipped"]) == (5, 5)
     assert fake.calls["auth"] < 5
     fake.fault = None
-    await catalogue.pauses_end()
+    await catalogue.end_backoff()
     assert (await catalogue.register())["refreshed"] == 5
 
 
@@ -141,7 +141,7 @@ async def test_refusals_move_the_next_attempt_away(catalogue: Catalogue, fake: F
                 "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM offers_token"
             )
         )
-        await catalogue.pauses_end()
+        await catalogue.end_backoff()
 
     assert pauses[0] <= 1
     assert 50 < pauses[-1] <= 60
@@ -199,7 +199,7 @@ async def test_who_died_while_asking_is_replaced_after_the_lease(
 
     await catalogue.db.execute("UPDATE offers_token SET renewal_expires_at = clock_timestamp()")
 
-    assert await search in fake.valid
+    assert await search in fake.valid_tokens
     assert fake.calls["auth"] == 1
 
 
@@ -233,5 +233,5 @@ async def test_a_request_that_gives_up_does_not_end_the_search_of_others(
     await asyncio.gather(impatient, return_exceptions=True)
     go.set()
 
-    assert await patient in fake.valid
+    assert await patient in fake.valid_tokens
     assert fake.calls["auth"] == 1

@@ -130,7 +130,7 @@ async def test_put_replaces_and_patch_changes_what_it_names(catalogue: Catalogue
 async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     kept = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"

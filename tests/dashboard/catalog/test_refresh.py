@@ -27,7 +27,7 @@ async def history(catalogue: Catalogue, offer_id: str) -> list[tuple[int | None,
 
 async def test_offers_arrive_with_ids_as_they_were_given(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
+    fake.default_offers = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
 
     did = await catalogue.refresh()
 
@@ -46,7 +46,7 @@ async def test_offers_arrive_with_ids_as_they_were_given(catalogue: Catalogue, f
 async def test_history_grows_only_when_price_or_stock_changes(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     for offers in ([offer("a", 100, 5)], [offer("a", 100, 5)], [offer("a", 100, 4)], [offer("a", 110, 4)]):
-        fake.usual = offers
+        fake.default_offers = offers
         await catalogue.refresh()
 
     assert await history(catalogue, "a") == [(100, 5), (100, 4), (110, 4)]
@@ -56,7 +56,7 @@ async def test_history_grows_only_when_price_or_stock_changes(catalogue: Catalog
 
 async def test_an_unchanged_offer_was_seen_again(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     before = (await offers_of(catalogue, product))["a"]
     await catalogue.refresh()
@@ -68,11 +68,11 @@ async def test_an_unchanged_offer_was_seen_again(catalogue: Catalogue, fake: Fak
 
 async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
     seen = (await offers_of(catalogue, product))["a"]["last_seen"]
 
-    fake.usual = [offer("b", 120)]
+    fake.default_offers = [offer("b", 120)]
     did = await catalogue.refresh()
 
     assert (did["changes"], did["closed"]) == (1, 1)
@@ -83,7 +83,7 @@ async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogu
     assert list(await offers_of(catalogue, product, closed=True)) == ["a", "b"]  # the newest state first
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["id"] == "b"
 
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
 
     returned = (await offers_of(catalogue, product))["a"]
@@ -94,9 +94,9 @@ async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogu
 
 async def test_an_empty_answer_closes_everything(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
-    fake.usual = []
+    fake.default_offers = []
     await catalogue.refresh()
 
     assert await offers_of(catalogue, product) == {}
@@ -106,7 +106,7 @@ async def test_an_empty_answer_closes_everything(catalogue: Catalogue, fake: Fak
 
 async def test_of_two_offers_with_one_id_the_later_counts(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("1", 100), offer("b", 50), offer(1, 120)]
+    fake.default_offers = [offer("1", 100), offer("b", 50), offer(1, 120)]
 
     await catalogue.refresh()
 
@@ -145,7 +145,7 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
     catalogue: Catalogue, fake: FakeOffers, body: Any
 ) -> None:
     broken, sound = await catalogue.create("broken"), await catalogue.create("sound")
-    fake.usual = [offer("good", 120)]
+    fake.default_offers = [offer("good", 120)]
     await catalogue.refresh()
     before = await offers_of(catalogue, broken)
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -154,7 +154,7 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
         return reply(200, encoded) if broken["id"] in path else None
 
     fake.fault = fault
-    fake.usual = [offer("good", 130)]
+    fake.default_offers = [offer("good", 130)]
     did = await catalogue.refresh()
 
     assert (did["refreshed"], did["failed"]) == (1, 1)
@@ -164,7 +164,7 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
     assert read["registration"] == "registered"
     assert (await offers_of(catalogue, sound))["good"]["price"] == 130
     fake.fault = None
-    await catalogue.pauses_end()
+    await catalogue.end_backoff()
     await catalogue.refresh()
     assert (await catalogue.get(f"/products/{broken['id']}"))["freshness"]["last_error"] is None
     assert await history(catalogue, "good") == [(120, 5), (120, 5), (130, 5), (130, 5)]
@@ -172,7 +172,7 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
 
 async def test_unknown_members_of_an_offer_do_no_harm(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100) | {"currency": "CZK"}]
+    fake.default_offers = [offer("a", 100) | {"currency": "CZK"}]
 
     await catalogue.refresh()
 
@@ -183,7 +183,7 @@ async def test_a_product_deleted_while_it_is_refreshed_does_not_come_back(
     catalogue: Catalogue, fake: FakeOffers
 ) -> None:
     gone, kept = await catalogue.create("gone"), await catalogue.create("kept")
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
 
     async def fault(_: str, path: str) -> Reply:
         if gone["id"] in path:
@@ -208,7 +208,7 @@ async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
         return (await client.delete(f"/products/{product_id}")).status_code
 
     for price in range(3):
-        fake.usual = [offer(name, 100 + price) for name in "abc"]
+        fake.default_offers = [offer(name, 100 + price) for name in "abc"]
         doomed = ids[price * 40 : (price + 1) * 40]
         _, *statuses = await asyncio.gather(catalogue.refresh(), *(delete(each) for each in doomed))
         assert statuses == [204] * 40
@@ -223,19 +223,19 @@ async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fa
 
     async def fault(kind: str, _: str) -> Reply:
         if kind == "offers":
-            await eventually(lambda: fake.most_in_flight >= 50)
+            await eventually(lambda: fake.max_in_flight >= 50)
         return None
 
     fake.fault = fault
     did = await catalogue.refresh()
 
     assert did["refreshed"] == 300
-    assert fake.most_in_flight == 50
+    assert fake.max_in_flight == 50
 
 
 async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(3)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     resources = resources_of(catalogue.app)
     stale = Refresh(
         resources.pools.jobs,
@@ -267,23 +267,23 @@ async def test_a_run_that_ends_early_is_continued_by_the_next(catalogue: Catalog
         await catalogue.refresh()
     first = set(reached)
     fake.fault = None
-    await catalogue.pauses_end()
-    fake.asked_for.clear()
+    await catalogue.end_backoff()
+    fake.offer_requests.clear()
     rows = await catalogue.db.fetch("SELECT product_id FROM product_refresh ORDER BY attempted_at LIMIT 100")
     await catalogue.refresh()
 
     assert not first & {str(row["product_id"]) for row in rows}
-    assert set(fake.asked_for) == set(ids)
+    assert set(fake.offer_requests) == set(ids)
 
 
 async def test_a_clock_that_was_set_back_keeps_changes_in_order(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     await catalogue.db.execute("UPDATE product_refresh SET last_success = now() + interval '1 hour'")
-    fake.usual = [offer("a", 110)]
+    fake.default_offers = [offer("a", 110)]
     await catalogue.refresh()
-    fake.usual = [offer("a", 121)]
+    fake.default_offers = [offer("a", 121)]
     await catalogue.refresh()
 
     trend = await catalogue.get(f"/products/{product['id']}/trend")

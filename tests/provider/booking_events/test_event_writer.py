@@ -21,7 +21,7 @@ from provider.booking_events import queries, service
 from provider.booking_events.models import EventInput, NewEvent
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
-from tests.support.processes import kill, postmaster
+from tests.support.processes import kill, postmaster_pid
 from tests.support.waiting import eventually
 
 OWN_REGION = 2**52
@@ -215,7 +215,7 @@ async def test_postgresql_killed_and_back(environment: dict[str, str]) -> None:
         async with app.test_app():
             client = app.test_client()
             before = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(100, 140)))
-            kill(postmaster(Path(place)))
+            kill(postmaster_pid(Path(place)))
             answers = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(2, 42)))
             await asyncio.to_thread(server.ensure_running)
             again = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(2, 42)))

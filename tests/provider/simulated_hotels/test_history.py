@@ -19,7 +19,7 @@ SLEPT = (date(2024, 1, 1), date(2026, 1, 1))
 
 
 def occupancy(stays: Iterable[Stay], rooms: int) -> dict[date, float]:
-    kept = Counter(night for stay in stays for night in set(stay.nights) - set(stay.given_back))
+    kept = Counter(night for stay in stays for night in set(stay.nights) - set(stay.cancelled_nights))
     days = (SLEPT[1] - SLEPT[0]).days
     return {night: kept[night] / rooms for night in (SLEPT[0] + timedelta(day) for day in range(days))}
 
@@ -118,13 +118,13 @@ def test_stays_are_short_and_tend_to_end_on_a_sunday(two_years, hotel_id):
 @pytest.mark.parametrize("hotel_id", [1, 2])
 def test_who_books_early_cancels_more_and_mostly_the_whole_stay(two_years, hotel_id):
     def cancelled(first: int, last: int) -> float:
-        return fmean(bool(stay.given_back) for stay in two_years[hotel_id] if first <= stay.lead <= last)
+        return fmean(bool(stay.cancelled_nights) for stay in two_years[hotel_id] if first <= stay.lead <= last)
 
     shares = [cancelled(0, 3), cancelled(15, 30), cancelled(61, 120), cancelled(181, LONGEST_LEAD)]
     assert shares == sorted(shares)
     assert 0.02 < shares[0] < 0.15
     assert 0.3 < shares[-1] < 0.7
-    whole = [stay.given_back == stay.nights for stay in two_years[hotel_id] if stay.given_back]
+    whole = [stay.cancelled_nights == stay.nights for stay in two_years[hotel_id] if stay.cancelled_nights]
     assert 0.8 < fmean(whole) < 0.95
 
 
