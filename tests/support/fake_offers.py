@@ -1,4 +1,4 @@
-"""The offers service as tests play it: by aioresponses, with a script of faults, and a count of its calls."""
+"""A fake of the offers service, by aioresponses, which counts calls and injects faults."""
 
 import asyncio
 import uuid
@@ -31,9 +31,9 @@ def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Call
 
 
 class FakeOffers:
-    """The service: `offers` by product is what it sells; `valid_tokens` are the tokens that it takes.
+    """The service. `offers` are its offers by product id, `default_offers` those of every other product.
 
-    fault: asked before every answer; what it returns is the answer.
+    fault: is called before every response; if it returns a response, the service sends that one.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class FakeOffers:
         return reply(200, self.offers.get(product_id, self.default_offers))
 
     def fail(self, status: int, body: Any = None, *, only: str = "", headers: dict[str, str] | None = None) -> None:
-        """From now on answer so whatever has `only` in its kind or path."""
+        """Answer all further requests, or those with `only` in their kind or path, with this response."""
 
         async def fault(kind: str, path: str) -> Reply:
             return reply(status, body or {"code": "x", "msg": "x"}, headers) if only in f"{kind} {path}" else None
@@ -98,7 +98,7 @@ def offer(offer_id: Any, price: Any, stock: Any = 5) -> dict[str, Any]:
 
 
 class Catalogue:
-    """The dashboard as a client and as its clock: `refresh` is what the timer would do."""
+    """The catalogue over HTTP, and its timed jobs, which a test runs at once."""
 
     def __init__(self, app: Application, environment: dict[str, str]) -> None:
         self.app = app
@@ -117,7 +117,7 @@ class Catalogue:
         return await run_now(self.app.resources.pools.jobs, self._jobs["register_products"])
 
     async def end_backoff(self) -> None:
-        """As if the backoff of every product, and of the token, were over."""
+        """End the backoff of all products, the token and the circuit breaker."""
         await self.db.execute("UPDATE product_refresh SET due_at = NULL")
         await self.db.execute("UPDATE offers_token SET not_before = '-infinity'")
         service = resources_of(self.app).offers
@@ -135,7 +135,7 @@ class Catalogue:
         return await answer.get_json()
 
     async def create_many(self, count: int) -> list[str]:
-        """Many registered products, without their requests."""
+        """Insert registered products without calls of the service, and return their ids."""
         ids = [uuid.UUID(int=uuid.uuid4().int) for _ in range(count)]
         await self.db.execute(
             "INSERT INTO product (product_id, name, description) SELECT id, id::text, '' FROM unnest($1::uuid[]) AS id",

@@ -1,4 +1,4 @@
-"""Booking feeds for tests: servers on the loopback that hold events in memory and answer like a provider, or worse."""
+"""A fake booking feed on loopback, whose faults a test can choose."""
 
 import json
 from collections.abc import AsyncIterator, Iterable
@@ -21,7 +21,7 @@ def event(
     room_id: int | str = 1,
     night: str = "2020-01-05",
 ) -> Event:
-    """An event as the feed has it."""
+    """Return an event in the format of the feed."""
     return {
         "id": event_id,
         "hotel_id": hotel_id,
@@ -33,14 +33,14 @@ def event(
 
 
 def parse_instant(text: str, *, end: bool) -> datetime:
-    """An instant, or a date: its beginning, or its end."""
+    """Parse an instant, or return the start or the end of a date."""
     if len(text) == 10:
         return datetime.combine(date.fromisoformat(text), time.max if end else time.min, UTC)
     return datetime.fromisoformat(text)
 
 
 def filter_events(events: Iterable[Event], query: Any) -> list[Event]:
-    """The source's parameters, in plain Python."""
+    """Return the events that match the source's parameters, in the order of the feed."""
     found = []
     for each in events:
         at = datetime.fromisoformat(each["event_timestamp"])
@@ -73,7 +73,7 @@ SOURCE_PARAMETERS = {
 
 @dataclass
 class ForeignFeed:
-    """A provider that knows the source's parameters and nothing else: a JSON array, perhaps cut off at a cap."""
+    """A provider with the source's parameters only. It answers with a JSON array of at most `cap` events."""
 
     events: list[Event] = field(default_factory=list)
     cap: int | None = None
@@ -94,7 +94,7 @@ class ForeignFeed:
 
 @asynccontextmanager
 async def serve_feed(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
-    """The feed behind a port of the loopback; `feed.url` names it."""
+    """Serve a feed on loopback, at `feed.url`."""
     application = web.Application()
     application.router.add_get("/events", feed.answer)
     runner = web.AppRunner(application, access_log=None)

@@ -1,4 +1,4 @@
-"""The embedded server after kills, half-done work and what strangers left: it starts, or one line says why not."""
+"""After kills, interrupted work and foreign files the embedded server starts, or reports the reason in one line."""
 
 import os
 import subprocess
@@ -16,17 +16,17 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.slow
 
 
-def test_a_server_that_outlived_everything_is_taken_over(data_dir: Path) -> None:
+def test_a_server_without_users_and_watchdog_is_taken_over(data_dir: Path) -> None:
     with user(data_dir) as only:
         kill(watchdog_pid(data_dir))
         only.kill()
-        left = postmaster_pid(data_dir)
+        orphan = postmaster_pid(data_dir)
         with attach(data_dir):
-            assert postmaster_pid(data_dir) == left
+            assert postmaster_pid(data_dir) == orphan
     assert processes_of(data_dir) == []
 
 
-async def test_a_killed_server_is_started_again_for_those_attached(data_dir: Path) -> None:
+async def test_a_killed_server_is_restarted_for_its_users(data_dir: Path) -> None:
     with attach(data_dir) as server:
         server.ensure_database("hotel")
         await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
@@ -45,7 +45,7 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
         server.ensure_database("hotel")
         await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
         with user(data_dir) as killed:
-            # A backend that computes does not notice that its postmaster has died.
+            # A busy backend does not notice that its postmaster has been killed.
             busy = subprocess.Popen(
                 [
                     binaries() / "psql",
@@ -68,29 +68,29 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
     assert processes_of(data_dir) == []
 
 
-def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
+def test_a_stale_pid_file_that_names_another_process_does_not_prevent_the_start(data_dir: Path) -> None:
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         run_as = server.cluster.owner.run_as()
         written = (data_dir / "postgresql" / "postmaster.pid").read_text().split("\n", 1)[1]
         socket_lock = server.cluster.socket_dir / ".s.PGSQL.5432.lock"
         socket_lock_written = socket_lock.read_text().split("\n", 1)[1]
-    stranger = subprocess.Popen(["sleep", "600"], cwd="/", **run_as)
+    other = subprocess.Popen(["sleep", "600"], cwd="/", **run_as)
     try:
         socket_lock.parent.mkdir(exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
             server.cluster.owner.give(socket_lock.parent)
-        (data_dir / "postgresql" / "postmaster.pid").write_text(f"{stranger.pid}\n{written}")
-        socket_lock.write_text(f"{stranger.pid}\n{socket_lock_written}")
+        (data_dir / "postgresql" / "postmaster.pid").write_text(f"{other.pid}\n{written}")
+        socket_lock.write_text(f"{other.pid}\n{socket_lock_written}")
         with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-            assert postmaster_pid(data_dir) != stranger.pid
-        assert stranger.poll() is None
+            assert postmaster_pid(data_dir) != other.pid
+        assert other.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        other.kill()
+        other.wait()
 
 
 @pytest.mark.parametrize("written", ["", "12", "not a number\n", "0\n\n\n"])
-def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written: str) -> None:
+def test_an_incomplete_pid_file_does_not_prevent_the_start(data_dir: Path, written: str) -> None:
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     (data_dir / "postgresql" / "postmaster.pid").write_text(written)
@@ -98,14 +98,14 @@ def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written
         assert psutil.pid_exists(postmaster_pid(data_dir))
 
 
-def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
+def test_an_interrupted_initialisation_is_repeated(data_dir: Path) -> None:
     (data_dir / "postgresql.new" / "base").mkdir(parents=True)
     (data_dir / "postgresql.new" / "PG_VERSION").write_text("18\n")
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert not (data_dir / "postgresql.new").exists()
 
 
-def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(public_dir: Path) -> None:
+def test_a_symbolic_link_in_place_of_the_short_socket_directory_is_refused(public_dir: Path) -> None:
     data_dir = public_dir / ("a" * 120)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         short = server.cluster.socket_dir
@@ -127,7 +127,7 @@ def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
     assert processes_of(data_dir) == []
 
 
-def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
+def test_a_directory_that_is_not_a_cluster_is_left_unchanged(data_dir: Path) -> None:
     (data_dir / "postgresql").mkdir(parents=True)
     (data_dir / "postgresql" / "letter.txt").write_text("keep")
     with pytest.raises(EmbeddedError, match=r"is not a PostgreSQL cluster"), attach(data_dir):
@@ -142,12 +142,12 @@ def test_a_data_directory_that_is_a_file_is_named(public_dir: Path) -> None:
         pass
 
 
-def test_a_server_that_does_not_start_says_why_in_one_line(data_dir: Path) -> None:
-    with pytest.raises(EmbeddedError) as refused, attach(data_dir, settings={"shared_buffers": "a lot"}):
+def test_the_reason_of_a_failed_start_is_reported_in_one_line(data_dir: Path) -> None:
+    with pytest.raises(EmbeddedError) as caught, attach(data_dir, settings={"shared_buffers": "a lot"}):
         pass
-    assert str(refused.value).startswith("PostgreSQL did not start: ")
-    assert "shared_buffers" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert str(caught.value).startswith("PostgreSQL did not start: ")
+    assert "shared_buffers" in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert processes_of(data_dir) == []
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert psutil.pid_exists(postmaster_pid(data_dir))

@@ -1,4 +1,4 @@
-"""The supervisor: what it starts, what it tells, and that nothing stays behind, however it ends."""
+"""The supervisor starts the database and the applications, and leaves no process behind however it ends."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,30 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., SupervisedStack]]:
-    """Starts supervisors; whatever a test leaves is killed."""
+    """Start supervisors; those that still run after the test are killed."""
     started: list[SupervisedStack] = []
     with tempfile.TemporaryDirectory(prefix="nightaudit-test-") as name:
-        place = Path(name)
-        (place / "diaries").mkdir()
+        folder = Path(name)
+        (folder / "event_logs").mkdir()
         for application in ("kitchen", "cellar"):
-            (place / application).mkdir()
-            (place / application / "__init__.py").touch()
-            (place / application / "__main__.py").write_text(APPLICATION)
+            (folder / application).mkdir()
+            (folder / application / "__init__.py").touch()
+            (folder / application / "__main__.py").write_text(APPLICATION)
 
         def start(**options: Any) -> SupervisedStack:
-            started.append(SupervisedStack(place, **options))
+            started.append(SupervisedStack(folder, **options))
             return started[-1]
 
         yield start
-        for left in started:
-            if left.process.poll() is None:
-                left.process.kill()
-                left.process.wait()
-            wait_until(lambda left=left: processes_of(left.data_dir) == [])  # type: ignore[misc]  # mypy cannot infer a default of a lambda
+        for stack in started:
+            if stack.process.poll() is None:
+                stack.process.kill()
+                stack.process.wait()
+            wait_until(partial(has_no_processes, stack))
+
+
+def has_no_processes(stack: SupervisedStack) -> bool:
+    return processes_of(stack.data_dir) == []
 
 
 def test_both_applications_get_ports_addresses_databases_and_the_demo(run: Callable[..., SupervisedStack]) -> None:
@@ -64,14 +69,14 @@ def test_both_applications_get_ports_addresses_databases_and_the_demo(run: Calla
     assert stack.stop() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_applications_before_the_database(
-    run: Callable[..., SupervisedStack], number: signal.Signals
+    run: Callable[..., SupervisedStack], signal_number: signal.Signals
 ) -> None:
     stack = run()
     assert stack.is_up(), stack.output()
-    assert stack.stop(number) == 0
-    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["there", "there"]
+    assert stack.stop(signal_number) == 0
+    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["running", "running"]
     assert stack.nothing_is_running()
     assert "Traceback" not in stack.output()
     stack.start()
@@ -84,66 +89,66 @@ def test_ctrl_c_in_the_terminal_reaches_the_supervisor_alone(run: Callable[..., 
     assert stack.is_up(), stack.output()
     os.killpg(stack.process.pid, signal.SIGINT)
     assert stack.process.wait(60) == 0
-    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["there", "there"]
+    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["running", "running"]
     assert stack.nothing_is_running()
 
 
-def test_everything_ends_with_the_terminal_even_when_its_leader_does_not_tell(
+def test_everything_ends_when_the_terminal_is_closed_without_sighup(
     run: Callable[..., SupervisedStack],
 ) -> None:
-    terminal, inner = os.openpty()
-    stack = run(stdin=inner)
-    os.close(inner)
+    terminal, stdin = os.openpty()
+    stack = run(stdin=stdin)
+    os.close(stdin)
     assert stack.is_up(), stack.output()
     os.close(terminal)
     assert stack.process.wait(60) == 0
     assert stack.nothing_is_running()
 
 
-def test_everything_ends_with_a_make_that_is_killed(run: Callable[..., SupervisedStack]) -> None:
+def test_everything_ends_when_make_is_killed(run: Callable[..., SupervisedStack]) -> None:
     stack = run(by_make=True)
     assert stack.is_up(), stack.output()
     kill(stack.process.pid)
     stack.process.wait()
     wait_until(stack.nothing_is_running)
-    assert stack.is_up("stopping")
+    assert stack.prints("stopping")
 
 
-def test_a_second_sigterm_is_no_hurry(run: Callable[..., SupervisedStack]) -> None:
-    stack = run(SLOW="cellar")
+def test_a_second_sigterm_does_not_kill_the_applications(run: Callable[..., SupervisedStack]) -> None:
+    stack = run(WAITS_AT_END="cellar")
     assert stack.is_up(), stack.output()
     stack.process.send_signal(signal.SIGTERM)
-    assert stack.is_up("stopping")
+    assert stack.prints("stopping")
     stack.process.send_signal(signal.SIGTERM)
-    (stack.diaries / "leave").touch()
+    (stack.event_logs / "end").touch()
     assert stack.process.wait(60) == 0
     assert "is killed" not in stack.output()
     assert all(stack.events(name, "ended") for name in stack.ports)
 
 
-def test_a_signal_in_the_middle_of_the_start_leaves_nothing(run: Callable[..., SupervisedStack]) -> None:
+def test_a_signal_during_the_start_leaves_no_process(run: Callable[..., SupervisedStack]) -> None:
     stack = run()
     wait_until(lambda: (stack.data_dir / "locks" / "watchdog").exists())
     assert stack.stop() == 0
-    # A watchdog that was interrupted while it was being started ends by itself.
-    wait_until(lambda: processes_of(stack.data_dir) == [])
+    # A watchdog whose start was interrupted ends by itself.
+    wait_until(lambda: has_no_processes(stack))
     assert "Traceback" not in stack.output()
     stack.start()
     assert stack.is_up(), stack.output()
     assert stack.stop() == 0
 
 
-def test_an_application_that_does_not_end_is_killed_at_the_second_signal(run: Callable[..., SupervisedStack]) -> None:
-    stack = run(STUBBORN="cellar")
+def test_an_application_that_does_not_end_is_killed_at_the_second_sigint(run: Callable[..., SupervisedStack]) -> None:
+    stack = run(IGNORES_SIGTERM="cellar")
     assert stack.is_up(), stack.output()
     stack.process.send_signal(signal.SIGINT)
-    assert stack.is_up("stopping")
+    assert stack.prints("stopping")
     assert stack.stop(signal.SIGINT) == 0
     assert "cellar did not stop and is killed" in stack.output()
     assert stack.nothing_is_running()
 
 
-def test_a_busy_port_is_told_in_one_line(run: Callable[..., SupervisedStack]) -> None:
+def test_a_busy_port_is_reported_in_one_line(run: Callable[..., SupervisedStack]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         busy = listener.getsockname()[1]
         stack = run(CELLAR_PORT=str(busy))
@@ -153,7 +158,7 @@ def test_a_busy_port_is_told_in_one_line(run: Callable[..., SupervisedStack]) ->
     assert not (stack.data_dir / "postgresql").exists()
 
 
-def test_a_second_run_on_the_same_data_is_told_in_one_line(run: Callable[..., SupervisedStack]) -> None:
+def test_a_second_run_on_the_same_data_is_reported_in_one_line(run: Callable[..., SupervisedStack]) -> None:
     first = run()
     assert first.is_up(), first.output()
     pids = first.pids()
@@ -167,7 +172,7 @@ def test_a_second_run_on_the_same_data_is_told_in_one_line(run: Callable[..., Su
     assert first.stop() == 0
 
 
-def test_an_application_that_dies_is_started_again(run: Callable[..., SupervisedStack]) -> None:
+def test_an_application_that_is_killed_is_restarted(run: Callable[..., SupervisedStack]) -> None:
     stack = run()
     assert stack.is_up(), stack.output()
     kill(stack.pids()[0])
@@ -179,17 +184,17 @@ def test_an_application_that_dies_is_started_again(run: Callable[..., Supervised
 
 
 def test_an_application_that_cannot_start_ends_the_run(run: Callable[..., SupervisedStack]) -> None:
-    stack = run(FAULTY="cellar")
+    stack = run(FAILS_AT_START="cellar")
     assert stack.process.wait(60) == 1
     assert stack.output() == "nightaudit: cellar ended with exit status 3 before it was ready\n"
-    assert processes_of(stack.data_dir) == []
+    assert has_no_processes(stack)
 
 
-def test_a_database_server_that_dies_is_started_again(run: Callable[..., SupervisedStack]) -> None:
+def test_a_database_server_that_is_killed_is_restarted(run: Callable[..., SupervisedStack]) -> None:
     stack = run()
     assert stack.is_up(), stack.output()
     kill(postmaster_pid(stack.data_dir))
-    assert stack.is_up("PostgreSQL had died and was restarted")
+    assert stack.prints("PostgreSQL had died and was restarted")
     assert stack.stop() == 0
     assert stack.nothing_is_running()
 
@@ -200,23 +205,23 @@ def test_everything_ends_when_the_supervisor_is_killed(run: Callable[..., Superv
     kill(stack.process.pid)
     stack.process.wait()
     wait_until(stack.nothing_is_running)
-    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["there", "there"]
+    assert [stack.events(name, "ended")[0]["database"] for name in stack.ports] == ["running", "running"]
     stack.start()
     assert stack.is_up(), stack.output()
     assert stack.stop() == 0
 
 
 def test_a_start_waits_for_the_applications_of_a_killed_run(run: Callable[..., SupervisedStack]) -> None:
-    stack = run(STUBBORN="cellar")
+    stack = run(IGNORES_SIGTERM="cellar")
     assert stack.is_up(), stack.output()
-    unwilling = stack.pids()[1]
+    ignoring_sigterm = stack.pids()[1]
     kill(stack.process.pid)
     stack.process.wait()
-    del stack.environment["STUBBORN"]
+    del stack.environment["IGNORES_SIGTERM"]
     stack.start()
-    assert stack.is_up("waiting for the applications of a killed run to stop")
-    with suppress(ProcessLookupError):  # its own patience is over too
-        os.kill(unwilling, signal.SIGKILL)
+    assert stack.prints("waiting for the applications of a killed run to stop")
+    with suppress(ProcessLookupError):  # the supervisor's time-out may have killed it
+        os.kill(ignoring_sigterm, signal.SIGKILL)
     assert stack.is_up(), stack.output()
     assert stack.stop() == 0
 
@@ -225,7 +230,7 @@ def test_the_next_start_works_after_everything_was_killed(run: Callable[..., Sup
     stack = run()
     assert stack.is_up(), stack.output()
     for pid in (stack.process.pid, *stack.pids(), watchdog_pid(stack.data_dir), postmaster_pid(stack.data_dir)):
-        with suppress(ProcessLookupError):  # without a supervisor the others end
+        with suppress(ProcessLookupError):  # the others end without a supervisor
             os.kill(pid, signal.SIGKILL)
     stack.process.wait()
     stack.start()
@@ -234,9 +239,9 @@ def test_the_next_start_works_after_everything_was_killed(run: Callable[..., Sup
     assert stack.nothing_is_running()
 
 
-def test_with_databases_elsewhere_no_server_is_started(run: Callable[..., SupervisedStack]) -> None:
-    elsewhere = "postgresql://elsewhere/x"
-    stack = run(KITCHEN_DATABASE_URL=elsewhere, CELLAR_DATABASE_URL=elsewhere)
+def test_no_server_is_started_for_external_databases(run: Callable[..., SupervisedStack]) -> None:
+    external = "postgresql://external/x"
+    stack = run(KITCHEN_DATABASE_URL=external, CELLAR_DATABASE_URL=external)
     assert stack.is_up(), stack.output()
     assert not stack.data_dir.exists()
     assert stack.stop() == 0
