@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from common.config import Secret
-from tests.support.applications import ApplicationProcess
+from tests.support.applications import ROOT, SOURCE, ApplicationProcess
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -111,8 +111,8 @@ def schemathesis(
     ]
     environment = {
         **os.environ,
-        "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
-        "PYTHONPATH": str(Path(__file__).parent / "support"),
+        "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+        "PYTHONPATH": os.pathsep.join([str(SOURCE), str(ROOT)]),
     }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""Both applications as real processes."""
+"""Both applications as processes."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,19 +20,19 @@ def provider(make_application: Callable[..., ApplicationProcess], provider_url: 
 def dashboard(
     make_application: Callable[..., ApplicationProcess], dashboard_url: Secret, provider: ApplicationProcess
 ) -> ApplicationProcess:
-    """A dashboard that reads that provider's feed every second."""
+    """A dashboard that reads the provider's feed every second."""
     return make_application(
         "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
     )
 
 
 async def start(*applications: ApplicationProcess) -> None:
-    """Start them at once and wait until all are ready."""
+    """Start the applications at once and wait until all are ready."""
     await asyncio.gather(*(asyncio.to_thread(each.start) for each in applications))
 
 
 async def get(application: ApplicationProcess, path: str) -> Any:
-    """The JSON of a page."""
+    """Return the JSON at a path."""
     async with aiohttp.ClientSession() as client, client.get(application.url + path) as answer:
         answer.raise_for_status()
         return await answer.json()

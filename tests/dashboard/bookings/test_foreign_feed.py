@@ -12,9 +12,8 @@ import pytest
 from common.jobs.lease import Lease
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
+from tests.dashboard.bookings.conftest import Ingest
 from tests.support.feeds import ForeignFeed, event, serve_feed
-
-from .conftest import Ingest
 
 Agree = Callable[[int], Awaitable[None]]
 IngestionOf = Callable[[str], Ingestion]

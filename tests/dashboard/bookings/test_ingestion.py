@@ -16,9 +16,8 @@ from common.jobs.lease import Lease, LeaseLostError
 from common.upstream import UpstreamError
 from dashboard.bookings import ingestion as module
 from dashboard.bookings.ingestion import Ingestion
+from tests.dashboard.bookings.conftest import FEED_URL, Ingest
 from tests.support.feeds import Event, event
-
-from .conftest import FEED_URL, Ingest
 
 OURS = {"X-Feed": "complete, cursor, ndjson, recorded", "Date": "Wed, 01 Jan 2020 12:00:00 GMT"}
 NDJSON = "application/x-ndjson"
