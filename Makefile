@@ -29,7 +29,7 @@ check: $(VENV)/.development ## check format, style, types, imports, SQL, deploym
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/sqlfluff lint --disable-progress-bar src/provider/migrations src/dashboard/migrations
+	$(BIN)/sqlfluff lint --disable-progress-bar src/common/db src/provider/migrations src/dashboard/migrations
 	$(BIN)/hadolint docker/Dockerfile heroku.Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/compose-lint check --quiet --skip-suppressed --no-env --fail-on low \

@@ -15,6 +15,7 @@ from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
 from common.web.pagination import encode_cursor
+from provider.stays.inputs import ReservationInput
 from provider.stays.queries import storefront
 
 CLIENTS = 100
@@ -164,7 +165,8 @@ async def reserve_without_http(url: Secret, stays: list[Stay]) -> float:
             for name, arrival, nights in remaining:
                 if time.perf_counter() > deadline:
                     break
-                await storefront.insert_reservation(pool, name, arrival, nights, OWNER, rooms=False)
+                wanted = ReservationInput.model_construct(property_id=name, start_date=arrival, nights=nights)
+                await storefront.insert_reservation(pool, wanted, OWNER, rooms=False)
                 done += 1
             return done
 

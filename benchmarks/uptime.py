@@ -15,7 +15,7 @@ from benchmarks.table import Row
 from common.config import Secret
 from common.db.pool import create_pool
 from dashboard.uptime import service
-from dashboard.uptime.intake.decompress import PIECE, plain
+from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
 
@@ -51,7 +51,7 @@ SELECT_TIMEZONES = """
 
 async def read_pieces(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(CHUNK_BYTES):
             yield piece
 
 
@@ -93,7 +93,7 @@ async def run(context: Context) -> None:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()
             for kind, path in files.items():
-                await import_file(pool, kind, plain(read_pieces(path)), "a benchmark")
+                await import_file(pool, kind, limit_size(read_pieces(path)), "a benchmark")
             load = time.perf_counter() - began
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
             print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
@@ -138,5 +138,5 @@ async def seconds_of_batch(pool: asyncpg.Pool) -> float:
         yield data
 
     began = time.perf_counter()
-    await import_file(pool, StoreFile.STATUS, plain(chunks()), "a benchmark")
+    await import_file(pool, StoreFile.STATUS, limit_size(chunks()), "a benchmark")
     return time.perf_counter() - began

@@ -70,7 +70,9 @@ def name_faults(expression: promql_parser.Expr, sources: list[str]) -> Iterator[
         if defining and not any(re.search(rf"[\"']{name}[\"']", source) for source in defining):
             yield f"the file of its metric has no label {label}"
     for label, value in sorted(names.values):
-        if label not in STANDARD_LABELS and not any(f'"{value}"' in source for source in sources):
+        # A value stands in the source as a string, or as a field whose name becomes the value.
+        sets_value = re.compile(rf'"{re.escape(value)}"|^    {re.escape(value)}: ', re.MULTILINE)
+        if label not in STANDARD_LABELS and not any(sets_value.search(source) for source in sources):
             yield f"src never sets {label} to {value}"
 
 

@@ -1,22 +1,29 @@
-"""What every CSV import shares: cells, instants, rejected lines, progress and the closing report."""
+"""What every CSV import shares: header, records, cells, instants, rejected lines, progress and the closing report."""
 
 import csv
 import re
 import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import BinaryIO, NoReturn
 
 import asyncpg
+import msgspec
 from tqdm import tqdm
 
 from common.db.errors import DATABASE_UNAVAILABLE
 
 MAX_REPORTED_LINES = 1_000
+MAX_RECORD_BYTES = 10_000
 
 NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 """Raised when PostgreSQL fails during an import, which can then be run again."""
+
+UNREADABLE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
+"""Raised on reading a file that is cut off, damaged or not in the format of its name."""
 
 _INSTANT = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[ Tt](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.(?P<fraction>\d{1,9}))?"
@@ -25,7 +32,7 @@ _INSTANT = re.compile(
 )
 
 
-class RejectedLine(NamedTuple):
+class RejectedLine(msgspec.Struct, frozen=True, order=True):
     """A line that was not stored, by its number in the file (the header is line 1), and the reason."""
 
     line: int
@@ -38,29 +45,24 @@ class CsvHeaderError(Exception):
 
 @dataclass
 class ImportResult:
-    """How many rows of a file were read, stored and rejected. Rows read, but in neither of the others, were known."""
+    """How many rows of a file were stored now, were stored before, and were rejected."""
 
     name: str
-    read: int = 0
     stored: int = 0
+    already_stored: int = 0
     rejected: list[RejectedLine] = field(default_factory=list)
-
-    @property
-    def known(self) -> int:
-        """Rows that were stored before."""
-        return self.read - self.stored - len(self.rejected)
 
     def report(self) -> None:
         """Print one line of figures, then the rejected lines, up to MAX_REPORTED_LINES, on standard error."""
-        print(f"{self.name}: {self.stored} stored, {self.known} already stored, {len(self.rejected)} rejected")
+        print(f"{self.name}: {self.stored} stored, {self.already_stored} already stored, {len(self.rejected)} rejected")
         print_rejected(self.name, sorted(self.rejected), len(self.rejected))
 
 
 def print_rejected(name: str, rejected: list[RejectedLine], total: int) -> None:
     """Print rejected lines on standard error, up to MAX_REPORTED_LINES, and how many of `total` were left out."""
     shown = rejected[:MAX_REPORTED_LINES]
-    for line, reason in shown:
-        print(f"{name}: line {line}: {reason}", file=sys.stderr)
+    for each in shown:
+        print(f"{name}: line {each.line}: {each.reason}", file=sys.stderr)
     if total > len(shown):
         print(f"{name}: … and {total - len(shown)} more", file=sys.stderr)
 
@@ -75,6 +77,69 @@ def byte_progress(path: Path) -> "tqdm[NoReturn]":
     """A progress bar over the bytes of a file; it shows only on a terminal. Raises OSError."""
     size = path.stat().st_size
     return tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=None, file=sys.stderr)
+
+
+def match_header(line: bytes, columns: Sequence[str], aliases: Mapping[str, str] | None = None) -> list[int]:
+    """The position in the file of each of `columns`, from the header line, where they may come in any order and case.
+
+    aliases: other names of columns, in lower case. Raises CsvHeaderError when a column is missing, double or unknown.
+    """
+    if not line:
+        raise CsvHeaderError("the file is empty")
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    try:
+        cells = [cell.strip().lower() for cell in split_cells(text)]
+    except csv.Error:
+        cells = []
+    canonical = {column.lower(): column for column in columns} | dict(aliases or {})
+    names = [canonical.get(cell, cell) for cell in cells]
+    if sorted(names) != sorted(columns):
+        raise CsvHeaderError(
+            f"the header must name the columns {', '.join(columns)}, in any order; it is {text[:200]!r}"
+        )
+    return [names.index(column) for column in columns]
+
+
+def read_records(
+    file: BinaryIO, rejected: list[RejectedLine], *, multiline: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each record after the header, with the number of the line on which it ends.
+
+    Blank lines are skipped. A record that is longer than MAX_RECORD_BYTES (and never held whole), not UTF-8 or not CSV
+    goes to `rejected`, as does the line at which the file becomes unreadable. multiline: a quoted cell may contain line
+    ends; without it a line with a missing quote never swallows the next one.
+    """
+    number = 1
+    try:
+        while record := file.readline(MAX_RECORD_BYTES):
+            number += 1
+            while multiline and record.count(b'"') % 2 and record.endswith(b"\n") and len(record) < MAX_RECORD_BYTES:
+                if not (line := file.readline(MAX_RECORD_BYTES)):
+                    break
+                record += line
+                number += 1
+            if len(record) >= MAX_RECORD_BYTES:
+                _skip_line(file, record)
+                rejected.append(RejectedLine(number, f"is longer than {MAX_RECORD_BYTES} bytes"))
+                continue
+            if record.isspace():
+                continue
+            try:
+                cells = split_cells(record.decode().rstrip("\r\n"))
+            except UnicodeDecodeError:
+                rejected.append(RejectedLine(number, "is not valid UTF-8"))
+            except csv.Error as error:
+                rejected.append(RejectedLine(number, f"is not valid CSV: {error}"))
+            else:
+                yield number, cells
+    except UNREADABLE as error:
+        rejected.append(RejectedLine(number + 1, f"cannot be read: {error}"))
+
+
+def _skip_line(file: BinaryIO, part: bytes) -> None:
+    """Read to the end of the line of which `part` was read last."""
+    while part and not part.endswith(b"\n"):
+        part = file.readline(MAX_RECORD_BYTES)
 
 
 def split_cells(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The dashboard: where things are counted."""
+"""The dashboard: counts bookings, tracks offers, reports on stores, and runs the front desk."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -9,20 +9,19 @@ from common.db.pool import create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health, landing_page
-from common.web.resources import Application
+from common.web import application, health
+from common.web.resources import Application, pool
 from dashboard import schedule
-from dashboard.board.landing_figures import landing_figures
+from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.jobs import FEED_LAG
-from dashboard.bookings.queries import select_data_through
+from dashboard.bookings.service import measure_feed_lag
 from dashboard.catalog import blueprint as catalog
-from dashboard.catalog.offers_client import OffersService
+from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
 from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import blueprint as front_desk
-from dashboard.front_desk.settings import Settings as FrontDeskSettings
+from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
 from dashboard.uptime.report_runner import ReportRunner
@@ -30,29 +29,17 @@ from dashboard.uptime.report_runner import ReportRunner
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 FILE_SECONDS = 3600.0
-"""How long a store file may take to arrive; it is one statement, and one transaction."""
+"""Time limit of a store file upload, which is one statement and one transaction."""
 
 TITLE = "Nightaudit dashboard"
 DESCRIPTION = (
-    "Where things are counted: bookings by month and day, as of any date, with pickup, pace and lead times; products "
-    "with the trend of their prices; when stores were online; and the front desk, where orders are decided."
+    "Counts bookings by month and day, as of any date, with pickup, pace and lead times; tracks prices of products; "
+    "reports when stores were online; and runs the front desk, where staff decide orders."
 )
-LINKS = {
-    "/docs": "API (Swagger)",
-    "/hotels": "Hotels",
-    "/products": "Products",
-    "/stores?order=downtime": "Stores",
-    "/reports": "Reports on stores",
-    "/quarantine": "Quarantine",
-    "/front-desk": "Front desk",
-    "/jobs": "Jobs",
-    "/metrics": "Metrics",
-    "/readyz?verbose": "Health",
-}
 
 
 def create_app(config: Config, database_url: Secret) -> Application:
-    """A dashboard on a database. Several of them may share one. Raises ConfigError where a secret is missing."""
+    """Create a dashboard; several may share one database. Raises ConfigError when a secret is missing."""
     front_desk_settings = front_desk_settings_of(config)
     app = application.create(
         "dashboard",
@@ -65,16 +52,16 @@ def create_app(config: Config, database_url: Secret) -> Application:
     catalog.install(app)
     uptime.install(app)
     front_desk.install(app)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[measure_feed_lag]))
+    board.install(app, title=TITLE, description=DESCRIPTION)
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed_lag(pool(), datetime.now(UTC))]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
-    landing_page.install(app, title=TITLE, description=DESCRIPTION, links=LINKS, figures=landing_figures)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
             feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url))
-            offers = OffersService(http, config.offers_url, pools.requests)
+            offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
@@ -89,7 +76,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 scheduler.running(pools.jobs, schedule.jobs(dashboard_resources)),
             ):
                 yield
-                await offers.keeper.close()
+                await offers.shared_token.close()
 
     return app
 
@@ -111,15 +98,8 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
     )
 
 
-async def measure_feed_lag() -> None:
-    """Set the gauge of how far the counters are behind the feed."""
-    through = await select_data_through(resources().pools.requests)
-    if through is not None:
-        FEED_LAG.set((datetime.now(UTC) - through).total_seconds())
-
-
 def front_desk_settings_of(config: Config) -> FrontDeskSettings:
-    """The settings of the front desk. Raises ConfigError where a secret is missing."""
+    """The settings of the front desk. Raises ConfigError when a secret is missing."""
     return FrontDeskSettings(
         provider_url=config.provider_url,
         accounting_secret=require_secret(config.accounting_secret, "DASHBOARD_ACCOUNTING_SECRET"),

@@ -15,18 +15,18 @@ NAME = "dashboard"
 
 
 def main() -> int:
-    """Run the command that the arguments name; returns the exit status."""
+    """Run the command named by the arguments; returns the exit status."""
     parser, commands = command_parser(
         NAME,
-        "The dashboard: where things are counted. Its settings are variables, DASHBOARD_*; .env.example lists them.",
+        "The dashboard. Its settings are the environment variables DASHBOARD_*; .env.example lists them.",
     )
     add_command(commands, "serve", "serve the dashboard (migrates first)", serve)
-    add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
-    auditing = add_command(commands, "audit", "recount the ledger and compare the counters", audit)
-    auditing.add_argument(
-        "--feed", action="store_true", help="read the whole feed again first and repair the difference"
+    add_command(commands, "migrate", "migrate the database", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
+    audit_command = add_command(commands, "audit", "recount the ledger and compare it with the counters", audit)
+    audit_command.add_argument(
+        "--feed", action="store_true", help="first read the whole feed again and add missing events"
     )
-    stores = add_command(commands, "import-stores", "take in CSV files of the stores (.gz and .xz too)", import_stores)
+    stores = add_command(commands, "import-stores", "import store files (CSV, also .gz and .xz)", import_stores)
     stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
     stores.add_argument(
         "--business-hours",

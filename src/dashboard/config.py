@@ -1,4 +1,4 @@
-"""DASHBOARD_*, read once."""
+"""The dashboard's configuration: environment variables, read once at the start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from common.config import (
 
 @dataclass(frozen=True)
 class Config:
-    """The dashboard's configuration; see the README's table of variables."""
+    """The variables of the dashboard; the README describes them."""
 
     demo: bool = variable(DEMO_VARIABLE, switch, default="0")
     data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")
@@ -53,5 +53,5 @@ class Config:
     outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
 
     def require_secrets(self) -> None:
-        """Raises ConfigError naming every secret that serving needs and that is missing."""
+        """Raises ConfigError that names every missing secret that serving needs."""
         require_secrets(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)

@@ -1,7 +1,7 @@
-"""The only place that knows the HTTP of the booking feed, ours or anybody's.
+"""HTTP client of the booking feed, our provider's or a foreign one.
 
-A feed may know no more than the source's parameters. What it offers beyond them it says in the header X-Feed; a feed
-that does not is taken for one that may cut its answers off without a word.
+A foreign feed may support only the parameters of the source. Our provider names further features in the header X-Feed;
+without that header we assume that responses may be truncated silently.
 """
 
 import codecs
@@ -19,16 +19,20 @@ from common.upstream import Upstream, UpstreamError
 from common.web.responses import format_instant
 
 READ_BYTES = 256 * 1024
-LONGEST_VALUE = 1024 * 1024
+MAX_VALUE_LENGTH = 1024 * 1024
 ACCEPT = "application/x-ndjson, application/json;q=0.9"
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
-"""A feed of years takes its time; only silence ends it."""
+"""No total time-out: a first read of years of events takes long. A silent feed ends after `sock_read`."""
 
 
 @dataclass(frozen=True)
-class Range:
-    """What to read: by the events' own time (both ends included), by the provider's clock, and to split ties."""
+class FeedQuery:
+    """Events to read; every bound is included.
+
+    since, until: event time. recorded_since: the provider's clock when it stored the event. status, first_night,
+    last_night: to split the events of one instant.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -38,7 +42,8 @@ class Range:
     last_night: str | None = None
 
     def parameters(self) -> dict[str, str]:
-        named = {
+        """The query parameters of the request."""
+        parameters = {
             "updated__gte": format_instant(self.since) if self.since else None,
             "updated__lte": format_instant(self.until) if self.until else None,
             "recorded__gte": format_instant(self.recorded_since) if self.recorded_since else None,
@@ -46,25 +51,25 @@ class Range:
             "night_of_stay__gte": self.first_night,
             "night_of_stay__lte": self.last_night,
         }
-        return {name: value for name, value in named.items() if value is not None}
+        return {name: value for name, value in parameters.items() if value is not None}
 
 
 @dataclass
-class Reading:
-    """An answer of the feed that is being read.
+class FeedResponse:
+    """A response of the feed while it is read.
 
-    batches: of events as they came, each the bytes of a JSON value. at: the provider's clock when it began. offers:
-    what the feed knows beyond the source's parameters.
+    batches: undecoded events, each the bytes of a JSON value. at: the provider's clock when the response began.
+    features: those of the X-Feed header.
     """
 
     batches: AsyncIterator[list[bytes]]
     at: datetime
-    offers: frozenset[str] = field(default_factory=frozenset)
+    features: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def complete(self) -> bool:
-        """The feed promises that what it answers is all there is."""
-        return "complete" in self.offers
+        """Whether the feed promises not to truncate its responses."""
+        return "complete" in self.features
 
 
 class BookingFeed:
@@ -74,84 +79,84 @@ class BookingFeed:
         self._upstream = upstream
 
     @asynccontextmanager
-    async def read(self, wanted: Range) -> AsyncIterator[Reading]:
-        """The events of a range, in batches as they stream in.
+    async def read(self, query: FeedQuery) -> AsyncIterator[FeedResponse]:
+        """Read events in batches while they arrive.
 
-        Raises UpstreamError when the feed fails in any way: no answer, an error, an answer that is cut off or is no
-        JSON. What was yielded before stays true.
+        Raises UpstreamError when the feed fails: no response, an error status, a response that is truncated or is not
+        JSON. Batches yielded before the error are valid.
         """
         async with self._upstream.call(
-            "GET", "/events", params=wanted.parameters(), headers={"Accept": ACCEPT}, timeout=TIMEOUT
+            "GET", "/events", params=query.parameters(), headers={"Accept": ACCEPT}, timeout=TIMEOUT
         ) as response:
             ndjson = response.content_type == "application/x-ndjson"
-            offers = frozenset(filter(None, (word.strip() for word in response.headers.get("X-Feed", "").split(","))))
+            features = frozenset(filter(None, map(str.strip, response.headers.get("X-Feed", "").split(","))))
             batches = _lines(response.content) if ndjson else _values(response.content)
-            yield Reading(batches, _clock(response), offers)
+            yield FeedResponse(batches, _provider_clock(response), features)
 
 
-def _clock(response: aiohttp.ClientResponse) -> datetime:
-    """The provider's clock as its Date header tells; ours where it tells nothing."""
+def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
+    """The time of the Date header, or our own time when the header is missing or invalid."""
     try:
         at = parsedate_to_datetime(response.headers.get("Date", ""))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # a zone of -0000 is UTC without a word
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # -0000 means UTC, but is parsed as naive
     except (ValueError, OverflowError):
         return datetime.now(UTC)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
-    """NDJSON, in batches of lines. Raises UpstreamError when the last line is cut off."""
+    """The lines of NDJSON, in batches. Raises UpstreamError when the last line is truncated."""
     rest = b""
     async for chunk in content.iter_chunked(READ_BYTES):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
-        if len(rest) > LONGEST_VALUE:
-            raise UpstreamError("GET /events: a line of more than 1 MiB")
+        if len(rest) > MAX_VALUE_LENGTH:
+            raise UpstreamError("GET /events: a line exceeds 1 MiB")
         if values := [line for line in lines if line]:
             yield values
     if rest:
-        raise UpstreamError("GET /events: the answer is cut off")
+        raise UpstreamError("GET /events: the response is truncated")
 
 
 async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
-    """The values of a JSON array as they are written, in batches. Raises UpstreamError when it is none, or cut off."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # a byte that is no text spoils one value only
-    rest, mark = "", ""
+    """The undecoded values of a JSON array, in batches. Raises UpstreamError when it is not an array, or truncated."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # an invalid byte spoils one value only
+    rest, delimiter = "", ""
     async for chunk in content.iter_chunked(READ_BYTES):
-        values, rest, mark = _split(rest + decoder.decode(chunk), mark)
-        if len(rest) > LONGEST_VALUE:
-            raise UpstreamError("GET /events: the answer is no JSON array, or has a value of more than 1 MiB")
+        values, rest, delimiter = _split_array(rest + decoder.decode(chunk), delimiter)
+        if len(rest) > MAX_VALUE_LENGTH:
+            raise UpstreamError("GET /events: the response is not a JSON array, or a value exceeds 1 MiB")
         if values:
             yield values
-    if mark != "]" or rest:
-        raise UpstreamError("GET /events: the answer is no JSON array, or is cut off")
+    if delimiter != "]" or rest:
+        raise UpstreamError("GET /events: the response is not a JSON array, or is truncated")
 
 
-def _split(text: str, mark: str) -> tuple[list[bytes], str, str]:
-    """The values at the start of a part of an array, the text behind them, and the mark that it follows.
+def _split_array(text: str, delimiter: str) -> tuple[list[bytes], str, str]:
+    """Split a part of an array: its complete values, the remaining text, and the last delimiter.
 
-    mark: what of the array's own `[`, `,` and `]` came last; empty before the array. A value counts once a comma or the
-    array's end stands behind it: 12 may yet become 123.
+    delimiter: the last `[`, `,` or `]` of the array itself; empty before the array begins. A value is complete when a
+    comma or the array's end follows it: 12 may be the beginning of 123.
     """
     values: list[bytes] = []
-    text, position = text.lstrip(BLANKS), 0
-    if opening := _BEGIN.match(text) if not mark else None:
-        mark, position = "[", opening.end()
-    if ending := _END.match(text, position) if mark == "[" else None:
-        mark, position = "]", ending.end()
-    with suppress(ValueError, RecursionError):  # cut off, no JSON, or nested a thousand deep
-        while mark in ("[", ","):
+    text, position = text.lstrip(WHITESPACE), 0
+    if opening := _BEGIN.match(text) if not delimiter else None:
+        delimiter, position = "[", opening.end()
+    if ending := _END.match(text, position) if delimiter == "[" else None:
+        delimiter, position = "]", ending.end()
+    with suppress(ValueError, RecursionError):  # truncated, not JSON, or nested too deeply
+        while delimiter in ("[", ","):
             _, end = _scan(text, position)
-            behind = _BEHIND.match(text, end)
-            if behind is None:
+            following = _FOLLOWING.match(text, end)
+            if following is None:
                 break
             values.append(text[position:end].encode("utf-8", "surrogateescape"))
-            mark, position = behind[1], behind.end()
-    return values, text[position:], mark
+            delimiter, position = following[1], following.end()
+    return values, text[position:], delimiter
 
 
-BLANKS = " \t\n\r"
-_BEGIN = re.compile(rf"\[[{BLANKS}]*")
-_END = re.compile(rf"\][{BLANKS}]*")
-_BEHIND = re.compile(rf"[{BLANKS}]*([,\]])[{BLANKS}]*")
+WHITESPACE = " \t\n\r"
+_BEGIN = re.compile(rf"\[[{WHITESPACE}]*")
+_END = re.compile(rf"\][{WHITESPACE}]*")
+_FOLLOWING = re.compile(rf"[{WHITESPACE}]*([,\]])[{WHITESPACE}]*")
 _scan = json.JSONDecoder(parse_int=str, parse_float=str, strict=False).raw_decode
-"""Finds where a value ends, and judges it no more than that needs: what a number or a letter may be, decoding says."""
+"""Finds the end of a value. Numbers stay text and control characters pass: decoding.py validates the values."""

@@ -1,4 +1,4 @@
-"""The dashboard's resources, made in `app.py`, and the accessor by which routes reach them."""
+"""The dashboard's resources, created in `app.py`, and their accessors for routes and tests."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from common.web.resources import Application, CommonResources, Pools
 
 if TYPE_CHECKING:
     from dashboard.bookings.ingestion import Ingestion
-    from dashboard.catalog.offers_client import OffersService
+    from dashboard.catalog.offers_client import OffersClient
     from dashboard.config import Config
-    from dashboard.front_desk.settings import Settings as FrontDeskSettings
+    from dashboard.front_desk.settings import FrontDeskSettings
     from dashboard.uptime.report_runner import ReportRunner
 
 
@@ -30,14 +30,14 @@ class Resources(CommonResources):
     pools: DashboardPools
     config: "Config"
     ingestion: "Ingestion"
-    offers: "OffersService"
+    offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"
 
 
 def resources() -> Resources:
     """The resources of the dashboard that serves the current request."""
-    return resources_of(current_app)  # type: ignore[arg-type]  # a proxy of the application
+    return resources_of(current_app)  # type: ignore[arg-type]  # current_app is a proxy
 
 
 def resources_of(app: Application) -> Resources:

@@ -1,39 +1,37 @@
-"""The timed work of the dashboard."""
+"""The jobs of the dashboard."""
 
 from datetime import UTC, datetime, timedelta
 
+from common.jobs.cleanup import delete_old_rows
 from common.jobs.lease import Job, JobResult, Lease
-from common.web.idempotency import delete_old_keys
 from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
 from dashboard.front_desk import jobs as front_desk
+from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
-from dashboard.uptime.intake.pull import pull, source_at
+from dashboard.uptime import jobs as uptime
+from dashboard.uptime.intake.sources import source_at
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
-"""Interval at which pending products are registered; after a failure each product waits longer."""
+"""Interval of the registration of pending products; a product whose registration failed waits longer."""
 REPORT_SECONDS = 2
-"""Interval at which reports are resumed whose process died; a report normally begins with its request."""
+"""Interval at which interrupted reports are resumed; a report normally starts with its request."""
 
 
 def jobs(resources: Resources) -> list[Job]:
     """The dashboard's jobs. Interval 0 switches a job off."""
-
-    async def delete_idempotency_keys(_: Lease) -> JobResult:
-        return {"deleted": await delete_old_keys(resources.pools.jobs)}
-
     return [
         *booking_jobs(resources),
         *catalog_jobs(resources),
         *front_desk_jobs(resources),
         *uptime_jobs(resources),
-        Job("delete_idempotency_keys", HOUR, delete_idempotency_keys),
+        delete_old_rows(resources.pools.jobs, sessions=delete_old_sessions),
     ]
 
 
 def booking_jobs(resources: Resources) -> list[Job]:
-    """The ingestion of the feed, and the night audit."""
+    """The ingestion of the booking feed, and the night audit."""
     config = resources.config
 
     async def ingest_booking_events(lease: Lease) -> JobResult:
@@ -53,7 +51,7 @@ def catalog_jobs(resources: Resources) -> list[Job]:
     """The registration of products, and the refresh of their offers."""
     config, db = resources.config, resources.pools.jobs
     register_seconds = min(MAX_REGISTER_SECONDS, config.offers_seconds)
-    # A run may take longer than the interval; the lease keeps the next run waiting until it has ended.
+    # A run may take longer than the interval; the lease delays the next run until it has ended.
     timeout = max(900.0, 10.0 * config.offers_seconds)
 
     def refresh(lease: Lease, interval: float) -> Refresh:
@@ -72,28 +70,22 @@ def catalog_jobs(resources: Resources) -> list[Job]:
 
 
 def front_desk_jobs(resources: Resources) -> list[Job]:
-    """The delivery of decisions to the provider, and the deletion of old messages."""
+    """The delivery of decisions to the provider."""
     config, db = resources.config, resources.pools.jobs
 
     async def send_decisions(_: Lease) -> JobResult:
         return await front_desk.send_decisions(db, resources.http, resources.front_desk)
 
-    async def delete_messages(_: Lease) -> JobResult:
-        return await front_desk.forget(db)
-
-    return [
-        Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120),
-        Job("delete_messages", HOUR, delete_messages),
-    ]
+    return [Job("send_decisions", config.outbox_seconds, send_decisions, timeout=120)]
 
 
 def uptime_jobs(resources: Resources) -> list[Job]:
-    """The pull of the store files, and the reports whose process died."""
+    """The pull of the store files, and the resumption of interrupted reports."""
     config = resources.config
 
     async def pull_stores(lease: Lease) -> JobResult:
         source = source_at(resources.http, config.stores_url)
-        return await pull(resources.pools.uptime, lease, source, datetime.now(UTC))
+        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC))
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

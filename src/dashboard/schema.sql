@@ -1,25 +1,17 @@
--- The schema as the migrations leave it, to be read, never to be run in earnest.
--- Written by `make schema`; a test holds it equal to the migrations.
+-- The schema after all migrations, for reading. Not for creating a database: its data is missing.
+-- Written by `make schema`; a test compares it with the migrations.
 
-SET check_function_bodies = off; -- functions stand before the tables that they ask
+SET check_function_bodies = off; -- functions stand before the tables that they read
 
-CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text)
- RETURNS timestamp with time zone
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-AS $function$
-    SELECT CASE WHEN early AT TIME ZONE zone = wall THEN early ELSE late END
-      FROM (
-        SELECT late, late - INTERVAL '3 hours' + (wall - (late - INTERVAL '3 hours') AT TIME ZONE zone) AS early
-          FROM (SELECT wall AT TIME ZONE zone AS late) AS second_pass
-      ) AS passes
-$function$;
+CREATE FUNCTION add_store_poll_key() RETURNS void
+    LANGUAGE sql
+    AS $$
+    ALTER TABLE store_poll ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
+$$;
 
-CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until timestamp with time zone)
- RETURNS TABLE(store_id text, open tstzmultirange)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-AS $function$
+CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
     SELECT store.store_id,
            CASE WHEN count(hours.store_id) = 0 THEN tstzmultirange(tstzrange(NULL, until))
                 ELSE coalesce(
@@ -65,13 +57,11 @@ AS $function$
       ) AS shift ON TRUE
      WHERE of_store IS NULL OR store.store_id = of_store
      GROUP BY store.store_id
-$function$;
+$$;
 
-CREATE FUNCTION open_time_before(of_store text, moment timestamp with time zone)
- RETURNS tstzmultirange
- LANGUAGE plpgsql
- STABLE PARALLEL SAFE
-AS $function$
+CREATE FUNCTION open_time_before(of_store text, moment timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
 DECLARE
     back CONSTANT interval := INTERVAL '360 hours';
     step interval := INTERVAL '192 hours';
@@ -101,18 +91,26 @@ BEGIN
     IF found >= moment - back THEN
         RETURN recent;
     ELSIF recent = tstzmultirange(tstzrange(moment - back, moment)) THEN
-        -- open without a break for two weeks: open round the clock, since hours repeat by the week
+        -- open without a break for two weeks, so open round the clock: hours repeat every week
         RETURN tstzmultirange(tstzrange(found, moment));
     END IF;
     RETURN recent + tstzmultirange(tstzrange(found, found, '[]'));
 END
-$function$;
+$$;
 
-CREATE FUNCTION store_status(of_store text, since timestamp with time zone, until timestamp with time zone)
- RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-AS $function$
+CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN early AT TIME ZONE zone = wall THEN early ELSE late END
+      FROM (
+        SELECT late, late - INTERVAL '3 hours' + (wall - (late - INTERVAL '3 hours') AT TIME ZONE zone) AS early
+          FROM (SELECT wall AT TIME ZONE zone AS late) AS second_pass
+      ) AS passes
+$$;
+
+CREATE FUNCTION store_status(of_store text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
     SELECT hours.store_id, total.open, coalesce(total.open * turns.active, '{}')
       FROM open_time(of_store, since - INTERVAL '48 hours', until) AS hours
       JOIN store ON store.store_id = hours.store_id
@@ -195,76 +193,7 @@ AS $function$
       ) AS turns
      CROSS JOIN LATERAL (SELECT hours.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
      WHERE store.first_polled_at <= until
-$function$;
-
-CREATE TABLE migration (
-    version integer NOT NULL,
-    name text NOT NULL,
-    applied_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT migration_pkey PRIMARY KEY (version)
-);
-
-CREATE TABLE job (
-    name text NOT NULL,
-    interval_seconds double precision NOT NULL,
-    owner text NOT NULL,
-    epoch bigint NOT NULL,
-    expires_at timestamp with time zone,
-    due_at timestamp with time zone NOT NULL,
-    last_started timestamp with time zone,
-    last_finished timestamp with time zone,
-    last_outcome text,
-    last_error text,
-    last_result jsonb NOT NULL DEFAULT '{}'::jsonb,
-    failures integer NOT NULL DEFAULT 0,
-    CONSTRAINT job_pkey PRIMARY KEY (name),
-    CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
-);
-
-CREATE TABLE idempotency_key (
-    scope text NOT NULL,
-    key text NOT NULL,
-    fingerprint bytea NOT NULL,
-    answer bytea,
-    created_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key),
-    CONSTRAINT idempotency_key_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
-);
-CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
-
-CREATE TABLE ledger_event (
-    id bigint NOT NULL,
-    hotel_id bigint NOT NULL,
-    event_timestamp timestamp with time zone NOT NULL,
-    night_of_stay date NOT NULL,
-    status smallint NOT NULL,
-    room_id text NOT NULL,
-    CONSTRAINT ledger_event_pkey PRIMARY KEY (id),
-    CONSTRAINT ledger_event_hotel_id_check CHECK ((hotel_id > 0)),
-    CONSTRAINT ledger_event_id_check CHECK ((id > 0)),
-    CONSTRAINT ledger_event_status_check CHECK ((status = ANY (ARRAY[1, 2])))
-);
-CREATE INDEX ledger_event_timestamp ON ledger_event USING brin (event_timestamp) WITH (pages_per_range='32');
-
-CREATE TABLE hotel_summary (
-    hotel_id bigint NOT NULL,
-    events bigint NOT NULL,
-    first_night date NOT NULL,
-    last_night date NOT NULL,
-    last_event_timestamp timestamp with time zone NOT NULL,
-    CONSTRAINT hotel_summary_pkey PRIMARY KEY (hotel_id)
-);
-
-CREATE TABLE night_counter (
-    hotel_id bigint NOT NULL,
-    night_of_stay date NOT NULL,
-    event_date date NOT NULL,
-    bookings integer NOT NULL,
-    cancellations integer NOT NULL,
-    CONSTRAINT night_counter_pkey PRIMARY KEY (hotel_id, night_of_stay, event_date),
-    CONSTRAINT night_counter_bookings_check CHECK ((bookings >= 0)),
-    CONSTRAINT night_counter_cancellations_check CHECK ((cancellations >= 0))
-);
+$$;
 
 CREATE TABLE day_counter (
     hotel_id bigint NOT NULL,
@@ -272,189 +201,27 @@ CREATE TABLE day_counter (
     day date NOT NULL,
     bookings integer NOT NULL,
     cancellations integer NOT NULL,
-    CONSTRAINT day_counter_pkey PRIMARY KEY (hotel_id, by_event_date, day) INCLUDE (bookings, cancellations),
     CONSTRAINT day_counter_bookings_check CHECK ((bookings >= 0)),
     CONSTRAINT day_counter_cancellations_check CHECK ((cancellations >= 0))
-) WITH (fillfactor=80);
+)
+WITH (fillfactor='80');
+
+CREATE TABLE failed_login (
+    login_key text NOT NULL,
+    address text NOT NULL,
+    failures integer NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    slowed_until timestamp with time zone
+);
 
 CREATE TABLE feed_progress (
-    feed text NOT NULL,
+    feed text DEFAULT 'booking_events'::text NOT NULL,
     watermark timestamp with time zone,
     recorded_through timestamp with time zone,
     data_through timestamp with time zone,
-    window_seconds double precision NOT NULL DEFAULT 86400,
+    window_seconds double precision DEFAULT 86400 NOT NULL,
     audited_through timestamp with time zone,
-    CONSTRAINT feed_progress_pkey PRIMARY KEY (feed),
     CONSTRAINT feed_progress_feed_check CHECK ((feed = 'booking_events'::text))
-);
-
-CREATE TABLE quarantined_event (
-    fingerprint bytea NOT NULL,
-    reason text NOT NULL,
-    raw text NOT NULL,
-    first_seen timestamp with time zone NOT NULL DEFAULT now(),
-    last_seen timestamp with time zone NOT NULL DEFAULT now(),
-    times bigint NOT NULL DEFAULT 1,
-    CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint)
-);
-CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
-
-CREATE TABLE product (
-    product_id uuid NOT NULL,
-    name text NOT NULL,
-    description text NOT NULL,
-    created_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT product_pkey PRIMARY KEY (product_id),
-    CONSTRAINT product_description_check CHECK ((char_length(description) <= 5000)),
-    CONSTRAINT product_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
-);
-CREATE INDEX product_name ON product USING btree (name, product_id);
-
-CREATE TABLE product_refresh (
-    product_id uuid NOT NULL,
-    registered_at timestamp with time zone,
-    attempted_at timestamp with time zone,
-    due_at timestamp with time zone,
-    failures integer NOT NULL DEFAULT 0,
-    last_success timestamp with time zone,
-    last_error text,
-    best_price bigint,
-    CONSTRAINT product_refresh_pkey PRIMARY KEY (product_id),
-    CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE,
-    CONSTRAINT product_refresh_best_price_check CHECK ((best_price >= 0)),
-    CONSTRAINT product_refresh_failures_check CHECK ((failures >= 0))
-) WITH (fillfactor=70);
-CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
-
-CREATE TABLE offer (
-    product_id uuid NOT NULL,
-    offer_id text NOT NULL,
-    numeric_id boolean NOT NULL,
-    price bigint NOT NULL,
-    items_in_stock bigint NOT NULL,
-    first_seen timestamp with time zone NOT NULL,
-    changed_at timestamp with time zone NOT NULL,
-    last_seen timestamp with time zone,
-    closed_at timestamp with time zone,
-    CONSTRAINT offer_pkey PRIMARY KEY (product_id, offer_id),
-    CONSTRAINT offer_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
-    CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
-    CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
-    CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
-    CONSTRAINT offer_price_check CHECK ((price >= 0))
-) WITH (fillfactor=80);
-CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
-
-CREATE TABLE offer_price_change (
-    product_id uuid NOT NULL,
-    offer_id text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    price bigint,
-    items_in_stock bigint NOT NULL,
-    CONSTRAINT offer_price_change_pkey PRIMARY KEY (product_id, offer_id, at),
-    CONSTRAINT offer_price_change_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE,
-    CONSTRAINT offer_price_change_items_in_stock_check CHECK ((items_in_stock >= 0)),
-    CONSTRAINT offer_price_change_price_check CHECK ((price >= 0))
-);
-
-CREATE TABLE product_price_change (
-    product_id uuid NOT NULL,
-    at timestamp with time zone NOT NULL,
-    price bigint,
-    CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at),
-    CONSTRAINT product_price_change_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE,
-    CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
-);
-
-CREATE TABLE offers_token (
-    service text NOT NULL,
-    token text,
-    obtained_at timestamp with time zone,
-    renewal_owner text,
-    renewal_expires_at timestamp with time zone,
-    unused_tokens_in_a_row integer NOT NULL DEFAULT 0,
-    not_before timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
-    CONSTRAINT offers_token_pkey PRIMARY KEY (service)
-);
-
-CREATE TABLE store (
-    store_id text COLLATE "C" NOT NULL,
-    timezone text COLLATE "C",
-    first_polled_at timestamp with time zone,
-    last_polled_at timestamp with time zone,
-    CONSTRAINT store_pkey PRIMARY KEY (store_id),
-    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
-    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
-    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
-);
-
-CREATE TABLE store_poll (
-    store_id text COLLATE "C" NOT NULL,
-    polled_at timestamp with time zone NOT NULL,
-    active boolean NOT NULL,
-    CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
-) WITH (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
-CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
-
-CREATE TABLE store_hours (
-    store_id text COLLATE "C" NOT NULL,
-    weekday smallint NOT NULL,
-    opens time without time zone NOT NULL,
-    closes time without time zone NOT NULL,
-    CONSTRAINT store_hours_pkey PRIMARY KEY (store_id, weekday, opens, closes),
-    CONSTRAINT store_hours_opens_check CHECK ((opens < '24:00:00'::time without time zone)),
-    CONSTRAINT store_hours_weekday_check CHECK (((weekday >= 0) AND (weekday <= 6)))
-);
-
-CREATE TABLE store_import (
-    import_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
-    kind text NOT NULL,
-    source text NOT NULL,
-    rows bigint NOT NULL,
-    new bigint NOT NULL,
-    changed boolean NOT NULL,
-    rejected_total bigint NOT NULL,
-    rejected jsonb NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    finished_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT store_import_pkey PRIMARY KEY (import_id),
-    CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text]))),
-    CONSTRAINT store_import_new_check CHECK ((new >= 0)),
-    CONSTRAINT store_import_rejected_total_check CHECK ((rejected_total >= 0)),
-    CONSTRAINT store_import_rows_check CHECK ((rows >= 0))
-);
-
-CREATE TABLE uptime_report (
-    report_id uuid NOT NULL,
-    requested_as_of timestamp with time zone,
-    requested_version bigint NOT NULL,
-    requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    status text NOT NULL DEFAULT 'running'::text,
-    attempts integer NOT NULL DEFAULT 0,
-    as_of timestamp with time zone,
-    data_version bigint,
-    stores integer,
-    reason text,
-    finished_at timestamp with time zone,
-    CONSTRAINT uptime_report_pkey PRIMARY KEY (report_id),
-    CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
-    CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
-    CONSTRAINT uptime_report_check2 CHECK (((status = 'failed'::text) = (reason IS NOT NULL))),
-    CONSTRAINT uptime_report_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text])))
-);
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone)) WHERE (status = 'running'::text);
-CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
-
-CREATE TABLE uptime_report_row (
-    report_id uuid NOT NULL,
-    store_id text COLLATE "C" NOT NULL,
-    uptime_last_hour interval NOT NULL,
-    uptime_last_day interval NOT NULL,
-    uptime_last_week interval NOT NULL,
-    downtime_last_hour interval NOT NULL,
-    downtime_last_day interval NOT NULL,
-    downtime_last_week interval NOT NULL,
-    CONSTRAINT uptime_report_row_pkey PRIMARY KEY (report_id, store_id)
 );
 
 CREATE TABLE front_desk_order (
@@ -471,22 +238,21 @@ CREATE TABLE front_desk_order (
     starts_at timestamp with time zone,
     minutes integer NOT NULL,
     ordered_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     provider_status text NOT NULL,
     decision text,
     decided_at timestamp with time zone,
     decided_by text,
     outcome text,
     reason text,
-    status text NOT NULL GENERATED ALWAYS AS (
+    status text GENERATED ALWAYS AS (
 CASE
     WHEN (outcome = 'refused'::text) THEN 'refused'::text
     WHEN (provider_status <> 'waiting'::text) THEN provider_status
     WHEN (decision = 'confirm'::text) THEN 'confirmed'::text
     WHEN (decision = 'decline'::text) THEN 'declined'::text
     ELSE 'waiting'::text
-END) STORED,
-    CONSTRAINT front_desk_order_pkey PRIMARY KEY (table_id, id),
+END) STORED NOT NULL,
     CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
     CONSTRAINT front_desk_order_check2 CHECK (((outcome IS NULL) OR (decision IS NOT NULL))),
@@ -495,50 +261,185 @@ END) STORED,
     CONSTRAINT front_desk_order_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text]))),
     CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text])))
 );
-CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
-CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
-CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
 
 CREATE TABLE front_desk_session (
     token_hash bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT front_desk_session_pkey PRIMARY KEY (token_hash),
     CONSTRAINT front_desk_session_token_hash_check CHECK ((length(token_hash) = 32))
 );
 
+CREATE TABLE hotel_summary (
+    hotel_id bigint NOT NULL,
+    events bigint NOT NULL,
+    first_night date NOT NULL,
+    last_night date NOT NULL,
+    last_event_timestamp timestamp with time zone NOT NULL
+);
+
+CREATE TABLE idempotency_key (
+    scope text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_key_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+CREATE TABLE job (
+    name text NOT NULL,
+    interval_seconds double precision NOT NULL,
+    owner text NOT NULL,
+    epoch bigint NOT NULL,
+    expires_at timestamp with time zone,
+    due_at timestamp with time zone NOT NULL,
+    last_started timestamp with time zone,
+    last_finished timestamp with time zone,
+    last_outcome text,
+    last_error text,
+    last_result jsonb DEFAULT '{}'::jsonb NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
+);
+
+CREATE TABLE ledger_event (
+    id bigint NOT NULL,
+    hotel_id bigint NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    night_of_stay date NOT NULL,
+    status smallint NOT NULL,
+    room_id text NOT NULL,
+    CONSTRAINT ledger_event_hotel_id_check CHECK ((hotel_id > 0)),
+    CONSTRAINT ledger_event_id_check CHECK ((id > 0)),
+    CONSTRAINT ledger_event_status_check CHECK ((status = ANY (ARRAY[1, 2])))
+);
+
+CREATE TABLE migration (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    release integer NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT migration_release_check CHECK ((release > 0))
+);
+
+CREATE TABLE night_counter (
+    hotel_id bigint NOT NULL,
+    night_of_stay date NOT NULL,
+    event_date date NOT NULL,
+    bookings integer NOT NULL,
+    cancellations integer NOT NULL,
+    CONSTRAINT night_counter_bookings_check CHECK ((bookings >= 0)),
+    CONSTRAINT night_counter_cancellations_check CHECK ((cancellations >= 0))
+);
+
+CREATE TABLE offer (
+    product_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    numeric_id boolean NOT NULL,
+    price bigint NOT NULL,
+    items_in_stock bigint NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
+    CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
+    CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
+    CONSTRAINT offer_price_check CHECK ((price >= 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE offer_price_change (
+    product_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    price bigint,
+    items_in_stock bigint NOT NULL,
+    CONSTRAINT offer_price_change_items_in_stock_check CHECK ((items_in_stock >= 0)),
+    CONSTRAINT offer_price_change_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE offers_token (
+    service text NOT NULL,
+    token text,
+    obtained_at timestamp with time zone,
+    renewal_owner text,
+    renewal_expires_at timestamp with time zone,
+    unused_tokens_in_a_row integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+);
+
 CREATE TABLE outbox (
-    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    id bigint NOT NULL,
     topic text NOT NULL,
     subject text NOT NULL,
     event text NOT NULL,
     payload jsonb NOT NULL,
-    state text NOT NULL DEFAULT 'waiting'::text,
-    attempts integer NOT NULL DEFAULT 0,
-    due_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     settled_at timestamp with time zone,
     last_error text,
-    CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event),
     CONSTRAINT outbox_check CHECK (((state = 'waiting'::text) = (settled_at IS NULL))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
 );
-CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
-CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
-CREATE TABLE used_signature (
-    signature_hash bytea NOT NULL,
-    used_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash)
+ALTER TABLE outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
-CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
-CREATE TABLE failed_login (
-    login_key text NOT NULL,
-    address text NOT NULL,
-    failures integer NOT NULL,
-    failed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    slowed_until timestamp with time zone,
-    CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address)
+CREATE TABLE product (
+    product_id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT product_description_check CHECK ((char_length(description) <= 5000)),
+    CONSTRAINT product_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+
+CREATE TABLE product_price_change (
+    product_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    price bigint,
+    CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE product_refresh (
+    product_id uuid NOT NULL,
+    registered_at timestamp with time zone,
+    attempted_at timestamp with time zone,
+    due_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    last_success timestamp with time zone,
+    last_error text,
+    best_price bigint,
+    CONSTRAINT product_refresh_best_price_check CHECK ((best_price >= 0)),
+    CONSTRAINT product_refresh_failures_check CHECK ((failures >= 0))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE quarantined_event (
+    fingerprint bytea NOT NULL,
+    reason text NOT NULL,
+    raw text NOT NULL,
+    first_seen timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen timestamp with time zone DEFAULT now() NOT NULL,
+    times bigint DEFAULT 1 NOT NULL
+);
+
+CREATE TABLE store (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    timezone text COLLATE pg_catalog."C",
+    first_polled_at timestamp with time zone,
+    last_polled_at timestamp with time zone,
+    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
+    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
+    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
 );
 
 CREATE TABLE store_file_pull (
@@ -547,6 +448,205 @@ CREATE TABLE store_file_pull (
     since timestamp with time zone,
     etag text,
     pulled_at timestamp with time zone NOT NULL,
-    CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url),
     CONSTRAINT store_file_pull_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text])))
 );
+
+CREATE TABLE store_hours (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    weekday smallint NOT NULL,
+    opens time without time zone NOT NULL,
+    closes time without time zone NOT NULL,
+    CONSTRAINT store_hours_opens_check CHECK ((opens < '24:00:00'::time without time zone)),
+    CONSTRAINT store_hours_weekday_check CHECK (((weekday >= 0) AND (weekday <= 6)))
+);
+
+CREATE TABLE store_import (
+    import_id bigint NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
+    rows bigint NOT NULL,
+    new bigint NOT NULL,
+    changed boolean NOT NULL,
+    rejected_total bigint NOT NULL,
+    rejected jsonb NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text]))),
+    CONSTRAINT store_import_new_check CHECK ((new >= 0)),
+    CONSTRAINT store_import_rejected_total_check CHECK ((rejected_total >= 0)),
+    CONSTRAINT store_import_rows_check CHECK ((rows >= 0))
+);
+
+ALTER TABLE store_import ALTER COLUMN import_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME store_import_import_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE store_poll (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    polled_at timestamp with time zone NOT NULL,
+    active boolean NOT NULL
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
+
+CREATE TABLE uptime_report (
+    report_id uuid NOT NULL,
+    requested_as_of timestamp with time zone,
+    requested_version bigint NOT NULL,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    status text DEFAULT 'running'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    as_of timestamp with time zone,
+    data_version bigint,
+    stores integer,
+    reason text,
+    finished_at timestamp with time zone,
+    CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
+    CONSTRAINT uptime_report_check2 CHECK (((status = 'failed'::text) = (reason IS NOT NULL))),
+    CONSTRAINT uptime_report_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text])))
+);
+
+CREATE TABLE uptime_report_row (
+    report_id uuid NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    uptime_last_hour interval NOT NULL,
+    uptime_last_day interval NOT NULL,
+    uptime_last_week interval NOT NULL,
+    downtime_last_hour interval NOT NULL,
+    downtime_last_day interval NOT NULL,
+    downtime_last_week interval NOT NULL
+);
+
+CREATE TABLE used_signature (
+    signature_hash bytea NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY day_counter
+    ADD CONSTRAINT day_counter_pkey PRIMARY KEY (hotel_id, by_event_date, day) INCLUDE (bookings, cancellations);
+
+ALTER TABLE ONLY failed_login
+    ADD CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address);
+
+ALTER TABLE ONLY feed_progress
+    ADD CONSTRAINT feed_progress_pkey PRIMARY KEY (feed);
+
+ALTER TABLE ONLY front_desk_order
+    ADD CONSTRAINT front_desk_order_pkey PRIMARY KEY (table_id, id);
+
+ALTER TABLE ONLY front_desk_session
+    ADD CONSTRAINT front_desk_session_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY hotel_summary
+    ADD CONSTRAINT hotel_summary_pkey PRIMARY KEY (hotel_id);
+
+ALTER TABLE ONLY idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key);
+
+ALTER TABLE ONLY job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY ledger_event
+    ADD CONSTRAINT ledger_event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY night_counter
+    ADD CONSTRAINT night_counter_pkey PRIMARY KEY (hotel_id, night_of_stay, event_date);
+
+ALTER TABLE ONLY offer
+    ADD CONSTRAINT offer_pkey PRIMARY KEY (product_id, offer_id);
+
+ALTER TABLE ONLY offer_price_change
+    ADD CONSTRAINT offer_price_change_pkey PRIMARY KEY (product_id, offer_id, at);
+
+ALTER TABLE ONLY offers_token
+    ADD CONSTRAINT offers_token_pkey PRIMARY KEY (service);
+
+ALTER TABLE ONLY outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event);
+
+ALTER TABLE ONLY product
+    ADD CONSTRAINT product_pkey PRIMARY KEY (product_id);
+
+ALTER TABLE ONLY product_price_change
+    ADD CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at);
+
+ALTER TABLE ONLY product_refresh
+    ADD CONSTRAINT product_refresh_pkey PRIMARY KEY (product_id);
+
+ALTER TABLE ONLY quarantined_event
+    ADD CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint);
+
+ALTER TABLE ONLY store_file_pull
+    ADD CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url);
+
+ALTER TABLE ONLY store_hours
+    ADD CONSTRAINT store_hours_pkey PRIMARY KEY (store_id, weekday, opens, closes);
+
+ALTER TABLE ONLY store_import
+    ADD CONSTRAINT store_import_pkey PRIMARY KEY (import_id);
+
+ALTER TABLE ONLY store
+    ADD CONSTRAINT store_pkey PRIMARY KEY (store_id);
+
+ALTER TABLE ONLY store_poll
+    ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
+
+ALTER TABLE ONLY uptime_report
+    ADD CONSTRAINT uptime_report_pkey PRIMARY KEY (report_id);
+
+ALTER TABLE ONLY uptime_report_row
+    ADD CONSTRAINT uptime_report_row_pkey PRIMARY KEY (report_id, store_id);
+
+ALTER TABLE ONLY used_signature
+    ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
+
+CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
+
+CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
+
+CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
+
+CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
+
+CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
+
+CREATE INDEX outbox_state ON outbox USING btree (state, id);
+
+CREATE INDEX product_name ON product USING btree (name, product_id);
+
+CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
+
+CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
+
+CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
+
+CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
+
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone)) WHERE (status = 'running'::text);
+
+CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
+
+ALTER TABLE ONLY offer_price_change
+    ADD CONSTRAINT offer_price_change_product_id_offer_id_fkey FOREIGN KEY (product_id, offer_id) REFERENCES offer(product_id, offer_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY offer
+    ADD CONSTRAINT offer_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY product_price_change
+    ADD CONSTRAINT product_price_change_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY product_refresh
+    ADD CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY uptime_report_row
+    ADD CONSTRAINT uptime_report_row_report_id_fkey FOREIGN KEY (report_id) REFERENCES uptime_report(report_id) ON DELETE CASCADE;

@@ -1,4 +1,4 @@
-"""The provider: where things happen."""
+"""The provider: its routes, resources and life cycle."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -12,31 +12,27 @@ from common.web import application, health, landing_page
 from common.web.resources import Application
 from provider import schedule
 from provider.booking_events import blueprint as booking_events
-from provider.booking_events import queries as booking_event_queries
 from provider.booking_events.landing_figures import landing_figures
-from provider.booking_events.models import NewEvent
-from provider.booking_events.service import EventWriter, new_ids
+from provider.booking_events.service import EventWriter, append_events
 from provider.config import Config
 from provider.dining import blueprint as dining
-from provider.dining.auth.passwords import Passwords
+from provider.dining.auth.passwords import Authenticator
 from provider.dining.mail.demo_inbox import smtp_url_for
-from provider.dining.settings import Settings as DiningSettings
-from provider.dining.settings import User
+from provider.dining.settings import DiningSettings, User
 from provider.offers import blueprint as offers
 from provider.offers.service import OffersBehaviour
 from provider.resources import ProviderPools, Resources, resources
-from provider.simulated_hotels import Simulation
 from provider.simulated_hotels.jobs import Generator
+from provider.simulated_hotels.simulation import Simulation
 from provider.stays import blueprint as stays
-from provider.stays.service import EventFeed
 from provider.store_polls import blueprint as store_polls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 TITLE = "Nightaudit provider"
 DESCRIPTION = (
-    "Where things happen: the append-only feed of hotel bookings and cancellations, the simulated hotels, the "
-    "storefront where stays are reserved, restaurant tables, and stand-ins for external services."
+    "The append-only feed of hotel bookings and cancellations, the simulated hotels, the "
+    "storefront where guests reserve stays, restaurant tables, and stand-ins for external services."
 )
 DEMO_CUSTOMERS = ("cutomer", "josh", "mike")  # the source's own spelling
 LINKS = {
@@ -51,8 +47,8 @@ LINKS = {
 
 
 def create_app(config: Config, database_url: Secret) -> Application:
-    """A provider on a database. Several of them may share one. Raises ConfigError where a secret is missing."""
-    dining_settings = dining_settings_of(config)
+    """Return a provider; several may share a database. Raises ConfigError when a secret is missing."""
+    dining_settings = create_dining_settings(config)
     app = application.create(
         "provider",
         title=TITLE,
@@ -87,11 +83,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 http=http,
                 config=config,
                 event_writer=EventWriter(pools.requests),
-                event_feed=EventFeed(NewEvent, new_ids, booking_event_queries.insert_events),
+                append_events=append_events,
                 generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
-                offers=offers_behaviour_of(config),
+                offers=create_offers_behaviour(config),
                 dining=dining_settings,
-                passwords=Passwords(dining_settings.users),
+                authenticator=Authenticator(dining_settings.users),
                 smtp_url=smtp_url,
             )
             async with (
@@ -104,7 +100,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
 
 
 def create_pools(config: Config, database_url: Secret) -> ProviderPools:
-    """The provider's pools, not yet connected."""
+    """Return the provider's pools, not yet connected."""
     return ProviderPools(
         requests=create_pool(database_url, application="provider", size=config.pool_size),
         streams=create_pool(
@@ -114,8 +110,8 @@ def create_pools(config: Config, database_url: Secret) -> ProviderPools:
     )
 
 
-def dining_settings_of(config: Config) -> DiningSettings:
-    """The settings of dining. Raises ConfigError where a secret is missing."""
+def create_dining_settings(config: Config) -> DiningSettings:
+    """Return the settings of dining. Raises ConfigError when a secret is missing."""
     admin_password = require_secret(config.admin_password, "PROVIDER_ADMIN_PASSWORD")
     users = [User(config.admin_username, admin_password, "admin")]
     if config.demo:
@@ -133,8 +129,8 @@ def dining_settings_of(config: Config) -> DiningSettings:
     )
 
 
-def offers_behaviour_of(config: Config) -> OffersBehaviour:
-    """The latency, failures and tokens of the offers stand-in."""
+def create_offers_behaviour(config: Config) -> OffersBehaviour:
+    """Return the latency, failures and tokens of the offers stand-in."""
     return OffersBehaviour(
         latency=config.offers_latency_ms / 1000,
         error_rate=config.offers_error_rate,

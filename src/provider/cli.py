@@ -6,35 +6,40 @@ from pathlib import Path
 from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
 from common.config import Secret
 from provider.app import MIGRATIONS, create_app
-from provider.booking_events.cli import generate_history, import_file
-from provider.booking_events.import_csv import COLUMNS
+from provider.booking_events.cli import connect, import_file
+from provider.booking_events.models import COLUMNS
+from provider.booking_events.queries import select_last_hotel
+from provider.booking_events.service import append_in_bulk
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
+from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
 from provider.stays.cli import import_files
 from provider.stays.demo import add_demo_properties
 
 NAME = "provider"
 
+HISTORY_FEED = HistoryFeed(connect, select_last_hotel, append_in_bulk)
+
 
 def main() -> int:
     """Run the command that the arguments name; returns the exit status."""
     parser, commands = command_parser(
-        NAME, "The provider: where things happen. Its settings are variables, PROVIDER_*; .env.example lists them."
+        NAME, "The provider of the booking feed. Its settings are variables PROVIDER_*, listed in .env.example."
     )
-    add_command(commands, "serve", "serve the provider (migrates first)", serve)
+    add_command(commands, "serve", "migrate, then serve the provider", serve)
     add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
-    importing = add_command(commands, "import", "load booking events from a CSV file (.gz too)", import_events)
+    importing = add_command(commands, "import", "load booking events from a CSV file (or .csv.gz)", import_events)
     importing.add_argument("file", type=Path, help=f"columns in any order: {', '.join(COLUMNS)}")
     stays = add_command(commands, "import-stays", "load properties and reservations from two CSV files", import_stays)
     stays.add_argument("--properties", metavar="FILE", type=Path, required=True, help="property_id, description")
     stays.add_argument(
         "--reservations", metavar="FILE", type=Path, required=True, help="property_id, start_date, number_of_nights"
     )
-    generating = add_command(commands, "generate", "write the history of simulated hotels", generate)
-    generating.add_argument("--hotels", metavar="N", type=int, default=5, help="how many hotels (5)")
-    generating.add_argument("--years", metavar="N", type=int, default=1, help="years of nights before today (1)")
-    generating.add_argument("--rooms", metavar="N", type=int, default=40, help="rooms of each hotel (40)")
-    generating.add_argument("--seed", metavar="N", type=int, default=1, help="the same seed gives the same history (1)")
+    generating = add_command(commands, "generate", "write the history of simulated hotels into the feed", generate)
+    generating.add_argument("--hotels", metavar="N", type=int, default=5, help="number of hotels (default 5)")
+    generating.add_argument("--years", metavar="N", type=int, default=1, help="years before today (default 1)")
+    generating.add_argument("--rooms", metavar="N", type=int, default=40, help="rooms per hotel (default 40)")
+    generating.add_argument("--seed", metavar="N", type=int, default=1, help="random seed (default 1)")
     return run_command(parser, Config)
 
 
@@ -49,7 +54,8 @@ async def add_demo(url: Secret) -> None:
 
 def generate(config: Config, arguments: argparse.Namespace) -> int:
     a = arguments
-    return on_database(config, NAME, MIGRATIONS, lambda url: generate_history(url, a.hotels, a.years, a.rooms, a.seed))
+    options = HistoryOptions(a.hotels, a.years, a.rooms, a.seed)
+    return on_database(config, NAME, MIGRATIONS, lambda url: generate_history(url, options, HISTORY_FEED))
 
 
 def import_events(config: Config, arguments: argparse.Namespace) -> int:

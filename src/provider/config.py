@@ -1,4 +1,4 @@
-"""PROVIDER_*, read once."""
+"""The provider's configuration from PROVIDER_* variables."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from common.server import ports
 
 @dataclass(frozen=True)
 class Config:
-    """The provider's configuration; see the README's table of variables."""
+    """The README's table of variables describes each field."""
 
     demo: bool = variable(DEMO_VARIABLE, switch, default="0")
     data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")
@@ -67,7 +67,7 @@ class Config:
     stores_rate: int = variable("PROVIDER_STORES_RATE", whole_number(0, 86_400), default="60")
 
     def require_secrets(self) -> None:
-        """Raises ConfigError naming every secret that serving needs and that is missing."""
+        """Raises ConfigError naming every missing secret that serving needs."""
         require_secrets(
             PROVIDER_JWT_SECRET=self.jwt_secret,
             PROVIDER_ADMIN_PASSWORD=self.admin_password,
@@ -76,5 +76,5 @@ class Config:
 
     @property
     def own_url(self) -> str:
-        """Where this process answers itself, for the generator."""
+        """The URL of this process, to which the generator sends its events."""
         return f"http://{ports.reachable_address(self.host, self.port)}"

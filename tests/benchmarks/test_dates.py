@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import booking_events, stays, uptime
-from provider.stays.models import Window
+from provider.stays.models import BookingWindow
 
 MARGIN = timedelta(days=2)
 PACKAGE = Path(stays.__file__).parent
@@ -43,7 +43,7 @@ def test_no_date_of_a_benchmark_is_within_two_days_of_today(dates: Callable[[], 
 
 
 def test_nights_that_a_benchmark_requests_are_accepted_two_days_later() -> None:
-    window = Window.on(datetime.now(UTC).date() + MARGIN, past=False)
+    window = BookingWindow.on(datetime.now(UTC).date() + MARGIN, past=False)
     for _, arrival, _ in random_stays():
         assert window.require(arrival) == arrival
 

@@ -1,4 +1,4 @@
-"""Where the values of a feed's answer end."""
+"""Splitting the JSON array of a feed's response into values."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.feed_client import _values
 
 
-class Parts:
+class FakeStream:
     """A body that arrives in these parts."""
 
     def __init__(self, parts: list[bytes]) -> None:
@@ -25,7 +25,7 @@ class Parts:
 
 
 async def read(parts: list[bytes]) -> list[bytes]:
-    content = cast(aiohttp.StreamReader, Parts(parts))
+    content = cast(aiohttp.StreamReader, FakeStream(parts))
     return [value async for batch in _values(content) for value in batch]
 
 
@@ -41,10 +41,10 @@ values = st.recursive(
 
 
 @given(st.lists(values, max_size=5), st.sampled_from([None, 1, "\t"]), st.lists(st.integers(0, 200), max_size=9))
-def test_the_values_of_an_array_are_found_wherever_the_stream_is_cut(
+def test_the_values_of_an_array_are_found_however_the_stream_is_split(
     written: list[Any], indent: int | str | None, cuts: list[int]
 ) -> None:
     body = f" {json.dumps(written, indent=indent, ensure_ascii=False)}\n".encode()
-    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
-    found = asyncio.run(read([body[start:end] for start, end in itertools.pairwise(places)]))
+    bounds = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    found = asyncio.run(read([body[start:end] for start, end in itertools.pairwise(bounds)]))
     assert [json.loads(value) for value in found] == written

@@ -232,7 +232,7 @@ async def test_a_browser_reports_no_errors_on_the_pages(applications: Applicatio
         await page.goto(f"{applications.dashboard}/front-desk")
         await page.get_by_label("Staff token").fill("wrong")
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("status")).to_have_text("That is not the staff token.")
+        await expect(page.get_by_role("status")).to_have_text("Invalid staff token.")
         await page.get_by_label("Staff token").fill("staff")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("heading", name="Waiting")).to_be_visible()

@@ -15,9 +15,10 @@ import pytest
 from common.config import Secret
 from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
-from dashboard.bookings.queries import select_differences
+from dashboard.bookings.queries.counters import select_differences
 from provider.app import MIGRATIONS
-from provider.booking_events.cli import generate_history
+from provider.cli import HISTORY_FEED
+from provider.simulated_hotels.cli import HistoryOptions, generate_history
 from tests.end_to_end.conftest import get, start
 from tests.support.applications import ApplicationProcess
 from tests.support.feeds import ForeignFeed, event, serve_feed
@@ -31,7 +32,7 @@ SECONDS = 120.0
 async def fill(url: Secret, *, hotels: int = 3, rooms: int = 20) -> int:
     """Fill the feed with a year of simulated hotels; return the number of events."""
     await migrate(url, MIGRATIONS)
-    assert await generate_history(url, hotels, 1, rooms, seed=11) == 0
+    assert await generate_history(url, HistoryOptions(hotels, 1, rooms, seed=11), HISTORY_FEED) == 0
     return await count(url)
 
 

@@ -13,7 +13,7 @@ import provider.config
 from common.config import Secret, read_config
 from common.web.resources import Application
 from dashboard.uptime.models import CSV_HEADER
-from provider.store_polls.jobs import STORES
+from provider.store_polls.jobs import FLEET_SIZE
 from tests.support.applications import free_port
 from tests.support.served import served
 from tests.support.waiting import eventually
@@ -43,7 +43,7 @@ async def test_the_fleet_is_polled_pulled_and_reported(
         text = await eventually(report)
         assert text.startswith(CSV_HEADER)
         rows = list(csv.reader(io.StringIO(text)))[1:]
-        assert len(rows) == STORES
+        assert len(rows) == FLEET_SIZE
         assert rows == sorted(rows, key=lambda row: row[0].encode())
         assert any(float(row[6]) > 0 for row in rows)
         assert any(float(row[3]) + float(row[6]) == 168 for row in rows), "some stores are always open"

@@ -6,7 +6,7 @@ The committed files show a reviewer every change of the API.
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from quart import Quart
 
@@ -16,7 +16,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.telemetry.logging import configure_logging
-from provider.stays.models import SOON
+from provider.stays.inputs import EXAMPLE_DAYS_AHEAD
 from tests.support.applications import ROOT
 
 FOLDER = ROOT / "openapi"
@@ -31,7 +31,7 @@ UNUSED_SECRETS = {
     "DASHBOARD_ACCOUNTING_SECRET": UNUSED,
     "DASHBOARD_STAFF_TOKEN": UNUSED,
 }
-# Replaces the one example that depends on the current date.
+# Replaces the example that depends on the current date.
 FIXED_DATE = date(2100, 1, 1)
 
 
@@ -48,9 +48,10 @@ APPLICATIONS: dict[str, Callable[[], Quart]] = {"provider": create_provider, "da
 
 async def describe(app: Quart) -> str:
     """Return the OpenAPI document of an application that is not started, as JSON with sorted keys."""
+    example = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
     response = await app.test_client().get("/openapi.json")
     text = json.dumps(await response.get_json(), indent=2, sort_keys=True, ensure_ascii=False)
-    return text.replace(f'"{SOON}"', f'"{FIXED_DATE}"') + "\n"
+    return text.replace(f'"{example}"', f'"{FIXED_DATE}"') + "\n"
 
 
 async def write() -> None:

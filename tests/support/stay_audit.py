@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby, pairwise
 
-from provider.simulated_hotels import BOOKING, SimulatedEvent
+from provider.rooms import BOOKING
+from provider.simulated_hotels.models import SimulatedEvent
 
 
 @dataclass(frozen=True)

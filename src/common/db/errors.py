@@ -1,4 +1,4 @@
-"""What asyncpg raises, in groups by what the caller can do about it."""
+"""The exceptions of asyncpg in groups, and the text of a failure for a column of the database."""
 
 import asyncpg
 
@@ -12,8 +12,7 @@ DATABASE_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalClientError,
 )
-"""What asyncpg raises while PostgreSQL is gone, starting, stopping or full, or when the pool has no connection
-in time."""
+"""Raised while PostgreSQL is down, starting, stopping or full, or if the pool has no free connection in time."""
 
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     *DATABASE_UNAVAILABLE,
@@ -22,7 +21,16 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.TransactionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""What a request may meet through no fault of its own, and not when it is sent again; deadlocks among them."""
+"""Transient failures; the same request may succeed when retried (deadlocks, lock time-outs)."""
 
 NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
-"""PostgreSQL's refusal of a text that it cannot hold, which is one with a NUL."""
+"""Raised when text contains a NUL byte, which PostgreSQL cannot store."""
+
+
+def describe_failure(failure: BaseException) -> str:
+    """The type and message of an exception, without NULs and invalid characters, cut to 500 characters.
+
+    The message may quote text of a hostile service, and a column of PostgreSQL stores the result.
+    """
+    text = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

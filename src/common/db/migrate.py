@@ -1,77 +1,237 @@
-"""Migrations: `NNNN_name.sql`, each applied once, in order, in one transaction, under a lock that replicas share."""
+"""Migrations: SQL files, each applied in a transaction of its own, under a lock that replicas share.
 
+In this order:
+1. `common/db/platform.sql`, the tables of `common`, as 0000_platform.sql: once.
+2. `FOLDER/NNNN_name.sql`: each once. A file that was applied never changes again.
+3. `FOLDER/functions/name.sql`, `CREATE OR REPLACE` of functions and triggers: again whenever the file has changed.
+
+The first line of a file, `-- release N`, is the release of the software that added it (functions: changed it last). The
+release of a database is the highest of the files applied to it, that of the software the highest of its own files.
+Software starts on a database of its own release or an earlier one, which it migrates, and on one that is a single
+release ahead, whose functions it leaves alone. See docs/decisions/migrations.md.
+"""
+
+import asyncio
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
+import structlog
 
 from common.config import Secret
+from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.locks import MIGRATION_LOCK
+from common.db.pool import Executor
 
-MIGRATION_LOCK = 7_240_911_003
-"""Advisory lock of the migrations; any constant that nobody else in the database uses."""
+log = structlog.get_logger()
 
-FILE_NAME = re.compile(r"(?P<version>[0-9]{4})_[a-z0-9_]+\.sql")
+PLATFORM = Path(__file__).parent / "platform.sql"
+FILE_NAME = re.compile(r"(?P<number>[0-9]{4})_[a-z0-9_]+\.sql")
+FUNCTIONS_NAME = re.compile(r"[a-z0-9_]+\.sql")
+RELEASE = re.compile(r"-- release (?P<release>[1-9][0-9]*)\n")
+
+LOCK_SECONDS = 5.0
+"""How long a migration waits for the lock of a table: all later statements on the table wait behind it."""
+LOCK_ATTEMPTS = 5
+LOCK_PAUSE_SECONDS = 2.0
 
 
 class MigrationError(Exception):
-    """The migrations on disk and those in the database do not belong together."""
+    """The files and the database do not fit together, or a file cannot be applied."""
 
 
-def list_migrations(folder: Path) -> list[tuple[int, Path]]:
-    """The migrations of a folder in order. Raises MigrationError for a name out of form or a number used twice."""
-    found: dict[int, Path] = {}
+class TableLockedError(MigrationError):
+    """Another transaction held the lock of a table for too long."""
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """A file to apply. repeatable: a file of functions, which is applied again when it has changed."""
+
+    name: str
+    text: str
+    release: int
+    repeatable: bool
+
+    @property
+    def checksum(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class AppliedFile:
+    """A row of the table `migration`."""
+
+    name: str
+    checksum: str
+    release: int
+
+
+def list_files(folder: Path) -> list[SqlFile]:
+    """The files to apply, in order. Raises MigrationError for an invalid name or first line, or a number used twice."""
+    files = [_read(PLATFORM, f"0000_{PLATFORM.name}")]
     for path in sorted(folder.glob("*.sql")):
-        match = FILE_NAME.fullmatch(path.name)
-        if match is None:
+        if FILE_NAME.fullmatch(path.name) is None:
             raise MigrationError(f"{path.name} is not named NNNN_name.sql")
-        version = int(match["version"])
-        if version in found:
-            raise MigrationError(f"{path.name} and {found[version].name} have the same number")
-        found[version] = path
-    return sorted(found.items())
+        if path.name[:4] == files[-1].name[:4]:
+            raise MigrationError(f"{path.name} and {files[-1].name} have the same number")
+        files.append(_read(path, path.name))
+    for path in sorted((folder / "functions").glob("*.sql")):
+        if FUNCTIONS_NAME.fullmatch(path.name) is None:
+            raise MigrationError(f"functions/{path.name} is not named name.sql")
+        files.append(_read(path, f"functions/{path.name}", repeatable=True))
+    return files
+
+
+def _read(path: Path, name: str, *, repeatable: bool = False) -> SqlFile:
+    text = path.read_text()
+    match = RELEASE.match(text)
+    if match is None:
+        raise MigrationError(f"the first line of {name} is not `-- release N`")
+    return SqlFile(name, text, int(match["release"]), repeatable)
 
 
 async def migrate(url: Secret, folder: Path) -> list[str]:
-    """Apply what is missing and return the names applied.
+    """Apply the pending files and return their names.
 
-    The advisory lock is of the transaction, so it is safe behind a transaction pooler and is gone with a crash.
-    Raises MigrationError when the database holds a migration that the folder does not have (an older version of the
-    software must not run on a newer schema), has under another name, or that should have come later.
+    Each transaction takes the lock and reads anew what is applied, so replicas that start together apply each file once
+    between them, behind a transaction pooler too. A failure leaves the files before it applied. Raises MigrationError.
     """
+    files = list_files(folder)
     applied = []
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-            await connection.execute(
-                """
-                CREATE TABLE IF NOT EXISTS migration (
-                    version integer PRIMARY KEY,
-                    name text NOT NULL,
-                    applied_at timestamptz NOT NULL DEFAULT now()
-                )
-                """
-            )
-            known = {row["version"]: row["name"] for row in await connection.fetch("SELECT * FROM migration")}
-            on_disk = list_migrations(folder)
-            if ahead := sorted(set(known) - {version for version, _ in on_disk}):
-                raise MigrationError(f"the database is ahead of this version: {known[ahead[-1]]} is not known here")
-            for version, path in on_disk:
-                if version in known:
-                    if known[version] != path.name:
-                        raise MigrationError(f"{path.name} was applied as {known[version]}")
-                    continue
-                if version < max(known, default=0):
-                    raise MigrationError(f"{path.name} comes before {known[max(known)]}, which is applied already")
-                await connection.execute(path.read_text())
-                await connection.execute("INSERT INTO migration (version, name) VALUES ($1, $2)", version, path.name)
-                applied.append(path.name)
+        while (name := await _apply_next_with_retries(connection, files)) is not None:
+            applied.append(name)
     finally:
         await connection.close()
     return applied
 
 
 async def select_pending(db: asyncpg.Pool, folder: Path) -> list[str]:
-    """The names of migrations that the database still lacks, for the readiness probe."""
-    known = {row["version"] for row in await db.fetch("SELECT version FROM migration")}
-    return [path.name for version, path in list_migrations(folder) if version not in known]
+    """The names of the files that `migrate` would apply, for the readiness check."""
+    return [file.name for file in list_pending(list_files(folder), await select_applied(db))]
+
+
+def list_pending(files: Sequence[SqlFile], applied: Mapping[str, AppliedFile]) -> list[SqlFile]:
+    """The files to apply, in order. The functions of a database that is ahead stay as they are."""
+    ahead = _release(applied) > max(file.release for file in files)
+
+    def is_pending(file: SqlFile) -> bool:
+        row = applied.get(file.name)
+        if file.repeatable:
+            return not ahead and (row is None or row.checksum != file.checksum)
+        return row is None
+
+    return [file for file in files if is_pending(file)]
+
+
+def require_compatible(files: Sequence[SqlFile], applied: Mapping[str, AppliedFile]) -> None:
+    """Raises MigrationError if the software must not run on the database, or not migrate it."""
+    software, database = max(file.release for file in files), _release(applied)
+    if database > software + 1:
+        raise MigrationError(
+            f"the database is at release {database}, this software at release {software}, which can use a database of "
+            f"release {software + 1} at most; start release {database - 1} or later"
+        )
+    migrations = {file.name: file for file in files if not file.repeatable}
+    rows = [row for row in applied.values() if not row.name.startswith("functions/")]
+    for row in rows:
+        file = migrations.get(row.name)
+        if file is None and row.release <= software:
+            raise MigrationError(f"{row.name} of release {row.release} was applied, but this software does not have it")
+        if file is not None and file.checksum != row.checksum:
+            raise MigrationError(f"{row.name} was changed after it was applied; restore it and add a new migration")
+    last = max((row.name for row in rows), default="")
+    for name in migrations:
+        if name not in applied and name < last:
+            raise MigrationError(f"{name} comes before {last}, which is applied already; give it a higher number")
+
+
+def _release(applied: Mapping[str, AppliedFile]) -> int:
+    return max((row.release for row in applied.values()), default=0)
+
+
+async def _apply_next(connection: asyncpg.Connection, files: Sequence[SqlFile]) -> str | None:
+    """Apply the first pending file and return its name; None when there is none."""
+    async with connection.transaction():
+        await lock_migrations(connection)
+        await create_migration_table(connection)
+        applied = await select_applied(connection)
+        require_compatible(files, applied)
+        pending = list_pending(files, applied)
+        if not pending:
+            return None
+        await _apply(connection, pending[0])
+        return pending[0].name
+
+
+async def _apply_next_with_retries(connection: asyncpg.Connection, files: Sequence[SqlFile]) -> str | None:
+    """The same, again after a pause while another transaction holds a table; raises TableLockedError in the end."""
+    for attempt in range(1, LOCK_ATTEMPTS):
+        try:
+            return await _apply_next(connection, files)
+        except TableLockedError as error:
+            log.warning("migration_waits_for_table_lock", error=str(error), attempt=attempt)
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
+    return await _apply_next(connection, files)
+
+
+async def _apply(connection: asyncpg.Connection, file: SqlFile) -> None:
+    await set_lock_timeout(connection, LOCK_SECONDS)
+    try:
+        await connection.execute(file.text)
+    except asyncpg.LockNotAvailableError as error:
+        raise TableLockedError(
+            f"{file.name} waited {LOCK_SECONDS:g} s for the lock of a table; end the transaction that holds it"
+        ) from error
+    except DATABASE_UNAVAILABLE:
+        raise
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{file.name}: {error}") from error
+    await upsert_applied(connection, file)
+
+
+async def lock_migrations(db: Executor) -> None:
+    """Wait until no other process migrates this database, for as long as that takes."""
+    await db.execute("SELECT set_config('lock_timeout', '0', true)")
+    await db.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+
+
+async def set_lock_timeout(db: Executor, seconds: float) -> None:
+    """Bound the wait for each lock until the transaction ends."""
+    await db.execute("SELECT set_config('lock_timeout', $1, true)", f"{int(seconds * 1000)}ms")
+
+
+async def create_migration_table(db: Executor) -> None:
+    """The first statement on a new database; platform.sql cannot hold it, since its application is a row of it."""
+    await db.execute(
+        """
+        CREATE TABLE IF NOT EXISTS migration (
+            name text PRIMARY KEY,
+            checksum text NOT NULL,
+            release integer NOT NULL CHECK (release > 0),
+            applied_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+    )
+
+
+async def select_applied(db: Executor) -> dict[str, AppliedFile]:
+    rows = await db.fetch("SELECT name, checksum, release FROM migration")
+    return {row["name"]: AppliedFile(**row) for row in rows}
+
+
+async def upsert_applied(db: Executor, file: SqlFile) -> None:
+    await db.execute(
+        """
+        INSERT INTO migration (name, checksum, release)
+        VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO UPDATE
+           SET checksum = excluded.checksum, release = excluded.release, applied_at = excluded.applied_at
+        """,
+        file.name, file.checksum, file.release,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The connection pool of an application, and what a query function may be given to run on."""
+"""The connection pool of an application, and the types of the first argument of query functions."""
 
 import asyncio
 import time
@@ -19,47 +19,47 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
 
 ACQUIRE_SECONDS = 5.0
-"""How long a request may wait for a connection before it is answered 503."""
+"""How long a request waits for a connection before the response is 503."""
 
 
 class BoundedPool(asyncpg.Pool):
-    """A pool whose every acquisition is bounded in time and has its turn, those behind `pool.fetch` included.
+    """A pool that acquires connections in FIFO order with a time-out, also inside `pool.fetch`.
 
-    asyncpg waits for ever by default, which turns an overload into a pile-up. And it gives a free connection to whoever
-    asks at that moment, before those who wait: under load some would wait until their time is over.
+    By default asyncpg waits without a limit, and gives a free connection to the next caller, before those that wait:
+    under load some would wait until their time-out.
     """
 
     acquire_seconds = ACQUIRE_SECONDS
-    turns: asyncio.Semaphore
+    waiters: asyncio.Semaphore
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
         return _FifoAcquisition(self, self.acquire_seconds if timeout is None else timeout)
 
 
 class _FifoAcquisition(PoolAcquireContext):
-    """An acquisition that first comes is first served."""
+    """Acquires in first-come, first-served order."""
 
     pool: BoundedPool
     timeout: float
 
     async def __aenter__(self) -> PoolConnectionProxy:
         async with asyncio.timeout(self.timeout):
-            await self.pool.turns.acquire()
+            await self.pool.waiters.acquire()
             try:
                 return await super().__aenter__()
-            except BaseException:  # cancelled too: the turn is not lost
-                self.pool.turns.release()
+            except BaseException:  # a cancellation too: the next waiter goes on
+                self.pool.waiters.release()
                 raise
 
     async def __aexit__(self, *error: Any) -> None:
         try:
             await super().__aexit__(*error)
         finally:
-            self.pool.turns.release()
+            self.pool.waiters.release()
 
 
-async def _keep_session(connection: asyncpg.Connection) -> None:
-    """Nothing to reset: no statement of ours leaves session state behind, and RESET ALL costs a round trip."""
+async def _skip_reset(connection: asyncpg.Connection) -> None:
+    """Do nothing: our statements leave no state in the session, and RESET ALL costs a round trip."""
 
 
 def create_pool(
@@ -71,10 +71,10 @@ def create_pool(
     transaction_seconds: float = 60,
     acquire_seconds: float = ACQUIRE_SECONDS,
 ) -> BoundedPool:
-    """A pool, not yet connected (`async with pool` or `await pool` does that).
+    """Create a pool, which `async with pool` or `await pool` connects.
 
-    statement_seconds, transaction_seconds: PostgreSQL's own bounds on one statement and on one transaction of this pool
-    (0 = none). They hold what the feed promises: that a row becomes visible soon after its recorded time.
+    statement_seconds, transaction_seconds: PostgreSQL's time limits for a statement and a transaction of this pool
+    (0 = none). The feed relies on them: a row becomes visible soon after its recorded time.
     """
     pool = BoundedPool(
         url.reveal(),
@@ -87,7 +87,7 @@ def create_pool(
         connect=None,
         setup=None,
         init=None,
-        reset=_keep_session,
+        reset=_skip_reset,
         loop=None,
         timeout=5,
         command_timeout=statement_seconds + 5 if statement_seconds else None,
@@ -101,19 +101,19 @@ def create_pool(
         },
     )
     pool.acquire_seconds = acquire_seconds
-    pool.turns = asyncio.Semaphore(size)
+    pool.waiters = asyncio.Semaphore(size)
     return pool
 
 
 @asynccontextmanager
 async def transaction(db: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
-    """A connection inside a transaction; committed at the end of the block, rolled back by any exception."""
+    """A connection in a transaction, which the end of the block commits and an exception rolls back."""
     async with db.acquire() as connection, connection.transaction():
         yield connection
 
 
 async def wait_until_reachable(url: Secret, *, seconds: float) -> None:
-    """Return when PostgreSQL accepts connections; raises what asyncpg raised last when it does not within `seconds`."""
+    """Return when PostgreSQL accepts connections. Raises the last error of asyncpg if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from common.db.locks import DATABASE_CREATION_LOCK
 from common.devstack import file_lock
 from common.devstack.cluster import Cluster, adopt, private, reap
 from common.devstack.cluster_owner import EmbeddedError, binaries, open_paths, owner_of, user_name
@@ -54,7 +55,7 @@ class Server:
     def ensure_database(self, name: str) -> None:
         """Create the database unless it exists. Safe in several processes at once. Raises EmbeddedError."""
         script = """
-            SELECT pg_advisory_lock(hashtextextended('ensure_database', 0)) \\g /dev/null
+            SELECT pg_advisory_lock(:lock) \\g /dev/null
             SELECT format('CREATE DATABASE %I', :'name')
              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
         """
@@ -64,7 +65,7 @@ class Server:
             "--quiet",
             "--set=ON_ERROR_STOP=1",
         ]
-        command += [f"--set=name={name}", self.url("postgres")]
+        command += [f"--set=name={name}", f"--set=lock={DATABASE_CREATION_LOCK}", self.url("postgres")]
         deadline = time.monotonic() + _CONNECT_SECONDS
         while True:
             done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)

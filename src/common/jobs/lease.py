@@ -1,7 +1,7 @@
-"""A job, and its lease in PostgreSQL: the right to run it, which one owner in the fleet has at a time.
+"""A job, and its lease in PostgreSQL: the right to run the job, which one replica has at a time.
 
-The lease is a row. A claim makes a new epoch, and what a run writes is fenced by its epoch: a transaction that guards
-its lease and a claim wait for one another, so a stalled old owner cannot write after a new one took over.
+The lease is a row with an epoch, which each claim increments. A transaction of a run calls `Lease.guard`, which checks
+the epoch and makes the next claim wait: a stalled owner cannot write after another one has claimed the lease.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,21 +21,21 @@ JobResult = Mapping[str, int | float]
 
 
 class LeaseLostError(Exception):
-    """Another owner holds the job now; whatever this run was about to write must not be written."""
+    """Another owner holds the lease, so this run must not write."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to run a job, until it expires; `epoch` grows with every new claim."""
+    """The right to run a job until it expires; each claim has a higher `epoch`."""
 
     job: str
     owner: str
     epoch: int
 
     async def guard(self, connection: Connection) -> None:
-        """Hold the lease for the rest of the connection's transaction. Raises LeaseLostError when it is not ours."""
+        """Keep the lease until the connection's transaction ends. Raises LeaseLostError if another owner has it."""
         if not await lock_lease_for_key_share(connection, self):
-            raise LeaseLostError(f"{self.job}: epoch {self.epoch} is over")
+            raise LeaseLostError(f"{self.job}: the lease of epoch {self.epoch} was lost")
 
 
 Run = Callable[[Lease], Awaitable[JobResult]]
@@ -43,12 +43,12 @@ Run = Callable[[Lease], Awaitable[JobResult]]
 
 @dataclass(frozen=True)
 class Job:
-    """Timed work of one application.
+    """Timed work of an application.
 
-    run: does it, is safe to repeat, and returns what it did in numbers.
-    interval: seconds between the starts of two runs, over the whole fleet.
+    run: does the work and returns its numbers; safe to repeat.
+    interval: seconds between the starts of two runs, over all replicas; 0 switches the job off.
     timeout: seconds after which a run is cancelled and counts as failed.
-    at_start: run when a replica starts, whether or not it is due.
+    at_start: run when a replica starts, whether or not the job is due.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Job:
 
 
 class JobState(msgspec.Struct, frozen=True):
-    """A job as the fleet sees it."""
+    """The state of a job, the same for all replicas."""
 
     name: str
     interval_seconds: float
@@ -72,26 +72,26 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 def tick_seconds(job: Job) -> float:
-    """How often a replica looks whether the job is due: a failed or orphaned run must not wait a whole interval."""
+    """Seconds between two checks whether the job is due: after a failed or killed run it is due before its interval."""
     return min(job.interval, MAX_TICK_SECONDS)
 
 
 async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bool = False) -> int | None:
-    """The epoch of a new lease of `LEASE_SECONDS`, or None when the job is not due or another holds it."""
+    """Claim a lease of `LEASE_SECONDS`; returns its epoch, or None if the job is not due or another owner has it."""
     return await db.fetchval(
         """
-        INSERT INTO job AS held (name, interval_seconds, owner, epoch, expires_at, due_at, last_started)
+        INSERT INTO job AS current (name, interval_seconds, owner, epoch, expires_at, due_at, last_started)
         VALUES ($1, $2, $3, 1, clock_timestamp() + $4::interval, clock_timestamp() + $5::interval, clock_timestamp())
         ON CONFLICT (name) DO UPDATE
-           SET name = excluded.name, -- so the row is locked FOR UPDATE: a claim waits for those who guard a write
+           SET name = excluded.name, -- takes the row lock FOR UPDATE, so a claim waits for guarded transactions
                owner = excluded.owner,
-               epoch = held.epoch + 1,
+               epoch = current.epoch + 1,
                interval_seconds = excluded.interval_seconds,
                expires_at = excluded.expires_at,
                due_at = excluded.due_at,
                last_started = excluded.last_started
-         WHERE (held.expires_at IS NULL OR held.expires_at < clock_timestamp())
-           AND ($6 OR held.due_at <= clock_timestamp() OR held.expires_at IS NOT NULL)
+         WHERE (current.expires_at IS NULL OR current.expires_at < clock_timestamp())
+           AND ($6 OR current.due_at <= clock_timestamp() OR current.expires_at IS NOT NULL)
         RETURNING epoch
         """,
         job.name,
@@ -104,7 +104,7 @@ async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bo
 
 
 async def extend_lease(db: Executor, lease: Lease) -> bool:
-    """Hold the lease for another `LEASE_SECONDS`; False when it is not ours any more."""
+    """Let the lease end `LEASE_SECONDS` from now; False if it was lost."""
     return await db.fetchval(
         """
         UPDATE job
@@ -117,7 +117,7 @@ async def extend_lease(db: Executor, lease: Lease) -> bool:
 
 
 async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
-    """Keep the lease from being claimed, not from being renewed, until the transaction ends; False when it is over."""
+    """Let claims of the lease, not its extension, wait until the transaction ends; False if the lease was lost."""
     return await db.fetchval(
         """
         SELECT true
@@ -132,7 +132,7 @@ async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
 async def release_lease(
     db: Executor, lease: Lease, job: Job, error: str | None, result: JobResult, *, failed: bool
 ) -> None:
-    """Give the lease back and note how the run ended. A failed run is due again after a backoff that doubles."""
+    """Release the lease and record the run. After a failed run the job is due again after a wait that doubles."""
     await db.execute(
         """
         UPDATE job
@@ -160,7 +160,7 @@ async def release_lease(
 
 
 async def select_jobs(db: Executor, jobs: Sequence[Job]) -> list[JobState]:
-    """The state of the given jobs, in their order; a job that never ran has only a name and an interval."""
+    """The states of the given jobs, in their order; that of a job that never ran has only a name and an interval."""
     rows = {row["name"]: row for row in await db.fetch(
         """
         SELECT name, last_started, last_finished, last_outcome, last_error, due_at, last_result

@@ -1,4 +1,4 @@
-"""GET /jobs: the state of the timed work."""
+"""GET /jobs: the state of the jobs."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from common.web.responses import json_response
 
 
 class Jobs(msgspec.Struct, frozen=True):
-    """The timed work of this application, as the whole fleet sees it."""
+    """The jobs of this application, over all replicas."""
 
     jobs: list[JobState]
 
@@ -21,21 +21,21 @@ class Jobs(msgspec.Struct, frozen=True):
 JOBS_EXAMPLE = {
     "jobs": [
         {
-            "name": "forget_idempotency_keys",
+            "name": "delete_old_rows",
             "interval_seconds": 3600.0,
             "last_started": "2020-01-01T00:00:00Z",
             "last_finished": "2020-01-01T00:00:01Z",
             "last_outcome": "ok",
             "last_error": None,
             "next_run": "2020-01-01T01:00:00Z",
-            "did": {"deleted": 2},
+            "did": {"idempotency_keys": 2, "messages": 0, "signatures": 1, "failed_logins": 0},
         }
     ]
 }
 
 
 def blueprint(jobs: Callable[[], Sequence[Job]]) -> Blueprint:
-    """The route /jobs. jobs: returns the jobs of the application that serves the current request."""
+    """The route /jobs. jobs: returns the jobs of the application of the current request."""
     routes = Blueprint("jobs", __name__)
     tag_blueprint(routes, ["operations"])
 

@@ -1,8 +1,8 @@
-"""Timed work: APScheduler inside each application, and a lease in PostgreSQL so that the fleet runs each job once.
+"""The scheduler: APScheduler in each replica, and a lease in PostgreSQL so that one replica runs a job at a time.
 
-Every replica ticks. A tick claims the job's row when it is due and nobody holds it; whoever holds it renews the lease
-while the job runs and stops the run when the lease is lost. What a job writes is fenced by the epoch of its lease: a
-stalled old owner cannot write after a new one took over. Times are PostgreSQL's, so the replicas' clocks do not matter.
+Each replica has a timer per job. A tick claims the lease if the job is due and no replica holds it. The owner extends
+the lease while the job runs, and cancels the run if the lease is lost. All times are of PostgreSQL's clock, so those of
+the replicas need not agree. See docs/decisions/lease-in-postgresql.md.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.errors import DATABASE_UNAVAILABLE, describe_failure
 from common.jobs.lease import (
     LEASE_SECONDS,
     Job,
@@ -36,20 +36,14 @@ from common.upstream import UpstreamError
 
 log = structlog.get_logger()
 
-RENEW_SECONDS = 3.0
+EXTEND_SECONDS = 3.0
 
 EXPECTED_FAILURES: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, UpstreamError)
-"""What a job may meet without anything being wrong with us: logged by its message, without a traceback."""
-
-
-def describe_failure(failure: BaseException) -> str:
-    """What went wrong, as PostgreSQL can hold it: the message may quote what a hostile service sent."""
-    words = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
-    return words.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+"""Failures outside our control; logged without a traceback."""
 
 
 class Scheduler:
-    """The jobs of one replica. Use `running`."""
+    """The scheduler of one replica. Use `running`."""
 
     def __init__(self, db: asyncpg.Pool, jobs: Sequence[Job]) -> None:
         self.db = db
@@ -58,7 +52,7 @@ class Scheduler:
         self._timer = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._not_begun = {job.name for job in self.jobs if job.at_start}
+        self._not_yet_run = {job.name for job in self.jobs if job.at_start}
 
     async def start(self) -> None:
         for job in self.jobs:
@@ -76,7 +70,7 @@ class Scheduler:
         self._timer.start()
 
     async def drain(self, seconds: float) -> None:
-        """Start nothing more and let what runs finish; what still runs after `seconds` is cancelled.
+        """Start no more runs, wait up to `seconds` for those in progress, and cancel the rest.
 
         APScheduler's own shutdown cancels coroutines, so this comes first.
         """
@@ -96,8 +90,8 @@ class Scheduler:
         assert task is not None
         self._running.add(task)
         try:
-            epoch = await claim_lease(self.db, job, self.owner, even_if_not_due=job.name in self._not_begun)
-            self._not_begun.discard(job.name)
+            epoch = await claim_lease(self.db, job, self.owner, even_if_not_due=job.name in self._not_yet_run)
+            self._not_yet_run.discard(job.name)
             if epoch is not None:
                 await self._run(job, Lease(job.name, self.owner, epoch))
         except DATABASE_UNAVAILABLE as error:
@@ -112,30 +106,30 @@ class Scheduler:
         limit = asyncio.timeout(job.timeout)
         with metrics.JOB_SECONDS.labels(job.name).time():
             try:
-                async with limit, self._renewing(lease):
+                async with limit, self._extending(lease):
                     result = await job.run(lease)
             except asyncio.CancelledError:
                 await asyncio.shield(release_lease(self.db, lease, job, "cancelled at shutdown", {}, failed=True))
                 raise
-            except Exception as failure:  # whatever a job meets, the schedule goes on, and /jobs says what it was
+            except Exception as failure:  # of any kind: the schedule goes on, and /jobs shows the failure
                 error = f"took longer than {job.timeout:g} seconds" if limit.expired() else describe_failure(failure)
-                known = isinstance(failure, EXPECTED_FAILURES)
-                log.warning("job_failed", job=job.name, error=error, exc_info=None if known else failure)
+                expected = isinstance(failure, EXPECTED_FAILURES)
+                log.warning("job_failed", job=job.name, error=error, exc_info=None if expected else failure)
         metrics.JOB_RUNS.labels(job.name, "failed" if error else "ok").inc()
         await release_lease(self.db, lease, job, error, result, failed=error is not None)
 
     @asynccontextmanager
-    async def _renewing(self, lease: Lease) -> AsyncIterator[None]:
-        """Renew the lease beside the block; the block is cancelled, and LeaseLostError raised, when that fails."""
+    async def _extending(self, lease: Lease) -> AsyncIterator[None]:
+        """Extend the lease while the block runs. If that fails, cancel the block and raise LeaseLostError."""
         body = asyncio.current_task()
         assert body is not None
         lost = False
 
-        async def renew() -> None:
+        async def extend() -> None:
             nonlocal lost
             held_until = asyncio.get_running_loop().time() + LEASE_SECONDS
             while True:
-                await asyncio.sleep(RENEW_SECONDS)
+                await asyncio.sleep(EXTEND_SECONDS)
                 now = asyncio.get_running_loop().time()
                 try:
                     async with asyncio.timeout_at(held_until):
@@ -147,7 +141,7 @@ class Scheduler:
                     body.cancel()
                     return
 
-        renewer = asyncio.create_task(renew())
+        extender = asyncio.create_task(extend())
         try:
             yield
         except asyncio.CancelledError:
@@ -155,13 +149,13 @@ class Scheduler:
                 raise LeaseLostError(f"{lease.job}: the lease of epoch {lease.epoch} was lost") from None
             raise
         finally:
-            renewer.cancel()
-            await asyncio.gather(renewer, return_exceptions=True)
+            extender.cancel()
+            await asyncio.gather(extender, return_exceptions=True)
 
 
 @asynccontextmanager
 async def running(db: asyncpg.Pool, jobs: Sequence[Job], *, drain_seconds: float = 4.0) -> AsyncIterator[Scheduler]:
-    """The jobs run inside the block; leaving it drains them."""
+    """Run the jobs while the block runs; its end drains them."""
     scheduler = Scheduler(db, jobs)
     await scheduler.start()
     try:
@@ -171,19 +165,19 @@ async def running(db: asyncpg.Pool, jobs: Sequence[Job], *, drain_seconds: float
 
 
 async def run_now(db: asyncpg.Pool, job: Job) -> JobResult:
-    """Run a job once, under its lease, whether or not it is due; for commands and tests. Raises what the job raises.
+    """Run a job once, under its lease, whether or not it is due; for commands and tests. Raises the job's exception.
 
-    Waits for a run that is under way elsewhere.
+    Waits for a run in progress in another process.
     """
     owner = f"command:{os.getpid()}:{secrets.token_hex(4)}"
-    while (epoch := await claim_lease(db, job, owner, even_if_not_due=True)) is None:  # noqa: ASYNC110 - held elsewhere
+    while (epoch := await claim_lease(db, job, owner, even_if_not_due=True)) is None:  # noqa: ASYNC110 - another process holds it
         await asyncio.sleep(0.2)
     lease = Lease(job.name, owner, epoch)
     scheduler = Scheduler(db, [])
     try:
-        async with scheduler._renewing(lease):
+        async with scheduler._extending(lease):
             result = await job.run(lease)
-    except BaseException as failure:  # also when cancelled: nobody may wait for a lease that nobody holds
+    except BaseException as failure:  # a cancellation too, or others wait until the lease expires
         await release_lease(db, lease, job, describe_failure(failure), {}, failed=True)
         raise
     await release_lease(db, lease, job, None, result, failed=False)

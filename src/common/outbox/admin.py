@@ -1,18 +1,18 @@
-"""The outbox as an operator sees it: what has not left, and why; what is to be tried once more; what is forgotten."""
+"""Operator queries on the outbox: list messages, retry a dead one, delete old ones."""
 
 from datetime import datetime, timedelta
 
 import msgspec
 
 from common.db.pool import Executor
-from common.outbox.delivery import State
+from common.outbox.queries import State
 
 SENT_RETENTION = timedelta(days=30)
-"""How long a message that was sent is kept. Dead ones stay until somebody revives them."""
+"""How long sent messages are kept. Dead ones are kept until an operator retries them."""
 
 
 class MessageState(msgspec.Struct, frozen=True):
-    """A message as an operator sees it; without its content."""
+    """The state of a message for an operator, without its content."""
 
     id: int
     topic: str
@@ -27,7 +27,7 @@ class MessageState(msgspec.Struct, frozen=True):
 
 
 async def retry_dead_message(db: Executor, message_id: int) -> bool:
-    """Let a dead message be tried once more, now; False when there is no such dead message."""
+    """Make a dead message due now; False if there is no dead message of this id."""
     return await db.fetchval(
         """
         UPDATE outbox
@@ -40,7 +40,7 @@ async def retry_dead_message(db: Executor, message_id: int) -> bool:
 
 
 async def select_messages(db: Executor, states: list[State], before: int | None, limit: int) -> list[MessageState]:
-    """Messages in the given states, newest first, from below an id on."""
+    """Messages in one of the states with an id below `before`, if given; newest first."""
     rows = await db.fetch(
         """
         SELECT id, topic, subject, event, state, attempts, created_at, due_at, settled_at, last_error
@@ -55,15 +55,15 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
 
 
 async def delete_old_messages(db: Executor) -> int:
-    """Forget the messages past their keeping; returns how many."""
+    """Delete messages that were sent longer ago than SENT_RETENTION; returns how many."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM outbox
              WHERE state = 'sent' AND settled_at < now() - $1::interval
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """,
         SENT_RETENTION,
     )

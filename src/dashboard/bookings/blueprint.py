@@ -1,11 +1,11 @@
-"""The slice `bookings`: the counters of hotel bookings."""
+"""The slice `bookings`: figures of hotel bookings, counted from the booking feed."""
 
 from common.web.resources import Application
 from dashboard.bookings import routes
 
-TAGS = {"bookings": "The numbers that the house is run by"}
+TAGS = {"bookings": "Hotel bookings: counts by month and day, pickup, pace, booking curves and lead times"}
 
 
 def install(app: Application) -> None:
-    """Serve the counters."""
+    """Serve the booking figures."""
     app.register_blueprint(routes.blueprint)

@@ -1,4 +1,4 @@
-"""`python -m dashboard audit`: do the counters say what the ledger says, and the ledger what the feed says?"""
+"""`python -m dashboard audit`: compare the counters with the ledger, and the ledger with the feed."""
 
 import sys
 from datetime import timedelta
@@ -7,49 +7,52 @@ import asyncpg
 
 from common.config import Secret
 from common.db.pool import create_pool
-from common.jobs.lease import Job, Lease
+from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import Upstream, UpstreamError, create_client_session
-from dashboard.bookings import jobs, queries
+from dashboard.bookings import jobs
 from dashboard.bookings.ingestion import Ingestion
+from dashboard.bookings.queries.counters import select_differences
+from dashboard.bookings.queries.feed_progress import select_data_through
 from dashboard.config import Config
 from dashboard.feed_client import BookingFeed
 
 
 async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
-    """Recount and print what was found, one line each; returns the exit status, 1 when anything differs.
+    """Recount the ledger and print what differs; returns the exit status, 1 when anything differs.
 
-    feed: first read the whole feed again and repair what is missing; 1 too when it cannot be read, or never was.
+    feed: first read the whole feed again and add missing events; returns 1 when the feed cannot be read, or the
+    ingestion has not read it yet.
     """
     async with create_pool(
         url, application="dashboard-audit", size=3, statement_seconds=0, transaction_seconds=0
     ) as db:
         if feed and not await _audit_feed(config, db):
             return 1
-        found = await queries.select_differences(db)
-    wrong = {name: count for name, count in dict(found).items() if name != "events" and count}
-    words = ", ".join(f"{count} {name} differ" for name, count in wrong.items()).replace("_", " ")
-    print(f"ledger: {found['events']} events")
-    print(f"counters: {words or 'equal to the recount'}")
-    return 1 if wrong else 0
+        found = dict(await select_differences(db))
+    events = found.pop("events")
+    differences = ", ".join(f"{count} {name} differ" for name, count in found.items() if count).replace("_", " ")
+    print(f"ledger: {events} events")
+    print(f"counters: {differences or 'equal to the recount'}")
+    return 1 if differences else 0
 
 
 async def _audit_feed(config: Config, db: asyncpg.Pool) -> bool:
-    """Run the night audit now and print what it did; False when the feed cannot be read, or never was."""
-    if await queries.select_data_through(db) is None:
-        print("nightaudit: the feed was never read to its end, which `serve` does first", file=sys.stderr)
+    """Run the night audit now and print its result; False when the feed cannot be read, or was not read yet."""
+    if await select_data_through(db) is None:
+        print("nightaudit: the feed has not been read yet; run `serve` first", file=sys.stderr)
         return False
     lookback = timedelta(seconds=config.ingest_lookback_seconds)
     async with create_client_session() as client:
         ingestion = Ingestion(db, BookingFeed(Upstream(client, "booking_feed", config.provider_url)), lookback=lookback)
 
-        async def work(lease: Lease) -> dict[str, int | float]:
-            return dict(await jobs.audit(db, ingestion, lease, lookback))
+        async def night_audit(lease: Lease) -> JobResult:
+            return await jobs.audit(db, ingestion, lease, lookback)
 
         try:
-            did = await run_now(db, Job("night_audit", config.audit_seconds, work))
+            result = await run_now(db, Job("night_audit", config.audit_seconds, night_audit))
         except UpstreamError as error:
             print(f"nightaudit: the feed cannot be read: {error}", file=sys.stderr)
             return False
-    print(f"feed: {', '.join(f'{count} {name}' for name, count in did.items())}".replace("_", " "))
+    print(f"feed: {', '.join(f'{count} {name}' for name, count in result.items())}".replace("_", " "))
     return True

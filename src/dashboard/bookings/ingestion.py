@@ -1,10 +1,9 @@
-"""Reading the feed: what came since the last time, and what came late.
+"""Read the booking feed into the ledger: events since the last run, then events that were recorded late.
 
-The first pass goes by the events' own time, from the watermark less a lookback on. A feed that promises to answer
-whole is read in one stream. Any other is walked in windows of time and taken for one that may cut an answer off: a
-window counts as read only when a request from the last event on brings nothing more. The second pass goes by the
-provider's clock and picks up what was dated back; only our own provider offers it, for any other the night audit does
-the same more slowly.
+The first pass reads by event time, from the watermark less a look-back on. A feed that promises complete responses is
+read in one stream. Any other feed is read in windows of time, and each of its responses may be truncated: a window
+counts as read only when a request from its last event on returns nothing more. The second pass reads by the provider's
+clock and finds back-dated events. Only our own provider supports it; for other feeds the night audit finds them later.
 """
 
 import asyncio
@@ -15,48 +14,51 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
+from common.db.pool import transaction
 from common.jobs.lease import JobResult, Lease
 from common.upstream import UpstreamError
-from dashboard.bookings import ledger
-from dashboard.bookings.decoding import FeedEvent, Refused, decode
-from dashboard.feed_client import BookingFeed, Range, Reading
+from dashboard.bookings.decoding import BookingEvent, RejectedEvent, decode
+from dashboard.bookings.queries import feed_progress, ledger
+from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.feed_client import BookingFeed, FeedQuery, FeedResponse
 
 log = structlog.get_logger()
 
-PAGE = 50_000
-"""Events of one transaction. The more there are, the more of them change the same counters, and cost one change."""
+EVENTS_PER_PAGE = 50_000
+"""Events of one transaction. Larger pages change each counter less often."""
 
-KNOWN = 2_000_000
-"""Ids that a process remembers to have counted, so that a lookback does not ask the database for them again."""
+MAX_REMEMBERED_IDS = 500_000
+"""Beyond this many counted ids the older ones are forgotten, and looked up in the ledger when they are read again."""
 
-BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
-"""A feed that is walked in windows is read up to here in the first one."""
+EARLIEST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""The first window of a foreign feed ends here."""
 
-LONGEST_WINDOW = timedelta(days=64)
-SHORTEST_WINDOW = timedelta(minutes=1)
-LARGE_ANSWER = 50_000
-SMALL_ANSWER = 5_000
-LEAST_CAP = 10
-"""No feed cuts its answers off below so many events."""
+MAX_WINDOW = timedelta(days=64)
+MIN_WINDOW = timedelta(minutes=1)
+LARGE_RESPONSE = 50_000
+SMALL_RESPONSE = 5_000
+MIN_CAP = 10
+"""We assume that no feed truncates its responses to fewer events than this."""
 
-NIGHTS = (date(1900, 1, 1), date(2200, 12, 31))
-INSTANT = timedelta(microseconds=1)
+ALL_NIGHTS = (date(1900, 1, 1), date(2200, 12, 31))
+ONE_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass
-class Answer:
-    """What one answer of the feed held.
+class ReadSummary:
+    """The contents of one response, or of several.
 
-    last: the latest time of an event. last_refused: the same of what was no event.
+    at: the provider's clock when the response began. last_event_at, last_rejected_at: the latest event time of the
+    events, and of the rejected values.
     """
 
     at: datetime
     complete: bool = False
     rows: int = 0
     new: int = 0
-    refused: int = 0
-    last: datetime | None = None
-    last_refused: datetime | None = None
+    rejected: int = 0
+    last_event_at: datetime | None = None
+    last_rejected_at: datetime | None = None
     in_order: bool = True
 
 
@@ -64,205 +66,233 @@ class Answer:
 class Page:
     """Events of one transaction.
 
-    rows: of the events that this process does not remember to have counted. through: the time up to which the feed has
-    been read in order, if it has.
+    rows: of the events that this process does not remember as counted. through: the time up to which the feed has been
+    read, None unless it came in the order of event time.
     """
 
-    events: list[FeedEvent] = field(default_factory=list)
-    rows: ledger.Rows = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    events: list[BookingEvent] = field(default_factory=list)
+    rows: ledger.CopyRows = field(default_factory=dict)
+    rejected: list[RejectedEvent] = field(default_factory=list)
     through: datetime | None = None
 
 
 StorePage = Callable[[Page], Awaitable[int]]
+"""Stores a page; returns how many of its events are new."""
 
 
 class Ingestion:
-    """The reading of one feed into one database; keeps what it learned of the feed between the runs of its job."""
+    """Reads one feed into one database. Remembers between runs the properties of the feed and the counted ids."""
 
     def __init__(self, db: asyncpg.Pool, feed: BookingFeed, *, lookback: timedelta) -> None:
         self._db = db
         self._feed = feed
         self._lookback = lookback
-        self._known: set[int] = set()
-        self._whole = False
-        self._largest = 0
-        self._split: tuple[datetime, int] | None = None
+        self._remembered_ids: set[int] = set()
+        self._recent_ids: set[int] = set()
+        self._recent_since = datetime.min.replace(tzinfo=UTC)
+        self._feed_is_complete = False
+        self._largest_response = 0
+        self._last_tie: tuple[datetime, int] | None = None
 
     async def run(self, lease: Lease, now: datetime) -> JobResult:
-        """Count what the feed holds and the ledger does not. Raises UpstreamError; what was counted before stays."""
-        progress = await ledger.select_progress(self._db)
+        """Store and count the events that the ledger does not hold yet.
+
+        Raises UpstreamError; what was counted before stays counted.
+        """
+        progress = await feed_progress.select_progress(self._db)
 
         async def store(page: Page) -> int:
-            new = await ledger.store_page(self._db, lease, page.rows, page.refused, page.through)
-            self._remember(page.rows)
+            new = await store_page(self._db, lease, page)
+            self._remember(page.rows, now)
             return new
 
         since = progress.watermark - self._lookback if progress.watermark else None
         first = await self.walk(store, since, now, progress.window_seconds)
-        did = {"read": first.rows, "new": first.new, "refused": first.refused}
+        result = {"read": first.rows, "new": first.new, "rejected": first.rejected}
         if progress.recorded_through is not None:
-            late = await self._pick_up_late(store, progress.recorded_through - self._lookback)
-            did |= {"read_again": late.rows, "late": late.new}
-        await ledger.update_data_through(self._db, first.at)
-        return did
+            late = await self._read_late_events(store, progress.recorded_through - self._lookback)
+            result |= {"read_again": late.rows, "late": late.new}
+        await feed_progress.update_data_through(self._db, first.at)
+        return result
 
-    def _remember(self, ids: Iterable[int]) -> None:
-        if len(self._known) > KNOWN:
-            self._known.clear()
-        self._known.update(ids)
+    def _remember(self, ids: Iterable[int], now: datetime) -> None:
+        """Remember counted ids for one to two look-backs, in which the feed is asked for them again."""
+        if now - self._recent_since > self._lookback or len(self._remembered_ids) > MAX_REMEMBERED_IDS:
+            self._remembered_ids, self._recent_ids = self._recent_ids, set()
+            self._recent_since = now
+        self._remembered_ids.update(ids)
+        self._recent_ids.update(ids)
 
-    async def _pick_up_late(self, store: StorePage, since: datetime) -> Answer:
-        async def out_of_order(page: Page) -> int:
+    async def _read_late_events(self, store: StorePage, since: datetime) -> ReadSummary:
+        async def store_out_of_order(page: Page) -> int:
             page.through = None
             return await store(page)
 
-        answer = await self._read(Range(recorded_since=since), out_of_order)
-        await ledger.update_recorded_through(self._db, answer.at)
-        return answer
+        late = await self._read(FeedQuery(recorded_since=since), store_out_of_order)
+        await feed_progress.update_recorded_through(self._db, late.at)
+        return late
 
-    async def walk(self, store: StorePage, since: datetime | None, now: datetime, window_seconds: float) -> Answer:
-        """Read the feed from `since` on, to its end; returns the sums over all answers, `at` being the first one's.
+    async def walk(self, store: StorePage, since: datetime | None, now: datetime, window_seconds: float) -> ReadSummary:
+        """Read the feed from `since` to its end; returns the sums over all responses, with `at` of the first.
 
-        Raises UpstreamError; a smaller window is tried the next time.
+        Raises UpstreamError; the next walk then begins with a smaller window.
         """
         window = timedelta(seconds=window_seconds)
-        sums: Answer | None = None
+        total: ReadSummary | None = None
         position = since
         while True:
-            until = self._until(position, now, window)
+            end = self._request_end(position, now, window)
             try:
-                answer = await self._read(Range(since=position, until=until), store)
+                summary = await self._read(FeedQuery(since=position, until=end), store)
             except UpstreamError:
-                await ledger.update_window(self._db, max(window / 4, SHORTEST_WINDOW).total_seconds())
+                await feed_progress.update_window(self._db, max(window / 4, MIN_WINDOW).total_seconds())
                 raise
-            sums = _added(sums, answer)
-            if until is None and (answer.complete or not answer.rows):
+            total = _sum(total, summary)
+            if end is None and (summary.complete or not summary.rows):
                 break
-            window = _next_window(window, answer.rows)
-            position = until if answer.complete else await self._after(answer, position, until, store)
+            window = _next_window(window, summary.rows)
+            position = end if summary.complete else await self._next_position(summary, position, end, store)
             if position is None:
                 break
-        await ledger.update_window(self._db, window.total_seconds())
-        return sums
+        await feed_progress.update_window(self._db, window.total_seconds())
+        return total
 
-    def _until(self, position: datetime | None, now: datetime, window: timedelta) -> datetime | None:
-        """The end of the next request; None for an open one, which a feed that answers whole always gets."""
-        if self._whole:
+    def _request_end(self, position: datetime | None, now: datetime, window: timedelta) -> datetime | None:
+        """The end of the next request; None for an open end, always so with a feed whose responses are complete."""
+        if self._feed_is_complete:
             return None
         if position is None:
-            return BEFORE_ALL
+            return EARLIEST_EVENT
         end = position + window
         return end if end < now - self._lookback else None
 
-    async def _after(
-        self, answer: Answer, position: datetime | None, until: datetime | None, store: StorePage
+    async def _next_position(
+        self, summary: ReadSummary, position: datetime | None, end: datetime | None, store: StorePage
     ) -> datetime | None:
-        """Where to go on after an answer that may have been cut off; None at the end.
+        """The next start position after a possibly truncated response; None at the end of the feed.
 
-        At its last event, or where that leads nowhere, at the last of those that were refused.
+        It is the time of the last event; if that does not move on, the time of the last rejected value.
         """
-        for last in (answer.last, answer.last_refused):
+        for last in (summary.last_event_at, summary.last_rejected_at):
             if last is not None and (position is None or last > position):
                 return last
-        if position is None or answer.last is None:
-            return until
-        tie = (position, answer.rows)
-        if answer.rows >= max(self._largest, LEAST_CAP) and tie != self._split:
-            await self._read_tie(position, answer.rows, store)
-            self._split = tie
-        return position + INSTANT
+        if position is None or summary.last_event_at is None:
+            return end
+        tie = (position, summary.rows)
+        if summary.rows >= max(self._largest_response, MIN_CAP) and tie != self._last_tie:
+            await self._read_tie(position, summary.rows, store)
+            self._last_tie = tie
+        return position + ONE_MICROSECOND
 
     async def _read_tie(self, at: datetime, cap: int, store: StorePage) -> None:
-        """Read the events of one instant by status and by ever fewer nights, each answer shorter than the cap."""
+        """Read the events of one instant by status and nights, halving the range while a response reaches `cap`."""
         for status in (1, 2):
-            ranges = [NIGHTS]
+            ranges = [ALL_NIGHTS]
             while ranges:
-                low, high = ranges.pop()
-                wanted = Range(at, at, status=status, first_night=low.isoformat(), last_night=high.isoformat())
-                answer = await self._read(wanted, store)
-                if answer.rows >= cap and low < high:
-                    middle = low + (high - low) / 2
-                    ranges += [(low, middle), (middle + timedelta(days=1), high)]
-                elif answer.rows >= cap:
-                    log.warning("feed_may_be_cut_off", at=at.isoformat(), night=low.isoformat(), events=answer.rows)
+                first, last = ranges.pop()
+                query = FeedQuery(at, at, status=status, first_night=first.isoformat(), last_night=last.isoformat())
+                summary = await self._read(query, store)
+                if summary.rows >= cap and first < last:
+                    middle = first + (last - first) / 2
+                    ranges += [(first, middle), (middle + timedelta(days=1), last)]
+                elif summary.rows >= cap:
+                    log.warning(
+                        "feed_possibly_truncated", at=at.isoformat(), night=first.isoformat(), events=summary.rows
+                    )
 
-    async def _read(self, wanted: Range, store: StorePage) -> Answer:
-        """Read one answer; while a page is stored the next is read and made ready.
+    async def _read(self, query: FeedQuery, store: StorePage) -> ReadSummary:
+        """Read one response; while a page is stored the next is read and decoded.
 
-        Raises UpstreamError after storing what came whole.
+        Raises UpstreamError after the pages read before were stored.
         """
-        async with self._feed.read(wanted) as reading:
-            answer = Answer(reading.at, reading.complete)
-            self._whole = reading.complete
-            if "recorded" in reading.offers:
-                await self._note_first_contact(reading)
+        async with self._feed.read(query) as response:
+            summary = ReadSummary(response.at, response.complete)
+            self._feed_is_complete = response.complete
+            if "recorded" in response.features:
+                await self._remember_first_contact(response)
             storing: asyncio.Task[int] | None = None
             try:
-                async for page in _pages(reading, answer):
-                    page.rows = ledger.rows_of(page.events, self._known)
-                    answer.new += await storing if storing else 0
+                async for page in _pages(response, summary):
+                    page.rows = ledger.copy_rows_of(page.events, self._remembered_ids)
+                    summary.new += await storing if storing else 0
                     storing = asyncio.create_task(store(page))  # type: ignore[arg-type]  # StorePage is a coroutine function
             finally:
-                answer.new += await storing if storing else 0
-        self._largest = max(self._largest, answer.rows)
-        return answer
+                summary.new += await storing if storing else 0
+        self._largest_response = max(self._largest_response, summary.rows)
+        return summary
 
-    async def _note_first_contact(self, reading: Reading) -> None:
-        """What the provider stored before now the first pass reads; what it stores later the second pass looks for."""
-        if (await ledger.select_progress(self._db)).recorded_through is None:
-            await ledger.update_recorded_through(self._db, reading.at)
+    async def _remember_first_contact(self, response: FeedResponse) -> None:
+        """Store when the first read began: the second pass reads what was recorded since."""
+        if (await feed_progress.select_progress(self._db)).recorded_through is None:
+            await feed_progress.update_recorded_through(self._db, response.at)
 
 
-async def _pages(reading: Reading, answer: Answer) -> AsyncIterator[Page]:
-    """The events of an answer in pages, and what the answer holds added up in `answer`."""
+async def store_page(db: asyncpg.Pool, lease: Lease, page: Page) -> int:
+    """Store a page: ledger, counters, quarantine and watermark change together; returns how many events are new.
+
+    Raises LeaseLostError. A page that is stored again, by this replica or by another, changes nothing.
+    """
+    async with transaction(db) as connection:
+        await lease.guard(connection)
+        new = await ledger.insert_rows(connection, page.rows) if page.rows else 0
+        if page.rejected:
+            await upsert_quarantine(connection, page.rejected)
+        if page.through is not None:
+            await feed_progress.update_watermark(connection, page.through)
+    return new
+
+
+async def _pages(response: FeedResponse, summary: ReadSummary) -> AsyncIterator[Page]:
+    """The events of a response in pages; adds its contents to `summary`."""
     page = Page()
-    async for batch in reading.batches:
-        events, refused = decode(batch)
-        answer.rows += len(batch)
-        answer.refused += len(refused)
+    async for batch in response.batches:
+        events, rejected = decode(batch)
+        summary.rows += len(batch)
+        summary.rejected += len(rejected)
         page.events += events
-        page.refused += refused
-        _follow(answer, events)
-        answer.last_refused = max((each.at for each in refused if each.at), default=answer.last_refused)
-        if len(page.events) + len(page.refused) >= PAGE:
-            page.through = answer.last if answer.in_order else None
+        page.rejected += rejected
+        _note_event_times(summary, events)
+        summary.last_rejected_at = max((each.at for each in rejected if each.at), default=summary.last_rejected_at)
+        if len(page.events) + len(page.rejected) >= EVENTS_PER_PAGE:
+            page.through = summary.last_event_at if summary.in_order else None
             yield page
             page = Page()
-    if page.events or page.refused:
-        page.through = answer.last if answer.in_order else None
+    if page.events or page.rejected:
+        page.through = summary.last_event_at if summary.in_order else None
         yield page
 
 
-def _follow(answer: Answer, events: list[FeedEvent]) -> None:
-    """Note the last event's time, and whether all came in the order of their time so far."""
+def _note_event_times(summary: ReadSummary, events: list[BookingEvent]) -> None:
+    """Note the latest event time, and whether the response is in the order of event time so far."""
     times = [event.event_timestamp for event in events]
     if not times:
         return
-    if times != sorted(times) or (answer.last is not None and times[0] < answer.last):
-        answer.in_order = False
-    newest = times[-1] if answer.in_order else max(times)
-    answer.last = max(newest, answer.last or newest)
+    last = summary.last_event_at
+    if times != sorted(times) or (last is not None and times[0] < last):
+        summary.in_order = False
+    newest = times[-1] if summary.in_order else max(times)
+    summary.last_event_at = max(newest, last or newest)
 
 
-def _added(sums: Answer | None, answer: Answer) -> Answer:
-    if sums is None:
-        return answer
-    return Answer(
-        sums.at,
-        answer.complete,
-        sums.rows + answer.rows,
-        sums.new + answer.new,
-        sums.refused + answer.refused,
-        answer.last,
-        in_order=sums.in_order and answer.in_order,
+def _sum(total: ReadSummary | None, summary: ReadSummary) -> ReadSummary:
+    """The total including one more response."""
+    if total is None:
+        return summary
+    return ReadSummary(
+        total.at,
+        summary.complete,
+        total.rows + summary.rows,
+        total.new + summary.new,
+        total.rejected + summary.rejected,
+        summary.last_event_at,
+        in_order=total.in_order and summary.in_order,
     )
 
 
 def _next_window(window: timedelta, rows: int) -> timedelta:
-    """Shorter where the answers are large, longer where they are small."""
-    if rows > LARGE_ANSWER:
-        return max(window / 2, SHORTEST_WINDOW)
-    if rows < SMALL_ANSWER:
-        return min(window * 2, LONGEST_WINDOW)
+    """Half the window after a large response, twice the window after a small one."""
+    if rows > LARGE_RESPONSE:
+        return max(window / 2, MIN_WINDOW)
+    if rows < SMALL_RESPONSE:
+        return min(window * 2, MAX_WINDOW)
     return window

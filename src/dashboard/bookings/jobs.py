@@ -1,52 +1,49 @@
-"""The timed work of the bookings: the ingestion, and the night audit."""
+"""Timed work of the bookings: the night audit. The ingestion is in ingestion.py."""
 
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
-from prometheus_client import Gauge
 
 from common.db.pool import transaction
 from common.jobs.lease import JobResult, Lease
-from dashboard.bookings import ledger
-from dashboard.bookings.decoding import Refused
+from dashboard.bookings.decoding import RejectedEvent
 from dashboard.bookings.ingestion import Ingestion, Page
-
-FEED_LAG = Gauge("feed_lag_seconds", "How far the counters are behind now", multiprocess_mode="mostrecent")
+from dashboard.bookings.queries import feed_progress, ledger
+from dashboard.bookings.queries.quarantine import upsert_quarantine
 
 
 async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: timedelta) -> JobResult:
-    """The night audit: read the whole history again, repair what is missing, and say what it was.
+    """The night audit: read the whole feed again, add missing events, and return the numbers of what was found.
 
-    An event that the feed now tells otherwise than it was counted goes into quarantine: an event never changes. Goes on
-    where an audit that was interrupted stopped; leaves a feed that was not read once to the ingestion. Raises
-    UpstreamError.
+    An event that now differs from the one that was counted goes into quarantine: events never change. Continues where
+    an interrupted audit stopped. Does nothing until the ingestion has read the feed once. Raises UpstreamError.
     """
     now = datetime.now(UTC)
-    progress = await ledger.select_progress(db)
+    progress = await feed_progress.select_progress(db)
     if progress.data_through is None:
-        return {"read": 0, "repaired": 0, "changed_upstream": 0, "refused": 0}
+        return {"read": 0, "repaired": 0, "changed_upstream": 0, "rejected": 0}
     changed = 0
 
     async def store(page: Page) -> int:
         nonlocal changed
         async with transaction(db) as connection:
             await lease.guard(connection)
-            differing = set(await ledger.select_changed(connection, page.events)) if page.events else set()
-            refused = list(page.refused) + [
-                Refused(msgspec.json.encode(event).decode(), f"event {event.id} was counted with other content")
+            changed_ids = set(await ledger.select_changed_ids(connection, page.events)) if page.events else set()
+            rejected = list(page.rejected) + [
+                RejectedEvent(msgspec.json.encode(event).decode(), f"event {event.id} was counted with other content")
                 for event in page.events
-                if event.id in differing
+                if event.id in changed_ids
             ]
-            new = await ledger.insert_page(connection, page.events) if page.events else 0
-            if refused:
-                await ledger.upsert_quarantine(connection, refused)
+            new = await ledger.insert_events(connection, page.events) if page.events else 0
+            if rejected:
+                await upsert_quarantine(connection, rejected)
             if page.through is not None:
-                await ledger.update_audited_through(connection, min(page.through, now))
-            changed += len(differing)
+                await feed_progress.update_audited_through(connection, min(page.through, now))
+            changed += len(changed_ids)
             return new
 
     since = progress.audited_through - lookback if progress.audited_through else None
-    answer = await ingestion.walk(store, since, now, progress.window_seconds)
-    await ledger.update_audited_through(db, None)
-    return {"read": answer.rows, "repaired": answer.new, "changed_upstream": changed, "refused": answer.refused}
+    total = await ingestion.walk(store, since, now, progress.window_seconds)
+    await feed_progress.update_audited_through(db, None)
+    return {"read": total.rows, "repaired": total.new, "changed_upstream": changed, "rejected": total.rejected}

@@ -1,61 +1,46 @@
-"""What is asked of the numbers, and what they look like."""
+"""Rows and responses of the booking figures."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import NamedTuple
 
 import msgspec
-from pydantic import Field
 
-from common.web.input_types import Input, Night, QueryId, QueryInteger
+Counts = tuple[int, int]
+"""Bookings and cancellations; a plain tuple, since a response by day makes 365 of them."""
 
-Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
-AsOf = Annotated[Night | None, Field(description="The books as they stood on this date (UTC); today when absent")]
-
-
-class DashboardQuery(Input):
-    """One hotel, one year, by month, day or year."""
-
-    hotel_id: Annotated[QueryId, Field(description="The hotel")]
-    period: Annotated[Literal["month", "day", "year"], Field(description="What an item spans")]
-    year: Year
-    by: Annotated[Literal["night_of_stay", "event_date"], Field(description="The day that an event counts for")] = (
-        "night_of_stay"
-    )
-    as_of: AsOf = None
+PeriodCounts = tuple[str, Counts]
+"""The name of a period, and its counts."""
 
 
-class PickupQuery(Input):
-    """A window of nights ahead, and of days back."""
+class CountedDays(NamedTuple):
+    """The events to count: those of a hotel's days from `first` to `last`, both included, dated `as_of` or before.
 
-    days: Annotated[QueryInteger, Field(ge=1, le=366, description="Days back from as_of")] = 7
-    nights: Annotated[QueryInteger, Field(ge=1, le=366, description="Nights from as_of on")] = 90
-    as_of: AsOf = None
+    by_event_date: a day counts the events of that date (UTC), else the events of that night of stay.
+    """
 
-
-class PaceQuery(Input):
-    """A year of nights, beside the year before."""
-
-    year: Year
-    as_of: AsOf = None
-    match: Annotated[
-        Literal["date", "weekday"], Field(description="Beside the same calendar date, or the same weekday (364 days)")
-    ] = "date"
+    hotel_id: int
+    first: date
+    last: date
+    as_of: date
+    by_event_date: bool
 
 
-class CurveQuery(Input):
-    """One night."""
+class CountsByPeriod(NamedTuple):
+    """Counts of the periods that have events, and the time up to which the feed is counted."""
 
-    night: Annotated[Night, Field(description="The night")]
-
-
-class LeadTimeQuery(Input):
-    """A year of nights."""
-
-    year: Year
+    data_through: datetime | None
+    counts: dict[int, Counts]
 
 
-class Count(msgspec.Struct, frozen=True):
-    """What was booked and cancelled; the rate is cancellations / bookings to 4 places, null without bookings."""
+class CountedYear(NamedTuple):
+    """Counts of every period of a year, and the time up to which the feed is counted."""
+
+    data_through: datetime | None
+    periods: list[PeriodCounts]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Bookings and cancellations; the rate is cancellations / bookings to 4 places, null without bookings."""
 
     bookings: int
     cancellations: int
@@ -63,8 +48,8 @@ class Count(msgspec.Struct, frozen=True):
     cancellation_rate: float | None
 
 
-class Item(msgspec.Struct, frozen=True):
-    """A month, day or year, and what was booked and cancelled in it."""
+class PeriodFigures(msgspec.Struct, frozen=True):
+    """The figures of a month, a day or a year."""
 
     period: str
     bookings: int
@@ -74,19 +59,19 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Dashboard(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The numbers of a hotel for a year."""
+    """The figures of a hotel for a year."""
 
     hotel_id: int
     period: str
     year: int
     by: str
-    items: list[Item] | msgspec.Raw
-    totals: Count
+    items: list[PeriodFigures] | msgspec.Raw
+    totals: Figures
     as_of: date | None = None
 
 
-class Hotel(msgspec.Struct, frozen=True):
-    """A hotel as the feed knows it."""
+class HotelSummary(msgspec.Struct, frozen=True):
+    """A hotel in the feed: how many events it has, their nights, and the latest event."""
 
     hotel_id: int
     events: int
@@ -96,15 +81,23 @@ class Hotel(msgspec.Struct, frozen=True):
 
 
 class Hotels(msgspec.Struct, frozen=True):
-    """All hotels, and how far the feed is counted."""
+    """All hotels, and the time up to which the feed is counted."""
 
-    hotels: list[Hotel]
+    hotels: list[HotelSummary]
     data_through: datetime | None
     lag_seconds: float | None
 
 
+class HotelOutlook(NamedTuple):
+    """A hotel's next nights: room nights on the books, and how many of them were booked today."""
+
+    hotel_id: int
+    on_the_books: int
+    today: int
+
+
 class NightPickup(msgspec.Struct, frozen=True):
-    """A night: what is on the books, and the change in the window."""
+    """A night: rooms on the books, and their change over the last days."""
 
     night: date
     on_the_books: int
@@ -112,7 +105,7 @@ class NightPickup(msgspec.Struct, frozen=True):
 
 
 class Pickup(msgspec.Struct, frozen=True):
-    """What the last days added to, or took from, the nights ahead."""
+    """Change over the last days in the bookings of the nights ahead."""
 
     hotel_id: int
     as_of: date
@@ -121,7 +114,7 @@ class Pickup(msgspec.Struct, frozen=True):
 
 
 class MonthPace(msgspec.Struct, frozen=True):
-    """A month: on the books, and at the same time for the year before."""
+    """A month: rooms on the books, and those of the year before at the same time."""
 
     period: str
     on_the_books: int
@@ -130,7 +123,7 @@ class MonthPace(msgspec.Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How the year stands against the one before at the same time."""
+    """A year's bookings compared with those of the year before at the same time."""
 
     hotel_id: int
     year: int
@@ -140,14 +133,14 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """Nights on the books so many days before the night."""
+    """Rooms on the books a number of days before the night."""
 
     days_before: int
     on_the_books: int
 
 
 class BookingCurve(msgspec.Struct, frozen=True):
-    """How a night filled up."""
+    """Rooms on the books for a night, day by day."""
 
     hotel_id: int
     night: date
@@ -155,7 +148,7 @@ class BookingCurve(msgspec.Struct, frozen=True):
 
 
 class LeadTimeBucket(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """Bookings made from so many to so many days ahead; `to` is null at the end."""
+    """Bookings made `from` to `to` days ahead; `to` is null in the last bucket."""
 
     from_: int
     to: int | None
@@ -163,7 +156,7 @@ class LeadTimeBucket(msgspec.Struct, frozen=True, rename={"from_": "from"}):
 
 
 class LeadTime(msgspec.Struct, frozen=True):
-    """How far ahead the nights of a year were booked."""
+    """Days between booking and night, for the nights of a year."""
 
     hotel_id: int
     year: int
@@ -173,7 +166,7 @@ class LeadTime(msgspec.Struct, frozen=True):
 
 
 class QuarantinedEvent(msgspec.Struct, frozen=True):
-    """Something that the feed sent and that was not counted."""
+    """A value of the feed that was not counted, and why; times: how often it was received."""
 
     reason: str
     raw: str
@@ -183,14 +176,12 @@ class QuarantinedEvent(msgspec.Struct, frozen=True):
 
 
 class Quarantine(msgspec.Struct, frozen=True):
-    """What was set aside, oldest first."""
+    """Values of the feed that were not counted, oldest first."""
 
     items: list[QuarantinedEvent]
 
 
-def rate(bookings: int, cancellations: int) -> float | None:
-    return round(cancellations / bookings, 4) if bookings else None
-
-
-def count(bookings: int, cancellations: int) -> Count:
-    return Count(bookings, cancellations, bookings - cancellations, rate(bookings, cancellations))
+def figures_of(bookings: int, cancellations: int) -> Figures:
+    """The figures of a period with these counts."""
+    rate = round(cancellations / bookings, 4) if bookings else None
+    return Figures(bookings, cancellations, bookings - cancellations, rate)

@@ -1,4 +1,4 @@
-"""HTTP of the numbers."""
+"""HTTP of the booking figures."""
 
 import csv
 import io
@@ -17,32 +17,35 @@ from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operat
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
 from common.web.responses import format_instant, json_response
-from dashboard.bookings import queries, service
+from dashboard.bookings import service
+from dashboard.bookings.inputs import BookingCurveQuery, DashboardQuery, LeadTimeQuery, PaceQuery, PickupQuery
 from dashboard.bookings.models import (
     BookingCurve,
-    CurveQuery,
+    Counts,
     Dashboard,
-    DashboardQuery,
     Hotels,
-    Item,
     LeadTime,
-    LeadTimeQuery,
     Pace,
-    PaceQuery,
+    PeriodCounts,
+    PeriodFigures,
     Pickup,
-    PickupQuery,
     Quarantine,
-    count,
+    figures_of,
 )
-from dashboard.bookings.service import Line
+from dashboard.bookings.queries import counters
+from dashboard.bookings.queries import quarantine as quarantine_queries
+from dashboard.bookings.queries.feed_progress import select_data_through
 
 blueprint = Blueprint("bookings", __name__)
 tag_blueprint(blueprint, ["bookings"])
 
-HOTEL = f"/hotels/<int(min=1, max={MAX_ID}):hotel_id>"
-COUNTED = {"ETag": HEADER_DESCRIPTIONS["ETag"], "X-Data-Through": "How far the feed is counted (RFC 3339)"}
+HOTEL_PATH = f"/hotels/<int(min=1, max={MAX_ID}):hotel_id>"
+DASHBOARD_HEADERS = {
+    "ETag": HEADER_DESCRIPTIONS["ETag"],
+    "X-Data-Through": "The time up to which the feed is counted (RFC 3339)",
+}
 
-EXAMPLE = {
+DASHBOARD_EXAMPLE = {
     "hotel_id": 1,
     "period": "month",
     "year": 2020,
@@ -57,8 +60,8 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def require_past(as_of: date | None, now: date) -> date:
-    """The date asked for, or today. Raises Invalid for a future one."""
+def as_of_or_today(as_of: date | None, now: date) -> date:
+    """`as_of`, or today when it is absent. Raises Invalid for a future date."""
     if as_of is not None and as_of > now:
         raise Invalid.field("as_of", "is in the future")
     return as_of or now
@@ -67,42 +70,26 @@ def require_past(as_of: date | None, now: date) -> date:
 @blueprint.get("/dashboard")
 @operation(
     404,
-    headers={200: COUNTED, 304: COUNTED},
+    headers={200: DASHBOARD_HEADERS, 304: DASHBOARD_HEADERS},
     media={200: {"text/csv": {"type": "string"}}},
     descriptions={304: "The figures are those of If-None-Match"},
     request_headers={"If-None-Match": "The ETag of the figures that the caller has"},
-    example=EXAMPLE,
+    example=DASHBOARD_EXAMPLE,
 )
 @validate_querystring(DashboardQuery)
 @document_response(Dashboard)
 async def dashboard(query_args: DashboardQuery) -> Response:
     """Bookings and cancellations of a hotel for a year, by month, day or year.
 
-    A day is counted by the night slept, or with by=event_date by the date (UTC) of the event. Empty days are zeros. By
-    the Accept header as JSON or CSV.
+    An event counts on its night of stay, or with by=event_date on its own date (UTC). Periods without events are zeros.
+    The Accept header selects JSON or CSV.
     """
-    as_of = require_past(query_args.as_of, today())
-    first, last = date(query_args.year, 1, 1), date(query_args.year, 12, 31)
-    counted = await queries.select_counted(
-        pool(),
-        query_args.hotel_id,
-        first,
-        last,
-        as_of,
-        by_event_date=query_args.by == "event_date",
-        by_day=query_args.period == "day",
-    )
-    if counted is None:
-        raise service.never_heard_of(query_args.hotel_id)
-    lines = LINES[query_args.period](query_args.year, counted)
+    counted = await service.count_year(pool(), query_args, as_of_or_today(query_args.as_of, today()))
     if wants_csv():
-        body, content_type = as_csv(lines), "text/csv; charset=utf-8"
+        body, content_type = csv_body(counted.periods), "text/csv; charset=utf-8"
     else:
-        body, content_type = as_json(query_args, lines), "application/json"
-    return with_etag(body, content_type, counted[0])
-
-
-LINES = {"month": service.month_lines, "day": service.day_lines, "year": service.year_lines}
+        body, content_type = json_body(query_args, counted.periods), "application/json"
+    return response_with_etag(body, content_type, counted.data_through)
 
 
 def wants_csv() -> bool:
@@ -111,10 +98,10 @@ def wants_csv() -> bool:
     return request.accept_mimetypes.best_match(["application/json", "text/csv"], "application/json") == "text/csv"
 
 
-def as_json(query: DashboardQuery, lines: list[Line]) -> bytes:
-    """A Dashboard. Its items are put together from what is remembered of the same figures, since a year has 365."""
-    items = ",".join([f'{{"period":"{period}",{figures(tally)}' for period, tally in lines])
-    totals = count(*service.total(tally for _, tally in lines))
+def json_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:
+    """A Dashboard as JSON. Its items are joined from cached JSON, since a year has up to 366 of them."""
+    items = ",".join([f'{{"period":"{period}",{figures_json(counts)}' for period, counts in periods])
+    totals = figures_of(*service.sum_counts(counts for _, counts in periods))
     raw = msgspec.Raw(f"[{items}]".encode())
     return responses.encode_json(
         Dashboard(query.hotel_id, query.period, query.year, query.by, raw, totals, query.as_of)
@@ -122,22 +109,23 @@ def as_json(query: DashboardQuery, lines: list[Line]) -> bytes:
 
 
 @lru_cache(maxsize=50_000)
-def figures(tally: tuple[int, int]) -> str:
+def figures_json(counts: Counts) -> str:
     """The JSON of an item after its period."""
-    return responses.encode_json(count(*tally)).decode().removeprefix("{")
+    return responses.encode_json(figures_of(*counts)).decode().removeprefix("{")
 
 
-def as_csv(lines: list[Line]) -> bytes:
+def csv_body(periods: list[PeriodCounts]) -> bytes:
+    """The figures of the periods as CSV, with a header line."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Item.__struct_fields__)
-    for period, tally in lines:
-        writer.writerow([period, *msgspec.structs.astuple(count(*tally))])
+    writer.writerow(PeriodFigures.__struct_fields__)
+    for period, counts in periods:
+        writer.writerow([period, *msgspec.structs.astuple(figures_of(*counts))])
     return text.getvalue().encode()
 
 
-def with_etag(body: bytes, content_type: str, data_through: datetime | None) -> Response:
-    """The answer with a strong ETag of its body, or 304 where the caller has the same."""
+def response_with_etag(body: bytes, content_type: str, data_through: datetime | None) -> Response:
+    """The body with its strong ETag, or 304 when If-None-Match has that ETag."""
     etag = sha1(body, usedforsecurity=False).hexdigest()
     headers = {
         "ETag": f'"{etag}"',
@@ -155,56 +143,55 @@ def with_etag(body: bytes, content_type: str, data_through: datetime | None) -> 
 @operation()
 @document_response(Hotels)
 async def hotels() -> Response:
-    """All hotels that the feed named, and how far the feed is counted."""
-    through = await queries.select_data_through(pool())
+    """All hotels in the feed, and the time up to which the feed is counted."""
+    through = await select_data_through(pool())
     lag = round((datetime.now(UTC) - through) / timedelta(seconds=1), 3) if through else None
-    return json_response(Hotels(await queries.select_hotels(pool()), through, lag and max(0.0, lag)))
+    return json_response(Hotels(await counters.select_hotels(pool()), through, lag and max(0.0, lag)))
 
 
-@blueprint.get(f"{HOTEL}/pickup")
+@blueprint.get(f"{HOTEL_PATH}/pickup")
 @operation(404)
 @validate_querystring(PickupQuery)
 @document_response(Pickup)
 async def pickup(hotel_id: int, query_args: PickupQuery) -> Response:
-    """What the last days added to, or took from, the nights ahead."""
-    as_of = require_past(query_args.as_of, today())
+    """How the last days changed the bookings of the nights ahead."""
+    as_of = as_of_or_today(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
-    nights = await queries.select_pickup(pool(), hotel_id, as_of, query_args.days, query_args.nights)
+    nights = await counters.select_pickup(pool(), hotel_id, as_of, query_args.days, query_args.nights)
     return json_response(Pickup(hotel_id, as_of, query_args.days, nights))
 
 
-@blueprint.get(f"{HOTEL}/pace")
+@blueprint.get(f"{HOTEL_PATH}/pace")
 @operation(404)
 @validate_querystring(PaceQuery)
 @document_response(Pace)
 async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
-    """On the books by month, beside the same time last year."""
-    as_of = require_past(query_args.as_of, today())
+    """Rooms on the books by month, compared with the same time last year."""
+    as_of = as_of_or_today(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
-    items = await service.pace(pool(), hotel_id, query_args.year, as_of, query_args.match)
+    items = await service.compute_pace(pool(), hotel_id, query_args.year, as_of, query_args.match)
     return json_response(Pace(hotel_id, query_args.year, as_of, query_args.match, items))
 
 
-@blueprint.get(f"{HOTEL}/booking-curve")
+@blueprint.get(f"{HOTEL_PATH}/booking-curve")
 @operation(404)
-@validate_querystring(CurveQuery)
+@validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
-async def booking_curve(hotel_id: int, query_args: CurveQuery) -> Response:
+async def booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
     """How a night filled up, day by day from its first event on."""
     await service.require_hotel(pool(), hotel_id)
-    return json_response(
-        BookingCurve(hotel_id, query_args.night, await queries.select_curve(pool(), hotel_id, query_args.night))
-    )
+    points = await counters.select_curve(pool(), hotel_id, query_args.night)
+    return json_response(BookingCurve(hotel_id, query_args.night, points))
 
 
-@blueprint.get(f"{HOTEL}/lead-time")
+@blueprint.get(f"{HOTEL_PATH}/lead-time")
 @operation(404)
 @validate_querystring(LeadTimeQuery)
 @document_response(LeadTime)
 async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
     await service.require_hotel(pool(), hotel_id)
-    return json_response(await service.lead_time(pool(), hotel_id, query_args.year))
+    return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year))
 
 
 @blueprint.get("/quarantine")
@@ -212,8 +199,8 @@ async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
 async def quarantine(query_args: PageQuery) -> Response:
-    """What the feed sent and was not counted, with the reason."""
+    """Values of the feed that were not counted, each with the reason."""
     after = decode_cursor(query_args.cursor, tuple[CursorInstant, bytes]) if query_args.cursor else None
-    found = await queries.select_quarantine(pool(), after, query_args.limit + 1)
+    found = await quarantine_queries.select_quarantine(pool(), after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
     return json_response(Quarantine([event for _, event in page]), 200, headers)

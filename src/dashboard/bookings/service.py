@@ -1,68 +1,104 @@
-"""From counters to the numbers: periods without events, years beside each other."""
+"""Booking figures computed from the counters: every period of a year, pace against last year, lead times."""
 
 from calendar import isleap
 from collections.abc import Iterable
-from datetime import date, timedelta
-from typing import Literal
+from datetime import date, datetime, timedelta
+
+from prometheus_client import Gauge
 
 from common.db.pool import Executor
 from common.web.errors import NotFound
-from dashboard.bookings import queries
-from dashboard.bookings.models import LeadTime, LeadTimeBucket, MonthPace
-from dashboard.bookings.queries import LEAD_TIME_FROM, Counted
+from dashboard.bookings.inputs import DashboardQuery, PaceMatch
+from dashboard.bookings.models import (
+    CountedDays,
+    CountedYear,
+    Counts,
+    CountsByPeriod,
+    LeadTime,
+    LeadTimeBucket,
+    MonthPace,
+    PeriodCounts,
+)
+from dashboard.bookings.queries import counters, feed_progress
+from dashboard.bookings.queries.counters import LEAD_TIME_FROM
+
+FEED_LAG = Gauge("feed_lag_seconds", "How far the counters are behind now", multiprocess_mode="mostrecent")
 
 SAME_WEEKDAY = timedelta(days=364)
-FIRST_COMPARED = date(2, 1, 2)
-"""The first date with another a year before it; nothing is on the books of anybody before."""
+FIRST_COMPARABLE_DATE = date(2, 1, 2)
+"""The first date with a date a year before it; no night before it has bookings."""
+
+NO_COUNTS = (0, 0)
 
 
-def never_heard_of(hotel_id: int) -> NotFound:
-    return NotFound(f"Hotel {hotel_id} was never heard of.", code="unknown_hotel")
+async def measure_feed_lag(db: Executor, now: datetime) -> None:
+    """Set the gauge `feed_lag_seconds`; leave it unset until the feed was read once."""
+    through = await feed_progress.select_data_through(db)
+    if through is not None:
+        FEED_LAG.set((now - through).total_seconds())
+
+
+def unknown_hotel(hotel_id: int) -> NotFound:
+    return NotFound(f"Unknown hotel {hotel_id}.", code="unknown_hotel")
 
 
 async def require_hotel(db: Executor, hotel_id: int) -> None:
-    """Raises NotFound for a hotel that the feed never named."""
-    if not await queries.hotel_exists(db, hotel_id):
-        raise never_heard_of(hotel_id)
+    """Raises NotFound for a hotel without an event in the feed."""
+    if not await counters.select_hotel_exists(db, hotel_id):
+        raise unknown_hotel(hotel_id)
 
 
-Line = tuple[str, tuple[int, int]]
-"""A period, and its bookings and cancellations."""
+async def count_year(db: Executor, query: DashboardQuery, as_of: date) -> CountedYear:
+    """Count the events of a hotel's year by month, day or year; periods without events are zeros.
 
-NOTHING = (0, 0)
+    as_of: count only events of this date (UTC) or before. Raises NotFound for an unknown hotel.
+    """
+    year = query.year
+    days = CountedDays(query.hotel_id, date(year, 1, 1), date(year, 12, 31), as_of, query.by == "event_date")
+    select = counters.select_counts_by_day if query.period == "day" else counters.select_counts_by_month
+    found = await select(db, days)
+    if found is None:
+        raise unknown_hotel(query.hotel_id)
+    if query.period == "day":
+        periods = day_counts(year, found)
+    elif query.period == "month":
+        periods = month_counts(year, found)
+    else:
+        periods = year_counts(year, found)
+    return CountedYear(found.data_through, periods)
 
 
-def month_lines(year: int, counted: Counted) -> list[Line]:
-    """All 12 months; those without events are zeros."""
-    return [(f"{year}-{month:02}", counted[1].get(month, NOTHING)) for month in range(1, 13)]
+def month_counts(year: int, found: CountsByPeriod) -> list[PeriodCounts]:
+    """The counts of all 12 months."""
+    return [(f"{year}-{month:02}", found.counts.get(month, NO_COUNTS)) for month in range(1, 13)]
 
 
-def day_lines(year: int, counted: Counted) -> list[Line]:
-    """All 365 or 366 days; those without events are zeros."""
-    found = counted[1]
-    return [(name, found.get(day, NOTHING)) for day, name in enumerate(day_names(year))]
+def day_counts(year: int, found: CountsByPeriod) -> list[PeriodCounts]:
+    """The counts of all 365 or 366 days."""
+    counts = found.counts
+    return [(name, counts.get(day, NO_COUNTS)) for day, name in enumerate(day_names(year))]
+
+
+def year_counts(year: int, found: CountsByPeriod) -> list[PeriodCounts]:
+    """The counts of the year as a whole."""
+    return [(str(year), sum_counts(found.counts.values()))]
 
 
 _day_names: dict[int, list[str]] = {}
 
 
 def day_names(year: int) -> list[str]:
-    """The dates of a year as text; kept, since every answer by day writes them."""
+    """All dates of a year as text; cached, since every response by day contains them."""
     if year not in _day_names:
         first = date(year, 1, 1)
         _day_names[year] = [(first + timedelta(days=day)).isoformat() for day in range(366 if isleap(year) else 365)]
     return _day_names[year]
 
 
-def year_lines(year: int, counted: Counted) -> list[Line]:
-    """The year as one line."""
-    return [(str(year), total(counted[1].values()))]
-
-
-def total(tallies: Iterable[tuple[int, int]]) -> tuple[int, int]:
+def sum_counts(counts: Iterable[Counts]) -> Counts:
     """The sums of bookings and of cancellations."""
     bookings, cancellations = 0, 0
-    for booked, cancelled in tallies:
+    for booked, cancelled in counts:
         bookings += booked
         cancellations += cancelled
     return bookings, cancellations
@@ -75,40 +111,38 @@ def a_year_before(day: date) -> date | None:
     return day.replace(year=day.year - 1)
 
 
-async def pace(
-    db: Executor, hotel_id: int, year: int, as_of: date, match: Literal["date", "weekday"]
-) -> list[MonthPace]:
-    """Net of each month's nights as of `as_of`, beside the same nights a year before as of a year before.
+async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, match: PaceMatch) -> list[MonthPace]:
+    """Compare the net bookings of each month as of `as_of` with those of the year before as of a year before.
 
     date: the same calendar date; 29 February counts as 0, and an `as_of` of 29 February looks back to the 28th.
     weekday: nights and `as_of` both minus 364 days.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
-    reference = max(as_of, FIRST_COMPARED)
+    reference = max(as_of, FIRST_COMPARABLE_DATE)
     if match == "weekday":
-        before = reference - SAME_WEEKDAY
-        then_first, then_last = first - SAME_WEEKDAY, last - SAME_WEEKDAY
+        as_of_before = reference - SAME_WEEKDAY
+        first_before, last_before = first - SAME_WEEKDAY, last - SAME_WEEKDAY
     else:
-        before = a_year_before(reference) or reference.replace(year=reference.year - 1, day=28)
-        then_first, then_last = first.replace(year=year - 1), last.replace(year=year - 1)
-    now = await queries.select_net_by_night(db, hotel_id, first, last, as_of)
-    then = await queries.select_net_by_night(db, hotel_id, then_first, then_last, before)
-    ours = [0] * 12
-    theirs = [0] * 12
+        as_of_before = a_year_before(reference) or reference.replace(year=reference.year - 1, day=28)
+        first_before, last_before = first.replace(year=year - 1), last.replace(year=year - 1)
+    this_year = await counters.select_net_by_night(db, hotel_id, first, last, as_of)
+    last_year = await counters.select_net_by_night(db, hotel_id, first_before, last_before, as_of_before)
+    months = [0] * 12
+    months_before = [0] * 12
     for number in range((last - first).days + 1):
         night = first + timedelta(days=number)
         counterpart = night - SAME_WEEKDAY if match == "weekday" else a_year_before(night)
-        ours[night.month - 1] += now.get(night, 0)
-        theirs[night.month - 1] += then.get(counterpart, 0) if counterpart else 0
+        months[night.month - 1] += this_year.get(night, 0)
+        months_before[night.month - 1] += last_year.get(counterpart, 0) if counterpart else 0
     return [
-        MonthPace(f"{year}-{month:02}", our, their, our - their)
-        for month, our, their in zip(range(1, 13), ours, theirs, strict=True)
+        MonthPace(f"{year}-{month:02}", net, net_before, net - net_before)
+        for month, net, net_before in zip(range(1, 13), months, months_before, strict=True)
     ]
 
 
-async def lead_time(db: Executor, hotel_id: int, year: int) -> LeadTime:
-    """Bookings of the year's nights by days ahead."""
-    row = await queries.select_lead_time(db, hotel_id, date(year, 1, 1), date(year, 12, 31))
+async def compute_lead_time(db: Executor, hotel_id: int, year: int) -> LeadTime:
+    """Group the bookings of a year's nights by days ahead."""
+    row = await counters.select_lead_time(db, hotel_id, date(year, 1, 1), date(year, 12, 31))
     assert row is not None
     ends = [*(start - 1 for start in LEAD_TIME_FROM[1:]), None]
     buckets = [

@@ -1,12 +1,12 @@
-"""The slice `catalog`: products, their offers and the trend of their prices."""
+"""The slice `catalog`: products, their offers, and trends of their prices."""
 
 from common.web.resources import Application
 from dashboard.catalog import routes
 
-TAGS = {"catalog": "Products, their offers, and the history of prices"}
+TAGS = {"catalog": "Products, their offers, and trends of their prices"}
 SECURITY_SCHEMES = routes.SECURITY_SCHEMES
 
 
 def install(app: Application) -> None:
-    """Serve the catalogue; where the configuration has a token, every request needs it."""
+    """Serve the catalogue. When DASHBOARD_API_TOKEN is set, every request needs that token."""
     app.register_blueprint(routes.blueprint)

@@ -1,4 +1,4 @@
-"""A handful of products for `make run`, so that there are prices to watch."""
+"""Demo products for `make run`."""
 
 import asyncpg
 
@@ -7,14 +7,14 @@ from common.config import Secret
 PRODUCTS = [
     ("Espresso machine", "Two groups, for the bar"),
     ("Bed linen", "Cotton percale, for a double room"),
-    ("Minibar", "Forty litres, without a sound"),
-    ("Hair dryer", "For the wall of a bathroom"),
+    ("Minibar", "Forty litres, silent"),
+    ("Hair dryer", "Wall-mounted, for the bathroom"),
 ]
-"""Name, description."""
+"""Names and descriptions."""
 
 
 async def add_demo_products(url: Secret) -> None:
-    """Create them, once: not where there is any product already. The job registers them with the offers service."""
+    """Create the demo products, unless there is any product. A job registers them with the offers service."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

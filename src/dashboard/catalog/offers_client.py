@@ -1,4 +1,4 @@
-"""The external offers service: the only place that knows its HTTP."""
+"""HTTP client of the external offers service."""
 
 import asyncio
 import time
@@ -12,65 +12,66 @@ import msgspec
 
 from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError, read_body
 from common.web.input_types import WITHOUT_NUL
-from dashboard.catalog.offers_token import LONGEST_PAUSE_SECONDS, TokenKeeper
+from dashboard.catalog.offers_token import MAX_PAUSE_SECONDS, SharedToken
 
-TOKEN_HEADER = "Bearer"  # noqa: S105 - the header is named so; it is not Authorization
+TOKEN_HEADER = "Bearer"  # noqa: S105 - the name of the header that the service expects, not Authorization
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5, sock_read=10)
-LARGEST_ANSWER = 4 * 1024 * 1024
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
 FAILURES_IN_A_ROW = 20
 OPEN_SECONDS = 10.0
 
-LARGEST = 2**63 - 1
-Whole = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-Id = (
-    Annotated[int, msgspec.Meta(ge=-LARGEST - 1, le=LARGEST)]
+MAX_BIGINT = 2**63 - 1
+NonNegativeInteger = Annotated[int, msgspec.Meta(ge=0, le=MAX_BIGINT)]
+ReceivedOfferId = (
+    Annotated[int, msgspec.Meta(ge=-MAX_BIGINT - 1, le=MAX_BIGINT)]
     | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
 )
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
 
 
-class SeenOffer(msgspec.Struct, frozen=True, gc=False):
-    """An offer in an answer of the service. Whatever is no whole number of minor units breaks the answer."""
+class ReceivedOffer(msgspec.Struct, frozen=True, gc=False):
+    """An offer in a response, with its price in minor units. One invalid offer invalidates the whole response."""
 
-    id: Id
-    price: Whole
-    items_in_stock: Whole
+    id: ReceivedOfferId
+    price: NonNegativeInteger
+    items_in_stock: NonNegativeInteger
 
 
-class GivenToken(msgspec.Struct, frozen=True):
+class ReceivedToken(msgspec.Struct, frozen=True):
     access_token: TokenText
 
 
 class NotRegisteredError(UpstreamError):
-    """The service does not know the product, or not with our token."""
+    """The product is not registered with the service, or was registered with another token."""
 
 
-_offers = msgspec.json.Decoder(list[SeenOffer])
-_token = msgspec.json.Decoder(GivenToken)
-T = TypeVar("T")
+_offers_decoder = msgspec.json.Decoder(list[ReceivedOffer])
+_token_decoder = msgspec.json.Decoder(ReceivedToken)
+Result = TypeVar("Result")
 
 
-class OffersService:
-    """Calls of the service, each with the token that all replicas share.
+class OffersClient:
+    """Calls the service with the token that all replicas share.
 
-    Every method raises UpstreamError for whatever goes wrong, CircuitOpenError and NoTokenError where no call was made.
+    Every method raises UpstreamError on failure; its subclasses CircuitOpenError and NoTokenError mean that no call was
+    made.
     """
 
     def __init__(self, client: aiohttp.ClientSession, base_url: str, db: asyncpg.Pool) -> None:
         self.breaker = CircuitBreaker(FAILURES_IN_A_ROW, OPEN_SECONDS)
         self.upstream = Upstream(client, "offers", base_url, timeout=TIMEOUT, breaker=self.breaker)
-        self.keeper = TokenKeeper(db, base_url, self._ask_for_token)
+        self.shared_token = SharedToken(db, base_url, self._request_token)
         self._paused_until = 0.0
 
-    def check(self) -> None:
-        """Raises CircuitOpenError while the service, failing, asked not to be called."""
+    def require_not_paused(self) -> None:
+        """Raises CircuitOpenError while the service, failing, has asked us to wait."""
         left = self._paused_until - time.monotonic()
         if left > 0:
-            raise CircuitOpenError("not called: it asked to wait", retry_after=left)
+            raise CircuitOpenError("not called: it asked us to wait", retry_after=left)
 
     async def register(self, product_id: UUID, name: str, description: str) -> None:
-        """Make the product known to the service. One that it knows already (409) counts as registered."""
+        """Register a product with the service. 409 means that it is registered already."""
         product = {"id": str(product_id), "name": name, "description": description}
 
         async def call(token: str) -> None:
@@ -81,62 +82,62 @@ class OffersService:
                 headers={TOKEN_HEADER: token},
                 accept=frozenset({200, 201, 409}),
             ) as response:
-                await read_body(response, LARGEST_ANSWER)
+                await read_body(response, MAX_RESPONSE_BYTES)
 
         await self._with_token(call)
 
     async def register_within(self, seconds: float, product_id: UUID, name: str, description: str) -> None:
-        """`register`, for a caller that does not wait longer. Too late counts as a failure of the service."""
+        """`register` with a time limit; exceeding it counts as a failure of the service."""
         try:
             async with asyncio.timeout(seconds):
                 await self.register(product_id, name, description)
         except TimeoutError as error:
             self.breaker.failed()
-            raise UpstreamError(f"no answer within {seconds:g} s") from error
+            raise UpstreamError(f"no response within {seconds:g} s") from error
 
-    async def offers(self, product_id: UUID) -> list[SeenOffer]:
+    async def offers(self, product_id: UUID) -> list[ReceivedOffer]:
         """The offers of a registered product. Raises NotRegisteredError for 404."""
 
         async def call(token: str) -> bytes:
             async with self.upstream.call(
                 "GET", f"/products/{product_id}/offers", headers={TOKEN_HEADER: token}, accept=frozenset({200})
             ) as response:
-                return await read_body(response, LARGEST_ANSWER)
+                return await read_body(response, MAX_RESPONSE_BYTES)
 
         try:
-            answer = await self._with_token(call)
+            body = await self._with_token(call)
         except UpstreamError as error:
             if error.status == 404:
                 raise NotRegisteredError(str(error), status=404) from error
             raise
         try:
-            return _offers.decode(answer)
+            return _offers_decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UpstreamError(f"offers of {product_id}: {error}", status=200) from error
 
-    async def _with_token(self, call: Callable[[str], Awaitable[T]]) -> T:
-        """Make the call; where the token is refused once more with another token, and never a third time."""
-        self.check()
-        token = await self.keeper.token()
+    async def _with_token(self, call: Callable[[str], Awaitable[Result]]) -> Result:
+        """Make the call; after a 401, make it once more with another token."""
+        self.require_not_paused()
+        token = await self.shared_token.get()
         try:
             try:
-                answer = await call(token)
+                result = await call(token)
             except UpstreamError as error:
                 if error.status != 401:
                     raise
-                token = await self.keeper.after_refusal(token)
-                answer = await call(token)
+                token = await self.shared_token.get_after_rejection(token)
+                result = await call(token)
         except UpstreamError as error:
             if error.status is not None and error.retry_after is not None and not self.breaker.closed:
-                self._paused_until = time.monotonic() + min(error.retry_after, LONGEST_PAUSE_SECONDS)
+                self._paused_until = time.monotonic() + min(error.retry_after, MAX_PAUSE_SECONDS)
             raise
-        await self.keeper.worked(token)
-        return answer
+        await self.shared_token.note_accepted(token)
+        return result
 
-    async def _ask_for_token(self) -> str:
+    async def _request_token(self) -> str:
         async with self.upstream.call("POST", "/auth", accept=frozenset({200, 201})) as response:
-            answer = await read_body(response, LARGEST_ANSWER)
+            body = await read_body(response, MAX_RESPONSE_BYTES)
         try:
-            return _token.decode(answer).access_token
+            return _token_decoder.decode(body).access_token
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UpstreamError(f"the token's answer: {error}", status=response.status) from error
+            raise UpstreamError(f"response to the token request: {error}", status=response.status) from error

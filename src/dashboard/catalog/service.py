@@ -1,43 +1,67 @@
-"""Decisions of the catalogue: how a product is created, and what a trend is."""
+"""Creation of products, and computation of trends."""
 
+import os
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
 from common.upstream import UpstreamError
-from dashboard.catalog.models import Interval, PriceBucket, PricePoint
-from dashboard.catalog.offers_client import OffersService
+from dashboard.catalog.inputs import Interval, ProductInput
+from dashboard.catalog.models import TrendBucket, TrendPoint
+from dashboard.catalog.offers_client import OffersClient
+
+MAX_ERROR_LENGTH = 500
+"""Characters of an error that are stored."""
 
 REGISTER_SECONDS = 5.0
-"""How long the creation of a product waits for the offers service; after that a job registers it."""
+"""How long the creation of a product waits for its registration; after that a job registers it."""
 
 
-async def registration_error(service: OffersService, product_id: UUID, name: str, description: str) -> str | None:
-    """Register a new product; None when the service took it, else why it did not.
+def new_product_id() -> UUID:
+    """A UUIDv7 (RFC 9562): milliseconds, their fraction in 12 bits, 62 random bits.
 
-    It is registered before it is stored, since no transaction may wait for the network. Where storing fails the service
-    knows a product that nobody will ask for, which harms nobody.
+    Made here rather than by PostgreSQL's uuidv7(): a product is registered, with its id, before it is stored.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = nanoseconds * 4096 // 1_000_000
+    random_bits = int.from_bytes(os.urandom(8)) >> 2
+    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random_bits)
+
+
+async def try_to_register(client: OffersClient, product_id: UUID, product: ProductInput) -> str | None:
+    """Register a new product with the offers service; returns the error, None on success.
+
+    Registration comes before storing, since no transaction may wait for the network. If storing then fails, the service
+    keeps a product without offers requests, which is harmless.
     """
     try:
-        await service.register_within(REGISTER_SECONDS, product_id, name, description)
+        await client.register_within(REGISTER_SECONDS, product_id, product.name, product.description)
     except UpstreamError as error:
-        return str(error)[:500]
+        return str(error)[:MAX_ERROR_LENGTH]
     return None
 
 
 def bucket_start(at: datetime, interval: Interval) -> datetime:
-    """The first moment of the hour, the day or the week (from Monday) that holds `at`, in UTC."""
+    """The start of the hour, day or week (from Monday) that contains `at`, in UTC."""
     if interval == "hour":
         return at.replace(minute=0, second=0, microsecond=0)
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight if interval == "day" else midnight - timedelta(days=midnight.weekday())
 
 
-def buckets(points: Sequence[PricePoint], interval: Interval) -> list[PriceBucket]:
-    """Price points, given in order, by hour, day or week; the mean is that of the points. No point, no bucket."""
-    found = []
+def group_by_interval(points: Sequence[TrendPoint], interval: Interval) -> list[TrendBucket]:
+    """Group points, which are in order, by hour, day or week; an interval without points has no bucket."""
+    buckets = []
     for at, group in groupby(points, lambda point: bucket_start(point.at, interval)):
         prices = [point.price for point in group]
-        found.append(PriceBucket(at, min(prices), max(prices), sum(prices) / len(prices), prices[-1]))
-    return found
+        buckets.append(TrendBucket(at, min(prices), max(prices), sum(prices) / len(prices), prices[-1]))
+    return buckets
+
+
+def change_percent(first: int | None, last: int | None) -> float | None:
+    """The change from `first` to `last` in percent of `first`; None when either is None or `first` is 0."""
+    if not first or last is None:
+        return None
+    return (last - first) / first * 100

@@ -1,39 +1,39 @@
-"""Which addresses the dashboard calls back: those under the provider's base URL, and no other.
+"""Check callback addresses: the dashboard calls only addresses under the provider's base URL.
 
-An order names its callback address, and a signed order is still somebody else's input: an address elsewhere would make
-the dashboard send a signed decision there.
+An order names its callback address. Even a signed order is foreign input: with an address elsewhere the dashboard would
+send a signed decision to a third party.
 """
 
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[!-~]+")
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
 def is_under(address: str, base: str) -> bool:
-    """Does the address lie under the base URL: the same origin, and a path below the base's, segment by segment?
+    """Is the address under the base URL: the same origin, and a path that continues the base's segment by segment?
 
-    Compares what a client would call, not how it is spelled; whatever could be read in two ways is refused.
+    Compares what a client would call, not the spelling; an ambiguous address is refused.
     """
-    if not _PLAIN.fullmatch(address) or "\\" in address or len(address) > 2000:
+    if not _VISIBLE_ASCII.fullmatch(address) or "\\" in address or len(address) > 2000:
         return False
     try:
         parts, root = urlsplit(address), urlsplit(base)
-        same = origin(parts) == origin(root)
+        same_origin = origin(parts) == origin(root)
     except ValueError:
         return False
-    if not same or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if not same_origin or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         return False
     segments, prefix = segments_of(parts.path), segments_of(root.path)
-    return len(segments) > len(prefix) and segments[: len(prefix)] == prefix and not any(map(is_strange, segments))
+    return len(segments) > len(prefix) and segments[: len(prefix)] == prefix and not any(map(is_ambiguous, segments))
 
 
 def origin(parts: SplitResult) -> tuple[str, str, int]:
-    """Scheme, host and port. Raises ValueError where one of them is missing or none."""
+    """Scheme, host and port. Raises ValueError if one of them is missing or not valid."""
     port = DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if not parts.hostname or port is None:
-        raise ValueError("no origin")
+        raise ValueError("the address has no origin")
     return parts.scheme, parts.hostname, port
 
 
@@ -41,7 +41,7 @@ def segments_of(path: str) -> list[str]:
     return path.removeprefix("/").removesuffix("/").split("/") if path.strip("/") else []
 
 
-def is_strange(segment: str) -> bool:
-    """Would a client or a server take the segment for something else than it says?"""
-    plain = unquote(segment)
-    return plain in ("", ".", "..") or "/" in plain or "\\" in plain or "%" in plain
+def is_ambiguous(segment: str) -> bool:
+    """Could a client or a server read the segment differently from how it is written?"""
+    decoded = unquote(segment)
+    return decoded in ("", ".", "..") or "/" in decoded or "\\" in decoded or "%" in decoded

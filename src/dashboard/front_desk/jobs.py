@@ -1,4 +1,4 @@
-"""What leaves the front desk's outbox: decisions, back to where the order came from."""
+"""Timed work of the front desk: send decisions to the provider, delete old records."""
 
 import time
 
@@ -8,33 +8,34 @@ import msgspec
 
 from common.db.pool import Connection
 from common.jobs.lease import JobResult
-from common.outbox import admin, delivery
-from common.outbox.delivery import ApplyOutcome, Message, Policy
+from common.outbox import delivery
+from common.outbox.delivery import ApplyOutcome, Policy
+from common.outbox.queries import Message
 from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
-from common.web import login_throttle, responses, signature
+from common.web import responses, signature
 from common.web.errors import Problem
 from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.models import ProviderStatus
 from dashboard.front_desk.service import TOPIC
-from dashboard.front_desk.settings import Settings
+from dashboard.front_desk.settings import FrontDeskSettings
 
-ACCEPTED = 200
-MAX_ANSWER_BYTES = 64 * 1024
-REFUSALS = frozenset({400, 404, 409})
-"""Answers that say no to this decision; anything else, a refused signature included, may pass and is tried again."""
+ACCEPTED_STATUS = 200
+MAX_RESPONSE_BYTES = 64 * 1024
+REFUSAL_STATUSES = frozenset({400, 404, 409})
+"""The provider refuses the decision for good; other statuses, 401 for the signature included, are retried."""
 
 
-class Decided(msgspec.Struct):
-    """The provider's answer to a decision; whatever else it says is its own."""
+class DecisionReply(msgspec.Struct):
+    """The provider's answer to a decision; further fields are ignored."""
 
     status: ProviderStatus
 
 
 async def send_decisions(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: FrontDeskSettings, policy: Policy | None = None
 ) -> JobResult:
-    """Send the decisions that are due, signed anew at each attempt, and note what the provider makes of them."""
+    """Send the decisions that are due, signed anew at each attempt, and store the provider's answers."""
 
     async def send(message: Message) -> ApplyOutcome:
         payload = message.payload
@@ -43,62 +44,52 @@ async def send_decisions(
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
         body = responses.encode_json({name: payload[name] for name in ("order_id", "decision", "decided_by")})
-        reason, status = await call_back(client, address, body, settings)
+        reason, status = await post_decision(client, address, body, settings)
 
         async def apply(connection: Connection) -> None:
             await queries.update_outcome(connection, table_id, order_id, reason)
             if status is not None:
-                order = await queries.select_order_for_update(connection, order_id)
-                assert order is not None
-                await queries.update_provider_status(connection, order, status)
+                await queries.update_provider_status(connection, table_id, order_id, status)
 
         return apply
 
     return await delivery.deliver(db, TOPIC, send, policy)
 
 
-async def call_back(
-    client: aiohttp.ClientSession, address: str, body: bytes, settings: Settings
+async def post_decision(
+    client: aiohttp.ClientSession, address: str, body: bytes, settings: FrontDeskSettings
 ) -> tuple[str | None, ProviderStatus | None]:
-    """Why the provider refused the decision, None where it accepted it; and how the order stands now, if it said so.
+    """Send a decision; returns why the provider refused it (None: accepted) and the order's status, if it says so.
 
-    Raises UpstreamError where there was no answer to rely on.
+    Raises UpstreamError for a failed call and for a status other than 200 and `REFUSAL_STATUSES`.
     """
     headers = {
         "Content-Type": "application/json",
         signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
     }
     provider = Upstream(client, "order_callback", "")
-    async with provider.call("POST", address, data=body, headers=headers, accept=REFUSALS | {ACCEPTED}) as response:
+    async with provider.call(
+        "POST", address, data=body, headers=headers, accept=REFUSAL_STATUSES | {ACCEPTED_STATUS}
+    ) as response:
         try:
-            answer = await read_body(response, MAX_ANSWER_BYTES)
+            answer = await read_body(response, MAX_RESPONSE_BYTES)
         except ResponseTooLargeError:
             answer = b""
-        if response.status == ACCEPTED:
+        if response.status == ACCEPTED_STATUS:
             return None, status_of(answer)
         return reason_of(answer) or f"The provider answered {response.status}.", None
 
 
 def status_of(answer: bytes) -> ProviderStatus | None:
     try:
-        return msgspec.json.decode(answer, type=Decided).status
+        return msgspec.json.decode(answer, type=DecisionReply).status
     except msgspec.MsgspecError:
         return None
 
 
 def reason_of(answer: bytes) -> str:
-    """The detail of a problem document; empty where there is none to show."""
+    """The detail of a problem document; empty for any other answer."""
     try:
         return msgspec.json.decode(answer, type=Problem).detail[:300].replace("\0", "")
     except msgspec.MsgspecError:
         return ""
-
-
-async def forget(db: asyncpg.Pool) -> JobResult:
-    """Delete what has served: messages sent long ago, old signatures, forgiven logins, sessions that are over."""
-    return {
-        "messages": await admin.delete_old_messages(db),
-        "signatures": await signature.delete_old_signatures(db),
-        "failed_logins": await login_throttle.delete_old_failures(db),
-        "sessions": await queries.delete_old_sessions(db),
-    }

@@ -1,60 +1,71 @@
-"""SQL of the front desk. An order's key is its table and its id; where the id alone is known, an index finds it."""
+"""SQL of the front desk. An order's key is its table and its id; an index finds it by its id alone."""
 
 from datetime import datetime, timedelta
 
+from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
-from dashboard.front_desk.models import Decision, Order, OrderInput, ProviderStatus, Status
+from dashboard.front_desk.inputs import OrderInput
+from dashboard.front_desk.models import Decision, Order, ProviderStatus, Status
 
-ORDER_LOCK = 5_310_042
-"""Class of the advisory locks of order ids; any constant that nobody else in the database uses."""
+_ORDER_COLUMNS = """
+    id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes, ordered_at,
+    received_at, decision, decided_at, CASE WHEN decision IS NOT NULL THEN outcome IS NOT NULL END AS delivered, reason
+"""
+"""The columns of an `Order`."""
 
 
 async def lock_order_id(db: Executor, order_id: int) -> None:
-    """Nobody else receives an order of this id until the transaction ends; the key, with its table, cannot say so."""
-    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", ORDER_LOCK, order_id)
+    """Let no other transaction receive an order with this id until this one ends; the key includes the table."""
+    await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", FRONT_DESK_ORDER_LOCK, order_id)
 
 
-async def insert_order(db: Executor, order: OrderInput) -> None:
-    await db.execute(
-        """
+async def insert_order(db: Executor, order: OrderInput) -> Order:
+    row = await db.fetchrow(
+        f"""
         INSERT INTO front_desk_order
             (table_id, id, callback_url, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
              ordered_at, provider_status)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-        """,
+        RETURNING {_ORDER_COLUMNS}
+        """,  # noqa: S608 - constant columns
         order.table_id, order.id, order.callback_url, order.table_type, order.seats, order.price, order.name,
         order.email, order.phone, order.guests, order.starts_at, order.minutes, order.ordered_at, order.status,
     )  # fmt: skip
+    assert row is not None
+    return Order(**row)
 
 
-async def update_provider_status(db: Executor, order: Order, status: ProviderStatus) -> None:
-    """Note how the order stands with the provider; it never steps back, so a late message changes nothing."""
-    await db.execute(
-        """
+async def update_provider_status(db: Executor, table_id: int, order_id: int, status: ProviderStatus) -> Order | None:
+    """Store the provider's status of an order; None if it is unchanged or older than the stored one."""
+    row = await db.fetchrow(
+        f"""
         UPDATE front_desk_order
            SET provider_status = $3
          WHERE table_id = $1 AND id = $2
            AND (provider_status = 'waiting' OR (provider_status = 'confirmed' AND $3 = 'cancelled'))
-        """,
-        order.table_id, order.id, status,
+        RETURNING {_ORDER_COLUMNS}
+        """,  # noqa: S608 - constant columns
+        table_id, order_id, status,
     )  # fmt: skip
+    return Order(**row) if row else None
 
 
-async def update_decision(db: Executor, order: Order, decision: Decision, actor: str) -> bool:
-    """Note a decision of staff; False when the order does not wait any more."""
-    return await db.fetchval(
-        """
+async def update_decision(db: Executor, order: Order, decision: Decision, actor: str) -> Order | None:
+    """Store a decision of staff; None if the order is no longer waiting."""
+    row = await db.fetchrow(
+        f"""
         UPDATE front_desk_order
            SET decision = $3, decided_at = clock_timestamp(), decided_by = $4
          WHERE table_id = $1 AND id = $2 AND status = 'waiting'
-        RETURNING true
-        """,
+        RETURNING {_ORDER_COLUMNS}
+        """,  # noqa: S608 - constant columns
         order.table_id, order.id, decision, actor,
-    ) is not None  # fmt: skip
+    )  # fmt: skip
+    return Order(**row) if row else None
 
 
 async def update_outcome(db: Executor, table_id: int, order_id: int, reason: str | None) -> None:
-    """Note what the provider made of the decision: accepted, or refused for a reason."""
+    """Store the provider's answer to the decision: accepted, or refused for a reason."""
     await db.execute(
         """
         UPDATE front_desk_order
@@ -68,14 +79,12 @@ async def update_outcome(db: Executor, table_id: int, order_id: int, reason: str
 
 async def select_order_for_update(db: Executor, order_id: int) -> Order | None:
     row = await db.fetchrow(
-        """
-        SELECT id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-               ordered_at, received_at, decision, decided_at,
-               CASE WHEN decision IS NOT NULL THEN outcome IS NOT NULL END AS delivered, reason
+        f"""
+        SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
          WHERE id = $1
            FOR UPDATE
-        """,
+        """,  # noqa: S608 - constant columns
         order_id,
     )
     return Order(**row) if row else None
@@ -88,63 +97,60 @@ async def select_callback_url(db: Executor, table_id: int, order_id: int) -> str
 
 
 async def select_orders(db: Executor, status: Status | None, before: int | None, limit: int) -> list[Order]:
-    """Orders, newest first, from below an id on."""
+    """Orders, newest first; those with an id below `before`, if given."""
     rows = await db.fetch(
-        """
-        SELECT id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-               ordered_at, received_at, decision, decided_at,
-               CASE WHEN decision IS NOT NULL THEN outcome IS NOT NULL END AS delivered, reason
+        f"""
+        SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
          WHERE ($1::text IS NULL OR status = $1) AND ($2::bigint IS NULL OR id < $2)
          ORDER BY id DESC
          LIMIT $3
-        """,
+        """,  # noqa: S608 - constant columns
         status, before, limit,
     )  # fmt: skip
     return [Order(**row) for row in rows]
 
 
 async def select_waiting(db: Executor, limit: int) -> list[Order]:
-    """The orders that have waited longest, oldest first."""
+    """The waiting orders, oldest first."""
     rows = await db.fetch(
-        """
-        SELECT id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-               ordered_at, received_at, decision, decided_at, NULL::bool AS delivered, reason
+        f"""
+        SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
          WHERE status = 'waiting'
          ORDER BY id
          LIMIT $1
-        """,
+        """,  # noqa: S608 - constant columns
         limit,
     )
     return [Order(**row) for row in rows]
 
 
 async def select_settled(db: Executor, limit: int) -> list[Order]:
-    """The orders that wait no more, those settled last first."""
+    """The settled orders, that is those no longer waiting, latest first."""
     rows = await db.fetch(
-        """
-        SELECT id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-               ordered_at, received_at, decision, decided_at,
-               CASE WHEN decision IS NOT NULL THEN outcome IS NOT NULL END AS delivered, reason
+        f"""
+        SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
          WHERE status <> 'waiting'
          ORDER BY coalesce(decided_at, received_at) DESC, id DESC
          LIMIT $1
-        """,
+        """,  # noqa: S608 - constant columns
         limit,
     )
     return [Order(**row) for row in rows]
 
 
-async def insert_session(db: Executor, token_hash: bytes, life: timedelta) -> None:
+async def insert_session(db: Executor, token_hash: bytes, lifetime: timedelta) -> None:
     await db.execute(
-        "INSERT INTO front_desk_session (token_hash, expires_at) VALUES ($1, now() + $2::interval)", token_hash, life
+        "INSERT INTO front_desk_session (token_hash, expires_at) VALUES ($1, now() + $2::interval)",
+        token_hash,
+        lifetime,
     )
 
 
 async def select_session(db: Executor, token_hash: bytes) -> datetime | None:
-    """When the session ends; None for one that is unknown or over."""
+    """When the session expires; None if it is unknown or has expired."""
     return await db.fetchval(
         "SELECT expires_at FROM front_desk_session WHERE token_hash = $1 AND expires_at > now()", token_hash
     )
@@ -155,14 +161,14 @@ async def delete_session(db: Executor, token_hash: bytes) -> None:
 
 
 async def delete_old_sessions(db: Executor) -> int:
-    """Forget the sessions that are over; returns how many."""
+    """Delete expired sessions; returns how many."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM front_desk_session
              WHERE expires_at < now()
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """
     )

@@ -1,4 +1,4 @@
-"""HTTP of the front desk for programs: orders come in signed, staff's programs decide with the staff token."""
+"""The API of the front desk: the provider sends signed orders, programs of staff decide with the staff token."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -21,15 +21,8 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.signature import signed
 from dashboard.front_desk import queries, service
-from dashboard.front_desk.models import (
-    EXAMPLE,
-    EXAMPLE_INPUT,
-    EXAMPLE_MESSAGE,
-    Decision,
-    Order,
-    OrderInput,
-    OrdersQuery,
-)
+from dashboard.front_desk.inputs import OrderInput, OrdersQuery
+from dashboard.front_desk.models import Decision, Order
 from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
@@ -39,26 +32,62 @@ STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
 REALM = "front desk"
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
 
+EXAMPLE_ORDER_INPUT = {
+    "id": 1,
+    "status": "waiting",
+    "callback_url": "http://127.0.0.1:9000/api/accounting/decisions",
+    "table_id": 1,
+    "table_type": "cabin",
+    "seats": 4,
+    "price": 25.5,
+    "name": "Ann",
+    "email": "ann@example.com",
+    "phone": "+4930123456",
+    "guests": 3,
+    "starts_at": "2999-01-01T19:00:00Z",
+    "minutes": 120,
+    "ordered_at": "2998-12-01T10:00:00Z",
+}
+EXAMPLE_ORDER = {name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name != "callback_url"} | {
+    "received_at": "2998-12-01T10:00:01Z",
+    "decision": None,
+    "decided_at": None,
+    "delivered": None,
+    "reason": None,
+}
+EXAMPLE_MESSAGE = {
+    "id": 1,
+    "topic": "decision",
+    "subject": "table:1",
+    "event": "order 1 decided",
+    "state": "waiting",
+    "attempts": 3,
+    "created_at": "2998-12-01T10:00:00Z",
+    "due_at": "2998-12-01T10:00:12Z",
+    "settled_at": None,
+    "last_error": "UpstreamError: POST http://127.0.0.1:9000/api/accounting/decisions: ClientConnectorError",
+}
+
 View = Callable[..., Awaitable[Any]]
 
 
 def staff_only(view: View) -> View:
-    """Let a view see only requests with the staff token. Raises Unauthorized."""
+    """Restrict a view to requests with the staff token. Raises Unauthorized."""
 
     @security_scheme([{"staff": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         token = bearer_token(REALM)
         if not hmac.compare_digest(token.encode(), resources().front_desk.staff_token.reveal().encode()):
-            raise invalid_token(REALM, "This is not the staff token.")
+            raise invalid_token(REALM, "Invalid staff token.")
         return await view(*args, **kwargs)
 
     return wrapper
 
 
 @blueprint.post("/orders")
-@operation(401, 409, request_example=EXAMPLE_INPUT, example=EXAMPLE,
-           descriptions={200: "The order was known; its status was noted", 201: "Received"})  # fmt: skip
+@operation(401, 409, request_example=EXAMPLE_ORDER_INPUT, example=EXAMPLE_ORDER,
+           descriptions={200: "The order was known; its new status was stored", 201: "Received"})  # fmt: skip
 @tag([TAG])
 @security_scheme([{"signature": []}])
 @signed(lambda: resources().front_desk.accounting_secret)
@@ -66,9 +95,9 @@ def staff_only(view: View) -> View:
 @document_response(Order, 201)
 @json_body(OrderInput)
 async def receive_order(data: OrderInput) -> Response:
-    """An order from the provider. Sent again it is not received twice; its status, where it has moved on, is noted.
+    """Receive an order from the provider. Sent again, it is stored once, and a newer status updates it.
 
-    The callback address must lie under DASHBOARD_PROVIDER_URL.
+    The callback address must be under DASHBOARD_PROVIDER_URL.
     """
     async with transaction(pool()) as connection:
         order, new = await service.receive_order(connection, data, resources().front_desk.provider_url)
@@ -76,7 +105,7 @@ async def receive_order(data: OrderInput) -> Response:
 
 
 @blueprint.get("/orders")
-@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE])
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_ORDER])
 @tag([TAG])
 @staff_only
 @validate_querystring(OrdersQuery)
@@ -90,26 +119,26 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 
 
 @blueprint.post(f"{ORDER}/confirm")
-@operation(401, 404, 409, example=EXAMPLE | {"status": "confirmed", "decision": "confirm", "delivered": False})
+@operation(401, 404, 409, example=EXAMPLE_ORDER | {"status": "confirmed", "decision": "confirm", "delivered": False})
 @tag([TAG])
 @staff_only
 @document_response(Order)
 async def confirm(order_id: int) -> Response:
-    """Confirm an order that waits. The provider hears of it by itself, and may yet refuse: then it becomes refused."""
-    return await decided(order_id, "confirm")
+    """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order is refused."""
+    return await decide(order_id, "confirm")
 
 
 @blueprint.post(f"{ORDER}/decline")
-@operation(401, 404, 409, example=EXAMPLE | {"status": "declined", "decision": "decline", "delivered": False})
+@operation(401, 404, 409, example=EXAMPLE_ORDER | {"status": "declined", "decision": "decline", "delivered": False})
 @tag([TAG])
 @staff_only
 @document_response(Order)
 async def decline(order_id: int) -> Response:
-    """Decline an order that waits."""
-    return await decided(order_id, "decline")
+    """Decline a waiting order. The decision is sent to the provider."""
+    return await decide(order_id, "decline")
 
 
-async def decided(order_id: int, decision: Decision) -> Response:
+async def decide(order_id: int, decision: Decision) -> Response:
     async with transaction(pool()) as connection:
         return json_response(await service.decide(connection, order_id, decision, "front desk"))
 
@@ -121,7 +150,7 @@ async def decided(order_id: int, decision: Decision) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[MessageState])
 async def view_outbox(query_args: PageQuery) -> Response:
-    """Decisions that have not reached the provider, newest first, and why: waiting to be tried again, or dead."""
+    """Decisions that have not reached the provider, newest first, with the last error: to be retried, or dead."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
@@ -129,11 +158,11 @@ async def view_outbox(query_args: PageQuery) -> Response:
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
-@operation(401, 404, descriptions={204: "It is due now"})
+@operation(401, 404, descriptions={204: "The message is due now"})
 @tag([TAG])
 @staff_only
 async def retry_message(message_id: int) -> Response:
-    """Let a dead message be tried once more."""
+    """Send a dead message once more."""
     if not await admin.retry_dead_message(pool(), message_id):
         raise NotFound(f"There is no dead message {message_id}.")
     return Response(status=204)

@@ -1,4 +1,4 @@
-"""The front desk's page for people: forms without a script, a session in a cookie, a CSRF token on every form."""
+"""The front desk's page for staff: forms without scripts, a session cookie, a CSRF token in every form."""
 
 import asyncio
 import hashlib
@@ -15,53 +15,53 @@ from common.db.pool import transaction
 from common.web import login_throttle
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from common.web.html import PRIVATE_HEADERS, Templates
-from common.web.input_types import Input
 from common.web.request_body import require_media_type
 from common.web.resources import pool
 from dashboard.front_desk import queries, service
+from dashboard.front_desk.inputs import NoticeQuery
 from dashboard.front_desk.models import Decision
 from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix="/front-desk")
 
-COOKIE = "front_desk"
-SESSION_LIFE = timedelta(hours=12)
-SHOWN = 200
-SETTLED_SHOWN = 30
+SESSION_COOKIE = "front_desk"
+SESSION_LIFETIME = timedelta(hours=12)
+MAX_WAITING_SHOWN = 200
+MAX_SETTLED_SHOWN = 30
 
 NOTICES = {
-    "confirmed": ("good", "Confirmed. The guest will be told."),
-    "declined": ("good", "Declined. The guest will be told."),
-    "late": ("bad", "That order was settled in the meantime."),
-    "wrong": ("bad", "That is not the staff token."),
-    "slow": ("bad", "Too many attempts. Wait a minute and try again."),
-    "out": ("good", "You are logged out."),
-    "again": ("", "The session is over. Please log in again."),
+    "confirmed": ("good", "Confirmed. The guest will be notified."),
+    "declined": ("good", "Declined. The guest will be notified."),
+    "already_settled": ("bad", "This order is no longer waiting."),
+    "invalid_token": ("bad", "Invalid staff token."),
+    "throttled": ("bad", "Too many attempts. Wait a minute and try again."),
+    "logged_out": ("good", "You are logged out."),
+    "session_expired": ("", "The session has expired. Please log in again."),
 }
 
 templates = Templates("dashboard.front_desk")
 
 
-def session_mark(token: str) -> bytes:
-    """What the database keeps of a session's token."""
+def hash_session_token(token: str) -> bytes:
+    """The hash under which the database stores a session."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def csrf_of(token: str) -> str:
-    """The CSRF token of a session; who has one does not know the other."""
+def csrf_token_of(token: str) -> str:
+    """The CSRF token of a session; the session's token cannot be derived from it."""
     return hmac.new(token.encode("utf-8", "surrogatepass"), b"csrf", hashlib.sha256).hexdigest()
 
 
 async def session_token() -> str | None:
-    """The token of the session that the request's cookie names; None without a session that lives."""
-    token = request.cookies.get(COOKIE, "")
-    if token and await queries.select_session(pool(), session_mark(token)):
+    """The session token in the request's cookie; None if it is missing, unknown or expired."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    if token and await queries.select_session(pool(), hash_session_token(token)):
         return token
     return None
 
 
-async def form() -> MultiDict[str, str]:
-    """The request's form. Raises Invalid, UnsupportedMedia, or Forbidden for one that another site sends."""
+async def read_form() -> MultiDict[str, str]:
+    """The request's form. Raises Invalid, UnsupportedMedia, or Forbidden if another site sent it."""
     require_media_type("application/x-www-form-urlencoded")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         raise Forbidden("This form was sent from another site.")
@@ -69,37 +69,33 @@ async def form() -> MultiDict[str, str]:
 
 
 def require_csrf(fields: MultiDict[str, str], token: str) -> None:
-    if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_of(token).encode()):
-        raise Forbidden("The form's CSRF token is missing or of another session.", code="csrf")
+    if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_token_of(token).encode()):
+        raise Forbidden("The form's CSRF token is missing or belongs to another session.", code="csrf")
 
 
-def back(notice: str) -> Response:
-    """To the page by GET, so that a reload sends nothing twice."""
+def redirect_with_notice(notice: str) -> Response:
+    """Redirect to the page, so that a reload does not send the form again."""
     return Response(status=303, headers={"Location": f"/front-desk?notice={notice}", **PRIVATE_HEADERS})
-
-
-class PageQuery(Input):
-    notice: str | None = None
 
 
 @blueprint.get("", strict_slashes=False)
 @hide
-@validate_querystring(PageQuery)
-async def page(query_args: PageQuery) -> Response:
-    """Waiting orders with two buttons each, and what became of the last others; or the login."""
+@validate_querystring(NoticeQuery)
+async def page(query_args: NoticeQuery) -> Response:
+    """The page with the waiting and the last settled orders; without a session, the login form."""
     notice = NOTICES.get(query_args.notice or "")
     token = await session_token()
     if token is None:
         return templates.page("login.html", notice=notice)
     waiting, settled = await asyncio.gather(
-        queries.select_waiting(pool(), SHOWN + 1), queries.select_settled(pool(), SETTLED_SHOWN)
+        queries.select_waiting(pool(), MAX_WAITING_SHOWN + 1), queries.select_settled(pool(), MAX_SETTLED_SHOWN)
     )
     return templates.page(
         "front_desk.html",
         notice=notice,
-        csrf=csrf_of(token),
-        waiting=waiting[:SHOWN],
-        more_wait=len(waiting) > SHOWN,
+        csrf=csrf_token_of(token),
+        waiting=waiting[:MAX_WAITING_SHOWN],
+        more_waiting=len(waiting) > MAX_WAITING_SHOWN,
         settled=settled,
     )
 
@@ -107,24 +103,24 @@ async def page(query_args: PageQuery) -> Response:
 @blueprint.post("/login")
 @hide
 async def log_in() -> Response:
-    """A session for whoever has the staff token."""
-    given = (await form()).get("token", "")
+    """Begin a session if the staff token is right."""
+    token_sent = (await read_form()).get("token", "")
     address = request.remote_addr or ""
     try:
         await login_throttle.require_not_throttled(pool(), "staff", address)
     except TooManyRequests:
-        return back("slow")
-    if not hmac.compare_digest(given.encode(), resources().front_desk.staff_token.reveal().encode()):
+        return redirect_with_notice("throttled")
+    if not hmac.compare_digest(token_sent.encode(), resources().front_desk.staff_token.reveal().encode()):
         await login_throttle.upsert_failure(pool(), "staff", address)
-        return back("wrong")
+        return redirect_with_notice("invalid_token")
     await login_throttle.delete_failures(pool(), "staff", address)
     token = secrets.token_urlsafe(32)
-    await queries.insert_session(pool(), session_mark(token), SESSION_LIFE)
+    await queries.insert_session(pool(), hash_session_token(token), SESSION_LIFETIME)
     response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE_HEADERS})
     response.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         token,
-        max_age=int(SESSION_LIFE.total_seconds()),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         path="/front-desk",
         secure=request.is_secure,
         httponly=True,
@@ -136,25 +132,25 @@ async def log_in() -> Response:
 @blueprint.post("/logout")
 @hide
 async def log_out() -> Response:
-    """The session ends, on this side too."""
-    fields = await form()
+    """End the session, in the database too."""
+    fields = await read_form()
     token = await session_token()
     if token is not None:
         require_csrf(fields, token)
-        await queries.delete_session(pool(), session_mark(token))
-    response = back("out")
-    response.delete_cookie(COOKIE, path="/front-desk", httponly=True, samesite="Strict")
+        await queries.delete_session(pool(), hash_session_token(token))
+    response = redirect_with_notice("logged_out")
+    response.delete_cookie(SESSION_COOKIE, path="/front-desk", httponly=True, samesite="Strict")
     return response
 
 
 @blueprint.post("/decide")
 @hide
 async def decide() -> Response:
-    """The two buttons of an order."""
-    fields = await form()
+    """Confirm or decline an order, as its button says."""
+    fields = await read_form()
     token = await session_token()
     if token is None:
-        return back("again")
+        return redirect_with_notice("session_expired")
     require_csrf(fields, token)
     number, decision = fields.get("order", ""), fields.get("decision", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19) or decision not in ("confirm", "decline"):
@@ -163,5 +159,5 @@ async def decide() -> Response:
         async with transaction(pool()) as connection:
             order = await service.decide(connection, int(number), cast("Decision", decision), "front desk")
     except (Conflict, NotFound):
-        return back("late")
-    return back("confirmed" if order.decision == "confirm" else "declined")
+        return redirect_with_notice("already_settled")
+    return redirect_with_notice("confirmed" if order.decision == "confirm" else "declined")

@@ -1,4 +1,4 @@
-"""What the front desk has to know from outside."""
+"""Settings of the front desk."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,8 @@ from common.config import Secret
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the front desk has to know from outside.
-
-    provider_url: orders may name a callback address under it, and no other.
-    """
+class FrontDeskSettings:
+    """Settings of the front desk. provider_url: every callback address of an order must be under it."""
 
     provider_url: str
     accounting_secret: Secret

@@ -1,1 +1,0 @@
-"""Uptime: when stores were online within their business hours."""

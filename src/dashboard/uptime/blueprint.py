@@ -1,4 +1,4 @@
-"""The slice `uptime`: reports of when stores were online within their business hours."""
+"""The slice `uptime`: reports on when stores were online within their business hours."""
 
 from common.web.resources import Application
 from dashboard.uptime.routes import imports, reports, stores

@@ -1,4 +1,4 @@
-"""What requests about stores and reports may ask for."""
+"""Input types of stores and reports."""
 
 import re
 from typing import Annotated, Any
@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger
-from dashboard.uptime.models import Order, Period
+from dashboard.uptime.models import Period, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
 def parse_share(value: Any) -> float:
-    """A share from a query string, as JSON writes numbers. Raises ValueError."""
+    """Parse a share from a query string, written as a JSON number. Raises ValueError."""
     if isinstance(value, float):
         return value
     if not isinstance(value, str) or not _SHARE.fullmatch(value):
@@ -21,46 +21,42 @@ def parse_share(value: Any) -> float:
 
 
 Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
-Target = Annotated[Share, Field(description="The share of open time that a store has to be up, 0 to 1")]
+Target = Annotated[Share, Field(description="The minimum share of open time that a store is up, 0 to 1")]
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
 
 class ReportRequest(Input):
-    as_of: Annotated[
-        QueryInstant | None, Field(description="Where the windows end; without it at the newest poll in the data")
-    ] = None
+    as_of: Annotated[QueryInstant | None, Field(description="End of the windows; by default the newest poll")] = None
 
 
 class ReportQuery(Input):
-    report_id: Annotated[str, Field(max_length=1000, description="As /trigger_report answered it")]
+    report_id: Annotated[str, Field(max_length=1000, description="The id that /trigger_report returned")]
 
 
 class WindowQuery(Input):
     """A window, `[from, to)`."""
 
     from_: Annotated[
-        QueryInstant | None, Field(alias="from", description="The window's start; without it 168 hours before its end")
+        QueryInstant | None, Field(alias="from", description="Start of the window; by default 168 hours before its end")
     ] = None
     to: Annotated[
         QueryInstant | None,
-        Field(description="The window's end, at most the newest poll of the fleet, which it also is by default"),
+        Field(description="End of the window; the newest poll of the fleet by default and at the latest"),
     ] = None
 
 
 class WindowPageQuery(WindowQuery, PageQuery):
-    """A page of what lies in a window."""
+    """A page of the items in a window."""
 
 
 class GapsQuery(WindowPageQuery):
-    minutes: Annotated[
-        QueryInteger, Field(ge=1, le=100_000, description="How long nobody may look before it is a gap")
-    ] = 90
+    minutes: Annotated[QueryInteger, Field(ge=1, le=100_000, description="Minimum length of a gap in minutes")] = 90
 
 
 class StoresQuery(PageQuery):
-    order: Annotated[Order, Field(description="By id, by most downtime, or by least share of uptime; then by id")] = (
-        "store_id"
-    )
+    order: Annotated[
+        StoreOrder, Field(description="By id, by most downtime, or by least share of uptime; then by id")
+    ] = "store_id"
     period: ReportPeriod = "week"
 
 

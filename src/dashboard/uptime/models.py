@@ -1,4 +1,4 @@
-"""What the capability says of stores, reports and imports. Durations are exact; seconds are numbers with a fraction."""
+"""Types of stores, reports and imports. Durations are exact; seconds may have a fraction."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,34 +6,42 @@ from typing import Literal
 
 import msgspec
 
+from common.csv_import import RejectedLine
+
 CSV_HEADER = (
     "store_id,uptime_last_hour(in minutes),uptime_last_day(in hours),uptime_last_week(in hours),"
     "downtime_last_hour(in minutes),downtime_last_day(in hours),downtime_last_week(in hours)\n"
 )
-"""The header of a report, word for word the source's."""
+"""The header of a report, word for word as the source has it."""
 
 Period = Literal["hour", "day", "week"]
-Order = Literal["store_id", "downtime", "uptime"]
+StoreOrder = Literal["store_id", "downtime", "uptime"]
 
 
-class Rejection(msgspec.Struct, frozen=True):
-    """A line of a file that was not taken in (the header is line 1), and why."""
-
-    line: int
-    reason: str
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """What a file brought: rows read (good and bad), those that were new, and those that were not taken in."""
+class ImportSummary(msgspec.Struct, frozen=True):
+    """How many rows of a file were read (valid and rejected), were new, and were rejected; and the first rejected."""
 
     rows: int
     new: int
-    rejected: list[Rejection]
+    rejected: list[RejectedLine]
+    rejected_total: int
+
+
+class NewImport(msgspec.Struct, frozen=True):
+    """An import about to be recorded. changed: did it change any data, by new rows or otherwise?"""
+
+    kind: str
+    source: str
+    started_at: datetime
+    rows: int
+    new: int
+    changed: bool
+    rejected: list[RejectedLine]
     rejected_total: int
 
 
 class Import(msgspec.Struct, frozen=True):
-    """A file that came in: what it was, where from, when, and what it brought."""
+    """An import that was recorded: the kind of file, where it came from, when, and its figures."""
 
     import_id: int
     kind: str
@@ -42,15 +50,15 @@ class Import(msgspec.Struct, frozen=True):
     finished_at: datetime
     rows: int
     new: int
-    rejected: list[Rejection]
+    rejected: list[RejectedLine]
     rejected_total: int
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report: what was asked for, how far it is, and of which state of the data it is.
+    """A report: the request, its progress, and the state of the data it was made from.
 
-    progress: 0 to 1, an estimate by the time that reports take. as_of, data_version, stores: known once complete.
-    data_version is the id of the last import whose data the report has.
+    progress: 0 to 1, estimated from the usual duration. as_of, data_version, stores: null until it is complete.
+    data_version: the id of the last import that the report takes into account.
     """
 
     report_id: str
@@ -77,8 +85,8 @@ class ReportRow(msgspec.Struct, frozen=True):
     downtime_last_week: Decimal
 
 
-class Triggered(msgspec.Struct, frozen=True):
-    """A report was asked for; its id fetches it."""
+class RequestedReport(msgspec.Struct, frozen=True):
+    """The id with which the requested report can be fetched."""
 
     report_id: str
 
@@ -90,20 +98,20 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
-    """A report that is there, with a row for each store, ordered by store_id."""
+    """A complete report, with a row for each store, ordered by store_id."""
 
     rows: list[ReportRow]
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A stretch of time, `[start, end)`."""
+    """A span of time, `[start, end)`."""
 
     start: datetime
     end: datetime
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A stretch of open time with one status."""
+    """A span of open time with one status."""
 
     start: datetime
     end: datetime
@@ -111,7 +119,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Poll(msgspec.Struct, frozen=True):
-    """A poll, and whether it was made in open time: those are the ones that count, unless a store has none."""
+    """A poll. open: was it made in open time? Only such polls count, unless a store has none."""
 
     polled_at: datetime
     status: Literal["active", "inactive"]
@@ -119,7 +127,7 @@ class Poll(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """A store between two instants: when it was open, what it was, and the polls that say so.
+    """A store in a window: when it was open, its status then, and the polls from which the status follows.
 
     `uptime_seconds + downtime_seconds` is the length of `open`. `to` is not after the newest poll of the fleet.
     """
@@ -136,11 +144,11 @@ class Timeline(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True):
-    """A store down, from the first moment of open time to the last, closed time in between included.
+    """A store down, from the first to the last moment of open time, including closed time in between.
 
-    duration_seconds: the open time in it. unobserved_seconds: the part of that more than 90 minutes after any poll,
-    where nobody looked. collector_gap: nobody looked at any store for some of it. ongoing: it reaches the end of what
-    is known.
+    duration_seconds: the open time in it. unobserved_seconds: the part of that more than 90 minutes after any poll of
+    the store. collector_gap: for a part of it no store at all was polled. ongoing: it lasts until the end of the
+    window.
     """
 
     start: datetime
@@ -152,9 +160,9 @@ class Incident(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """How much of a store's open time somebody looked: the share within 90 minutes after a poll.
+    """How much of a store's open time is covered by polls, each of which covers the 90 minutes after it.
 
-    share: null where the store was not open at all. no_data: the rest; it is not downtime.
+    share: null when the store was not open at all. no_data: the open time that is not covered; it is not downtime.
     """
 
     store_id: str
@@ -167,7 +175,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A stretch in which no store at all was polled: the collector's failure, not the stores'."""
+    """A span in which no store at all was polled: a failure of the collector, not of the stores."""
 
     start: datetime
     end: datetime
@@ -175,7 +183,7 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
-    """A store in the latest complete report; the share is null where the store was not open in the period."""
+    """A store in the latest complete report; the share is null if the store was not open in the period."""
 
     store_id: str
     timezone: str
@@ -184,8 +192,8 @@ class StoreUptime(msgspec.Struct, frozen=True):
     uptime_share: float | None
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """How the fleet stands against a target: shares of open time that stores have to be up, 0 to 1."""
+class SlaSummary(msgspec.Struct, frozen=True):
+    """How many stores were open in a period, and how many of them were up for less than the target share, 0 to 1."""
 
     report_id: str
     as_of: datetime | None

@@ -1,4 +1,4 @@
-"""Reports on their way, in this process: begun at once when they are asked for, a few at a time."""
+"""Make reports in this process: at once when they are requested, a few at a time."""
 
 import asyncio
 from uuid import UUID
@@ -14,31 +14,31 @@ from dashboard.uptime.queries import fleet, imports
 
 log = structlog.get_logger()
 
-AT_ONCE = 2
-"""More would only share the same processors."""
-UPLOADS_AT_ONCE = 4
-"""Each holds a connection for as long as it takes to arrive."""
+MAX_CONCURRENT_REPORTS = 2
+"""More would compete for the same processors."""
+MAX_CONCURRENT_UPLOADS = 4
+"""Each upload holds a connection until it has arrived."""
 
 
 class ReportRunner:
-    """Makes reports on a pool whose time-outs allow for them; use one for each process.
+    """Makes reports on a pool whose time-outs allow for them; create one per process.
 
-    uploads: the turns of the uploads, which share that pool.
+    upload_slots: limits the uploads, which share that pool.
     """
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
-        self.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self.upload_slots = asyncio.Semaphore(MAX_CONCURRENT_UPLOADS)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
 
     async def make(self, report_id: UUID) -> None:
-        """Make a report unless this process is at it. When the database goes away the job finds it waiting."""
+        """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
         if report_id in self._making:
             return
         self._making.add(report_id)
         try:
-            async with self._turns:
+            async with self._slots:
                 await service.make_report(self.db, report_id)
         except DATABASE_UNAVAILABLE as error:
             log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
@@ -46,9 +46,9 @@ class ReportRunner:
             self._making.discard(report_id)
 
     async def newest(self) -> Report | None:
-        """The report as of the newest poll, made anew where data came in since the last; None while there is no poll.
+        """The report as of the newest poll, which is made first if the data has changed; None if there are no polls.
 
-        Raises Unavailable when somebody else is still making the first one.
+        Raises Unavailable while another process is making the first report.
         """
         if await imports.select_newest_poll(self.db) is None:
             return None
@@ -61,6 +61,6 @@ class ReportRunner:
         return latest
 
     async def make_waiting(self) -> int:
-        """Make the reports that wait: those whose maker died. How many were made."""
-        async with self._turns:
+        """Make the reports whose process died; returns how many were completed."""
+        async with self._slots:
             return await service.make_waiting_reports(self.db)

@@ -1,4 +1,4 @@
-"""Reading a batch of events out of a body: a JSON array, or a line for each (NDJSON)."""
+"""Parses the body of a batch: a JSON array of events, or one event a line (NDJSON)."""
 
 import io
 from datetime import datetime
@@ -7,34 +7,34 @@ from typing import Annotated
 import pydantic
 
 from common.web.errors import FieldError, Invalid, field_errors
-from provider.booking_events.models import EventInput
+from provider.booking_events.inputs import EventInput
 
-LARGEST_BATCH = 10_000
-BATCH_BYTES = 16 * 1024 * 1024
+MAX_BATCH_EVENTS = 10_000
+MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 Batch = dict[int, EventInput]
 """Events by their lines, counted from 1."""
 
-# Pydantic looks at the length first: the faults of millions of wrong items would not find room in memory.
+# Pydantic checks the length first; otherwise the errors of millions of invalid items would exhaust the memory.
 _events: pydantic.TypeAdapter[list[EventInput]] = pydantic.TypeAdapter(
-    Annotated[list[EventInput], pydantic.Field(min_length=1, max_length=LARGEST_BATCH)]
+    Annotated[list[EventInput], pydantic.Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 )
 _event: pydantic.TypeAdapter[EventInput] = pydantic.TypeAdapter(EventInput)
 
 
 def parse_array(data: bytes, now: datetime) -> Batch:
-    """A JSON array of events. Raises Invalid naming every fault by its line."""
+    """The events of a JSON array. Raises Invalid naming every fault by its line."""
     try:
         return dict(enumerate(_events.validate_json(data, context={"now": now}), start=1))
     except pydantic.ValidationError as error:
-        raise _invalid(list(map(_numbered, field_errors(error)))) from None
+        raise _invalid(list(map(_with_line_number, field_errors(error)))) from None
 
 
 def parse_lines(data: bytes, now: datetime) -> Batch:
-    """NDJSON; an empty line counts as one but holds nothing. Raises Invalid naming every fault by its line."""
+    """The events of NDJSON; blank lines are counted but skipped. Raises Invalid naming every fault by its line."""
     count = sum(not line.isspace() for line in io.BytesIO(data))
-    if not 1 <= count <= LARGEST_BATCH:
-        raise _invalid([FieldError("body", f"must hold 1 to {LARGEST_BATCH} events, not {count}")])
+    if not 1 <= count <= MAX_BATCH_EVENTS:
+        raise _invalid([FieldError("body", f"must hold 1 to {MAX_BATCH_EVENTS} events, not {count}")])
     batch: Batch = {}
     faults: list[FieldError] = []
     for number, line in enumerate(io.BytesIO(data), start=1):
@@ -49,11 +49,11 @@ def parse_lines(data: bytes, now: datetime) -> Batch:
     return batch
 
 
-def _numbered(fault: FieldError) -> FieldError:
-    """Pydantic counts from 0, and calls the whole `body`."""
+def _with_line_number(fault: FieldError) -> FieldError:
+    """The fault of an item under the number of its line; pydantic counts from 0."""
     first, *rest = fault.field.split(".")
-    where = ".".join(("lines", str(int(first) + 1), *rest)) if first.isdigit() else fault.field
-    return FieldError(where, fault.message)
+    field = ".".join(("lines", str(int(first) + 1), *rest)) if first.isdigit() else fault.field
+    return FieldError(field, fault.message)
 
 
 def _invalid(faults: list[FieldError]) -> Invalid:

@@ -1,5 +1,4 @@
-"""Reading the feed whole: as a stream of lines out of PostgreSQL's COPY, in memory that does not grow with the
-result."""
+"""Streams the whole feed: lines from PostgreSQL's COPY, in memory that does not grow with the result."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -9,30 +8,31 @@ import asyncpg
 from common.db.pool import Connection
 from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
-from provider.booking_events.models import EventsQuery, Position
-from provider.booking_events.queries import Shape
+from provider.booking_events.inputs import EventsQuery
+from provider.booking_events.models import Position
+from provider.booking_events.queries import FeedFormat
 
-FIRST_ROWS = 1000
+MAX_UNSTREAMED_EVENTS = 1000
 
-ALL_TAKEN = "As many readers as there may be stream the feed just now; pages, with limit, are to be had."
+TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through the feed with `limit`."
 
 
 def lines_after(
-    db: asyncpg.Pool, query: EventsQuery, shape: Shape, after: Position | None
+    db: asyncpg.Pool, query: EventsQuery, form: FeedFormat, after: Position | None
 ) -> AsyncGenerator[bytes, None]:
-    """Whole chunks of COPY's output from a position on, each ending at the end of a line.
+    """Chunks of COPY's output from a position on, each ending at the end of a line.
 
-    Raises Unavailable, before the first chunk, when every connection for streams is taken.
+    Raises Unavailable, before the first chunk, when every connection for streams is in use.
     """
 
     async def copy(connection: Connection, output: Sink) -> None:
-        await queries.copy_feed(connection, query, shape, after, output)
+        await queries.copy_feed(connection, query, form, after, output)
 
-    return stream_copy(db, copy, detail=ALL_TAKEN)
+    return stream_copy(db, copy, detail=TOO_MANY_STREAMS)
 
 
 def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """NDJSON or CSV: the lines as they are."""
+    """The lines unchanged, as NDJSON or CSV."""
 
     async def body() -> AsyncIterator[bytes]:
         async with aclosing(rest) as chunks:
@@ -44,9 +44,9 @@ def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> 
 
 
 def as_array(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """A JSON array of the lines, one event a line. `first`: items, joined; `second` and `rest`: chunks of whole lines.
+    """The lines as a JSON array, one event a line. `first`: items, joined; `second` and `rest`: chunks of whole lines.
 
-    The bracket is closed only when all has come.
+    The closing bracket is sent only after the last chunk, so a stream that breaks is not valid JSON.
     """
 
     async def body() -> AsyncIterator[bytes]:

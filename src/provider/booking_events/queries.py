@@ -1,23 +1,23 @@
-"""SQL of the feed. An event's `body` is its JSON, rendered when it was stored."""
+"""SQL of the feed. `body` is the JSON of an event, rendered when it was stored."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
 import asyncpg
 
 from common.db.pool import Connection, Executor
-from provider.booking_events.models import EventsQuery, NewEvent, Totals
+from provider.booking_events.inputs import EventsQuery
+from provider.booking_events.models import COLUMNS, FeedTotals, NewEvent, Position, StagedRow
 
-Shape = Literal["json", "csv"]
+FeedFormat = Literal["json", "csv"]
 
-LINE: dict[Shape, str] = {
+LINE_EXPRESSIONS: dict[FeedFormat, str] = {
     "json": "body",
     "csv": "concat_ws(',', id, hotel_id, rfc3339(event_timestamp), status, room_id, night_of_stay)",
 }
-COUNTED_EVENTS = 10_000
-"""A feed of fewer events is counted; PostgreSQL has no estimate of a young one."""
+MAX_COUNTED_EVENTS = 10_000
+"""A feed of fewer events is counted; PostgreSQL has no estimate yet for a new table."""
 
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 
@@ -35,12 +35,12 @@ _FILTERS = {
 
 
 def feed_statement(
-    query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, columns: str = ""
+    query: EventsQuery, form: FeedFormat, after: Position | None, columns: str = ""
 ) -> tuple[str, list[Any]]:
-    """The statement over the feed in its order, and its arguments.
+    """The statement that selects from the feed in its order, and its arguments.
 
-    It is put together from the pieces above, since with `$1 IS NULL OR …` the planner would not use the index of the
-    hotel. after: the position of the last event already read.
+    Built from the pieces above, because with `$1 IS NULL OR …` the planner would not use the index on the hotel.
+    after: the position of the last event already read.
     """
     conditions: list[str] = []
     arguments: list[Any] = []
@@ -54,37 +54,37 @@ def feed_statement(
         conditions.append(f"(event_timestamp, id) > (${len(arguments) - 1}::timestamptz, ${len(arguments)}::bigint)")
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
-        f"SELECT {LINE[shape]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - of our own pieces
+        f"SELECT {LINE_EXPRESSIONS[form]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - only of the literals above
         arguments,
     )
 
 
 async def select_page(
-    db: Executor, query: EventsQuery, shape: Shape, after: tuple[datetime, int] | None, limit: int
+    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Up to `limit` events from a position on: line, event_timestamp, id."""
-    statement, arguments = feed_statement(query, shape, after, ", event_timestamp, id")
+    """Up to `limit` events after a position: line, event_timestamp, id."""
+    statement, arguments = feed_statement(query, form, after, ", event_timestamp, id")
     return await db.fetch(f"{statement} LIMIT ${len(arguments) + 1}", *arguments, limit)
 
 
 async def copy_feed(
     connection: Connection,
     query: EventsQuery,
-    shape: Shape,
-    after: tuple[datetime, int] | None,
+    form: FeedFormat,
+    after: Position | None,
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> None:
-    """Write all events from a position on to `output`, a line each, in PostgreSQL's own pace."""
-    statement, arguments = feed_statement(query, shape, after)
+    """Write all events after a position to `output`, one a line, as fast as `output` takes them."""
+    statement, arguments = feed_statement(query, form, after)
     await connection.copy_from_query(statement, *arguments, output=output)
 
 
 async def select_event(db: Executor, event_id: int) -> str | None:
-    """The JSON of an event."""
+    """The JSON of the event; None when it does not exist."""
     return await db.fetchval("SELECT body FROM booking_event WHERE id = $1", event_id)
 
 
-async def select_contents(db: Executor, ids: Sequence[int]) -> dict[int, tuple[NewEvent, str]]:
+async def select_stored_events(db: Executor, ids: Sequence[int]) -> dict[int, tuple[NewEvent, str]]:
     """The stored events of the given ids, each with its JSON."""
     rows = await db.fetch(
         """
@@ -100,12 +100,11 @@ async def select_contents(db: Executor, ids: Sequence[int]) -> dict[int, tuple[N
 async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
     """Store the events whose ids are new; returns the JSON of each that was stored, by id.
 
-    Of several with one id the first is stored. In the order of the ids, so that two statements with ids in common wait
-    for one another and never lock up.
+    Of several events with one id the first is stored. All writers insert in id order to avoid deadlocks.
     """
-    in_order = sorted(events, key=attrgetter("id"))
+    ordered = sorted(events, key=attrgetter("id"))
     columns = zip(
-        *((e.id, e.hotel_id, e.event_timestamp, e.status, e.room_id, e.night_of_stay) for e in in_order), strict=True
+        *((e.id, e.hotel_id, e.event_timestamp, e.status, e.room_id, e.night_of_stay) for e in ordered), strict=True
     )
     rows = await db.fetch(
         """
@@ -120,7 +119,7 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
 
 
 async def select_new_ids(db: Executor, count: int) -> list[int]:
-    """Ids of the server's own that no event has: `count` of them at most, fewer where events were brought with such."""
+    """Draw ids of the server's own that no event has: at most `count`, fewer where clients have stored such ids."""
     rows = await db.fetch(
         """
         SELECT id
@@ -132,8 +131,8 @@ async def select_new_ids(db: Executor, count: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def select_totals(db: Executor) -> Totals:
-    """What the feed holds; its size is the planner's figure once it is large: counting takes as long as reading it."""
+async def select_totals(db: Executor) -> FeedTotals:
+    """The size of the feed, estimated by the planner once it is large: counting would read the whole table."""
     row = await db.fetchrow(
         """
         SELECT greatest(reltuples::bigint, (SELECT count(*) FROM (SELECT FROM booking_event LIMIT $1))) AS events,
@@ -142,14 +141,14 @@ async def select_totals(db: Executor) -> Totals:
           FROM pg_class
          WHERE oid = 'booking_event'::regclass
         """,
-        COUNTED_EVENTS,
+        MAX_COUNTED_EVENTS,
     )
     assert row is not None
-    return Totals(**row)
+    return FeedTotals(**row)
 
 
 async def select_latest(db: Executor, count: int) -> list[NewEvent]:
-    """The newest events by their own time, newest first."""
+    """The latest events by their own time, latest first."""
     rows = await db.fetch(
         """
         SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
@@ -163,20 +162,17 @@ async def select_latest(db: Executor, count: int) -> list[NewEvent]:
 
 
 async def select_last_hotel(db: Executor) -> int | None:
-    """The largest hotel id of the feed."""
+    """The largest hotel id of the feed; None when it is empty."""
     return await db.fetchval("SELECT max(hotel_id) FROM booking_event")
 
 
-COLUMNS = ("id", "hotel_id", "event_timestamp", "status", "room_id", "night_of_stay")
-
-
 async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store rows of COLUMNS. Raises UniqueViolationError when one of the ids is there; none is stored then."""
+    """Store rows of COLUMNS. Raises UniqueViolationError, and stores none, when one of the ids is taken."""
     await connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS)
 
 
 async def create_staging(connection: Connection) -> None:
-    """A table of this transaction's own."""
+    """Create a temporary table for this transaction."""
     await connection.execute(
         """
         CREATE TEMPORARY TABLE staged_event (
@@ -187,12 +183,12 @@ async def create_staging(connection: Connection) -> None:
     )
 
 
-async def copy_to_staging(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+async def copy_to_staging(connection: Connection, rows: Sequence[StagedRow]) -> None:
     await connection.copy_records_to_table("staged_event", records=rows)
 
 
 async def insert_staged(connection: Connection) -> int:
-    """Store what is staged and new; returns how many."""
+    """Store the staged events whose ids are new; returns how many."""
     return await connection.fetchval(
         """
         WITH stored AS (
@@ -209,7 +205,7 @@ async def insert_staged(connection: Connection) -> int:
 
 
 async def select_staged_clashes(connection: Connection) -> list[int]:
-    """Lines whose id is stored with other content."""
+    """The lines whose id is stored with other content."""
     rows = await connection.fetch(
         """
         SELECT line

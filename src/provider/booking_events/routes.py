@@ -17,17 +17,10 @@ from common.web.request_body import body_limit, json_body, raw_body, require_med
 from common.web.resources import pool
 from common.web.streaming import empty_body
 from provider.booking_events import feed, queries, service
-from provider.booking_events.batch_body import BATCH_BYTES, LARGEST_BATCH, parse_array, parse_lines
-from provider.booking_events.models import (
-    EXAMPLE,
-    BatchResult,
-    Event,
-    EventInput,
-    EventsQuery,
-    Position,
-    decode_position,
-)
-from provider.booking_events.queries import Shape
+from provider.booking_events.batch_body import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, parse_array, parse_lines
+from provider.booking_events.inputs import EventInput, EventsQuery
+from provider.booking_events.models import BatchResult, Event, Position, StoredEvent, decode_position
+from provider.booking_events.queries import FeedFormat
 from provider.resources import resources
 
 blueprint = Blueprint("booking_events", __name__)
@@ -36,12 +29,21 @@ tag_blueprint(blueprint, ["booking events"])
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
-"""What this feed offers beyond the source's parameters; a reader need not guess. `complete`: no silent cap on rows."""
+"""Names the features of this feed beyond the source's parameters. `complete`: answers are never silently cut off."""
+
+EXAMPLE = {
+    "id": 1,
+    "hotel_id": 1,
+    "event_timestamp": "2020-01-01T00:00:00Z",
+    "status": 1,
+    "room_id": 1,
+    "night_of_stay": "2020-01-01",
+}
 
 
 @blueprint.get("/events")
 @operation(
-    headers={200: LINK_HEADER | {"X-Feed": "What this feed offers beyond the source's parameters"}},
+    headers={200: LINK_HEADER | {"X-Feed": "The features of this feed beyond the source's parameters"}},
     media={200: {NDJSON: {"type": "string"}, CSV: {"type": "string"}}},
     example=[EXAMPLE],
 )
@@ -50,21 +52,21 @@ FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
 async def list_events(query_args: EventsQuery) -> Response:
     """The events that match, in the order of their time and id.
 
-    Without `limit` all of them, streamed. With `limit` a page; the Link header leads to the next one. By the Accept
-    header as a JSON array, as NDJSON or as CSV.
+    Without `limit` all of them are streamed. With `limit` the answer is one page; the Link header leads to the next.
+    The Accept header chooses a JSON array, NDJSON or CSV.
     """
     query_args.require_ordered()
     accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
-    shape: Shape = "csv" if accepted == CSV else "json"
+    form: FeedFormat = "csv" if accepted == CSV else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
-    limit = query_args.limit or feed.FIRST_ROWS
-    rows = await queries.select_page(pool(), query_args, shape, after, limit + 1)
+    limit = query_args.limit or feed.MAX_UNSTREAMED_EVENTS
+    rows = await queries.select_page(pool(), query_args, form, after, limit + 1)
     page = [row["line"] for row in rows[:limit]]
     headers = dict(FEATURES)
     if len(rows) > limit:
         last = (rows[limit - 1]["event_timestamp"], rows[limit - 1]["id"])
         if query_args.limit is None:
-            return await _stream(accepted, page, query_args, shape, last)
+            return await _stream(accepted, page, query_args, form, last)
         headers["Link"] = next_link(encode_cursor(*last))
     if accepted == JSON:
         body = "[" + ",\n".join(page) + "]\n"
@@ -73,14 +75,14 @@ async def list_events(query_args: EventsQuery) -> Response:
     return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
 
 
-async def _stream(accepted: str, page: list[str], query: EventsQuery, shape: Shape, after: Position) -> Response:
-    """All events: those of the first page, then what COPY brings.
+async def _stream(accepted: str, page: list[str], query: EventsQuery, form: FeedFormat, after: Position) -> Response:
+    """All events: those of the first page, then the output of COPY.
 
-    The answer begins when COPY has begun, so that what keeps it from beginning is still answered as an error.
+    The answer begins after COPY has begun, so that an error until then still gets its status.
     """
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
-    rest = feed.lines_after(resources().pools.streams, query, shape, after)
+    rest = feed.lines_after(resources().pools.streams, query, form, after)
     second = await anext(rest)
     if accepted == JSON:
         body = feed.as_array(",\n".join(page).encode(), second, rest)
@@ -100,7 +102,7 @@ def _content_type(accepted: str) -> str:
 @blueprint.post("/events")
 @operation(
     409,
-    headers={201: {"Location": "Where the event is"}},
+    headers={201: {"Location": "The path of the event"}},
     descriptions={200: "The same event was stored before; nothing changed", 201: "Stored"},
     request_example=EXAMPLE,
     example=EXAMPLE,
@@ -112,37 +114,37 @@ def _content_type(accepted: str) -> str:
 async def create_event(data: EventInput) -> Response:
     """Store an event.
 
-    Without an id the server assigns one. The same id with the same content again is 200, with other content 409.
+    Without an id the server assigns one. A stored id with the same content is answered 200, with other content 409.
     """
     if requested_key() is None:
-        return _stored(*await resources().event_writer.store(data)).response()
+        return _response(await resources().event_writer.store(data)).response()
 
     async def create(connection: Connection) -> StoredResponse:
-        return _stored(*await service.store_one(connection, data))
+        return _response(await service.store_one(connection, data))
 
     return await run_once_per_key(pool(), "POST /events", create)
 
 
-def _stored(body: str, new: bool) -> StoredResponse:
-    event_id = body[len('{"id":') : body.index(",")]
-    return StoredResponse(201 if new else 200, body.encode(), {"Location": f"/events/{event_id}"} if new else {})
+def _response(event: StoredEvent) -> StoredResponse:
+    headers = {"Location": f"/events/{event.id}"} if event.is_new else {}
+    return StoredResponse(201 if event.is_new else 200, event.body.encode(), headers)
 
 
 @blueprint.post("/events/batch")
 @operation(
     409,
     request_media={
-        JSON: {"type": "array", "maxItems": LARGEST_BATCH, "minItems": 1, "items": EventInput},
+        JSON: {"type": "array", "maxItems": MAX_BATCH_EVENTS, "minItems": 1, "items": EventInput},
         NDJSON: {"type": "string"},
     },
     idempotent=True,
 )
 @document_response(BatchResult, 201)
-@body_limit(BATCH_BYTES)
+@body_limit(MAX_BATCH_BYTES)
 async def create_events() -> Response:
     """Store up to 10,000 events, as a JSON array or as NDJSON: all of them, or none.
 
-    Wrong lines, counted from 1, are named: 400, or 409 where only ids clash.
+    Invalid lines, counted from 1, are named in a 400; lines whose ids are stored with other content in a 409.
     """
     parse = parse_array if require_media_type(JSON, NDJSON) == JSON else parse_lines
     batch = await asyncio.to_thread(parse, await raw_body(), datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Storing events: one by one, and in batches."""
+"""Storing events: one by one, in batches, and in bulk."""
 
 import asyncio
 from collections import deque
@@ -9,145 +9,149 @@ import asyncpg
 import structlog
 
 from common.db.errors import DATABASE_UNAVAILABLE
-from common.db.pool import Executor
+from common.db.pool import Connection, Executor
 from common.web.errors import Conflict, FieldError, HttpProblem
 from provider.booking_events import queries
-from provider.booking_events.models import BatchResult, EventInput, NewEvent
+from provider.booking_events.inputs import EventInput
+from provider.booking_events.models import BatchResult, NewEvent, StagedRow, StoredEvent
+from provider.rooms import NightEvent
 
 log = structlog.get_logger()
 
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
+STORE_ERRORS: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
 
 ID_BLOCK = 200
-LARGEST_GROUP = 500
-GROUPS_AT_ONCE = 3
-PATIENCE_SECONDS = 0.1
-"""After so long a group counts as stuck, behind somebody's lock for example, and the next does not wait for it."""
-
-Stored = tuple[str, bool]
-"""An event's JSON, and whether it was stored just now (False: it had been before)."""
+MAX_GROUP = 500
+MAX_CONCURRENT_GROUPS = 3
+STUCK_SECONDS = 0.1
+"""A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
 
 DrawIds = Callable[[int], Awaitable[Sequence[int]]]
-"""Gives so many ids of the server's own."""
+"""Draws that many ids of the server's own."""
 
 
 class EventWriter:
-    """Stores single events. Those that arrive while a statement is under way go together in the next one.
+    """Stores single events. Events that arrive while a statement runs are stored together by the next one.
 
-    So a hundred senders share one commit, and a single one waits for nobody. An event is answered when its commit is
-    durable.
+    A hundred senders thus share one commit, and a single sender waits for no other. The result of an event is returned
+    when its commit is durable.
     """
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self._db = db
         self._ids: deque[int] = deque()
-        self._waiting: deque[tuple[EventInput, asyncio.Future[Stored]]] = deque()
-        self._groups: set[asyncio.Task[None] | None] = set()
-        self._stuck: set[asyncio.Task[None] | None] = set()
+        self._waiting: deque[tuple[EventInput, asyncio.Future[StoredEvent]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stuck_tasks = 0
 
-    async def store(self, event: EventInput) -> Stored:
-        """The stored event. Raises Conflict when its id is stored with other content."""
-        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+    async def store(self, event: EventInput) -> StoredEvent:
+        """Store the event. Raises Conflict when its id is stored with other content."""
+        future: asyncio.Future[StoredEvent] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
-        self._begin()
+        self._start_task()
         return await future
 
-    def _begin(self) -> None:
-        """Another group for those who wait, unless one is under way that is not stuck."""
-        if self._waiting and self._groups == self._stuck and len(self._groups) < GROUPS_AT_ONCE:
-            self._groups.add(asyncio.create_task(self._store_groups()))
+    def _start_task(self) -> None:
+        """Start a task that stores the waiting events, unless one is running that is not stuck."""
+        every_task_is_stuck = self._stuck_tasks == len(self._tasks)
+        if self._waiting and every_task_is_stuck and len(self._tasks) < MAX_CONCURRENT_GROUPS:
+            self._tasks.add(asyncio.create_task(self._store_groups()))
 
     async def _store_groups(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
             while self._waiting:
                 await self._store_next_group()
         finally:
-            # Here and not in a callback of the task: between the last look at `_waiting` and this nobody can come.
-            self._groups.discard(asyncio.current_task())
+            # Not in a callback of the task: an event that arrived before the callback ran would wait for no task.
+            self._tasks.discard(task)
 
     async def _store_next_group(self) -> None:
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_GROUP))]
-        results: Sequence[Stored | Exception]
-        task = asyncio.current_task()
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        results: Sequence[StoredEvent | Exception]
+        is_stuck = False
 
-        def give_up() -> None:
-            self._stuck.add(task)
-            self._begin()
+        def mark_stuck() -> None:
+            nonlocal is_stuck
+            is_stuck = True
+            self._stuck_tasks += 1
+            self._start_task()
 
-        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, give_up)
+        timer = asyncio.get_running_loop().call_later(STUCK_SECONDS, mark_stuck)
         try:
             results = await store_events(self._db, [event for event, _ in group], self._draw_ids)
-        except NOT_STORED as error:
+        except STORE_ERRORS as error:
             results = [error] * len(group)
-        except Exception:  # whatever it was, nobody may wait for an answer for ever
+        except Exception:  # an unexpected error must reach the senders too, or they would never be answered
             log.exception("events_not_stored")
             results = [HttpProblem("The event was not stored.")] * len(group)
         finally:
-            patience.cancel()
-            self._stuck.discard(task)
+            timer.cancel()
+            self._stuck_tasks -= is_stuck
         for (_, future), result in zip(group, results, strict=True):
             if future.done():
-                continue  # its sender has left
+                continue  # its request was cancelled
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
 
     async def _draw_ids(self, count: int) -> list[int]:
-        """From a block that was drawn ahead, so that most groups need no statement for it."""
+        """Draw ids from a block that is fetched ahead, so that most groups need no statement for them."""
         while len(self._ids) < count:
-            self._ids.extend(await new_ids(self._db, count + ID_BLOCK))
+            self._ids.extend(await draw_new_ids(self._db, count + ID_BLOCK))
         return [self._ids.popleft() for _ in range(count)]
 
 
-async def new_ids(db: Executor, count: int) -> list[int]:
-    """So many ids of the server's own that no event has."""
+async def draw_new_ids(db: Executor, count: int) -> list[int]:
+    """Draw `count` ids of the server's own that no event has."""
     ids: list[int] = []
     while len(ids) < count:
         ids += await queries.select_new_ids(db, count - len(ids))
     return ids
 
 
-async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[Stored | Conflict]:
-    """Store the events whose ids are new; a Conflict stands for one whose id is stored with other content.
+async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[StoredEvent | Conflict]:
+    """Store the events whose ids are new; a Conflict stands for an event whose id is stored with other content.
 
-    Of several with one id the first counts. An event without an id gets one that nobody has, whatever ids others bring.
+    Of several events with one id the first counts. An event without an id is tried again until its drawn id is new.
     """
-    results: dict[int, Stored | Conflict] = {}
-    brought = {event.id for event in given if event.id is not None}
-    left = dict(enumerate(given))
-    while left:
-        ids = await _draw_apart(draw_ids, sum(event.id is None for event in left.values()), brought)
-        events = {place: numbered(event, ids) for place, event in left.items()}
-        stored = await queries.insert_events(db, list(events.values()))
-        known = (
-            await queries.select_contents(db, [event.id for event in events.values()])
-            if len(stored) < len(events)
+    results: dict[int, StoredEvent | Conflict] = {}
+    given_ids = {event.id for event in given if event.id is not None}
+    unstored = dict(enumerate(given))
+    while unstored:
+        ids = await _draw_other_ids(draw_ids, sum(event.id is None for event in unstored.values()), given_ids)
+        events = {index: with_id(event, ids) for index, event in unstored.items()}
+        inserted = await queries.insert_events(db, list(events.values()))
+        existing = (
+            await queries.select_stored_events(db, [event.id for event in events.values()])
+            if len(inserted) < len(events)
             else {}
         )
-        for place, event in events.items():
-            if (body := stored.pop(event.id, None)) is not None:
-                results[place] = (body, True)
-            elif given[place].id is None:
-                continue  # somebody brought an id out of the server's own region
-            elif known[event.id][0].content == event.content:
-                results[place] = (known[event.id][1], False)
+        for index, event in events.items():
+            if (body := inserted.pop(event.id, None)) is not None:
+                results[index] = StoredEvent(event.id, body, is_new=True)
+            elif given[index].id is None:
+                continue  # a client has stored an event of its own under the drawn id
+            elif existing[event.id][0].content == event.content:
+                results[index] = StoredEvent(event.id, existing[event.id][1], is_new=False)
             else:
-                results[place] = Conflict(f"Event {event.id} is stored with other content.", code="event_exists")
-        left = {place: event for place, event in left.items() if place not in results}
-    return [results[place] for place in range(len(given))]
+                results[index] = Conflict(f"Event {event.id} is stored with other content.", code="event_exists")
+        unstored = {index: event for index, event in unstored.items() if index not in results}
+    return [results[index] for index in range(len(given))]
 
 
-async def _draw_apart(draw_ids: DrawIds, count: int, brought: set[int]) -> deque[int]:
-    """Ids of the server's own, none of them among those that were brought."""
+async def _draw_other_ids(draw_ids: DrawIds, count: int, given_ids: set[int]) -> deque[int]:
+    """Draw ids that are not among `given_ids`."""
     ids: deque[int] = deque()
     while len(ids) < count:
-        ids.extend(new_id for new_id in await draw_ids(count - len(ids)) if new_id not in brought)
+        ids.extend(new_id for new_id in await draw_ids(count - len(ids)) if new_id not in given_ids)
     return ids
 
 
-def numbered(event: EventInput, ids: deque[int]) -> NewEvent:
-    """The event with its id, or with the next of `ids`."""
+def with_id(event: EventInput, ids: deque[int]) -> NewEvent:
+    """The event with its own id, or with the next of `ids`."""
     return NewEvent(
         ids.popleft() if event.id is None else event.id,
         event.hotel_id,
@@ -158,26 +162,60 @@ def numbered(event: EventInput, ids: deque[int]) -> NewEvent:
     )
 
 
-async def store_one(db: Executor, event: EventInput) -> Stored:
-    """Store one event on a connection of the caller's, inside its transaction. Raises Conflict."""
-    (result,) = await store_events(db, [event], partial(new_ids, db))
+async def store_one(db: Executor, event: EventInput) -> StoredEvent:
+    """Store one event inside the caller's transaction. Raises Conflict when its id is stored with other content."""
+    (result,) = await store_events(db, [event], partial(draw_new_ids, db))
     if isinstance(result, Conflict):
         raise result
     return result
 
 
 async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchResult:
-    """Store events, by their lines, inside the caller's transaction.
+    """Store events, given by their lines, inside the caller's transaction.
 
-    Raises Conflict naming every line whose id is taken; the caller's transaction must not be committed then.
+    Raises Conflict naming every line whose id is stored with other content; the caller must then roll back.
     """
-    results = await store_events(db, list(batch.values()), partial(new_ids, db))
+    results = await store_events(db, list(batch.values()), partial(draw_new_ids, db))
     clashes = [
-        FieldError(f"lines.{line}.id", f"{event.id} is taken by an event with other content")
+        FieldError(f"lines.{line}.id", f"{event.id} is stored with other content")
         for (line, event), result in zip(batch.items(), results, strict=True)
         if isinstance(result, Conflict)
     ]
     if clashes:
         raise Conflict("Ids of this batch are taken; nothing was stored.", code="event_exists", errors=clashes)
-    new = sum(result[1] for result in results if not isinstance(result, Conflict))
+    new = sum(result.is_new for result in results if not isinstance(result, Conflict))
     return BatchResult(stored=new, duplicates=len(results) - new)
+
+
+async def append_events(connection: Connection, events: Sequence[NightEvent]) -> None:
+    """Store events of other slices inside the caller's transaction; each gets an id of the server's own."""
+    given = [EventInput.model_construct(id=None, **event._asdict()) for event in events]
+    await store_events(connection, given, partial(draw_new_ids, connection))
+
+
+async def append_in_bulk(connection: Connection, events: Sequence[NightEvent]) -> int:
+    """Store events of other slices by COPY, in a transaction of their own; returns how many were stored."""
+    ids = await draw_new_ids(connection, len(events))
+    stored, _ = await store_chunk(connection, [(0, new_id, *event) for new_id, event in zip(ids, events, strict=True)])
+    return stored
+
+
+async def store_chunk(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
+    """Store the new rows of a chunk in one transaction; returns how many, and the lines whose ids have other content.
+
+    COPY writes straight into the table when no id of the chunk is stored, as in most files.
+    """
+    try:
+        async with connection.transaction():
+            await queries.copy_events(connection, [row[1:] for row in chunk])
+    except asyncpg.UniqueViolationError:
+        return await store_new_rows(connection, chunk)
+    return len(chunk), []
+
+
+async def store_new_rows(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
+    """Do the same where some ids may be stored already. Of several lines with one id the first counts."""
+    async with connection.transaction():
+        await queries.create_staging(connection)
+        await queries.copy_to_staging(connection, chunk)
+        return await queries.insert_staged(connection), await queries.select_staged_clashes(connection)

@@ -1,22 +1,22 @@
-"""The slice `dining`: restaurant tables, orders for them, and the mails about both."""
+"""The slice `dining`: restaurant tables, orders for them, and messages about the orders."""
 
 from common.web import signature
 from common.web.resources import Application
 from provider.dining.routes import access, accounting, admin, customer, inbox
-from provider.dining.settings import Settings
+from provider.dining.settings import DiningSettings
 
 TAGS = {
     customer.TAG: "Restaurant tables: finding, ordering, cancelling",
-    admin.TAG: "Restaurant tables: the work of staff, with an admin's access token",
+    admin.TAG: "Restaurant tables: administration, with an admin's access token",
     access.TAG: "Restaurant tables: access and refresh tokens",
-    accounting.TAG: "Restaurant tables: decisions of the accounting program, signed",
+    accounting.TAG: "Restaurant tables: signed decisions of the accounting program",
 }
-INBOX_TAGS = {inbox.TAG: "Mails that the demo has sent"}
+INBOX_TAGS = {inbox.TAG: "Emails that the demo has sent"}
 SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATURE_SCHEME}
 
 
-def install(app: Application, settings: Settings) -> None:
-    """Serve dining, and the demo's inbox where the settings have one."""
+def install(app: Application, settings: DiningSettings) -> None:
+    """Serve dining, and the demo's inbox where the settings enable it."""
     for part in (access, customer, admin, accounting):
         app.register_blueprint(part.blueprint)
     if settings.inbox:

@@ -1,4 +1,4 @@
-"""A handful of tables for `make run`, so that there is something to order."""
+"""Tables for the demo of `make run`."""
 
 import asyncpg
 
@@ -15,7 +15,7 @@ TABLES = [
 
 
 async def add_demo_tables(url: Secret) -> None:
-    """Create them, once: not where there is any table already."""
+    """Insert the demo's tables, unless the database has any table."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

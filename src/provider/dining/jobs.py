@@ -1,104 +1,80 @@
-"""What leaves the outbox: mails and text messages to guests, orders to the accounting program."""
+"""Jobs that send the outbox: emails and text messages to guests, orders to the accounting program."""
 
-import hashlib
-import secrets
 import time
-from datetime import datetime, timedelta
-from email.headerregistry import HeaderRegistry
 
 import aiohttp
 import asyncpg
 import msgspec
 
 from common.config import Secret
+from common.db.pool import Executor
 from common.jobs.lease import JobResult
-from common.outbox import admin, delivery
-from common.outbox.delivery import Message, Policy
+from common.outbox import delivery
+from common.outbox.delivery import Policy
+from common.outbox.queries import Message
 from common.upstream import Upstream
-from common.web import login_throttle, responses, signature
-from provider.dining.mail import compose, smtp
-from provider.dining.models import Order
+from common.web import responses, signature
+from provider.dining.auth import cancel_tokens
+from provider.dining.mail import smtp
+from provider.dining.mail.compose import compose
+from provider.dining.mail.content import CancelButton, MailContent
+from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.queries import bookings
-from provider.dining.service import FORWARD, MAIL, TEXT
-from provider.dining.settings import Settings
-from provider.dining.sms import WORDS, Texting
-
-DECISIONS_PATH = "/api/accounting/decisions"
-
-TOKEN_LIFE = timedelta(days=30)
-"""How long the mail of an order without a time can cancel it; that of one with a time can until it begins."""
+from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
+from provider.dining.settings import DiningSettings
+from provider.dining.sms import SmsGateway, TextMessage
 
 
-async def tell_guests(db: asyncpg.Pool, settings: Settings, smtp_url: Secret | None, texting: Texting) -> JobResult:
-    """Send what is due to guests. Without smtp_url mails wait in the outbox and text messages still leave."""
-    texted = await send_texts(db, settings, texting)
-    mailed = await send_mails(db, settings, smtp_url) if smtp_url is not None else {}
-    return {name: count + mailed.get(name, 0) for name, count in texted.items()}
+async def send_guest_messages(db: asyncpg.Pool, smtp_url: Secret | None, gateway: SmsGateway) -> JobResult:
+    """Send the due messages to guests. Without smtp_url emails stay in the outbox; text messages are sent."""
+    texts = await send_text_messages(db, gateway)
+    mails = await send_mails(db, smtp_url) if smtp_url is not None else {}
+    return {outcome: count + mails.get(outcome, 0) for outcome, count in texts.items()}
 
 
-async def order_of(db: asyncpg.Pool, message: Message, settings: Settings) -> Order:
-    """The order that a message tells of, with the status that it had then."""
-    payload = message.payload
-    callback = settings.callback_url + DECISIONS_PATH
-    order = await bookings.select_order(db, payload["table_id"], payload["booking_id"], callback)
-    assert order is not None, "bookings are never deleted"
-    return msgspec.structs.replace(order, status=payload["status"])
+async def send_mails(db: asyncpg.Pool, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
+    """Send the due emails.
 
-
-async def send_mails(db: asyncpg.Pool, settings: Settings, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
-    """Send the mails that are due.
-
-    The token of the cancel button is made here and only its hash is stored, before the mail leaves: a mail that is sent
-    again has a button that works, and so has the one that may have arrived already.
+    Each attempt gets a new cancel token, whose hash is stored before the email is sent: the buttons of all attempts
+    work, and the token itself is not stored.
     """
-    route = smtp.route_of(smtp_url)
-    sender = HeaderRegistry()("From", settings.mail_from).addresses[0].addr_spec  # type: ignore[attr-defined]  # the header class is made at run time
+    server = smtp.parse_smtp_url(smtp_url)
 
     async def send(message: Message) -> None:
-        order = await order_of(db, message, settings)
-        link = None
-        if compose.WORDS[message.event].can_cancel:
-            token = await make_token(db, order, message.created_at)
-            link = compose.cancel_link(settings.public_url, token)
-        mail = compose.compose(order, message.event, message.created_at, settings.mail_from, link)
-        assert order.email is not None
-        await smtp.send(route, mail, sender, order.email)
+        content = msgspec.convert(message.payload, MailContent)
+        token = await issue_cancel_token(db, content.cancel) if content.cancel is not None else None
+        sender = parse_mailbox(content.sender).addr_spec
+        await smtp.send(server, compose(content, token), sender, content.recipient)
 
-    return await delivery.deliver(db, MAIL, send, policy)
+    return await delivery.deliver(db, MAIL_TOPIC, send, policy)
 
 
-async def make_token(db: asyncpg.Pool, order: Order, told_at: datetime) -> str:
-    """A new token that cancels the order; stored as its hash alone. told_at: when what its mail tells of happened."""
-    token = secrets.token_urlsafe(32)
-    expires_at = order.starts_at or told_at + TOKEN_LIFE
-    await bookings.insert_cancel_token(db, order.table_id, order.id, token_hash(token), expires_at)
+async def issue_cancel_token(db: Executor, button: CancelButton) -> str:
+    """Return a new token that cancels a booking, after storing its hash."""
+    token = cancel_tokens.new_token()
+    digest = cancel_tokens.token_hash(token)
+    await bookings.insert_cancel_token(db, button.table_id, button.booking_id, digest, button.expires_at)
     return token
 
 
-def token_hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-async def send_texts(db: asyncpg.Pool, settings: Settings, texting: Texting, policy: Policy | None = None) -> JobResult:
-    """Send the text messages that are due."""
+async def send_text_messages(db: asyncpg.Pool, gateway: SmsGateway, policy: Policy | None = None) -> JobResult:
+    """Send the due text messages."""
 
     async def send(message: Message) -> None:
-        order = await order_of(db, message, settings)
-        assert order.phone is not None
-        text = WORDS[message.event].format(id=order.id)
-        await texting.send(order.phone, text, f"{message.subject}:{message.event}")
+        text = msgspec.convert(message.payload, TextMessage)
+        await gateway.send(text.phone, text.text, f"{message.subject}:{message.event}")
 
-    return await delivery.deliver(db, TEXT, send, policy)
+    return await delivery.deliver(db, SMS_TOPIC, send, policy)
 
 
 async def forward_orders(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: Settings, policy: Policy | None = None
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: DiningSettings, policy: Policy | None = None
 ) -> JobResult:
-    """Tell the accounting program of the orders that are due, signed anew at each attempt."""
+    """Send the due orders to the accounting program. Each attempt has a new signature."""
     accounting = Upstream(client, "accounting", settings.accounting_url)
 
     async def send(message: Message) -> None:
-        body = responses.encode_json(await order_of(db, message, settings))
+        body = responses.encode_json(message.payload)
         headers = {
             "Content-Type": "application/json",
             signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
@@ -106,14 +82,4 @@ async def forward_orders(
         async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
             await response.read()
 
-    return await delivery.deliver(db, FORWARD, send, policy)
-
-
-async def forget(db: asyncpg.Pool) -> JobResult:
-    """Delete what has served: messages sent long ago, old signatures, forgiven logins, tokens that are past."""
-    return {
-        "messages": await admin.delete_old_messages(db),
-        "signatures": await signature.delete_old_signatures(db),
-        "failed_logins": await login_throttle.delete_old_failures(db),
-        "tokens": await bookings.delete_old_tokens(db),
-    }
+    return await delivery.deliver(db, ACCOUNTING_TOPIC, send, policy)

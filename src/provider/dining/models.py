@@ -1,4 +1,4 @@
-"""Tables, bookings and what became of them: rows and answers."""
+"""Tables, bookings and their changes, as rows and as responses."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,10 +7,27 @@ from typing import Literal
 import msgspec
 
 TableType = Literal["regular", "cabin", "room"]
-Status = Literal["waiting", "confirmed", "declined", "cancelled"]
+BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
+NextStatus = Literal["confirmed", "declined", "cancelled"]
+Event = Literal["received", "confirmed", "declined", "cancelled"]
+"""The changes of a booking that cause messages."""
 
 
-class TableOffer(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True):
+    """The person or program that changes a booking. name: empty for guests, who need no account."""
+
+    kind: Literal["guest", "admin", "accounting"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return the actor as the history of a booking stores it."""
+        return f"{self.kind}: {self.name}" if self.name else self.kind
+
+
+GUEST = Actor("guest")
+
+
+class BookableTable(msgspec.Struct, frozen=True):
     """A table as a guest sees it."""
 
     id: int
@@ -30,18 +47,18 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class BulkResult(msgspec.Struct, frozen=True):
-    """The tables after the change, in the order in which they came."""
+    """The tables after the change, in the order of the request."""
 
     added: list[Table]
     updated: list[Table]
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An order for a table and what became of it; `price` is the one that was shown."""
+    """An order for a table and its status. price: that of the table when it was ordered."""
 
     id: int
     table_id: int
-    status: Status
+    status: BookingStatus
     email: str | None
     phone: str | None
     name: str | None
@@ -55,11 +72,15 @@ class Booking(msgspec.Struct, frozen=True):
 
 
 class StatusChange(msgspec.Struct, frozen=True):
-    """A status that a booking has had: since when, and by whom."""
+    """A status that a booking has had, with its time and actor."""
 
-    status: Status
+    status: BookingStatus
     changed_at: datetime
     changed_by: str
+
+    @property
+    def by_accounting(self) -> bool:
+        return self.changed_by.partition(":")[0] == "accounting"
 
 
 class BookingHistory(msgspec.Struct, frozen=True):
@@ -69,18 +90,18 @@ class BookingHistory(msgspec.Struct, frozen=True):
     changes: list[StatusChange]
 
 
-class PricePoint(msgspec.Struct, frozen=True):
-    """A price of a table, and since when."""
+class TablePrice(msgspec.Struct, frozen=True):
+    """A price of a table, and since when it has been valid."""
 
     price: Decimal
     valid_from: datetime
 
 
-class Order(msgspec.Struct, frozen=True):
-    """A booking as the accounting program gets it."""
+class TableOrder(msgspec.Struct, frozen=True):
+    """A booking with its table, as it is sent to the accounting program."""
 
     id: int
-    status: Status
+    status: BookingStatus
     callback_url: str
     table_id: int
     table_type: TableType
@@ -95,29 +116,29 @@ class Order(msgspec.Struct, frozen=True):
     ordered_at: datetime
 
 
-class Tokens(msgspec.Struct, frozen=True):
-    """An access token for the admin paths, and a refresh token for the next one."""
+class TokenPair(msgspec.Struct, frozen=True):
+    """An access token for the admin paths, and a refresh token to get the next one."""
 
     access: str
     refresh: str
 
 
-class Access(msgspec.Struct, frozen=True):
+class RefreshedToken(msgspec.Struct, frozen=True):
     """A new access token."""
 
     access: str
 
 
-class Decided(msgspec.Struct, frozen=True):
-    """How the order stands after the decision."""
+class DecisionResult(msgspec.Struct, frozen=True):
+    """The status of the order after the decision."""
 
     order_id: int
-    status: Status
+    status: BookingStatus
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}
 EXAMPLE_BULK = {"added": [EXAMPLE_TABLE], "updated": []}
-EXAMPLE_OFFER = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5}
+EXAMPLE_BOOKABLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5}
 EXAMPLE_ORDER = {
     "email": "ann@example.com",
     "phone": "+4930123456",

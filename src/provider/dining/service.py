@@ -1,34 +1,51 @@
-"""Decisions about tables and bookings, each in the caller's transaction, its messages written along."""
+"""Changes of tables and bookings. Each runs in the caller's transaction and enqueues its messages there."""
 
-from datetime import datetime
+from typing import NamedTuple
 
 from common.db.pool import Connection
-from common.outbox import delivery
+from common.outbox.queries import enqueue
 from common.web.errors import Conflict, FieldError, NotFound
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
-from provider.dining.models import Booking, BulkResult, Decided, Status
+from provider.dining.mail.content import mail_content
+from provider.dining.models import (
+    GUEST,
+    Actor,
+    Booking,
+    BulkResult,
+    DecisionResult,
+    Event,
+    NextStatus,
+    Table,
+    TableOrder,
+)
 from provider.dining.queries import bookings, tables
+from provider.dining.settings import DiningSettings
+from provider.dining.sms import text_message
 
-GUEST = "guest"
-ACCOUNTING = "accounting"
-
-MAIL, TEXT, FORWARD = "mail", "text", "accounting"
-"""Topics of the outbox: mails and text messages to guests, orders to the accounting program."""
+MAIL_TOPIC, SMS_TOPIC, ACCOUNTING_TOPIC = "mail", "text", "accounting"
+"""Topics of the outbox: emails and text messages to guests, orders to the accounting program."""
 
 
-def no_table(table_id: int) -> NotFound:
+class BookedTable(NamedTuple):
+    """A booking and its table, both locked until the transaction ends."""
+
+    booking: Booking
+    table: Table
+
+
+def unknown_table(table_id: int) -> NotFound:
     return NotFound(f"There is no table {table_id}.")
 
 
-def no_booking(booking_id: int) -> NotFound:
+def unknown_booking(booking_id: int) -> NotFound:
     return NotFound(f"There is no booking {booking_id}.")
 
 
 async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:
-    """Add and change tables. Raises NotFound, naming each table that does not exist; then nothing is to be kept."""
+    """Add and change tables. Raises NotFound naming every unknown table; the caller must then roll back."""
     changed = await tables.update_tables(connection, bulk.update)
     unknown = [
-        FieldError(f"update.{number}.id", "is no table")
+        FieldError(f"update.{number}.id", "does not exist")
         for number, change in enumerate(bulk.update)
         if change.id not in changed
     ]
@@ -38,89 +55,121 @@ async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:
     return BulkResult(added, [changed[change.id] for change in bulk.update])
 
 
-async def order_table(connection: Connection, table_id: int, order: BookingInput, now: datetime) -> Booking:
-    """Take a guest's order, which then waits for staff. Raises NotFound, Invalid, or Conflict for a closed table."""
-    order.require_ahead(now)
+async def book_table(connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput) -> Booking:
+    """Store a guest's order, which waits for a decision. Raises NotFound, or Conflict when the table is closed."""
     table = await tables.select_table_for_share(connection, table_id)
     if table is None:
-        raise no_table(table_id)
+        raise unknown_table(table_id)
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
-    booking = await bookings.insert_booking(connection, table_id, "waiting", order, table.price, GUEST)
-    await tell(connection, booking, "received")
+    booking = await bookings.insert_booking(connection, table, "waiting", order, GUEST)
+    await enqueue_notifications(connection, settings, BookedTable(booking, table), "received", GUEST)
     return booking
 
 
-async def set_booking(connection: Connection, table_id: int, order: BookingInput, actor: str, now: datetime) -> Booking:
-    """Store a confirmed booking, also of a table that is closed for guests. Raises NotFound, Invalid, Conflict."""
-    order.require_ahead(now)
+async def set_booking(
+    connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, actor: Actor
+) -> Booking:
+    """Store a confirmed booking, also of a closed table. Raises NotFound, or Conflict when it overlaps another."""
     table = await tables.select_table_for_update(connection, table_id)
     if table is None:
-        raise no_table(table_id)
-    booking = await bookings.insert_booking(connection, table_id, "confirmed", order, table.price, actor)
-    await tell(connection, booking, "confirmed")
+        raise unknown_table(table_id)
+    booking = await bookings.insert_booking(connection, table, "confirmed", order, actor)
+    await enqueue_notifications(connection, settings, BookedTable(booking, table), "confirmed", actor)
     return booking
 
 
-async def locked_booking(connection: Connection, booking_id: int) -> Booking:
-    """A booking that nobody else moves until the transaction ends. Raises NotFound.
+async def lock_booking(connection: Connection, booking_id: int) -> BookedTable:
+    """Lock a booking and its table until the transaction ends. Raises NotFound.
 
-    Its table is locked first, so that of two confirmations that overlap the second waits for the first instead of both
-    waiting for each other at the constraint.
+    The table is locked first: of two overlapping confirmations the second then waits for the first, instead of both
+    deadlocking at the exclusion constraint.
     """
     found = await bookings.select_booking(connection, booking_id)
     if found is None:
-        raise no_booking(booking_id)
-    await tables.select_table_for_update(connection, found.table_id)
+        raise unknown_booking(booking_id)
+    table = await tables.select_table_for_update(connection, found.table_id)
     booking = await bookings.select_booking_for_update(connection, found.table_id, booking_id)
     assert booking is not None
-    return booking
+    assert table is not None
+    return BookedTable(booking, table)
 
 
-async def confirm(connection: Connection, booking_id: int, actor: str) -> Booking:
-    """waiting -> confirmed. Raises NotFound, or Conflict where it does not wait or would overlap."""
-    return await move(connection, await locked_booking(connection, booking_id), "confirmed", actor)
+async def confirm_booking(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
+    """waiting -> confirmed. Raises NotFound, or Conflict when it does not wait or overlaps a confirmed booking."""
+    return await change_status(connection, settings, await lock_booking(connection, booking_id), "confirmed", actor)
 
 
-async def call_off(connection: Connection, booking_id: int, actor: str) -> Booking:
-    """By staff: waiting -> declined, confirmed -> cancelled. Raises NotFound, or Conflict for any other."""
-    booking = await locked_booking(connection, booking_id)
-    return await move(connection, booking, "cancelled" if booking.status == "confirmed" else "declined", actor)
+async def cancel_or_decline(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
+    """waiting -> declined, confirmed -> cancelled. Raises NotFound, or Conflict in any other status."""
+    booked = await lock_booking(connection, booking_id)
+    status: NextStatus = "cancelled" if booked.booking.status == "confirmed" else "declined"
+    return await change_status(connection, settings, booked, status, actor)
 
 
-async def cancel_by_guest(connection: Connection, booking_id: int) -> Booking:
-    """waiting or confirmed -> cancelled; once more is harmless. Raises Conflict for an order that was declined."""
-    booking = await locked_booking(connection, booking_id)
-    if booking.status == "cancelled":
-        return booking
-    return await move(connection, booking, "cancelled", GUEST)
+async def cancel_by_guest(connection: Connection, settings: DiningSettings, booking_id: int) -> Booking:
+    """waiting or confirmed -> cancelled; repeating it changes nothing. Raises Conflict when the order was declined."""
+    booked = await lock_booking(connection, booking_id)
+    if booked.booking.status == "cancelled":
+        return booked.booking
+    return await change_status(connection, settings, booked, "cancelled", GUEST)
 
 
-async def apply_decision(connection: Connection, decision: DecisionInput) -> Decided:
-    """What the accounting program decided. Raises NotFound, or Conflict where it comes too late or would overlap.
+async def apply_decision(connection: Connection, settings: DiningSettings, decision: DecisionInput) -> DecisionResult:
+    """Apply a decision of the accounting program. Raises NotFound, or Conflict when it is too late or overlaps.
 
-    A decision that was applied before, whatever happened since, is no fault: its sender may not have heard our answer.
+    A decision that was applied before succeeds in any status: its sender may have missed our response.
     """
-    booking = await locked_booking(connection, decision.order_id)
-    target: Status = "confirmed" if decision.decision == "confirm" else "declined"
-    changes = await bookings.select_changes(connection, booking)
-    repeated = any(change.status == target and change.changed_by.startswith(ACCOUNTING) for change in changes)
+    booked = await lock_booking(connection, decision.order_id)
+    booking = booked.booking
+    target: NextStatus = "confirmed" if decision.decision == "confirm" else "declined"
+    changes = await bookings.select_status_changes(connection, booking)
+    repeated = any(change.status == target and change.by_accounting for change in changes)
     if not repeated and booking.status != target:
-        booking = await move(connection, booking, target, f"{ACCOUNTING}: {decision.decided_by}")
-    return Decided(booking.id, booking.status)
+        booking = await change_status(connection, settings, booked, target, Actor("accounting", decision.decided_by))
+    return DecisionResult(booking.id, booking.status)
 
 
-async def move(connection: Connection, booking: Booking, status: Status, actor: str) -> Booking:
-    """Give a locked booking its next status and tell who has to know. Raises Conflict for a step that is none."""
-    moved = await bookings.update_status(connection, booking, status, actor)
-    await tell(connection, moved, status)
-    return moved
+async def change_status(
+    connection: Connection, settings: DiningSettings, booked: BookedTable, status: NextStatus, actor: Actor
+) -> Booking:
+    """Change the status of a locked booking and enqueue the notifications. Raises Conflict for a forbidden change."""
+    changed = await bookings.update_status(connection, booked.booking, status, actor)
+    await enqueue_notifications(connection, settings, BookedTable(changed, booked.table), status, actor)
+    return changed
 
 
-async def tell(connection: Connection, booking: Booking, event: str) -> None:
-    """Write the messages of an event: to the guest, and to the accounting program unless it comes from there."""
-    subject = f"booking:{booking.id}"
-    key = {"table_id": booking.table_id, "booking_id": booking.id, "status": booking.status}
-    await delivery.enqueue(connection, MAIL if booking.email else TEXT, subject, event, key)
-    if not booking.changed_by.startswith(ACCOUNTING):
-        await delivery.enqueue(connection, FORWARD, subject, event, key)
+async def enqueue_notifications(
+    connection: Connection, settings: DiningSettings, booked: BookedTable, event: Event, actor: Actor
+) -> None:
+    """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor."""
+    order = table_order(booked, settings)
+    subject = f"booking:{order.id}"
+    if order.email is not None:
+        mail = mail_content(order, event, booked.booking.changed_at, settings)
+        await enqueue(connection, MAIL_TOPIC, subject, event, mail)
+    else:
+        await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event))
+    if actor.kind != "accounting":
+        await enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
+
+
+def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
+    """Return a booking as the accounting program receives it."""
+    booking, table = booked
+    return TableOrder(
+        id=booking.id,
+        status=booking.status,
+        callback_url=settings.decisions_url,
+        table_id=table.id,
+        table_type=table.table_type,
+        seats=table.seats,
+        price=booking.price,
+        name=booking.name,
+        email=booking.email,
+        phone=booking.phone,
+        guests=booking.guests,
+        starts_at=booking.starts_at,
+        minutes=booking.minutes,
+        ordered_at=booking.created_at,
+    )

@@ -1,16 +1,19 @@
-"""What dining has to know from outside."""
+"""The configuration of dining."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from common.config import Secret
 
+DECISIONS_PATH = "/api/accounting/decisions"
+CANCEL_PATH = "/api/customer/cancel_booking/"
+
 Role = Literal["admin", "customer"]
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may log in. password: as it is typed, or its argon2 hash ($argon2…)."""
+    """A person who may log in. password: plain text or an argon2 hash ($argon2…)."""
 
     username: str
     password: Secret
@@ -18,11 +21,11 @@ class User:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What dining has to know from outside.
+class DiningSettings:
+    """The configuration of dining.
 
-    public_url: base of the links in mails. callback_url: base of the address that the accounting program calls back.
-    smtp_url: where mail leaves; None lets it wait in the outbox, except in the demo (inbox: its own catcher takes it).
+    public_url: base of the links in emails. callback_url: base of the address that the accounting program calls back.
+    smtp_url: the server that takes the emails; None: they wait in the outbox. inbox: the demo's own server takes them.
     """
 
     users: tuple[User, ...]
@@ -34,3 +37,13 @@ class Settings:
     mail_from: str
     smtp_url: Secret | None
     inbox: bool
+
+    @property
+    def decisions_url(self) -> str:
+        """The address that the accounting program calls with its decisions."""
+        return self.callback_url + DECISIONS_PATH
+
+    @property
+    def cancel_url(self) -> str:
+        """The page behind the cancel buttons, without its token."""
+        return self.public_url + CANCEL_PATH

@@ -1,14 +1,16 @@
-"""Text messages to guests who left only a phone number."""
+"""Text messages to guests who gave only a phone number."""
 
 from typing import Protocol
 
+import msgspec
 import structlog
 
-from provider.dining.contact_fields import masked
+from provider.dining.contact_fields import mask_phone
+from provider.dining.models import Event, TableOrder
 
 log = structlog.get_logger()
 
-WORDS = {
+SMS_TEXTS: dict[Event, str] = {
     "received": "We have received your order no. {id} for a table and will decide on it soon.",
     "confirmed": "Your table is confirmed (order no. {id}).",
     "declined": "We are sorry, we cannot offer you the table of order no. {id}.",
@@ -16,15 +18,31 @@ WORDS = {
 }
 
 
-class Texting(Protocol):
-    """A way to send text messages. Raises UpstreamError where one could not be sent, and it will be tried again."""
+class TextMessage(msgspec.Struct, frozen=True):
+    """A text message. phone: E.164."""
+
+    phone: str
+    text: str
+
+
+def text_message(order: TableOrder, event: Event) -> TextMessage:
+    """Return the text message about an event of an order."""
+    assert order.phone is not None
+    return TextMessage(order.phone, SMS_TEXTS[event].format(id=order.id))
+
+
+class SmsGateway(Protocol):
+    """A service that sends text messages."""
 
     async def send(self, phone: str, text: str, reference: str) -> None:
-        """phone: E.164. reference: the same for the same message sent again."""
+        """Send a text message. Raises UpstreamError when it was not sent; the outbox then retries it.
+
+        phone: E.164. reference: the same at every attempt of one message.
+        """
 
 
-class LoggedTexting:
-    """Stands where a provider of text messages would be: says in the log that one would leave, not to whom."""
+class LoggingSmsGateway:
+    """Logs text messages, with a masked phone number, instead of sending them."""
 
     async def send(self, phone: str, text: str, reference: str) -> None:
-        log.info("text_message", phone=masked(phone), text=text, reference=reference)
+        log.info("text_message", phone=mask_phone(phone), text=text, reference=reference)

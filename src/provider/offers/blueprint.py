@@ -9,6 +9,6 @@ SECURITY_SCHEMES = routes.SECURITY_SCHEMES
 
 
 def install(app: Application) -> None:
-    """Serve the stand-in below `routes.PREFIX`, errors in its own format included."""
+    """Serve the stand-in under `routes.PREFIX`, with errors in the service's own format."""
     app.register_blueprint(routes.blueprint)
     set_error_format(app, f"{routes.PREFIX}/", routes.render_problem)

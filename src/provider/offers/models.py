@@ -1,40 +1,22 @@
-"""What the offers service takes and gives, as its documentation has it."""
-
-from typing import Annotated
+"""Responses of the offers service, as its documentation defines them."""
 
 import msgspec
-from pydantic import Field, StringConstraints
-
-from common.web.input_types import WITHOUT_NUL, Input
-
-ProductName = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=WITHOUT_NUL)]
-ProductText = Annotated[str, StringConstraints(max_length=20_000, pattern=WITHOUT_NUL)]
-ProductKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00/]*$")]
-ProductNumber = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-
-
-class Registration(Input):
-    """A product of the caller's, under the caller's own id: a string or a whole number."""
-
-    id: ProductKey | ProductNumber
-    name: ProductName
-    description: ProductText
 
 
 class AccessToken(msgspec.Struct, frozen=True):
-    """The token that all registered products are tied to."""
+    """A token to which registered products belong."""
 
     access_token: str
 
 
-class Registered(msgspec.Struct, frozen=True):
-    """The id of the registered product, as it came."""
+class RegisteredProduct(msgspec.Struct, frozen=True):
+    """The id of the registered product, as the caller sent it."""
 
     id: int | str
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A product being sold for a price somewhere."""
+    """An offer of a product by a shop."""
 
     id: str
     price: int
@@ -42,14 +24,14 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class OffersError(msgspec.Struct, frozen=True):
-    """An error as this service writes it."""
+    """An error in the format of the offers service."""
 
     code: str
     msg: str
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """What the service knows of a caller: is the token valid, is the product registered with it."""
+class RegistrationStatus(msgspec.Struct, frozen=True):
+    """Whether a token is valid, and whether a product is registered with it."""
 
     token_valid: bool
     registered: bool

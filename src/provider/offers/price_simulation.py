@@ -1,9 +1,8 @@
-"""The stand-in's market: which offers a product has at a moment, and at what price.
+"""Simulated offers: which offers a product has at a time, and at what price.
 
-It is a pure function of the product's id and the tick (by default a minute), so that replicas agree, a restart changes
-nothing, and nothing has to be written while prices walk. A product has a few places. In each place one offer follows
-another: an offer lives for a number of ticks, its price takes a step at each, its stock falls to zero, and in the tick
-after that it is gone and another offer, with an id of its own, has taken the place.
+The offers are a pure function of the product's id and the tick (by default a minute): replicas agree, a restart changes
+nothing, and nothing is stored. A product has a few shops. A shop has one offer at a time: its price changes at each
+tick and its stock falls to zero; one tick later an offer with a new id replaces it.
 """
 
 import random
@@ -15,37 +14,36 @@ from provider.offers.models import Offer
 
 NAMESPACE = uuid.UUID("6f1c3b0e-3f0a-5d55-9b1e-0f6a7c1f2d10")
 
-LONGEST_STEP = 0.03
-"""By how much of itself a price moves in one tick at most."""
+MAX_PRICE_CHANGE = 0.03
+"""Largest relative change of a price in one tick."""
 
-SHORTEST_LIFE, LONGEST_LIFE = 20, 60
-"""In ticks."""
+MIN_LIFETIME, MAX_LIFETIME = 20, 60
+"""Of an offer, in ticks."""
 
 
 def offers_at(product_id: str, now: datetime, tick_seconds: float) -> list[Offer]:
-    """The offers of a product at a moment: at least two, at most seven, none below a price of 1."""
+    """Return the offers of a product: two to seven, with prices of at least 1."""
     return _offers(product_id, int(now.timestamp() // tick_seconds))
 
 
 @lru_cache(maxsize=20_000)
 def _offers(product_id: str, tick: int) -> list[Offer]:
-    character = random.Random(product_id)
-    usual_price = int(10 ** character.uniform(2.5, 5.0))
+    rng = random.Random(product_id)
+    usual_price = int(10 ** rng.uniform(2.5, 5.0))
     offers = []
-    for place in range(character.randint(2, 7)):
-        life = character.randint(SHORTEST_LIFE, LONGEST_LIFE)
-        age_now = tick + character.randrange(life)
-        offers.append(_offer(product_id, place, usual_price, age_now // life, age_now % life, life))
+    for shop in range(rng.randint(2, 7)):
+        lifetime = rng.randint(MIN_LIFETIME, MAX_LIFETIME)
+        number, age = divmod(tick + rng.randrange(lifetime), lifetime)
+        offers.append(_offer(f"{product_id}/{shop}/{number}", usual_price, age, lifetime))
     return offers
 
 
-def _offer(product_id: str, place: int, usual_price: int, number: int, age: int, life: int) -> Offer:
-    """The offer that is the `number`th in its place, `age` ticks after it came; in its last tick it is sold out."""
-    name = f"{product_id}/{place}/{number}"
-    chance = random.Random(name)
-    stock = chance.randint(5, 200)
-    price = usual_price * chance.uniform(0.8, 1.25)
+def _offer(name: str, usual_price: int, age: int, lifetime: int) -> Offer:
+    """Return the offer called `name` when it is `age` ticks old. In its last tick it is sold out."""
+    rng = random.Random(name)
+    initial_stock = rng.randint(5, 200)
+    price = usual_price * rng.uniform(0.8, 1.25)
     for _ in range(age):
-        price *= 1 + chance.uniform(-LONGEST_STEP, LONGEST_STEP)
-    left = stock * (life - 1 - age) // (life - 1)
-    return Offer(str(uuid.uuid5(NAMESPACE, name)), max(1, round(price)), left)
+        price *= 1 + rng.uniform(-MAX_PRICE_CHANGE, MAX_PRICE_CHANGE)
+    stock = initial_stock * (lifetime - 1 - age) // (lifetime - 1)
+    return Offer(str(uuid.uuid5(NAMESPACE, name)), max(1, round(price)), stock)

@@ -1,18 +1,17 @@
-"""SQL of the stand-in: tokens, and the products that belong to them."""
+"""SQL of the stand-in: tokens and the products registered with them."""
 
 from datetime import datetime
 from uuid import UUID
 
+from common.db.locks import OFFERS_TOKEN_LOCK
 from common.db.pool import Connection, Executor
-from provider.offers.models import Registration, Standing
-
-TOKEN_LOCK = 7_240_911_004
-"""Advisory lock of a transaction that issues a token only when none is valid."""
+from provider.offers.inputs import ProductRegistration
+from provider.offers.models import RegistrationStatus
 
 
 async def lock_tokens(connection: Connection) -> None:
-    """Wait until no other transaction issues a token."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", TOKEN_LOCK)
+    """Lock the issuing of tokens until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", OFFERS_TOKEN_LOCK)
 
 
 async def select_valid_token_exists(db: Executor, now: datetime) -> bool:
@@ -20,7 +19,7 @@ async def select_valid_token_exists(db: Executor, now: datetime) -> bool:
 
 
 async def insert_token(db: Executor, token: UUID, now: datetime, expires_at: datetime | None) -> None:
-    """expires_at: None for a token that never does."""
+    """Insert a token. expires_at: None for a token that never expires."""
     await db.execute(
         """
         INSERT INTO issued_token (token, issued_at, expires_at)
@@ -30,8 +29,8 @@ async def insert_token(db: Executor, token: UUID, now: datetime, expires_at: dat
     )  # fmt: skip
 
 
-async def insert_product(db: Executor, token: UUID, product: Registration, now: datetime) -> bool | None:
-    """Register a product with a token; False when it already was, None when the token is not valid."""
+async def insert_product(db: Executor, token: UUID, product: ProductRegistration, now: datetime) -> bool | None:
+    """Register a product with a token; False when it is already registered, None when the token is not valid."""
     return await db.fetchval(
         """
         WITH valid AS (
@@ -48,7 +47,7 @@ async def insert_product(db: Executor, token: UUID, product: Registration, now: 
     )  # fmt: skip
 
 
-async def select_standing(db: Executor, token: UUID, product_id: str, now: datetime) -> Standing:
+async def select_registration_status(db: Executor, token: UUID, product_id: str, now: datetime) -> RegistrationStatus:
     row = await db.fetchrow(
         """
         SELECT EXISTS (SELECT FROM issued_token WHERE token = $1 AND expires_at > $3) AS token_valid,
@@ -57,19 +56,19 @@ async def select_standing(db: Executor, token: UUID, product_id: str, now: datet
         token, product_id, now,
     )  # fmt: skip
     assert row is not None
-    return Standing(**row)
+    return RegistrationStatus(**row)
 
 
 async def delete_expired_tokens(db: Executor, before: datetime) -> int:
-    """Forget the tokens that expired before a moment, and their products; returns how many tokens."""
+    """Delete the tokens that expired before `before`, and their products; returns the number of tokens."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM issued_token WHERE expires_at < $1 RETURNING token
-        ), with_them AS (
-            DELETE FROM offers_product WHERE token IN (SELECT token FROM gone)
+        ), deleted_products AS (
+            DELETE FROM offers_product WHERE token IN (SELECT token FROM deleted)
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """,
         before,
     )

@@ -1,4 +1,4 @@
-"""Tokens of the stand-in, and how it misbehaves when it is told to."""
+"""Tokens and configured faults of the stand-in."""
 
 import asyncio
 import random
@@ -15,11 +15,11 @@ from provider.offers import queries
 
 @dataclass(frozen=True)
 class OffersBehaviour:
-    """How the stand-in behaves; the defaults are those of a service without faults.
+    """The configured behaviour of the stand-in; by default it has no faults.
 
-    latency: seconds before every answer. error_rate: the share of requests that fail with 500. token_seconds: how long
-    a token is valid, 0 = for ever. one_token: whether a second token is refused while one is valid. tick_seconds: how
-    often prices move.
+    latency: seconds before each response. error_rate: share of requests that fail with 500. token_seconds: lifetime of
+    a token, 0 = unlimited. one_token: refuse a second token while one is valid. tick_seconds: time between price
+    changes.
     """
 
     latency: float = 0.0
@@ -28,16 +28,16 @@ class OffersBehaviour:
     one_token: bool = False
     tick_seconds: float = 60.0
 
-    async def interfere(self) -> None:
-        """Wait, and now and then raise Broken."""
+    async def simulate_faults(self) -> None:
+        """Wait for the latency, then raise FailedPermanently at the error rate."""
         if self.latency:
             await asyncio.sleep(self.latency)
         if self.error_rate and random.random() < self.error_rate:
-            raise FailedPermanently("The service failed, as it was told to.")
+            raise FailedPermanently("The service failed, as configured.")
 
 
 async def issue_token(db: asyncpg.Pool, behaviour: OffersBehaviour, now: datetime) -> str:
-    """A new token. Raises Invalid where a second one is refused while another is valid."""
+    """Return a new token. Raises Invalid when another one is valid and `one_token` is set."""
     token = uuid.uuid4()
     expires_at = now + timedelta(seconds=behaviour.token_seconds) if behaviour.token_seconds else None
     async with transaction(db) as connection:

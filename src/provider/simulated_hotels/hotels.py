@@ -1,6 +1,6 @@
-"""How a house sells: its seasons, how far ahead its guests book, how long they stay, how often they cancel.
+"""Profiles of demand: seasons, how far ahead guests book, how long they stay, how often they cancel.
 
-Two characters, after two real houses: a resort, sold by the week and months ahead, empty in winter; and a
+Two profiles, after two real hotels: a resort, sold by the week and months ahead, empty in winter; and a
 city hotel, sold for two or three nights around the weekend, quieter in August, with more cancellations.
 Nights and days are ordinals (`date.toordinal`) here: adding a lead time to a day is then plain arithmetic.
 """
@@ -12,23 +12,23 @@ from datetime import date
 from functools import cached_property
 from random import Random
 
-from provider.simulated_hotels.events import NIGHTS_REMEMBERED
+from provider.simulated_hotels.models import MAX_CACHED_NIGHTS
 
-LONGEST_LEAD = 500
-LONGEST_STAY = 14
-_TABLE = 4096
-_SHORTENED = 0.12
-_PLACES_PER_HOTEL = 32
-_MONTH_DAYS = 365.25 / 12
+MAX_LEAD_DAYS = 500
+MAX_STAY_NIGHTS = 14
+_QUANTILES = 4096
+_PARTIAL_CANCELLATION_SHARE = 0.12
+_ENTRIES_PER_HOTEL = 32
+_DAYS_PER_MONTH = 365.25 / 12
 
 
-def dice(*of: object) -> Callable[[], float]:
-    """Numbers in [0, 1), for ever the same `of` the same."""
-    return Random(" ".join(map(str, of))).random
+def seeded_random(*seeds: object) -> Callable[[], float]:
+    """A generator of random numbers in [0, 1), seeded by the arguments."""
+    return Random(" ".join(map(str, seeds))).random
 
 
 class NightDemand(dict[int, float]):
-    """How wanted a night is, 0 to 1, from the months (sliding from middle to middle) and the weekday."""
+    """Demand for a night, 0 to 1, from its month (interpolated between the middles of months) and its weekday."""
 
     def __init__(self, months: tuple[float, ...], weekdays: tuple[float, ...]) -> None:
         super().__init__()
@@ -37,10 +37,10 @@ class NightDemand(dict[int, float]):
         self._peak = max(months) * max(weekdays)
 
     def __missing__(self, night: int) -> float:
-        if len(self) >= NIGHTS_REMEMBERED:
+        if len(self) >= MAX_CACHED_NIGHTS:
             self.clear()
         day = date.fromordinal(night)
-        position = (day.timetuple().tm_yday - 0.5) / _MONTH_DAYS - 0.5
+        position = (day.timetuple().tm_yday - 0.5) / _DAYS_PER_MONTH - 0.5
         before, share = math.floor(position), position % 1
         season = self._months[before % 12] * (1 - share) + self._months[(before + 1) % 12] * share
         self[night] = demand = season * self._weekdays[day.weekday()] / self._peak
@@ -48,15 +48,15 @@ class NightDemand(dict[int, float]):
 
 
 @dataclass(frozen=True)
-class Character:
-    """A kind of house.
+class HotelProfile:
+    """The demand of a kind of hotel.
 
-    `months` are occupancies aimed at (January first), `weekdays` factors on the night of arrival (Monday
-    first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of leaving. Lead times
-    are `walk_ins` on the day itself and a Weibull distribution of `lead_shape` and `lead_scale` (days)
-    beyond. The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
-    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is demand over what the aimed
-    occupancy needs, for guests who find no room.
+    `months` are target occupancies (January first), `weekdays` factors on the night of arrival (Monday
+    first), `lengths` weights of 1 to 14 nights, `departures` factors on the weekday of departure. The share
+    `walk_ins` books on the day itself, the others by a Weibull distribution of `lead_shape` and `lead_scale`
+    (days). The probability of a cancellation is `cancel_base` on the day, rises by `cancel_rise` (half of
+    it at `cancel_half` days) and then by `cancel_slope` a day. `pressure` is demand over the demand of the
+    target occupancy, since some guests find no room.
     """
 
     name: str
@@ -75,29 +75,29 @@ class Character:
 
     @cached_property
     def demand(self) -> NightDemand:
-        """Of each night as a night of arrival, relative to the best night of the year."""
+        """The demand for each night as a night of arrival, relative to the best night of the year."""
         return NightDemand(self.months, self.weekdays)
 
     @cached_property
     def leads(self) -> list[int]:
-        """Lead times in days at even quantiles, ascending: any of them is as likely as another."""
+        """Lead times in days at even quantiles, ascending: all are equally likely."""
         leads = []
-        within = -math.expm1(-((LONGEST_LEAD / self.lead_scale) ** self.lead_shape))
-        for step in range(_TABLE):
-            ahead = max(0.0, ((step + 0.5) / _TABLE - self.walk_ins) / (1 - self.walk_ins))
+        within = -math.expm1(-((MAX_LEAD_DAYS / self.lead_scale) ** self.lead_shape))
+        for step in range(_QUANTILES):
+            ahead = max(0.0, ((step + 0.5) / _QUANTILES - self.walk_ins) / (1 - self.walk_ins))
             leads.append(int(self.lead_scale * (-math.log1p(-ahead * within)) ** (1 / self.lead_shape)))
         return leads
 
     @cached_property
-    def still_to_come(self) -> list[float]:
-        """Of a night's bookings, the share made at least so many days ahead (the index)."""
-        counts = [0] * (LONGEST_LEAD + 1)
+    def share_booked_by(self) -> list[float]:
+        """The share of a night's bookings that is made by a number of days ahead (the index)."""
+        counts = [0] * (MAX_LEAD_DAYS + 1)
         for lead in self.leads:
             counts[lead] += 1
         share, curve = 0, []
         for count in reversed(counts):
             share += count
-            curve.append(share / _TABLE)
+            curve.append(share / _QUANTILES)
         return curve[::-1]
 
     @cached_property
@@ -114,46 +114,46 @@ class Character:
         reached = 0.0
         for nights, weight in enumerate(weights, start=1):
             reached += weight / sum(weights)
-            lengths.extend([nights] * (round(reached * _TABLE) - len(lengths)))
+            lengths.extend([nights] * (round(reached * _QUANTILES) - len(lengths)))
         return lengths
 
     @cached_property
     def cancel_probability(self) -> list[float]:
-        """That a stay is cancelled, by its lead time in days (the index)."""
+        """The probability that a stay is cancelled, by its lead time in days (the index)."""
         return [
             self.cancel_base + self.cancel_rise * lead / (lead + self.cancel_half) + self.cancel_slope * lead
-            for lead in range(LONGEST_LEAD + 1)
+            for lead in range(MAX_LEAD_DAYS + 1)
         ]
 
     @cached_property
     def cancel_share(self) -> float:
-        """Of all stays, how many are cancelled."""
-        return sum(self.cancel_probability[lead] for lead in self.leads) / _TABLE
+        """The share of stays that are cancelled."""
+        return sum(self.cancel_probability[lead] for lead in self.leads) / _QUANTILES
 
     @cached_property
     def peak(self) -> float:
-        """The occupancy aimed at in the best night of the year; above 1 where more want to come than can."""
+        """The target occupancy of the best night of the year; above 1 where demand exceeds the rooms."""
         return max(self.months) * max(self.weekdays) / (sum(self.weekdays) / 7)
 
     @cached_property
     def requests_per_room(self) -> float:
-        """Requests a day and room that fill the house as `months` says, before `demand` thins them."""
-        nights = sum(map(sum, self.stay_lengths)) / (7 * _TABLE)
+        """Requests per day and room that reach the occupancies of `months`, before `request` drops some by `demand`."""
+        nights = sum(map(sum, self.stay_lengths)) / (7 * _QUANTILES)
         return self.peak * self.pressure / (nights * (1 - self.cancel_share))
 
     def lead(self, random: Callable[[], float]) -> int:
-        """Days ahead that a guest looks."""
-        return self.leads[int(random() * _TABLE)]
+        """A random lead time in days."""
+        return self.leads[int(random() * _QUANTILES)]
 
     def request(self, random: Callable[[], float], today: int) -> range | None:
-        """The nights that a guest asks for today; None for one to whom the season does not appeal."""
+        """The nights of a random request made today; None where the demand for its arrival drops it."""
         arrival = today + self.lead(random)
         if random() >= self.demand[arrival]:
             return None
-        return range(arrival, arrival + self.stay_lengths[arrival % 7][int(random() * _TABLE)])
+        return range(arrival, arrival + self.stay_lengths[arrival % 7][int(random() * _QUANTILES)])
 
 
-RESORT = Character(
+RESORT = HotelProfile(
     name="resort",
     months=(0.55, 0.60, 0.68, 0.75, 0.80, 0.87, 0.92, 0.93, 0.86, 0.75, 0.60, 0.57),
     weekdays=(0.85, 0.72, 0.74, 0.88, 1.00, 0.98, 0.72),
@@ -168,7 +168,7 @@ RESORT = Character(
     cancel_slope=0.0002,
     pressure=1.03,
 )
-CITY = Character(
+CITY = HotelProfile(
     name="city",
     months=(0.57, 0.68, 0.78, 0.86, 0.88, 0.87, 0.82, 0.74, 0.86, 0.85, 0.68, 0.60),
     weekdays=(0.85, 0.72, 0.80, 0.95, 1.00, 0.85, 0.64),
@@ -187,50 +187,50 @@ CITY = Character(
 
 @dataclass(frozen=True)
 class Hotel:
-    """A house with rooms 1 to `rooms`; `popularity` is its demand beside that of its kind (1)."""
+    """A hotel with rooms 1 to `rooms`; `popularity` is its demand relative to its profile's (1)."""
 
     hotel_id: int
     rooms: int
-    character: Character
+    profile: HotelProfile
     popularity: float = 1.0
 
     @cached_property
     def requests_per_day(self) -> float:
-        """Mean number of guests a day who ask, before `Character.request` thins them."""
-        return self.rooms * self.popularity * self.character.requests_per_room
+        """Mean number of requests per day, before `HotelProfile.request` drops some."""
+        return self.rooms * self.popularity * self.profile.requests_per_room
 
-    def expected_on_the_books(self, night: int, lead: int) -> float:
-        """Rooms that are usually sold for the night, `lead` days before it."""
-        character = self.character
-        occupancy = character.peak * character.demand[night] * self.popularity
-        return self.rooms * occupancy * character.still_to_come[min(lead, LONGEST_LEAD)]
+    def expected_sold_rooms(self, night: int, lead: int) -> float:
+        """The number of rooms that are usually sold for the night, `lead` days before it."""
+        profile = self.profile
+        occupancy = profile.peak * profile.demand[night] * self.popularity
+        return self.rooms * occupancy * profile.share_booked_by[min(lead, MAX_LEAD_DAYS)]
 
 
-def found_hotels(seed: int, count: int, rooms: int, first_hotel_id: int) -> tuple[Hotel, ...]:
-    """`count` houses of `rooms` rooms, resorts (odd ids) and city hotels, each of its own popularity."""
+def create_hotels(seed: int, count: int, rooms: int, first_hotel_id: int) -> tuple[Hotel, ...]:
+    """`count` hotels of `rooms` rooms, resorts (odd ids) and city hotels, each with its own popularity."""
     return tuple(
         Hotel(
             hotel_id,
             rooms,
             RESORT if hotel_id % 2 else CITY,
-            0.92 + 0.16 * dice(seed, "hotel", hotel_id)(),
+            0.92 + 0.16 * seeded_random(seed, "hotel", hotel_id)(),
         )
         for hotel_id in range(first_hotel_id, first_hotel_id + count)
     )
 
 
-def places_of_guests(hotels: Sequence[Hotel]) -> list[int]:
-    """Places in `hotels`, each as often as guests ask there: any entry is as likely as another."""
+def hotel_indexes_by_demand(hotels: Sequence[Hotel]) -> list[int]:
+    """Indexes of `hotels`, each repeated in proportion to its requests: a random entry follows the demand."""
     mean = sum(hotel.requests_per_day for hotel in hotels) / len(hotels)
     return [
-        place
-        for place, hotel in enumerate(hotels)
-        for _ in range(max(1, round(_PLACES_PER_HOTEL * hotel.requests_per_day / mean)))
+        index
+        for index, hotel in enumerate(hotels)
+        for _ in range(max(1, round(_ENTRIES_PER_HOTEL * hotel.requests_per_day / mean)))
     ]
 
 
-def nights_given_back(random: Callable[[], float], stay: range) -> range:
-    """Of the nights of a stay that is cancelled mostly all, sometimes only the last ones."""
-    if len(stay) == 1 or random() >= _SHORTENED:
+def cancelled_nights(random: Callable[[], float], stay: range) -> range:
+    """The nights of a stay that its guest cancels: mostly all, sometimes only the last ones."""
+    if len(stay) == 1 or random() >= _PARTIAL_CANCELLATION_SHARE:
         return stay
     return stay[1 + int(random() * (len(stay) - 1)) :]

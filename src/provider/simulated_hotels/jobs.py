@@ -1,4 +1,4 @@
-"""The simulated hotels at work: they send their bookings through POST /events, over HTTP, as a hotel would."""
+"""The job of the simulated hotels: it sends their bookings through POST /events, over HTTP, as a real hotel would."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,23 +8,23 @@ import msgspec
 from common.jobs.lease import JobResult, Lease
 from common.upstream import Upstream, UpstreamError
 from common.web.responses import format_instant
-from provider.booking_events.models import Event
-from provider.simulated_hotels import SimulatedEvent, Simulation
+from provider.simulated_hotels.models import FeedEvent, SimulatedEvent
+from provider.simulated_hotels.simulation import Simulation
 
-AT_ONCE = 16
-LONGEST_CATCH_UP = timedelta(seconds=5)
-"""After a pause the hotels do not make up for more than so much of it."""
+MAX_CONCURRENT_POSTS = 16
+MAX_CATCH_UP = timedelta(seconds=5)
+"""After a pause the events of at most this time are made up for."""
 
 
 class Generator:
     """Hotels that send events to a provider.
 
-    The feed is their memory: at the start, after a fault, and when another replica sent in between, they read the
+    Their state is the feed: at the start, after a failure, and when another replica sent in between, they read the
     nights ahead from it, so that no room is sold twice.
     """
 
     def __init__(self, provider: Upstream, simulation: Simulation, *, rate: float) -> None:
-        """rate: events a minute."""
+        """rate: events per minute."""
         self._provider = provider
         self._simulation = simulation
         self._rate = rate
@@ -32,11 +32,11 @@ class Generator:
         self._last: datetime | None = None
 
     async def run(self, lease: Lease, now: datetime) -> JobResult:
-        """Send what has happened since the last run. Raises UpstreamError when the provider takes nothing."""
+        """Send the events since the last run. Raises UpstreamError when the provider accepts none of them."""
         if self._epoch is None or lease.epoch != self._epoch + 1:
             await self._read_books(now)
         self._epoch = None
-        since = min(now - self._last, LONGEST_CATCH_UP) if self._last else timedelta(seconds=1)
+        since = min(now - self._last, MAX_CATCH_UP) if self._last else timedelta(seconds=1)
         events = self._simulation.next_events(now, self._rate * since.total_seconds() / 60)
         failures = await self._send(events)
         self._last = now
@@ -48,39 +48,39 @@ class Generator:
         return {"sent": sent, "failed": len(events) - sent}
 
     async def _read_books(self, now: datetime) -> None:
-        """Take over the nights ahead as the feed has them."""
-        self._simulation.begin_anew()
-        decoder = msgspec.json.Decoder(list[Event])
+        """Restore the simulation from the feed's events of the nights ahead."""
+        self._simulation.reset()
+        decoder = msgspec.json.Decoder(list[FeedEvent])
         for hotel in self._simulation.hotels:
-            wanted = {"hotel_id": str(hotel.hotel_id), "night_of_stay__gte": now.astimezone(UTC).date().isoformat()}
-            for event in decoder.decode(await self._provider.fetch("GET", "/events", params=wanted)):
+            query = {"hotel_id": str(hotel.hotel_id), "night_of_stay__gte": now.astimezone(UTC).date().isoformat()}
+            for event in decoder.decode(await self._provider.fetch("GET", "/events", params=query)):
                 self._simulation.observe(event)
 
     async def _send(self, events: list[SimulatedEvent]) -> list[tuple[UpstreamError, int]]:
-        """Post the events; returns the failures, each with how many events it left unsent.
+        """Post the events; returns the failures, each with the number of events that were not sent because of it.
 
-        Those of one room go one after another, and none after one that failed: a night must not be cancelled whose
-        booking, nor sold whose cancellation did not arrive. What failed may be stored nevertheless: the books are read
-        again then.
+        The events of a room are sent one after another, and none after a failed one: no night may be cancelled before
+        its booking arrived, nor sold before its cancellation did. A failed event may be stored nevertheless; therefore
+        the books are read again after a failure.
         """
         rooms: dict[tuple[int, int], list[SimulatedEvent]] = {}
         for event in events:
             rooms.setdefault((event.hotel_id, event.room_id), []).append(event)
-        gate = asyncio.Semaphore(AT_ONCE)
+        limit = asyncio.Semaphore(MAX_CONCURRENT_POSTS)
 
-        async def send(of_room: list[SimulatedEvent]) -> tuple[UpstreamError, int] | None:
-            async with gate:
-                for place, event in enumerate(of_room):
+        async def send(room_events: list[SimulatedEvent]) -> tuple[UpstreamError, int] | None:
+            async with limit:
+                for index, event in enumerate(room_events):
                     try:
-                        await self._provider.fetch("POST", "/events", json=as_json(event))
+                        await self._provider.fetch("POST", "/events", json=event_body(event))
                     except UpstreamError as error:
-                        return error, len(of_room) - place
+                        return error, len(room_events) - index
             return None
 
         return [failure for failure in await asyncio.gather(*map(send, rooms.values())) if failure is not None]
 
 
-def as_json(event: SimulatedEvent) -> dict[str, object]:
+def event_body(event: SimulatedEvent) -> dict[str, object]:
     """The body of POST /events."""
     return {
         "hotel_id": event.hotel_id,

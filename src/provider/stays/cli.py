@@ -1,57 +1,37 @@
-"""`python -m provider import-stays`: properties and reservations that existed before, from two CSV files.
+"""`python -m provider import-stays`: loads existing properties and reservations from two CSV files.
 
-Each reservation gets an id. Rows go through the same trigger and constraint as everybody's, in chunks of a transaction
-each, so reservations can be made meanwhile; of two rows that overlap the first one stays and the other is reported.
-What is stored already is left as it is: the import can be repeated.
+Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
+chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
+reported. Rows that are stored already are skipped: the import can be repeated.
 """
 
-import csv
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 
 from common.config import Secret
-from common.db.errors import DATABASE_UNAVAILABLE
-from provider.stays.models import LAST_DAY, LONGEST_STAY, parse_day, parse_property_id
+from common.csv_import import (
+    MAX_RECORD_BYTES,
+    NOT_STORED,
+    CsvHeaderError,
+    ImportResult,
+    RejectedLine,
+    match_header,
+    print_error,
+    read_records,
+)
+from provider.stays.inputs import LAST_DAY, MAX_NIGHTS, parse_day, parse_property_id
 from provider.stays.queries import imports as queries
 
 CHUNK_ROWS = 500
-"""A transaction holds a lock for each property that it touches, and PostgreSQL's table of locks is not large."""
-REPORTED_LINES = 1_000
-NOT_STORED: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.PostgresError)
+"""A transaction holds a lock for each of its properties, and PostgreSQL's lock table is small."""
 
-
-class Rejected(NamedTuple):
-    """A record that was not stored, by the line on which it ends (the header is line 1), and why."""
-
-    line: int
-    reason: str
-
-
-class Tally:
-    """What became of a file's rows."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.stored = 0
-        self.known = 0
-        self.rejected: list[Rejected] = []
-
-    def report(self) -> None:
-        """One line of figures, then the rejected rows, the first thousand of them."""
-        print(f"{self.name}: {self.stored} stored, {self.known} already there, {len(self.rejected)} rejected")
-        for line, reason in sorted(self.rejected)[:REPORTED_LINES]:
-            print(f"{self.name}: line {line}: {reason}", file=sys.stderr)
-        if len(self.rejected) > REPORTED_LINES:
-            print(f"{self.name}: … and {len(self.rejected) - REPORTED_LINES} more", file=sys.stderr)
-
-
-class HeaderError(Exception):
-    """The file is not what it is taken for."""
+Row = tuple[Any, ...]
+"""The number of a line, then the values of its columns."""
 
 
 def parse_text(text: str) -> str:
@@ -61,9 +41,9 @@ def parse_text(text: str) -> str:
 
 
 def parse_nights(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LONGEST_STAY:
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_NIGHTS:
         return int(text)
-    raise ValueError(f"must be a whole number from 1 to {LONGEST_STAY}")
+    raise ValueError(f"must be a whole number from 1 to {MAX_NIGHTS}")
 
 
 Parsers = dict[str, Callable[[str], Any]]
@@ -71,119 +51,91 @@ PROPERTY: Parsers = {"property_id": parse_property_id, "description": parse_text
 RESERVATION: Parsers = {"property_id": parse_property_id, "start_date": parse_day, "number_of_nights": parse_nights}
 
 
-def read_rows(path: Path, parsers: Parsers, tally: Tally) -> Iterator[tuple[Any, ...]]:
-    """Each good row as its line and its values in the order of `parsers`; bad ones go to the tally.
+def read_rows(path: Path, parsers: Parsers, result: ImportResult) -> Iterator[Row]:
+    """Yield the valid rows, with the values in the order of `parsers`; invalid rows are added to the result.
 
-    The columns may come in any order. Raises HeaderError when one is missing, double or unknown, OSError for the file.
+    Raises CsvHeaderError, and OSError when the file cannot be opened.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
-        header = [name.strip() for name in next(reader, [])]
-        if sorted(header) != sorted(parsers):
-            raise HeaderError(f"the header must name the columns {', '.join(parsers)}; it is {','.join(header)!r}")
-        while True:
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                tally.rejected.append(Rejected(reader.line_num, str(error)))
-                continue
-            if cells is None:
-                return
-            if not cells:
-                continue
-            row = parse_row(reader.line_num, dict(zip(header, cells, strict=False)), len(cells), parsers)
-            if isinstance(row, Rejected):
-                tally.rejected.append(row)
+    with path.open("rb") as file:
+        positions = match_header(file.readline(MAX_RECORD_BYTES), tuple(parsers))
+        for number, cells in read_records(file, result.rejected, multiline=True):
+            row = parse_row(number, cells, positions, parsers)
+            if isinstance(row, RejectedLine):
+                result.rejected.append(row)
             else:
                 yield row
 
 
-def parse_row(line: int, cells: dict[str, str], count: int, parsers: Parsers) -> tuple[Any, ...] | Rejected:
-    """The row's line and values, or why it is none; every wrong column is named."""
-    if count != len(parsers):
-        return Rejected(line, f"has {count} columns instead of {len(parsers)}")
+def parse_row(number: int, cells: list[str], positions: list[int], parsers: Parsers) -> Row | RejectedLine:
+    """The row, or a RejectedLine that names every invalid column."""
+    if len(cells) != len(parsers):
+        return RejectedLine(number, f"has {len(cells)} columns instead of {len(parsers)}")
     values = []
     faults = []
-    for column, parse in parsers.items():
+    for (column, parse), position in zip(parsers.items(), positions, strict=True):
         try:
-            values.append(parse(cells[column].strip()))
+            values.append(parse(cells[position].strip()))
         except ValueError as error:
             faults.append(f"{column} {error}")
-    return Rejected(line, "; ".join(faults)) if faults else (line, *values)
+    return RejectedLine(number, "; ".join(faults)) if faults else (number, *values)
 
 
-def in_chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    chunk: list[tuple[Any, ...]] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK_ROWS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-async def import_properties(connection: asyncpg.Connection, path: Path, tally: Tally) -> None:
-    for chunk in in_chunks(read_rows(path, PROPERTY, tally)):
+async def import_properties(connection: asyncpg.Connection, path: Path, result: ImportResult) -> None:
+    rows = read_rows(path, PROPERTY, result)
+    while chunk := list(islice(rows, CHUNK_ROWS)):
         stored = await queries.insert_properties(connection, chunk)
-        tally.stored += stored
-        tally.known += len(chunk) - stored
+        result.stored += stored
+        result.already_stored += len(chunk) - stored
 
 
-async def import_reservations(connection: asyncpg.Connection, path: Path, tally: Tally) -> None:
-    for chunk in in_chunks(read_rows(path, RESERVATION, tally)):
+async def import_reservations(connection: asyncpg.Connection, path: Path, result: ImportResult) -> None:
+    rows = read_rows(path, RESERVATION, result)
+    while chunk := list(islice(rows, CHUNK_ROWS)):
         possible = []
         for line, property_id, arrival, nights in chunk:
             if arrival > LAST_DAY - timedelta(days=nights):
-                tally.rejected.append(Rejected(line, "ends after the year 9999"))
+                result.rejected.append(RejectedLine(line, "ends after the year 9999"))
             else:
                 possible.append((line, property_id, arrival, nights))
         stored = await queries.insert_reservations(connection, possible)
-        tally.stored += len(stored)
-        left = [row for row in possible if row[0] not in stored]
-        for line, reason in await explain(connection, left):
+        result.stored += len(stored)
+        for line, reason in await select_reasons(connection, [row for row in possible if row[0] not in stored]):
             if reason is None:
-                tally.known += 1
+                result.already_stored += 1
             else:
-                tally.rejected.append(Rejected(line, reason))
+                result.rejected.append(RejectedLine(line, reason))
 
 
-async def explain(connection: asyncpg.Connection, left: Sequence[tuple[Any, ...]]) -> list[tuple[int, str | None]]:
-    """For each row that was not stored its line and why; None: it is stored already."""
+async def select_reasons(connection: asyncpg.Connection, rows: Sequence[Row]) -> list[tuple[int, str | None]]:
+    """The line of each row that was not stored, and the reason; None when it is stored already."""
     reasons: list[tuple[int, str | None]] = []
-    for line, known, clash in await queries.select_clashes(connection, left) if left else []:
-        if not known:
-            reasons.append((line, "property_id is not known"))
-        elif clash is None:
+    for line, property_is_known, conflict in await queries.select_conflicts(connection, rows) if rows else []:
+        if not property_is_known:
+            reasons.append((line, "property_id is unknown"))
+        elif conflict is None:
             reasons.append((line, None))
         else:
-            reasons.append((line, f"overlaps the stay from {clash.arrival} to {clash.departure}"))
+            reasons.append((line, f"overlaps the stay from {conflict.arrival} to {conflict.departure}"))
     return reasons
 
 
-def complain(reason: str) -> int:
-    """One line on standard error; returns the exit status."""
-    print(f"nightaudit: {' '.join(reason.split())}", file=sys.stderr)
-    return 1
-
-
 async def import_files(url: Secret, properties: Path, reservations: Path) -> int:
-    """Load both files and say what happened; returns the exit status, 1 if any row was rejected."""
-    tallies = [Tally(properties.name), Tally(reservations.name)]
+    """Load both files and print a report of each; returns the exit status, 1 if any row was rejected."""
+    results = [ImportResult(properties.name), ImportResult(reservations.name)]
     connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC", "jit": "off"})
     path = properties
     try:
-        await import_properties(connection, properties, tallies[0])
+        await import_properties(connection, properties, results[0])
         path = reservations
-        await import_reservations(connection, reservations, tallies[1])
-    except HeaderError as error:
-        return complain(f"{path}: {error}")
+        await import_reservations(connection, reservations, results[1])
+    except CsvHeaderError as error:
+        return print_error(f"{path}: {error}")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        return complain(f"{path}: {error.strerror}")
+        return print_error(f"{path}: {error.strerror}")
     except NOT_STORED as error:
-        return complain(f"{path}: PostgreSQL failed; the import may be run again ({error})")
+        return print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
     finally:
         await connection.close()
-    for tally in tallies:
-        tally.report()
-    return 1 if any(tally.rejected for tally in tallies) else 0
+    for result in results:
+        result.report()
+    return 1 if any(result.rejected for result in results) else 0

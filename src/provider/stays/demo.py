@@ -1,4 +1,4 @@
-"""A handful of properties for `make run`, so that there is something to search."""
+"""Sample properties for `make run`, so that a search finds some."""
 
 import asyncpg
 
@@ -12,11 +12,11 @@ PROPERTIES = [
     ("hotel-1-suite", "The corner suite of hotel 1", 0, 1, "9001"),
     ("hotel-2-loft", "The loft of hotel 2, over the roofs", 0, 2, "9001"),
 ]
-"""Id, description, turnover days, hotel, room. The rooms are none of those that the simulated hotels sell."""
+"""Id, description, turnover days, hotel, room. The simulated hotels do not sell these rooms."""
 
 
 async def add_demo_properties(url: Secret) -> None:
-    """Create them, once: not where there is any property already."""
+    """Create the sample properties unless any property exists."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

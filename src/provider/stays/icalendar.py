@@ -1,4 +1,4 @@
-"""A property's stays as iCalendar (RFC 5545), the form in which rental sites exchange what is taken."""
+"""A property's stays as iCalendar (RFC 5545), the format in which rental sites exchange taken nights."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ PRODUCT = "-//Nightaudit//Stays//EN"
 
 
 def render(stays: Sequence[Stay]) -> bytes:
-    """One all-day event per stay, from the arrival to the departure, which is not slept. Names no guest."""
+    """One all-day event per stay, from the arrival to the departure (exclusive), without the guest."""
     calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -20,7 +20,7 @@ def render(stays: Sequence[Stay]) -> bytes:
     for stay in stays:
         event = icalendar.Event()
         event.add("uid", f"{stay.reservation_id}@nightaudit")
-        event.add("dtstamp", made_at(stay.reservation_id))
+        event.add("dtstamp", creation_time(stay.reservation_id))
         event.add("dtstart", stay.arrival)
         event.add("dtend", stay.departure)
         event.add("summary", "Reserved")
@@ -30,6 +30,6 @@ def render(stays: Sequence[Stay]) -> bytes:
     return rendered
 
 
-def made_at(reservation_id: UUID) -> datetime:
-    """When a UUIDv7 was made: its first 48 bits are milliseconds since 1970."""
+def creation_time(reservation_id: UUID) -> datetime:
+    """The time at which a UUIDv7 was created: its first 48 bits are milliseconds since 1970."""
     return datetime.fromtimestamp((reservation_id.int >> 80) // 1000, UTC)

@@ -21,28 +21,22 @@ from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
 from provider.resources import resources
+from provider.rooms import UUID_PATTERN
 from provider.stays import icalendar, service
-from provider.stays.examples import EXAMPLE_CALENDAR, EXAMPLE_PROPERTY, EXAMPLE_RESERVATION, EXAMPLE_WISH
-from provider.stays.models import (
+from provider.stays.inputs import (
     PROPERTY_ID,
-    ROUTES,
-    UUID_TEXT,
-    Available,
-    Calendar,
+    RESERVED_IDS,
+    AvailabilityQuery,
     CalendarQuery,
-    NoAvailability,
-    Property,
     PropertyChange,
     PropertyInput,
-    Reservation,
     ReservationInput,
-    Search,
-    Window,
     is_property_id,
 )
+from provider.stays.models import AvailableProperty, BookingWindow, Calendar, NoAvailability, Property, Reservation
 from provider.stays.queries import storefront
 
-T = TypeVar("T", Available, Property)
+T = TypeVar("T", AvailableProperty, Property)
 
 blueprint = Blueprint("stays", __name__)
 
@@ -51,48 +45,74 @@ tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}])
 
 ICALENDAR = "text/calendar"
+ICALENDAR_PAST = timedelta(days=365)
+
+EXAMPLE_PROPERTY = {
+    "property_id": "xE6vqTqA6LTwpE",
+    "description": "Spacious 1-bedroom villa overlooking a lake!",
+    "turnover_days": 0,
+    "hotel_id": None,
+    "room_id": None,
+}
+EXAMPLE_RESERVATION = {
+    "reservation_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+    "property_id": "xE6vqTqA6LTwpE",
+    "start_date": "2026-07-01",
+    "nights": 3,
+    "created_at": "2026-01-01T12:00:00Z",
+}
+EXAMPLE_CALENDAR = {
+    "property_id": "xE6vqTqA6LTwpE",
+    "from": "2021-01-05",
+    "to": "2021-01-08",
+    "nights": [
+        {"night": "2021-01-05", "status": "taken"},
+        {"night": "2021-01-06", "status": "turnover"},
+        {"night": "2021-01-07", "status": "free"},
+    ],
+}
 
 
-class PropertyId(BaseConverter):
-    """The part of a path that is a property's id; no other is the path of a property."""
+class PropertyIdConverter(BaseConverter):
+    """The part of a path that is a property's id; the names of other routes are not."""
 
-    regex = rf"(?!({'|'.join(ROUTES)})\Z){PROPERTY_ID.pattern}"
+    regex = rf"(?!({'|'.join(RESERVED_IDS)})\Z){PROPERTY_ID.pattern}"
 
 
 @blueprint.record_once
 def convert_property_ids(setup: BlueprintSetupState) -> None:
-    setup.app.url_map.converters["property"] = PropertyId
-
-
-CALENDAR_PAST = timedelta(days=365)
+    setup.app.url_map.converters["property"] = PropertyIdConverter
 
 
 @blueprint.before_request
 async def authorise() -> None:
-    """Every operation asks for a bearer token that is a UUID; what it did belongs to it. Raises Unauthorized."""
+    """Require a bearer token that is a UUID; its reservations belong to it. Raises Unauthorized."""
     token = bearer_token("stays")
-    if not UUID_TEXT.fullmatch(token):
+    if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    g.holder = service.holder_of(UUID(token))
+    g.holder = service.token_digest(UUID(token))
 
 
-def window(now: datetime) -> Window:
-    """When a reservation may start, as things stand at that moment."""
-    return Window.on(now.date(), past=resources().config.past_stays == "allow")
+def window(now: datetime) -> BookingWindow:
+    """The days on which a reservation made at `now` may start."""
+    return BookingWindow.on(now.date(), past=resources().config.past_stays == "allow")
 
 
-def validation_context() -> dict[str, Window]:
-    """What the validators of a reservation look at."""
+def validation_context() -> dict[str, BookingWindow]:
+    """The context for the validators of a reservation.
+
+    A retry is checked against the window of its first request, so that it is not rejected for having aged.
+    """
     now = datetime.now(UTC)
-    return {"window": Window(window(earliest_possible_send_time(now)).first, window(now).last)}
+    return {"window": BookingWindow(window(earliest_possible_send_time(now)).first, window(now).last)}
 
 
-def unknown(property_id: str) -> NotFound:
+def unknown_property(property_id: str) -> NotFound:
     return NotFound(f"There is no property {property_id!r}.")
 
 
-def position(cursor: str | None) -> str:
-    """The id behind which a page begins. Raises Invalid."""
+def decode_position(cursor: str | None) -> str:
+    """The id after which a page begins. Raises Invalid."""
     if cursor is None:
         return ""
     (after,) = decode_cursor(cursor, tuple[str])
@@ -101,8 +121,8 @@ def position(cursor: str | None) -> str:
     return after
 
 
-def page_of(found: list[T], limit: int) -> Response:
-    """Up to `limit` of what was found as an answer, with the link to the rest."""
+def property_page(found: list[T], limit: int) -> Response:
+    """A response with up to `limit` of the found items, and the link to the next page."""
     page, headers = page_and_link(found, limit, lambda last: (last.property_id,))
     return responses.json_response(page, headers=headers)
 
@@ -113,30 +133,29 @@ def page_of(found: list[T], limit: int) -> Response:
     404,
     headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
-    descriptions={404: "Nothing is free; `alternatives` has the nearest start dates on which something is"},
+    descriptions={404: "No property is free; `alternatives` are the nearest start dates on which one is"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
 )
-@validate_querystring(Search)
-@document_response(list[Available])
-async def list_available(query_args: Search) -> Response:
+@validate_querystring(AvailabilityQuery)
+@document_response(list[AvailableProperty])
+async def list_available(query_args: AvailabilityQuery) -> Response:
     """The properties that are free for all of the nights, by id.
 
-    When nothing is, 404 names the start dates within 14 days either way on which something is free for as many nights,
+    When none is, 404 lists the start dates within 14 days before or after on which one is free for as many nights,
     nearest first.
     """
-    after = position(query_args.cursor)
+    after = decode_position(query_args.cursor)
     now = datetime.now(UTC)
     first_day = window(now).first if query_args.start_date >= now.date() else None
     found = await service.find_available(pool(), query_args, after, first_day)
-    return page_of(found, query_args.limit)
+    return property_page(found, query_args.limit)
 
 
 @blueprint.post("/reservations")
 @operation(
     401,
     409,
-    descriptions={200: "Reserved", 409: "Somebody else has one of these nights (`not_available`)"},
-    request_example=EXAMPLE_WISH,
+    descriptions={200: "Reserved", 409: "At least one of the nights is taken (`not_available`)"},
     example=EXAMPLE_RESERVATION,
     idempotent=True,
 )
@@ -145,26 +164,24 @@ async def list_available(query_args: Search) -> Response:
 async def create_reservation(data: ReservationInput) -> Response:
     """Reserve nights of a property.
 
-    A well-formed request that comes too late is 409. Where the property is a hotel's room, the feed has the bookings by
-    the time that this answers.
+    409 when a night is taken. If the property is a hotel's room, its bookings are in the feed before the answer.
     """
-    holder: UUID = g.holder
+    holder, append = g.holder, resources().append_events
     if requested_key() is None:
-        return responses.json_response(await service.reserve(pool(), resources().event_feed, data, holder))
+        return responses.json_response(await service.reserve(pool(), append, data, holder))
 
     async def create(connection: Connection) -> StoredResponse:
         data.require_within(window(datetime.now(UTC)))
-        return StoredResponse(
-            200, responses.encode_json(await service.reserve_within(connection, resources().event_feed, data, holder))
-        )
+        reservation = await service.reserve_within(connection, append, data, holder)
+        return StoredResponse(200, responses.encode_json(reservation))
 
     return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
 
 
 def parse_reservation_id(text: str) -> UUID:
-    """The id of a path if it can be one. Raises NotFound."""
-    if not UUID_TEXT.fullmatch(text):
-        raise NotFound("There is no such reservation of yours.")
+    """The id in a path. Raises NotFound when it is not a UUID."""
+    if not UUID_PATTERN.fullmatch(text):
+        raise NotFound("There is no such reservation.")
     return UUID(text)
 
 
@@ -172,21 +189,21 @@ def parse_reservation_id(text: str) -> UUID:
 @operation(401, 404, example=EXAMPLE_RESERVATION)
 @document_response(Reservation)
 async def get_reservation(reservation_id: str) -> Response:
-    """A reservation that was made with this token and is not cancelled."""
+    """A reservation made with this token that is not cancelled."""
     reservation = await storefront.select_reservation(pool(), parse_reservation_id(reservation_id), g.holder)
     if reservation is None:
-        raise NotFound("There is no such reservation of yours.")
+        raise NotFound("There is no such reservation.")
     return responses.json_response(reservation)
 
 
 @blueprint.delete("/reservations/<reservation_id>")
 @operation(401, 404, descriptions={204: "Cancelled, now or before"})
 async def delete_reservation(reservation_id: str) -> Response:
-    """Cancel a reservation that was made with this token; its nights are free at once. Again is 204 too."""
-    await service.cancel(pool(), resources().event_feed, parse_reservation_id(reservation_id), g.holder)
-    answer = Response(status=204)
-    del answer.headers["Content-Type"]
-    return answer
+    """Cancel a reservation made with this token; its nights are free at once. Repeating is answered 204 too."""
+    await service.cancel(pool(), resources().append_events, parse_reservation_id(reservation_id), g.holder)
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 @blueprint.get("/properties")
@@ -195,15 +212,15 @@ async def delete_reservation(reservation_id: str) -> Response:
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
     """All properties, by id."""
-    found = await storefront.select_properties(pool(), position(query_args.cursor), query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    found = await storefront.select_properties(pool(), decode_position(query_args.cursor), query_args.limit + 1)
+    return property_page(found, query_args.limit)
 
 
 @blueprint.post("/properties")
 @operation(
     401,
     409,
-    headers={201: {"Location": "Where the property is"}},
+    headers={201: {"Location": "The path of the property"}},
     descriptions={201: "Created", 409: "The id is taken (`property_exists`)"},
     request_example=EXAMPLE_PROPERTY,
     example=EXAMPLE_PROPERTY,
@@ -212,15 +229,13 @@ async def list_properties(query_args: PageQuery) -> Response:
 @document_response(Property, 201)
 @json_body(PropertyInput)
 async def create_property(data: PropertyInput) -> Response:
-    """Add a property; an id is made when none is given."""
+    """Add a property; without an id the server assigns one."""
     data.require_whole_link()
 
     async def create(connection: Connection) -> StoredResponse:
-        created = await storefront.insert_property(
-            connection, data.property_id, data.description, data.turnover_days, data.hotel_id, data.room_id
-        )
+        created = await storefront.insert_property(connection, data)
         if created is None:
-            raise Conflict(f"There is a property {data.property_id!r} already.", code="property_exists")
+            raise Conflict(f"Property {data.property_id!r} exists already.", code="property_exists")
         return StoredResponse(201, responses.encode_json(created), {"Location": f"/properties/{created.property_id}"})
 
     return await run_once_per_key(pool(), f"POST /properties {g.holder}", create)
@@ -233,7 +248,7 @@ async def get_property(property_id: str) -> Response:
     """One property."""
     found = await storefront.select_property(pool(), property_id)
     if found is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(found)
 
 
@@ -242,18 +257,15 @@ async def get_property(property_id: str) -> Response:
 @document_response(Property)
 @json_body(PropertyChange)
 async def change_property(property_id: str, data: PropertyChange) -> Response:
-    """Change what is given of a property.
+    """Change the given fields of a property.
 
-    A longer turnover holds for what is reserved from now on; stays that were sold closer to one another stay. A hotel
-    and its room go together; reservations made before belong to the room that they were made for.
+    A longer turnover applies to later reservations; closer stays that were sold before are kept. Hotel and room must be
+    given together; earlier reservations belong to the room for which they were made.
     """
     data.require_whole()
-    changed = await storefront.update_property(
-        pool(), property_id, data.description, data.turnover_days, data.hotel_id, data.room_id,
-        link=data.changes_link,
-    )  # fmt: skip
+    changed = await storefront.update_property(pool(), property_id, data)
     if changed is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(changed)
 
 
@@ -262,22 +274,22 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
-    """Night by night what is taken, what is turnover (the days after a stay that are kept free) and what is free."""
+    """The status of each night: taken, turnover (kept free after a stay) or free."""
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
-        raise unknown(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(calendar)
 
 
 @blueprint.get("/properties/<property:property_id>/calendar.ics")
 @operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, descriptions={200: "iCalendar (RFC 5545)"})
 async def get_icalendar(property_id: str) -> Response:
-    """What is taken, from a year ago on, as rental sites exchange it; one event per reservation."""
-    since = datetime.now(UTC).date() - CALENDAR_PAST
+    """The stays since a year ago as iCalendar, the format of rental sites; one event per reservation."""
+    since = datetime.now(UTC).date() - ICALENDAR_PAST
     stays = await storefront.select_stays(pool(), property_id, since)
     if stays is None:
-        raise unknown(property_id)
-    # Rendering takes long enough to hold up everybody else.
+        raise unknown_property(property_id)
+    # Rendering is slow and would block the event loop.
     body = await asyncio.to_thread(icalendar.render, stays)
     return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")

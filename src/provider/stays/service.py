@@ -1,133 +1,114 @@
-"""Reserving and cancelling: the nights, and what the feed hears of them, in one transaction."""
+"""Reserving and cancelling: the nights, and their events in the feed, in one transaction."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date, timedelta
 from uuid import UUID
 
 import asyncpg
 
-from common.db.pool import Connection, Executor, transaction
+from common.db.pool import Connection, transaction
 from common.web.errors import Conflict, Invalid, NotFound
-from provider.stays.models import FIRST_DAY, LAST_DAY, Attempt, Available, Reservation, ReservationInput, Search
+from provider.rooms import BOOKING, CANCELLATION, NightEvent
+from provider.stays.inputs import FIRST_DAY, LAST_DAY, AvailabilityQuery, ReservationInput
+from provider.stays.models import AvailableProperty, InsertOutcome, Reservation
 from provider.stays.queries import storefront
 
-BOOKING: Literal[1] = 1
-CANCELLATION: Literal[2] = 2
-"""The feed's statuses."""
+ALTERNATIVE_DAYS = 14
+"""Alternative start dates are at most this far from the requested one."""
 
-DAYS_EITHER_WAY = 14
-
-
-@dataclass(frozen=True)
-class EventFeed:
-    """The door to the booking events, put together where the slices are.
-
-    event: makes one of id, hotel_id, event_timestamp, status, room_id, night_of_stay. new_ids: ids that nobody has.
-    insert: stores events inside the caller's transaction and returns, by id, those that were new.
-    """
-
-    event: Callable[..., Any]
-    new_ids: Callable[[Executor, int], Awaitable[list[int]]]
-    insert: Callable[[Executor, Sequence[Any]], Awaitable[dict[int, str]]]
-
-    async def append(
-        self,
-        connection: Connection,
-        status: Literal[1, 2],
-        room: tuple[int, str],
-        arrival: date,
-        departure: date,
-        at: datetime,
-    ) -> None:
-        """One event for each night, inside the caller's transaction. room: hotel and room as the feed knows them."""
-        hotel_id, room_id = room
-        nights = [arrival + timedelta(days=i) for i in range((departure - arrival).days)]
-        while nights:
-            ids = await self.new_ids(connection, len(nights))
-            events = dict(zip(ids, nights, strict=True))
-            stored = await self.insert(
-                connection,
-                [self.event(number, hotel_id, at, status, room_id, night) for number, night in events.items()],
-            )
-            # An importer may have brought an id out of the server's own region: those nights try again.
-            nights = [night for number, night in events.items() if number not in stored]
+AppendEvents = Callable[[Connection, Sequence[NightEvent]], Awaitable[None]]
+"""Appends events to the feed inside the caller's transaction; the slice of the feed provides it."""
 
 
-def holder_of(token: UUID) -> UUID:
-    """What is kept of a token: a digest of it, so that the database gives nobody another's token."""
+def token_digest(token: UUID) -> UUID:
+    """The digest of a token under which its reservations are stored; the database never holds the token itself."""
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
 
-async def reserve(db: asyncpg.Pool, feed: EventFeed, wanted: ReservationInput, holder: UUID) -> Reservation:
+async def reserve(db: asyncpg.Pool, append: AppendEvents, request: ReservationInput, holder: UUID) -> Reservation:
     """Reserve the nights. Raises Invalid for an unknown property, Conflict for nights that are taken.
 
-    One statement for a property that is nobody's room: its commit is the statement's own.
+    A property that is not a hotel's room takes one statement, in a transaction of its own.
     """
-    attempt = await storefront.insert_reservation(
-        db, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=False
-    )
-    if attempt is None or attempt.hotel_id is None:
-        return _outcome(attempt, wanted)
+    outcome = await storefront.insert_reservation(db, request, holder, rooms=False)
+    if outcome is None or outcome.hotel_id is None:
+        return _reservation(outcome, request)
     async with transaction(db) as connection:
-        return await reserve_within(connection, feed, wanted, holder)
+        return await reserve_within(connection, append, request, holder)
 
 
 async def reserve_within(
-    connection: Connection, feed: EventFeed, wanted: ReservationInput, holder: UUID
+    connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID
 ) -> Reservation:
-    """The same inside the caller's transaction, which also holds the events of a hotel's room."""
-    attempt = await storefront.insert_reservation(
-        connection, wanted.property_id, wanted.start_date, wanted.nights, holder, rooms=True
-    )
-    reservation = _outcome(attempt, wanted)
-    if attempt is not None and attempt.hotel_id is not None and attempt.room_id is not None:
-        departure = wanted.start_date + timedelta(days=wanted.nights)
-        room = (attempt.hotel_id, attempt.room_id)
-        await feed.append(connection, BOOKING, room, wanted.start_date, departure, attempt.at)
+    """Do the same inside the caller's transaction, with the events of a hotel's room."""
+    outcome = await storefront.insert_reservation(connection, request, holder, rooms=True)
+    reservation = _reservation(outcome, request)
+    if outcome is not None and outcome.hotel_id is not None and outcome.room_id is not None:
+        await append(
+            connection,
+            [
+                NightEvent(outcome.hotel_id, outcome.occurred_at, BOOKING, outcome.room_id, night)
+                for night in nights_between(request.start_date, request.departure)
+            ],
+        )
     return reservation
 
 
-def _outcome(attempt: Attempt | None, wanted: ReservationInput) -> Reservation:
-    if attempt is None:
-        raise Invalid.field("property_id", "names no property")
-    if attempt.reservation_id is None or attempt.created_at is None:
+def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Reservation:
+    if outcome is None:
+        raise Invalid.field("property_id", "is not a known property")
+    if outcome.reservation_id is None or outcome.created_at is None:
         raise Conflict("The property is not free for all of these nights.", code="not_available")
-    return Reservation(attempt.reservation_id, wanted.property_id, wanted.start_date, wanted.nights, attempt.created_at)
+    return Reservation(
+        outcome.reservation_id, request.property_id, request.start_date, request.nights, outcome.created_at
+    )
 
 
-async def cancel(db: asyncpg.Pool, feed: EventFeed, reservation_id: UUID, holder: UUID) -> None:
-    """Free the nights; nothing happens to a reservation that was cancelled before. Raises NotFound."""
+async def cancel(db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, holder: UUID) -> None:
+    """Free the nights; a reservation that was cancelled before stays as it is. Raises NotFound."""
     async with transaction(db) as connection:
         property_id = await storefront.lock_reservation(connection, reservation_id, holder)
         if property_id is None:
-            raise NotFound("There is no such reservation of yours.")
-        held = await storefront.update_cancelled(connection, property_id, reservation_id)
-        if held is not None and held.hotel_id is not None and held.room_id is not None:
-            room = (held.hotel_id, held.room_id)
-            await feed.append(connection, CANCELLATION, room, held.arrival, held.departure, held.at)
+            raise NotFound("There is no such reservation.")
+        stay = await storefront.update_cancelled(connection, property_id, reservation_id)
+        if stay is not None and stay.hotel_id is not None and stay.room_id is not None:
+            await append(
+                connection,
+                [
+                    NightEvent(stay.hotel_id, stay.occurred_at, CANCELLATION, stay.room_id, night)
+                    for night in nights_between(stay.arrival, stay.departure)
+                ],
+            )
 
 
-async def find_available(db: asyncpg.Pool, search: Search, after: str, first_day: date | None) -> list[Available]:
-    """What is free, and one more than the page holds if there is one.
+def nights_between(arrival: date, departure: date) -> list[date]:
+    """The nights from the arrival on, without the departure."""
+    return [arrival + timedelta(days=i) for i in range((departure - arrival).days)]
 
-    Raises NotFound with alternatives when nothing is free at all. first_day: no alternative is earlier.
+
+async def find_available(
+    db: asyncpg.Pool, search: AvailabilityQuery, after: str, first_day: date | None
+) -> list[AvailableProperty]:
+    """The free properties behind the id `after`, up to one more than the page holds.
+
+    Raises NotFound with alternatives when no property is free. first_day: no alternative is earlier.
     """
     found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
     if not found and not after:
         days = nearest_days(search.start_date, first_day)
-        alternatives = await storefront.select_days_with_something_free(db, days, search.nights)
+        alternatives = await storefront.select_available_start_dates(db, days, search.nights)
         raise NotFound(
-            "Nothing is free for all of these nights.", code="no_availability", extra={"alternatives": alternatives}
+            "No property is free for all of these nights.",
+            code="no_availability",
+            extra={"alternatives": alternatives},
         )
     return found
 
 
 def nearest_days(day: date, first: date | None) -> list[date]:
-    """The days within two weeks either way, nearest first, the later of two first; none before `first`."""
-    offsets = sorted((o for o in range(-DAYS_EITHER_WAY, DAYS_EITHER_WAY + 1) if o), key=lambda o: (abs(o), -o))
+    """The days up to ALTERNATIVE_DAYS before and after, nearest first, of two the later first; none before `first`."""
+    offsets = sorted((o for o in range(-ALTERNATIVE_DAYS, ALTERNATIVE_DAYS + 1) if o), key=lambda o: (abs(o), -o))
     lowest = (first or FIRST_DAY).toordinal()
     ordinals = (day.toordinal() + offset for offset in offsets)
     return [date.fromordinal(n) for n in ordinals if lowest <= n <= LAST_DAY.toordinal()]

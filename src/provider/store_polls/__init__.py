@@ -1,1 +1,0 @@
-"""Store polls: a stand-in for the hourly poll of a fleet of stores."""

@@ -1,4 +1,4 @@
-"""Polling the simulated fleet: its history at first, then round by round."""
+"""Polls the simulated fleet: first its history, then each new interval."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -8,39 +8,40 @@ import asyncpg
 from common.db.pool import transaction
 from common.jobs.lease import Lease
 from provider.store_polls import queries
-from provider.store_polls.simulation import SimulatedPoll, SimulatedStore, fleet, polls_between
+from provider.store_polls.models import PollProgress, SimulatedPoll
+from provider.store_polls.simulation import simulate_fleet, simulate_polls
 
 SEED = 1
-STORES = 200
+FLEET_SIZE = 200
 HISTORY = timedelta(days=9)
-LONGEST_ROUND = HISTORY
-"""After a long sleep the rounds that were missed are made up for in steps. The history is one: nobody reads half."""
+MAX_POLL_PERIOD = HISTORY
+"""Longest interval polled in one transaction. The history is one step, so that readers never see a part of it."""
 
 
-async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, stores: int = STORES) -> int:
-    """Poll what is due up to `now`, on an empty database the history too; the number of polls stored.
+async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, stores: int = FLEET_SIZE) -> int:
+    """Store the polls since the last call, or the history on an empty database; returns the number of polls.
 
-    Safe to repeat, and at the same time: a round begins where the last one ended. lease: what the writing is fenced by.
+    Safe to repeat and to run concurrently: each step starts where the last one ended. lease: fences the writes.
     """
     polled = 0
     while True:
         async with transaction(db) as connection:
             if lease is not None:
                 await lease.guard(connection)
-            if await queries.insert_round(connection, SEED, stores, now - HISTORY):
-                beginning = fleet(SEED, stores)
-                await queries.copy_stores(connection, beginning)
-                await queries.copy_hours(connection, beginning)
-            last = await queries.select_round_for_update(connection)
-            assert last is not None
-            until = min(now, last.polled_until + LONGEST_ROUND)
-            if until <= last.polled_until:
+            if await queries.insert_progress(connection, SEED, stores, now - HISTORY):
+                fleet = simulate_fleet(SEED, stores)
+                await queries.copy_stores(connection, fleet)
+                await queries.copy_hours(connection, fleet)
+            progress = await queries.select_progress_for_update(connection)
+            assert progress is not None
+            until = min(now, progress.polled_until + MAX_POLL_PERIOD)
+            if until <= progress.polled_until:
                 return polled
-            polls = await asyncio.to_thread(_found, last, until)
+            polls = await asyncio.to_thread(_simulate_polls, progress, until)
             polled += await queries.copy_polls(connection, polls)
-            await queries.update_round(connection, until)
+            await queries.update_progress(connection, until)
 
 
-def _found(last: queries.Round, until: datetime) -> list[SimulatedPoll]:
-    stores: list[SimulatedStore] = fleet(last.seed, last.stores)
-    return list(polls_between(last.seed, stores, last.polled_until, until))
+def _simulate_polls(progress: PollProgress, until: datetime) -> list[SimulatedPoll]:
+    stores = simulate_fleet(progress.seed, progress.stores)
+    return list(simulate_polls(progress.seed, stores, progress.polled_until, until))

@@ -1,11 +1,46 @@
-"""What a reader of the store files may ask for."""
+"""The simulated fleet, its polls, and the progress of the polling."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from common.web.input_types import Input, QueryInstant
+from dataclasses import dataclass, field
+from datetime import datetime, time
 
 
-class StatusQuery(Input):
-    since: Annotated[QueryInstant | None, Field(description="Only polls made at this instant or later")] = None
+@dataclass(frozen=True)
+class HoursRow:
+    """A row of business hours in local time. weekday: 0 = Monday."""
+
+    weekday: int
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True)
+class SimulatedStore:
+    """A store of the fleet.
+
+    hours: empty for a store that is always open. outages_per_week: on average. lost_share: of its polls.
+    """
+
+    store_id: str
+    timezone: str | None
+    hours: tuple[HoursRow, ...]
+    outages_per_week: float
+    lost_share: float
+    seed: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SimulatedPoll:
+    """The result of one poll of one store."""
+
+    store_id: str
+    polled_at: datetime
+    active: bool
+
+
+@dataclass(frozen=True)
+class PollProgress:
+    """A fleet and the time until which it has been polled. stores: the size of the fleet."""
+
+    seed: int
+    stores: int
+    polled_until: datetime

@@ -1,45 +1,33 @@
-"""SQL of the simulated fleet and of its three files."""
+"""SQL of the simulated fleet and of the three CSV files."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from common.db.pool import Connection, Executor
-from provider.store_polls.simulation import SimulatedPoll, SimulatedStore
-
-Sink = Callable[[bytes], Coroutine[Any, Any, None]]
-
-
-class Round(NamedTuple):
-    """Which fleet is polled, and how far it has been."""
-
-    seed: int
-    stores: int
-    polled_until: datetime
+from common.web.streaming import Sink
+from provider.store_polls.models import PollProgress, SimulatedPoll, SimulatedStore
 
 
-async def insert_round(db: Executor, seed: int, stores: int, polled_until: datetime) -> bool:
-    """Begin with a fleet, unless one is there; whether there was none."""
+async def insert_progress(db: Executor, seed: int, stores: int, polled_until: datetime) -> bool:
+    """Insert the progress of a new fleet; False when there is a fleet already."""
     status = await db.execute(
         """
         INSERT INTO store_poll_progress (seed, stores, polled_until)
         VALUES ($1, $2, $3)
-        ON CONFLICT (only_one) DO NOTHING
+        ON CONFLICT (fleet) DO NOTHING
         """,
-        seed,
-        stores,
-        polled_until,
-    )
+        seed, stores, polled_until,
+    )  # fmt: skip
     return status.endswith(" 1")
 
 
-async def select_round_for_update(db: Connection) -> Round | None:
-    """The fleet and how far it has been polled; others wait until the transaction ends."""
+async def select_progress_for_update(db: Connection) -> PollProgress | None:
+    """Return the progress of the polling, locked until the transaction ends."""
     row = await db.fetchrow("SELECT seed, stores, polled_until FROM store_poll_progress FOR UPDATE")
-    return Round(**row) if row else None
+    return PollProgress(**row) if row else None
 
 
-async def update_round(db: Executor, polled_until: datetime) -> None:
+async def update_progress(db: Executor, polled_until: datetime) -> None:
     await db.execute("UPDATE store_poll_progress SET polled_until = $1", polled_until)
 
 
@@ -58,7 +46,7 @@ async def copy_hours(db: Connection, stores: Sequence[SimulatedStore]) -> None:
 
 
 async def copy_polls(db: Connection, polls: Iterable[SimulatedPoll]) -> int:
-    """Store the polls of a round; how many."""
+    """Insert polls; returns how many."""
     status = await db.copy_records_to_table(
         "store_poll",
         records=((poll.store_id, poll.polled_at, poll.active) for poll in polls),
@@ -68,12 +56,12 @@ async def copy_polls(db: Connection, polls: Iterable[SimulatedPoll]) -> int:
 
 
 async def select_polled_until(db: Executor) -> datetime | None:
-    """How far the fleet has been polled: what makes one answer of the growing file another. None without a fleet."""
+    """Return the time until which the fleet has been polled; None without a fleet."""
     return await db.fetchval("SELECT polled_until FROM store_poll_progress")
 
 
 async def copy_status_file(db: Connection, since: datetime | None, until: datetime, output: Sink) -> None:
-    """The polls in `[since, until]` as CSV, in the order of time."""
+    """Write the polls in `[since, until]` as CSV, oldest first."""
     await db.copy_from_query(
         """
         SELECT store_id,

@@ -1,4 +1,4 @@
-"""HTTP of the store polls: three files that grow, or change, and say whether they did."""
+"""HTTP of the store polls: three CSV files with ETags."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from common.web.resources import pool
 from common.web.streaming import Copy, Sink, empty_body, prefetch_first_chunk, stream_copy
 from provider.resources import resources
 from provider.store_polls import queries
-from provider.store_polls.models import StatusQuery
+from provider.store_polls.inputs import StatusQuery
 
 blueprint = Blueprint("store_polls", __name__)
 
@@ -19,13 +19,13 @@ TAG = "store polls"
 tag_blueprint(blueprint, [TAG])
 
 CSV = "text/csv"
-BEFORE_THE_FIRST_ROUND = datetime.fromisoformat("1970-01-01T00:00:00Z")
+BEFORE_FIRST_POLL = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 csv_file = operation(
     media={200: {CSV: {"type": "string"}}},
     headers={200: {"ETag": HEADER_DESCRIPTIONS["ETag"]}, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
-    descriptions={200: "The file, with a header line", 304: "The file is still the one that If-None-Match names"},
-    request_headers={"If-None-Match": "The ETag of the file as the reader has it"},
+    descriptions={200: "The file, with a header line", 304: "The file has not changed"},
+    request_headers={"If-None-Match": "ETag of the copy that the client has"},
 )
 
 
@@ -33,36 +33,36 @@ csv_file = operation(
 @csv_file
 @validate_querystring(StatusQuery)
 async def status_file(query_args: StatusQuery) -> Response:
-    """What every poll found: store_id, status, timestamp_utc; in the order of time."""
-    until = await queries.select_polled_until(pool()) or BEFORE_THE_FIRST_ROUND
+    """Every poll, oldest first: store_id, status, timestamp_utc."""
+    until = await queries.select_polled_until(pool()) or BEFORE_FIRST_POLL
 
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_status_file(connection, query_args.since, until, output)
 
-    return await _file(f"{until.timestamp():.6f}", copy)
+    return await _file_response(f"{until.timestamp():.6f}", copy)
 
 
 @blueprint.get("/stores/business_hours.csv")
 @csv_file
 async def business_hours_file() -> Response:
-    """When stores are open: store_id, dayOfWeek (0 = Monday), start_time_local, end_time_local."""
-    return await _file(await _fleet(), queries.copy_hours_file)
+    """Business hours: store_id, dayOfWeek (0 = Monday), start_time_local, end_time_local."""
+    return await _file_response(await _fleet_version(), queries.copy_hours_file)
 
 
 @blueprint.get("/stores/timezones.csv")
 @csv_file
 async def timezones_file() -> Response:
-    """Where stores are: store_id, timezone_str."""
-    return await _file(await _fleet(), queries.copy_timezones_file)
+    """Time zones: store_id, timezone_str."""
+    return await _file_response(await _fleet_version(), queries.copy_timezones_file)
 
 
-async def _fleet() -> str:
-    """What tells one state of the fleet from another; stores are founded, and never change."""
+async def _fleet_version() -> str:
+    """Return the version of the fleet, which never changes after it was created."""
     return "fleet" if await queries.select_polled_until(pool()) else "none"
 
 
-async def _file(version: str, copy: Copy) -> Response:
-    """The file, or 304 where the reader has this version of it."""
+async def _file_response(version: str, copy: Copy) -> Response:
+    """Return the file, or 304 when the client has this version."""
     headers = {"ETag": f'"{version}"'}
     if request.if_none_match.contains_weak(version):
         unchanged = Response(b"", status=304, headers=headers)

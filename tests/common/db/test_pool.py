@@ -1,4 +1,4 @@
-"""The pool under load: everybody has a turn, nobody waits longer than is allowed."""
+"""The pool under load: connections are acquired in order, and no wait is longer than its limit."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from common.config import Secret
 from common.db.pool import create_pool
 
 
-async def test_who_comes_first_is_served_first(provider_url: Secret) -> None:
-    """A newcomer who asks at the moment at which a connection is free does not pass those who wait for it."""
+async def test_connections_are_acquired_in_the_order_of_the_callers(provider_url: Secret) -> None:
+    """A caller that arrives while a connection is free does not overtake those that wait for it."""
     served: list[int] = []
     async with create_pool(provider_url, application="test", size=2, acquire_seconds=60) as pool:
         async with pool.acquire() as one, pool.acquire() as other:
@@ -29,7 +29,7 @@ async def test_who_comes_first_is_served_first(provider_url: Secret) -> None:
     assert served == sorted(served)
 
 
-async def test_a_turn_that_is_not_used_goes_to_the_next(provider_url: Secret) -> None:
+async def test_after_a_time_out_or_a_cancellation_the_next_waiter_gets_the_connection(provider_url: Secret) -> None:
     async with create_pool(provider_url, application="test", size=1, acquire_seconds=60) as pool:
         async with pool.acquire():
             pool.acquire_seconds = 0.05

@@ -1,4 +1,4 @@
-"""GET /jobs: what runs when, and how it went."""
+"""GET /jobs: each job with its schedule and its last run."""
 
 from collections.abc import AsyncIterator
 
@@ -23,7 +23,7 @@ async def fail(_: Lease) -> dict[str, int | float]:
 
 @pytest.fixture
 async def app(ground_pool: BoundedPool) -> AsyncIterator[Application]:
-    """An application with one job that ran, one that failed, one that never ran and one that is off."""
+    """An application with a job that succeeded, one that failed, one that never ran and one that is switched off."""
     app = application.create("jobs", title="Jobs", description="For tests", tags={})
     ran, failed = Job("ran", 60, work), Job("failed", 60, fail)
     await run_now(ground_pool, ran)
@@ -36,7 +36,7 @@ async def app(ground_pool: BoundedPool) -> AsyncIterator[Application]:
         yield app
 
 
-async def test_jobs_shows_every_job_as_the_contract_says(app: Application) -> None:
+async def test_every_job_is_listed_with_all_members_of_the_contract(app: Application) -> None:
     answer = await (await app.test_client().get("/jobs")).get_json()
     ran, failed, never, off = answer["jobs"]
     members = {

@@ -1,4 +1,4 @@
-"""Schedulers: a job runs once in the fleet, never by two at a time, and is never the end of the schedule."""
+"""Schedulers: one replica runs a job at a time, and no failure of a job ends the schedule."""
 
 import asyncio
 from contextlib import suppress
@@ -25,27 +25,27 @@ def db(ground_pool: asyncpg.Pool) -> asyncpg.Pool:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ticks and renewals come many a second. A lease is as long as in earnest: none ends by itself."""
+    """Ticks and extensions come many times a second. Leases are as long as in production: none expires in a test."""
     monkeypatch.setattr(job_lease, "MAX_TICK_SECONDS", 0.1)
-    monkeypatch.setattr(job_scheduler, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(job_scheduler, "EXTEND_SECONDS", 0.05)
 
 
 @pytest.fixture
 def claims(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The owners that tried to claim the lease, one after the other."""
+    """The owners that tried to claim the lease, in order."""
     owners: list[str] = []
 
-    async def noted(db: asyncpg.Pool, job: Job, owner: str, *, even_if_not_due: bool = False) -> int | None:
+    async def recorded(db: asyncpg.Pool, job: Job, owner: str, *, even_if_not_due: bool = False) -> int | None:
         epoch = await claim_lease(db, job, owner, even_if_not_due=even_if_not_due)
         owners.append(owner)
         return epoch
 
-    monkeypatch.setattr(job_scheduler, "claim_lease", noted)
+    monkeypatch.setattr(job_scheduler, "claim_lease", recorded)
     return owners
 
 
 class Work:
-    """A run that counts itself and does as it is told."""
+    """A job's work that records its runs, and fails or never ends if so configured."""
 
     def __init__(self, *, fail: Exception | None = None, forever: bool = False) -> None:
         self.leases: list[Lease] = []
@@ -81,7 +81,7 @@ async def state(db: asyncpg.Pool, of: Job) -> job_lease.JobState:
 
 
 async def expire(db: asyncpg.Pool) -> None:
-    """The time of the lease is over, and nobody has renewed or released it."""
+    """Let the lease expire without an extension or a release."""
     await db.execute("UPDATE job SET expires_at = clock_timestamp() - interval '1 second'")
 
 
@@ -111,7 +111,7 @@ async def finished(db: asyncpg.Pool, of: Job) -> bool:
     return (await state(db, of)).last_finished is not None
 
 
-async def test_the_work_of_a_killed_owner_goes_to_another_when_the_lease_is_over(
+async def test_a_job_of_a_killed_owner_runs_elsewhere_after_its_lease_has_expired(
     db: asyncpg.Pool, claims: list[str]
 ) -> None:
     assert await claim_lease(db, job(None), "killed") == 1
@@ -124,7 +124,7 @@ async def test_the_work_of_a_killed_owner_goes_to_another_when_the_lease_is_over
     assert work.leases[0].epoch == 2
 
 
-async def test_a_long_run_keeps_its_lease(db: asyncpg.Pool) -> None:
+async def test_the_lease_of_a_long_run_is_extended(db: asyncpg.Pool) -> None:
     work = Work(forever=True)
     async with running(db, [job(work)], drain_seconds=0):
         await work.started.wait()
@@ -153,7 +153,7 @@ async def test_a_run_whose_lease_is_lost_is_cancelled(db: asyncpg.Pool) -> None:
     assert await db.fetchval("SELECT owner FROM job") == "other"
 
 
-async def test_a_run_that_cannot_renew_is_cancelled_when_its_lease_is_over(
+async def test_a_run_whose_lease_cannot_be_extended_is_cancelled_when_it_expires(
     db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(*_: object) -> bool:
@@ -168,7 +168,7 @@ async def test_a_run_that_cannot_renew_is_cancelled_when_its_lease_is_over(
         await eventually(lambda: work.cancelled)
 
 
-async def test_a_failing_job_is_recorded_counted_and_tried_again(db: asyncpg.Pool) -> None:
+async def test_a_failed_run_is_recorded_counted_and_repeated(db: asyncpg.Pool) -> None:
     work = Work(fail=UpstreamError("the feed is down"))
     failures = metrics.JOB_RUNS.labels("work", "failed")._value.get()
     async with running(db, [job(work, interval=86400)]):
@@ -189,9 +189,9 @@ async def test_a_run_that_takes_too_long_fails(db: asyncpg.Pool) -> None:
     assert (shown.last_outcome, shown.last_error) == ("failed", "took longer than 0.1 seconds")
 
 
-@pytest.mark.parametrize("words", ["\0 and \ud800", "x" * 10_000, ""])
-async def test_whatever_a_failure_says_can_be_recorded(db: asyncpg.Pool, words: str) -> None:
-    async with running(db, [job(Work(fail=RuntimeError(words)))]):
+@pytest.mark.parametrize("text", ["\0 and \ud800", "x" * 10_000, ""])
+async def test_the_text_of_any_failure_can_be_stored(db: asyncpg.Pool, text: str) -> None:
+    async with running(db, [job(Work(fail=RuntimeError(text)))]):
         await eventually(lambda: finished(db, job(None)))
     shown = await state(db, job(None))
     assert shown.last_error is not None
@@ -199,7 +199,7 @@ async def test_whatever_a_failure_says_can_be_recorded(db: asyncpg.Pool, words: 
     assert len(shown.last_error) <= 500
 
 
-async def test_a_database_that_is_gone_for_a_while_does_not_end_the_schedule(
+async def test_the_schedule_survives_an_outage_of_the_database(
     db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = 0
@@ -218,7 +218,7 @@ async def test_a_database_that_is_gone_for_a_while_does_not_end_the_schedule(
     assert attempts >= 3
 
 
-async def test_shutdown_lets_a_run_finish_and_starts_no_other(db: asyncpg.Pool) -> None:
+async def test_shutdown_waits_for_a_run_and_starts_no_other(db: asyncpg.Pool) -> None:
     go_on = asyncio.Event()
     started = asyncio.Event()
     runs = 0
@@ -242,7 +242,7 @@ async def test_shutdown_lets_a_run_finish_and_starts_no_other(db: asyncpg.Pool) 
     assert (await state(db, job(None))).last_result == {"finished": 1}
 
 
-async def test_what_does_not_finish_in_time_is_cancelled_and_due_again_soon(db: asyncpg.Pool) -> None:
+async def test_shutdown_cancels_a_long_run_which_is_due_again_soon(db: asyncpg.Pool) -> None:
     work = Work(forever=True)
     async with running(db, [job(work)], drain_seconds=0.1):
         await work.started.wait()
@@ -252,7 +252,7 @@ async def test_what_does_not_finish_in_time_is_cancelled_and_due_again_soon(db: 
     assert await db.fetchval("SELECT due_at < clock_timestamp() + interval '2 seconds' FROM job")
 
 
-async def test_a_job_that_is_off_never_runs_and_is_still_shown(db: asyncpg.Pool) -> None:
+async def test_a_job_that_is_switched_off_never_runs_and_is_listed(db: asyncpg.Pool) -> None:
     work, other = Work(), Work()
     off = job(work, interval=0)
     async with running(db, [off, Job("other", 3600, other)]) as scheduler:
@@ -263,7 +263,7 @@ async def test_a_job_that_is_off_never_runs_and_is_still_shown(db: asyncpg.Pool)
     assert (shown.name, shown.interval_seconds, shown.next_run) == ("work", 0, None)
 
 
-async def test_a_command_runs_a_job_whether_or_not_it_is_due_and_waits_for_the_one_under_way(
+async def test_a_command_runs_a_job_that_is_not_due_and_waits_for_a_run_in_progress(
     db: asyncpg.Pool, claims: list[str]
 ) -> None:
     held = Lease("work", "elsewhere", await claim_lease(db, job(None), "elsewhere") or 0)
@@ -274,13 +274,13 @@ async def test_a_command_runs_a_job_whether_or_not_it_is_due_and_waits_for_the_o
     assert await command == {"runs": 1}
 
 
-async def test_what_a_job_raises_a_command_raises(db: asyncpg.Pool) -> None:
+async def test_a_command_raises_the_exception_of_its_job(db: asyncpg.Pool) -> None:
     with pytest.raises(UpstreamError):
         await run_now(db, job(Work(fail=UpstreamError("down"))))
     assert (await state(db, job(None))).last_outcome == "failed"
 
 
-async def test_a_cancelled_command_gives_its_lease_back(db: asyncpg.Pool) -> None:
+async def test_a_cancelled_command_releases_its_lease(db: asyncpg.Pool) -> None:
     work = Work(forever=True)
     command = asyncio.create_task(run_now(db, job(work)))
     await work.started.wait()

@@ -1,4 +1,4 @@
-"""An ingestion to run by hand."""
+"""Fixtures that run the ingestion and the night audit once, and compare the counters with the ledger."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,24 +11,27 @@ from common.jobs.scheduler import run_now
 from common.upstream import Upstream, create_client_session
 from dashboard.bookings import jobs
 from dashboard.bookings.ingestion import Ingestion
+from dashboard.bookings.queries.counters import select_differences
 from dashboard.feed_client import BookingFeed
 
 FEED_URL = "http://feed.test"
 LOOKBACK = timedelta(minutes=5)
 
-Ingest = Callable[..., Awaitable[JobResult]]
+RunOnce = Callable[..., Awaitable[JobResult]]
+IngestionOf = Callable[[str], Ingestion]
+AssertCountersAgree = Callable[[int], Awaitable[None]]
 
 
 @pytest.fixture
-async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[Callable[[str], Ingestion]]:
-    """Makes an ingestion of the feed behind an address."""
+async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[IngestionOf]:
+    """Creates an ingestion of the feed at a URL."""
     async with create_client_session() as client:
         yield lambda url: Ingestion(dashboard_db, BookingFeed(Upstream(client, "booking_feed", url)), lookback=LOOKBACK)
 
 
 @pytest.fixture
-def ingest(dashboard_db: asyncpg.Pool) -> Ingest:
-    """Runs the ingestion's job once, as its schedule would."""
+def ingest(dashboard_db: asyncpg.Pool) -> RunOnce:
+    """Runs the job `ingest_booking_events` once."""
 
     async def run(ingestion: Ingestion, now: datetime | None = None) -> JobResult:
         async def work(lease: Lease) -> JobResult:
@@ -40,8 +43,8 @@ def ingest(dashboard_db: asyncpg.Pool) -> Ingest:
 
 
 @pytest.fixture
-def audit(dashboard_db: asyncpg.Pool) -> Ingest:
-    """Runs the night audit once."""
+def audit(dashboard_db: asyncpg.Pool) -> RunOnce:
+    """Runs the job `night_audit` once."""
 
     async def run(ingestion: Ingestion) -> JobResult:
         async def work(lease: Lease) -> JobResult:
@@ -53,9 +56,8 @@ def audit(dashboard_db: asyncpg.Pool) -> Ingest:
 
 
 @pytest.fixture
-def counters_agree(dashboard_db: asyncpg.Pool) -> Callable[[int], Awaitable[None]]:
-    """Holds the counters to a full recount of the ledger, and the ledger to a number of events."""
-    from dashboard.bookings.queries import select_differences
+def counters_agree(dashboard_db: asyncpg.Pool) -> AssertCountersAgree:
+    """Asserts that the ledger has a number of events, and that the counters equal a full recount of them."""
 
     async def check(events: int) -> None:
         assert dict(await select_differences(dashboard_db)) == {

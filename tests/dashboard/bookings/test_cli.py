@@ -1,6 +1,5 @@
-"""`python -m dashboard audit`, what it prints and how it ends."""
+"""`python -m dashboard audit`: its output and its exit status."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,9 +7,8 @@ import pytest
 
 from common.config import Secret, read_config
 from dashboard.bookings.cli import run_audit
-from dashboard.bookings.ingestion import Ingestion
 from dashboard.config import Config
-from tests.dashboard.bookings.conftest import Ingest
+from tests.dashboard.bookings.conftest import IngestionOf, RunOnce
 from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
@@ -19,7 +17,7 @@ async def feed(dashboard_db: asyncpg.Pool) -> ForeignFeed:
     return ForeignFeed([event(1, "2024-05-01T00:00:00Z"), event(2, "2024-05-02T00:00:00Z", night="2024-06-01")])
 
 
-async def test_a_feed_that_was_never_read_is_not_said_to_be_audited(
+async def test_a_feed_that_has_not_been_read_cannot_be_audited(
     dashboard_url: Secret, environment: dict[str, str], feed: ForeignFeed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serve_feed(feed):
@@ -27,15 +25,15 @@ async def test_a_feed_that_was_never_read_is_not_said_to_be_audited(
         assert await run_audit(config, dashboard_url, feed=True) == 1
 
     printed = capsys.readouterr()
-    assert (printed.out, "never read" in printed.err) == ("", True)
+    assert (printed.out, "has not been read yet" in printed.err) == ("", True)
 
 
-async def test_what_differs_is_counted_and_what_the_feed_has_more_is_repaired(
+async def test_missing_events_are_added_and_wrong_counters_are_counted(
     dashboard_db: asyncpg.Pool,
     dashboard_url: Secret,
     environment: dict[str, str],
-    ingestion_of: Callable[[str], Ingestion],
-    ingest: Ingest,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
     feed: ForeignFeed,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

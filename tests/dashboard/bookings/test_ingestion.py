@@ -1,9 +1,9 @@
-"""Reading a feed that behaves, and one that does not: every event counts exactly once."""
+"""The ingestion counts every event exactly once, from a feed that works and from one that fails."""
 
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,16 +14,12 @@ from aioresponses import aioresponses
 
 from common.jobs.lease import Lease, LeaseLostError
 from common.upstream import UpstreamError
-from dashboard.bookings import ingestion as module
-from dashboard.bookings.ingestion import Ingestion
-from tests.dashboard.bookings.conftest import FEED_URL, Ingest
+from dashboard.bookings import ingestion
+from tests.dashboard.bookings.conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 from tests.support.feeds import Event, event
 
-OURS = {"X-Feed": "complete, cursor, ndjson, recorded", "Date": "Wed, 01 Jan 2020 12:00:00 GMT"}
+OUR_HEADERS = {"X-Feed": "complete, cursor, ndjson, recorded", "Date": "Wed, 01 Jan 2020 12:00:00 GMT"}
 NDJSON = "application/x-ndjson"
-
-Agree = Callable[[int], Awaitable[None]]
-IngestionOf = Callable[[str], Ingestion]
 
 
 def lines(*events: Event) -> str:
@@ -31,42 +27,49 @@ def lines(*events: Event) -> str:
 
 
 @pytest.fixture
-def upstream() -> Any:
+def upstream() -> Iterator[aioresponses]:
     with aioresponses() as mocked:
         yield mocked
 
 
-def answers(upstream: Any, *bodies: str, content_type: str = NDJSON, **options: Any) -> None:
-    """The feed answers the next requests so, whatever they ask for."""
+def respond(upstream: aioresponses, *bodies: str, content_type: str = NDJSON, **options: Any) -> None:
+    """Answer the next requests with these bodies, regardless of their parameters."""
     for body in bodies:
         upstream.get(
-            re.compile(rf"{FEED_URL}/events.*"), body=body, headers={**OURS, **options}, content_type=content_type
+            re.compile(rf"{FEED_URL}/events.*"),
+            body=body,
+            headers={**OUR_HEADERS, **options},
+            content_type=content_type,
         )
 
 
-def asked(upstream: Any) -> list[dict[str, str]]:
-    """The parameters of the requests that were made."""
+def request_parameters(upstream: aioresponses) -> list[dict[str, str]]:
+    """The parameters of the requests so far."""
     return [
         dict(call.kwargs["params"]) for (method, _), calls in upstream.requests.items() if method == "GET"
         for call in calls
     ]  # fmt: skip
 
 
-async def test_events_are_counted_once_and_asked_for_by_their_time(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, dashboard_db: asyncpg.Pool
+async def test_events_are_counted_once_and_requested_by_event_time(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
+    dashboard_db: asyncpg.Pool,
 ) -> None:
     first = event(1001, "2019-12-31T10:00:00Z")
     second = event(1002, "2019-12-31T11:00:00Z", status=2)
-    # before 2000, then all of it; at the next tick from the watermark on, then what was recorded
-    answers(upstream, "", lines(first, second), lines(second), lines(first, second))
-    ingestion = ingestion_of(FEED_URL)
+    # before 2000, then everything; in the next run from the watermark on, then by recorded time
+    respond(upstream, "", lines(first, second), lines(second), lines(first, second))
+    reader = ingestion_of(FEED_URL)
 
-    did = await ingest(ingestion)
-    again = await ingest(ingestion)
+    result = await ingest(reader)
+    again = await ingest(reader)
 
-    assert did == {"read": 2, "new": 2, "refused": 0}
-    assert again == {"read": 1, "new": 0, "refused": 0, "read_again": 2, "late": 0}
-    assert asked(upstream) == [
+    assert result == {"read": 2, "new": 2, "rejected": 0}
+    assert again == {"read": 1, "new": 0, "rejected": 0, "read_again": 2, "late": 0}
+    assert request_parameters(upstream) == [
         {"updated__lte": "2000-01-01T00:00:00Z"},
         {"updated__gte": "2000-01-01T00:00:00Z"},
         {"updated__gte": "2019-12-31T10:55:00Z"},
@@ -76,27 +79,27 @@ async def test_events_are_counted_once_and_asked_for_by_their_time(
     assert await dashboard_db.fetchval("SELECT data_through FROM feed_progress") == datetime(2020, 1, 1, 12, tzinfo=UTC)
 
 
-async def test_a_late_event_is_picked_up_by_the_clock_of_the_provider(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+async def test_a_late_event_is_found_by_the_clock_of_the_provider(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
     now = event(2001, "2019-12-31T10:00:00Z")
     dated_back = event(2002, "2012-01-01T00:00:00Z")
-    answers(upstream, "", lines(now), lines(now), lines(dated_back, now))
-    ingestion = ingestion_of(FEED_URL)
+    respond(upstream, "", lines(now), lines(now), lines(dated_back, now))
+    reader = ingestion_of(FEED_URL)
 
-    await ingest(ingestion)
-    did = await ingest(ingestion)
+    await ingest(reader)
+    result = await ingest(reader)
 
-    assert (did["new"], did["late"]) == (0, 1)
+    assert (result["new"], result["late"]) == (0, 1)
     await counters_agree(2)
-    assert {"recorded__gte": "2020-01-01T11:55:00Z"} in asked(upstream)
+    assert {"recorded__gte": "2020-01-01T11:55:00Z"} in request_parameters(upstream)
 
 
-async def test_a_future_event_never_drags_the_watermark_past_now(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, dashboard_db: asyncpg.Pool
+async def test_a_future_event_never_moves_the_watermark_past_now(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, dashboard_db: asyncpg.Pool
 ) -> None:
     tomorrow = datetime.now(UTC) + timedelta(hours=20)
-    answers(upstream, "", lines(event(3001, tomorrow.isoformat())), "")
+    respond(upstream, "", lines(event(3001, tomorrow.isoformat())), "")
 
     await ingest(ingestion_of(FEED_URL))
 
@@ -104,43 +107,43 @@ async def test_a_future_event_never_drags_the_watermark_past_now(
     assert await dashboard_db.fetchval("SELECT count(*) FROM ledger_event") == 1
 
 
-async def test_a_provider_whose_clock_ran_ahead_is_read_on_when_it_is_put_right(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, dashboard_db: asyncpg.Pool
+async def test_a_provider_whose_clock_was_ahead_is_still_read_after_the_clock_is_corrected(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, dashboard_db: asyncpg.Pool
 ) -> None:
-    answers(upstream, "", lines(event(1)), Date="Wed, 01 Jan 2998 12:00:00 GMT")
-    answers(upstream, *[lines(event(1))] * 4)
-    ingestion = ingestion_of(FEED_URL)
+    respond(upstream, "", lines(event(1)), Date="Wed, 01 Jan 2998 12:00:00 GMT")
+    respond(upstream, *[lines(event(1))] * 4)
+    reader = ingestion_of(FEED_URL)
 
-    await ingest(ingestion)
+    await ingest(reader)
     assert await dashboard_db.fetchval("SELECT data_through <= now() FROM feed_progress")
-    await ingest(ingestion)
-    await ingest(ingestion)
+    await ingest(reader)
+    await ingest(reader)
 
-    assert asked(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00Z"}
+    assert request_parameters(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00Z"}
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
-async def test_a_date_that_is_none_leaves_our_clock(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, date: str
+async def test_with_an_invalid_date_header_our_own_clock_is_used(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, date: str
 ) -> None:
-    answers(upstream, "", lines(event(1)), Date=date)
+    respond(upstream, "", lines(event(1)), Date=date)
     await ingest(ingestion_of(FEED_URL))
     await counters_agree(1)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 404, 301])
-async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_goes_on(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, status: int
+async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_continues(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, status: int
 ) -> None:
     upstream.get(re.compile(rf"{FEED_URL}/events.*"), status=status, body="<html>")
-    ingestion = ingestion_of(FEED_URL)
+    reader = ingestion_of(FEED_URL)
 
     with pytest.raises(UpstreamError, match=str(status)):
-        await ingest(ingestion)
+        await ingest(reader)
     await counters_agree(0)
 
-    answers(upstream, "", lines(event(4001)), "")
-    assert (await ingest(ingestion))["new"] == 1
+    respond(upstream, "", lines(event(4001)), "")
+    assert (await ingest(reader))["new"] == 1
     await counters_agree(1)
 
 
@@ -157,10 +160,15 @@ async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_goes_on(
         ("application/json", "[{},"),
     ],
 )
-async def test_an_answer_that_is_cut_off_or_no_json_is_a_failure_and_moves_nothing(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, dashboard_db: asyncpg.Pool, content_type: str, body: str
+async def test_a_response_that_is_truncated_or_not_json_is_a_failure_and_moves_no_watermark(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    dashboard_db: asyncpg.Pool,
+    content_type: str,
+    body: str,
 ) -> None:
-    answers(upstream, body, content_type=content_type)
+    respond(upstream, body, content_type=content_type)
 
     with pytest.raises(UpstreamError):
         await ingest(ingestion_of(FEED_URL))
@@ -169,8 +177,12 @@ async def test_an_answer_that_is_cut_off_or_no_json_is_a_failure_and_moves_nothi
     assert await dashboard_db.fetchval("SELECT count(*) FROM ledger_event") <= 1
 
 
-async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, dashboard_db: asyncpg.Pool
+async def test_events_that_break_the_schema_are_quarantined_and_the_others_counted(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
+    dashboard_db: asyncpg.Pool,
 ) -> None:
     bad = [
         {**event(5001), "status": 3},
@@ -186,14 +198,14 @@ async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
     ]
     deep = f'{json.dumps(event(5011))[:-1]}, "more": {"[" * 2000}{"]" * 2000}}}\n'
     body = lines(event(1), *bad) + "[1, 2]\nnull\n7\n" + '{"id": \n' + deep + lines(event(2))
-    answers(upstream, "", body, body, body)
-    ingestion = ingestion_of(FEED_URL)
+    respond(upstream, "", body, body, body)
+    reader = ingestion_of(FEED_URL)
 
-    did = await ingest(ingestion)
-    await ingest(ingestion)
+    result = await ingest(reader)
+    await ingest(reader)
 
-    assert did["new"] == 2
-    assert did["refused"] == len(bad) + 5
+    assert result["new"] == 2
+    assert result["rejected"] == len(bad) + 5
     await counters_agree(2)
     reasons = await dashboard_db.fetch("SELECT reason, raw, times FROM quarantined_event")
     assert len(reasons) == len(bad) + 5
@@ -201,85 +213,85 @@ async def test_events_that_break_the_schema_are_set_aside_and_the_rest_goes_on(
     assert any("night_of_stay" in row["reason"] for row in reasons)
 
 
-async def test_bad_values_in_a_json_array_are_set_aside_too(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+async def test_invalid_values_in_a_json_array_are_quarantined(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
     bad = [{**event(2), "status": "1"}, 7, None, [event(3)], event(2**63), {**event(5), "hotel_id": 10**4000}]
     bad += [{**event(6), "room_id": "\ud800"}, {**event(7), "night_of_stay": float("nan")}]
     body = json.dumps([event(1), *bad, {**event(4), "more": {"a": [1]}}, event(8, room_id=10**30)])
-    answers(upstream, "[]", body, "[]", content_type="application/json")
+    respond(upstream, "[]", body, "[]", content_type="application/json")
 
-    did = await ingest(ingestion_of(FEED_URL))
+    result = await ingest(ingestion_of(FEED_URL))
 
-    assert (did["new"], did["refused"]) == (3, len(bad))
+    assert (result["new"], result["rejected"]) == (3, len(bad))
     await counters_agree(3)
 
 
-async def test_a_byte_that_is_no_text_spoils_its_own_event_alone(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+async def test_an_invalid_byte_spoils_only_its_own_event(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
-    import re
-
     body = json.dumps([event(1), event(2, room_id="?"), event(3)]).encode().replace(b"?", b"\xff")
-    for answer in (b"[]", body, b"[]"):
-        upstream.get(re.compile(rf"{FEED_URL}/events.*"), body=answer, headers=OURS, content_type="application/json")
+    for response in (b"[]", body, b"[]"):
+        upstream.get(
+            re.compile(rf"{FEED_URL}/events.*"), body=response, headers=OUR_HEADERS, content_type="application/json"
+        )
 
-    assert (await ingest(ingestion_of(FEED_URL)))["refused"] == 1
+    assert (await ingest(ingestion_of(FEED_URL)))["rejected"] == 1
     await counters_agree(2)
 
 
 @pytest.mark.parametrize("body", ["[" * 300_000, f'["{"x" * 2_000_000}"]'])
-async def test_an_answer_that_would_fill_the_memory_is_a_failure(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, body: str
+async def test_a_response_that_would_fill_the_memory_is_a_failure(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, body: str
 ) -> None:
-    answers(upstream, body, content_type="application/json")
-    with pytest.raises(UpstreamError, match="no JSON array"):
+    respond(upstream, body, content_type="application/json")
+    with pytest.raises(UpstreamError, match="not a JSON array"):
         await ingest(ingestion_of(FEED_URL))
     await counters_agree(0)
 
 
 async def test_the_same_event_many_times_and_out_of_order_counts_once(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
     events = [event(number, f"2019-01-01T00:00:{number:02}Z") for number in range(1, 60)]
     shuffled = random.Random(7).sample(events * 3, k=len(events) * 3)
-    answers(upstream, "", lines(*shuffled), lines(*shuffled), lines(*events))
-    ingestion = ingestion_of(FEED_URL)
+    respond(upstream, "", lines(*shuffled), lines(*shuffled), lines(*events))
+    reader = ingestion_of(FEED_URL)
 
-    first, second = await ingest(ingestion), await ingest(ingestion)
+    first, second = await ingest(reader), await ingest(reader)
 
     assert (first["new"], second["new"] + second["late"]) == (59, 0)
     await counters_agree(59)
 
 
-async def test_a_connection_lost_in_the_middle_keeps_whole_pages_and_resumes(
-    upstream: Any,
+async def test_after_a_lost_connection_complete_pages_are_kept_and_the_next_run_resumes(
+    upstream: aioresponses,
     ingestion_of: IngestionOf,
-    ingest: Ingest,
-    counters_agree: Agree,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
     dashboard_db: asyncpg.Pool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "PAGE", 10)
+    monkeypatch.setattr(ingestion, "EVENTS_PER_PAGE", 10)
     events = [event(number, f"2019-01-01T00:{number // 60:02}:{number % 60:02}Z") for number in range(1, 100)]
     whole = lines(*events)
-    answers(upstream, whole[: len(whole) // 2])
-    ingestion = ingestion_of(FEED_URL)
+    respond(upstream, whole[: len(whole) // 2])
+    reader = ingestion_of(FEED_URL)
 
-    with pytest.raises(UpstreamError, match="cut off"):
-        await ingest(ingestion)
+    with pytest.raises(UpstreamError, match="truncated"):
+        await ingest(reader)
     kept = await dashboard_db.fetchval("SELECT count(*) FROM ledger_event")
     await counters_agree(kept)
 
-    answers(upstream, whole, whole, whole)
-    await ingest(ingestion_of(FEED_URL))  # another process: it remembers nothing
+    respond(upstream, whole, whole, whole)
+    await ingest(ingestion_of(FEED_URL))  # another process, without remembered ids
     await counters_agree(99)
 
 
 async def test_an_owner_that_lost_its_lease_writes_nothing(
-    upstream: Any, ingestion_of: IngestionOf, dashboard_db: asyncpg.Pool, counters_agree: Agree
+    upstream: aioresponses, ingestion_of: IngestionOf, dashboard_db: asyncpg.Pool, counters_agree: AssertCountersAgree
 ) -> None:
-    answers(upstream, "", lines(event(1)), lines(event(1)))
+    respond(upstream, "", lines(event(1)), lines(event(1)))
 
     with pytest.raises(LeaseLostError):
         await ingestion_of(FEED_URL).run(Lease("ingest_booking_events", "stalled", 41), datetime.now(UTC))
@@ -288,7 +300,7 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(
 
 
 async def test_a_silent_feed_is_a_failure(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
     upstream.get(re.compile(rf"{FEED_URL}/events.*"), exception=aiohttp.SocketTimeoutError())
     with pytest.raises(UpstreamError):
@@ -296,12 +308,16 @@ async def test_a_silent_feed_is_a_failure(
     await counters_agree(0)
 
 
-async def test_a_room_is_stored_letter_by_letter(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, dashboard_db: asyncpg.Pool
+async def test_a_room_id_is_stored_unchanged(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
+    dashboard_db: asyncpg.Pool,
 ) -> None:
     rooms = ["a\tb", "a\nb", "a\rb", "a\\tb", "\\N", "\\.", "\\", " 7 ", '"', "Zimmer Ähre \U0001f6cf", 7]
     body = lines(*({**event(6000 + number), "room_id": room} for number, room in enumerate(rooms)))
-    answers(upstream, "", body, "")
+    respond(upstream, "", body, "")
 
     await ingest(ingestion_of(FEED_URL))
 
@@ -311,12 +327,28 @@ async def test_a_room_is_stored_letter_by_letter(
 
 
 async def test_of_several_events_with_one_id_the_first_counts(
-    upstream: Any, ingestion_of: IngestionOf, ingest: Ingest, counters_agree: Agree, dashboard_db: asyncpg.Pool
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
+    dashboard_db: asyncpg.Pool,
 ) -> None:
     first, second = event(7001, hotel_id=1), event(7001, hotel_id=2)
-    answers(upstream, "", lines(first, second), "")
+    respond(upstream, "", lines(first, second), "")
 
     await ingest(ingestion_of(FEED_URL))
 
     await counters_agree(1)
     assert await dashboard_db.fetchval("SELECT hotel_id FROM ledger_event") == 1
+
+
+async def test_counted_ids_are_remembered_for_one_look_back_and_forgotten_after_two(ingestion_of: IngestionOf) -> None:
+    reader, start = ingestion_of(FEED_URL), datetime(2020, 1, 1, tzinfo=UTC)
+
+    for number in range(4):
+        reader._remember([number], start + number * LOOKBACK)
+    assert reader._remembered_ids >= {2, 3}
+
+    reader._remember([4], start + 6 * LOOKBACK)
+    reader._remember([5], start + 8 * LOOKBACK)
+    assert reader._remembered_ids == {4, 5}

@@ -1,46 +1,49 @@
-"""The numbers over HTTP."""
+"""The booking figures over HTTP."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Literal
 
 import asyncpg
 import pytest
+from quart import Response
 
 from common.web.resources import Application
-from dashboard.bookings.decoding import FeedEvent, Refused
-from dashboard.bookings.ledger import insert_page, update_data_through, upsert_quarantine
+from dashboard.bookings.decoding import BookingEvent, RejectedEvent
+from dashboard.bookings.queries.feed_progress import update_data_through
+from dashboard.bookings.queries.ledger import insert_events
+from dashboard.bookings.queries.quarantine import upsert_quarantine
 
 HOTEL = 4001
 
 
-def stay(event_id: int, night: str, at: str, status: int = 1, hotel_id: int = HOTEL) -> FeedEvent:
-    return FeedEvent(event_id, hotel_id, datetime.fromisoformat(at), status, 1, date.fromisoformat(night))
+def booking_event(event_id: int, night: str, at: str, status: Literal[1, 2] = 1) -> BookingEvent:
+    return BookingEvent(event_id, HOTEL, datetime.fromisoformat(at), status, 1, date.fromisoformat(night))
 
 
 @pytest.fixture
 async def booked(dashboard_db: asyncpg.Pool) -> None:
     """31 nights of January 2020 booked in 2019, 4 of them cancelled in 2020; one more on 29 February."""
-    events = [stay(1000 + day, f"2020-01-{day:02}", "2019-12-24T12:00:00Z") for day in range(1, 32)]
-    events += [stay(2000 + day, f"2020-01-{day:02}", "2020-01-02T23:59:59.999999Z", 2) for day in range(1, 5)]
-    events.append(stay(3000, "2020-02-29", "2020-01-03T00:00:00Z"))
+    events = [booking_event(1000 + day, f"2020-01-{day:02}", "2019-12-24T12:00:00Z") for day in range(1, 32)]
+    events += [booking_event(2000 + day, f"2020-01-{day:02}", "2020-01-02T23:59:59.999999Z", 2) for day in range(1, 5)]
+    events.append(booking_event(3000, "2020-02-29", "2020-01-03T00:00:00Z"))
     async with dashboard_db.acquire() as connection:
-        await insert_page(connection, events)
+        await insert_events(connection, events)
     await update_data_through(dashboard_db, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
-async def get(app: Application, path: str, **headers: str) -> Any:
+async def get(app: Application, path: str, **headers: str) -> Response:
     return await app.test_client().get(path, headers=headers)
 
 
 MONTHS = f"/dashboard?hotel_id={HOTEL}&period=month&year=2020"
 
 
-async def test_months_of_a_year(dashboard_app: Application, booked: None) -> None:
-    answer = await get(dashboard_app, MONTHS)
-    body = await answer.get_json()
+async def test_figures_by_month(dashboard_app: Application, booked: None) -> None:
+    response = await get(dashboard_app, MONTHS)
+    body = await response.get_json()
 
-    assert answer.status_code == 200
-    assert answer.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
+    assert response.status_code == 200
+    assert response.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
     assert {key: body[key] for key in ("hotel_id", "period", "year", "by")} == {
         "hotel_id": HOTEL,
         "period": "month",
@@ -60,7 +63,7 @@ async def test_months_of_a_year(dashboard_app: Application, booked: None) -> Non
     assert body["totals"] == {"bookings": 32, "cancellations": 4, "net": 28, "cancellation_rate": 0.125}
 
 
-async def test_days_of_a_leap_year(dashboard_app: Application, booked: None) -> None:
+async def test_figures_by_day_of_a_leap_year(dashboard_app: Application, booked: None) -> None:
     items = (await (await get(dashboard_app, MONTHS.replace("month", "day"))).get_json())["items"]
 
     assert len(items) == 366
@@ -76,19 +79,19 @@ async def test_days_of_a_common_year_without_events_are_zeros(dashboard_app: App
     assert body["totals"] == {"bookings": 0, "cancellations": 0, "net": 0, "cancellation_rate": None}
 
 
-async def test_a_year_is_one_item(dashboard_app: Application, booked: None) -> None:
+async def test_figures_of_a_year_are_one_item(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, MONTHS.replace("month", "year"))).get_json()
 
     assert [(item["period"], item["net"]) for item in body["items"]] == [("2020", 28)]
 
 
-async def test_by_the_date_of_the_event(dashboard_app: Application, booked: None) -> None:
+async def test_events_can_be_counted_on_their_own_date(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"{MONTHS}&by=event_date")).get_json()
 
     assert body["totals"] == {"bookings": 1, "cancellations": 4, "net": -3, "cancellation_rate": 4.0}
 
 
-async def test_the_books_as_they_stood(dashboard_app: Application, booked: None) -> None:
+async def test_figures_as_of_a_past_date(dashboard_app: Application, booked: None) -> None:
     body = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-02")).get_json()
     before = await (await get(dashboard_app, f"{MONTHS}&as_of=2020-01-01")).get_json()
 
@@ -101,8 +104,12 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
 ) -> None:
     tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
     async with dashboard_db.acquire() as connection:
-        await insert_page(
-            connection, [stay(1, "2020-01-01", "2020-01-01T00:00:00Z"), stay(2, "2020-01-02", tomorrow.isoformat())]
+        await insert_events(
+            connection,
+            [
+                booking_event(1, "2020-01-01", "2020-01-01T00:00:00Z"),
+                booking_event(2, "2020-01-02", tomorrow.isoformat()),
+            ],
         )
 
     body = await (await get(dashboard_app, MONTHS)).get_json()
@@ -110,17 +117,17 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
     assert body["totals"]["bookings"] == 1
 
 
-async def test_csv(dashboard_app: Application, booked: None) -> None:
-    answer = await get(dashboard_app, MONTHS, Accept="text/csv")
-    rows = (await answer.get_data(as_text=True)).splitlines()
+async def test_figures_as_csv(dashboard_app: Application, booked: None) -> None:
+    response = await get(dashboard_app, MONTHS, Accept="text/csv")
+    rows = (await response.get_data(as_text=True)).splitlines()
 
-    assert answer.mimetype == "text/csv"
+    assert response.mimetype == "text/csv"
     assert rows[0] == "period,bookings,cancellations,net,cancellation_rate"
     assert rows[1] == "2020-01,31,4,27,0.129"
     assert rows[12] == "2020-12,0,0,0,"
 
 
-async def test_the_etag_is_of_the_figures_alone(
+async def test_the_etag_changes_only_with_the_figures(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, booked: None
 ) -> None:
     first = await get(dashboard_app, MONTHS)
@@ -128,12 +135,12 @@ async def test_the_etag_is_of_the_figures_alone(
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
     weakened = await get(dashboard_app, MONTHS, **{"If-None-Match": f"W/{first.headers['ETag']}"})
     async with dashboard_db.acquire() as connection:
-        await insert_page(connection, [stay(9000, "2020-01-01", "2020-01-01T00:00:00Z")])
+        await insert_events(connection, [booking_event(9000, "2020-01-01", "2020-01-01T00:00:00Z")])
     changed = await get(dashboard_app, MONTHS, **{"If-None-Match": first.headers["ETag"]})
 
     assert not first.headers["ETag"].startswith("W/")
     assert (same.status_code, await same.get_data()) == (304, b"")
-    assert weakened.status_code == 304, "a proxy that packs an answer weakens its tag"
+    assert weakened.status_code == 304, "a proxy that compresses a response weakens its ETag"
     assert same.headers["ETag"] == first.headers["ETag"]
     assert changed.status_code == 200
     assert changed.headers["ETag"] != first.headers["ETag"]
@@ -158,12 +165,12 @@ async def test_the_etag_is_of_the_figures_alone(
         ("hotel_id=1&period=month&year=2020&hotel=1", "hotel"),
     ],
 )
-async def test_bad_questions_are_named(dashboard_app: Application, query: str, field: str) -> None:
-    answer = await get(dashboard_app, f"/dashboard?{query}")
+async def test_invalid_parameters_are_named(dashboard_app: Application, query: str, field: str) -> None:
+    response = await get(dashboard_app, f"/dashboard?{query}")
 
-    assert answer.status_code == 400
-    assert answer.mimetype == "application/problem+json"
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert response.mimetype == "application/problem+json"
+    assert [fault["field"] for fault in (await response.get_json())["errors"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -180,10 +187,10 @@ async def test_bad_questions_are_named(dashboard_app: Application, query: str, f
         "/hotels/x/pickup",
     ],
 )
-async def test_a_hotel_never_heard_of_is_not_found(dashboard_app: Application, booked: None, path: str) -> None:
-    answer = await get(dashboard_app, path)
+async def test_an_unknown_hotel_is_not_found(dashboard_app: Application, booked: None, path: str) -> None:
+    response = await get(dashboard_app, path)
 
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
 async def test_hotels(dashboard_app: Application, booked: None) -> None:
@@ -216,7 +223,7 @@ async def test_pickup(dashboard_app: Application, booked: None) -> None:
     }
 
 
-async def test_pickup_without_a_question_is_of_the_last_week_and_ninety_nights(
+async def test_pickup_defaults_to_the_last_week_and_ninety_nights(
     dashboard_app: Application, booked: None, today: date
 ) -> None:
     body = await (await get(dashboard_app, f"/hotels/{HOTEL}/pickup")).get_json()
@@ -233,13 +240,13 @@ async def test_pace_of_a_year_after_a_leap_year(dashboard_app: Application, book
 
 
 @pytest.mark.parametrize("match", ["date", "weekday"])
-async def test_pace_as_of_the_first_year_of_the_calendar_is_nothing(
+async def test_pace_as_of_the_first_year_of_the_calendar_is_zero(
     dashboard_app: Application, booked: None, match: str
 ) -> None:
-    answer = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
+    response = await get(dashboard_app, f"/hotels/{HOTEL}/pace?year=2020&as_of=0001-06-01&match={match}")
 
-    assert answer.status_code == 200
-    assert {(item["on_the_books"], item["last_year"]) for item in (await answer.get_json())["items"]} == {(0, 0)}
+    assert response.status_code == 200
+    assert {(item["on_the_books"], item["last_year"]) for item in (await response.get_json())["items"]} == {(0, 0)}
 
 
 async def test_booking_curve(dashboard_app: Application, booked: None) -> None:
@@ -261,9 +268,9 @@ async def test_lead_time(dashboard_app: Application, booked: None) -> None:
     assert body["median"] == 23.5
 
 
-async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
+async def test_quarantined_values_are_listed_in_pages(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
     for number in range(3):
-        await upsert_quarantine(dashboard_db, [Refused(f"raw {number}", "no event")])
+        await upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event")])
 
     first = await get(dashboard_app, "/quarantine?limit=2")
     link = first.headers["Link"]
@@ -274,7 +281,7 @@ async def test_what_was_set_aside_is_shown_in_pages(dashboard_app: Application, 
     assert "Link" not in second.headers
 
 
-async def test_the_landing_page_shows_the_house(dashboard_app: Application, booked: None) -> None:
+async def test_the_landing_page_shows_figures_and_links(dashboard_app: Application, booked: None) -> None:
     page = await (await get(dashboard_app, "/")).get_data(as_text=True)
 
     assert "events counted" in page

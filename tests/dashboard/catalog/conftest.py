@@ -1,4 +1,4 @@
-"""The dashboard with an offers service that is played."""
+"""The dashboard with a fake offers service."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from tests.support.fake_offers import BASE, Catalogue, FakeOffers
 
 @pytest.fixture
 def fake() -> Iterator[FakeOffers]:
-    service = FakeOffers()
+    fake_offers = FakeOffers()
     with aioresponses() as mocked:
         for method in (mocked.post, mocked.get):
-            method(re.compile(rf"^{re.escape(BASE)}/.*$"), callback=service.answer, repeat=True)
-        yield service
+            method(re.compile(rf"^{re.escape(BASE)}/.*$"), callback=fake_offers.answer, repeat=True)
+        yield fake_offers
 
 
 @pytest.fixture
@@ -31,6 +31,6 @@ async def catalogue(fake: FakeOffers, dashboard_app: Application, environment: d
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A creation waits for as long as a slow machine needs."""
+def long_registration_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine a registration takes longer than REGISTER_SECONDS."""
     monkeypatch.setattr(service, "REGISTER_SECONDS", 60.0)

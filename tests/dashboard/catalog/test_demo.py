@@ -1,11 +1,11 @@
-"""What `make run` has to show of the catalogue."""
+"""The demo products of `make run`."""
 
 from common.config import Secret
 from dashboard.catalog.demo import PRODUCTS, add_demo_products
 from tests.support.fake_offers import Catalogue, FakeOffers, offer
 
 
-async def test_the_demo_has_products_with_prices_unless_there_are_any(
+async def test_demo_products_are_created_once_and_get_prices(
     catalogue: Catalogue, fake: FakeOffers, dashboard_url: Secret
 ) -> None:
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The offers service failing in every way: no offer, product or price is lost, and what it heals from heals here."""
+"""Failures of the offers service: no offer, product or price is lost, and the catalogue recovers with the service."""
 
 import asyncio
 from typing import Any
@@ -7,11 +7,11 @@ import aiohttp
 import pytest
 
 from dashboard.catalog import offers_client, service
-from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+from tests.support.fake_offers import Catalogue, FakeOffers, Fault, Reply, offer, reply
 
 
 async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
-    """All that a refresh may change about offers."""
+    """The rows of offers and price changes."""
     rows = await catalogue.db.fetch(
         "SELECT product_id, offer_id, price, items_in_stock, closed_at, changed_at FROM offer ORDER BY 1, 2"
     )
@@ -19,8 +19,8 @@ async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows] + [tuple(point) for point in points]
 
 
-async def heal(catalogue: Catalogue, fake: FakeOffers, products: int) -> None:
-    """The service is back: one run brings everything up to date."""
+async def assert_recovery(catalogue: Catalogue, fake: FakeOffers, products: int) -> None:
+    """End the outage; one run brings every product up to date."""
     fake.fault = None
     fake.default_offers = [offer("a", 777)]
     await catalogue.end_backoff()
@@ -33,8 +33,8 @@ async def heal(catalogue: Catalogue, fake: FakeOffers, products: int) -> None:
         assert product["freshness"]["last_error"] is None
 
 
-class Connections:
-    """Faults below HTTP."""
+class ConnectionFaults:
+    """Failures of the connection."""
 
     @staticmethod
     async def refused(_: str, __: str) -> Reply:
@@ -49,7 +49,7 @@ class Connections:
         raise TimeoutError
 
 
-def answering(status: int, body: Any = None) -> Any:
+def responding(status: int, body: Any = None) -> Fault:
     async def fault(_: str, __: str) -> Reply:
         return reply(status, body or {"code": "x", "msg": "x"})
 
@@ -57,22 +57,24 @@ def answering(status: int, body: Any = None) -> Any:
 
 
 OUTAGES = {
-    "refused": Connections.refused,
-    "reset": Connections.reset,
-    "stalled": Connections.stalled,
-    "400": answering(400),
-    "403": answering(403),
-    "404": answering(404),
-    "429": answering(429),
-    "500": answering(500),
-    "503": answering(503),
-    "302": answering(302),
-    "html": answering(200, b"<html>"),
+    "refused": ConnectionFaults.refused,
+    "reset": ConnectionFaults.reset,
+    "stalled": ConnectionFaults.stalled,
+    "400": responding(400),
+    "403": responding(403),
+    "404": responding(404),
+    "429": responding(429),
+    "500": responding(500),
+    "503": responding(503),
+    "302": responding(302),
+    "html": responding(200, b"<html>"),
 }
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-async def test_an_outage_closes_nothing_and_is_survived(catalogue: Catalogue, fake: FakeOffers, outage: str) -> None:
+async def test_an_outage_closes_no_offers_and_is_recovered_from(
+    catalogue: Catalogue, fake: FakeOffers, outage: str
+) -> None:
     ids = await catalogue.create_many(60)
     fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
@@ -81,52 +83,52 @@ async def test_an_outage_closes_nothing_and_is_survived(catalogue: Catalogue, fa
 
     fake.fault = OUTAGES[outage]
     for _ in range(3):
-        did = await catalogue.refresh()
-        assert did["refreshed"] == did["changes"] == did["closed"] == 0
+        result = await catalogue.refresh()
+        assert result["refreshed"] == result["changes"] == result["closed"] == 0
 
     assert await state(catalogue) == before
     product = await catalogue.get(f"/products/{ids[0]}")
     assert product["freshness"]["last_error"]
     assert product["best_offer"]["price"] == 100
-    await heal(catalogue, fake, 60)
+    await assert_recovery(catalogue, fake, 60)
     assert fake.calls["auth"] <= 2
 
 
-async def test_during_an_outage_the_service_is_hardly_called(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_during_an_outage_the_service_is_rarely_called(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(1000)
     await catalogue.refresh()
     fake.fail(503)
     fake.calls.clear()
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
     await catalogue.refresh()
 
-    assert did["skipped"] > 900
+    assert result["skipped"] > 900
     assert fake.calls["offers"] < 100
 
 
-async def test_one_failing_product_touches_no_other(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_a_failing_product_does_not_affect_others(catalogue: Catalogue, fake: FakeOffers) -> None:
     ids = await catalogue.create_many(50)
     fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(500, only=ids[7])
     fake.default_offers = [offer("a", 110)]
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["refreshed"], did["failed"], did["skipped"]) == (49, 1, 0)
+    assert (result["refreshed"], result["failed"], result["skipped"]) == (49, 1, 0)
     failed = await catalogue.get(f"/products/{ids[7]}")
     assert failed["freshness"]["last_error"] == f"GET /api/v1/products/{ids[7]}/offers answered 500"
     assert failed["best_offer"]["price"] == 100
 
 
-async def test_a_failing_product_is_left_alone_for_longer_and_longer(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_a_failing_product_is_paused_with_exponential_back_off(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = (await catalogue.create_many(1))[0]
     fake.fail(500, only="offers")
     pauses = []
     for _ in range(6):
-        did = await catalogue.refresh()
-        assert did["failed"] == 1
+        result = await catalogue.refresh()
+        assert result["failed"] == 1
         pauses.append(
             await catalogue.db.fetchval(
                 "SELECT extract(epoch FROM due_at - attempted_at)::float8 FROM product_refresh WHERE product_id = $1",
@@ -140,66 +142,70 @@ async def test_a_failing_product_is_left_alone_for_longer_and_longer(catalogue: 
         assert longest / 2 <= pause <= longest
 
 
-async def test_retry_after_is_kept_for_the_product_that_was_told(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_retry_after_pauses_the_product_that_received_it(catalogue: Catalogue, fake: FakeOffers) -> None:
     ids = await catalogue.create_many(2)
     await catalogue.refresh()
     fake.fail(429, only=ids[0], headers={"Retry-After": "3000"})
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["refreshed"], did["failed"]) == (1, 1)
+    assert (result["refreshed"], result["failed"]) == (1, 1)
     pause = await catalogue.db.fetchval("SELECT max(due_at - attempted_at) FROM product_refresh")
     assert pause.total_seconds() == 3000
 
 
-async def test_when_all_are_told_to_wait_nobody_calls_until_then(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_when_every_request_gets_retry_after_no_call_is_made_until_then(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
     await catalogue.create_many(200)
     await catalogue.refresh()
     fake.fail(429, headers={"Retry-After": "3000"})
     await catalogue.refresh()
     fake.calls.clear()
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert did["skipped"] == did["due"] > 0
+    assert result["skipped"] == result["due"] > 0
     assert fake.calls == {}
-    await heal(catalogue, fake, 200)
+    await assert_recovery(catalogue, fake, 200)
 
 
-async def test_a_product_the_service_forgot_is_registered_again_in_the_same_run(
+async def test_a_product_unknown_to_the_service_is_registered_again_in_the_same_run(
     catalogue: Catalogue, fake: FakeOffers
 ) -> None:
     product = await catalogue.create("Mower", "Petrol")
     await catalogue.refresh()
-    for known in fake.registered.values():
-        known.clear()
+    for product_ids in fake.registered.values():
+        product_ids.clear()
     fake.registrations.clear()
     fake.default_offers = [offer("a", 100)]
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["refreshed"], did["failed"]) == (1, 0)
+    assert (result["refreshed"], result["failed"]) == (1, 0)
     assert fake.registrations == [{"id": product["id"], "name": "Mower", "description": "Petrol"}]
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["price"] == 100
 
 
-async def test_404_for_everything_keeps_products_pending_until_it_ends(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_while_every_request_gets_404_products_stay_pending(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(30)
     fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(404)
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["failed"], did["closed"]) == (30, 0)
+    assert (result["failed"], result["closed"]) == (30, 0)
     assert {product["registration"] for product in await catalogue.get("/products")} == {"pending"}
     assert (await catalogue.refresh())["due"] == 0
-    await heal(catalogue, fake, 30)
+    await assert_recovery(catalogue, fake, 30)
     assert fake.calls["auth"] == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500])
-async def test_a_product_is_created_without_the_service(catalogue: Catalogue, fake: FakeOffers, status: int) -> None:
+async def test_a_product_is_created_while_the_service_fails(
+    catalogue: Catalogue, fake: FakeOffers, status: int
+) -> None:
     fake.fail(status, only="register")
 
     product = await catalogue.create()
@@ -210,8 +216,8 @@ async def test_a_product_is_created_without_the_service(catalogue: Catalogue, fa
     assert (await catalogue.refresh())["due"] == 0
     fake.fault = None
     fake.default_offers = [offer("a", 100)]
-    did = await catalogue.register()
-    assert (did["due"], did["refreshed"]) == (1, 1)
+    result = await catalogue.register()
+    assert (result["due"], result["refreshed"]) == (1, 1)
     read = await catalogue.get(f"/products/{product['id']}")
     assert read["registration"] == "registered"
     assert read["best_offer"]["price"] == 100
@@ -223,7 +229,7 @@ async def test_409_counts_as_registered(catalogue: Catalogue, fake: FakeOffers) 
     assert (await catalogue.create())["registration"] == "registered"
 
 
-async def test_a_creation_does_not_wait_for_a_service_that_stalls(
+async def test_a_creation_does_not_wait_for_a_stalled_service(
     catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "REGISTER_SECONDS", 0.05)
@@ -237,30 +243,28 @@ async def test_a_creation_does_not_wait_for_a_service_that_stalls(
     product = await catalogue.create()
 
     assert product["registration"] == "pending"
-    assert product["freshness"]["last_error"] == "no answer within 0.05 s"
+    assert product["freshness"]["last_error"] == "no response within 0.05 s"
     monkeypatch.setattr(service, "REGISTER_SECONDS", 0.001)
     for _ in range(30):
         product = await catalogue.create()
     assert product["freshness"]["last_error"] == "not called: it failed too often"
 
 
-async def test_an_answer_without_end_is_not_read_to_it(
+async def test_a_response_is_not_read_beyond_its_size_limit(
     catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offers_client, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(offers_client, "MAX_RESPONSE_BYTES", 1000)
     product = await catalogue.create()
     fake.default_offers = [offer(f"offer {number}", 100) for number in range(100)]
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["failed"], did["changes"]) == (1, 0)
+    assert (result["failed"], result["changes"]) == (1, 0)
     read = await catalogue.get(f"/products/{product['id']}")
     assert read["freshness"]["last_error"].endswith("answered more than 1000 bytes")
 
 
-async def test_an_hour_of_outage_in_the_middle_of_price_moves_loses_nothing(
-    catalogue: Catalogue, fake: FakeOffers
-) -> None:
+async def test_an_outage_between_price_changes_loses_no_price(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     for price in (100, 90):
         fake.default_offers = [offer("a", price)]

@@ -1,4 +1,4 @@
-"""Products over HTTP: created, found, changed, deleted, and by whom."""
+"""Products over HTTP: create, find, change and delete them, with and without the catalogue token."""
 
 import asyncio
 import uuid
@@ -6,20 +6,21 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from quart import Response
 
 from common.web.resources import Application
-from dashboard.catalog.models import new_product_id
+from dashboard.catalog.service import new_product_id
 from tests.support.fake_offers import Catalogue, FakeOffers, offer
 
-NOBODY = "00000000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-7000-8000-000000000000"
 
 
 async def test_a_product_is_created_registered_and_read(catalogue: Catalogue, fake: FakeOffers) -> None:
-    answer = await catalogue.app.test_client().post("/products", json={"name": "Mower", "description": "Petrol"})
+    response = await catalogue.app.test_client().post("/products", json={"name": "Mower", "description": "Petrol"})
 
-    product = await answer.get_json()
-    assert answer.status_code == 201
-    assert answer.headers["Location"] == f"/products/{product['id']}"
+    product = await response.get_json()
+    assert response.status_code == 201
+    assert response.headers["Location"] == f"/products/{product['id']}"
     assert product == {
         "id": product["id"],
         "name": "Mower",
@@ -54,17 +55,17 @@ def test_ids_grow_with_time() -> None:
         ([], ["body"]),
     ],
 )
-async def test_every_wrong_field_is_named_and_nothing_is_registered(
+async def test_every_invalid_field_is_named_and_nothing_is_registered(
     catalogue: Catalogue, fake: FakeOffers, body: Any, fields: list[str]
 ) -> None:
-    answer = await catalogue.app.test_client().post("/products", json=body)
+    response = await catalogue.app.test_client().post("/products", json=body)
 
-    assert answer.status_code == 400
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == fields
+    assert response.status_code == 400
+    assert [fault["field"] for fault in (await response.get_json())["errors"]] == fields
     assert fake.calls == {}
 
 
-async def test_the_longest_name_and_description_are_taken(catalogue: Catalogue) -> None:
+async def test_the_longest_allowed_name_and_description_are_accepted(catalogue: Catalogue) -> None:
     product = await catalogue.create("ž" * 200, "ž" * 5000)
 
     assert (len(product["name"]), len(product["description"])) == (200, 5000)
@@ -83,16 +84,16 @@ async def test_products_are_found_by_a_part_of_their_name_in_any_case(catalogue:
     assert len(await catalogue.get("/products?search=")) == 4
 
 
-async def test_pages_lead_to_every_product_once(catalogue: Catalogue) -> None:
+async def test_pages_list_every_product_once(catalogue: Catalogue) -> None:
     await catalogue.create_many(23)
     await catalogue.db.execute("UPDATE product SET name = 'same'")
     client = catalogue.app.test_client()
     found: list[str] = []
     path = "/products?limit=5&search=SAME"
     for _ in range(5):
-        answer = await client.get(path)
-        found += [product["id"] for product in await answer.get_json()]
-        link = answer.headers.get("Link", "")
+        response = await client.get(path)
+        found += [product["id"] for product in await response.get_json()]
+        link = response.headers.get("Link", "")
         path = link.partition(">")[0].removeprefix("<http://localhost")
         assert ("search=SAME" in path) == bool(link)
 
@@ -103,11 +104,11 @@ async def test_pages_lead_to_every_product_once(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=gaE", "surprise=1", "search=%00"]
 )
-async def test_a_wrong_query_is_refused(catalogue: Catalogue, query: str) -> None:
+async def test_an_invalid_query_is_rejected(catalogue: Catalogue, query: str) -> None:
     await catalogue.get(f"/products?{query}", 400)
 
 
-async def test_put_replaces_and_patch_changes_what_it_names(catalogue: Catalogue) -> None:
+async def test_put_replaces_a_product_and_patch_changes_the_given_fields(catalogue: Catalogue) -> None:
     product = await catalogue.create("Mower", "Petrol")
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"
@@ -127,7 +128,7 @@ async def test_put_replaces_and_patch_changes_what_it_names(catalogue: Catalogue
     assert await catalogue.get(path) == await untouched.get_json()
 
 
-async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_deleting_a_product_deletes_its_offers_and_price_changes(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     kept = await catalogue.create()
     fake.default_offers = [offer("a", 100)]
@@ -135,9 +136,9 @@ async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalog
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"
 
-    answer = await client.delete(path)
+    response = await client.delete(path)
 
-    assert (answer.status_code, await answer.get_data()) == (204, b"")
+    assert (response.status_code, await response.get_data()) == (204, b"")
     assert (await client.delete(path)).status_code == 404
     for gone in (path, f"{path}/offers", f"{path}/trend", f"{path}/offers/a/trend"):
         await catalogue.get(gone, 404)
@@ -146,24 +147,26 @@ async def test_a_deleted_product_is_gone_with_all_that_it_had(catalogue: Catalog
     assert (await catalogue.get(f"/products/{kept['id']}"))["best_offer"]["price"] == 100
 
 
-async def test_what_is_not_there_is_404(catalogue: Catalogue) -> None:
+async def test_an_unknown_product_is_not_found(catalogue: Catalogue) -> None:
     client = catalogue.app.test_client()
     body = {"name": "x", "description": ""}
 
     for path in ("", "/offers", "/trend", "/offers/a/trend", "/offers/%00/trend"):
-        await catalogue.get(f"/products/{NOBODY}{path}", 404)
+        await catalogue.get(f"/products/{UNKNOWN_ID}{path}", 404)
     await catalogue.get("/products/no-uuid", 404)
-    assert (await client.put(f"/products/{NOBODY}", json=body)).status_code == 404
-    assert (await client.patch(f"/products/{NOBODY}", json=body)).status_code == 404
-    assert (await client.delete(f"/products/{NOBODY}")).status_code == 404
+    assert (await client.put(f"/products/{UNKNOWN_ID}", json=body)).status_code == 404
+    assert (await client.patch(f"/products/{UNKNOWN_ID}", json=body)).status_code == 404
+    assert (await client.delete(f"/products/{UNKNOWN_ID}")).status_code == 404
     assert (await client.put("/products", json=body)).status_code == 405
 
 
-async def test_the_same_key_creates_and_registers_once(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_requests_with_the_same_key_create_and_register_one_product(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
     client = catalogue.app.test_client()
     body = {"name": "Mower", "description": ""}
 
-    async def send(**changes: str) -> Any:
+    async def send(**changes: str) -> Response:
         return await client.post("/products", json=body | changes, headers={"Idempotency-Key": "k"})
 
     first = await send()
@@ -176,20 +179,20 @@ async def test_the_same_key_creates_and_registers_once(catalogue: Catalogue, fak
     assert len(await catalogue.get("/products")) == 1
 
 
-async def test_of_many_with_one_key_all_get_one_answer(catalogue: Catalogue) -> None:
+async def test_concurrent_requests_with_the_same_key_get_the_same_response(catalogue: Catalogue) -> None:
     client = catalogue.app.test_client()
     body = {"name": "Mower", "description": ""}
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.post("/products", json=body, headers={"Idempotency-Key": "k"}) for _ in range(20))
     )
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({await answer.get_data() for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {201}
+    assert len({await response.get_data() for response in responses}) == 1
     assert len(await catalogue.get("/products")) == 1
 
 
-class TestWithAToken:
+class TestWithToken:
     @pytest.fixture
     def environment(self, environment: dict[str, str]) -> dict[str, str]:
         return environment | {"DASHBOARD_API_TOKEN": "open sesame"}
@@ -198,11 +201,13 @@ class TestWithAToken:
         "headers",
         [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3Blbg=="}, {"Bearer": "open sesame"}],
     )
-    async def test_every_call_needs_it(self, catalogue: Catalogue, fake: FakeOffers, headers: dict[str, str]) -> None:
+    async def test_every_call_without_the_token_is_unauthorized(
+        self, catalogue: Catalogue, fake: FakeOffers, headers: dict[str, str]
+    ) -> None:
         client = catalogue.app.test_client()
         body = {"name": "Mower", "description": ""}
-        path = f"/products/{NOBODY}"
-        answers = [
+        path = f"/products/{UNKNOWN_ID}"
+        responses = [
             await client.post("/products", json=body, headers=headers),
             *[
                 await client.get(each, headers=headers)
@@ -213,22 +218,22 @@ class TestWithAToken:
             await client.delete(path, headers=headers),
         ]
 
-        for answer in answers:
-            assert answer.status_code == 401
-            assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="catalogue"')
-            assert answer.mimetype == "application/problem+json"
+        for response in responses:
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"].startswith('Bearer realm="catalogue"')
+            assert response.mimetype == "application/problem+json"
         assert fake.calls == {}
 
-    async def test_who_brings_it_is_served(self, catalogue: Catalogue) -> None:
+    async def test_calls_with_the_token_are_served(self, catalogue: Catalogue) -> None:
         headers = {"Authorization": "Bearer open sesame"}
         client = catalogue.app.test_client()
 
         assert (await client.get("/products", headers=headers)).status_code == 200
-        assert (await client.get(f"/products/{NOBODY}", headers=headers)).status_code == 404
+        assert (await client.get(f"/products/{UNKNOWN_ID}", headers=headers)).status_code == 404
         assert (await client.get("/livez")).status_code == 200
 
 
-async def test_the_document_describes_every_operation(dashboard_app: Application) -> None:
+async def test_the_openapi_document_describes_every_operation(dashboard_app: Application) -> None:
     document = await (await dashboard_app.test_client().get("/openapi.json")).get_json()
 
     operations = {

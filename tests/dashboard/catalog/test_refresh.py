@@ -1,4 +1,4 @@
-"""The refresh: what an answer of the offers service does to offers and their history, and what it leaves alone."""
+"""The refresh: how responses of the offers service change offers and their price changes."""
 
 import asyncio
 import json
@@ -18,20 +18,20 @@ async def offers_of(catalogue: Catalogue, product: dict[str, Any], *, closed: bo
     return {each["id"]: each for each in listed}
 
 
-async def history(catalogue: Catalogue, offer_id: str) -> list[tuple[int | None, int]]:
+async def price_changes(catalogue: Catalogue, offer_id: str) -> list[tuple[int | None, int]]:
     rows = await catalogue.db.fetch(
         "SELECT price, items_in_stock FROM offer_price_change WHERE offer_id = $1 ORDER BY at", offer_id
     )
     return [(row["price"], row["items_in_stock"]) for row in rows]
 
 
-async def test_offers_arrive_with_ids_as_they_were_given(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_offers_keep_their_ids_as_integers_or_text(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
 
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert did == {"due": 1, "refreshed": 1, "failed": 0, "skipped": 0, "changes": 4, "closed": 0}
+    assert result == {"due": 1, "refreshed": 1, "failed": 0, "skipped": 0, "changes": 4, "closed": 0}
     read = await catalogue.get(f"/products/{product['id']}")
     assert read["best_offer"] == {"id": 7, "price": 100, "items_in_stock": 1}
     offers = await offers_of(catalogue, product)
@@ -43,18 +43,20 @@ async def test_offers_arrive_with_ids_as_they_were_given(catalogue: Catalogue, f
     assert (await catalogue.get(f"/products/{product['id']}/offers/8/trend"))["offer_id"] == "8"
 
 
-async def test_history_grows_only_when_price_or_stock_changes(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_a_price_change_is_stored_only_when_price_or_stock_changes(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
     product = await catalogue.create()
     for offers in ([offer("a", 100, 5)], [offer("a", 100, 5)], [offer("a", 100, 4)], [offer("a", 110, 4)]):
         fake.default_offers = offers
         await catalogue.refresh()
 
-    assert await history(catalogue, "a") == [(100, 5), (100, 4), (110, 4)]
+    assert await price_changes(catalogue, "a") == [(100, 5), (100, 4), (110, 4)]
     trend = await catalogue.get(f"/products/{product['id']}/offers/a/trend")
     assert [point["price"] for point in trend["prices"]] == [100, 110]
 
 
-async def test_an_unchanged_offer_was_seen_again(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_an_unchanged_offer_gets_a_new_last_seen(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
@@ -66,21 +68,23 @@ async def test_an_unchanged_offer_was_seen_again(catalogue: Catalogue, fake: Fak
     assert after["last_seen"] > before["last_seen"]
 
 
-async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_an_offer_missing_from_a_response_is_closed_and_may_return(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
     seen = (await offers_of(catalogue, product))["a"]["last_seen"]
 
     fake.default_offers = [offer("b", 120)]
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["changes"], did["closed"]) == (1, 1)
+    assert (result["changes"], result["closed"]) == (1, 1)
     assert set(await offers_of(catalogue, product)) == {"b"}
     closed = (await offers_of(catalogue, product, closed=True))["a"]
     assert (closed["price"], closed["items_in_stock"]) == (100, 5)
     assert closed["last_seen"] == seen < closed["closed_at"]
-    assert list(await offers_of(catalogue, product, closed=True)) == ["a", "b"]  # the newest state first
+    assert list(await offers_of(catalogue, product, closed=True)) == ["a", "b"]  # the latest changed first
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["id"] == "b"
 
     fake.default_offers = [offer("a", 100), offer("b", 120)]
@@ -89,10 +93,10 @@ async def test_an_offer_missing_from_an_answer_is_closed_and_may_return(catalogu
     returned = (await offers_of(catalogue, product))["a"]
     assert returned["closed_at"] is None
     assert returned["first_seen"] < returned["last_seen"]
-    assert await history(catalogue, "a") == [(100, 5), (None, 0), (100, 5)]
+    assert await price_changes(catalogue, "a") == [(100, 5), (None, 0), (100, 5)]
 
 
-async def test_an_empty_answer_closes_everything(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_an_empty_response_closes_all_offers(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
@@ -104,7 +108,7 @@ async def test_an_empty_answer_closes_everything(catalogue: Catalogue, fake: Fak
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"] is None
 
 
-async def test_of_two_offers_with_one_id_the_later_counts(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_of_two_offers_with_one_id_the_last_counts(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("1", 100), offer("b", 50), offer(1, 120)]
 
@@ -141,9 +145,7 @@ async def test_of_two_offers_with_one_id_the_later_counts(catalogue: Catalogue, 
         b"[" * 100_000,
     ],
 )
-async def test_an_answer_that_breaks_the_schema_changes_nothing(
-    catalogue: Catalogue, fake: FakeOffers, body: Any
-) -> None:
+async def test_an_invalid_response_changes_nothing(catalogue: Catalogue, fake: FakeOffers, body: Any) -> None:
     broken, sound = await catalogue.create("broken"), await catalogue.create("sound")
     fake.default_offers = [offer("good", 120)]
     await catalogue.refresh()
@@ -155,9 +157,9 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
 
     fake.fault = fault
     fake.default_offers = [offer("good", 130)]
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["refreshed"], did["failed"]) == (1, 1)
+    assert (result["refreshed"], result["failed"]) == (1, 1)
     assert await offers_of(catalogue, broken) == before
     read = await catalogue.get(f"/products/{broken['id']}")
     assert read["freshness"]["last_error"].startswith("offers of")
@@ -167,10 +169,10 @@ async def test_an_answer_that_breaks_the_schema_changes_nothing(
     await catalogue.end_backoff()
     await catalogue.refresh()
     assert (await catalogue.get(f"/products/{broken['id']}"))["freshness"]["last_error"] is None
-    assert await history(catalogue, "good") == [(120, 5), (120, 5), (130, 5), (130, 5)]
+    assert await price_changes(catalogue, "good") == [(120, 5), (120, 5), (130, 5), (130, 5)]
 
 
-async def test_unknown_members_of_an_offer_do_no_harm(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_unknown_fields_of_an_offer_are_ignored(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100) | {"currency": "CZK"}]
 
@@ -179,9 +181,7 @@ async def test_unknown_members_of_an_offer_do_no_harm(catalogue: Catalogue, fake
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["price"] == 100
 
 
-async def test_a_product_deleted_while_it_is_refreshed_does_not_come_back(
-    catalogue: Catalogue, fake: FakeOffers
-) -> None:
+async def test_a_product_deleted_during_its_refresh_stays_deleted(catalogue: Catalogue, fake: FakeOffers) -> None:
     gone, kept = await catalogue.create("gone"), await catalogue.create("kept")
     fake.default_offers = [offer("a", 100)]
 
@@ -191,14 +191,14 @@ async def test_a_product_deleted_while_it_is_refreshed_does_not_come_back(
         return None
 
     fake.fault = fault
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert (did["due"], did["refreshed"], did["failed"]) == (2, 1, 0)
+    assert (result["due"], result["refreshed"], result["failed"]) == (2, 1, 0)
     assert [product["id"] for product in await catalogue.get("/products")] == [kept["id"]]
     assert await catalogue.db.fetchval("SELECT count(*) FROM offer") == 1
 
 
-async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
+async def test_deleting_products_during_refreshes_succeeds_and_leaves_no_rows(
     catalogue: Catalogue, fake: FakeOffers
 ) -> None:
     ids = await catalogue.create_many(120)
@@ -209,8 +209,8 @@ async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
 
     for price in range(3):
         fake.default_offers = [offer(name, 100 + price) for name in "abc"]
-        doomed = ids[price * 40 : (price + 1) * 40]
-        _, *statuses = await asyncio.gather(catalogue.refresh(), *(delete(each) for each in doomed))
+        deleted = ids[price * 40 : (price + 1) * 40]
+        _, *statuses = await asyncio.gather(catalogue.refresh(), *(delete(each) for each in deleted))
         assert statuses == [204] * 40
 
     assert await catalogue.db.fetchval("SELECT count(*) FROM product") == 0
@@ -218,7 +218,7 @@ async def test_deleting_beside_refreshes_neither_fails_nor_leaves_anything(
         assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
-async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_at_most_the_configured_number_of_calls_is_in_flight(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(300)
 
     async def fault(kind: str, _: str) -> Reply:
@@ -227,9 +227,9 @@ async def test_no_more_calls_are_in_flight_than_allowed(catalogue: Catalogue, fa
         return None
 
     fake.fault = fault
-    did = await catalogue.refresh()
+    result = await catalogue.refresh()
 
-    assert did["refreshed"] == 300
+    assert result["refreshed"] == 300
     assert fake.max_in_flight == 50
 
 
@@ -240,7 +240,7 @@ async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fa
     stale = Refresh(
         resources.pools.jobs,
         resources.offers,
-        Lease("refresh_offers", "somebody who stalled", 0),
+        Lease("refresh_offers", "stalled owner", 0),
         concurrency=50,
         interval=60,
     )
@@ -251,7 +251,7 @@ async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fa
     assert await catalogue.db.fetchval("SELECT count(*) FROM offer") == 0
 
 
-async def test_a_run_that_ends_early_is_continued_by_the_next(catalogue: Catalogue, fake: FakeOffers) -> None:
+async def test_products_that_a_run_did_not_reach_come_first_in_the_next(catalogue: Catalogue, fake: FakeOffers) -> None:
     ids = await catalogue.create_many(400)
     await catalogue.refresh()
     reached: set[str] = set()

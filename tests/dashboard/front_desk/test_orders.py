@@ -1,13 +1,13 @@
-"""Orders at the front desk: received signed, decided by staff, answered to the provider."""
+"""Orders at the front desk: received with a signature, decided by staff, sent to the provider."""
 
 import asyncio
 import json
 import time
-from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aioresponses import aioresponses
 from yarl import URL
 
 from common.config import Secret
@@ -15,12 +15,11 @@ from common.outbox.delivery import Policy
 from common.upstream import create_client_session
 from common.web import signature
 from dashboard.front_desk import jobs
-from dashboard.front_desk.settings import Settings
+from dashboard.front_desk.settings import FrontDeskSettings
+from tests.support.desk import CALLBACK, SECRET, Desk
 
-CALLBACK = "http://provider.example/base/api/accounting/decisions"
 
-
-async def test_an_order_is_received_once(desk: Any) -> None:
+async def test_an_order_is_received_once(desk: Desk) -> None:
     now = time.time()
 
     first = await desk.receive(now=now)
@@ -31,7 +30,7 @@ async def test_an_order_is_received_once(desk: Any) -> None:
     assert (order["id"], order["status"], order["delivered"], order["price"]) == (70001, "waiting", None, 25.5)
 
 
-async def test_an_order_that_arrives_many_times_at_once_is_received_once(desk: Any) -> None:
+async def test_concurrent_copies_of_an_order_are_received_once(desk: Desk) -> None:
     now = time.time()
 
     answers = await asyncio.gather(*(desk.receive(now=now - each) for each in range(8)))
@@ -39,7 +38,7 @@ async def test_an_order_that_arrives_many_times_at_once_is_received_once(desk: A
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
 
 
-async def test_an_id_that_is_known_with_another_table_is_a_conflict(desk: Any) -> None:
+async def test_an_id_that_is_known_with_another_table_is_a_conflict(desk: Desk) -> None:
     await desk.receive()
 
     assert (await desk.receive(table_id=3002)).status_code == 409
@@ -56,7 +55,7 @@ async def test_an_id_that_is_known_with_another_table_is_a_conflict(desk: Any) -
         "t=1,v1=" + "0" * 64 + ",v1=" + "0" * 64,
     ],
 )
-async def test_an_order_without_a_proper_signature_is_refused(desk: Any, header: str | None) -> None:
+async def test_an_order_without_a_valid_signature_is_refused(desk: Desk, header: str | None) -> None:
     headers = {
         "Content-Type": "application/json",
         **({signature.SIGNATURE_HEADER: header} if header is not None else {}),
@@ -70,11 +69,11 @@ async def test_an_order_without_a_proper_signature_is_refused(desk: Any, header:
 
 
 @pytest.mark.parametrize("seconds", [-3600, -310, 310, 10**9])
-async def test_a_signature_from_another_time_is_refused(desk: Any, seconds: float) -> None:
+async def test_a_signature_from_another_time_is_refused(desk: Desk, seconds: float) -> None:
     assert (await desk.receive(now=time.time() + seconds)).status_code == 401
 
 
-async def test_a_signature_is_good_once_whatever_the_answer_was(desk: Any) -> None:
+async def test_a_signature_is_valid_once_even_if_the_request_was_refused(desk: Desk) -> None:
     now = time.time()
 
     assert (await desk.receive(now=now)).status_code == 201
@@ -83,9 +82,9 @@ async def test_a_signature_is_good_once_whatever_the_answer_was(desk: Any) -> No
     assert (await desk.receive(now=now, surprise=1)).status_code == 401
 
 
-async def test_another_secret_or_another_body_is_refused(desk: Any) -> None:
+async def test_another_secret_or_another_body_is_refused(desk: Desk) -> None:
     assert (await desk.receive(secret=Secret("another"))).status_code == 401
-    header = signature.sign(Secret("a-secret-that-both-programs-know"), b"{}", time.time())
+    header = signature.sign(SECRET, b"{}", time.time())
     headers = {"Content-Type": "application/json", signature.SIGNATURE_HEADER: header}
     assert (await desk.client.post("/front-desk/orders", data=b"{ }", headers=headers)).status_code == 401
     assert await desk.orders() == []
@@ -120,28 +119,32 @@ async def test_another_secret_or_another_body_is_refused(desk: Any) -> None:
         "http://provider.example/ba\nse/api",
     ],
 )
-async def test_only_addresses_under_the_provider_are_called(desk: Any, address: str) -> None:
+async def test_only_addresses_under_the_provider_are_called(desk: Desk, address: str) -> None:
     answer = await desk.receive(callback_url=address)
 
     assert answer.status_code == 400
     assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["callback_url"]
 
 
-async def test_the_same_address_spelled_otherwise_is_fine(desk: Any) -> None:
+async def test_another_spelling_of_the_same_address_is_accepted(desk: Desk) -> None:
     assert (await desk.receive(callback_url="HTTP://PROVIDER.example:80/base/api/x")).status_code == 201
 
 
-async def test_staff_need_their_token(desk: Any) -> None:
+async def test_staff_need_their_token(desk: Desk) -> None:
     await desk.receive()
 
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic the-staff-token"}):
-        for method, path in (("GET", "orders"), ("POST", "orders/70001/confirm"), ("POST", "orders/70001/decline")):
-            answer = await desk.client.open(f"/front-desk/{path}", method=method, headers=headers)
+        for request, path in (
+            (desk.client.get, "orders"),
+            (desk.client.post, "orders/70001/confirm"),
+            (desk.client.post, "orders/70001/decline"),
+        ):
+            answer = await request(f"/front-desk/{path}", headers=headers)
             assert answer.status_code == 401
     assert (await desk.orders())[0]["status"] == "waiting"
 
 
-async def test_a_decision_reaches_the_provider_signed(desk: Any, provider: Any) -> None:
+async def test_a_decision_reaches_the_provider_signed(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
 
@@ -154,13 +157,13 @@ async def test_a_decision_reaches_the_provider_signed(desk: Any, provider: Any) 
     body = call.kwargs["data"]
     assert json.loads(body) == {"order_id": 70001, "decision": "confirm", "decided_by": "front desk"}
     header = call.kwargs["headers"][signature.SIGNATURE_HEADER]
-    signature.verify(Secret("a-secret-that-both-programs-know"), header, body, time.time())
+    signature.verify(SECRET, header, body, time.time())
     assert call.kwargs["allow_redirects"] is False
     [order] = await desk.orders()
     assert (order["status"], order["delivered"], order["reason"]) == ("confirmed", True, None)
 
 
-async def test_the_callback_address_is_called_as_it_is_spelled(desk: Any, provider: Any) -> None:
+async def test_the_callback_address_is_called_as_the_order_spells_it(desk: Desk, provider: aioresponses) -> None:
     await desk.receive(callback_url=f"{CALLBACK}/")
     provider.post(f"{CALLBACK}/", payload={"order_id": 70001, "status": "confirmed"})
 
@@ -169,7 +172,7 @@ async def test_the_callback_address_is_called_as_it_is_spelled(desk: Any, provid
     assert (await desk.send())["sent"] == 1
 
 
-async def test_a_decision_twice_is_one_and_the_other_one_comes_too_late(desk: Any) -> None:
+async def test_a_repeated_decision_changes_nothing_and_the_opposite_one_is_a_conflict(desk: Desk) -> None:
     await desk.receive()
 
     assert (await desk.decide("decline")).status_code == 200
@@ -179,7 +182,7 @@ async def test_a_decision_twice_is_one_and_the_other_one_comes_too_late(desk: An
     assert await desk.db.fetchval("SELECT count(*) FROM outbox") == 1
 
 
-async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any) -> None:
+async def test_a_refused_confirmation_shows_its_reason(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
     problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
     provider.post(CALLBACK, status=409, payload={**problem, "request_id": ""})
@@ -191,7 +194,9 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Any, provider: Any)
     assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
 
 
-@pytest.mark.parametrize(("size", "reason"), [(0, "Too late."), (jobs.MAX_ANSWER_BYTES, "The provider answered 409.")])
+@pytest.mark.parametrize(
+    ("size", "reason"), [(0, "Too late."), (jobs.MAX_RESPONSE_BYTES, "The provider answered 409.")]
+)
 async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
     problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
     body = json.dumps({**problem, "request_id": ""}).encode()
@@ -206,14 +211,14 @@ async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reaso
 
     app = web.Application()
     app.router.add_post("/", refuse)
-    settings = Settings("http://provider.example", Secret("a-secret"), Secret("a-token"))
+    settings = FrontDeskSettings("http://provider.example", Secret("a-secret"), Secret("a-token"))
     async with TestServer(app) as server, create_client_session() as client:
-        assert await jobs.call_back(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
+        assert await jobs.post_decision(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
 
 
 @pytest.mark.parametrize("notice_first", [True, False])
-async def test_a_guest_who_cancelled_meanwhile_makes_the_confirmation_refused(
-    desk: Any, provider: Any, notice_first: bool
+async def test_a_confirmation_is_refused_if_the_guest_has_cancelled(
+    desk: Desk, provider: aioresponses, notice_first: bool
 ) -> None:
     await desk.receive()
     provider.post(CALLBACK, status=409, body="not even JSON")
@@ -230,7 +235,7 @@ async def test_a_guest_who_cancelled_meanwhile_makes_the_confirmation_refused(
     assert (order["status"], order["reason"]) == ("refused", "The provider answered 409.")
 
 
-async def test_an_order_that_the_guest_cancelled_cannot_be_decided(desk: Any) -> None:
+async def test_an_order_that_the_guest_cancelled_cannot_be_decided(desk: Desk) -> None:
     now = time.time()
     await desk.receive(now=now)
     await desk.receive(status="cancelled")
@@ -240,7 +245,7 @@ async def test_an_order_that_the_guest_cancelled_cannot_be_decided(desk: Any) ->
     assert [order["status"] for order in await desk.orders()] == ["cancelled"]
 
 
-async def test_a_provider_that_is_down_gets_the_decision_when_it_is_back(desk: Any, provider: Any) -> None:
+async def test_a_decision_is_retried_until_the_provider_is_back(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
     await desk.decide("confirm")
     provider.post(CALLBACK, exception=ConnectionRefusedError("down"))
@@ -251,14 +256,14 @@ async def test_a_provider_that_is_down_gets_the_decision_when_it_is_back(desk: A
     for _ in range(3):
         assert await desk.send() == {"sent": 0, "failed": 1, "dead": 0}
         assert await desk.send() == {"sent": 0, "failed": 0, "dead": 0}
-        await desk.hurry()
+        await desk.make_all_due()
 
     assert (await desk.orders())[0]["delivered"] is False
     assert await desk.send() == {"sent": 1, "failed": 0, "dead": 0}
     assert (await desk.orders())[0]["delivered"] is True
 
 
-async def test_of_two_confirmations_of_a_table_the_first_is_told_first(desk: Any, provider: Any) -> None:
+async def test_two_confirmations_of_a_table_are_sent_in_order(desk: Desk, provider: aioresponses) -> None:
     for order_id in (70001, 70002):
         await desk.receive(id=order_id)
         await desk.decide("confirm", order_id)
@@ -266,28 +271,28 @@ async def test_of_two_confirmations_of_a_table_the_first_is_told_first(desk: Any
     assert await desk.send() == {"sent": 0, "failed": 1, "dead": 0}
     assert await desk.send() == {"sent": 0, "failed": 0, "dead": 0}, "the second does not overtake the first"
 
-    await desk.hurry()
+    await desk.make_all_due()
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
     provider.post(CALLBACK, status=409)
     assert await desk.send() == {"sent": 2, "failed": 0, "dead": 0}
     assert {order["id"]: order["status"] for order in await desk.orders()} == {70001: "confirmed", 70002: "refused"}
 
 
-async def test_a_provider_that_moved_is_not_called_at_its_old_address(desk: Any, provider: Any) -> None:
+async def test_an_address_outside_the_provider_is_not_called_later_either(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
     await desk.decide("confirm")
     await desk.db.execute("UPDATE front_desk_order SET callback_url = 'http://evil.example/base/api'")
 
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
     assert not provider.requests
 
 
-async def test_a_decision_that_died_is_seen_and_can_be_revived(desk: Any, provider: Any) -> None:
+async def test_a_dead_decision_is_listed_and_can_be_retried(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
     await desk.decide("confirm")
     provider.post(CALLBACK, status=500)
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
-    assert (await desk.send(Policy(tries=1)))["dead"] == 1
+    assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
 
     [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
     assert (message["state"], message["event"]) == ("dead", "order 70001 decided")
@@ -299,7 +304,7 @@ async def test_a_decision_that_died_is_seen_and_can_be_revived(desk: Any, provid
     assert (await desk.orders())[0]["delivered"] is True
 
 
-async def test_orders_come_in_pages(desk: Any) -> None:
+async def test_orders_come_in_pages(desk: Desk) -> None:
     for number in range(5):
         await desk.receive(id=70001 + number)
 

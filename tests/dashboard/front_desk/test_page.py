@@ -1,11 +1,11 @@
-"""The front desk's page, as a browser without scripts uses it."""
-
-from typing import Any
+"""The front desk's page, used as a browser without scripts would."""
 
 import pytest
 
+from tests.support.desk import Desk
 
-async def test_the_page_asks_for_the_token_first(desk: Any) -> None:
+
+async def test_the_page_asks_for_the_token_first(desk: Desk) -> None:
     await desk.receive()
 
     answer = await desk.client.get("/front-desk")
@@ -18,7 +18,7 @@ async def test_the_page_asks_for_the_token_first(desk: Any) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_login_gives_a_cookie_that_scripts_and_other_sites_do_not_see(desk: Any) -> None:
+async def test_a_login_sets_a_cookie_hidden_from_scripts_and_other_sites(desk: Desk) -> None:
     answer = await desk.log_in()
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/front-desk")
@@ -29,19 +29,19 @@ async def test_a_login_gives_a_cookie_that_scripts_and_other_sites_do_not_see(de
     assert await desk.db.fetchval("SELECT length(token_hash) FROM front_desk_session") == 32
 
 
-async def test_a_wrong_token_logs_nobody_in_and_is_slowed_down(desk: Any) -> None:
+async def test_a_wrong_token_is_refused_and_throttled(desk: Desk) -> None:
     for _ in range(5):
         answer = await desk.log_in("wrong")
-        assert answer.headers["Location"] == "/front-desk?notice=wrong"
+        assert answer.headers["Location"] == "/front-desk?notice=invalid_token"
     assert "Set-Cookie" not in answer.headers
 
     answer = await desk.log_in()
 
-    assert answer.headers["Location"] == "/front-desk?notice=slow"
+    assert answer.headers["Location"] == "/front-desk?notice=throttled"
     assert "Set-Cookie" not in answer.headers
 
 
-async def test_the_buttons_decide(desk: Any) -> None:
+async def test_the_buttons_decide_orders(desk: Desk) -> None:
     await desk.receive(name="<script>alert(1)</script>")
     await desk.receive(id=70002, name="Ben")
     await desk.log_in()
@@ -58,11 +58,11 @@ async def test_the_buttons_decide(desk: Any) -> None:
     assert [order["status"] for order in await desk.orders()] == ["declined", "confirmed"]
     assert "on its way" in await desk.page()
     again = await desk.client.post("/front-desk/decide", form={"csrf": csrf, "order": "70001", "decision": "decline"})
-    assert again.headers["Location"] == "/front-desk?notice=late"
+    assert again.headers["Location"] == "/front-desk?notice=already_settled"
 
 
 @pytest.mark.parametrize("csrf", ["", "0" * 64, "ä"])
-async def test_a_form_without_the_sessions_csrf_token_decides_nothing(desk: Any, csrf: str) -> None:
+async def test_a_form_without_the_csrf_token_of_the_session_decides_nothing(desk: Desk, csrf: str) -> None:
     await desk.receive()
     await desk.log_in()
 
@@ -73,7 +73,7 @@ async def test_a_form_without_the_sessions_csrf_token_decides_nothing(desk: Any,
     assert [order["status"] for order in await desk.orders()] == ["waiting"]
 
 
-async def test_a_form_from_another_site_decides_nothing(desk: Any) -> None:
+async def test_a_form_from_another_site_decides_nothing(desk: Desk) -> None:
     await desk.receive()
     await desk.log_in()
     fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
@@ -83,21 +83,23 @@ async def test_a_form_from_another_site_decides_nothing(desk: Any) -> None:
     assert answer.status_code == 403
 
 
-async def test_after_the_logout_the_session_is_gone_on_both_sides(desk: Any) -> None:
+async def test_a_logout_ends_the_session_in_the_browser_and_the_database(desk: Desk) -> None:
     await desk.receive()
     await desk.log_in()
     fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+    assert desk.client.cookie_jar is not None
     cookie = next(iter(desk.client.cookie_jar))
+    assert cookie.value is not None
 
     await desk.client.post("/front-desk/logout", form=fields)
     desk.client.set_cookie("localhost", cookie.name, cookie.value, path="/front-desk")
     answer = await desk.client.post("/front-desk/decide", form=fields)
 
-    assert answer.headers["Location"] == "/front-desk?notice=again"
+    assert answer.headers["Location"] == "/front-desk?notice=session_expired"
     assert [order["status"] for order in await desk.orders()] == ["waiting"]
 
 
-async def test_forms_with_nonsense_are_refused(desk: Any) -> None:
+async def test_forms_with_invalid_values_are_refused(desk: Desk) -> None:
     await desk.log_in()
     csrf = await desk.csrf()
 
@@ -107,7 +109,7 @@ async def test_forms_with_nonsense_are_refused(desk: Any) -> None:
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
 
 
-async def test_more_orders_than_the_page_shows_are_said_to_be_more(desk: Any) -> None:
+async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk) -> None:
     await desk.receive()
     await desk.log_in()
     await desk.db.execute(

@@ -1,4 +1,4 @@
-"""The dashboard over HTTP, in the words of the store reports."""
+"""The dashboard over HTTP, as a user of the store reports uses it."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -22,20 +22,20 @@ MONDAY = (
     STATUS + "1,active,2023-01-23 16:14:00 UTC\n1,inactive,2023-01-23 17:15:00 UTC\n2,active,2023-01-23 18:00:00 UTC\n"
 )
 MONDAY_HOURS = HOURS + "1,0,09:00:00,12:00:00\n"
-"""The source's own example: Chicago, Monday 9 to 12, up at 10:14 and down at 11:15."""
+"""The example of the source: Chicago, Monday 9 to 12, up at 10:14 and down at 11:15."""
 
 
 class Stores:
-    """What a user of the reports does."""
+    """Requests of a user of the reports."""
 
     def __init__(self, app: Application) -> None:
         self.app = app
         self.client: TestClientProtocol = app.test_client()
 
     async def put(self, kind: str, text: str | bytes, **headers: str) -> Any:
-        """The answer to an upload."""
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.put(f"/stores/{kind}", data=text, headers={"Content-Type": "text/csv", **given})
+        """Upload a file; returns the response."""
+        dashed = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.put(f"/stores/{kind}", data=text, headers={"Content-Type": "text/csv", **dashed})
 
     async def load_monday(self) -> None:
         assert (await self.put("business-hours", MONDAY_HOURS)).status_code == 200
@@ -50,11 +50,11 @@ class Stores:
         return report_id
 
     async def fetch(self, report_id: str, **headers: str) -> Any:
-        """The answer to a poll for a report."""
+        """Fetch a report; returns the response."""
         return await self.client.get(f"/get_report?report_id={report_id}", headers=headers)
 
     async def complete(self, report_id: str, **headers: str) -> Any:
-        """The answer once the report is complete."""
+        """Wait until the report is complete; returns the response."""
 
         async def ended() -> Any:
             answer = await self.fetch(report_id, **headers)
@@ -82,7 +82,7 @@ async def stores(dashboard_app: Application) -> Stores:
 
 @pytest.fixture
 async def base(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[str]:
-    """Where the dashboard answers behind a real HTTP server."""
+    """The URL of the dashboard behind a real HTTP server."""
     app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with served(app, free_port()) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Stores put straight into the database, and reports of them, in the words of the reference."""
+"""Insert stores directly into the database, and read reports on them in the types of the reference."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
@@ -12,7 +12,7 @@ from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
 
 
 class Store(NamedTuple):
-    """A store as the three files have it."""
+    """A store as the three files describe it."""
 
     polls: Sequence[Poll]
     hours: Sequence[Hours] = ()
@@ -38,22 +38,21 @@ def every_day(opens: str, closes: str) -> list[Hours]:
 
 
 async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
-    """These stores and no others."""
+    """Replace all stores by these."""
     await db.execute("TRUNCATE store, store_poll, store_hours, uptime_report, uptime_report_row")
-    seen: dict[tuple[str, datetime], bool] = {}
+    polls: dict[tuple[str, datetime], bool] = {}
     for name, store in stores.items():
         for at, active in store.polls:
-            seen[name, at] = seen.get((name, at), True) and active
+            polls[name, at] = polls.get((name, at), True) and active
     hours = {(name, weekday, opens, closes) for name, store in stores.items() for weekday, opens, closes in store.hours}
-    first_and_last = [(name, [at for at, _ in store.polls]) for name, store in stores.items()]
+    instants = [(name, [at for at, _ in store.polls]) for name, store in stores.items()]
     await db.executemany(
         "INSERT INTO store VALUES ($1, $2, $3, $4)",
-        [
-            (name, stores[name].timezone, min(polls, default=None), max(polls, default=None))
-            for name, polls in first_and_last
-        ],
+        [(name, stores[name].timezone, min(times, default=None), max(times, default=None)) for name, times in instants],
     )
-    await db.executemany("INSERT INTO store_poll VALUES ($1, $2, $3)", [(*key, active) for key, active in seen.items()])
+    await db.executemany(
+        "INSERT INTO store_poll VALUES ($1, $2, $3)", [(*key, active) for key, active in polls.items()]
+    )
     await db.executemany(
         "INSERT INTO store_hours VALUES ($1, $2, $3, $4::text::time)",
         [(name, weekday, opens, closes.isoformat() if closes else "24:00") for name, weekday, opens, closes in hours],
@@ -61,7 +60,7 @@ async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
 
 
 async def measured(db: asyncpg.Pool, as_of: datetime | None = None) -> dict[str, Figures]:
-    """What a report says, exactly."""
+    """The exact figures of a report."""
     report_id = await reports.upsert_report(db, uuid4(), as_of)
     await reports.complete_report(db, report_id)
     rows = await db.fetch("SELECT * FROM uptime_report_row WHERE report_id = $1 ORDER BY store_id", report_id)
@@ -75,6 +74,6 @@ async def measured(db: asyncpg.Pool, as_of: datetime | None = None) -> dict[str,
 
 
 def expected(stores: Mapping[str, Store], as_of: datetime) -> dict[str, Figures]:
-    """What the reference says."""
+    """The figures of the reference."""
     found = {name: figures(store.polls, store.hours, store.timezone, as_of) for name, store in stores.items()}
     return {name: figure for name, figure in sorted(found.items()) if figure is not None}

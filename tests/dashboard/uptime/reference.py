@@ -1,6 +1,6 @@
-"""Uptime worked out slowly and plainly from the words of the contract, to compare the SQL with.
+"""A slow, plain implementation of the uptime contract, with which the SQL is compared.
 
-No trick, no index, no rule of the clock beyond zoneinfo: every step stands as a sentence of the contract.
+Each step follows one sentence of the contract; zoneinfo alone knows the rules of the clocks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,18 +25,18 @@ class Figures(NamedTuple):
 
 
 def first_pass(wall: datetime, zone: ZoneInfo) -> datetime:
-    """An ambiguous time is its first pass; a time in the skipped hour uses the offset before: fold 0 says both."""
+    """Resolve an ambiguous time to its first pass; a skipped time uses the offset before. Fold 0 does both."""
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
 def second_pass(wall: datetime, zone: ZoneInfo) -> datetime:
-    """An ambiguous time is its second pass; a time in the skipped hour still uses the offset before."""
+    """Resolve an ambiguous time to its second pass; a skipped time still uses the offset before."""
     early, late = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return max(early, late)
 
 
 def united(intervals: Iterable[Interval]) -> list[Interval]:
-    """Intervals that touch or overlap, joined; empty ones dropped."""
+    """Join intervals that touch or overlap; drop empty ones."""
     joined: list[Interval] = []
     for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
         if joined and start <= joined[-1][1]:
@@ -47,7 +47,7 @@ def united(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def open_intervals(hours: Sequence[Hours], zone: ZoneInfo, since: date, until: date) -> list[Interval]:
-    """All open time of the rows of the local days from `since` to `until`; without rows all the time there is."""
+    """The open time of the rows on the local days from `since` to `until`; always, without rows."""
     if not hours:
         return [(BEGINNING, datetime.combine(until + timedelta(days=3), time(), UTC))]
     found = []
@@ -69,7 +69,7 @@ def open_intervals(hours: Sequence[Hours], zone: ZoneInfo, since: date, until: d
 
 
 def status_stretches(open_time: Sequence[Interval], polls: Sequence[Poll]) -> list[tuple[datetime, datetime, bool]]:
-    """The open time cut into stretches of one status. `polls` are those that count, in order; there is at least one."""
+    """Cut the open time into stretches of one status. polls: at least one, only those that count, in order."""
     stretches = []
     for opening, closing in open_time:
         inside = [(at, active) for at, active in polls if opening <= at < closing]
@@ -91,16 +91,16 @@ def figures(
     as_of: datetime,
     window: timedelta | None = None,
 ) -> Figures | None:
-    """What a report as of an instant says of a store; None when it is not in it. window: instead of the three usual."""
+    """The figures of a store in a report as of an instant; None if it is not in it. window: replaces all three."""
     by_instant: dict[datetime, bool] = {}
     for at, active in polls:
         if at <= as_of:
             by_instant[at] = by_instant.get(at, True) and active
     if not by_instant:
         return None
-    known = sorted(by_instant.items())
+    in_order = sorted(by_instant.items())
     zone = ZoneInfo(timezone or "America/Chicago")
-    earliest = min(known[0][0], as_of - (window or WEEK))
+    earliest = min(in_order[0][0], as_of - (window or WEEK))
     open_time = [
         (start, min(end, as_of))
         for start, end in open_intervals(
@@ -108,15 +108,15 @@ def figures(
         )
         if start < as_of
     ]
-    counted = [(at, active) for at, active in known if any(start <= at < end for start, end in open_time)]
-    stretches = status_stretches(open_time, counted or known)
+    counted = [(at, active) for at, active in in_order if any(start <= at < end for start, end in open_time)]
+    stretches = status_stretches(open_time, counted or in_order)
     windows = (window,) * 3 if window else (HOUR, DAY, WEEK)
     totals: dict[bool, list[timedelta]] = {True: [], False: []}
     for length in windows:
-        for wanted in (True, False):
+        for status in (True, False):
             total = timedelta()
             for start, end, active in stretches:
-                if active is wanted:
+                if active is status:
                     total += max(timedelta(), end - max(start, as_of - length))
-            totals[wanted].append(total)
+            totals[status].append(total)
     return Figures(tuple(totals[True]), tuple(totals[False]))  # type: ignore[arg-type]  # three windows each

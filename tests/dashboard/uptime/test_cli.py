@@ -16,26 +16,28 @@ from tests.support.waiting import eventually
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
 WAITING = "SELECT pid FROM pg_locks WHERE relation = 'store_poll'::regclass AND NOT granted LIMIT 1"
-"""The backend of the command, while a test has the table locked."""
+"""The backend of the command while a test has locked the table."""
 
 
 def environment(url: Secret) -> dict[str, str]:
     return {**TEST_ENVIRONMENT, "DASHBOARD_DATABASE_URL": url.reveal()}
 
 
-def imported(url: Secret, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run_import(url: Secret, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return run_process("dashboard", "import-stores", *arguments, environment=environment(url), folder=folder)
 
 
-async def test_files_come_in_packed_or_not(dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
+async def test_files_are_imported_compressed_or_not(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
     (tmp_path / "s.csv.xz").write_bytes(lzma.compress((STATUS + POLL).encode()))
     (tmp_path / "h.csv.gz").write_bytes(gzip.compress((HOURS + "1,0,09:00:00,12:00:00\n").encode()))
     (tmp_path / "z.csv").write_text(ZONES + "1,Europe/London\n")
-    done = imported(
+    result = run_import(
         dashboard_url, tmp_path, "--status", "s.csv.xz", "--business-hours", "h.csv.gz", "--timezones", "z.csv"
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
         "z.csv: 1 rows, 1 new, 0 rejected",
         "h.csv.gz: 1 rows, 1 new, 0 rejected",
         "s.csv.xz: 1 rows, 1 new, 0 rejected",
@@ -45,36 +47,38 @@ async def test_files_come_in_packed_or_not(dashboard_url: Secret, dashboard_db: 
     )
 
 
-async def test_rejected_lines_and_refused_files_end_it_with_1_and_lose_nothing_else(
+async def test_rejected_lines_and_refused_files_exit_with_1_and_the_rest_is_imported(
     dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
 ) -> None:
     (tmp_path / "s.csv").write_text(STATUS + "1,open,2023-01-23 16:14:00 UTC\n" + POLL)
     (tmp_path / "h.csv").write_text("nonsense\n")
-    done = imported(
+    result = run_import(
         dashboard_url, tmp_path, "--status", "s.csv", "--business-hours", "h.csv", "--timezones", "none.csv"
     )
-    assert done.returncode == 1
-    assert done.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
-    assert "line 2: status must be active or inactive, not 'open'" in done.stderr
-    assert "h.csv: The file was refused: its header" in done.stderr
-    assert "none.csv: No such file or directory" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
+    assert "s.csv: line 2: status 'open' must be active or inactive" in result.stderr
+    assert "h.csv: The file was refused: the header must name the columns" in result.stderr
+    assert "none.csv: No such file or directory" in result.stderr
+    assert "Traceback" not in result.stderr
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1
 
 
-async def test_no_file_at_all_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
-    done = imported(dashboard_url, tmp_path)
-    assert done.returncode == 1
-    assert "no file is named" in done.stderr
+async def test_no_file_at_all_is_an_error(dashboard_url: Secret, tmp_path: Path) -> None:
+    result = run_import(dashboard_url, tmp_path)
+    assert result.returncode == 1
+    assert "no file is named" in result.stderr
 
 
-async def test_a_folder_in_the_place_of_a_file_is_told(dashboard_url: Secret, tmp_path: Path) -> None:
-    done = imported(dashboard_url, tmp_path, "--status", str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [f"nightaudit: {tmp_path}: Is a directory"]
+async def test_a_folder_instead_of_a_file_is_an_error(dashboard_url: Secret, tmp_path: Path) -> None:
+    result = run_import(dashboard_url, tmp_path, "--status", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [f"nightaudit: {tmp_path}: Is a directory"]
 
 
-async def test_ctrl_c_ends_it_with_one_line(dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
+async def test_ctrl_c_ends_the_import_with_one_line(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
     (tmp_path / "s.csv").write_text(STATUS + POLL)
     async with dashboard_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE store_poll")
@@ -90,7 +94,7 @@ async def test_ctrl_c_ends_it_with_one_line(dashboard_url: Secret, dashboard_db:
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 0
 
 
-async def test_postgresql_gone_in_the_middle_is_told_in_one_line(
+async def test_a_lost_connection_to_postgresql_is_reported_in_one_line(
     dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
 ) -> None:
     (tmp_path / "s.csv").write_text(STATUS + POLL)
@@ -103,5 +107,5 @@ async def test_postgresql_gone_in_the_middle_is_told_in_one_line(
         out, err = await process.communicate()
 
     assert (process.returncode, out) == (1, b"")
-    (said,) = err.decode().splitlines()
-    assert said.startswith("nightaudit: s.csv: PostgreSQL failed; the import may be run again (")
+    (message,) = err.decode().splitlines()
+    assert message.startswith("nightaudit: s.csv: PostgreSQL failed; the import may be run again (")

@@ -1,4 +1,4 @@
-"""Files that come in: once or twice, late, wrong, together."""
+"""Imports of store files: repeated, late, invalid, concurrent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,12 +7,13 @@ from datetime import time
 import asyncpg
 import pytest
 
+from common.csv_import import RejectedLine
 from common.db.pool import Connection
 from common.web.errors import Invalid
 from dashboard.uptime.intake import load
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Imported, Rejection
+from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports
 from tests.dashboard.uptime.fleet import utc
 
@@ -21,7 +22,7 @@ HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
 ZONES = "store_id,timezone_str\n"
 
 
-async def take_in(db: asyncpg.Pool, kind: StoreFile, text: str, *, piece: int = 17) -> Imported:
+async def import_text(db: asyncpg.Pool, kind: StoreFile, text: str, *, piece: int = 17) -> ImportSummary:
     async def chunks() -> AsyncIterator[bytes]:
         data = text.encode()
         for start in range(0, len(data), piece):
@@ -39,16 +40,16 @@ async def test_a_poll_seen_twice_counts_once(dashboard_db: asyncpg.Pool) -> None
     text = (
         STATUS + "2,active,2023-01-22 12:00:00 UTC\n1,active,2023-01-22 12:00:00.5 UTC\n2,active,2023-01-22T12:00:00Z\n"
     )
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(3, 2, [], 0)
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(3, 0, [], 0)
+    assert await import_text(dashboard_db, StoreFile.STATUS, text) == ImportSummary(3, 2, [], 0)
+    assert await import_text(dashboard_db, StoreFile.STATUS, text) == ImportSummary(3, 0, [], 0)
     assert await polls(dashboard_db) == [("1", "22 12:00", True), ("2", "22 12:00", True)]
 
 
-async def test_inactive_wins_whenever_it_comes(dashboard_db: asyncpg.Pool) -> None:
+async def test_inactive_wins_in_any_order_of_imports(dashboard_db: asyncpg.Pool) -> None:
     active, inactive = (f"{STATUS}1,{status},2023-01-22 12:00:00 UTC\n" for status in ("active", "inactive"))
-    await take_in(dashboard_db, StoreFile.STATUS, active)
-    assert (await take_in(dashboard_db, StoreFile.STATUS, inactive)).new == 0
-    await take_in(dashboard_db, StoreFile.STATUS, active)
+    await import_text(dashboard_db, StoreFile.STATUS, active)
+    assert (await import_text(dashboard_db, StoreFile.STATUS, inactive)).new == 0
+    await import_text(dashboard_db, StoreFile.STATUS, active)
     assert await polls(dashboard_db) == [("1", "22 12:00", False)]
     changed = [
         row["changed"] for row in await dashboard_db.fetch("SELECT changed FROM store_import ORDER BY import_id")
@@ -56,9 +57,9 @@ async def test_inactive_wins_whenever_it_comes(dashboard_db: asyncpg.Pool) -> No
     assert changed == [True, True, False]
 
 
-async def test_late_polls_are_accepted_and_a_store_knows_its_first_and_last(dashboard_db: asyncpg.Pool) -> None:
-    await take_in(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n")
-    await take_in(
+async def test_late_polls_are_accepted_and_first_and_last_poll_are_kept(dashboard_db: asyncpg.Pool) -> None:
+    await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n")
+    await import_text(
         dashboard_db,
         StoreFile.STATUS,
         STATUS + "1,inactive,2023-01-20 12:00:00 UTC\n1,active,2023-01-21 12:00:00 UTC\n",
@@ -69,57 +70,57 @@ async def test_late_polls_are_accepted_and_a_store_knows_its_first_and_last(dash
     assert await imports.select_newest_poll(dashboard_db) == utc("2023-01-22 12:00")
 
 
-async def test_hours_of_a_named_store_are_replaced_as_a_whole_and_others_keep_theirs(
+async def test_all_hours_of_a_store_in_the_file_are_replaced_and_other_stores_keep_theirs(
     dashboard_db: asyncpg.Pool,
 ) -> None:
     first = HOURS + "1,0,09:00:00,17:00:00\n1,1,09:00:00,17:00:00\n2,0,10:00:00,24:00:00\n"
-    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, first) == Imported(3, 3, [], 0)
+    assert await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, first) == ImportSummary(3, 3, [], 0)
     second = HOURS + "1,1,09:00:00,17:00:00\n1,2,09:00:00,17:00:00\n1,2,09:00:00,17:00:00\n"
-    assert await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, second) == Imported(3, 1, [], 0)
+    assert await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, second) == ImportSummary(3, 1, [], 0)
     rows = await dashboard_db.fetch("SELECT store_id, weekday, closes::text FROM store_hours ORDER BY 1, 2")
     assert [tuple(row) for row in rows] == [("1", 1, "17:00:00"), ("1", 2, "17:00:00"), ("2", 0, "24:00:00")]
-    assert (await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, second)).new == 0
+    assert (await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, second)).new == 0
 
 
-async def test_fewer_hours_are_a_change_though_nothing_is_new(dashboard_db: asyncpg.Pool) -> None:
-    await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,0,09:00:00,17:00:00\n1,1,09:00:00,17:00:00\n")
-    assert (await take_in(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,1,09:00:00,17:00:00\n")).new == 0
+async def test_fewer_hours_are_a_change_although_no_row_is_new(dashboard_db: asyncpg.Pool) -> None:
+    await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,0,09:00:00,17:00:00\n1,1,09:00:00,17:00:00\n")
+    assert (await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,1,09:00:00,17:00:00\n")).new == 0
     assert await dashboard_db.fetchval("SELECT bool_and(changed) FROM store_import")
     assert await dashboard_db.fetchval("SELECT array_agg(opens) FROM store_hours") == [time(9)]
 
 
 async def test_the_last_line_names_the_zone(dashboard_db: asyncpg.Pool) -> None:
     text = ZONES + "1,America/Denver\n2,Asia/Beirut\n1,AMERICA/boise\n"
-    assert (await take_in(dashboard_db, StoreFile.TIMEZONES, text)).new == 2
-    assert (await take_in(dashboard_db, StoreFile.TIMEZONES, text)).new == 0
+    assert (await import_text(dashboard_db, StoreFile.TIMEZONES, text)).new == 2
+    assert (await import_text(dashboard_db, StoreFile.TIMEZONES, text)).new == 0
     zones = await dashboard_db.fetch("SELECT store_id, timezone FROM store ORDER BY store_id")
     assert [tuple(row) for row in zones] == [("1", "America/Boise"), ("2", "Asia/Beirut")]
 
 
-async def test_bad_rows_are_told_and_all_good_ones_are_in(dashboard_db: asyncpg.Pool) -> None:
+async def test_invalid_rows_are_rejected_and_all_valid_ones_imported(dashboard_db: asyncpg.Pool) -> None:
     text = (
         STATUS
         + "1,active,2023-01-22 12:00:00 UTC\n1,open,2023-01-22 13:00:00 UTC\n1,inactive,2023-01-22 14:00:00 UTC\n"
     )
-    imported = await take_in(dashboard_db, StoreFile.STATUS, text)
-    rejected = [Rejection(3, "status must be active or inactive, not 'open'")]
-    assert imported == Imported(3, 2, rejected, 1)
+    summary = await import_text(dashboard_db, StoreFile.STATUS, text)
+    rejected = [RejectedLine(3, "status 'open' must be active or inactive")]
+    assert summary == ImportSummary(3, 2, rejected, 1)
     assert await polls(dashboard_db) == [("1", "22 12:00", True), ("1", "22 14:00", False)]
     (listed,) = await imports.select_imports(dashboard_db, None, 10)
     assert (listed.kind, listed.source, listed.rows, listed.new) == ("status", "a test", 3, 2)
     assert listed.rejected == rejected
 
 
-async def test_a_wrong_header_leaves_nothing_behind(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_wrong_header_imports_nothing(dashboard_db: asyncpg.Pool) -> None:
     with pytest.raises(Invalid):
-        await take_in(
+        await import_text(
             dashboard_db, StoreFile.STATUS, "store_id,state,timestamp_utc\n1,active,2023-01-22 12:00:00 UTC\n"
         )
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
     assert await polls(dashboard_db) == []
 
 
-async def test_a_stream_that_breaks_off_leaves_nothing_behind(dashboard_db: asyncpg.Pool) -> None:
+async def test_an_interrupted_stream_imports_nothing(dashboard_db: asyncpg.Pool) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield (STATUS + "1,active,2023-01-22 12:00:00 UTC\n").encode()
         raise Invalid("broken off")
@@ -127,16 +128,16 @@ async def test_a_stream_that_breaks_off_leaves_nothing_behind(dashboard_db: asyn
     with pytest.raises(Invalid, match="broken off"):
         await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test")
     assert await polls(dashboard_db) == []
-    await take_in(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n")
+    await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n")
     assert len(await polls(dashboard_db)) == 1
 
 
 async def test_a_file_of_a_header_alone_is_empty(dashboard_db: asyncpg.Pool) -> None:
     for kind, header in ((StoreFile.STATUS, STATUS), (StoreFile.BUSINESS_HOURS, HOURS), (StoreFile.TIMEZONES, ZONES)):
-        assert await take_in(dashboard_db, kind, header.rstrip("\n")) == Imported(0, 0, [], 0)
+        assert await import_text(dashboard_db, kind, header.rstrip("\n")) == ImportSummary(0, 0, [], 0)
 
 
-async def test_imports_at_the_same_time_lose_and_double_nothing(dashboard_db: asyncpg.Pool) -> None:
+async def test_concurrent_imports_neither_lose_nor_duplicate_rows(dashboard_db: asyncpg.Pool) -> None:
     def text(first: int) -> str:
         return STATUS + "".join(
             f"{store},{'in' * (minute % 2)}active,2023-01-22 12:{minute:02}:00 UTC\n"
@@ -144,12 +145,12 @@ async def test_imports_at_the_same_time_lose_and_double_nothing(dashboard_db: as
             for minute in range(first, first + 30)
         )
 
-    done = await asyncio.gather(
-        *(take_in(dashboard_db, StoreFile.STATUS, text(first), piece=4096) for first in (0, 10, 20, 30) * 2),
-        take_in(dashboard_db, StoreFile.TIMEZONES, ZONES + "1,Asia/Beirut\n"),
-        take_in(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,1,09:00:00,17:00:00\n"),
+    summaries = await asyncio.gather(
+        *(import_text(dashboard_db, StoreFile.STATUS, text(first), piece=4096) for first in (0, 10, 20, 30) * 2),
+        import_text(dashboard_db, StoreFile.TIMEZONES, ZONES + "1,Asia/Beirut\n"),
+        import_text(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,1,09:00:00,17:00:00\n"),
     )
-    assert sum(imported.new for imported in done) == 20 * 60 + 2
+    assert sum(summary.new for summary in summaries) == 20 * 60 + 2
     assert len(await polls(dashboard_db)) == 20 * 60
     assert await dashboard_db.fetchval("SELECT count(*) FROM store") == 20
 
@@ -158,10 +159,10 @@ async def key_of_polls(db: asyncpg.Pool) -> str:
     return await db.fetchval("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'store_poll_pkey'")
 
 
-async def test_many_polls_at_first_come_in_as_few_do(
+async def test_a_first_bulk_is_imported_as_small_files_are(
     dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there were none the key is built behind them; it is there, and holds, when they are seen."""
+    """The key is built after the first bulk; it exists and holds once the polls are visible."""
     text = STATUS + "".join(
         f"{store},{status},2023-01-22 12:{minute:02}:00 UTC\n"
         for store in (2, 1)
@@ -170,7 +171,7 @@ async def test_many_polls_at_first_come_in_as_few_do(
     )
     key = await key_of_polls(dashboard_db)
     monkeypatch.setattr(load, "BULK_ROWS", 8)
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 4, [], 0)
+    assert await import_text(dashboard_db, StoreFile.STATUS, text) == ImportSummary(8, 4, [], 0)
     assert await polls(dashboard_db) == [
         ("1", "22 12:00", True),
         ("1", "22 12:01", False),
@@ -180,10 +181,10 @@ async def test_many_polls_at_first_come_in_as_few_do(
     assert await key_of_polls(dashboard_db) == key
     with pytest.raises(asyncpg.UniqueViolationError):
         await dashboard_db.execute("INSERT INTO store_poll SELECT store_id, polled_at, NOT active FROM store_poll")
-    assert await take_in(dashboard_db, StoreFile.STATUS, text) == Imported(8, 0, [], 0)
+    assert await import_text(dashboard_db, StoreFile.STATUS, text) == ImportSummary(8, 0, [], 0)
 
 
-async def test_many_polls_that_do_not_arrive_leave_the_key(
+async def test_a_first_bulk_that_fails_leaves_the_key(
     dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
@@ -195,6 +196,6 @@ async def test_many_polls_that_do_not_arrive_leave_the_key(
     monkeypatch.setattr(load, "BULK_ROWS", 1)
     key = await key_of_polls(dashboard_db)
     with pytest.raises(Invalid, match="the end of the transaction"):
-        await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test", within=fail)
+        await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test", before_commit=fail)
     assert await polls(dashboard_db) == []
     assert await key_of_polls(dashboard_db) == key

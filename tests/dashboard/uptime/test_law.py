@@ -1,4 +1,4 @@
-"""The law: uptime + downtime = open time, exactly, for every store; and the SQL says what the reference says."""
+"""Properties: uptime + downtime = open time, exactly, for every store; and the SQL agrees with the reference."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -45,7 +45,7 @@ edge_times = st.sampled_from(
     ]
 )
 times = st.one_of(edge_times, st.times().map(lambda t: t.replace(microsecond=0)))
-hours = st.one_of(
+hours: st.SearchStrategy[list[Hours]] = st.one_of(
     st.just([]),
     st.lists(st.tuples(st.integers(0, 6), times, st.one_of(st.none(), times)), min_size=1, max_size=9),
     times.flatmap(
@@ -81,7 +81,7 @@ relaxed = settings(
 
 @relaxed
 @given(fleets())
-async def test_the_report_is_what_the_contract_says(
+async def test_the_report_agrees_with_the_reference(
     dashboard_db: asyncpg.Pool, fleet: tuple[dict[str, Store], datetime]
 ) -> None:
     stores, as_of = fleet
@@ -94,7 +94,7 @@ async def test_the_report_is_what_the_contract_says(
 async def test_uptime_and_downtime_are_the_open_time_in_any_window(
     dashboard_db: asyncpg.Pool, fleet: tuple[dict[str, Store], datetime], minutes: int
 ) -> None:
-    """And the timeline, the incidents and the coverage of the window are of one mind with the figures."""
+    """And the timeline, the incidents and the coverage of the window agree with the figures."""
     stores, end = fleet
     await load(dashboard_db, stores)
     for name, store in stores.items():

@@ -1,4 +1,4 @@
-"""What uptime means, case by case, as the contract has it; each case also has to be what the reference says."""
+"""The meaning of uptime, case by case, as in the contract; each case must also agree with the reference."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ def hours(number: float) -> timedelta:
     return timedelta(hours=number)
 
 
-async def one(db: asyncpg.Pool, store: Store, as_of: str) -> Figures:
-    """The report's figures of one store, which the reference must share."""
+async def figures_of(db: asyncpg.Pool, store: Store, as_of: str) -> Figures:
+    """The report's figures of one store, which must agree with the reference."""
     await load(db, {"s": store})
     figures = await measured(db, utc(as_of))
     assert figures == expected({"s": store}, utc(as_of))
@@ -26,11 +26,11 @@ async def one(db: asyncpg.Pool, store: Store, as_of: str) -> Figures:
 
 async def week(db: asyncpg.Pool, store: Store, as_of: str) -> tuple[timedelta, timedelta]:
     """Uptime and downtime of the last week."""
-    figures = await one(db, store, as_of)
+    figures = await figures_of(db, store, as_of)
     return figures.up[2], figures.down[2]
 
 
-async def test_the_whole_of_business_hours_is_filled_from_the_polls(dashboard_db: asyncpg.Pool) -> None:
+async def test_all_business_hours_are_filled_from_the_polls(dashboard_db: asyncpg.Pool) -> None:
     """Monday 9 to 12 with polls at 10:14 (active) and 11:15 (inactive)."""
     store = Store(
         [(utc("2023-01-23 10:14"), True), (utc("2023-01-23 11:15"), False)], [row(MONDAY, "09:00", "12:00")], "UTC"
@@ -38,7 +38,7 @@ async def test_the_whole_of_business_hours_is_filled_from_the_polls(dashboard_db
     assert await week(dashboard_db, store, "2023-01-23 20:00") == (hours(2.25), hours(0.75))
 
 
-async def test_a_poll_at_closing_lies_outside_and_one_at_opening_inside(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_poll_at_closing_is_outside_and_one_at_opening_inside(dashboard_db: asyncpg.Pool) -> None:
     at_closing = Store(
         [(utc("2023-01-23 10:00"), True), (utc("2023-01-23 12:00"), False)], [row(MONDAY, "09:00", "12:00")], "UTC"
     )
@@ -49,14 +49,14 @@ async def test_a_poll_at_closing_lies_outside_and_one_at_opening_inside(dashboar
     assert await week(dashboard_db, at_opening, "2023-01-23 20:00") == (hours(1), hours(2))
 
 
-async def test_a_poll_at_as_of_lies_outside_and_one_after_it_is_ignored(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_poll_at_as_of_is_outside_and_one_after_it_is_ignored(dashboard_db: asyncpg.Pool) -> None:
     polls = [(utc("2023-01-23 10:00"), True), (utc("2023-01-23 11:00"), False), (utc("2023-01-23 11:30"), False)]
-    figures = await one(dashboard_db, Store(polls), "2023-01-23 11:00")
+    figures = await figures_of(dashboard_db, Store(polls), "2023-01-23 11:00")
     assert figures == Figures((hours(1), hours(24), hours(168)), (NOTHING, NOTHING, NOTHING))
 
 
-async def test_a_store_known_by_its_poll_at_as_of_alone_is_what_that_poll_says(dashboard_db: asyncpg.Pool) -> None:
-    figures = await one(dashboard_db, Store([(utc("2023-01-23 11:00"), False)]), "2023-01-23 11:00")
+async def test_a_store_whose_only_poll_is_at_as_of_has_the_status_of_that_poll(dashboard_db: asyncpg.Pool) -> None:
+    figures = await figures_of(dashboard_db, Store([(utc("2023-01-23 11:00"), False)]), "2023-01-23 11:00")
     assert figures.down == (hours(1), hours(24), hours(168))
 
 
@@ -95,7 +95,7 @@ async def test_an_end_at_or_after_23_59_is_midnight(dashboard_db: asyncpg.Pool) 
     assert await week(dashboard_db, before, "2023-01-24 06:00") == (timedelta(hours=1, minutes=58, seconds=59), NOTHING)
 
 
-async def test_the_rule_of_23_59_comes_before_that_of_the_next_day(dashboard_db: asyncpg.Pool) -> None:
+async def test_the_rule_of_23_59_precedes_that_of_the_next_day(dashboard_db: asyncpg.Pool) -> None:
     store = Store([(utc("2023-01-23 23:59:45"), True)], [row(MONDAY, "23:59:30", "23:59:10")], "UTC")
     assert await week(dashboard_db, store, "2023-01-24 12:00") == (timedelta(seconds=30), NOTHING)
 
@@ -110,7 +110,7 @@ async def test_an_end_not_after_its_start_is_on_the_next_day(dashboard_db: async
 
 
 async def test_an_overnight_shift_in_two_rows_is_one_interval(dashboard_db: asyncpg.Pool) -> None:
-    """The status before midnight holds after it: there is no new interval for the next poll to fill."""
+    """The status before midnight continues: no new interval begins that the next poll would fill."""
     store = Store(
         [(utc("2023-01-23 23:00"), False), (utc("2023-01-24 01:00"), True)],
         [row(MONDAY, "20:00", "23:59:59"), row(1, "00:00", "02:00")],
@@ -119,7 +119,7 @@ async def test_an_overnight_shift_in_two_rows_is_one_interval(dashboard_db: asyn
     assert await week(dashboard_db, store, "2023-01-24 12:00") == (hours(1), hours(5))
 
 
-async def test_several_rows_of_a_day_unite(dashboard_db: asyncpg.Pool) -> None:
+async def test_several_rows_of_a_day_are_united(dashboard_db: asyncpg.Pool) -> None:
     store = Store(
         [(utc("2023-01-23 10:00"), True), (utc("2023-01-23 14:30"), False)],
         [row(MONDAY, "09:00", "12:00"), row(MONDAY, "11:00", "13:00"), row(MONDAY, "14:00", "15:00")],
@@ -130,24 +130,24 @@ async def test_several_rows_of_a_day_unite(dashboard_db: asyncpg.Pool) -> None:
 
 async def test_a_day_without_rows_is_closed(dashboard_db: asyncpg.Pool) -> None:
     store = Store([(utc("2023-01-24 10:00"), True), (utc("2023-01-23 10:00"), False)], [row(MONDAY, "09:00", "12:00")])
-    figures = await one(dashboard_db, store._replace(timezone="UTC"), "2023-01-24 20:00")
+    figures = await figures_of(dashboard_db, store._replace(timezone="UTC"), "2023-01-24 20:00")
     assert figures == Figures((NOTHING, NOTHING, NOTHING), (NOTHING, NOTHING, hours(3)))
 
 
 async def test_a_store_without_hours_is_always_open(dashboard_db: asyncpg.Pool) -> None:
     store = Store([(utc("2023-01-22 10:00"), True), (utc("2023-01-23 10:30"), False)])
-    figures = await one(dashboard_db, store, "2023-01-23 11:00")
+    figures = await figures_of(dashboard_db, store, "2023-01-23 11:00")
     assert figures == Figures((hours(0.5), hours(23.5), hours(167.5)), (hours(0.5), hours(0.5), hours(0.5)))
 
 
-async def test_a_status_from_before_the_window_holds_into_it(dashboard_db: asyncpg.Pool) -> None:
-    """Also from long before it: intervals are not cut at the window."""
+async def test_a_status_from_before_the_window_continues_into_it(dashboard_db: asyncpg.Pool) -> None:
+    """Even from long before: intervals are not cut at the window."""
     for first in ("2023-01-16 10:00", "2022-12-01 10:00", "2020-06-01 10:00"):
         store = Store([(utc(first), False), (utc("2023-01-20 11:00"), True)])
         assert await week(dashboard_db, store, "2023-01-23 11:00") == (hours(72), hours(96))
 
 
-async def test_round_the_clock_by_rows_is_one_interval_too(dashboard_db: asyncpg.Pool) -> None:
+async def test_rows_that_cover_every_day_are_one_interval_too(dashboard_db: asyncpg.Pool) -> None:
     for first in ("2023-01-16 10:00", "2022-12-01 10:00", "2022-06-01 10:00"):
         store = Store(
             [(utc(first), False), (utc("2023-01-20 11:00"), True)], every_day("00:00", "23:59:59"), "America/New_York"
@@ -155,10 +155,10 @@ async def test_round_the_clock_by_rows_is_one_interval_too(dashboard_db: asyncpg
         assert await week(dashboard_db, store, "2023-01-23 11:00") == (hours(72), hours(96))
 
 
-async def test_no_zone_is_chicago(dashboard_db: asyncpg.Pool) -> None:
+async def test_the_default_time_zone_is_chicago(dashboard_db: asyncpg.Pool) -> None:
     store = Store([(utc("2023-01-23 16:00"), True)], [row(MONDAY, "09:00", "12:00")])
-    figures = await one(dashboard_db, store, "2023-01-23 16:30")
-    assert figures.up == (hours(1), hours(1.5), hours(3))  # and the same 1.5 of the Monday before
+    figures = await figures_of(dashboard_db, store, "2023-01-23 16:30")
+    assert figures.up == (hours(1), hours(1.5), hours(3))  # and 1.5 hours of the Monday before
 
 
 async def test_a_poll_in_closed_time_does_not_count(dashboard_db: asyncpg.Pool) -> None:
@@ -171,13 +171,13 @@ async def test_a_poll_in_closed_time_does_not_count(dashboard_db: asyncpg.Pool) 
 
 
 async def test_where_no_poll_was_made_in_open_time_all_count(dashboard_db: asyncpg.Pool) -> None:
-    """Each interval carries the last earlier status; the first one, with none earlier, the first later one."""
+    """Each interval has the last earlier status; the first, which has none earlier, has the first later one."""
     rows = [row(MONDAY, "09:00", "12:00"), row(1, "09:00", "10:00"), row(2, "09:00", "10:30")]
     polls = [(utc("2023-01-23 15:00"), False), (utc("2023-01-24 15:00"), True), (utc("2023-01-25 15:00"), False)]
     assert await week(dashboard_db, Store(polls, rows, "UTC"), "2023-01-25 20:00") == (hours(1.5), hours(4))
 
 
-async def test_polls_from_long_ago_alone_decide_for_a_silent_store(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_store_without_recent_polls_has_the_status_of_its_old_ones(dashboard_db: asyncpg.Pool) -> None:
     rows = every_day("09:00", "12:00")
     in_open_time = [(utc("2022-03-01 10:00"), False), (utc("2022-03-01 15:00"), True)]
     assert await week(dashboard_db, Store(in_open_time, rows, "UTC"), "2023-01-25 20:00") == (NOTHING, hours(21))
@@ -185,17 +185,17 @@ async def test_polls_from_long_ago_alone_decide_for_a_silent_store(dashboard_db:
     assert await week(dashboard_db, Store(in_closed_time, rows, "UTC"), "2023-01-25 20:00") == (hours(21), NOTHING)
 
 
-async def test_an_interval_without_polls_carries_the_last_earlier_status(dashboard_db: asyncpg.Pool) -> None:
+async def test_an_interval_without_polls_has_the_last_earlier_status(dashboard_db: asyncpg.Pool) -> None:
     rows = [row(weekday, "09:00", "12:00") for weekday in range(4)]
     polls = [(utc("2023-01-24 10:00"), False), (utc("2023-01-24 11:00"), True), (utc("2023-01-26 09:30"), False)]
-    # Monday takes the first later status, Tuesday has its own, Wednesday carries, Thursday is filled from its one poll
+    # Monday has the first later status, Tuesday its own, Wednesday Tuesday's last, Thursday that of its one poll
     assert await week(dashboard_db, Store(polls, rows, "UTC"), "2023-01-26 20:00") == (hours(4), hours(8))
 
 
 async def test_windows_are_elapsed_time_across_a_change_of_the_clock(dashboard_db: asyncpg.Pool) -> None:
-    """The week of 12 March 2023 has 167 hours by the wall in New York, the report's has 168."""
+    """The week of 12 March 2023 has 167 hours in New York, the report's week has 168."""
     store = Store([(utc("2023-03-13 10:00"), True)], timezone=NEW_YORK)
-    figures = await one(dashboard_db, store, "2023-03-13 12:00")
+    figures = await figures_of(dashboard_db, store, "2023-03-13 12:00")
     assert figures.up == (hours(1), hours(24), hours(168))
 
 
@@ -207,7 +207,7 @@ async def test_a_night_shift_is_an_hour_longer_or_shorter_when_the_clock_changes
 
 
 async def test_an_ambiguous_start_is_the_first_pass_and_an_ambiguous_end_the_second(dashboard_db: asyncpg.Pool) -> None:
-    """5 November 2023, New York: 01:00 to 02:00 comes twice, from 05:00 and from 06:00 UTC."""
+    """5 November 2023, New York: 01:00 to 02:00 occurs twice, from 05:00 and from 06:00 UTC."""
     start = Store([(utc("2023-11-05 06:30"), True)], [row(6, "01:30", "03:00")], NEW_YORK)
     assert await week(dashboard_db, start, "2023-11-06 12:00") == (hours(2.5), NOTHING)
     end = Store([(utc("2023-11-05 04:30"), True)], [row(6, "00:30", "01:30")], NEW_YORK)
@@ -217,7 +217,7 @@ async def test_an_ambiguous_start_is_the_first_pass_and_an_ambiguous_end_the_sec
 
 
 async def test_a_time_in_the_skipped_hour_uses_the_offset_before(dashboard_db: asyncpg.Pool) -> None:
-    """12 March 2023, New York: 02:00 to 03:00 does not come; 02:30 by the winter offset is 03:30 by the summer's."""
+    """12 March 2023, New York: 02:00 to 03:00 is skipped; 02:30 by the winter offset is 03:30 by the summer's."""
     start = Store([(utc("2023-03-12 07:45"), True)], [row(6, "02:30", "05:00")], NEW_YORK)
     assert await week(dashboard_db, start, "2023-03-13 12:00") == (hours(1.5), NOTHING)
     end = Store([(utc("2023-03-12 06:45"), True)], [row(6, "01:30", "02:30")], NEW_YORK)
@@ -239,5 +239,5 @@ async def test_zones_that_change_at_midnight_or_by_half_an_hour(dashboard_db: as
     ]
     for zone, as_of, rows in cases:
         polls = [(utc(as_of) - timedelta(hours=n, minutes=7 * n), n % 3 != 0) for n in range(60)]
-        figures = await one(dashboard_db, Store(polls, rows, zone), as_of)
+        figures = await figures_of(dashboard_db, Store(polls, rows, zone), as_of)
         assert sum(figures.up + figures.down, NOTHING) > NOTHING

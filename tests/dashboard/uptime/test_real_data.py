@@ -1,6 +1,6 @@
-"""All stores of a real fleet, loaded from its files: the report is what the reference says, store by store.
+"""A report on a real fleet, loaded from its files, agrees with the reference store by store.
 
-The files are too large to be kept with the source. They lie beside the checkout, or where NIGHTAUDIT_STORES_DATA says.
+The files are too large for the repository. They are beside the checkout, or where NIGHTAUDIT_STORES_DATA points.
 """
 
 import csv
@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from dashboard.uptime.intake.decompress import PIECE, plain
+from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
 from tests.dashboard.uptime.fleet import Store, clock, expected, measured
@@ -37,24 +37,24 @@ pytestmark = [
 ]
 
 
-def opened(kind: StoreFile) -> io.BufferedIOBase:
+def open_file(kind: StoreFile) -> lzma.LZMAFile | gzip.GzipFile:
     path = FOLDER / FILES[kind]
-    return lzma.open(path) if path.suffix == ".xz" else gzip.open(path)  # type: ignore[return-value]  # both read bytes
+    return lzma.LZMAFile(path) if path.suffix == ".xz" else gzip.GzipFile(path)
 
 
-async def pieces(kind: StoreFile) -> AsyncIterator[bytes]:
-    with opened(kind) as file:
-        while piece := file.read(PIECE):
-            yield piece
+async def chunks(kind: StoreFile) -> AsyncIterator[bytes]:
+    with open_file(kind) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
 
 
 def rows(kind: StoreFile) -> Iterator[dict[str, str]]:
-    with opened(kind) as file:
+    with open_file(kind) as file:
         yield from csv.DictReader(io.TextIOWrapper(file))
 
 
-def read() -> dict[str, Store]:
-    """The fleet in plain Python."""
+def read_fleet() -> dict[str, Store]:
+    """Read the fleet in plain Python."""
     polls: dict[str, list[Poll]] = defaultdict(list)
     for line in rows(StoreFile.STATUS):
         at = datetime.fromisoformat(line["timestamp_utc"].replace(" UTC", "Z"))
@@ -68,10 +68,10 @@ def read() -> dict[str, Store]:
     return {name: Store(at, hours.get(name, []), timezones.get(name)) for name, at in polls.items()}
 
 
-async def test_every_store_of_the_full_data_is_right(dashboard_db: asyncpg.Pool) -> None:
+async def test_the_figures_of_every_real_store_are_right(dashboard_db: asyncpg.Pool) -> None:
     for kind in StoreFile:
-        imported = await import_file(dashboard_db, kind, plain(pieces(kind)), "a file")
-        assert imported.rejected_total == 0
-    stores = read()
+        summary = await import_file(dashboard_db, kind, limit_size(chunks(kind)), "a file")
+        assert summary.rejected_total == 0
+    stores = read_fleet()
     newest = max(at for store in stores.values() for at, _ in store.polls)
     assert await measured(dashboard_db) == expected(stores, newest)

@@ -1,4 +1,4 @@
-"""Reports: asked for, made, interrupted, asked for again."""
+"""Reports: requested, made, interrupted, requested again."""
 
 import asyncio
 from datetime import timedelta
@@ -19,7 +19,7 @@ AS_OF = utc("2023-01-23 11:00")
 
 @pytest.fixture
 async def db(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
-    """Two stores: one that went down a second and a half before the end, one with hours."""
+    """A database with two stores: one that went down 1.5 seconds before the end, and one with business hours."""
     await load(
         dashboard_db,
         {
@@ -30,16 +30,16 @@ async def db(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
     return dashboard_db
 
 
-async def came_in(db: asyncpg.Pool) -> None:
-    """Data came in."""
+async def import_data(db: asyncpg.Pool) -> None:
+    """Record an import that changed data."""
     await db.execute(
         "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, started_at)"
         " VALUES ('status', 'a test', 1, 1, true, 0, '[]', now())"
     )
 
 
-async def test_a_report_says_of_what_state_it_is(db: asyncpg.Pool) -> None:
-    await came_in(db)
+async def test_a_report_has_the_version_of_its_data(db: asyncpg.Pool) -> None:
+    await import_data(db)
     report_id = await service.request_report(db, None)
     running = await service.find_report(db, str(report_id))
     assert running is not None
@@ -66,12 +66,12 @@ async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_th
     assert b"".join(lines) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
 
 
-async def test_two_requests_for_the_same_thing_share_a_run(db: asyncpg.Pool) -> None:
+async def test_requests_for_the_same_report_share_one(db: asyncpg.Pool) -> None:
     first = await asyncio.gather(*(service.request_report(db, None) for _ in range(5)))
     assert len(set(first)) == 1
     other = await service.request_report(db, AS_OF - timedelta(hours=1))
     assert other not in first
-    await came_in(db)
+    await import_data(db)
     assert await service.request_report(db, None) not in first
     await service.make_report(db, other)
     assert await service.request_report(db, AS_OF - timedelta(hours=1)) != other
@@ -87,14 +87,14 @@ async def test_a_report_that_is_being_made_is_shared_without_waiting_for_it(db: 
         assert await service.request_report(db, AS_OF) == other
 
 
-async def test_a_report_is_made_once_by_however_many(db: asyncpg.Pool) -> None:
+async def test_concurrent_calls_make_a_report_once(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
     assert sum(await asyncio.gather(*(service.make_report(db, report_id) for _ in range(4)))) == 1
     assert not await service.make_report(db, report_id)
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row") == 2
 
 
-async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, dashboard_url: Secret) -> None:
+async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool, dashboard_url: Secret) -> None:
     report_id = await service.request_report(db, None)
     dying = await asyncpg.connect(dashboard_url.reveal())
     await dying.execute("BEGIN")
@@ -108,37 +108,37 @@ async def test_a_report_whose_maker_died_is_made_by_the_next(db: asyncpg.Pool, d
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row WHERE report_id = $1", report_id) == 2
 
 
-async def test_a_report_that_is_always_interrupted_is_given_up(db: asyncpg.Pool) -> None:
+async def test_a_report_that_is_always_interrupted_fails(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
-    for _ in range(service.MOST_ATTEMPTS):
+    for _ in range(service.MAX_ATTEMPTS):
         assert await reports.update_report_attempt(db, report_id)
     assert not await service.make_report(db, report_id)
     report = await service.find_report(db, str(report_id))
     assert report is not None
-    assert (report.status, report.reason) == ("Failed", "It was interrupted 5 times.")
+    assert (report.status, report.reason) == ("Failed", "The report was interrupted 5 times.")
     assert await service.make_waiting_reports(db) == 0
 
 
-async def test_a_report_that_the_database_refuses_has_failed_and_says_so(db: asyncpg.Pool) -> None:
+async def test_a_report_that_the_database_refuses_fails_with_the_reason(db: asyncpg.Pool) -> None:
     await db.execute("UPDATE store SET timezone = 'Mars/Olympus' WHERE store_id = '10'")
     report_id = await service.request_report(db, None)
     assert not await service.make_report(db, report_id)
     report = await service.find_report(db, str(report_id))
     assert report is not None
-    assert (report.status, report.reason) == ("Failed", "The database refused it: InvalidParameterValueError.")
+    assert (report.status, report.reason) == ("Failed", "The database refused the report: InvalidParameterValueError.")
 
 
-async def test_a_change_while_a_report_is_made_is_not_in_it(db: asyncpg.Pool) -> None:
-    """One statement is one snapshot, also where it waits in the middle."""
-    await came_in(db)
+async def test_a_change_during_a_report_is_not_in_it(db: asyncpg.Pool) -> None:
+    """One statement is one snapshot, even if it waits for a lock."""
+    await import_data(db)
     before = await db.fetchval("SELECT max(import_id) FROM store_import")
     report_id = await service.request_report(db, None)
     async with db.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
         making = asyncio.create_task(service.make_report(db, report_id))
         await eventually(lambda: waits_for_lock(db))
-        # planned and locked out before its snapshot or after it: either way it must be of one state
-        await came_in(db)
+        # it waits before or after its snapshot was taken: in both cases it must be of one state
+        await import_data(db)
         await db.execute("UPDATE store_poll SET active = false")
     assert await making
     report = await service.find_report(db, str(report_id))
@@ -156,13 +156,13 @@ async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) ->
     assert await dashboard_db.fetchval("SELECT count(*) FROM uptime_report_row") == 0
 
 
-async def test_reports_are_listed_the_latest_first_in_pages(db: asyncpg.Pool) -> None:
-    asked = [await service.request_report(db, AS_OF - timedelta(hours=hours)) for hours in range(5)]
+async def test_reports_are_listed_in_pages_latest_first(db: asyncpg.Pool) -> None:
+    report_ids = [await service.request_report(db, AS_OF - timedelta(hours=hours)) for hours in range(5)]
     first = await reports.select_reports(db, None, None, 2)
     last = first[-1]
-    position = (last.requested_at, asked[3])
+    position = (last.requested_at, report_ids[3])
     rest = await reports.select_reports(db, None, position, 10)
-    assert [report.report_id for report in first + rest] == [str(report_id) for report_id in reversed(asked)]
+    assert [report.report_id for report in first + rest] == [str(report_id) for report_id in reversed(report_ids)]
 
 
 async def test_an_unknown_report_is_none(db: asyncpg.Pool) -> None:
@@ -180,7 +180,9 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     await load(db, stores)
     report_id = await service.request_report(db, None)
     await service.make_report(db, report_id)
-    await service.make_report(db, await service.request_report(db, AS_OF + timedelta(days=1)))  # not what is known now
+    await service.make_report(
+        db, await service.request_report(db, AS_OF + timedelta(days=1))
+    )  # not as of the newest poll
     assert (await fleet.select_latest_report(db)) == await service.find_report(db, str(report_id))
     orders = {
         "store_id": ["closed", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"],
@@ -190,13 +192,14 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     for order, names in orders.items():
         found: list[str] = []
         after = None
-        while page := await fleet.select_store_uptimes(db, report_id, "hour", order, None, after, 2):  # type: ignore[arg-type]  # parametrised with the literals
+        selection = fleet.StoreSelection(report_id, "hour", order)  # type: ignore[arg-type]  # a key of `orders`
+        while page := await fleet.select_store_uptimes(db, selection, after, 2):
             found += [store.store_id for store in page]
             last = page[-1]
             value = {"store_id": 0.0, "downtime": last.downtime_seconds, "uptime": last.uptime_share}[order]
             after = (value, last.store_id)
         assert found == names
-    below = await fleet.select_store_uptimes(db, report_id, "hour", "uptime", 0.6, None, 10)
+    below = await fleet.select_store_uptimes(db, fleet.StoreSelection(report_id, "hour", "uptime", below=0.6), None, 10)
     assert [store.store_id for store in below] == ["s3", "s7"]
-    standing = await fleet.select_standing(db, report_id, "hour", 0.9)
-    assert (standing.stores, standing.breaches) == (8, 6)
+    summary = await fleet.select_sla_summary(db, report_id, "hour", 0.9)
+    assert (summary.stores, summary.breaches) == (8, 6)

@@ -41,11 +41,11 @@ async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> N
             {"polled_at": "2023-01-23T17:15:00Z", "status": "inactive", "open": True},
         ],
     }
-    usual = await stores.get("/stores/1/timeline")
-    assert (usual["from"], usual["to"]) == ("2023-01-16T18:00:00Z", "2023-01-23T18:00:00Z")
+    default = await stores.get("/stores/1/timeline")
+    assert (default["from"], default["to"]) == ("2023-01-16T18:00:00Z", "2023-01-23T18:00:00Z")
 
 
-async def test_incidents_say_how_long_and_whether_they_go_on(stores: Stores) -> None:
+async def test_incidents_have_a_duration_and_may_be_ongoing(stores: Stores) -> None:
     await stores.load_monday()
     assert await stores.get("/stores/1/incidents?from=2023-01-23T00:00:00Z") == [
         {
@@ -68,7 +68,7 @@ async def test_incidents_have_pages(stores: Stores) -> None:
     await stores.get("/stores/1/incidents?cursor=nonsense", 400)
 
 
-async def test_coverage_tells_no_data_from_downtime(stores: Stores) -> None:
+async def test_coverage_separates_missing_data_from_downtime(stores: Stores) -> None:
     await stores.load_monday()
     found = await stores.get("/stores/1/coverage?from=2023-01-23T00:00:00Z")
     assert found["open_seconds"] == 10800.0
@@ -77,7 +77,7 @@ async def test_coverage_tells_no_data_from_downtime(stores: Stores) -> None:
     assert found["share"] == pytest.approx(found["covered_seconds"] / 10800)
 
 
-async def test_gaps_are_the_collectors(stores: Stores) -> None:
+async def test_gaps_are_spans_without_any_poll(stores: Stores) -> None:
     polls = "".join(f"{store},active,2023-01-23 {hour}:00:00 UTC\n" for store in (1, 2) for hour in (10, 11, 15, 16))
     await stores.put("status", STATUS + polls)
     path = "/stores/gaps?from=2023-01-23T10:00:00Z"
@@ -88,11 +88,11 @@ async def test_gaps_are_the_collectors(stores: Stores) -> None:
     assert await stores.get(f"{path}&minutes=1000") == []
 
 
-@pytest.mark.parametrize("what", ["timeline", "incidents", "coverage"])
-async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, what: str) -> None:
+@pytest.mark.parametrize("view", ["timeline", "incidents", "coverage"])
+async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, view: str) -> None:
     await stores.load_monday()
-    await stores.get(f"/stores/nobody/{what}", 404)
-    await stores.get(f"/stores/%00/{what}", 404)
+    await stores.get(f"/stores/unknown/{view}", 404)
+    await stores.get(f"/stores/%00/{view}", 404)
     for wrong in (
         "from=2023-01-23T10:00:00Z&to=2023-01-23T10:00:00Z",
         "from=2023-01-25T10:00:00Z",
@@ -101,11 +101,11 @@ async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, wh
         "to=0001-01-03T00:00:00Z",
         "since=2023-01-23T10:00:00Z",
     ):
-        problem = await stores.get(f"/stores/1/{what}?{wrong}", 400)
+        problem = await stores.get(f"/stores/1/{view}?{wrong}", 400)
         assert problem["errors"]
 
 
-async def test_a_store_may_be_called_anything_printable(stores: Stores) -> None:
+async def test_a_store_id_may_have_any_printable_characters(stores: Stores) -> None:
     await stores.put("status", STATUS + "a/b c,active,2023-01-23 10:00:00 UTC\n")
     assert (await stores.get("/stores/a%2Fb%20c/timeline"))["store_id"] == "a/b c"
 
@@ -133,16 +133,16 @@ async def test_the_stores_are_ordered_by_downtime_of_the_newest_data(stores: Sto
     assert [store["store_id"] for store in found] == ["3", "1", "2"]
     assert [store["store_id"] for store in await pages(stores, "/stores?limit=1")] == ["1", "2", "3"]
     assert [store["store_id"] for store in await pages(stores, "/stores?order=uptime&limit=2")] == ["3", "1", "2"]
-    assert len(await stores.get("/reports")) == 2, "one report for each state of the data"
+    assert len(await stores.get("/reports")) == 2, "one report for each version of the data"
     for wrong in ("order=size", "period=year", "cursor=x", "limit=0"):
         await stores.get(f"/stores?{wrong}", 400)
 
 
-async def test_the_target_is_missed_by_those_below_it(stores: Stores) -> None:
+async def test_stores_below_the_target_are_breaches(stores: Stores) -> None:
     await stores.load_monday()
-    standing = await stores.get("/stores/sla?target=0.9&period=day")
-    assert standing.pop("report_id")
-    assert standing == {"as_of": "2023-01-23T18:00:00Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
+    summary = await stores.get("/stores/sla?target=0.9&period=day")
+    assert summary.pop("report_id")
+    assert summary == {"as_of": "2023-01-23T18:00:00Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
     found = await pages(stores, "/stores/sla/breaches?target=0.9&period=day&limit=1")
     assert [store["store_id"] for store in found] == ["1"]
     assert await stores.get("/stores/sla/breaches?target=0.75&period=day") == []

@@ -1,4 +1,4 @@
-"""One store between two instants, and the collector that looks at all of them."""
+"""Single stores in a window, and gaps of the collector."""
 
 from datetime import timedelta
 
@@ -63,12 +63,12 @@ async def test_a_poll_outside_open_time_is_marked(dashboard_db: asyncpg.Pool) ->
     assert timeline.stretches == [Stretch(utc("2023-01-23 09:00"), utc("2023-01-23 09:30"), "active")]
 
 
-async def test_an_unknown_store_has_neither_timeline_nor_zone(dashboard_db: asyncpg.Pool) -> None:
+async def test_an_unknown_store_has_neither_timeline_nor_time_zone(dashboard_db: asyncpg.Pool) -> None:
     assert await select_timeline(dashboard_db, "s", START, END) is None
     assert await select_timezone(dashboard_db, "s") is None
 
 
-async def test_a_store_known_without_polls_has_an_empty_timeline(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_store_without_polls_has_an_empty_timeline(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"s": Store([], every_day("09:00", "12:00"))})
     timeline = await select_timeline(dashboard_db, "s", START, END)
     assert timeline is not None
@@ -76,7 +76,7 @@ async def test_a_store_known_without_polls_has_an_empty_timeline(dashboard_db: a
     assert await select_incidents(dashboard_db, "s", START, END) == []
 
 
-async def test_an_incident_runs_over_closed_time_and_counts_open_time(dashboard_db: asyncpg.Pool) -> None:
+async def test_an_incident_spans_closed_time_and_counts_open_time(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"s": MORNINGS, "other": Store([(utc("2023-01-23 11:00"), True)])})
     incidents = await service.find_incidents(dashboard_db, "s", START, utc("2023-01-24 12:00"))
     assert incidents == [
@@ -84,9 +84,9 @@ async def test_an_incident_runs_over_closed_time_and_counts_open_time(dashboard_
             start=utc("2023-01-23 11:00"),
             end=utc("2023-01-24 10:30"),
             duration_seconds=2.5 * 3600,
-            unobserved_seconds=0.5 * 3600,  # 09:00 to 09:30: the last poll was yesterday's
+            unobserved_seconds=0.5 * 3600,  # 09:00 to 09:30: the last poll was on the day before
             ongoing=False,
-            collector_gap=True,  # nobody was polled in the night
+            collector_gap=True,  # no store was polled in the night
         ),
         Incident(
             start=utc("2023-01-24 11:30"),
@@ -99,7 +99,7 @@ async def test_an_incident_runs_over_closed_time_and_counts_open_time(dashboard_
     ]
 
 
-async def test_coverage_is_the_share_of_open_time_that_somebody_looked_at(dashboard_db: asyncpg.Pool) -> None:
+async def test_coverage_is_the_share_of_open_time_soon_after_a_poll(dashboard_db: asyncpg.Pool) -> None:
     store = Store(
         [(utc("2023-01-23 08:00"), True), (utc("2023-01-23 10:15"), True)], every_day("09:00", "13:00"), "UTC"
     )
@@ -111,7 +111,7 @@ async def test_coverage_is_the_share_of_open_time_that_somebody_looked_at(dashbo
     assert (closed.open_seconds, closed.share) == (0, None)
 
 
-async def test_silence_of_the_whole_fleet_is_the_collectors(dashboard_db: asyncpg.Pool) -> None:
+async def test_a_span_without_polls_of_the_fleet_is_a_gap(dashboard_db: asyncpg.Pool) -> None:
     start = utc("2023-01-23 00:00")
     polls = [start + timedelta(minutes=10 * n) for n in range(60) if not 20 <= n < 35]
     await load(
@@ -127,8 +127,8 @@ async def test_silence_of_the_whole_fleet_is_the_collectors(dashboard_db: asyncp
     assert whole == [Gap(utc("2023-02-01 00:00"), utc("2023-02-02 00:00"), 86_400)]
 
 
-def test_a_window_has_to_be_one() -> None:
-    service.require_window(START, END)
+def test_a_window_is_not_empty_and_at_most_a_year() -> None:
+    service.require_valid_window(START, END)
     for start, end in ((END, START), (START, START), (START, START + timedelta(days=367))):
         with pytest.raises(Invalid):
-            service.require_window(start, end)
+            service.require_valid_window(start, end)

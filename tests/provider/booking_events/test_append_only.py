@@ -1,4 +1,4 @@
-"""The table itself: what must not happen is impossible in it, whoever writes."""
+"""The table itself refuses invalid events and changes, whichever client writes."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -77,7 +77,7 @@ async def test_an_event_is_never_changed_and_never_deleted(provider_db: asyncpg.
         ("body", "'{}'"),
     ],
 )
-async def test_the_table_refuses_what_is_no_event(provider_db: asyncpg.Pool, column: str, value: str) -> None:
+async def test_the_table_refuses_invalid_events(provider_db: asyncpg.Pool, column: str, value: str) -> None:
     with pytest.raises(asyncpg.PostgresError):
         await insert(provider_db, **{column: value})
 

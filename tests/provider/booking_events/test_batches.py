@@ -37,7 +37,7 @@ forms = pytest.mark.parametrize("form", ["array", "lines"])
 
 
 @forms
-async def test_a_batch_says_what_was_new(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
+async def test_a_batch_counts_new_events_and_duplicates(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
     first = await post(client, form, [event(1), event(2)])
     again = await post(client, form, [event(2, "2020-01-01T05:30:00+05:30"), event(3), event(1)])
 
@@ -84,7 +84,7 @@ async def test_every_fault_of_every_line_is_named_and_nothing_is_stored(
 
 
 @forms
-async def test_only_clashes_are_a_conflict_that_names_their_lines(
+async def test_ids_with_other_content_are_a_conflict_that_names_their_lines(
     client: Client, form: str, provider_db: asyncpg.Pool
 ) -> None:
     await post(client, form, [event(1), event(2), event(3)])
@@ -98,7 +98,7 @@ async def test_only_clashes_are_a_conflict_that_names_their_lines(
 
 
 @forms
-async def test_repeats_inside_a_batch(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
+async def test_a_repeated_event_in_a_batch_is_a_duplicate(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
     same = await post(client, form, [event(1), event(2), event(1)])
     assert await same.get_json() == {"stored": 2, "duplicates": 1}
 
@@ -108,7 +108,7 @@ async def test_repeats_inside_a_batch(client: Client, form: str, provider_db: as
     assert await count(provider_db) == 2
 
 
-async def test_lines_are_those_of_the_body_whatever_ends_or_parts_them(client: Client) -> None:
+async def test_lines_are_counted_as_in_the_body_with_any_line_ends(client: Client) -> None:
     body = b"\r\n" + lines([event(1)], "\r\n") + b"\n  \n" + lines([event(2, status=5)], "\r\n") + b"\n" + b"{"
 
     answer = await client.post("/events/batch", data=body, headers=NDJSON)
@@ -146,7 +146,7 @@ async def test_lines_are_those_of_the_body_whatever_ends_or_parts_them(client: C
     ],
     ids=range(15),
 )
-async def test_what_is_no_batch_is_refused(client: Client, body: bytes, media_type: str, status: int) -> None:
+async def test_an_invalid_batch_is_refused(client: Client, body: bytes, media_type: str, status: int) -> None:
     answer = await client.post("/events/batch", data=body, headers={"Content-Type": media_type})
 
     assert answer.status_code == status
@@ -155,7 +155,9 @@ async def test_what_is_no_batch_is_refused(client: Client, body: bytes, media_ty
 
 
 @forms
-async def test_ten_thousand_are_taken_and_one_more_is_not(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
+async def test_a_batch_of_ten_thousand_is_accepted_and_a_larger_one_refused(
+    client: Client, form: str, provider_db: asyncpg.Pool
+) -> None:
     events = [event(n) for n in range(1, 10_002)]
 
     assert (await post(client, form, events)).status_code == 400
@@ -164,7 +166,7 @@ async def test_ten_thousand_are_taken_and_one_more_is_not(client: Client, form: 
     assert await count(provider_db) == 10_000
 
 
-async def test_a_batch_near_the_limit_of_bytes_is_taken(client: Client) -> None:
+async def test_a_batch_near_the_limit_of_bytes_is_accepted(client: Client) -> None:
     body = lines([event(1)]) + b"\n" * (16 * 1024 * 1024 - 1000)
 
     assert (await client.post("/events/batch", data=body, headers=NDJSON)).status_code == 201
@@ -179,7 +181,7 @@ async def test_a_key_makes_a_batch_repeatable(client: Client, provider_db: async
     assert (await post(client, "lines", batch[1:], **{"Idempotency-Key": "k"})).status_code == 422
 
 
-async def test_batches_that_share_ids_in_another_order_do_not_lock_up(
+async def test_batches_with_the_same_ids_in_another_order_do_not_deadlock(
     client: Client, provider_db: asyncpg.Pool
 ) -> None:
     events = [event(n) for n in range(1, 1001)]

@@ -1,4 +1,4 @@
-"""POST /events under concurrency: many senders, one commit; faults; ids."""
+"""POST /events under concurrency: many senders, one commit; failures; ids."""
 
 import asyncio
 import json
@@ -18,7 +18,8 @@ from common.db.migrate import migrate
 from common.devstack.embedded import attach
 from common.web.resources import Application
 from provider.booking_events import queries, service
-from provider.booking_events.models import EventInput, NewEvent
+from provider.booking_events.inputs import EventInput
+from provider.booking_events.models import NewEvent, StoredEvent
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
 from tests.support.processes import kill, postmaster_pid
@@ -46,26 +47,26 @@ async def test_two_hundred_at_once_with_and_without_ids_are_all_stored_once(
     assert await provider_db.fetchval("SELECT count(*) FROM booking_event") == 200
 
 
-async def test_an_assigned_id_is_never_one_that_was_brought(client: Client) -> None:
+async def test_an_assigned_id_is_never_one_that_a_client_has_used(client: Client) -> None:
     first = (await (await client.post("/events", json=without_id())).get_json())["id"]
     assert OWN_REGION <= first < 2**53
-    # Of those after the next 100 of ours some are drawn already, and some are still to be drawn.
-    brought = [first + step for step in range(1, 101)] + [first + 1000 * step for step in range(150, 250)]
+    # Some of these are drawn already, others will be drawn later.
+    given_ids = [first + step for step in range(1, 101)] + [first + 1000 * step for step in range(150, 250)]
 
     answers = await asyncio.gather(
-        *(client.post("/events", json=event(each)) for each in brought[:100]),
+        *(client.post("/events", json=event(each)) for each in given_ids[:100]),
         *(client.post("/events", json=without_id()) for _ in range(100)),
     )
-    await client.post("/events/batch", json=[event(each) for each in brought[100:]])
+    await client.post("/events/batch", json=[event(each) for each in given_ids[100:]])
     later = [await client.post("/events", json=without_id()) for _ in range(200)]
 
     assigned = [(await answer.get_json())["id"] for answer in [*answers[100:], *later]]
     assert {answer.status_code for answer in [*answers, *later]} == {201}
     assert len(set(assigned)) == len(assigned)
-    assert not set(assigned) & set(brought)
+    assert not set(assigned) & set(given_ids)
 
 
-async def test_a_batch_brings_and_is_assigned_ids_that_do_not_meet(client: Client, provider_db: asyncpg.Pool) -> None:
+async def test_given_and_assigned_ids_of_a_batch_do_not_collide(client: Client, provider_db: asyncpg.Pool) -> None:
     last = await provider_db.fetchval("SELECT nextval('booking_event_id')")
     await client.post("/events/batch", json=[event(last + 1000 * step) for step in range(1, 50)])
     batch = [without_id(), event(last + 50_000, room_id=2), event(last + 51_000, room_id=2), without_id()]
@@ -76,7 +77,7 @@ async def test_a_batch_brings_and_is_assigned_ids_that_do_not_meet(client: Clien
     assert await provider_db.fetchval("SELECT count(*) FROM booking_event WHERE room_id = '2'") == 2
 
 
-async def test_of_many_claims_to_one_id_one_is_stored_and_the_others_hear_of_it(
+async def test_of_many_events_with_one_id_one_is_stored_and_the_others_are_conflicts(
     client: Client, provider_db: asyncpg.Pool
 ) -> None:
     claims = [event(7, hotel_id=20 - n) for n in range(20)]
@@ -90,7 +91,7 @@ async def test_of_many_claims_to_one_id_one_is_stored_and_the_others_hear_of_it(
     assert await (await client.get("/events/7")).get_json() == winner
 
 
-async def test_a_conflict_harms_nobody_in_its_group(client: Client) -> None:
+async def test_a_conflict_does_not_affect_the_other_events_of_its_group(client: Client) -> None:
     await client.post("/events", json=event(50))
     bodies = [event(n, hotel_id=2) for n in range(1, 101)]
 
@@ -107,7 +108,9 @@ async def test_the_same_event_many_times_at_once_is_stored_once(client: Client) 
     assert {json.dumps(await answer.get_json()) for answer in answers} == {json.dumps(event(5))}
 
 
-async def test_senders_that_leave_disturb_nobody(provider_app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelled_requests_do_not_affect_the_others(
+    provider_app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     release = asyncio.Event()
     insert_events = queries.insert_events
 
@@ -118,12 +121,12 @@ async def test_senders_that_leave_disturb_nobody(provider_app: Application, monk
     taken: list[int | None] = []
     store = service.EventWriter.store
 
-    async def noted(self: service.EventWriter, given: EventInput) -> service.Stored:
+    async def recorded(self: service.EventWriter, given: EventInput) -> StoredEvent:
         taken.append(given.id)
         return await store(self, given)
 
     monkeypatch.setattr(queries, "insert_events", slow)
-    monkeypatch.setattr(service.EventWriter, "store", noted)
+    monkeypatch.setattr(service.EventWriter, "store", recorded)
     client = provider_app.test_client()
     sent = [asyncio.create_task(client.post("/events", json=event(n))) for n in range(1, 21)]
     await eventually(lambda: len(taken) == 20)
@@ -138,7 +141,9 @@ async def test_senders_that_leave_disturb_nobody(provider_app: Application, monk
     assert (await client.post("/events", json=event(99))).status_code == 201
 
 
-async def test_who_waits_for_a_lock_holds_up_nobody_else(client: Client, provider_db: asyncpg.Pool) -> None:
+async def test_an_event_that_waits_for_a_lock_does_not_block_the_others(
+    client: Client, provider_db: asyncpg.Pool
+) -> None:
     async with provider_db.acquire() as other:
         held = other.transaction()
         await held.start()
@@ -156,10 +161,10 @@ async def test_who_waits_for_a_lock_holds_up_nobody_else(client: Client, provide
     assert (await waiting).status_code == 201
 
 
-async def test_who_comes_when_a_group_is_stuck_already_does_not_wait_for_it(
+async def test_an_event_that_arrives_after_a_group_is_stuck_does_not_wait_for_it(
     client: Client, provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(service, "STUCK_SECONDS", 0)
     async with provider_db.acquire() as other:
         held = other.transaction()
         await held.start()
@@ -186,7 +191,7 @@ async def test_who_comes_when_a_group_is_stuck_already_does_not_wait_for_it(
         (LookupError("ours"), 500),
     ],
 )
-async def test_a_failing_statement_answers_everybody_and_the_writer_goes_on(
+async def test_a_failing_statement_is_answered_to_all_senders_and_the_writer_continues(
     client: Client, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int
 ) -> None:
     async def failing(*_: Any) -> dict[int, str]:
@@ -202,7 +207,7 @@ async def test_a_failing_statement_answers_everybody_and_the_writer_goes_on(
     assert [each["id"] for each in await (await client.get("/events")).get_json()] == [1]
 
 
-async def test_postgresql_killed_and_back(environment: dict[str, str]) -> None:
+async def test_events_are_stored_again_after_postgresql_was_killed(environment: dict[str, str]) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="nightaudit-test-") as place,
         attach(Path(place)) as server,  # durable, unlike the server of the other tests
@@ -241,7 +246,7 @@ async def _post_and_look(client: Client, db: asyncpg.Pool, event_id: int) -> boo
     return await db.fetchval("SELECT count(*) FROM booking_event WHERE id = $1", event_id) == 1
 
 
-async def test_no_transaction_that_writes_outlives_the_lookback(provider_app: Application) -> None:
+async def test_no_writing_transaction_lasts_longer_than_the_lookback(provider_app: Application) -> None:
     pools = provider_app.resources.pools
     for pool in (pools.requests, pools.jobs):
         for setting in ("transaction_timeout", "idle_in_transaction_session_timeout", "statement_timeout"):

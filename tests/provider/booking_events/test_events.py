@@ -19,7 +19,7 @@ async def post(app: Application, **changes: Any) -> Any:
     return await app.test_client().post("/events", json={**EVENT, **changes})
 
 
-async def test_an_event_is_stored_and_comes_back_as_it_came(provider_app: Application) -> None:
+async def test_an_event_is_returned_as_it_was_sent(provider_app: Application) -> None:
     answer = await post(provider_app, id=7)
 
     assert answer.status_code == 201
@@ -74,7 +74,9 @@ async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Applic
         ("surprise", 1),
     ],
 )
-async def test_a_wrong_field_is_named_and_nothing_is_stored(provider_app: Application, field: str, value: Any) -> None:
+async def test_an_invalid_field_is_named_and_nothing_is_stored(
+    provider_app: Application, field: str, value: Any
+) -> None:
     answer = await post(provider_app, **{field: value})
 
     assert answer.status_code == 400
@@ -92,7 +94,7 @@ async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
 
 
 @pytest.mark.parametrize("night", ["0001-01-02", "9999-12-30"])
-async def test_the_calendar_has_ends(provider_app: Application, night: str) -> None:
+async def test_events_near_the_ends_of_the_calendar_are_stored_and_found(provider_app: Application, night: str) -> None:
     answer = await post(provider_app, id=7, event_timestamp="0001-01-01T00:00:00.000001Z", night_of_stay=night)
 
     assert answer.status_code == 201
@@ -112,7 +114,9 @@ async def test_the_calendar_has_ends(provider_app: Application, night: str) -> N
     ],
     ids=range(6),
 )
-async def test_what_is_no_event_at_all(provider_app: Application, body: bytes, media_type: str, status: int) -> None:
+async def test_a_body_that_is_not_an_event_is_refused(
+    provider_app: Application, body: bytes, media_type: str, status: int
+) -> None:
     answer = await provider_app.test_client().post("/events", data=body, headers={"Content-Type": media_type})
 
     assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""GET /events: which events come, and in which order."""
+"""GET /events: the selection of events and their order."""
 
 import random
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -30,7 +30,7 @@ INSTANTS = [
 
 
 def sample() -> list[Event]:
-    """Events with every value above, many of them at one instant, their ids in no order of time."""
+    """Events with every value above, many of them at one instant, with ids that do not follow the time."""
     dice = random.Random(20_000)
     ids = [*dice.sample(range(1, 10**6), 148), LARGEST - 1, LARGEST]
     return [
@@ -57,15 +57,15 @@ async def feed(client: Client, provider_db: asyncpg.Pool) -> Client:
 
 
 def matching(query: dict[str, str]) -> list[Event]:
-    """What the contract says of the parameters, in plain Python."""
+    """The contract of the parameters, in plain Python."""
 
     def fits(each: Event) -> bool:
         at = datetime.fromisoformat(each["event_timestamp"])
         return (
-            each["hotel_id"] == int(query.get("hotel_id", each["hotel_id"]))
+            each["hotel_id"] == int(query.get("hotel_id") or each["hotel_id"])
             and at >= parse_instant(query.get("updated__gte", "2000-01-01"), end=False)
             and at <= parse_instant(query.get("updated__lte", "2100-01-01"), end=True)
-            and each["status"] == int(query.get("rpg_status", each["status"]))
+            and each["status"] == int(query.get("rpg_status") or each["status"])
             and str(each["room_id"]).lower() == query.get("room_id", str(each["room_id"])).lower()
             and query.get("night_of_stay__gte", "") <= each["night_of_stay"] <= query.get("night_of_stay__lte", "9")
         )
@@ -113,7 +113,7 @@ queries = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries, plus=st.sampled_from(["", "+"]))
-async def test_the_feed_holds_what_the_filters_say_in_order(feed: Client, query: dict[str, str], plus: str) -> None:
+async def test_the_feed_returns_the_matching_events_in_order(feed: Client, query: dict[str, str], plus: str) -> None:
     text = "&".join(f"{name}={quote(value, safe=plus)}" for name, value in query.items())
     answer = await feed.get(f"/events?{text}")
 
@@ -142,7 +142,7 @@ async def test_a_date_as_the_upper_end_means_the_whole_day(feed: Client) -> None
     assert {each["event_timestamp"] for each in found} == set(INSTANTS[1:5])
 
 
-async def test_nothing_that_matches_is_an_empty_array(feed: Client) -> None:
+async def test_no_matching_event_is_an_empty_array(feed: Client) -> None:
     answer = await feed.get("/events?hotel_id=3")
 
     assert answer.status_code == 200
@@ -190,7 +190,7 @@ WRONG: list[tuple[str, set[str]]] = [
 ]
 
 
-async def test_every_wrong_parameter_is_named(client: Client) -> None:
+async def test_every_invalid_parameter_is_named(client: Client) -> None:
     found = []
     for text, _ in WRONG:
         answer = await client.get(f"/events?{text}")
@@ -208,7 +208,7 @@ async def test_a_cursor_without_a_limit_is_refused(client: Client) -> None:
     assert [fault["field"] for fault in (await answer.get_json())["errors"]] == ["cursor"]
 
 
-async def test_what_was_stored_when_is_a_filter_and_no_field(client: Client, provider_db: asyncpg.Pool) -> None:
+async def test_the_recorded_time_is_a_filter_and_not_a_field(client: Client, provider_db: asyncpg.Pool) -> None:
     stored: list[datetime] = []
     for number in (3, 1, 2):  # back-dated: recorded in another order than they happened
         await client.post("/events", json=event(number, f"2020-01-0{number}T00:00:00Z"))

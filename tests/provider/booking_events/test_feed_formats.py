@@ -1,4 +1,4 @@
-"""GET /events: in which form, and page by page."""
+"""GET /events: media types and pages."""
 
 import csv
 import io
@@ -49,13 +49,13 @@ def as_rows(events: list[Event]) -> list[list[str]]:
         ("nonsense;;q=x", "application/json"),
     ],
 )
-async def test_the_form_is_what_the_reader_accepts(feed: Client, accept: str | None, media_type: str) -> None:
+async def test_the_media_type_follows_the_accept_header(feed: Client, accept: str | None, media_type: str) -> None:
     answer = await feed.get("/events", headers={"Accept": accept} if accept else {})
 
     assert answer.status_code == 200
     assert answer.content_type == media_type
     assert "Accept" in answer.headers["Vary"]
-    text = (await answer.get_data()).decode()
+    text = await answer.get_data(as_text=True)
     if media_type == "application/json":
         assert json.loads(text) == EVENTS
     elif media_type == "application/x-ndjson":
@@ -67,14 +67,14 @@ async def test_the_form_is_what_the_reader_accepts(feed: Client, accept: str | N
 @pytest.mark.parametrize(
     ("accept", "body"), [("application/json", b"[]\n"), ("application/x-ndjson", b""), ("text/csv", None)]
 )
-async def test_an_empty_feed_has_a_form_too(client: Client, accept: str, body: bytes | None) -> None:
+async def test_an_empty_feed_is_valid_in_each_media_type(client: Client, accept: str, body: bytes | None) -> None:
     answer = await client.get("/events", headers={"Accept": accept})
 
     assert answer.status_code == 200
     assert await answer.get_data() == (",".join(EVENTS[0]).encode() + b"\n" if body is None else body)
 
 
-async def test_head_says_what_get_would_without_a_body(feed: Client) -> None:
+async def test_head_is_answered_like_get_without_a_body(feed: Client) -> None:
     get, head = await feed.get("/events"), await feed.head("/events")
 
     assert head.status_code == 200
@@ -84,13 +84,13 @@ async def test_head_says_what_get_would_without_a_body(feed: Client) -> None:
 
 
 async def pages(client: Client, path: str, accept: str = "application/json") -> list[bytes]:
-    """The bodies of all pages, by the Link headers alone."""
+    """The bodies of all pages, found only by the Link headers."""
     found = []
     following: str | None = path
     while following is not None:
         answer = await client.get(following, headers={"Accept": accept})
         assert answer.status_code == 200
-        found.append(await answer.get_data())
+        found.append(await answer.get_data(as_text=False))
         link = answer.headers.get("Link")
         assert link is None or link.endswith('; rel="next"')
         following = None if link is None else link.partition(">")[0].removeprefix("<").partition("localhost")[2]
@@ -98,7 +98,7 @@ async def pages(client: Client, path: str, accept: str = "application/json") -> 
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 10_000])
-async def test_the_pages_join_to_the_whole(feed: Client, limit: int) -> None:
+async def test_the_pages_together_are_the_whole_feed(feed: Client, limit: int) -> None:
     found = [json.loads(body) for body in await pages(feed, f"/events?limit={limit}")]
 
     assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
@@ -106,7 +106,7 @@ async def test_the_pages_join_to_the_whole(feed: Client, limit: int) -> None:
     assert [each for page in found for each in page] == EVENTS
 
 
-async def test_pages_keep_their_filters_and_their_form(feed: Client) -> None:
+async def test_pages_keep_their_filters_and_media_type(feed: Client) -> None:
     path = "/events?limit=1&updated__lte=2020-01-01T01:00:00+01:00&hotel_id=1"
 
     assert [json.loads(line) for line in await pages(feed, path, "application/x-ndjson")] == EVENTS[:2]
@@ -114,7 +114,7 @@ async def test_pages_keep_their_filters_and_their_form(feed: Client) -> None:
     assert tables == [[list(EVENTS[0]), row] for row in as_rows(EVENTS[:2])]
 
 
-async def test_a_page_takes_up_where_the_last_one_ended_whatever_came_between(feed: Client) -> None:
+async def test_a_page_continues_after_the_previous_one_although_events_were_added(feed: Client) -> None:
     first = await feed.get("/events?limit=2")
     assert await first.get_json() == EVENTS[:2]
     before, after = event(10, "2019-01-01T00:00:00Z"), event(1, "2020-01-01T00:00:00.000001Z")

@@ -15,7 +15,7 @@ from common.config import Secret
 from common.devstack.embedded import Server
 from common.web.streaming import MAX_BUFFERED_CHUNKS
 from provider.booking_events import feed, queries
-from provider.booking_events.models import EventsQuery
+from provider.booking_events.inputs import EventsQuery
 from provider.resources import resources_of
 from tests.support.databases import cloned
 from tests.support.served import Served
@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 
 STREAMS = 8
 LONG = 150_000
-"""So many events do not fit into the buffers between PostgreSQL and a reader."""
+"""More events than the buffers between PostgreSQL and a reader can hold."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def provider_url(long_feed_url: Secret) -> Secret:
 
 
 async def copying(db: asyncpg.Pool) -> int:
-    """How many statements stream the feed at the moment."""
+    """The number of statements that stream the feed at the moment."""
     return await db.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
         " AND query LIKE 'COPY %'"
@@ -67,7 +67,9 @@ async def copying(db: asyncpg.Pool) -> int:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson", "text/csv"])
-async def test_every_event_comes_once_and_in_order(served: Served, accept: str, provider_db: asyncpg.Pool) -> None:
+async def test_every_event_is_streamed_once_and_in_order(
+    served: Served, accept: str, provider_db: asyncpg.Pool
+) -> None:
     head, wire = await served.get("/events", accept=accept)
     text = b"".join(await wire.chunks()).decode()
     await wire.close()
@@ -84,7 +86,7 @@ async def test_every_event_comes_once_and_in_order(served: Served, accept: str, 
     assert found == [row["id"] for row in rows]
 
 
-async def test_filters_hold_in_a_stream(served: Served, provider_db: asyncpg.Pool) -> None:
+async def test_filters_apply_to_a_stream(served: Served, provider_db: asyncpg.Pool) -> None:
     path = "/events?hotel_id=3&rpg_status=2&room_id=5&updated__gte=2020-01-01&night_of_stay__lte=2020-12-31"
     for narrower in ("", "&limit=10000"):
         head, wire = await served.get(path + narrower)
@@ -97,7 +99,7 @@ async def test_filters_hold_in_a_stream(served: Served, provider_db: asyncpg.Poo
 
 
 @pytest.mark.parametrize("count", [999, 1000, 1001, 1002, 2001])
-async def test_around_the_length_where_streaming_begins_nothing_is_lost(served: Served, count: int) -> None:
+async def test_no_event_is_lost_around_the_length_at_which_streaming_begins(served: Served, count: int) -> None:
     last = (count - 1) // 3
     head, wire = await served.get(f"/events?updated__lte=2020-01-01T00:{last // 60:02}:{last % 60:02}Z")
     streamed = "transfer-encoding" in head.headers
@@ -111,15 +113,15 @@ async def test_around_the_length_where_streaming_begins_nothing_is_lost(served: 
     found = [each["id"] for each in json.loads(body)]
     assert found == list(range(1, len(found) + 1))
     assert len(found) == 3 * last + 2
-    assert streamed == (len(found) > feed.FIRST_ROWS)
+    assert streamed == (len(found) > feed.MAX_UNSTREAMED_EVENTS)
 
 
-async def test_the_first_bytes_come_before_the_last_row_is_read(served: Served, provider_db: asyncpg.Pool) -> None:
+async def test_the_first_bytes_arrive_before_the_last_row_is_read(served: Served, provider_db: asyncpg.Pool) -> None:
     _, wire = await served.get("/events")
     first = await wire.chunk()
 
     assert first.startswith(b'[{"id":1,')
-    assert await copying(provider_db) == 1  # it waits for us
+    assert await copying(provider_db) == 1  # it waits for the reader
     rest = await wire.chunks()
     assert (first + b"".join(rest)).endswith(b"}]\n")
     assert len(rest) > 20
@@ -127,19 +129,17 @@ async def test_the_first_bytes_come_before_the_last_row_is_read(served: Served, 
     await wire.close()
 
 
-async def test_no_more_is_held_than_a_few_chunks(provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_at_most_a_few_chunks_are_buffered(provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     produced = 0
     copy_feed = queries.copy_feed
 
-    async def counted(*arguments: Any) -> None:
-        *others, output = arguments
-
+    async def counted(connection: Any, query: Any, form: Any, after: Any, output: Any) -> None:
         async def count(chunk: bytes) -> None:
             nonlocal produced
             await output(chunk)
             produced += 1
 
-        await copy_feed(*others, count)
+        await copy_feed(connection, query, form, after, count)
 
     monkeypatch.setattr(queries, "copy_feed", counted)
     lines = feed.lines_after(provider_db, EventsQuery(), "json", None)
@@ -151,7 +151,7 @@ async def test_no_more_is_held_than_a_few_chunks(provider_db: asyncpg.Pool, monk
     assert taken == produced > 3 * MAX_BUFFERED_CHUNKS
 
 
-async def test_a_reader_that_leaves_frees_its_connection(served: Served, provider_db: asyncpg.Pool) -> None:
+async def test_a_reader_that_disconnects_frees_its_connection(served: Served, provider_db: asyncpg.Pool) -> None:
     for _ in range(2 * STREAMS):
         _, wire = await served.get("/events")
         await wire.chunk()
@@ -180,7 +180,7 @@ async def test_a_stream_that_breaks_does_not_look_complete(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND query LIKE 'COPY %'"
     )
-    with pytest.raises(asyncio.IncompleteReadError) as cut:  # no chunk that says that all has come
+    with pytest.raises(asyncio.IncompleteReadError) as cut:  # no final chunk
         await wire.chunks()
     await wire.close()
 
@@ -191,7 +191,7 @@ async def test_a_stream_that_breaks_does_not_look_complete(
     await wire.close()
 
 
-async def test_one_reader_more_than_there_are_streams_is_told_so(
+async def test_a_reader_beyond_the_number_of_streams_is_refused(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = resources_of(served.app).pools.streams
@@ -226,7 +226,7 @@ async def test_head_of_a_long_feed_reads_nothing(served: Served, monkeypatch: py
     await wire.close()
 
 
-async def test_a_feed_that_cannot_be_reached_is_said_before_the_first_byte(
+async def test_an_unreachable_database_is_reported_before_the_first_byte(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""`python -m provider import FILE`: whatever is in the file."""
+"""`python -m provider import FILE`, with valid, invalid and damaged files."""
 
 import asyncio
 import gzip
@@ -43,7 +43,7 @@ Import = Callable[..., Any]
 
 @pytest.fixture
 def load(provider_url: Secret, tmp_path: Path) -> Import:
-    """Imports a content; the exit status."""
+    """Imports a file with the given content; returns the exit status."""
 
     async def load(content: str | bytes, name: str = "events.csv") -> int:
         data = content.encode() if isinstance(content, str) else content
@@ -57,7 +57,7 @@ async def ids(db: asyncpg.Pool) -> list[int]:
     return [row["id"] for row in await db.fetch("SELECT id FROM booking_event ORDER BY id")]
 
 
-async def test_the_columns_may_stand_in_any_order_and_times_in_both_forms(
+async def test_the_columns_may_come_in_any_order_and_instants_in_the_forms_of_files(
     load: Import, provider_db: asyncpg.Pool
 ) -> None:
     content = (
@@ -66,10 +66,18 @@ async def test_the_columns_may_stand_in_any_order_and_times_in_both_forms(
         f"{UUID.upper()},2020-01-05,2,2,2020-01-01 12:30:00.25,7\n"
         "12,2020-01-05,3,1,2020-01-01T12:30:00+02:00,7\n"
         "9223372036854775807,2020-01-05,9223372036854775807,1,2020-01-01 12:30:00+02:00,9223372036854775807\n"
+        "12,2020-01-05,4,1,2020-01-01 12:30:00+00,7\n"
+        "12,2020-01-05,5,1,2020-01-01 12:30 UTC,7\n"
+        "12,2020-01-05,6,1,2020-01-01T12:30:00.000+0000,7\n"
     )
 
     assert await load(content) == 0
-    bodies = [row["body"] for row in await provider_db.fetch("SELECT body FROM booking_event ORDER BY id")]
+    at_half_past = "SELECT id FROM booking_event WHERE event_timestamp = '2020-01-01 12:30Z' ORDER BY id"
+    assert [row["id"] for row in await provider_db.fetch(at_half_past)] == [1, 4, 5, 6]
+    bodies = [
+        row["body"]
+        for row in await provider_db.fetch("SELECT body FROM booking_event WHERE id NOT IN (4, 5, 6) ORDER BY id")
+    ]
     assert bodies == [
         f'{{"id":1,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00Z","status":1,"room_id":"{UUID}",'
         '"night_of_stay":"2020-01-05"}',
@@ -100,14 +108,14 @@ async def test_the_columns_may_stand_in_any_order_and_times_in_both_forms(
     ],
     ids=["BOM", "CRLF", "empty lines", "quotes and spaces", "gzip", "two gzip members", "quoted header"],
 )
-async def test_files_as_programs_write_them(
+async def test_files_in_the_formats_that_programs_write_are_accepted(
     load: Import, provider_db: asyncpg.Pool, content: str | bytes, name: str
 ) -> None:
     assert await load(content, name) == 0
     assert await ids(provider_db) == [1, 2]
 
 
-async def test_bad_lines_are_named_and_the_good_ones_kept(
+async def test_invalid_lines_are_reported_and_the_valid_ones_stored(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ahead = (datetime.now(UTC) + timedelta(days=1, hours=1)).isoformat()
@@ -134,15 +142,16 @@ async def test_bad_lines_are_named_and_the_good_ones_kept(
     assert await load(content) == 1
     assert await ids(provider_db) == [1, 15]
     out, err = capsys.readouterr()
-    assert "2 stored, 0 already there, 12 rejected" in out
-    reported = dict(each.split(": ", 1) for each in err.splitlines() if each.startswith("line "))
+    assert "2 stored, 0 already stored, 12 rejected" in out
+    reported = dict(each.removeprefix("events.csv: ").split(": ", 1) for each in err.splitlines())
     assert sorted(reported, key=lambda name: int(name.split()[1])) == [
         f"line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
     ]
     assert reported["line 4"] == "status must be 1 or 2; night_of_stay is not a valid date"
     assert reported["line 9"] == "has 5 columns instead of 6"
+    assert reported["line 10"] == "is not valid CSV: unexpected end of data"
     assert "future" in reported["line 6"]
-    assert reported["line 13"] == "is too long"
+    assert reported["line 13"] == "is longer than 10000 bytes"
 
 
 async def test_the_same_file_again_stores_nothing(
@@ -153,28 +162,28 @@ async def test_the_same_file_again_stores_nothing(
     assert await load(content.replace("00:00Z", "00:00+00:00").replace(UUID, UUID.upper()) + line(3)) == 0
 
     assert await ids(provider_db) == [1, 2, 3]
-    assert "1 stored, 2 already there, 0 rejected" in capsys.readouterr().out
+    assert "1 stored, 2 already stored, 0 rejected" in capsys.readouterr().out
 
 
-async def test_a_clash_is_a_rejected_line(
+async def test_an_id_with_other_content_is_a_rejected_line(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await load(HEADER + line(1)) == 0
     assert await load(HEADER + line(2) + line(1, hotel_id=2) + line(3, hotel_id=9) + line(3, hotel_id=2) + line(2)) == 1
 
     out, err = capsys.readouterr()
-    assert "2 stored, 1 already there, 2 rejected" in out
-    assert [each.split(":")[0] for each in err.splitlines()] == ["line 3", "line 5"]
+    assert "2 stored, 1 already stored, 2 rejected" in out
+    assert err.splitlines() == [f"events.csv: line {line}: id is stored with other content" for line in (3, 5)]
     assert await provider_db.fetchval("SELECT hotel_id FROM booking_event WHERE id = 3") == 9
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbled"])
-async def test_what_stands_before_the_break_of_a_file_is_kept(
+async def test_the_lines_before_the_end_of_a_damaged_file_are_stored(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    dice = random.Random(1)
+    generator = random.Random(1)
     whole = gzip.compress(
-        (HEADER + "".join(line(n, room_id=dice.randrange(1, 10**9)) for n in range(1, 40_001))).encode()
+        (HEADER + "".join(line(n, room_id=generator.randrange(1, 10**9)) for n in range(1, 40_001))).encode()
     )
     half = len(whole) // 2
     broken = whole[:half] if damage == "cut" else whole[:half] + bytes(64) + whole[half + 64 :]
@@ -216,7 +225,7 @@ async def test_what_stands_before_the_break_of_a_file_is_kept(
         "the beginning of a gzip",
     ],
 )
-async def test_what_is_no_file_of_events_is_said_in_one_line(
+async def test_a_file_that_does_not_contain_events_is_reported_in_one_line(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], content: bytes, name: str
 ) -> None:
     assert await load(content, name) == 1
@@ -224,7 +233,7 @@ async def test_what_is_no_file_of_events_is_said_in_one_line(
     assert await ids(provider_db) == []
 
 
-async def test_postgresql_gone_in_the_middle_is_said_in_one_line(
+async def test_a_connection_that_is_lost_during_the_import_is_reported_in_one_line(
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_csv, "CHUNK_ROWS", 10)
@@ -247,7 +256,7 @@ async def test_postgresql_gone_in_the_middle_is_said_in_one_line(
     assert await ids(provider_db) == list(range(1, 101))
 
 
-async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> None:
+async def test_the_transactions_of_an_import_are_bounded_in_time(provider_url: Secret) -> None:
     connection = await cli.connect(provider_url)
     try:
         assert await connection.fetchval("SHOW transaction_timeout") == "1min"
@@ -255,7 +264,7 @@ async def test_an_import_holds_no_transaction_for_long(provider_url: Secret) -> 
         await connection.close()
 
 
-def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret, tmp_path: Path) -> None:
+def test_the_command_loads_a_file_and_reports_missing_ones(provider_url: Secret, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(HEADER + line(1) + line(0))
     environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
 
@@ -264,15 +273,15 @@ def test_the_command_loads_a_file_and_tells_of_missing_ones(provider_url: Secret
     folder = run_process("provider", "import", str(tmp_path), environment=environment)
 
     assert done.returncode == 1
-    assert done.stdout == "events.csv: 1 stored, 0 already there, 1 rejected\n"
-    assert done.stderr == "line 3: id must be a whole number from 1 to 2^63 - 1\n"
+    assert done.stdout == "events.csv: 1 stored, 0 already stored, 1 rejected\n"
+    assert done.stderr == "events.csv: line 3: id must be a whole number from 1 to 2^63 - 1\n"
     for refused in (missing, folder):
         assert refused.returncode == 1
         assert len(refused.stderr.splitlines()) == 1
         assert refused.stderr.startswith("nightaudit: ")
 
 
-async def test_ctrl_c_while_it_reads_and_stores_ends_the_command_with_one_line(
+async def test_ctrl_c_during_an_import_ends_the_command_with_one_line(
     provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
 ) -> None:
     pipe = tmp_path / "events.csv"
@@ -297,8 +306,10 @@ async def test_ctrl_c_while_it_reads_and_stores_ends_the_command_with_one_line(
     assert await ids(provider_db) == []
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")
-async def test_the_real_data_are_loaded_whole(provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path) -> None:
+@pytest.mark.skipif(not REAL.exists(), reason="the real data are not installed")
+async def test_the_real_data_are_loaded_completely(
+    provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
+) -> None:
     assert await import_file(provider_url, REAL) == 0
 
     recount = sqlite3.connect(":memory:")

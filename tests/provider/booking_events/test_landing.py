@@ -26,7 +26,7 @@ async def figure(client: Client, label: str) -> str:
     return value
 
 
-async def test_a_young_feed_is_counted_although_postgresql_has_no_estimate_of_it_yet(
+async def test_a_new_feed_is_counted_while_postgresql_has_no_estimate(
     client: Client, provider_db: asyncpg.Pool
 ) -> None:
     assert await figure(client, "events in the feed") == "0"

@@ -1,4 +1,4 @@
-"""Who may do what: tokens, passwords, and the attacks on both."""
+"""Access control: tokens, passwords, and attacks on both."""
 
 import asyncio
 import base64
@@ -11,8 +11,11 @@ import pytest
 
 from common.config import Secret
 from provider.dining.auth import tokens
+from provider.dining.settings import User
+from tests.support.restaurant import Restaurant
 
 NOW = datetime.now(UTC)
+ADMIN = User("admin", Secret("1"), "admin")
 SECRET = Secret("demo-jwt-secret-of-make-run-only-0123456789")
 ADMIN_PATHS = [
     ("POST", "add_table/"),
@@ -40,7 +43,7 @@ def unsigned(header: dict[str, Any], payload: dict[str, Any]) -> str:
     return ".".join([*parts, ""])
 
 
-def without(name: str) -> dict[str, Any]:
+def claims_without(name: str) -> dict[str, Any]:
     return {key: value for key, value in claims().items() if key != name}
 
 
@@ -56,58 +59,58 @@ BAD_TOKENS = {
     "not yet issued": jwt.encode(claims(iat=claims()["iat"] + 3600, exp=claims()["exp"] + 3600), KEY),
     "refresh token": jwt.encode(claims(token_type="refresh"), KEY),
     "unknown role": jwt.encode(claims(role="owner"), KEY),
-    **{f"without {name}": jwt.encode(without(name), KEY) for name in claims()},
+    **{f"without {name}": jwt.encode(claims_without(name), KEY) for name in claims()},
 }
 
 
 @pytest.mark.parametrize(("method", "path"), ADMIN_PATHS)
-async def test_every_admin_path_needs_a_token_with_the_right(restaurant: Any, method: str, path: str) -> None:
+async def test_every_admin_path_requires_the_token_of_an_admin(restaurant: Restaurant, method: str, path: str) -> None:
     customer = (await restaurant.log_in("josh"))["access"]
 
     for headers, status in (({}, 401), ({"Authorization": f"Bearer {customer}"}, 403)):
-        answer = await restaurant.client.open(f"/api/admin/{path}", method=method, headers=headers)
-        assert answer.status_code == status
-        assert answer.content_type == "application/problem+json"
-        assert (await answer.get_json())["status"] == status
+        response = await restaurant.open(f"/api/admin/{path}", method, headers=headers)
+        assert response.status_code == status
+        assert response.content_type == "application/problem+json"
+        assert (await response.get_json())["status"] == status
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
-async def test_a_token_that_is_not_ours_opens_nothing(restaurant: Any, token: str) -> None:
-    answer = await restaurant.client.get(
+async def test_an_invalid_token_is_refused(restaurant: Restaurant, token: str) -> None:
+    response = await restaurant.client.get(
         "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {token}"}
     )
 
-    assert answer.status_code == 401
-    assert answer.content_type == "application/problem+json"
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert response.status_code == 401
+    assert response.content_type == "application/problem+json"
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_a_token_that_is_ours_opens(restaurant: Any) -> None:
+async def test_a_token_is_accepted_until_it_expires(restaurant: Restaurant) -> None:
     now = datetime.now(UTC)
-    token = tokens.issue(SECRET, "admin", "admin", "access", now)
-    old = tokens.issue(SECRET, "admin", "admin", "access", now - timedelta(days=1))
+    token = tokens.issue(SECRET, ADMIN, "access", now)
+    old = tokens.issue(SECRET, ADMIN, "access", now - timedelta(days=1))
 
     for each, status in ((token, 200), (old, 401)):
-        answer = await restaurant.client.get(
+        response = await restaurant.client.get(
             "/api/admin/view_active_bookings/", headers={"Authorization": f"Bearer {each}"}
         )
-        assert answer.status_code == status
+        assert response.status_code == status
 
 
-async def test_a_refresh_token_gives_an_access_token_and_nothing_else_does(restaurant: Any) -> None:
+async def test_only_a_refresh_token_of_an_existing_user_gives_an_access_token(restaurant: Restaurant) -> None:
     pair = await restaurant.log_in()
 
-    answer = await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
-    assert answer.status_code == 200
-    access = (await answer.get_json())["access"]
+    response = await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
+    assert response.status_code == 200
+    access = (await response.get_json())["access"]
     headers = {"Authorization": f"Bearer {access}"}
     assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 200
-    gone = tokens.issue(SECRET, "nobody", "admin", "refresh", datetime.now(UTC))
-    for wrong in (pair["access"], gone, "x"):
+    unknown_user = tokens.issue(SECRET, User("nobody", Secret("1"), "admin"), "refresh", datetime.now(UTC))
+    for wrong in (pair["access"], unknown_user, "x"):
         assert (await restaurant.client.post("/api/token/refresh/", json={"refresh": wrong})).status_code == 401
 
 
-async def test_the_claims_are_those_of_the_contract(restaurant: Any) -> None:
+async def test_a_token_has_the_documented_claims(restaurant: Restaurant) -> None:
     access = jwt.decode((await restaurant.log_in())["access"], KEY, algorithms=["HS256"])
 
     assert (access["sub"], access["role"]) == ("admin", "admin")
@@ -116,39 +119,39 @@ async def test_the_claims_are_those_of_the_contract(restaurant: Any) -> None:
         assert jwt.decode((await restaurant.log_in(name))["access"], KEY, algorithms=["HS256"])["role"] == "customer"
 
 
-async def test_wrong_passwords_and_unknown_names_are_told_the_same(restaurant: Any) -> None:
-    answers = [
+async def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(restaurant: Restaurant) -> None:
+    responses = [
         await restaurant.client.post("/api/token/", json={"username": name, "password": password})
         for name, password in (("admin", "2"), ("nobody", "1"))
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 401]
-    problems = [await answer.get_json() for answer in answers]
+    assert [response.status_code for response in responses] == [401, 401]
+    problems = [await response.get_json() for response in responses]
     assert problems[0] | {"request_id": ""} == problems[1] | {"request_id": ""}
 
 
-async def test_repeated_failures_wait_and_only_theirs_do(restaurant: Any) -> None:
+async def test_repeated_failures_throttle_only_their_own_username(restaurant: Restaurant) -> None:
     async def attempt(name: str, password: str) -> Any:
         return await restaurant.client.post("/api/token/", json={"username": name, "password": password})
 
     assert [(await attempt("admin", "2")).status_code for _ in range(5)] == [401] * 5
     await restaurant.db.execute("UPDATE failed_login SET slowed_until = slowed_until + interval '1 hour'")
-    slowed = await attempt("admin", "1")
-    assert slowed.status_code == 429
-    assert int(slowed.headers["Retry-After"]) >= 1
+    throttled = await attempt("admin", "1")
+    assert throttled.status_code == 429
+    assert int(throttled.headers["Retry-After"]) >= 1
     assert (await attempt("josh", "1")).status_code == 200
     await restaurant.db.execute("UPDATE failed_login SET slowed_until = now()")
     assert (await attempt("admin", "1")).status_code == 200
     assert await restaurant.db.fetchval("SELECT count(*) FROM failed_login") == 0
 
 
-async def test_a_burst_of_guesses_gains_nothing(restaurant: Any) -> None:
+async def test_parallel_guesses_cannot_bypass_the_throttle(restaurant: Restaurant) -> None:
     guesses = [
         restaurant.client.post("/api/token/", json={"username": "admin", "password": f"guess {number}"})
         for number in range(20)
     ]
 
-    statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    statuses = [response.status_code for response in await asyncio.gather(*guesses)]
 
     assert statuses.count(401) <= 7
     assert set(statuses) == {401, 429}
@@ -158,5 +161,5 @@ async def test_a_burst_of_guesses_gains_nothing(restaurant: Any) -> None:
     "body", [{}, {"username": "admin"}, {"username": "", "password": "1"}, {"username": "a\u0000", "password": "1"},
              {"username": 1, "password": "1"}, {"username": "admin", "password": "1", "x": 1}]
 )  # fmt: skip
-async def test_a_login_that_is_none_is_invalid(restaurant: Any, body: Any) -> None:
+async def test_a_malformed_login_is_invalid(restaurant: Restaurant, body: Any) -> None:
     assert (await restaurant.client.post("/api/token/", json=body)).status_code == 400

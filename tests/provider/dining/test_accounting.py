@@ -1,4 +1,4 @@
-"""The accounting program: orders that it is told of, and its decisions."""
+"""The orders sent to the accounting program, and its decisions."""
 
 import json
 import time
@@ -7,27 +7,23 @@ from typing import Any
 from aioresponses import aioresponses
 from yarl import URL
 
-from common.outbox.delivery import Policy
 from common.web import signature
-from provider.dining import jobs
+from tests.support.restaurant import ACCOUNTING_URL, Restaurant
 
-ORDERS = "http://accounting.example/front-desk/orders"
+ORDERS = f"{ACCOUNTING_URL}/orders"
 
 
-async def test_the_accounting_program_gets_each_order_signed(restaurant: Any) -> None:
+async def test_an_order_is_signed_at_each_attempt(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(table_type="room", seats=6, price=30)
-    booking = await restaurant.booked(table, email="ann@example.com", name="Ann")
+    booking = await restaurant.book(table, email="ann@example.com", name="Ann")
 
     with aioresponses() as accounting:
         accounting.post(ORDERS, exception=ConnectionRefusedError("down"))
         accounting.post(ORDERS, status=503)
         accounting.post(ORDERS, status=201)
         for outcome in ("failed", "failed", "sent"):
-            did = await jobs.forward_orders(
-                restaurant.db, restaurant.app.resources.http, restaurant.settings, Policy(first=60)
-            )
-            assert did[outcome] == 1
-            await restaurant.hurry()
+            assert (await restaurant.forward_orders())[outcome] == 1
+            await restaurant.make_all_due()
         calls = accounting.requests["POST", URL(ORDERS)]
 
     for call in calls:
@@ -42,24 +38,26 @@ def signed_at(call: Any) -> int:
     return int(call.kwargs["headers"][signature.SIGNATURE_HEADER].partition(",")[0].removeprefix("t="))
 
 
-async def test_the_accounting_program_hears_of_a_cancellation_but_not_of_its_own_decisions(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_the_accounting_program_is_notified_of_cancellations_but_not_of_its_own_decisions(
+    restaurant: Restaurant,
+) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.decide(booking, "confirm")
     await restaurant.admin("POST", f"cancel_booking/?id={booking}")
 
     with aioresponses() as accounting:
         accounting.post(ORDERS, status=200, repeat=True)
-        await jobs.forward_orders(restaurant.db, restaurant.app.resources.http, restaurant.settings)
+        await restaurant.forward_orders()
         calls = accounting.requests["POST", URL(ORDERS)]
 
     assert [json.loads(call.kwargs["data"])["status"] for call in calls] == ["waiting", "cancelled"]
 
 
-async def test_a_decision_moves_the_booking_and_again_is_harmless(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_a_decision_changes_the_status_once_and_can_be_repeated(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
 
     first = await restaurant.decide(booking, "confirm")
-    again = await restaurant.decide(booking, "confirm", decided_by="the other replica")
+    again = await restaurant.decide(booking, "confirm", decided_by="another replica")
 
     assert (first.status_code, again.status_code) == (200, 200)
     assert await again.get_json() == {"order_id": booking, "status": "confirmed"}
@@ -68,18 +66,18 @@ async def test_a_decision_moves_the_booking_and_again_is_harmless(restaurant: An
     assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE event = 'confirmed'") == 1
 
 
-async def test_a_decision_that_comes_after_the_cancellation_is_refused(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_a_decision_after_the_booking_was_declined_is_refused(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.admin("POST", f"cancel_booking/?id={booking}")
 
-    answer = await restaurant.decide(booking, "confirm")
+    response = await restaurant.decide(booking, "confirm")
 
-    assert answer.status_code == 409
-    assert (await answer.get_json())["code"] == "booking_declined"
+    assert response.status_code == 409
+    assert (await response.get_json())["code"] == "booking_declined"
 
 
-async def test_decisions_are_signed_fresh_and_new(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_a_decision_needs_a_recent_signature_that_was_not_used_before(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     path, body = "/api/accounting/decisions", b'{"order_id": 1, "decision": "confirm"}'
     unsigned = await restaurant.client.post(path, data=body, headers={"Content-Type": "application/json"})
     assert unsigned.status_code == 401

@@ -1,6 +1,4 @@
-"""The demo's inbox, and what is missing outside of the demo."""
-
-from typing import Any
+"""The demo's inbox, and what is disabled outside the demo."""
 
 import asyncpg
 import pytest
@@ -12,7 +10,9 @@ from common.web.resources import Application
 from provider.app import create_app
 from provider.dining import jobs
 from provider.dining.demo import TABLES, add_demo_tables
+from provider.dining.sms import LoggingSmsGateway
 from provider.resources import resources_of
+from tests.support.restaurant import Restaurant
 
 SECRETS = {
     "PROVIDER_JWT_SECRET": "0123456789012345678901234567890123456789",
@@ -26,45 +26,45 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != "PROVIDER_SMTP_URL"}
 
 
-async def test_the_inbox_shows_what_travelled_by_smtp(restaurant: Any) -> None:
-    await restaurant.booked(await restaurant.add_table(), email="ann@example.com", name="<i>Ann</i>")
-    await jobs.tell_guests(restaurant.db, restaurant.settings, resources_of(restaurant.app).smtp_url, None)
+async def test_the_inbox_shows_the_emails_sent_by_smtp(restaurant: Restaurant) -> None:
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com", name="<i>Ann</i>")
+    await restaurant.send_guest_messages()
 
     [mail] = await (await restaurant.client.get("/inbox.json")).get_json()
     assert mail["to"] == "ann@example.com"
     assert mail["subject"] == "We have received your order for a table"
     assert "cancel_booking/?id=" in mail["text"]
     assert mail["message_id"].startswith("<booking-")
-    answer = await restaurant.client.get("/inbox")
-    page = await answer.get_data(as_text=True)
+    response = await restaurant.client.get("/inbox")
+    page = await response.get_data(as_text=True)
     assert "cancel_booking/?id=" in page
     assert "<i>Ann" not in page
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
-async def outside(environment: dict[str, str], url: Secret) -> Application:
+async def create_app_outside_the_demo(environment: dict[str, str], url: Secret) -> Application:
     settings = {name: value for name, value in environment.items() if name != "NIGHTAUDIT_DEMO"}
     return create_app(read_config(provider.config.Config, settings | SECRETS), url)
 
 
-async def test_outside_the_demo_there_is_no_inbox_and_no_customer(
+async def test_outside_the_demo_there_is_no_inbox_and_no_customer_account(
     environment: dict[str, str], provider_url: Secret
 ) -> None:
-    app = await outside(environment, provider_url)
+    app = await create_app_outside_the_demo(environment, provider_url)
     async with app.test_app():
         client = app.test_client()
         assert (await client.get("/inbox")).status_code == 404
         assert (await client.get("/inbox.json")).status_code == 404
         for name, password, status in (("admin", "1", 401), ("josh", "1", 401), ("admin", "a password", 200)):
-            answer = await client.post("/api/token/", json={"username": name, "password": password})
-            assert answer.status_code == status
+            response = await client.post("/api/token/", json={"username": name, "password": password})
+            assert response.status_code == status
 
 
-async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
+async def test_without_an_smtp_server_emails_wait_and_the_outbox_says_why(
     environment: dict[str, str], provider_url: Secret
 ) -> None:
-    app = await outside(environment, provider_url)
+    app = await create_app_outside_the_demo(environment, provider_url)
     async with app.test_app():
         client = app.test_client()
         login = {"username": "admin", "password": "a password"}
@@ -74,7 +74,7 @@ async def test_outside_the_demo_mails_wait_for_a_server_and_say_so(
         order = {"email": "ann@example.com"}
         await client.post(f"/api/customer/book_table/?id={table['id']}", json=order)
         resources = resources_of(app)
-        await jobs.tell_guests(resources.pools.jobs, resources.dining, resources.smtp_url, None)
+        await jobs.send_guest_messages(resources.pools.jobs, resources.smtp_url, LoggingSmsGateway())
         messages = await (await client.get("/api/admin/outbox/", headers=headers)).get_json()
 
     [mail] = [message for message in messages if message["topic"] == "mail"]
@@ -98,23 +98,23 @@ def test_the_dashboards_missing_secrets_are_named_together() -> None:
 
 
 @pytest.mark.parametrize("value", ["nobody", "a@x.example, b@x.example", "Ann <a@x.example>\r\nBcc: b@x.example"])
-def test_a_sender_that_is_no_mailbox_is_refused(value: str) -> None:
+def test_a_sender_that_is_not_a_mailbox_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="PROVIDER_MAIL_FROM"):
         read_config(provider.config.Config, {"PROVIDER_MAIL_FROM": value})
 
 
-async def test_an_argon2_hash_may_stand_for_the_password(environment: dict[str, str], provider_url: Secret) -> None:
+async def test_the_password_may_be_given_as_an_argon2_hash(environment: dict[str, str], provider_url: Secret) -> None:
     from argon2 import PasswordHasher
 
     environment["PROVIDER_ADMIN_PASSWORD"] = PasswordHasher().hash("a password")
     app = create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
         for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
-            answer = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
-            assert answer.status_code == status
+            response = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
+            assert response.status_code == status
 
 
-async def test_the_demo_has_tables_unless_there_are_any(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
+async def test_the_demo_adds_its_tables_once(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
     for _ in range(2):
         await add_demo_tables(provider_url)
     assert await provider_db.fetchval("SELECT count(*) FROM dining_table WHERE can_be_booked") == len(TABLES)

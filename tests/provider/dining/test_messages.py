@@ -1,27 +1,35 @@
-"""What guests hear: once, whatever breaks on the way."""
+"""Messages to guests: each is sent once, also after failures."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from aioresponses import aioresponses
+from yarl import URL
 
 from common.config import Secret
+from common.jobs.cleanup import delete_old_rows
+from common.jobs.scheduler import run_now
 from common.outbox import delivery
 from common.outbox.delivery import Policy
+from common.outbox.queries import claim_due_messages, update_failed, update_sent
 from provider.dining import jobs
 from provider.dining.mail import smtp
-from tests.support.post_office import cancel_path
+from provider.dining.queries.bookings import delete_expired_cancel_tokens
+from tests.support.fake_smtp import FakeSmtp, body, cancel_path
+from tests.support.restaurant import ACCOUNTING_URL, SLOW_RETRY, Restaurant
 
 LEASE = timedelta(seconds=60)
 
 
-async def test_each_event_is_told_once_to_one_recipient(restaurant: Any, office: Any) -> None:
+async def test_each_event_sends_one_email_to_one_recipient(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
-    booking = await restaurant.booked(
+    booking = await restaurant.book(
         table, email="ann@example.com", name="Ann", guests=3, starts_at="2999-01-01T19:00:00Z"
     )
-    await restaurant.booked(table, email="ben@example.com")
+    await restaurant.book(table, email="ben@example.com")
     await restaurant.send_mails()
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
     await restaurant.send_mails()
@@ -29,109 +37,112 @@ async def test_each_event_is_told_once_to_one_recipient(restaurant: Any, office:
     await restaurant.send_mails()
     await restaurant.send_mails()
 
-    told = [(str(mail["To"]), str(mail["Subject"])) for mail in office.mails]
-    assert sorted(told[:2]) == [
+    sent = [(str(mail["To"]), str(mail["Subject"])) for mail in fake_smtp.mails]
+    assert sorted(sent[:2]) == [
         ("ann@example.com", "We have received your order for a table"),
         ("ben@example.com", "We have received your order for a table"),
     ]
-    assert told[2:] == [
+    assert sent[2:] == [
         ("ann@example.com", "Your table is confirmed"),
         ("ann@example.com", "Your table is cancelled"),
     ]
-    assert len({mail["Message-ID"] for mail in office.mails}) == 4
-    for envelope, mail in zip(office.envelopes, office.mails, strict=True):
+    assert len({mail["Message-ID"] for mail in fake_smtp.mails}) == 4
+    for envelope, mail in zip(fake_smtp.envelopes, fake_smtp.mails, strict=True):
         assert envelope.rcpt_tos == [mail["To"]]
         assert mail["Cc"] is None
         assert mail["Bcc"] is None
 
 
-async def test_a_mail_says_what_was_ordered_in_text_and_in_html(restaurant: Any, office: Any) -> None:
+async def test_an_email_describes_the_order_in_text_and_in_html(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
-    await restaurant.booked(
+    await restaurant.book(
         table, email="ann@example.com", name="Zoë O’Neill", guests=3, starts_at="2999-01-01T19:00:00Z", minutes=90
     )
     await restaurant.send_mails()
 
-    [mail] = office.mails
-    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    for part in (text, html):
+    [mail] = fake_smtp.mails
+    for part in (body(mail, "plain"), body(mail, "html")):
         assert "Dear Zoë O’Neill," in part
         assert "cabin, 4 seats" in part
         assert "Tuesday, 1 January 2999, 19:00 UTC" in part
         assert "90 minutes" in part
         assert "25.50" in part
-    assert cancel_path(text) == cancel_path(html)
+    assert cancel_path(mail, "plain") == cancel_path(mail, "html")
 
 
 @pytest.mark.parametrize("name", ["<b>Ann</b>", "Win at www.evil.example", "Call +1 234", "http://evil.example"])
-async def test_what_is_no_name_is_not_repeated_to_a_stranger(restaurant: Any, office: Any, name: str) -> None:
-    await restaurant.booked(await restaurant.add_table(), email="ann@example.com", name=name)
+async def test_an_implausible_name_is_not_used_in_the_greeting(
+    restaurant: Restaurant, fake_smtp: FakeSmtp, name: str
+) -> None:
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com", name=name)
     await restaurant.send_mails()
 
-    [envelope] = office.envelopes
+    [envelope] = fake_smtp.envelopes
     assert b"Dear guest," in envelope.original_content
     assert name.encode() not in envelope.original_content
 
 
-async def test_smtp_that_is_down_delays_and_loses_nothing(restaurant: Any, office: Any) -> None:
+async def test_an_outage_of_the_smtp_server_delays_emails_and_loses_none(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
     table = await restaurant.add_table()
     for number in range(12):
-        await restaurant.booked(table, email=f"guest{number}@example.com")
-    await office.close()
+        await restaurant.book(table, email=f"guest{number}@example.com")
+    await fake_smtp.close()
 
     for _ in range(3):
         assert await restaurant.send_mails() == {"sent": 0, "failed": 12, "dead": 0}
         assert await restaurant.send_mails() == {"sent": 0, "failed": 0, "dead": 0}
-        await restaurant.hurry()
+        await restaurant.make_all_due()
     stuck = await (await restaurant.admin("GET", "outbox/")).get_json()
     mails = [message for message in stuck if message["topic"] == "mail"]
     assert [(message["state"], message["attempts"]) for message in mails] == [("waiting", 3)] * 12
     assert "SMTP" in mails[0]["last_error"]
-    await office.open()
+    await fake_smtp.open()
 
     assert await restaurant.send_mails() == {"sent": 12, "failed": 0, "dead": 0}
-    assert sorted(str(mail["To"]) for mail in office.mails) == sorted(f"guest{n}@example.com" for n in range(12))
+    assert sorted(str(mail["To"]) for mail in fake_smtp.mails) == sorted(f"guest{n}@example.com" for n in range(12))
 
 
-@pytest.mark.parametrize("answer", ["451 later", "550 never", "421 closing"])
+@pytest.mark.parametrize("response", ["451 later", "550 never", "421 closing"])
 @pytest.mark.parametrize("stage", ["refuse_data", "refuse_recipient"])
-async def test_a_server_that_refuses_for_a_while_gets_the_mail_later(
-    restaurant: Any, office: Any, stage: str, answer: str
+async def test_an_email_that_the_server_refuses_at_first_is_sent_later(
+    restaurant: Restaurant, fake_smtp: FakeSmtp, stage: str, response: str
 ) -> None:
-    await restaurant.booked(await restaurant.add_table())
-    setattr(office, stage, answer)
+    await restaurant.book(await restaurant.add_table())
+    setattr(fake_smtp, stage, response)
     assert (await restaurant.send_mails())["failed"] == 1
-    setattr(office, stage, None)
-    await restaurant.hurry()
+    setattr(fake_smtp, stage, None)
+    await restaurant.make_all_due()
 
     assert (await restaurant.send_mails())["sent"] == 1
-    assert len(office.mails) == 1
+    assert len(fake_smtp.mails) == 1
 
 
-async def test_a_message_that_is_refused_again_and_again_dies_visibly_and_can_be_revived(
-    restaurant: Any, office: Any
+async def test_a_message_that_is_refused_repeatedly_becomes_dead_and_can_be_retried(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
-    await restaurant.booked(await restaurant.add_table())
-    office.refuse_recipient = "550 no such mailbox"
+    await restaurant.book(await restaurant.add_table())
+    fake_smtp.refuse_recipient = "550 no such mailbox"
     outcomes = []
     for _ in range(4):
-        outcomes.append(await restaurant.send_mails(Policy(refusals=3, first=60)))
-        await restaurant.hurry()
+        outcomes.append(await restaurant.send_mails(Policy(max_rejections=3, min_wait=60)))
+        await restaurant.make_all_due()
     assert [outcome["dead"] for outcome in outcomes] == [0, 0, 1, 0]
 
     [dead] = await (await restaurant.admin("GET", "outbox/?state=dead")).get_json()
     assert (dead["event"], dead["attempts"]) == ("received", 3)
     assert "550 no such mailbox" in dead["last_error"]
-    office.refuse_recipient = None
+    fake_smtp.refuse_recipient = None
     assert (await restaurant.admin("POST", f"retry_message/?id={dead['id']}")).status_code == 204
     assert (await restaurant.admin("POST", f"retry_message/?id={dead['id']}")).status_code == 404
     assert (await restaurant.send_mails())["sent"] == 1
 
 
-async def test_killed_between_sending_and_marking_sends_the_same_again(
-    restaurant: Any, office: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_crash_between_sending_and_marking_sends_the_same_email_again(
+    restaurant: Restaurant, fake_smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await restaurant.booked(await restaurant.add_table())
+    await restaurant.book(await restaurant.add_table())
 
     class KilledError(Exception):
         pass
@@ -143,102 +154,145 @@ async def test_killed_between_sending_and_marking_sends_the_same_again(
         patch.setattr(delivery, "update_sent", die)
         with pytest.raises(KilledError):
             await restaurant.send_mails()
-    assert (await restaurant.send_mails())["sent"] == 0, "it is still claimed"
-    await restaurant.hurry()
+    assert (await restaurant.send_mails())["sent"] == 0, "the message is still claimed"
+    await restaurant.make_all_due()
 
     assert (await restaurant.send_mails())["sent"] == 1
-    first, second = office.mails
-    assert first["Message-ID"] == second["Message-ID"]
-    assert first["Date"] == second["Date"]
-    for mail in (first, second):
-        path = cancel_path(mail.get_body(("plain",)).get_content())
+    paths = [cancel_path(mail) for mail in fake_smtp.mails]
+    contents = [
+        envelope.original_content.replace(path.encode(), b"")
+        for envelope, path in zip(fake_smtp.envelopes, paths, strict=True)
+    ]
+    assert contents[0] == contents[1], "the emails differ only in their tokens"
+    for path in paths:
         assert (await restaurant.client.get(path)).status_code == 200, "both buttons work"
 
 
-async def test_two_senders_at_once_send_each_message_once(restaurant: Any, office: Any) -> None:
+async def test_messages_are_sent_as_they_were_when_they_were_enqueued(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    table = await restaurant.add_table(table_type="cabin", seats=4, price=25.5)
+    booking = await restaurant.book(table, email="ann@example.com", name="Ann", starts_at="2999-01-01T19:00:00Z")
+    await restaurant.admin("PATCH", "update_table/", json={"id": table, "table_type": "room", "seats": 9})
+    await restaurant.db.execute("ALTER TABLE dining_booking DISABLE TRIGGER USER")
+    await restaurant.db.execute(
+        """
+        UPDATE dining_booking
+           SET email = 'eve@example.com', name = 'Eve', starts_at = '2999-02-02T20:00:00Z', price = 99
+        """
+    )
+    await restaurant.db.execute("ALTER TABLE dining_booking ENABLE TRIGGER USER")
+    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
+
+    with aioresponses() as accounting:
+        accounting.post(f"{ACCOUNTING_URL}/orders", status=503)
+        accounting.post(f"{ACCOUNTING_URL}/orders", status=200, repeat=True)
+        for _ in range(2):
+            await restaurant.forward_orders()
+            await restaurant.make_all_due()
+        first, again, declined = (
+            call.kwargs["data"] for call in accounting.requests["POST", URL(f"{ACCOUNTING_URL}/orders")]
+        )
+    assert first == again
+    order = json.loads(first)
+    assert (order["status"], order["table_type"], order["seats"], order["price"]) == ("waiting", "cabin", 4, 25.5)
+    assert (order["email"], order["name"], order["starts_at"]) == ("ann@example.com", "Ann", "2999-01-01T19:00:00Z")
+    assert json.loads(declined)["status"] == "declined"
+
+    await restaurant.send_mails()
+    received = fake_smtp.mails[0]
+    assert received["To"] == "ann@example.com"
+    for part in ("Dear Ann,", "cabin, 4 seats", "Tuesday, 1 January 2999, 19:00 UTC", "25.50"):
+        assert part in body(received)
+
+
+async def test_concurrent_senders_send_each_message_once(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table()
     for number in range(30):
-        await restaurant.booked(table, email=f"guest{number}@example.com")
+        await restaurant.book(table, email=f"guest{number}@example.com")
 
     outcomes = await asyncio.gather(*(restaurant.send_mails() for _ in range(3)))
 
     assert sum(outcome["sent"] for outcome in outcomes) == 30
-    assert len({str(mail["To"]) for mail in office.mails}) == len(office.mails) == 30
+    assert len({str(mail["To"]) for mail in fake_smtp.mails}) == len(fake_smtp.mails) == 30
 
 
-async def test_a_sender_whose_claim_is_over_marks_nothing(restaurant: Any, office: Any) -> None:
-    await restaurant.booked(await restaurant.add_table())
-    [old] = await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
-    await restaurant.hurry()
-    await delivery.claim_due(restaurant.db, "mail", 1, LEASE)
+async def test_a_sender_whose_claim_has_expired_changes_nothing(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    await restaurant.book(await restaurant.add_table())
+    [old] = await claim_due_messages(restaurant.db, "mail", 1, LEASE)
+    await restaurant.make_all_due()
+    await claim_due_messages(restaurant.db, "mail", 1, LEASE)
 
-    assert not await delivery.update_sent(restaurant.db, old)
-    await delivery.update_failed(restaurant.db, old, "late", LEASE, "dead")
+    assert not await update_sent(restaurant.db, old)
+    await update_failed(restaurant.db, old, "late", LEASE, "dead")
     assert await restaurant.db.fetchval("SELECT state FROM outbox WHERE topic = 'mail'") == "waiting"
 
 
-async def test_messages_of_one_booking_leave_in_their_order(restaurant: Any, office: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    office.refuse_data = "451 later"
+async def test_messages_of_one_booking_are_sent_in_order(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
+    fake_smtp.refuse_data = "451 later"
     await restaurant.send_mails()
-    office.refuse_data = None
+    fake_smtp.refuse_data = None
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
 
     assert (await restaurant.send_mails())["sent"] == 0
-    await restaurant.hurry()
+    await restaurant.make_all_due()
     assert (await restaurant.send_mails())["sent"] == 2
-    assert [str(mail["Subject"]) for mail in office.mails] == [
+    assert [str(mail["Subject"]) for mail in fake_smtp.mails] == [
         "We have received your order for a table",
         "Your table is confirmed",
     ]
 
 
 async def test_a_guest_with_only_a_phone_gets_a_text_message(
-    restaurant: Any, office: Any, capsys: pytest.CaptureFixture[str]
+    restaurant: Restaurant, fake_smtp: FakeSmtp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await restaurant.booked(await restaurant.add_table(), phone="+4930123456")
+    await restaurant.book(await restaurant.add_table(), phone="+4930123456")
 
-    assert (await restaurant.tell_guests())["sent"] == 1
+    assert (await restaurant.send_guest_messages())["sent"] == 1
 
-    assert office.mails == []
+    assert fake_smtp.mails == []
     output = capsys.readouterr()
     assert "+4930123456" not in output.out + output.err
     assert "+49…56" in output.out + output.err
 
 
-async def test_a_message_that_breaks_our_own_code_does_not_keep_the_others(restaurant: Any, office: Any) -> None:
+async def test_a_message_that_cannot_be_read_does_not_block_others(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     table = await restaurant.add_table()
-    bad, _ = await restaurant.booked(table), await restaurant.booked(table, email="ben@example.com")
+    bad, _ = await restaurant.book(table), await restaurant.book(table, email="ben@example.com")
     await restaurant.db.execute(
         "UPDATE outbox SET payload = '{}' WHERE subject = $1 AND topic = 'mail'", f"booking:{bad}"
     )
 
     assert await restaurant.send_mails() == {"sent": 1, "failed": 1, "dead": 0}
-    assert [str(mail["To"]) for mail in office.mails] == ["ben@example.com"]
+    assert [str(mail["To"]) for mail in fake_smtp.mails] == ["ben@example.com"]
 
 
-async def test_old_messages_and_marks_are_forgotten(restaurant: Any, office: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.decide(booking, "confirm")
     await restaurant.send_mails()
     await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
-    await restaurant.db.execute("UPDATE used_signature SET seen_at = now() - interval '1 hour'")
+    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
+    cleanup = delete_old_rows(restaurant.db, cancel_tokens=delete_expired_cancel_tokens)
 
-    assert await jobs.forget(restaurant.db) == {"messages": 2, "signatures": 1, "failed_logins": 0, "tokens": 0}
+    result = await run_now(restaurant.db, cleanup)
 
-
-def test_the_address_of_the_mail_server_is_read_whole() -> None:
-    route = smtp.route_of(Secret("smtps://us%40er:p%2Fw@mail.example"))
-    assert (route.host, route.port, route.tls, route.username) == ("mail.example", 465, True, "us@er")
-    assert route.password is not None
-    assert route.password.reveal() == "p/w"
-    assert "p/w" not in repr(route)
+    assert (result["messages"], result["signatures"], result["cancel_tokens"]) == (2, 1, 0)
 
 
-async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
-    restaurant: Any, office: Any, monkeypatch: pytest.MonkeyPatch
+def test_an_smtp_url_is_parsed_completely() -> None:
+    server = smtp.parse_smtp_url(Secret("smtps://us%40er:p%2Fw@mail.example"))
+    assert (server.host, server.port, server.tls, server.username) == ("mail.example", 465, True, "us@er")
+    assert server.password is not None
+    assert server.password.reveal() == "p/w"
+    assert "p/w" not in repr(server)
+
+
+async def test_a_claim_is_renewed_while_its_sender_is_running(
+    restaurant: Restaurant, fake_smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await restaurant.booked(await restaurant.add_table())
+    await restaurant.book(await restaurant.add_table())
     begun, go_on = asyncio.Event(), asyncio.Event()
     send = smtp.send
 
@@ -256,21 +310,23 @@ async def test_a_claim_is_held_for_as_long_as_its_sender_lives(
         extended.set()
 
     monkeypatch.setattr(delivery, "extend_claims", watched)
-    sending = asyncio.create_task(restaurant.send_mails(Policy(lease=3)))
+    sending = asyncio.create_task(restaurant.send_mails(Policy(claim_seconds=3)))
     await begun.wait()
     claimed_until = "SELECT due_at FROM outbox WHERE topic = 'mail'"
     first_end = await restaurant.db.fetchval(claimed_until)
     await extended.wait()
     assert await restaurant.db.fetchval(claimed_until) > first_end
-    assert await delivery.claim_due(restaurant.db, "mail", 1, LEASE) == []
+    assert await claim_due_messages(restaurant.db, "mail", 1, LEASE) == []
     go_on.set()
 
     assert (await sending)["sent"] == 1
-    assert len(office.mails) == 1
+    assert len(fake_smtp.mails) == 1
 
 
-async def test_an_error_in_anybodys_words_is_kept(restaurant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    await restaurant.booked(await restaurant.add_table())
+async def test_an_error_message_with_invalid_characters_is_stored(
+    restaurant: Restaurant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await restaurant.book(await restaurant.add_table())
 
     async def fail(*_: Any) -> None:
         raise OSError("NUL \0, half a pair \ud800, " + "long " * 200)
@@ -282,10 +338,9 @@ async def test_an_error_in_anybodys_words_is_kept(restaurant: Any, monkeypatch: 
     )
 
 
-async def test_mail_is_handed_over_encrypted_where_the_url_says_so(restaurant: Any, office: Any) -> None:
-    """A server that does not speak TLS gets no mail by smtps://, and the mail waits."""
-    await restaurant.booked(await restaurant.add_table())
-    url = Secret(office.url.replace("smtp://", "smtps://"))
+async def test_smtps_never_falls_back_to_an_unencrypted_connection(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    await restaurant.book(await restaurant.add_table())
+    url = Secret(fake_smtp.url.replace("smtp://", "smtps://"))
 
-    assert (await jobs.send_mails(restaurant.db, restaurant.settings, url, Policy(first=60)))["failed"] == 1
-    assert office.mails == []
+    assert (await jobs.send_mails(restaurant.db, url, SLOW_RETRY))["failed"] == 1
+    assert fake_smtp.mails == []

@@ -7,30 +7,31 @@ from typing import Any
 import pytest
 
 from provider.dining import inputs
+from tests.support.restaurant import Restaurant
 
 START = "2999-01-01T19:00:00Z"
 
 
-async def test_a_table_is_added_with_what_is_given_and_changed_where_asked(restaurant: Any) -> None:
-    answer = await restaurant.admin(
+async def test_a_table_is_added_and_changed(restaurant: Restaurant) -> None:
+    response = await restaurant.admin(
         "POST", "add_table/", json={"table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
     )
-    table = await answer.get_json()
-    assert answer.status_code == 201
+    table = await response.get_json()
+    assert response.status_code == 201
     assert table == {"id": 3001, "table_type": "cabin", "seats": 6, "price": 19.99, "can_be_booked": True}
 
-    answer = await restaurant.admin("PATCH", "update_table/", json={"id": 3001, "price": 25})
-    assert answer.status_code == 200
-    assert await answer.get_json() == table | {"price": 25}
+    response = await restaurant.admin("PATCH", "update_table/", json={"id": 3001, "price": 25})
+    assert response.status_code == 200
+    assert await response.get_json() == table | {"price": 25}
     prices = await (await restaurant.admin("GET", "view_prices/?id=3001")).get_json()
     assert [point["price"] for point in prices] == [19.99, 25]
 
 
-async def test_a_table_needs_nothing(restaurant: Any) -> None:
-    answer = await restaurant.admin("POST", "add_table/")
+async def test_a_table_can_be_added_without_a_body(restaurant: Restaurant) -> None:
+    response = await restaurant.admin("POST", "add_table/")
 
-    assert answer.status_code == 201
-    assert await answer.get_json() == {
+    assert response.status_code == 201
+    assert await response.get_json() == {
         "id": 3001, "table_type": "regular", "seats": 2, "price": 0, "can_be_booked": True
     }  # fmt: skip
 
@@ -43,17 +44,17 @@ async def test_a_table_needs_nothing(restaurant: Any) -> None:
         ("can_be_booked", 1), ("surprise", 1),
     ],
 )  # fmt: skip
-async def test_a_wrong_field_of_a_table_is_named(restaurant: Any, field: str, value: Any) -> None:
-    answer = await restaurant.admin("POST", "add_table/", json={field: value})
+async def test_an_invalid_field_of_a_table_is_named(restaurant: Restaurant, field: str, value: Any) -> None:
+    response = await restaurant.admin("POST", "add_table/", json={field: value})
 
-    assert answer.status_code == 400
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert [error["field"] for error in (await response.get_json())["errors"]] == [field]
 
 
-async def test_many_tables_change_at_once_or_not_at_all(restaurant: Any) -> None:
+async def test_a_bulk_change_applies_completely_or_not_at_all(restaurant: Restaurant) -> None:
     first, second = await restaurant.add_table(seats=2), await restaurant.add_table(seats=4)
 
-    answer = await restaurant.admin(
+    response = await restaurant.admin(
         "POST",
         "tables/bulk",
         json={
@@ -61,8 +62,8 @@ async def test_many_tables_change_at_once_or_not_at_all(restaurant: Any) -> None
             "update": [{"id": second, "can_be_booked": False}, {"id": first, "price": 3}],
         },
     )
-    result = await answer.get_json()
-    assert answer.status_code == 201
+    result = await response.get_json()
+    assert response.status_code == 201
     assert [(table["seats"], table["price"]) for table in result["added"]] == [(8, 12.5), (2, 0)]
     assert [(table["id"], table["can_be_booked"]) for table in result["updated"]] == [(second, False), (first, True)]
 
@@ -70,19 +71,19 @@ async def test_many_tables_change_at_once_or_not_at_all(restaurant: Any) -> None
         "POST", "tables/bulk", json={"add": [{}], "update": [{"id": first, "seats": 9}, {"id": 999_999}]}
     )
     assert refused.status_code == 404
-    assert [fault["field"] for fault in (await refused.get_json())["errors"]] == ["update.1.id"]
+    assert [error["field"] for error in (await refused.get_json())["errors"]] == ["update.1.id"]
     tables = await (await restaurant.admin("GET", "view_tables/")).get_json()
     assert [table["seats"] for table in tables] == [2, 4, 8, 2]
 
 
-async def test_tables_are_found_by_kind_seats_and_price(restaurant: Any) -> None:
+async def test_tables_are_found_by_type_seats_and_price(restaurant: Restaurant) -> None:
     hall = await restaurant.add_table(table_type="regular", seats=2, price=10)
     cabin = await restaurant.add_table(table_type="cabin", seats=4, price=20.5)
     await restaurant.add_table(table_type="cabin", seats=4, price=20.5, can_be_booked=False)
 
-    async def found(wish: dict[str, Any]) -> list[int]:
-        by_query = await (await restaurant.client.get("/api/customer/view_tables/", query_string=wish)).get_json()
-        by_body = await (await restaurant.client.post("/api/customer/view_tables/", json=wish)).get_json()
+    async def found(criteria: dict[str, Any]) -> list[int]:
+        by_query = await (await restaurant.client.get("/api/customer/view_tables/", query_string=criteria)).get_json()
+        by_body = await (await restaurant.client.post("/api/customer/view_tables/", json=criteria)).get_json()
         assert by_query == by_body
         return [table["id"] for table in by_query]
 
@@ -98,35 +99,35 @@ async def test_tables_are_found_by_kind_seats_and_price(restaurant: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "wish", ["seats_min=x", "price_max=-1", "table_type=garden", "seats_min=5&seats_max=4", "seat=4", "cursor=x"]
+    "query", ["seats_min=x", "price_max=-1", "table_type=garden", "seats_min=5&seats_max=4", "seat=4", "cursor=x"]
 )
-async def test_a_wish_that_makes_no_sense_is_refused(restaurant: Any, wish: str) -> None:
-    answer = await restaurant.client.get(f"/api/customer/view_tables/?{wish}")
+async def test_an_invalid_table_filter_is_refused(restaurant: Restaurant, query: str) -> None:
+    response = await restaurant.client.get(f"/api/customer/view_tables/?{query}")
 
-    assert answer.status_code == 400
-    assert (await answer.get_json())["errors"]
+    assert response.status_code == 400
+    assert (await response.get_json())["errors"]
 
 
-async def test_tables_come_in_pages_where_asked(restaurant: Any) -> None:
+async def test_tables_are_listed_in_pages_on_request(restaurant: Restaurant) -> None:
     ids = [await restaurant.add_table() for _ in range(5)]
 
     seen, path = [], "/api/customer/view_tables/?limit=2&seats_max=2"
     while path:
-        answer = await restaurant.client.get(path)
-        seen += [table["id"] for table in await answer.get_json()]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+        response = await restaurant.client.get(path)
+        seen += [table["id"] for table in await response.get_json()]
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
     assert seen == ids
 
 
-async def test_an_order_waits_and_leaves_the_table_selectable(restaurant: Any) -> None:
+async def test_an_order_waits_and_the_table_remains_bookable(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(price=15)
 
-    answer = await restaurant.book(
+    response = await restaurant.post_order(
         table, email="Ann@Example.com", phone="+49 (30) 123456", name=" Ann ", guests=2, starts_at=START, minutes=90
     )
 
-    assert answer.status_code == 201
-    booking = await answer.get_json()
+    assert response.status_code == 201
+    booking = await response.get_json()
     assert booking["status"] == "waiting"
     assert (booking["email"], booking["phone"], booking["name"]) == ("Ann@example.com", "+4930123456", "Ann")
     assert (booking["starts_at"], booking["minutes"], booking["price"]) == (START, 90, 15)
@@ -156,13 +157,13 @@ async def test_an_order_waits_and_leaves_the_table_selectable(restaurant: Any) -
         ({"email": "ann@example.com", "table": 1}, "table"),
     ],
 )
-async def test_an_order_that_is_wrong_names_its_fault(restaurant: Any, order: dict[str, Any], field: str) -> None:
+async def test_an_invalid_field_of_an_order_is_named(restaurant: Restaurant, order: dict[str, Any], field: str) -> None:
     table = await restaurant.add_table()
 
-    answer = await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order)
+    response = await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order)
 
-    assert answer.status_code == 400
-    assert [fault["field"] for fault in (await answer.get_json())["errors"]] == [field]
+    assert response.status_code == 400
+    assert [error["field"] for error in (await response.get_json())["errors"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -173,21 +174,23 @@ async def test_an_order_that_is_wrong_names_its_fault(restaurant: Any, order: di
         ({"phone": "12345", "starts_at": "2001-01-01T19:00:00Z", "table": 1}, ["phone", "starts_at", "table"]),
     ],
 )
-async def test_an_order_names_all_its_faults_at_once(restaurant: Any, order: dict[str, Any], fields: list[str]) -> None:
+async def test_all_invalid_fields_of_an_order_are_named(
+    restaurant: Restaurant, order: dict[str, Any], fields: list[str]
+) -> None:
     table = await restaurant.add_table()
 
-    answers = [
+    responses = [
         await restaurant.client.post(f"/api/customer/book_table/?id={table}", json=order),
         await restaurant.admin("POST", f"set_booking/?id={table}", json=order),
     ]
 
-    for answer in answers:
-        assert answer.status_code == 400
-        assert [fault["field"] for fault in (await answer.get_json())["errors"]] == fields
+    for response in responses:
+        assert response.status_code == 400
+        assert [error["field"] for error in (await response.get_json())["errors"]] == fields
 
 
-async def test_an_order_sent_again_after_its_time_is_answered_as_before(
-    restaurant: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_repeated_order_gets_the_same_answer_after_its_start(
+    restaurant: Restaurant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = await restaurant.add_table()
     an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
@@ -198,7 +201,7 @@ async def test_an_order_sent_again_after_its_time_is_answered_as_before(
         return await restaurant.client.post(path, json=json, headers={"Idempotency-Key": key})
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(inputs, "GRACE", timedelta(hours=2))
+        earlier.setattr(inputs, "START_GRACE", timedelta(hours=2))
         first = await order("k")
 
     again = await order("k")
@@ -208,16 +211,16 @@ async def test_an_order_sent_again_after_its_time_is_answered_as_before(
     assert (await order("another")).status_code == 400
 
 
-async def test_a_table_that_is_closed_or_unknown_takes_no_order(restaurant: Any) -> None:
+async def test_a_closed_or_unknown_table_cannot_be_ordered(restaurant: Restaurant) -> None:
     closed = await restaurant.add_table(can_be_booked=False)
 
-    assert (await restaurant.book(closed)).status_code == 409
-    assert (await restaurant.book(closed + 1)).status_code == 404
-    assert (await restaurant.book(2**63 - 1)).status_code == 404
+    assert (await restaurant.post_order(closed)).status_code == 409
+    assert (await restaurant.post_order(closed + 1)).status_code == 404
+    assert (await restaurant.post_order(2**63 - 1)).status_code == 404
     assert (await restaurant.client.post("/api/customer/book_table/", json={})).status_code == 400
 
 
-async def test_an_order_sent_again_with_its_key_is_one_order(restaurant: Any) -> None:
+async def test_an_order_repeated_with_its_idempotency_key_is_one_order(restaurant: Restaurant) -> None:
     table = await restaurant.add_table()
     call = {"json": {"email": "ann@example.com"}, "headers": {"Idempotency-Key": "k"}}
 
@@ -236,23 +239,23 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("way", [[], ["accept"], ["cancel"], ["accept", "cancel"]])
+@pytest.mark.parametrize("previous", [[], ["accept"], ["cancel"], ["accept", "cancel"]])
 @pytest.mark.parametrize("step", ["accept", "cancel"])
-async def test_a_booking_moves_only_as_it_may(restaurant: Any, way: list[str], step: str) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
-    for taken in way:
-        assert (await restaurant.admin("POST", f"{taken}_booking/?id={booking}")).status_code == 200
+async def test_the_status_changes_only_as_allowed(restaurant: Restaurant, previous: list[str], step: str) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
+    for earlier in previous:
+        assert (await restaurant.admin("POST", f"{earlier}_booking/?id={booking}")).status_code == 200
     before = await restaurant.status(booking)
 
-    answer = await restaurant.admin("POST", f"{step}_booking/?id={booking}")
+    response = await restaurant.admin("POST", f"{step}_booking/?id={booking}")
 
     target = STEPS.get((before, step))
-    assert answer.status_code == (200 if target else 409)
+    assert response.status_code == (200 if target else 409)
     assert await restaurant.status(booking) == (target or before)
 
 
-async def test_every_step_is_kept_with_its_actor(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_every_status_change_is_recorded_with_its_actor(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
     await restaurant.admin("POST", f"cancel_booking/?id={booking}")
 
@@ -263,25 +266,25 @@ async def test_every_step_is_kept_with_its_actor(restaurant: Any) -> None:
     ]  # fmt: skip
 
 
-async def test_a_guest_on_the_phone_gets_the_table_at_once(restaurant: Any) -> None:
+async def test_staff_can_add_a_confirmed_booking(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(can_be_booked=False)
     order = {"phone": "+4930123456", "starts_at": START, "minutes": 60}
 
-    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=order)
-    assert answer.status_code == 201
-    assert (await answer.get_json())["status"] == "confirmed"
+    response = await restaurant.admin("POST", f"set_booking/?id={table}", json=order)
+    assert response.status_code == 201
+    assert (await response.get_json())["status"] == "confirmed"
 
     late = order | {"starts_at": "2999-01-01T19:59:00Z"}
-    answer = await restaurant.admin("POST", f"set_booking/?id={table}", json=late)
-    assert (answer.status_code, (await answer.get_json())["code"]) == (409, "overlapping")
+    response = await restaurant.admin("POST", f"set_booking/?id={table}", json=late)
+    assert (response.status_code, (await response.get_json())["code"]) == (409, "overlapping")
     after = order | {"starts_at": "2999-01-01T20:00:00Z"}
     assert (await restaurant.admin("POST", f"set_booking/?id={table}", json=after)).status_code == 201
     assert (await restaurant.admin("POST", f"set_booking/?id={table + 1}", json=order)).status_code == 404
 
 
-async def test_active_bookings_are_those_that_wait_or_are_confirmed(restaurant: Any) -> None:
+async def test_active_bookings_are_waiting_or_confirmed(restaurant: Restaurant) -> None:
     table = await restaurant.add_table()
-    bookings = [await restaurant.booked(table) for _ in range(4)]
+    bookings = [await restaurant.book(table) for _ in range(4)]
     await restaurant.admin("POST", f"accept_booking/?id={bookings[1]}")
     await restaurant.admin("POST", f"cancel_booking/?id={bookings[2]}")
 
@@ -294,25 +297,27 @@ async def test_active_bookings_are_those_that_wait_or_are_confirmed(restaurant: 
     assert "Link" not in rest.headers
 
 
-async def test_unknown_bookings_are_not_found(restaurant: Any) -> None:
+async def test_unknown_bookings_are_not_found(restaurant: Restaurant) -> None:
     for path in ("accept_booking/", "cancel_booking/"):
         assert (await restaurant.admin("POST", f"{path}?id=1")).status_code == 404
         assert (await restaurant.admin("POST", path)).status_code == 400
         assert (await restaurant.admin("POST", f"{path}?id=0")).status_code == 400
 
 
-async def test_a_path_without_its_slash_leads_on_and_keeps_the_method(restaurant: Any) -> None:
-    answer = await restaurant.client.post("/api/customer/book_table?id=7", json={"email": "ann@example.com"})
+async def test_a_path_without_its_trailing_slash_redirects_with_the_same_method(restaurant: Restaurant) -> None:
+    response = await restaurant.client.post("/api/customer/book_table?id=7", json={"email": "ann@example.com"})
 
-    assert answer.status_code == 308
-    assert answer.headers["Location"].endswith("/api/customer/book_table/?id=7")
+    assert response.status_code == 308
+    assert response.headers["Location"].endswith("/api/customer/book_table/?id=7")
 
 
 @pytest.mark.parametrize("booked_times", [(START, START), (START, "2999-01-01T20:59:00Z")])
-async def test_of_two_overlapping_orders_one_is_confirmed(restaurant: Any, booked_times: tuple[str, str]) -> None:
+async def test_of_two_overlapping_orders_one_is_confirmed(
+    restaurant: Restaurant, booked_times: tuple[str, str]
+) -> None:
     table = await restaurant.add_table()
-    pair = [await restaurant.booked(table, email="ann@example.com", starts_at=time) for time in booked_times]
+    pair = [await restaurant.book(table, email="ann@example.com", starts_at=time) for time in booked_times]
 
-    answers = await asyncio.gather(*(restaurant.admin("POST", f"accept_booking/?id={each}") for each in pair))
+    responses = await asyncio.gather(*(restaurant.admin("POST", f"accept_booking/?id={each}") for each in pair))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert sorted(response.status_code for response in responses) == [200, 409]

@@ -1,4 +1,4 @@
-"""What must not happen, tried by many at once and past the application."""
+"""Concurrent changes, and constraints that the database itself enforces."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -11,13 +11,16 @@ from common.db.pool import transaction
 from common.web.errors import Conflict
 from provider.dining import service
 from provider.dining.inputs import BookingInput
+from provider.dining.models import Actor
+from tests.support.restaurant import Restaurant
 
 START = datetime(2999, 1, 1, tzinfo=UTC)
 PAIRS = 1000
+ADMIN = Actor("admin", "admin")
 
 
-async def test_of_a_thousand_raced_pairs_of_overlapping_confirmations_exactly_one_wins_each(
-    restaurant: Any,
+async def test_of_two_concurrent_overlapping_confirmations_exactly_one_succeeds(
+    restaurant: Restaurant,
 ) -> None:
     table = await restaurant.add_table()
     rows = [
@@ -32,17 +35,17 @@ async def test_of_a_thousand_raced_pairs_of_overlapping_confirmations_exactly_on
     )
     ids = [row["id"] for row in await restaurant.db.fetch("SELECT id FROM dining_booking ORDER BY starts_at")]
     pairs = [tuple(ids[number : number + 2]) for number in range(0, 2 * PAIRS, 2)]
-    turns = asyncio.Semaphore(4)
+    slots = asyncio.Semaphore(4)
 
     async def confirm(booking: int) -> str:
         try:
             async with transaction(restaurant.db) as connection:
-                return (await service.confirm(connection, booking, "admin: admin")).status
+                return (await service.confirm_booking(connection, restaurant.settings, booking, ADMIN)).status
         except Conflict as conflict:
             return conflict.problem_code
 
     async def race(pair: tuple[int, ...]) -> list[str]:
-        async with turns:
+        async with slots:
             return sorted(await asyncio.gather(*map(confirm, pair)))
 
     assert await asyncio.gather(*map(race, pairs)) == [["confirmed", "overlapping"]] * PAIRS
@@ -50,35 +53,35 @@ async def test_of_a_thousand_raced_pairs_of_overlapping_confirmations_exactly_on
     assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE topic = 'mail'") == PAIRS
 
 
-async def test_a_booking_that_is_moved_by_many_at_once_moves_once(restaurant: Any) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_concurrent_changes_of_a_booking_change_it_once(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.admin("GET", "outbox/")
 
     steps = ["accept", "accept", "accept"]
-    answers = await asyncio.gather(*(restaurant.admin("POST", f"{step}_booking/?id={booking}") for step in steps))
+    responses = await asyncio.gather(*(restaurant.admin("POST", f"{step}_booking/?id={booking}") for step in steps))
     decisions = await asyncio.gather(restaurant.decide(booking, "confirm"), restaurant.decide(booking, "decline"))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
-    assert [answer.status_code for answer in decisions] == [200, 409]
+    assert sorted(response.status_code for response in responses) == [200, 409, 409]
+    assert [response.status_code for response in decisions] == [200, 409]
     assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_status_change") == 2
 
 
-async def test_confirmations_without_a_time_do_not_collide(restaurant: Any) -> None:
+async def test_confirmations_without_a_start_do_not_conflict(restaurant: Restaurant) -> None:
     table = await restaurant.add_table()
     for _ in range(2):
-        booking = await restaurant.booked(table)
+        booking = await restaurant.book(table)
         assert (await restaurant.admin("POST", f"accept_booking/?id={booking}")).status_code == 200
 
 
-async def test_bulk_changes_of_the_same_tables_do_not_block_each_other_for_good(restaurant: Any) -> None:
+async def test_concurrent_bulk_changes_of_the_same_tables_do_not_deadlock(restaurant: Restaurant) -> None:
     tables = [await restaurant.add_table() for _ in range(10)]
 
     def change(ids: list[int]) -> Any:
         return restaurant.admin("POST", "tables/bulk", json={"update": [{"id": each, "seats": 5} for each in ids]})
 
-    answers = await asyncio.gather(*(change(tables if turn % 2 else tables[::-1]) for turn in range(10)))
+    responses = await asyncio.gather(*(change(tables if turn % 2 else tables[::-1]) for turn in range(10)))
 
-    assert [answer.status_code for answer in answers] == [200] * 10
+    assert [response.status_code for response in responses] == [200] * 10
 
 
 @pytest.mark.parametrize(
@@ -99,18 +102,18 @@ async def test_bulk_changes_of_the_same_tables_do_not_block_each_other_for_good(
         "UPDATE dining_table SET seats = 0",
     ],
 )
-async def test_the_database_itself_refuses_what_must_not_be(restaurant: Any, statement: str) -> None:
-    booking = await restaurant.booked(await restaurant.add_table())
+async def test_the_database_refuses_forbidden_changes(restaurant: Restaurant, statement: str) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
     await restaurant.admin("POST", f"cancel_booking/?id={booking}")
 
     with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.NumericValueOutOfRangeError)):
         await restaurant.db.execute(statement)
 
 
-async def test_the_database_itself_refuses_overlapping_confirmations(restaurant: Any) -> None:
+async def test_the_database_refuses_overlapping_confirmations(restaurant: Restaurant) -> None:
     table = await restaurant.add_table()
     for start in (START, START + timedelta(minutes=119)):
-        await restaurant.booked(table, email="ann@example.com", starts_at=start.isoformat())
+        await restaurant.book(table, email="ann@example.com", starts_at=start.isoformat())
 
     with pytest.raises(asyncpg.ExclusionViolationError):
         await restaurant.db.execute("UPDATE dining_booking SET status = 'confirmed'")
@@ -120,8 +123,8 @@ async def test_the_database_itself_refuses_overlapping_confirmations(restaurant:
     "relation",
     ["dining_table", "dining_table_price", "dining_booking", "dining_booking_status_change", "dining_cancel_token"],
 )
-async def test_the_table_is_part_of_every_key(restaurant: Any, relation: str) -> None:
-    lacking = await restaurant.db.fetch(
+async def test_the_table_id_is_part_of_every_unique_key(restaurant: Restaurant, relation: str) -> None:
+    keys_without_table_id = await restaurant.db.fetch(
         """
         SELECT indexrelid::regclass::text
           FROM pg_index
@@ -131,9 +134,9 @@ async def test_the_table_is_part_of_every_key(restaurant: Any, relation: str) ->
         relation,
     )
 
-    assert lacking == []
+    assert keys_without_table_id == []
 
 
-def test_a_booking_needs_a_way_to_reach_the_guest() -> None:
-    with pytest.raises(ValueError, match="is needed, or email"):
+def test_an_order_requires_an_email_or_a_phone() -> None:
+    with pytest.raises(ValueError, match="is required unless email is given"):
         BookingInput(name="Ann")

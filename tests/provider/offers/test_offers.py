@@ -1,4 +1,4 @@
-"""The stand-in over HTTP: the documented paths, shapes and errors, and its misbehaviour."""
+"""The stand-in over HTTP: the documented paths, formats and errors, and the configured faults."""
 
 import asyncio
 import uuid
@@ -12,16 +12,16 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.web.resources import Application
-from provider.offers.price_simulation import LONGEST_LIFE, offers_at
+from provider.offers.price_simulation import MAX_LIFETIME, offers_at
 from provider.offers.queries import delete_expired_tokens
 
 PRODUCT = {"id": "6f1c3b0e-0000-7000-8000-000000000001", "name": "Mower", "description": "Petrol"}
 
 
 async def token_of(app: Application) -> str:
-    answer = await app.test_client().post("/api/v1/auth")
-    assert answer.status_code == 201
-    body = await answer.get_json()
+    response = await app.test_client().post("/api/v1/auth")
+    assert response.status_code == 201
+    body = await response.get_json()
     assert list(body) == ["access_token"]
     assert uuid.UUID(body["access_token"])
     return str(body["access_token"])
@@ -36,10 +36,10 @@ async def offers(app: Application, token: str, product_id: Any = PRODUCT["id"]) 
     return await app.test_client().get(f"/api/v1/products/{product_id}/offers", headers={"Bearer": token})
 
 
-async def assert_error(answer: Any, status: int, code: str) -> None:
-    assert answer.status_code == status
-    assert answer.content_type == "application/json"
-    body = await answer.get_json()
+async def assert_error(response: Any, status: int, code: str) -> None:
+    assert response.status_code == status
+    assert response.content_type == "application/json"
+    body = await response.get_json()
     assert list(body) == ["code", "msg"]
     assert body["code"] == code
     assert body["msg"]
@@ -68,7 +68,7 @@ async def test_a_numeric_id_comes_back_as_a_number(provider_app: Application) ->
     assert (await offers(provider_app, token, 42)).status_code == 200
 
 
-async def test_without_a_token_nothing_is_given(provider_app: Application) -> None:
+async def test_every_path_requires_a_valid_token(provider_app: Application) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
     client = provider_app.test_client()
@@ -97,13 +97,13 @@ async def test_a_product_is_registered_once(provider_app: Application) -> None:
 
 
 @pytest.mark.parametrize("change", [{"name": ""}, {"name": 1}, {"id": None}, {"id": 1.5}, {"id": "a/b"}, {"more": 1}])
-async def test_a_wrong_registration_is_refused(provider_app: Application, change: dict[str, Any]) -> None:
+async def test_an_invalid_registration_is_refused(provider_app: Application, change: dict[str, Any]) -> None:
     token = await token_of(provider_app)
 
     await assert_error(await register(provider_app, token, **change), 400, "BAD_REQUEST")
 
 
-async def test_every_error_below_the_prefix_has_the_service_s_format(provider_app: Application) -> None:
+async def test_every_error_under_the_prefix_has_the_format_of_the_service(provider_app: Application) -> None:
     client = provider_app.test_client()
 
     await assert_error(await client.get("/api/v1/nothing"), 404, "NOT FOUND")
@@ -126,23 +126,23 @@ def environment(environment: dict[str, str], faults: dict[str, str]) -> dict[str
 
 
 @pytest.mark.parametrize("faults", [{"PROVIDER_OFFERS_ERROR_RATE": "1"}], indirect=True)
-async def test_at_an_error_rate_of_one_everything_fails(provider_app: Application) -> None:
+async def test_at_an_error_rate_of_one_every_request_fails(provider_app: Application) -> None:
     await assert_error(await provider_app.test_client().post("/api/v1/auth"), 500, "INTERNAL_SERVER_ERROR")
 
 
 @pytest.mark.parametrize("faults", [{"PROVIDER_OFFERS_SECOND_ACCESS": "refuse"}], indirect=True)
-async def test_of_a_hundred_callers_one_gets_the_only_token(provider_app: Application) -> None:
-    answers = await asyncio.gather(*(provider_app.test_client().post("/api/v1/auth") for _ in range(100)))
+async def test_of_a_hundred_concurrent_callers_one_gets_the_only_token(provider_app: Application) -> None:
+    responses = await asyncio.gather(*(provider_app.test_client().post("/api/v1/auth") for _ in range(100)))
 
-    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 99
-    refused = next(answer for answer in answers if answer.status_code == 400)
+    assert sorted(response.status_code for response in responses) == [201] + [400] * 99
+    refused = next(response for response in responses if response.status_code == 400)
     await assert_error(refused, 400, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize(
     "faults", [{"PROVIDER_OFFERS_SECOND_ACCESS": "refuse", "PROVIDER_OFFERS_ACCESS_SECONDS": "70"}], indirect=True
 )
-async def test_a_token_ends_and_another_is_given(provider_app: Application) -> None:
+async def test_after_a_token_expires_another_is_issued(provider_app: Application) -> None:
     first = await token_of(provider_app)
     await register(provider_app, first)
     assert (await offers(provider_app, first)).status_code == 200
@@ -155,7 +155,7 @@ async def test_a_token_ends_and_another_is_given(provider_app: Application) -> N
     assert await token_of(provider_app) != first
 
 
-async def test_expired_tokens_are_swept_with_their_products(provider_app: Application, provider_url: Secret) -> None:
+async def test_expired_tokens_are_deleted_with_their_products(provider_app: Application, provider_url: Secret) -> None:
     token = await token_of(provider_app)
     await register(provider_app, token)
     db = provider_app.resources.pools.requests
@@ -167,7 +167,7 @@ async def test_expired_tokens_are_swept_with_their_products(provider_app: Applic
     assert await db.fetchval("SELECT count(*) FROM offers_product") == 0
 
 
-async def test_two_replicas_sell_the_same(
+async def test_two_replicas_have_the_same_offers(
     provider_app: Application, provider_url: Secret, environment: dict[str, str]
 ) -> None:
     token = await token_of(provider_app)
@@ -182,21 +182,21 @@ async def test_two_replicas_sell_the_same(
 MORNING = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
-def test_prices_walk_each_minute_and_stock_sells_out() -> None:
-    minutes = [offers_at("mower", MORNING + timedelta(minutes=n), 60) for n in range(3 * LONGEST_LIFE)]
+def test_prices_change_each_minute_and_stock_sells_out() -> None:
+    minutes = [offers_at("mower", MORNING + timedelta(minutes=n), 60) for n in range(3 * MAX_LIFETIME)]
 
-    moved = [before != after for before, after in pairwise(minutes)]
-    assert all(moved)
+    changed = [before != after for before, after in pairwise(minutes)]
+    assert all(changed)
     assert len({len(offers) for offers in minutes}) == 1
     assert any(offer.items_in_stock == 0 for offers in minutes for offer in offers)
     lives = {offer.id for offers in minutes for offer in offers}
     assert len(lives) >= 3 * len(minutes[0])
 
 
-def test_an_offer_that_vanished_was_sold_out_and_never_returns() -> None:
+def test_an_offer_disappears_sold_out_and_never_returns() -> None:
     gone: set[str] = set()
     before = {offer.id: offer for offer in offers_at("mower", MORNING, 60)}
-    for n in range(1, 4 * LONGEST_LIFE):
+    for n in range(1, 4 * MAX_LIFETIME):
         after = {offer.id: offer for offer in offers_at("mower", MORNING + timedelta(minutes=n), 60)}
         for vanished in before.keys() - after.keys():
             assert before[vanished].items_in_stock == 0
@@ -209,5 +209,5 @@ def test_an_offer_that_vanished_was_sold_out_and_never_returns() -> None:
     assert gone
 
 
-def test_within_a_minute_nothing_moves() -> None:
+def test_offers_do_not_change_within_a_minute() -> None:
     assert offers_at("mower", MORNING, 60) == offers_at("mower", MORNING + timedelta(seconds=59), 60)

@@ -1,4 +1,4 @@
-"""The simulated hotels at work: over HTTP, restarted, doubled, and with a provider that fails."""
+"""The job of the simulated hotels: over HTTP, restarted, on two replicas, and with a provider that fails."""
 
 import json
 import random
@@ -17,16 +17,16 @@ from common.jobs.lease import Lease
 from common.upstream import Upstream, UpstreamError, create_client_session
 from common.web.resources import Application
 from provider import schedule
-from provider.booking_events.models import EventInput
+from provider.booking_events.inputs import EventInput
 from provider.config import Config
 from provider.resources import resources_of
-from provider.simulated_hotels import Simulation
 from provider.simulated_hotels.jobs import Generator
+from provider.simulated_hotels.simulation import Simulation
 from tests.support.applications import run_process
 from tests.support.served import Served
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-"""Not in the future, and no night begins in the middle of a test."""
+"""In the past, and far enough from midnight that the date does not change during a test."""
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class Flaky(Upstream):
-    """A provider of which some POSTs fail: half of them although they were stored."""
+    """A provider whose POSTs fail at random; half of the failed ones are stored nevertheless."""
 
     share = 0.2
-    dice = random.Random(3)
+    generator = random.Random(3)
 
-    async def fetch(self, method: str, path: str, **call: Any) -> bytes:  # type: ignore[override]  # only what the generator calls
-        fault = method == "POST" and self.dice.random() < self.share
-        if fault and self.dice.random() < 0.5:
+    async def fetch(self, method: str, path: str, **call: Any) -> bytes:
+        fault = method == "POST" and self.generator.random() < self.share
+        if fault and self.generator.random() < 0.5:
             raise UpstreamError("lost on the way there")
         answer = await super().fetch(method, path, **call)
         if fault:
@@ -60,7 +60,7 @@ def lease(epoch: int) -> Lease:
 
 
 async def require_sound(db: asyncpg.Pool) -> int:
-    """No room is sold twice for a night, nothing is cancelled that is not booked; returns the events."""
+    """Require that no night is sold twice and only booked nights are cancelled; returns the number of events."""
     rows = await db.fetch("SELECT * FROM booking_event ORDER BY event_timestamp, id")
     sold = set()
     for row in rows:
@@ -70,7 +70,7 @@ async def require_sound(db: asyncpg.Pool) -> int:
             assert night not in sold, "a night was sold twice"
             sold.add(night)
         else:
-            assert night in sold, "a night was cancelled that nobody had booked"
+            assert night in sold, "a night was cancelled that was not booked"
             sold.remove(night)
     return len(rows)
 
@@ -81,8 +81,8 @@ async def test_the_rate_holds_over_time(
     hotels = generator(Upstream(client, "feed", served.url), rate=600, rooms=40)
     sent = 0
     for second in range(61):
-        did = await hotels.run(lease(second + 1), NOON + timedelta(seconds=second))
-        sent += int(did["sent"])
+        result = await hotels.run(lease(second + 1), NOON + timedelta(seconds=second))
+        sent += int(result["sent"])
 
     assert 580 <= sent <= 660  # no stay is cut
     assert await require_sound(provider_db) == sent
@@ -102,20 +102,20 @@ async def test_no_night_is_sold_twice_after_restarts_and_by_two_providers(
     assert await require_sound(provider_db) > 500
 
 
-async def test_a_provider_that_fails_in_between_spoils_nothing(
+async def test_a_provider_that_fails_at_times_does_not_corrupt_the_feed(
     served: Served, client: aiohttp.ClientSession, provider_db: asyncpg.Pool
 ) -> None:
     hotels = generator(Flaky(client, "feed", served.url))
     failed = 0
     for epoch in range(1, 19):
-        did = await hotels.run(lease(epoch), NOON + timedelta(seconds=epoch))
-        failed += int(did["failed"])
+        result = await hotels.run(lease(epoch), NOON + timedelta(seconds=epoch))
+        failed += int(result["failed"])
 
     assert failed > 50
     assert await require_sound(provider_db) > 100
 
 
-async def test_a_provider_that_is_down_fails_the_run_and_the_next_one_goes_on(
+async def test_a_provider_that_is_down_fails_the_run_and_the_next_run_continues(
     served: Served, client: aiohttp.ClientSession, provider_db: asyncpg.Pool
 ) -> None:
     upstream = Flaky(client, "feed", served.url)
@@ -125,18 +125,18 @@ async def test_a_provider_that_is_down_fails_the_run_and_the_next_one_goes_on(
         await hotels.run(lease(1), NOON)
     upstream.share = 0.0
     stored = await provider_db.fetchval("SELECT count(*) FROM booking_event")
-    did = await hotels.run(lease(2), NOON + timedelta(seconds=1))
+    result = await hotels.run(lease(2), NOON + timedelta(seconds=1))
 
-    assert did["sent"] > 0
-    assert did["failed"] == 0
-    assert await require_sound(provider_db) == stored + did["sent"]
+    assert result["sent"] > 0
+    assert result["failed"] == 0
+    assert await require_sound(provider_db) == stored + result["sent"]
 
 
-async def test_what_the_hotels_send_is_an_event(served: Served, client: aiohttp.ClientSession) -> None:
+async def test_the_hotels_send_valid_events(served: Served, client: aiohttp.ClientSession) -> None:
     bodies: list[Any] = []
 
     class Recorded(Upstream):
-        async def fetch(self, method: str, path: str, **call: Any) -> bytes:  # type: ignore[override]  # only what the generator calls
+        async def fetch(self, method: str, path: str, **call: Any) -> bytes:
             if method == "POST":
                 bodies.append(call["json"])
             return await super().fetch(method, path, **call)
@@ -149,7 +149,9 @@ async def test_what_the_hotels_send_is_an_event(served: Served, client: aiohttp.
 
 
 @pytest.mark.parametrize(("rate", "interval"), [("0", 0), ("0.5", 1), ("60", 1)])
-def test_no_rate_no_job(provider_app: Application, environment: dict[str, str], rate: str, interval: float) -> None:
+def test_a_rate_of_0_switches_the_job_off(
+    provider_app: Application, environment: dict[str, str], rate: str, interval: float
+) -> None:
     config = read_config(Config, {**environment, "PROVIDER_GENERATOR_RATE": rate})
 
     jobs = {job.name: job for job in schedule.jobs(replace(resources_of(provider_app), config=config))}
@@ -161,7 +163,7 @@ def generate(url: Secret, *arguments: str) -> "subprocess.CompletedProcess[str]"
     return run_process("provider", "generate", *arguments, environment={"PROVIDER_DATABASE_URL": url.reveal()})
 
 
-async def test_the_command_writes_history_of_hotels_of_its_own(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
+async def test_the_command_writes_the_history_of_new_hotels(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
     for _ in range(2):
         done = generate(provider_url, "--hotels", "2", "--years", "1", "--rooms", "4")
         assert done.returncode == 0, done.stderr
@@ -175,7 +177,7 @@ async def test_the_command_writes_history_of_hotels_of_its_own(provider_url: Sec
 @pytest.mark.parametrize(
     "arguments", [("--hotels", "0"), ("--rooms", "0"), ("--years", "0"), ("--years", "-1"), ("--years", "101")]
 )
-def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, arguments: tuple[str, str]) -> None:
+def test_an_impossible_history_is_refused_in_one_line(provider_url: Secret, arguments: tuple[str, str]) -> None:
     done = generate(provider_url, *arguments)
 
     assert done.returncode == 1
@@ -193,5 +195,5 @@ def test_a_history_that_cannot_be_is_refused_in_one_line(provider_url: Secret, a
         ("::", "http://[::1]:9100"),
     ],
 )
-def test_the_simulated_hotels_find_the_provider_wherever_it_listens(host: str, url: str) -> None:
+def test_the_simulated_hotels_reach_the_provider_on_any_address(host: str, url: str) -> None:
     assert read_config(Config, {"PROVIDER_HOST": host, "PROVIDER_PORT": "9100"}).own_url == url

@@ -1,4 +1,4 @@
-"""The laws of hotels at work: no room sold twice, nothing cancelled that is not booked, the same again."""
+"""The laws of the live simulation: no room is sold twice, only booked nights are cancelled, a seed repeats a run."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.simulated_hotels import BOOKING, CANCELLATION, SimulatedEvent, Simulation
-from provider.simulated_hotels.hotels import LONGEST_LEAD, LONGEST_STAY
+from provider.rooms import BOOKING, CANCELLATION
+from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
+from provider.simulated_hotels.models import FeedEvent, SimulatedEvent
+from provider.simulated_hotels.simulation import Simulation
 from tests.support.stay_audit import audit
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -19,7 +21,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 sizes = {"seed": st.integers(0, 2**63), "hotels": st.integers(1, 4), "rooms": st.integers(1, 12)}
 
 
-Books = Iterable[tuple[int, int, date, datetime]]
+Books = Iterable[tuple[int, int | str, date, datetime]]
 
 
 def work(simulation: Simulation, start: datetime, ticks: int, every: timedelta, count: float) -> list[SimulatedEvent]:
@@ -27,9 +29,9 @@ def work(simulation: Simulation, start: datetime, ticks: int, every: timedelta, 
 
 
 def book(simulation: Simulation, books: Books) -> None:
-    """Let the simulation see the booking of each night."""
+    """Let the simulation observe the booking of each night."""
     for hotel_id, room_id, night, at in books:
-        simulation.observe(SimulatedEvent(hotel_id, at, BOOKING, room_id, night))
+        simulation.observe(FeedEvent(hotel_id, at, BOOKING, room_id, night))
 
 
 @settings(max_examples=25, deadline=None)
@@ -37,8 +39,11 @@ def book(simulation: Simulation, books: Books) -> None:
     **sizes,
     ticks=st.lists(st.tuples(st.timedeltas(timedelta(0), timedelta(days=2)), st.floats(0, 200)), max_size=12),
 )
-def test_live_hotels_sell_no_night_twice_and_cancel_only_what_is_booked(seed, hotels, rooms, ticks):
-    simulation, now, events = Simulation(seed, hotels, rooms), NOON, []
+def test_live_hotels_sell_no_night_twice_and_cancel_only_booked_nights(
+    seed: int, hotels: int, rooms: int, ticks: list[tuple[timedelta, float]]
+) -> None:
+    simulation, now = Simulation(seed, hotels, rooms), NOON
+    events: list[SimulatedEvent] = []
     for passed, count in ticks:
         now += passed
         events += simulation.next_events(now, count)
@@ -54,7 +59,9 @@ def test_live_hotels_sell_no_night_twice_and_cancel_only_what_is_booked(seed, ho
 
 @settings(max_examples=15, deadline=None)
 @given(**sizes, before=st.floats(1, 400), after=st.floats(1, 400))
-def test_hotels_that_saw_their_books_go_on_as_if_never_stopped(seed, hotels, rooms, before, after):
+def test_hotels_that_observed_their_books_continue_as_if_never_stopped(
+    seed: int, hotels: int, rooms: int, before: float, after: float
+) -> None:
     running = Simulation(seed, hotels, rooms)
     past = running.next_events(NOON, before)
     observed, restored = Simulation(seed, hotels, rooms), Simulation(seed, hotels, rooms)
@@ -70,7 +77,9 @@ def test_hotels_that_saw_their_books_go_on_as_if_never_stopped(seed, hotels, roo
 
 @settings(max_examples=25, deadline=None)
 @given(**sizes, data=st.data())
-def test_seeing_the_last_events_again_changes_nothing(seed, hotels, rooms, data):
+def test_observing_the_last_events_again_changes_nothing(
+    seed: int, hotels: int, rooms: int, data: st.DataObject
+) -> None:
     simulation = Simulation(seed, hotels, rooms)
     events = work(simulation, NOON, 5, timedelta(minutes=1), 30)
     books = simulation.booked()
@@ -79,14 +88,14 @@ def test_seeing_the_last_events_again_changes_nothing(seed, hotels, rooms, data)
     assert simulation.booked() == books
 
 
-def test_a_cancelled_night_can_be_sold_again():
+def test_a_cancelled_night_can_be_sold_again() -> None:
     events = work(Simulation(5, hotels=1, rooms=1), NOON, 200, timedelta(minutes=1), 5)
     audit(events)
     sold = Counter((event.room_id, event.night_of_stay) for event in events if event.status == BOOKING)
     assert max(sold.values()) > 1
 
 
-def test_a_night_booked_by_somebody_else_is_not_sold_again():
+def test_a_night_booked_by_another_client_is_not_sold_again() -> None:
     simulation = Simulation(5, hotels=1, rooms=1)
     taken = [
         SimulatedEvent(1, NOON + timedelta(0, 0, ahead), BOOKING, 1, NOON.date() + timedelta(ahead))
@@ -97,16 +106,16 @@ def test_a_night_booked_by_somebody_else_is_not_sold_again():
     audit(taken + simulation.next_events(NOON + timedelta(minutes=1), 100))
 
 
-def test_events_of_unknown_hotels_and_rooms_are_passed_over():
+def test_events_of_unknown_hotels_and_rooms_are_ignored() -> None:
     simulation = Simulation(1, hotels=1, rooms=2)
     for hotel_id, room_id in ((2, 1), (1, 3), (1, 0), (1, "8dd1f2c6-4f52-4f2e-9c3f-1c1f4a3f9e55")):
         book(simulation, [(hotel_id, room_id, NOON.date(), NOON)])
         assert simulation.booked() == set()
 
 
-def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore():
-    """Two stays touch in one room: what was booked at another instant is another stay."""
-    nights = [NOON.date() + timedelta(ahead) for ahead in range(LONGEST_LEAD + LONGEST_STAY)]
+def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore() -> None:
+    """Of two adjacent stays in one room, nights booked at another instant belong to the other stay."""
+    nights = [NOON.date() + timedelta(ahead) for ahead in range(MAX_LEAD_DAYS + MAX_STAY_NIGHTS)]
     books = {(1, 1, night, NOON - timedelta(days=400 - place // 3)) for place, night in enumerate(nights)}
     simulation = Simulation(1, hotels=1, rooms=1)
     book(simulation, books)
@@ -118,23 +127,23 @@ def test_a_cancellation_takes_the_nights_of_one_stay_after_a_restore():
 
 
 @pytest.mark.parametrize("count", [0.01, 0.4, 1.0, 7.3, 90.0])
-def test_the_rate_in_the_long_run_is_what_is_asked(count):
+def test_the_rate_in_the_long_run_is_the_requested_one(count: float) -> None:
     ticks = 300
     events = work(Simulation(2, hotels=3, rooms=10), NOON, ticks, timedelta(seconds=5), count)
-    assert 0 <= len(events) - count * ticks < LONGEST_STAY
+    assert 0 <= len(events) - count * ticks < MAX_STAY_NIGHTS
 
 
-def test_the_smallest_house_keeps_up_the_rate_when_it_is_full():
+def test_the_smallest_hotel_keeps_up_the_rate_when_it_is_full() -> None:
     events = work(Simulation(2, hotels=1, rooms=1), NOON, 50, timedelta(minutes=1), 60)
     audit(events)
-    assert 0 <= len(events) - 3000 < LONGEST_STAY
+    assert 0 <= len(events) - 3000 < MAX_STAY_NIGHTS
 
 
-def test_no_events_are_made_when_none_are_asked_for():
+def test_no_events_are_made_when_none_are_requested() -> None:
     assert work(Simulation(2, hotels=3, rooms=10), NOON, 10, timedelta(minutes=1), 0) == []
 
 
-def test_a_clock_that_stands_still_or_steps_back_repeats_no_instant():
+def test_a_clock_that_stands_still_or_steps_back_repeats_no_instant() -> None:
     simulation = Simulation(2, hotels=2, rooms=20)
     events = [
         event for at in (NOON, NOON, NOON - timedelta(seconds=2), NOON) for event in simulation.next_events(at, 50)
@@ -143,23 +152,23 @@ def test_a_clock_that_stands_still_or_steps_back_repeats_no_instant():
     assert all(before.event_timestamp <= after.event_timestamp for before, after in pairwise(events))
 
 
-def test_an_instant_of_another_offset_is_the_same_instant():
+def test_an_instant_of_another_offset_is_the_same_instant() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=14)))
     assert Simulation(1, 2, 9).next_events(elsewhere, 99) == Simulation(1, 2, 9).next_events(NOON, 99)
 
 
-def test_an_instant_without_offset_is_refused():
+def test_an_instant_without_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="offset"):
         Simulation(1, 1, 1).next_events(NOON.replace(tzinfo=None), 1)
 
 
 @pytest.mark.parametrize(("hotels", "rooms", "first"), [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
-def test_a_simulation_without_hotels_or_rooms_is_refused(hotels, rooms, first):
+def test_a_simulation_without_hotels_or_rooms_is_refused(hotels: int, rooms: int, first: int) -> None:
     with pytest.raises(ValueError, match="at least one"):
         Simulation(1, hotels, rooms, first_hotel_id=first)
 
 
-def test_the_same_calls_give_the_same_live_events_and_another_seed_others():
+def test_the_same_calls_give_the_same_live_events_and_another_seed_others() -> None:
     def run(seed: int) -> list[SimulatedEvent]:
         return work(Simulation(seed, 3, 20), NOON, 50, timedelta(minutes=1), 12.5)
 
@@ -167,7 +176,7 @@ def test_the_same_calls_give_the_same_live_events_and_another_seed_others():
     assert run(1) != run(2)
 
 
-def test_live_hotels_continue_a_history_that_was_written_before():
+def test_live_hotels_continue_a_history_that_was_written_before() -> None:
     simulation = Simulation(4, hotels=2, rooms=30)
     past = list(simulation.history(NOON.date() - timedelta(30), NOON.date()))
     for event in past:
@@ -175,7 +184,7 @@ def test_live_hotels_continue_a_history_that_was_written_before():
     audit(past + work(simulation, NOON, 30, timedelta(minutes=1), 20))
 
 
-def test_a_high_rate_does_not_fill_nights_long_before_their_time():
+def test_a_high_rate_does_not_fill_nights_long_in_advance() -> None:
     simulation = Simulation(4, hotels=4, rooms=50)
     work(simulation, NOON, 60, timedelta(seconds=5), 1500)
     sold = Counter((night - NOON.date()).days for _, _, night, _ in simulation.booked())
@@ -185,7 +194,7 @@ def test_a_high_rate_does_not_fill_nights_long_before_their_time():
     assert shares[2] < 0.15
 
 
-def test_nothing_is_cancelled_before_it_was_booked_when_the_clock_went_back():
+def test_no_night_is_cancelled_before_its_booking_when_the_clock_goes_back() -> None:
     running = Simulation(2, hotels=1, rooms=3)
     running.next_events(NOON, 2000)
     booked_at = {(hotel_id, room_id, night): at for hotel_id, room_id, night, at in running.booked()}
@@ -198,7 +207,7 @@ def test_nothing_is_cancelled_before_it_was_booked_when_the_clock_went_back():
             assert booked_at.pop((hotel_id, room_id, night)) < at
 
 
-def test_an_older_event_seen_late_does_not_undo_a_newer_booking():
+def test_an_older_event_observed_late_does_not_undo_a_newer_booking() -> None:
     simulation = Simulation(1, hotels=1, rooms=1)
     book(simulation, [(1, 1, NOON.date(), NOON)])
     simulation.observe(SimulatedEvent(1, NOON - timedelta(seconds=1), CANCELLATION, 1, NOON.date()))

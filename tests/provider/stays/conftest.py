@@ -1,4 +1,4 @@
-"""Guests of the storefront, and a day for them."""
+"""Guests of the storefront, and a day for their stays."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +11,7 @@ from tests.support.storefront import Guest
 
 @pytest.fixture
 def new_guest(provider_app: Application) -> Callable[[], Guest]:
-    """Makes guests, each with a token of its own."""
+    """Creates guests, each with its own token."""
     return lambda: Guest(provider_app)
 
 

@@ -1,4 +1,4 @@
-"""What is free: the search, its pages, its alternatives."""
+"""The search for free properties: its pages and its alternatives."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -23,7 +23,7 @@ async def test_a_property_without_reservations_is_free(guest: Guest) -> None:
     ("offset", "nights", "free"),
     [(-3, 3, True), (-3, 4, False), (0, 1, False), (1, 1, False), (2, 1, False), (3, 1, True), (-5, 20, False)],
 )
-async def test_only_stays_that_share_a_night_are_in_the_way(
+async def test_only_stays_that_share_a_night_make_a_property_unavailable(
     guest: Guest, soon: date, offset: int, nights: int, free: bool
 ) -> None:
     await guest.create_property("hut")
@@ -32,7 +32,7 @@ async def test_only_stays_that_share_a_night_are_in_the_way(
     assert await guest.available(soon + offset * DAY, nights) == (["hut"] if free else [])
 
 
-async def test_a_long_stay_is_seen_from_its_last_night(guest: Guest, soon: date) -> None:
+async def test_a_long_stay_is_found_from_its_last_night(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", soon, 365)
     await guest.reserve("hut", soon - 2 * DAY, 1)
@@ -52,7 +52,7 @@ async def test_turnover_days_are_kept_free_on_both_sides(guest: Guest, soon: dat
     assert await guest.available(soon - turnover * DAY, 1) == []
 
 
-async def test_nothing_free_names_the_nearest_days_on_which_something_is(guest: Guest, soon: date) -> None:
+async def test_without_a_free_property_the_nearest_start_dates_are_listed(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", soon - 3 * DAY, 5)
 
@@ -67,7 +67,7 @@ async def test_nothing_free_names_the_nearest_days_on_which_something_is(guest: 
     assert all(abs(one - soon) <= abs(other - soon) for one, other in pairwise(days))
 
 
-async def test_alternatives_are_days_on_which_the_search_finds_something(guest: Guest, soon: date) -> None:
+async def test_alternatives_are_days_on_which_the_search_finds_a_property(guest: Guest, soon: date) -> None:
     await guest.create_property("hut", turnover_days=2)
     await guest.create_property("barn")
     for offset, nights in ((-10, 6), (-2, 5), (6, 1)):
@@ -131,7 +131,7 @@ async def test_pages_follow_one_another_by_id(guest: Guest, soon: date) -> None:
         ("start_date=2021-01-05&nights=1&night=2", ["night"]),
     ],
 )
-async def test_wrong_parameters_are_named(guest: Guest, query: str, fields: list[str]) -> None:
+async def test_invalid_parameters_are_named(guest: Guest, query: str, fields: list[str]) -> None:
     answer, problem = await guest.get(f"/properties/available?{query}")
 
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""What the database itself holds, whoever writes: the application is not asked."""
+"""The rules that the database itself enforces, without the application."""
 
 import asyncio
 from datetime import date, timedelta
@@ -45,7 +45,7 @@ async def test_plain_sql_cannot_move_a_stay_onto_another(provider_db: asyncpg.Po
         await provider_db.execute("UPDATE reservation SET arrival = $1 WHERE arrival = $2", START, START + 3 * DAY)
 
 
-async def test_plain_sql_cannot_bring_a_cancelled_stay_back_onto_another(provider_db: asyncpg.Pool, hut: str) -> None:
+async def test_plain_sql_cannot_restore_a_cancelled_stay_onto_another(provider_db: asyncpg.Pool, hut: str) -> None:
     await book(provider_db, hut, 0, 3)
     await provider_db.execute("UPDATE reservation SET cancelled_at = now()")
     await book(provider_db, hut, 1, 2)
@@ -81,7 +81,7 @@ async def test_a_stay_needs_a_property(provider_db: asyncpg.Pool) -> None:
         await book(provider_db, "nowhere", 0, 1)
 
 
-async def test_many_connections_that_insert_plainly_never_lock_up(provider_db: asyncpg.Pool, hut: str) -> None:
+async def test_many_connections_that_insert_with_plain_sql_never_deadlock(provider_db: asyncpg.Pool, hut: str) -> None:
     """Without the trigger's lock the constraint alone deadlocks here."""
 
     async def attempt(number: int) -> int:
@@ -120,18 +120,18 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-async def test_nights_never_overlap_whatever_is_written(
+async def test_nights_never_overlap_after_any_sequence_of_writes(
     provider_db: asyncpg.Pool, steps: list[tuple[str, int, int]]
 ) -> None:
     name = await provider_db.fetchval(
         "INSERT INTO property (property_id, description) VALUES (uuidv7()::text, 'x') RETURNING property_id"
     )
-    for what, day, size in steps:
+    for action, day, size in steps:
         arrival = START + day * DAY
         try:
-            if what == "book":
+            if action == "book":
                 await provider_db.execute(INSERT, name, arrival, arrival + size * DAY)
-            elif what == "cancel":
+            elif action == "cancel":
                 await provider_db.execute(
                     "UPDATE reservation SET cancelled_at = now() WHERE property_id = $1 AND arrival <= $2"
                     "   AND departure > $2 AND cancelled_at IS NULL",
@@ -153,8 +153,8 @@ async def test_nights_never_overlap_whatever_is_written(
             assert stay["free_from"] == min(stay["departure"] + turnover * DAY, next_arrival)
 
 
-async def test_every_key_holds_the_distribution_column(provider_db: asyncpg.Pool) -> None:
-    """A sharded table can only keep a key within a shard."""
+async def test_every_key_includes_the_distribution_column(provider_db: asyncpg.Pool) -> None:
+    """A sharded table can enforce a key only within a shard."""
     keys = await provider_db.fetch(
         """
         SELECT relation.relname AS name, index.indexrelid::regclass::text AS key,

@@ -1,4 +1,4 @@
-"""A property that is a hotel's room: the feed hears of its stays in the transaction that makes them."""
+"""A property that is a hotel's room: its reservations append events to the feed in the same transaction."""
 
 import asyncio
 import uuid
@@ -10,13 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.db.pool import Executor
+from common.db.pool import Connection
 from common.web.resources import Application
-from provider.booking_events import queries
-from provider.booking_events.models import NewEvent
 from provider.resources import resources_of
+from provider.rooms import NightEvent
 from provider.stays.queries import storefront as reservations
-from provider.stays.service import EventFeed
 from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
@@ -42,7 +40,7 @@ async def test_each_night_becomes_an_event(guest: Guest, soon: date, room_id: in
     assert (await events(guest))[3:] == [(2, 3, room_id, night) for night in nights]
 
 
-async def test_a_property_that_is_no_room_tells_nobody(guest: Guest, soon: date) -> None:
+async def test_a_property_that_is_not_a_room_makes_no_events(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     _, reservation = await guest.reserve("hut", soon, 3)
     await guest.cancel(reservation["reservation_id"])
@@ -50,7 +48,7 @@ async def test_a_property_that_is_no_room_tells_nobody(guest: Guest, soon: date)
     assert await events(guest) == []
 
 
-async def test_nights_that_were_taken_make_no_events(guest: Guest, soon: date) -> None:
+async def test_a_refused_reservation_makes_no_events(guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     await guest.reserve("suite", soon, 1)
 
@@ -58,7 +56,7 @@ async def test_nights_that_were_taken_make_no_events(guest: Guest, soon: date) -
     assert len(await events(guest)) == 1
 
 
-async def test_the_same_key_tells_the_feed_once(guest: Guest, soon: date) -> None:
+async def test_the_same_key_appends_its_events_once(guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     await guest.reserve("suite", soon, 2, key="k")
     await guest.reserve("suite", soon, 2, key="k")
@@ -66,7 +64,7 @@ async def test_the_same_key_tells_the_feed_once(guest: Guest, soon: date) -> Non
     assert len(await events(guest)) == 2
 
 
-async def test_a_cancellation_goes_to_the_room_that_was_booked(guest: Guest, soon: date) -> None:
+async def test_a_cancellation_is_of_the_room_that_was_booked(guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     _, reservation = await guest.reserve("suite", soon, 1)
     await guest.call("PATCH", "/properties/suite", json={"hotel_id": 4, "room_id": 18})
@@ -76,23 +74,23 @@ async def test_a_cancellation_goes_to_the_room_that_was_booked(guest: Guest, soo
     assert await events(guest) == [(1, 3, 17, soon.isoformat()), (2, 3, 17, soon.isoformat())]
 
 
-async def test_a_night_is_sold_again_after_its_cancellation_in_the_feed_too(
+async def test_in_the_feed_too_a_night_is_sold_again_only_after_its_cancellation(
     guest: Guest, soon: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the second guest had asked before the first one cancelled, and waited for a connection."""
+    """Even if the second request arrived before the first reservation was cancelled, and waited for a connection."""
     await guest.create_property("suite", hotel_id=3, room_id=17)
     _, first = await guest.reserve("suite", soon, 1)
-    asked, cancelled = asyncio.Event(), asyncio.Event()
+    requested, cancelled = asyncio.Event(), asyncio.Event()
     insert_reservation = reservations.insert_reservation
 
     async def late(*args: Any, **options: Any) -> Any:
-        asked.set()
+        requested.set()
         await cancelled.wait()
         return await insert_reservation(*args, **options)
 
     monkeypatch.setattr(reservations, "insert_reservation", late)
     second = asyncio.create_task(guest.reserve("suite", soon, 1))
-    await asked.wait()
+    await requested.wait()
     assert await guest.cancel(first["reservation_id"]) == 204
     cancelled.set()
 
@@ -100,8 +98,8 @@ async def test_a_night_is_sold_again_after_its_cancellation_in_the_feed_too(
     assert [status for status, *_ in await events(guest)] == [1, 2, 1]
 
 
-async def refuse(_db: Executor, _events: Sequence[Any]) -> dict[int, str]:
-    raise ConnectionError("the feed is gone")
+async def fail(_connection: Connection, _events: Sequence[NightEvent]) -> None:
+    raise ConnectionError("the feed is not available")
 
 
 @pytest.mark.parametrize("key", [None, "k"])
@@ -110,7 +108,7 @@ async def test_when_the_events_fail_nothing_is_reserved(
 ) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     working = resources_of(provider_app)
-    provider_app.resources = replace(working, event_feed=EventFeed(NewEvent, queries.select_new_ids, refuse))
+    provider_app.resources = replace(working, append_events=fail)
 
     answer, _ = await guest.reserve("suite", soon, 2, key=key)
 
@@ -123,8 +121,7 @@ async def test_when_the_events_fail_nothing_is_reserved(
 async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Application, guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=3, room_id=17)
     _, reservation = await guest.reserve("suite", soon, 2)
-    broken = EventFeed(NewEvent, queries.select_new_ids, refuse)
-    provider_app.resources = replace(resources_of(provider_app), event_feed=broken)
+    provider_app.resources = replace(resources_of(provider_app), append_events=fail)
 
     assert await guest.cancel(reservation["reservation_id"]) == 503
 
@@ -132,14 +129,16 @@ async def test_when_the_events_fail_nothing_is_cancelled(provider_app: Applicati
     assert len(await events(guest)) == 2
 
 
-async def test_an_id_that_somebody_brought_is_not_lost(provider_app: Application, guest: Guest, soon: date) -> None:
-    """Importers keep their ids, and may bring one that the server would have given next."""
+async def test_no_event_is_lost_when_a_client_has_used_the_next_id(
+    provider_app: Application, guest: Guest, soon: date
+) -> None:
+    """Clients may store events under ids that the server would assign next."""
     await guest.create_property("suite", hotel_id=3, room_id=17)
     await guest.create_property("other", hotel_id=4, room_id=17)
     await guest.reserve("other", soon, 1)
     _, (event,) = await guest.get("/events")
-    brought = {**event, "id": event["id"] + 2000, "hotel_id": 9}
-    assert (await provider_app.test_client().post("/events", json=brought)).status_code == 201
+    imported = {**event, "id": event["id"] + 2000, "hotel_id": 9}
+    assert (await provider_app.test_client().post("/events", json=imported)).status_code == 201
 
     await guest.reserve("suite", soon, 3)
 

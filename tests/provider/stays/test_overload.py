@@ -19,7 +19,7 @@ from tests.support.storefront import Guest
 
 
 class Wire:
-    """A way to the PostgreSQL server that can be cut."""
+    """A proxy of the PostgreSQL server that can be cut."""
 
     def __init__(self, server: Server) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="nightaudit-wire-"))
@@ -31,7 +31,7 @@ class Wire:
         self._server = await asyncio.start_unix_server(self._connect, self.directory / ".s.PGSQL.5432")
 
     async def cut(self) -> None:
-        """Nobody gets through, and those who were through are cut off."""
+        """Refuse new connections and close the existing ones."""
         assert self._server is not None
         self._server.close()
         for pipe in self._pipes:
@@ -71,14 +71,14 @@ async def wire(postgres: Server) -> AsyncIterator[Wire]:
 async def wired_app(
     postgres: Server, wire: Wire, provider_url: Secret, environment: dict[str, str]
 ) -> AsyncIterator[Application]:
-    """The provider, whose way to PostgreSQL can be cut."""
+    """The provider, whose connections to PostgreSQL can be cut."""
     url = provider_url.reveal().partition("?")[0] + f"?host={wire.directory}&port=5432"
     app = provider.app.create_app(read_config(provider.config.Config, environment), Secret(url))
     async with app.test_app():
         yield app
 
 
-async def test_without_postgresql_it_says_so_and_recovers_by_itself(
+async def test_without_postgresql_requests_are_answered_503_until_it_is_back(
     wired_app: Application, wire: Wire, soon: date
 ) -> None:
     guest = Guest(wired_app)

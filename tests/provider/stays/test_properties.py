@@ -11,7 +11,7 @@ from tests.support.storefront import Guest
 DAY = timedelta(days=1)
 
 
-async def test_a_property_comes_back_as_it_came(guest: Guest) -> None:
+async def test_a_property_is_returned_as_it_was_sent(guest: Guest) -> None:
     given = {"property_id": "xE6vqTqA6LTwpE", "description": "Villa 🏡 by the lake", "turnover_days": 1}
 
     answer, created = await guest.call("POST", "/properties", json={**given, "hotel_id": 3, "room_id": 17})
@@ -23,7 +23,7 @@ async def test_a_property_comes_back_as_it_came(guest: Guest) -> None:
     assert (await guest.get("/properties"))[1] == [created]
 
 
-async def test_an_id_is_made_when_none_is_given(guest: Guest) -> None:
+async def test_an_id_is_assigned_when_none_is_given(guest: Guest) -> None:
     first = await guest.create_property()
     second = await guest.create_property()
 
@@ -82,7 +82,7 @@ GOOD = {"property_id": "hut", "description": "A place to sleep"}
         ({"colour": "red"}, ["colour"]),
     ],
 )
-async def test_a_wrong_field_is_named_and_nothing_is_stored(
+async def test_an_invalid_field_is_named_and_nothing_is_stored(
     guest: Guest, changes: dict[str, Any], fields: list[str]
 ) -> None:
     answer, problem = await guest.call("POST", "/properties", json={**GOOD, **changes})
@@ -97,7 +97,7 @@ async def test_half_a_character_is_refused(guest: Guest, body: str) -> None:
     assert (await guest.call("POST", "/properties", data=body))[0].status_code == 400
 
 
-async def test_what_is_absent_stays_as_it_is(guest: Guest) -> None:
+async def test_absent_fields_keep_their_values(guest: Guest) -> None:
     await guest.create_property("hut", turnover_days=1, hotel_id=3, room_id=str(uuid.UUID(int=5)))
 
     answer, changed = await guest.call("PATCH", "/properties/hut", json={"description": "New windows"})
@@ -127,7 +127,7 @@ async def test_what_is_absent_stays_as_it_is(guest: Guest) -> None:
         ({"turnover_days": 366, "description": ""}, ["description", "turnover_days"]),
     ],
 )
-async def test_a_wrong_change_is_named(guest: Guest, changes: dict[str, Any], fields: list[str]) -> None:
+async def test_an_invalid_change_is_named(guest: Guest, changes: dict[str, Any], fields: list[str]) -> None:
     await guest.create_property("hut")
 
     answer, problem = await guest.call("PATCH", "/properties/hut", json=changes)
@@ -137,12 +137,12 @@ async def test_a_wrong_change_is_named(guest: Guest, changes: dict[str, Any], fi
 
 
 @pytest.mark.parametrize("property_id", ["nowhere", "no%20way", "a%00b"])
-async def test_what_is_no_property_is_not_found(guest: Guest, property_id: str) -> None:
+async def test_an_unknown_property_is_not_found(guest: Guest, property_id: str) -> None:
     assert (await guest.get(f"/properties/{property_id}"))[0].status_code == 404
     assert (await guest.call("PATCH", f"/properties/{property_id}", json={}))[0].status_code == 404
 
 
-async def test_a_longer_turnover_holds_for_what_comes(guest: Guest, soon: date) -> None:
+async def test_a_longer_turnover_applies_to_later_reservations(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     _, first = await guest.reserve("hut", soon, 2)
     _, second = await guest.reserve("hut", soon + 2 * DAY, 2)
@@ -172,7 +172,7 @@ async def test_all_properties_are_paged_by_id(guest: Guest) -> None:
     assert seen == ["0", "C", "_d", "a", "b"]
 
 
-async def test_the_search_is_no_property(guest: Guest) -> None:
+async def test_the_path_of_the_search_is_not_a_property(guest: Guest) -> None:
     answer, _ = await guest.call("PATCH", "/properties/available", json={"turnover_days": 1})
 
     assert answer.status_code == 405

@@ -1,4 +1,4 @@
-"""Many guests at once: nobody waits for a time-out, nobody gets a 5xx, no night is sold twice."""
+"""Many guests at once: no request times out or gets a 5xx, and no night is sold twice."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ async def test_of_a_hundred_guests_one_gets_the_night(
 
 
 @pytest.mark.parametrize("link", [{}, {"hotel_id": 7, "room_id": 1}])
-async def test_hot_properties_never_lock_up(
+async def test_contended_properties_never_deadlock(
     guest: Guest,
     new_guest: Callable[[], Guest],
     provider_db: asyncpg.Pool,
@@ -80,7 +80,7 @@ async def test_hot_properties_never_lock_up(
     assert len(nights) == len(set(nights))
 
 
-async def test_cancelling_at_once_tells_the_feed_once(guest: Guest, soon: date) -> None:
+async def test_concurrent_cancellations_append_their_events_once(guest: Guest, soon: date) -> None:
     await guest.create_property("suite", hotel_id=7, room_id=1)
     _, reservation = await guest.reserve("suite", soon, 2)
 

@@ -32,12 +32,12 @@ OPERATIONS = [
     "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", "Bearer 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b x",
 ])  # fmt: skip
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-async def test_without_a_uuid_nothing_is_answered(
+async def test_a_token_that_is_not_a_uuid_is_refused(
     provider_app: Application, method: str, path: str, header: str | None
 ) -> None:
-    headers = {} if header is None else {"Authorization": header}
+    request: dict[str, Any] = {"method": method, "headers": {} if header is None else {"Authorization": header}}
 
-    answer = await provider_app.test_client().open(path, method=method, headers=headers)
+    answer = await provider_app.test_client().open(path, **request)
 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="stays"')
@@ -45,7 +45,7 @@ async def test_without_a_uuid_nothing_is_answered(
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_any_uuid_will_do(provider_app: Application, scheme: str) -> None:
+async def test_any_uuid_is_a_valid_token(provider_app: Application, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {str(uuid.uuid4()).upper()}"}
 
     assert (await provider_app.test_client().get("/properties", headers=headers)).status_code == 200
@@ -82,7 +82,7 @@ async def test_a_night_is_sold_once(guest: Guest, new_guest: Callable[[], Guest]
     assert problem["code"] == "not_available"
 
 
-async def test_a_guest_may_arrive_on_the_day_another_leaves(guest: Guest, soon: date) -> None:
+async def test_a_guest_may_arrive_on_the_day_of_another_departure(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
 
     for start, nights in ((soon, 2), (soon + 2 * DAY, 7), (soon - DAY, 1)):
@@ -124,7 +124,7 @@ async def test_a_reservation_belongs_to_the_token_that_made_it(
 
 
 @pytest.mark.parametrize("reservation_id", ["0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", "1", "a%00b", "x" * 3000])
-async def test_what_was_never_reserved_is_not_found(guest: Guest, reservation_id: str) -> None:
+async def test_an_unknown_reservation_is_not_found(guest: Guest, reservation_id: str) -> None:
     assert (await guest.get(f"/reservations/{reservation_id}"))[0].status_code == 404
     assert await guest.cancel(reservation_id) == 404
 
@@ -155,7 +155,7 @@ GOOD = {"property_id": "hut", "start_date": "", "nights": 3}
         ({"property_id": "", "start_date": "0001-01-01", "nights": 0}, ["property_id", "start_date", "nights"]),
     ],
 )
-async def test_a_wrong_field_is_named_and_nothing_is_stored(
+async def test_an_invalid_field_is_named_and_nothing_is_stored(
     guest: Guest, provider_db: asyncpg.Pool, soon: date, changes: dict[str, Any], fields: list[str]
 ) -> None:
     await guest.create_property("hut")
@@ -170,7 +170,7 @@ async def test_a_wrong_field_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '"hut"', "\xff", '{"nights": NaN}'])
-async def test_a_body_that_is_no_json_object_is_refused(guest: Guest, body: str) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(guest: Guest, body: str) -> None:
     answer, problem = await guest.call("POST", "/reservations", data=body.encode("latin-1"))
 
     assert answer.status_code == 400
@@ -200,7 +200,7 @@ async def test_the_same_key_reserves_once(guest: Guest, new_guest: Callable[[], 
     assert stranger.status_code == 409
 
 
-async def test_a_lost_attempt_does_not_use_up_its_key(guest: Guest, soon: date) -> None:
+async def test_a_refused_reservation_does_not_use_up_its_key(guest: Guest, soon: date) -> None:
     await guest.create_property("hut")
     _, held = await guest.reserve("hut", soon, 3)
     assert (await guest.reserve("hut", soon, 3, key="k"))[0].status_code == 409
@@ -221,3 +221,15 @@ class TestPastStaysAllowed:
         assert (await guest.reserve("hut", date(2021, 1, 5), 3))[0].status_code == 200
         assert (await guest.reserve("hut", date(1, 1, 2), 365))[0].status_code == 200
         assert await guest.available(date(2021, 1, 7), 1) == []
+
+
+async def test_the_documented_example_can_be_reserved(guest: Guest) -> None:
+    _, document = await guest.get("/openapi.json")
+    body = document["paths"]["/reservations"]["post"]["requestBody"]["content"]["application/json"]
+    example = body["example"]
+    await guest.create_property(example["property_id"])
+
+    answer, reservation = await guest.call("POST", "/reservations", json=example)
+
+    assert answer.status_code == 200
+    assert {name: reservation[name] for name in example} == example

@@ -24,7 +24,7 @@ djddZlw8apLVfi,2021-01-10,2
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A pair of files as the source's sample has them: stays back to back, no ids."""
+    """A pair of files like the source's sample: stays back to back, no ids."""
     properties, reservations = tmp_path / "properties.csv", tmp_path / "reservations.csv"
     properties.write_text(PROPERTIES)
     reservations.write_text(RESERVATIONS)
@@ -64,11 +64,11 @@ async def test_the_import_can_be_repeated(
 
     assert await provider_db.fetch("SELECT * FROM reservation ORDER BY reservation_id") == before
     out = capsys.readouterr().out
-    assert "properties.csv: 0 stored, 3 already there, 0 rejected" in out
-    assert "reservations.csv: 0 stored, 4 already there, 0 rejected" in out
+    assert "properties.csv: 0 stored, 3 already stored, 0 rejected" in out
+    assert "reservations.csv: 0 stored, 4 already stored, 0 rejected" in out
 
 
-async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
+async def test_overlapping_rows_are_reported_and_the_valid_ones_stored(
     provider_url: Secret,
     provider_db: asyncpg.Pool,
     files: tuple[Path, Path],
@@ -88,10 +88,11 @@ async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
     assert await import_files(provider_url, *files) == 1
 
     captured = capsys.readouterr()
-    assert "reservations.csv: 5 stored, 0 already there, 6 rejected" in captured.out
-    assert captured.err.splitlines() == [
+    assert "reservations.csv: 5 stored, 0 already stored, 6 rejected" in captured.out
+    reported = captured.err.splitlines()
+    assert reported == [
         "reservations.csv: line 6: overlaps the stay from 2021-01-02 to 2021-01-04",
-        "reservations.csv: line 7: property_id is not known",
+        "reservations.csv: line 7: property_id is unknown",
         "reservations.csv: line 8: start_date is not a valid date; "
         "number_of_nights must be a whole number from 1 to 365",
         "reservations.csv: line 9: has 2 columns instead of 3",
@@ -101,7 +102,7 @@ async def test_overlapping_rows_are_reported_and_the_right_ones_kept(
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 5
 
 
-async def test_columns_come_in_any_order_and_files_in_any_length(
+async def test_columns_may_come_in_any_order_and_files_have_any_length(
     provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
 ) -> None:
     lines = [f"1,{2000 + day // 300}-{1 + day % 12:02}-{1 + day % 300 // 12:02},djddZlw8apLVfi" for day in range(1500)]
@@ -112,7 +113,7 @@ async def test_columns_come_in_any_order_and_files_in_any_length(
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1500
 
 
-async def test_a_database_that_fails_is_said_in_one_line(
+async def test_a_failure_of_the_database_is_reported_in_one_line(
     provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     await provider_db.execute("ALTER TABLE reservation RENAME TO elsewhere")
@@ -120,10 +121,10 @@ async def test_a_database_that_fails_is_said_in_one_line(
     assert await import_files(provider_url, *files) == 1
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import may be run again (")
+    assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import can be run again (")
 
 
-async def test_what_is_no_file_is_said_in_one_line(
+async def test_a_path_that_is_not_a_file_is_reported_in_one_line(
     provider_url: Secret, files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await import_files(provider_url, tmp_path, files[1]) == 1
@@ -136,7 +137,7 @@ async def test_what_is_no_file_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("header", ["property_id,start_date", "property_id,start_date,nights", ""])
-async def test_a_file_of_another_kind_is_refused(
+async def test_a_file_with_other_columns_is_refused(
     provider_url: Secret,
     provider_db: asyncpg.Pool,
     files: tuple[Path, Path],
@@ -151,7 +152,21 @@ async def test_a_file_of_another_kind_is_refused(
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 0
 
 
-async def test_a_file_that_is_not_there_is_named(
+async def test_an_undecodable_line_is_rejected_and_a_quoted_cell_may_hold_line_ends(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [b"property_id,description", "a,Über dem See".encode(), b"b,\xdcber dem See", b'"c","two\nlines"']
+    files[0].write_bytes(b"\n".join(lines))
+    files[1].write_text("property_id,start_date,number_of_nights\n")
+
+    assert await import_files(provider_url, *files) == 1
+
+    assert capsys.readouterr().err == "properties.csv: line 3: is not valid UTF-8\n"
+    stored = await provider_db.fetch("SELECT property_id, description FROM property ORDER BY 1")
+    assert [tuple(row) for row in stored] == [("a", "Über dem See"), ("c", "two\nlines")]
+
+
+async def test_a_missing_file_is_named(
     provider_url: Secret, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await import_files(provider_url, tmp_path / "none.csv", tmp_path / "none.csv") == 1

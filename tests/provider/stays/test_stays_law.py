@@ -1,4 +1,4 @@
-"""The one rule, against a model that counts on its fingers: search, reserving and calendar agree with it."""
+"""Search, reserving and calendar agree with a simple model of one rule."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,7 +10,7 @@ from tests.support.storefront import Guest
 DAY = timedelta(days=1)
 
 Stays = list[tuple[int, int]]
-"""First and last day of each, in days from the start; the last is not slept."""
+"""First and last day of each, in days from the start; the last is exclusive."""
 
 
 def is_free(stays: Stays, arrival: int, departure: int, turnover: int) -> bool:
@@ -38,8 +38,8 @@ async def test_search_reserving_and_calendar_follow_one_rule(
     start = datetime.now(UTC).date() + 30 * DAY
     name = await guest.create_property(turnover_days=turnover)
     held: dict[tuple[int, int], str] = {}
-    for what, day, nights in steps:
-        if what == "reserve":
+    for action, day, nights in steps:
+        if action == "reserve":
             answer, reservation = await guest.reserve(name, start + day * DAY, nights)
             free = is_free(list(held), day, day + nights, turnover)
             assert answer.status_code == (200 if free else 409)

@@ -1,4 +1,4 @@
-"""Polling the simulated fleet, and the three files that come of it."""
+"""Polling the simulated fleet, and the three CSV files."""
 
 import asyncio
 import csv
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from provider.store_polls import jobs, queries
+from provider.store_polls.simulation import simulate_fleet
 
 NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
 
@@ -27,7 +28,7 @@ async def status_file(db: asyncpg.Pool, since: datetime | None, until: datetime)
     return list(csv.DictReader(io.StringIO(file.getvalue().decode())))
 
 
-async def test_the_first_round_brings_the_history_and_later_ones_what_is_new(provider_db: asyncpg.Pool) -> None:
+async def test_the_first_run_stores_the_history_and_later_runs_the_new_polls(provider_db: asyncpg.Pool) -> None:
     history = await poll(provider_db, NOW)
     assert history > 9 * 24 * 10 * 0.8
     assert await poll(provider_db, NOW) == 0
@@ -36,20 +37,20 @@ async def test_the_first_round_brings_the_history_and_later_ones_what_is_new(pro
     assert await queries.select_polled_until(provider_db) == NOW + timedelta(hours=1)
 
 
-async def test_rounds_at_the_same_time_are_one(provider_db: asyncpg.Pool) -> None:
+async def test_concurrent_runs_store_each_poll_once(provider_db: asyncpg.Pool) -> None:
     polled = await asyncio.gather(*(poll(provider_db, NOW) for _ in range(3)))
     assert sum(polled) == await provider_db.fetchval("SELECT count(*) FROM store_poll")
     assert await provider_db.fetchval("SELECT count(*) FROM polled_store") == 10
 
 
-async def test_a_long_sleep_is_made_up_for(provider_db: asyncpg.Pool) -> None:
+async def test_polls_missed_during_a_long_pause_are_stored(provider_db: asyncpg.Pool) -> None:
     await poll(provider_db, NOW)
     late = NOW + timedelta(days=3, minutes=5)
     assert await poll(provider_db, late) > 3 * 24 * 10 * 0.8
     assert await queries.select_polled_until(provider_db) == late
 
 
-async def test_the_status_file_grows_and_can_be_read_from_an_instant_on(provider_db: asyncpg.Pool) -> None:
+async def test_the_status_file_is_ordered_and_can_start_at_an_instant(provider_db: asyncpg.Pool) -> None:
     await poll(provider_db, NOW)
     whole = await status_file(provider_db, None, NOW)
     assert list(whole[0]) == ["store_id", "status", "timestamp_utc"]
@@ -61,7 +62,7 @@ async def test_the_status_file_grows_and_can_be_read_from_an_instant_on(provider
     assert await status_file(provider_db, NOW + timedelta(seconds=1), NOW) == []
 
 
-async def test_the_files_of_hours_and_zones_are_those_of_the_fleet(provider_db: asyncpg.Pool) -> None:
+async def test_the_business_hours_and_time_zones_are_those_of_the_fleet(provider_db: asyncpg.Pool) -> None:
     await poll(provider_db, NOW)
     files = []
     for copy in (queries.copy_hours_file, queries.copy_timezones_file):
@@ -73,7 +74,7 @@ async def test_the_files_of_hours_and_zones_are_those_of_the_fleet(provider_db: 
         async with provider_db.acquire() as connection:
             await copy(connection, output)
         files.append(list(csv.DictReader(io.StringIO(file.getvalue().decode()))))
-    stores = jobs.fleet(jobs.SEED, 10)
+    stores = simulate_fleet(jobs.SEED, 10)
     assert sorted(line["store_id"] for line in files[0]) == sorted(s.store_id for s in stores for _ in s.hours)
     assert list(files[0][0]) == ["store_id", "dayOfWeek", "start_time_local", "end_time_local"]
     assert {line["store_id"]: line["timezone_str"] for line in files[1]} == {

@@ -1,4 +1,4 @@
-"""The three files over HTTP."""
+"""The three CSV files over HTTP."""
 
 import csv
 import io
@@ -23,56 +23,56 @@ async def polled(db: asyncpg.Pool, now: datetime = NOW) -> int:
 
 
 @pytest.mark.parametrize("name", HEADERS)
-async def test_a_file_is_csv_with_a_header_before_and_after_the_first_round(
+async def test_a_file_is_csv_with_a_header_before_and_after_the_first_polls(
     provider_app: Application, provider_db: asyncpg.Pool, name: str
 ) -> None:
     client = provider_app.test_client()
     empty = await client.get(f"/stores/{name}")
     assert empty.status_code == 200
-    assert (await empty.get_data()).decode().splitlines() == [",".join(HEADERS[name])]
+    assert (await empty.get_data(as_text=True)).splitlines() == [",".join(HEADERS[name])]
     await polled(provider_db)
-    answer = await client.get(f"/stores/{name}", headers={"If-None-Match": empty.headers["ETag"]})
-    assert answer.status_code == 200
-    assert answer.content_type == "text/csv; charset=utf-8"
-    header, *rows = csv.reader(io.StringIO((await answer.get_data()).decode()))
+    response = await client.get(f"/stores/{name}", headers={"If-None-Match": empty.headers["ETag"]})
+    assert response.status_code == 200
+    assert response.content_type == "text/csv; charset=utf-8"
+    header, *rows = csv.reader(io.StringIO(await response.get_data(as_text=True)))
     assert header == HEADERS[name]
     assert rows
     head = await client.head(f"/stores/{name}")
-    assert (head.status_code, head.headers["ETag"]) == (200, answer.headers["ETag"])
+    assert (head.status_code, head.headers["ETag"]) == (200, response.headers["ETag"])
 
 
 @pytest.mark.parametrize("name", HEADERS)
-async def test_a_file_that_is_still_the_same_is_not_sent_again(
+async def test_an_unchanged_file_is_not_sent_again(
     provider_app: Application, provider_db: asyncpg.Pool, name: str
 ) -> None:
     await polled(provider_db)
     client = provider_app.test_client()
     etag = (await client.get(f"/stores/{name}")).headers["ETag"]
-    for asked in (etag, f'"other", W/{etag}', "*"):
-        again = await client.get(f"/stores/{name}", headers={"If-None-Match": asked})
+    for if_none_match in (etag, f'"other", W/{etag}', "*"):
+        again = await client.get(f"/stores/{name}", headers={"If-None-Match": if_none_match})
         assert again.status_code == 304
         assert await again.get_data() == b""
         assert again.headers["ETag"] == etag
 
 
-async def test_a_new_round_is_a_new_file(provider_app: Application, provider_db: asyncpg.Pool) -> None:
+async def test_new_polls_change_the_file(provider_app: Application, provider_db: asyncpg.Pool) -> None:
     await polled(provider_db)
     client = provider_app.test_client()
     first = await client.get("/stores/status.csv")
-    whole = list(csv.DictReader(io.StringIO((await first.get_data()).decode())))
+    whole = list(csv.DictReader(io.StringIO(await first.get_data(as_text=True))))
     await polled(provider_db, NOW.replace(hour=12))
     second = await client.get("/stores/status.csv", headers={"If-None-Match": first.headers["ETag"]})
     assert second.status_code == 200
-    grown = list(csv.DictReader(io.StringIO((await second.get_data()).decode())))
+    grown = list(csv.DictReader(io.StringIO(await second.get_data(as_text=True))))
     assert grown[: len(whole)] == whole
     since = whole[-1]["timestamp_utc"].replace(" UTC", "Z").replace(" ", "T")
-    answer = await client.get(f"/stores/status.csv?since={since}")
-    late = list(csv.DictReader(io.StringIO((await answer.get_data()).decode())))
+    response = await client.get(f"/stores/status.csv?since={since}")
+    late = list(csv.DictReader(io.StringIO(await response.get_data(as_text=True))))
     assert late == grown[len(whole) - 1 :]
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "since=2026-01-01", "until=2026-01-01T00:00:00Z"])
-async def test_a_wrong_question_is_refused(provider_app: Application, query: str) -> None:
+async def test_an_invalid_query_is_refused(provider_app: Application, query: str) -> None:
     client = provider_app.test_client()
     assert (await client.get(f"/stores/status.csv?{query}")).status_code == 400
     assert (await client.get("/stores/timezones.csv?since=2026-01-01T00:00:00Z")).status_code == 400

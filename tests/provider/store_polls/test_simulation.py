@@ -1,4 +1,4 @@
-"""The simulated fleet: the same past for whoever asks, and believable."""
+"""The simulated fleet: reproducible and plausible."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -6,43 +6,43 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.store_polls.simulation import collector_is_down, fleet, is_open, outages, polls_between
+from provider.store_polls.simulation import collector_is_down, is_open, outages, simulate_fleet, simulate_polls
 
 SEED = 7
-STORES = fleet(SEED, 30)
+STORES = simulate_fleet(SEED, 30)
 START = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
 
 
-def test_a_larger_fleet_begins_with_the_smaller_one() -> None:
-    assert fleet(SEED, 60)[:30] == STORES
-    assert len({store.store_id for store in fleet(SEED, 500)}) == 500
-    assert fleet(SEED + 1, 30) != STORES
+def test_a_larger_fleet_starts_with_the_smaller_one() -> None:
+    assert simulate_fleet(SEED, 60)[:30] == STORES
+    assert len({store.store_id for store in simulate_fleet(SEED, 500)}) == 500
+    assert simulate_fleet(SEED + 1, 30) != STORES
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 12 * 3600), max_size=5))
-def test_it_does_not_matter_in_how_many_rounds_a_stretch_is_polled(cuts: list[int]) -> None:
+def test_a_period_has_the_same_polls_in_any_number_of_steps(cuts: list[int]) -> None:
     end = START + timedelta(hours=12)
-    at_once = list(polls_between(SEED, STORES, START, end))
-    places = [START, *sorted(START + timedelta(seconds=cut) for cut in cuts), end]
-    rounds = [poll for after, until in pairwise(places) for poll in polls_between(SEED, STORES, after, until)]
-    assert sorted(rounds, key=str) == sorted(at_once, key=str)
+    at_once = list(simulate_polls(SEED, STORES, START, end))
+    bounds = [START, *sorted(START + timedelta(seconds=cut) for cut in cuts), end]
+    in_steps = [poll for after, until in pairwise(bounds) for poll in simulate_polls(SEED, STORES, after, until)]
+    assert sorted(in_steps, key=str) == sorted(at_once, key=str)
     assert all(START < poll.polled_at <= end for poll in at_once)
 
 
 def test_each_store_is_polled_about_once_an_hour() -> None:
     hours = 24 * 7
-    polls = list(polls_between(SEED, STORES, START, START + timedelta(hours=hours)))
+    polls = list(simulate_polls(SEED, STORES, START, START + timedelta(hours=hours)))
     assert len({(poll.store_id, poll.polled_at) for poll in polls}) == len(polls)
     most = max(sum(poll.store_id == store.store_id for poll in polls) for store in STORES)
     assert hours * 0.9 < most <= hours + 1
     assert 0.8 * hours * len(STORES) < len(polls) < hours * len(STORES)
 
 
-def test_stores_are_mostly_up_while_they_are_open_and_down_while_they_are_not() -> None:
+def test_stores_are_mostly_up_while_open_and_mostly_down_while_closed() -> None:
     by_id = {store.store_id: store for store in STORES}
     seen: dict[bool, list[bool]] = {True: [], False: []}
-    for poll in polls_between(SEED, STORES, START, START + timedelta(days=7)):
+    for poll in simulate_polls(SEED, STORES, START, START + timedelta(days=7)):
         seen[is_open(by_id[poll.store_id], poll.polled_at)].append(poll.active)
     share = {hours: sum(found) / len(found) for hours, found in seen.items()}
     assert 0.9 < share[True] < 1
@@ -50,7 +50,7 @@ def test_stores_are_mostly_up_while_they_are_open_and_down_while_they_are_not() 
 
 
 def test_the_fleet_has_every_kind_of_store() -> None:
-    stores = fleet(SEED, 300)
+    stores = simulate_fleet(SEED, 300)
     assert any(store.timezone is None for store in stores)
     assert len({store.timezone for store in stores}) > 5
     assert any(not store.hours for store in stores)

@@ -1,4 +1,4 @@
-"""SQL of the refresh: which products are due, and the answers of many products stored at once."""
+"""SQL of the refresh: due products, and the received offers of many products in one statement."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,25 +7,25 @@ from uuid import UUID
 import msgspec
 
 from common.db.pool import Connection, Executor
-from dashboard.catalog.offers_client import SeenOffer
+from dashboard.catalog.offers_client import ReceivedOffer
 
 
-class Due(msgspec.Struct, frozen=True):
-    """A product to refresh, and the failures in a row that it has behind it."""
+class DueProduct(msgspec.Struct, frozen=True):
+    """A product to refresh; failures: its failed attempts since the last success."""
 
     product_id: UUID
     failures: int
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """What the service said about a product, each offer once."""
+class ReceivedOffers(msgspec.Struct, frozen=True):
+    """The offers of a product in a response of the service, each id once."""
 
     product_id: UUID
-    offers: list[SeenOffer]
+    offers: list[ReceivedOffer]
 
 
-class Failed(msgspec.Struct, frozen=True):
-    """A product that could not be refreshed, why, and how many seconds it is left alone."""
+class FailedRefresh(msgspec.Struct, frozen=True):
+    """A failed attempt to refresh a product; pause: seconds until the next attempt."""
 
     product_id: UUID
     error: str
@@ -33,8 +33,8 @@ class Failed(msgspec.Struct, frozen=True):
     still_registered: bool
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """What storing answers came to: products (those deleted meanwhile left out), rows of history, closed offers."""
+class StoredOffers(msgspec.Struct, frozen=True):
+    """Numbers of refreshed products, of price changes of offers, and of closed offers."""
 
     products: int
     changes: int
@@ -46,8 +46,8 @@ async def select_now(db: Executor) -> datetime:
     return await db.fetchval("SELECT clock_timestamp()")
 
 
-async def select_due(db: Executor, now: datetime) -> list[Due]:
-    """The registered products whose pause is over, those first that were attempted longest ago."""
+async def select_due(db: Executor, now: datetime) -> list[DueProduct]:
+    """Registered products whose pause is over; the least recently attempted first."""
     rows = await db.fetch(
         """
         SELECT product_id, failures
@@ -57,11 +57,11 @@ async def select_due(db: Executor, now: datetime) -> list[Due]:
         """,
         now,
     )
-    return [Due(*row) for row in rows]
+    return [DueProduct(*row) for row in rows]
 
 
-async def select_pending(db: Executor, now: datetime) -> list[Due]:
-    """The products that wait for their registration and whose pause is over, in the same order."""
+async def select_pending(db: Executor, now: datetime) -> list[DueProduct]:
+    """Pending products whose pause is over; the least recently attempted first."""
     rows = await db.fetch(
         """
         SELECT product_id, failures
@@ -71,114 +71,121 @@ async def select_pending(db: Executor, now: datetime) -> list[Due]:
         """,
         now,
     )
-    return [Due(*row) for row in rows]
+    return [DueProduct(*row) for row in rows]
 
 
 async def select_description(db: Executor, product_id: UUID) -> tuple[str, str] | None:
-    """Name and description; None when the product is gone."""
+    """Name and description; None for a deleted product."""
     row = await db.fetchrow("SELECT name, description FROM product WHERE product_id = $1", product_id)
     return (row["name"], row["description"]) if row else None
 
 
-async def upsert_answers(connection: Connection, answers: Sequence[Answered], now: datetime) -> Stored:
-    """Store the answers of many products in one statement.
+async def upsert_offers(connection: Connection, received: Sequence[ReceivedOffers], now: datetime) -> StoredOffers:
+    """Store the received offers of many products in one statement.
 
-    An offer is written only when it is new, came back, or changed price or stock; then its history gets a row. An open
-    offer that its product's answer does not name is closed. A product that was deleted meanwhile is left out, and is
-    locked until the end of the transaction otherwise.
+    An offer is written, and its price change recorded, only when it is new, came back, or changed price or stock. An
+    open offer that is missing from its product's response is closed. Products deleted since are left out; the others
+    are locked until the end of the transaction.
     """
-    seen = [(answer.product_id, offer) for answer in answers for offer in answer.offers]
+    offers = [(each.product_id, offer) for each in received for offer in each.offers]
     row = await connection.fetchrow(
-        """
-        WITH before AS (
-            -- A clock that was set back must not put a change before, or on, the one that it follows.
-            SELECT product_id, best_price, last_success,
-                   greatest($7::timestamptz, last_success + interval '1 microsecond') AS at
-              FROM product_refresh
-             WHERE product_id = ANY($1::uuid[])
-             ORDER BY product_id
-               FOR NO KEY UPDATE
-        ), seen AS MATERIALIZED (
-            SELECT answer.*, before.at
-              FROM unnest($2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[])
-                   AS answer (product_id, offer_id, numeric_id, price, items_in_stock)
-              JOIN before USING (product_id)
-        ), open AS MATERIALIZED (
-            SELECT offer.product_id, offer_id, numeric_id, price, items_in_stock, before.at, before.last_success
-              FROM before
-              JOIN offer ON offer.product_id = before.product_id AND offer.closed_at IS NULL
-        ), stored AS (
-            INSERT INTO offer AS known
-                   (product_id, offer_id, numeric_id, price, items_in_stock, first_seen, changed_at)
-            SELECT product_id, offer_id, numeric_id, price, items_in_stock, seen.at, seen.at
-              FROM seen
-              LEFT JOIN open USING (product_id, offer_id, numeric_id, price, items_in_stock)
-             WHERE open.at IS NULL
-            ON CONFLICT (product_id, offer_id) DO UPDATE
-               SET numeric_id = excluded.numeric_id,
-                   price = excluded.price,
-                   items_in_stock = excluded.items_in_stock,
-                   changed_at = excluded.changed_at,
-                   last_seen = NULL,
-                   closed_at = NULL
-            RETURNING product_id, offer_id, changed_at, price, items_in_stock
-        ), closed AS (
-            UPDATE offer
-               SET closed_at = gone.at, changed_at = gone.at, last_seen = gone.last_success
-              FROM (
-                   SELECT open.product_id, open.offer_id, open.at, open.last_success
-                     FROM open
-                     LEFT JOIN seen USING (product_id, offer_id)
-                    WHERE seen.at IS NULL
-              ) AS gone
-             WHERE offer.product_id = gone.product_id AND offer.offer_id = gone.offer_id
-            RETURNING offer.product_id, offer.offer_id, offer.changed_at
-        ), history AS (
-            INSERT INTO offer_price_change (product_id, offer_id, at, price, items_in_stock)
-            SELECT product_id, offer_id, changed_at, price, items_in_stock FROM stored
-            UNION ALL
-            SELECT product_id, offer_id, changed_at, NULL, 0 FROM closed
-            RETURNING 1
-        ), best AS (
-            SELECT before.product_id, before.at, before.best_price AS price_before,
-                   min(seen.price) FILTER (WHERE seen.items_in_stock > 0) AS price
-              FROM before
-              LEFT JOIN seen ON seen.product_id = before.product_id
-             GROUP BY before.product_id, before.at, before.best_price
-        ), trend AS (
-            INSERT INTO product_price_change (product_id, at, price)
-            SELECT product_id, at, price FROM best WHERE price IS DISTINCT FROM price_before
-        ), refreshed AS (
-            UPDATE product_refresh
-               SET registered_at = coalesce(registered_at, best.at),
-                   attempted_at = best.at,
-                   due_at = NULL,
-                   failures = 0,
-                   last_success = best.at,
-                   last_error = NULL,
-                   best_price = best.price
-              FROM best
-             WHERE product_refresh.product_id = best.product_id
-            RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM refreshed) AS products,
-               (SELECT count(*) FROM history) AS changes,
-               (SELECT count(*) FROM closed) AS closed
-        """,
-        [answer.product_id for answer in answers],
-        [product_id for product_id, _ in seen],
-        [str(offer.id) for _, offer in seen],
-        [isinstance(offer.id, int) for _, offer in seen],
-        [offer.price for _, offer in seen],
-        [offer.items_in_stock for _, offer in seen],
+        _UPSERT_OFFERS,
+        [each.product_id for each in received],
+        [product_id for product_id, _ in offers],
+        [str(offer.id) for _, offer in offers],
+        [isinstance(offer.id, int) for _, offer in offers],
+        [offer.price for _, offer in offers],
+        [offer.items_in_stock for _, offer in offers],
         now,
     )
     assert row is not None
-    return Stored(**row)
+    return StoredOffers(**row)
 
 
-async def update_failures(connection: Connection, failures: Sequence[Failed], now: datetime) -> None:
-    """Note why products could not be refreshed, and leave each alone for its pause. Offers are not touched."""
+_UPSERT_OFFERS = """
+    WITH locked AS (
+        -- 1. Lock the products. If the clock was set back, a change must still come after the one before it.
+        SELECT product_id, best_price, last_success,
+               greatest($7::timestamptz, last_success + interval '1 microsecond') AS at
+          FROM product_refresh
+         WHERE product_id = ANY($1::uuid[])
+         ORDER BY product_id
+           FOR NO KEY UPDATE
+    ), received AS MATERIALIZED (
+        -- 2. The received offers, and the offers that are open so far.
+        SELECT offer.*, locked.at
+          FROM unnest($2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[])
+               AS offer (product_id, offer_id, numeric_id, price, items_in_stock)
+          JOIN locked USING (product_id)
+    ), open AS MATERIALIZED (
+        SELECT offer.product_id, offer_id, numeric_id, price, items_in_stock, locked.at, locked.last_success
+          FROM locked
+          JOIN offer ON offer.product_id = locked.product_id AND offer.closed_at IS NULL
+    ), stored AS (
+        -- 3. Store offers that are new, came back or changed; close those that are missing.
+        INSERT INTO offer
+               (product_id, offer_id, numeric_id, price, items_in_stock, first_seen, changed_at)
+        SELECT product_id, offer_id, numeric_id, price, items_in_stock, received.at, received.at
+          FROM received
+          LEFT JOIN open USING (product_id, offer_id, numeric_id, price, items_in_stock)
+         WHERE open.at IS NULL
+        ON CONFLICT (product_id, offer_id) DO UPDATE
+           SET numeric_id = excluded.numeric_id,
+               price = excluded.price,
+               items_in_stock = excluded.items_in_stock,
+               changed_at = excluded.changed_at,
+               last_seen = NULL,
+               closed_at = NULL
+        RETURNING product_id, offer_id, changed_at, price, items_in_stock
+    ), closed AS (
+        UPDATE offer
+           SET closed_at = missing.at, changed_at = missing.at, last_seen = missing.last_success
+          FROM (
+               SELECT open.product_id, open.offer_id, open.at, open.last_success
+                 FROM open
+                 LEFT JOIN received USING (product_id, offer_id)
+                WHERE received.at IS NULL
+          ) AS missing
+         WHERE offer.product_id = missing.product_id AND offer.offer_id = missing.offer_id
+        RETURNING offer.product_id, offer.offer_id, offer.changed_at
+    ), offer_change AS (
+        INSERT INTO offer_price_change (product_id, offer_id, at, price, items_in_stock)
+        SELECT product_id, offer_id, changed_at, price, items_in_stock FROM stored
+        UNION ALL
+        SELECT product_id, offer_id, changed_at, NULL, 0 FROM closed
+        RETURNING 1
+    ), best AS (
+        -- 4. Record a change of the lowest price in stock.
+        SELECT locked.product_id, locked.at, locked.best_price AS price_before,
+               min(received.price) FILTER (WHERE received.items_in_stock > 0) AS price
+          FROM locked
+          LEFT JOIN received ON received.product_id = locked.product_id
+         GROUP BY locked.product_id, locked.at, locked.best_price
+    ), product_change AS (
+        INSERT INTO product_price_change (product_id, at, price)
+        SELECT product_id, at, price FROM best WHERE price IS DISTINCT FROM price_before
+    ), refreshed AS (
+        -- 5. Note the successful refresh of each product.
+        UPDATE product_refresh
+           SET registered_at = coalesce(registered_at, best.at),
+               attempted_at = best.at,
+               due_at = NULL,
+               failures = 0,
+               last_success = best.at,
+               last_error = NULL,
+               best_price = best.price
+          FROM best
+         WHERE product_refresh.product_id = best.product_id
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM refreshed) AS products,
+           (SELECT count(*) FROM offer_change) AS changes,
+           (SELECT count(*) FROM closed) AS closed
+"""
+
+
+async def update_failures(connection: Connection, failures: Sequence[FailedRefresh], now: datetime) -> None:
+    """Store the error and the pause of each product. Offers stay unchanged."""
     await connection.execute(
         """
         UPDATE product_refresh
@@ -200,7 +207,7 @@ async def update_failures(connection: Connection, failures: Sequence[Failed], no
 
 
 async def update_skipped(connection: Connection, product_ids: Sequence[UUID], error: str) -> None:
-    """Note why products were not attempted; they stay due."""
+    """Store why products were not attempted; they stay due."""
     await connection.execute(
         """
         UPDATE product_refresh

@@ -1,55 +1,60 @@
-"""Bytes of an upload as they were before compression, within bounds: a bomb is refused before it fills anything."""
+"""Limit and decompress uploads as they arrive; a decompression bomb is refused before it fills memory or disk."""
 
 import zlib
 from collections.abc import AsyncIterator
 
 from common.web.errors import FieldError, Invalid, TooLarge
 
-LARGEST_FILE = 1024 * 1024 * 1024
-PIECE = 256 * 1024
-LARGEST_RATIO = 200
-"""Files of polls shrink to a tenth, a bomb to a thousandth."""
-FREE_OF_RATIO = 16 * 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+MAX_EXPANSION = 200
+"""Poll files expand about tenfold, a bomb a thousandfold."""
+UNCHECKED_BYTES = 16 * 1024 * 1024
+"""Up to this size the expansion is not limited."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-async def plain(chunks: AsyncIterator[bytes], *, limit: int = LARGEST_FILE) -> AsyncIterator[bytes]:
-    """The same bytes in pieces of at most `PIECE`. Raises TooLarge past `limit` bytes."""
+async def limit_size(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTES) -> AsyncIterator[bytes]:
+    """Yield the same bytes in chunks of at most `CHUNK_BYTES`. Raises TooLarge past `limit` bytes."""
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise TooLarge(f"A file of more than {limit} bytes is not taken here.")
-        for start in range(0, len(chunk), PIECE):
-            yield chunk[start : start + PIECE]
+            raise TooLarge(f"The file exceeds {limit} bytes.")
+        for start in range(0, len(chunk), CHUNK_BYTES):
+            yield chunk[start : start + CHUNK_BYTES]
 
 
-async def gunzipped(chunks: AsyncIterator[bytes], *, limit: int = LARGEST_FILE) -> AsyncIterator[bytes]:
-    """What the gzip stream holds, in pieces of at most `PIECE`.
+async def decompress_gzip(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTES) -> AsyncIterator[bytes]:
+    """Decompress a gzip stream into chunks of at most `CHUNK_BYTES`.
 
-    Raises TooLarge when it holds more than `limit` bytes or was packed tighter than any file of stores is; Invalid when
-    it is damaged or ends early.
+    Raises TooLarge when the result exceeds `limit` bytes, or `MAX_EXPANSION` times what was sent; Invalid when the
+    stream is damaged or ends early.
     """
     stream = zlib.decompressobj(_GZIP)
-    taken = given = 0
+    received = produced = 0
     started = False
     async for chunk in chunks:
-        taken += len(chunk)
+        received += len(chunk)
         data = chunk
         while data:
             if stream.eof:
                 stream = zlib.decompressobj(_GZIP)
             try:
-                piece = stream.decompress(data, PIECE)
+                decompressed = stream.decompress(data, CHUNK_BYTES)
             except zlib.error:
-                raise Invalid("The file was refused.", errors=[FieldError("body", "is not gzip, or damaged")]) from None
+                raise _invalid_body("is not valid gzip") from None
             started = True
-            given += len(piece)
-            if given > limit or given > max(FREE_OF_RATIO, taken * LARGEST_RATIO):
-                raise TooLarge(f"A file of more than {limit} bytes, unpacked, is not taken here.")
-            if piece:
-                yield piece
+            produced += len(decompressed)
+            if produced > limit or produced > max(UNCHECKED_BYTES, received * MAX_EXPANSION):
+                raise TooLarge(f"The decompressed file exceeds {limit} bytes, or {MAX_EXPANSION} times its gzip size.")
+            if decompressed:
+                yield decompressed
             data = stream.unused_data if stream.eof else stream.unconsumed_tail
     if started and not stream.eof:
-        raise Invalid("The file was refused.", errors=[FieldError("body", "ends before its gzip stream does")])
+        raise _invalid_body("ends in the middle of its gzip stream")
+
+
+def _invalid_body(message: str) -> Invalid:
+    return Invalid("The file was refused.", errors=[FieldError("body", message)])

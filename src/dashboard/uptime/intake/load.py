@@ -1,7 +1,7 @@
-"""Taking in a file of the stores, whoever brings it: a pull, an upload or the command line.
+"""Import one store file, whether pulled, uploaded or named on the command line.
 
-The rows stream through into a staging table of the transaction, so that memory does not grow with the file and nothing
-is seen of it until all of it is there. Other imports are kept waiting only while the staged rows move into place.
+The rows stream into a staging table of the transaction: memory does not grow with the file, and no row is visible
+before all are. Other imports wait only while the staged rows are merged.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import asyncpg
 
 from common.db.pool import Connection, transaction
-from dashboard.uptime.intake.parse import Reading, StoreFile
-from dashboard.uptime.models import Imported
+from dashboard.uptime.intake.parse import StoreFile, StoreFileParser
+from dashboard.uptime.models import ImportSummary, NewImport
 from dashboard.uptime.queries import imports as queries
-from dashboard.uptime.queries.imports import Stored
+from dashboard.uptime.queries.imports import LoadOutcome
 
 BULK_ROWS = 100_000
 
-STAGING = {
+STAGING_TABLES = {
     StoreFile.STATUS: "staged_poll",
     StoreFile.BUSINESS_HOURS: "staged_hours",
     StoreFile.TIMEZONES: "staged_timezone",
@@ -30,88 +30,90 @@ async def import_file(
     chunks: AsyncIterator[bytes],
     source: str,
     *,
-    within: Callable[[Connection], Awaitable[None]] | None = None,
-) -> Imported:
-    """Take in a CSV file: every good row, or nothing at all when its header is wrong.
+    before_commit: Callable[[Connection], Awaitable[None]] | None = None,
+) -> ImportSummary:
+    """Import every valid row of a CSV file; importing the same file again changes nothing.
 
-    db: a pool whose time-outs allow for the time that the file takes to arrive. chunks: its bytes, unpacked, in pieces
-    of up to a quarter megabyte. source: where it came from, for the list of imports. within: what else belongs into the
-    transaction; when it raises, nothing was taken in. Importing the same file again changes nothing. Raises Invalid for
-    a wrong header, and what `chunks` and `within` raise.
+    db: a pool whose time-outs allow for the time in which the file arrives. chunks: its decompressed bytes, in pieces
+    of up to a quarter megabyte. source: where it came from, for the list of imports. before_commit: runs last in the
+    transaction. Nothing is stored when `chunks` or `before_commit` raises, or when the header is wrong, which raises
+    Invalid.
     """
     started_at = datetime.now(UTC)
     async with transaction(db) as connection:
         zones = await queries.select_timezone_names(connection) if kind is StoreFile.TIMEZONES else None
-        reading = Reading(kind, zones)
-        await _stage(connection, reading, chunks)
-        await queries.prepare_bulk(connection)
+        parser = StoreFileParser(kind, zones)
+        await _stage(connection, parser, chunks)
+        await queries.raise_work_memory(connection)
         await queries.lock_imports(connection)
-        stored = await _store(connection, reading)
-        await queries.insert_import(
-            connection,
-            kind,
-            source,
-            reading.rows,
-            stored,
-            reading.rejected_total,
-            reading.rejected,
-            started_at,
+        outcome = await _merge(connection, parser)
+        new_import = NewImport(
+            kind=kind,
+            source=source,
+            started_at=started_at,
+            rows=parser.rows,
+            new=outcome.new,
+            changed=outcome.changed,
+            rejected=parser.rejected,
+            rejected_total=parser.rejected_total,
         )
-        if within is not None:
-            await within(connection)
-    return Imported(reading.rows, stored.new, reading.rejected, reading.rejected_total)
+        await queries.insert_import(connection, new_import)
+        if before_commit is not None:
+            await before_commit(connection)
+    return ImportSummary(parser.rows, outcome.new, parser.rejected, parser.rejected_total)
 
 
-async def _stage(connection: Connection, reading: Reading, chunks: AsyncIterator[bytes]) -> None:
-    """Read the header, then copy the rows into the staging table as they come."""
-    first = b""
+async def _stage(connection: Connection, parser: StoreFileParser, chunks: AsyncIterator[bytes]) -> None:
+    """Read the header, then copy the rows to the staging table as they arrive."""
+    first_rows = b""
     ended = False
-    while not reading.columns and not ended:
+    while not parser.columns and not ended:
         chunk = await anext(chunks, None)
         ended = chunk is None
-        first += reading.finish() if chunk is None else reading.feed(chunk)
+        first_rows += parser.finish() if chunk is None else parser.feed(chunk)
 
-    async def rows() -> AsyncIterator[bytes]:
-        yield first
+    async def valid_rows() -> AsyncIterator[bytes]:
+        yield first_rows
         if not ended:
             async for chunk in chunks:
-                if good := reading.feed(chunk):
-                    yield good
-            yield reading.finish()
+                if rows := parser.feed(chunk):
+                    yield rows
+            yield parser.finish()
 
-    match reading.kind:
+    match parser.kind:
         case StoreFile.STATUS:
             await queries.create_poll_staging(connection)
         case StoreFile.BUSINESS_HOURS:
             await queries.create_hours_staging(connection)
         case StoreFile.TIMEZONES:
             await queries.create_timezone_staging(connection)
-    columns = [column.name for column in reading.columns]
-    await queries.copy_to_staging(connection, STAGING[reading.kind], columns, rows())
+    columns = [column.name for column in parser.columns]
+    await queries.copy_to_staging(connection, STAGING_TABLES[parser.kind], columns, valid_rows())
 
 
-async def _store(connection: Connection, reading: Reading) -> Stored:
-    match reading.kind:
+async def _merge(connection: Connection, parser: StoreFileParser) -> LoadOutcome:
+    """Merge the staged rows into the tables of the stores."""
+    match parser.kind:
         case StoreFile.STATUS:
-            return await _store_polls(connection, reading.rows)
+            return await _merge_polls(connection, parser.rows)
         case StoreFile.BUSINESS_HOURS:
             return await queries.replace_staged_hours(connection)
         case StoreFile.TIMEZONES:
             new = await queries.upsert_staged_timezones(connection)
-            return Stored(new, new > 0)
+            return LoadOutcome(new, new > 0)
 
 
-async def _store_polls(connection: Connection, rows: int) -> Stored:
-    """Where there are no polls yet, many come in without the key, which is built behind them."""
+async def _merge_polls(connection: Connection, rows: int) -> LoadOutcome:
+    """Merge the staged polls; the first bulk is inserted without the key, which is built afterwards."""
     bulk = rows >= BULK_ROWS
-    first = bulk and not await queries.has_polls(connection)
+    first_bulk = bulk and not await queries.has_polls(connection)
     await queries.analyze_staged_polls(connection)
-    if first:
-        await queries.drop_poll_key(connection)
-    worsened = await queries.update_worsened_polls(connection)
+    if first_bulk:
+        await queries.drop_store_poll_primary_key(connection)
+    marked_inactive = await queries.mark_inactive_on_conflict(connection)
     new = await queries.insert_staged_polls(connection)
-    if first:
-        await queries.create_poll_key(connection)
+    if first_bulk:
+        await queries.create_store_poll_primary_key(connection)
     if bulk:
         await queries.analyze_polls(connection)
-    return Stored(new, new + worsened > 0)
+    return LoadOutcome(new, new + marked_inactive > 0)

@@ -1,14 +1,15 @@
-"""SQL of the fleet as the latest report has it: who was down most, and who misses the target."""
+"""SQL of the latest report on the fleet: the stores by downtime or share of uptime, and those that miss a target."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Order, Period, Report, Standing, StoreUptime
+from dashboard.uptime.models import Period, Report, SlaSummary, StoreOrder, StoreUptime
 from dashboard.uptime.queries.reports import select_report
 
 
 async def select_latest_report(db: Executor) -> Report | None:
-    """The complete report as of the newest poll of the newest data, and of those the one asked for last."""
+    """The complete report of the newest data as of its newest poll; of several the one requested last."""
     report_id = await db.fetchval(
         """
         SELECT report_id
@@ -21,19 +22,26 @@ async def select_latest_report(db: Executor) -> Report | None:
     return await select_report(db, report_id) if report_id else None
 
 
-async def select_store_uptimes(
-    db: Executor,
-    report_id: UUID,
-    period: Period,
-    order: Order,
-    below: float | None,
-    after: tuple[float | None, str] | None,
-    limit: int,
-) -> list[StoreUptime]:
-    """The stores of a report: by id, by most downtime or by least share of uptime, then by id.
+@dataclass(frozen=True)
+class StoreSelection:
+    """Stores of a report, ordered by id, by most downtime or by least share of uptime; then by id.
 
-    below: only those whose share of uptime is less. after: the position behind which to go on: the value that the order
-    goes by (seconds of downtime, or the share; any number by id), and the store id.
+    below: only stores whose share of uptime in the period is less.
+    """
+
+    report_id: UUID
+    period: Period
+    order: StoreOrder
+    below: float | None = None
+
+
+async def select_store_uptimes(
+    db: Executor, selection: StoreSelection, after: tuple[float | None, str] | None, limit: int
+) -> list[StoreUptime]:
+    """A page of the selected stores.
+
+    after: the position of the last store of the page before: its value that the order goes by (seconds of downtime, or
+    share of uptime; any number when ordered by id) and its id.
     """
     rows = await db.fetch(
         """
@@ -65,10 +73,10 @@ async def select_store_uptimes(
          ORDER BY rank, ranked.store_id
          LIMIT $7
         """,
-        report_id,
-        period,
-        order,
-        below,
+        selection.report_id,
+        selection.period,
+        selection.order,
+        selection.below,
         after[0] if after else None,
         after[1] if after else None,
         limit,
@@ -76,7 +84,7 @@ async def select_store_uptimes(
     return [StoreUptime(**row) for row in rows]
 
 
-async def select_standing(db: Executor, report_id: UUID, period: Period, target: float) -> Standing:
+async def select_sla_summary(db: Executor, report_id: UUID, period: Period, target: float) -> SlaSummary:
     """How many stores of a report were open in the period, and how many of them were up for less than the target."""
     row = await db.fetchrow(
         """
@@ -102,4 +110,4 @@ async def select_standing(db: Executor, report_id: UUID, period: Period, target:
         target,
     )
     assert row is not None
-    return Standing(**row, period=period, target=target)
+    return SlaSummary(**row, period=period, target=target)

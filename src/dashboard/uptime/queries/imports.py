@@ -1,7 +1,7 @@
-"""SQL of what comes in: staging tables that live as long as their transaction, and what moves them into place.
+"""SQL of imports: staging tables, dropped when the transaction ends, and the statements that merge their rows.
 
-Staged rows are in form (`parsing` sees to that). Whoever stores them holds the lock of `lock_imports`, so imports go
-one after the other and their ids grow in the order of their commits.
+Staged rows are valid: `intake.parse` checks them. Transactions that merge rows hold the lock of `lock_imports`, so
+imports commit one after another and in the order of their ids.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from common.csv_import import RejectedLine
+from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import Import, Rejection
-
-IMPORT_LOCK = 7_240_911_004
+from dashboard.uptime.models import Import, NewImport
 
 
-class Stored(NamedTuple):
-    """What storing a file did: rows that were new, and whether anything is different now."""
+class LoadOutcome(NamedTuple):
+    """How many of the rows of a file were new, and whether they changed any data."""
 
     new: int
     changed: bool
@@ -61,12 +61,12 @@ async def create_timezone_staging(db: Executor) -> None:
 
 
 async def copy_to_staging(db: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]) -> None:
-    """Take in CSV rows whose columns stand in the order of `columns`."""
+    """Copy CSV rows to a staging table; `columns` are theirs in order."""
     await db.copy_to_table(table, source=rows, columns=columns, format="csv")
 
 
 async def select_timezone_names(db: Executor) -> dict[str, str]:
-    """The time zones that the database knows, by their lower-case names."""
+    """The names of the time zones that the database knows, by the same names in lower case."""
     rows = await db.fetch(
         """
         SELECT name
@@ -77,18 +77,18 @@ async def select_timezone_names(db: Executor) -> dict[str, str]:
     return {row["name"].lower(): row["name"] for row in rows}
 
 
-async def prepare_bulk(db: Executor) -> None:
-    """Room to sort a whole file in memory, for this transaction."""
+async def raise_work_memory(db: Executor) -> None:
+    """Let this transaction sort a whole file in memory."""
     await db.execute("SELECT set_config('work_mem', '256MB', true), set_config('maintenance_work_mem', '256MB', true)")
 
 
 async def analyze_staged_polls(db: Executor) -> None:
-    """Without it the planner takes a file of millions of rows for one of a few stores."""
+    """Without statistics the planner would plan a file of millions of rows as if it had a few."""
     await db.execute("ANALYZE staged_poll")
 
 
 async def analyze_polls(db: Executor) -> None:
-    """After a bulk; small batches are left to autovacuum."""
+    """Update the statistics after a bulk; autovacuum does so after small batches."""
     await db.execute("ANALYZE store_poll, store")
 
 
@@ -96,36 +96,31 @@ async def has_polls(db: Executor) -> bool:
     return await db.fetchval("SELECT EXISTS (SELECT FROM store_poll)")
 
 
-async def drop_poll_key(db: Executor) -> None:
-    """Do without the key until `create_poll_key`, in the same transaction. Readers of the polls wait for its end."""
+async def drop_store_poll_primary_key(db: Executor) -> None:
+    """Drop the key until `create_store_poll_primary_key` in the same transaction; until that ends, readers wait."""
     await db.execute("ALTER TABLE store_poll DROP CONSTRAINT store_poll_pkey")
 
 
-async def create_poll_key(db: Executor) -> None:
-    """The key of `drop_poll_key` again: built as a whole, in a fifth of the time that row by row takes."""
-    await db.execute(
-        """
-        ALTER TABLE store_poll
-          ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active)
-        """
-    )
+async def create_store_poll_primary_key(db: Executor) -> None:
+    """Build the dropped key as a whole, which takes a fifth of the time of maintaining it row by row."""
+    await db.execute("SELECT add_store_poll_key()")
 
 
 async def lock_imports(db: Executor) -> None:
-    """Wait for the import that is being stored, and keep others waiting until the transaction ends."""
-    await db.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
+    """Let no other transaction merge an import until this one ends; waits for one that does."""
+    await db.execute("SELECT pg_advisory_xact_lock($1)", STORE_IMPORT_LOCK)
 
 
-async def update_worsened_polls(db: Executor) -> int:
-    """Polls that are stored as active and staged as inactive at the same instant: inactive wins. How many changed."""
+async def mark_inactive_on_conflict(db: Executor) -> int:
+    """Set stored polls to inactive where the staged poll of the same instant is inactive; returns how many changed."""
     status = await db.execute(
         """
-        UPDATE store_poll AS known
+        UPDATE store_poll AS stored
            SET active = FALSE
           FROM staged_poll AS staged
-         WHERE known.store_id = staged.store_id
-           AND known.polled_at = staged.polled_at
-           AND known.active
+         WHERE stored.store_id = staged.store_id
+           AND stored.polled_at = staged.polled_at
+           AND stored.active
            AND staged.status = 'inactive'
         """
     )
@@ -133,24 +128,24 @@ async def update_worsened_polls(db: Executor) -> int:
 
 
 async def insert_staged_polls(db: Executor) -> int:
-    """Store what is new among the staged polls, and when each store was first and last polled. How many were new.
+    """Insert the staged polls that are new, and update when each store was first and last polled; returns how many.
 
-    Without ON CONFLICT, which costs as much again as the insertion: under the lock of the imports the anti-join is
-    enough, and the key guards the rest. In the order of the key, so that the index grows at its end.
+    Without ON CONFLICT, which would double the time: under the lock of `lock_imports` the anti-join suffices, and the
+    key guards against the rest. In the order of the key, so that the index grows at its end.
     """
     status = await db.execute(
         """
-        WITH seen AS (
-            INSERT INTO store AS known (store_id, first_polled_at, last_polled_at)
+        WITH polled_store AS (
+            INSERT INTO store AS stored (store_id, first_polled_at, last_polled_at)
             SELECT store_id, min(polled_at), max(polled_at)
               FROM staged_poll
              GROUP BY store_id
             ON CONFLICT (store_id) DO UPDATE
-               SET first_polled_at = least(known.first_polled_at, excluded.first_polled_at),
-                   last_polled_at = greatest(known.last_polled_at, excluded.last_polled_at)
-             WHERE known.last_polled_at IS NULL
-                OR known.first_polled_at > excluded.first_polled_at
-                OR known.last_polled_at < excluded.last_polled_at
+               SET first_polled_at = least(stored.first_polled_at, excluded.first_polled_at),
+                   last_polled_at = greatest(stored.last_polled_at, excluded.last_polled_at)
+             WHERE stored.last_polled_at IS NULL
+                OR stored.first_polled_at > excluded.first_polled_at
+                OR stored.last_polled_at < excluded.last_polled_at
         )
         INSERT INTO store_poll (store_id, polled_at, active)
         SELECT DISTINCT ON (staged.store_id, staged.polled_at)
@@ -158,8 +153,8 @@ async def insert_staged_polls(db: Executor) -> int:
           FROM staged_poll AS staged
          WHERE NOT EXISTS (
             SELECT
-              FROM store_poll AS known
-             WHERE known.store_id = staged.store_id AND known.polled_at = staged.polled_at
+              FROM store_poll AS stored
+             WHERE stored.store_id = staged.store_id AND stored.polled_at = staged.polled_at
          )
          ORDER BY staged.store_id, staged.polled_at, active
         """
@@ -167,93 +162,84 @@ async def insert_staged_polls(db: Executor) -> int:
     return int(status.split()[-1])
 
 
-async def replace_staged_hours(db: Executor) -> Stored:
-    """The hours of each staged store replace those it had, as a whole; other stores keep theirs."""
+async def replace_staged_hours(db: Executor) -> LoadOutcome:
+    """Replace all business hours of each staged store; other stores keep theirs."""
     row = await db.fetchrow(
         """
-        WITH named AS (
+        WITH staged_store AS (
             SELECT DISTINCT store_id FROM staged_hours
-        ), seen AS (
+        ), new_store AS (
             INSERT INTO store (store_id)
-            SELECT store_id FROM named
+            SELECT store_id FROM staged_store
             ON CONFLICT (store_id) DO NOTHING
-        ), gone AS (
-            DELETE FROM store_hours AS known
-             USING named
-             WHERE known.store_id = named.store_id
+        ), deleted AS (
+            DELETE FROM store_hours AS stored
+             USING staged_store
+             WHERE stored.store_id = staged_store.store_id
                AND NOT EXISTS (
                 SELECT
                   FROM staged_hours AS staged
                  WHERE (staged.store_id, staged.weekday, staged.opens, staged.closes)
-                     = (known.store_id, known.weekday, known.opens, known.closes)
+                     = (stored.store_id, stored.weekday, stored.opens, stored.closes)
                )
             RETURNING 1
-        ), added AS (
+        ), inserted AS (
             INSERT INTO store_hours (store_id, weekday, opens, closes)
             SELECT DISTINCT staged.store_id, staged.weekday, staged.opens, staged.closes
               FROM staged_hours AS staged
              WHERE NOT EXISTS (
                 SELECT
-                  FROM store_hours AS known
+                  FROM store_hours AS stored
                  WHERE (staged.store_id, staged.weekday, staged.opens, staged.closes)
-                     = (known.store_id, known.weekday, known.opens, known.closes)
+                     = (stored.store_id, stored.weekday, stored.opens, stored.closes)
              )
              ORDER BY staged.store_id, staged.weekday, staged.opens, staged.closes
             RETURNING 1
         )
-        SELECT (SELECT count(*) FROM added) AS added, (SELECT count(*) FROM gone) AS gone
+        SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM deleted) AS deleted
         """
     )
     assert row is not None
-    return Stored(row["added"], row["added"] + row["gone"] > 0)
+    return LoadOutcome(row["inserted"], row["inserted"] + row["deleted"] > 0)
 
 
 async def upsert_staged_timezones(db: Executor) -> int:
-    """Each staged store is in the zone that the last of its lines names. How many were not there before."""
+    """Set the time zone of each staged store to that of its last line; returns how many changed."""
     status = await db.execute(
         """
-        INSERT INTO store AS known (store_id, timezone)
+        INSERT INTO store AS stored (store_id, timezone)
         SELECT DISTINCT ON (store_id) store_id, timezone
           FROM staged_timezone
          ORDER BY store_id, line DESC
         ON CONFLICT (store_id) DO UPDATE
            SET timezone = excluded.timezone
-         WHERE known.timezone IS DISTINCT FROM excluded.timezone
+         WHERE stored.timezone IS DISTINCT FROM excluded.timezone
         """
     )
     return int(status.split()[-1])
 
 
-async def insert_import(
-    db: Executor,
-    kind: str,
-    source: str,
-    rows: int,
-    stored: Stored,
-    rejected_total: int,
-    rejected: Sequence[Rejection],
-    started_at: datetime,
-) -> int:
-    """Note what came in; its id is the version of the data from here on, if it changed any."""
+async def insert_import(db: Executor, new_import: NewImport) -> int:
+    """Record an import; returns its id, which is the new version of the data if it changed any."""
     return await db.fetchval(
         """
         INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, started_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         RETURNING import_id
         """,
-        kind,
-        source,
-        rows,
-        stored.new,
-        stored.changed,
-        rejected_total,
-        msgspec.json.encode(rejected).decode(),
-        started_at,
+        new_import.kind,
+        new_import.source,
+        new_import.rows,
+        new_import.new,
+        new_import.changed,
+        new_import.rejected_total,
+        msgspec.json.encode(new_import.rejected).decode(),
+        new_import.started_at,
     )
 
 
 async def select_imports(db: Executor, before: int | None, limit: int) -> list[Import]:
-    """What came in, the latest first; those with an id below `before`, if given."""
+    """Imports with an id below `before`, if given, latest first."""
     rows = await db.fetch(
         """
         SELECT import_id, kind, source, started_at, finished_at, rows, new, rejected, rejected_total
@@ -265,14 +251,14 @@ async def select_imports(db: Executor, before: int | None, limit: int) -> list[I
         before,
         limit,
     )
-    return [Import(**dict(row, rejected=msgspec.json.decode(row["rejected"], type=list[Rejection]))) for row in rows]
+    return [Import(**dict(row, rejected=msgspec.json.decode(row["rejected"], type=list[RejectedLine]))) for row in rows]
 
 
 async def select_data_version(db: Executor) -> int:
-    """The id of the last import that changed anything, 0 before the first."""
+    """The id of the last import that changed any data, 0 if there is none."""
     return await db.fetchval("SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) FROM store_import")
 
 
 async def select_newest_poll(db: Executor) -> datetime | None:
-    """The instant of the newest poll, None while there is none: where the next pull goes on."""
+    """The instant of the newest poll; None if there are no polls."""
     return await db.fetchval("SELECT max(last_polled_at) FROM store")

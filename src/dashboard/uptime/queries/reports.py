@@ -1,4 +1,4 @@
-"""SQL of the reports. What uptime means is the database's function `store_status` (migration 0004)."""
+"""SQL of the reports. The function `store_status` (migrations/functions/uptime.sql) defines uptime."""
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -11,18 +11,18 @@ from dashboard.uptime.models import Report
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
 EXPECTED_SECONDS = 3.0
-"""About how long a report takes; what its progress is estimated by."""
+"""The usual duration of a report, from which its progress is estimated."""
 
 
 async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -> UUID:
-    """Ask for a report; the id is `report_id`, or that of a running one of the same thing and the same data.
+    """Request a report; returns `report_id`, or the id of a running report with the same `as_of` and data version.
 
-    It does not wait for whoever is making that one and has its row locked. Asked again where another came in between,
-    which the snapshot does not show.
+    Does not wait for the transaction that makes the running report and has its row locked. Repeated when another
+    request was inserted at the same time, which the statement's snapshot does not show.
     """
-    asked = None
-    while asked is None:
-        asked = await db.fetchval(
+    requested_id = None
+    while requested_id is None:
+        requested_id = await db.fetchval(
             """
             WITH data AS (
                 SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) AS version FROM store_import
@@ -45,11 +45,11 @@ async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -
             report_id,
             as_of,
         )
-    return asked
+    return requested_id
 
 
 async def select_waiting_report(db: Executor) -> UUID | None:
-    """The oldest report that is to be made and that nobody is making."""
+    """The oldest running report that no process is making."""
     return await db.fetchval(
         """
         SELECT report_id
@@ -63,7 +63,7 @@ async def select_waiting_report(db: Executor) -> UUID | None:
 
 
 async def update_report_attempt(db: Executor, report_id: UUID) -> int | None:
-    """Count an attempt at a report; None when there is nothing to be done, or somebody is at it."""
+    """Count an attempt at a report and return the number; None if it is not running or another process is making it."""
     return await db.fetchval(
         """
         UPDATE uptime_report
@@ -81,9 +81,9 @@ async def update_report_attempt(db: Executor, report_id: UUID) -> int | None:
 
 
 async def lock_report(db: Connection, report_id: UUID) -> bool:
-    """Take a report to make until the transaction ends; False when it is made, or somebody else is at it.
+    """Lock a report until the transaction ends; False if it is not running or another process is making it.
 
-    The lock of the row is the lease: it is gone with whoever held it, so a report whose maker died is waiting again.
+    The row lock is the lease: PostgreSQL releases it when the process dies, and the report can be made again.
     """
     return await db.fetchval(
         """
@@ -96,18 +96,31 @@ async def lock_report(db: Connection, report_id: UUID) -> bool:
     ) is not None  # fmt: skip
 
 
-async def prepare_report(db: Executor) -> None:
-    """Room to keep the open time of all stores in memory, for this transaction."""
+async def raise_work_memory(db: Executor) -> None:
+    """Let this transaction keep the open time of all stores in memory."""
     await db.execute("SELECT set_config('work_mem', '64MB', true)")
 
 
-async def complete_report(db: Executor, report_id: UUID) -> int:
-    """Make a report, in one statement and so of one state of the data, and say of which. The number of stores.
+def _window_lengths(ranges: str) -> str:
+    """SQL of how much of a multirange lies in the last hour, day and week. ranges: a column, within the week."""
+    return f"""
+                SELECT coalesce(sum(upper(part) - lower(part)), '0') AS last_week,
+                       coalesce(sum(upper(part) - greatest(lower(part), since.day))
+                           FILTER (WHERE upper(part) > since.day), '0') AS last_day,
+                       coalesce(sum(upper(part) - greatest(lower(part), since.hour))
+                           FILTER (WHERE upper(part) > since.hour), '0') AS last_hour
+                  FROM unnest({ranges}) AS part
+    """  # noqa: S608 - the name of a column
 
-    Hours are elapsed time. Without a requested `as_of` it is the newest poll; without any poll there are no rows.
+
+async def complete_report(db: Executor, report_id: UUID) -> int:
+    """Insert the rows of a report and mark it complete; returns the number of stores.
+
+    One statement is one snapshot, so the rows and `data_version` are of one state of the data. Hours are elapsed time.
+    Without a requested `as_of` it is the newest poll; without any poll there are no rows.
     """
     return await db.fetchval(
-        """
+        f"""
         WITH state AS MATERIALIZED (
             SELECT coalesce(
                        (SELECT requested_as_of FROM uptime_report WHERE report_id = $1),
@@ -131,22 +144,8 @@ async def complete_report(db: Executor, report_id: UUID) -> int:
                   FROM state
               ) AS since
              CROSS JOIN LATERAL store_status(NULL, since.week, since.as_of) AS status
-             CROSS JOIN LATERAL (
-                SELECT coalesce(sum(upper(part) - lower(part)), '0') AS last_week,
-                       coalesce(sum(upper(part) - greatest(lower(part), since.day))
-                           FILTER (WHERE upper(part) > since.day), '0') AS last_day,
-                       coalesce(sum(upper(part) - greatest(lower(part), since.hour))
-                           FILTER (WHERE upper(part) > since.hour), '0') AS last_hour
-                  FROM unnest(status.open) AS part
-             ) AS open
-             CROSS JOIN LATERAL (
-                SELECT coalesce(sum(upper(part) - lower(part)), '0') AS last_week,
-                       coalesce(sum(upper(part) - greatest(lower(part), since.day))
-                           FILTER (WHERE upper(part) > since.day), '0') AS last_day,
-                       coalesce(sum(upper(part) - greatest(lower(part), since.hour))
-                           FILTER (WHERE upper(part) > since.hour), '0') AS last_hour
-                  FROM unnest(status.up) AS part
-             ) AS up
+             CROSS JOIN LATERAL ({_window_lengths("status.open")}) AS open
+             CROSS JOIN LATERAL ({_window_lengths("status.up")}) AS up
              ORDER BY status.store_id
             RETURNING 1
         )
@@ -159,7 +158,7 @@ async def complete_report(db: Executor, report_id: UUID) -> int:
           FROM state
          WHERE report_id = $1
         RETURNING stores
-        """,
+        """,  # noqa: S608 - names of columns
         report_id,
     )
 
@@ -177,7 +176,7 @@ async def update_report_failed(db: Executor, report_id: UUID, reason: str) -> No
 
 
 async def select_report(db: Executor, report_id: UUID) -> Report | None:
-    """A report, without its rows."""
+    """A report without its rows; None if there is none."""
     reports = await select_reports(db, report_id, None, 1)
     return reports[0] if reports else None
 
@@ -185,7 +184,7 @@ async def select_report(db: Executor, report_id: UUID) -> Report | None:
 async def select_reports(
     db: Executor, report_id: UUID | None, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[Report]:
-    """Reports, the latest first: one, or those asked for before a position of (requested_at, report_id)."""
+    """Reports, latest first: one, or those before a position of (requested_at, report_id)."""
     rows = await db.fetch(
         """
         SELECT report_id::text AS report_id,
@@ -211,7 +210,7 @@ async def select_reports(
     return [Report(**row) for row in rows]
 
 
-_ROWS = """
+_REPORT_ROWS = """
     SELECT store_id,
            round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
            round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
@@ -223,16 +222,15 @@ _ROWS = """
      WHERE report_id = $1
      ORDER BY store_id
 """
-"""The rows of a report as `ReportRow` has them, in the order of the bytes of `store_id`; halves are rounded away from
-zero."""
+"""The rows of a report as `ReportRow` has them, in the byte order of `store_id`; halves are rounded away from zero."""
 
 
 async def copy_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
-    """The rows of a report as lines of CSV, without a header, as PostgreSQL writes them."""
-    await db.copy_from_query(_ROWS, report_id, output=output, format="csv")
+    """Copy the rows of a report to `output` as CSV without a header."""
+    await db.copy_from_query(_REPORT_ROWS, report_id, output=output, format="csv")
 
 
 async def copy_report_objects(db: Connection, report_id: UUID, output: Sink) -> None:
-    """The same rows as JSON objects, one a line, in COPY's text format: a backslash is doubled."""
-    statement = f"SELECT row_to_json(line) FROM ({_ROWS}) AS line"  # noqa: S608 - both parts are ours
+    """Copy the same rows as JSON objects, one per line, in COPY's text format, which doubles backslashes."""
+    statement = f"SELECT row_to_json(line) FROM ({_REPORT_ROWS}) AS line"  # noqa: S608 - both parts are constants
     await db.copy_from_query(statement, report_id, output=output)

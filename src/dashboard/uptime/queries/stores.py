@@ -1,16 +1,16 @@
-"""SQL of one store and of the collector: timeline, incidents, coverage, gaps."""
+"""SQL of single stores and of the collector: timeline, incidents, coverage, gaps."""
 
 from datetime import datetime, timedelta
 
 from common.db.pool import Executor
 from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, Stretch, Timeline
 
-OBSERVED_FOR = timedelta(minutes=90)
-"""For how long after a poll we know what it said; polls are about an hour apart."""
+POLL_COVERAGE = timedelta(minutes=90)
+"""How long a poll covers the time after it; polls are about an hour apart."""
 
 
 async def select_timezone(db: Executor, store_id: str) -> str | None:
-    """The time zone of a store, None when there is no such store."""
+    """The time zone of a store; None if the store is unknown."""
     return await db.fetchval(
         "SELECT coalesce(timezone, 'America/Chicago') FROM store WHERE store_id = $1",
         store_id,
@@ -18,9 +18,9 @@ async def select_timezone(db: Executor, store_id: str) -> str | None:
 
 
 async def select_timeline(db: Executor, store_id: str, start: datetime, end: datetime) -> Timeline | None:
-    """A store in `[start, end)`, `end` being no later than the newest poll of the fleet; None without such a store.
+    """A store in `[start, end)`; None if the store is unknown. end: not after the newest poll of the fleet.
 
-    It says what a report made as of `end` says. The polls are those in the window and the last one before it.
+    It agrees with a report as of `end`. The polls are those in the window and the last one before it.
     """
     row = await db.fetchrow(
         """
@@ -67,7 +67,7 @@ async def select_timeline(db: Executor, store_id: str, start: datetime, end: dat
 
 
 async def select_incidents(db: Executor, store_id: str, start: datetime, end: datetime) -> list[Incident]:
-    """When a store was down in `[start, end)`, in order; two stretches with only closed time between are one."""
+    """When a store was down in `[start, end)`, in order; spans with only closed time between them are one incident."""
     rows = await db.fetch(
         """
         WITH status AS MATERIALIZED (
@@ -106,13 +106,13 @@ async def select_incidents(db: Executor, store_id: str, start: datetime, end: da
         store_id,
         start,
         end,
-        OBSERVED_FOR,
+        POLL_COVERAGE,
     )
     return [Incident(**row, collector_gap=False) for row in rows]
 
 
 async def select_coverage(db: Executor, store_id: str, start: datetime, end: datetime) -> Coverage:
-    """How much of a store's open time in `[start, end)` lies within 90 minutes after a poll, and what does not."""
+    """How much of a store's open time in `[start, end)` is within 90 minutes after a poll, and which of it is not."""
     row = await db.fetchrow(
         """
         WITH hours AS MATERIALIZED (
@@ -130,7 +130,7 @@ async def select_coverage(db: Executor, store_id: str, start: datetime, end: dat
         store_id,
         start,
         end,
-        OBSERVED_FOR,
+        POLL_COVERAGE,
     )
     is_open = [Span(s.lower, s.upper) for s in row["open"]] if row else []
     no_data = [Span(s.lower, s.upper) for s in row["no_data"]] if row else []
@@ -147,9 +147,11 @@ async def select_coverage(db: Executor, store_id: str, start: datetime, end: dat
     )
 
 
-async def select_gaps(db: Executor, start: datetime, end: datetime, shortest: timedelta) -> list[Gap]:
-    """When no store at all was polled for `shortest` or longer within `[start, end)`, to the minute that polls began or
-    ended in; in order."""
+async def select_gaps(db: Executor, start: datetime, end: datetime, min_length: timedelta) -> list[Gap]:
+    """When no store was polled for at least `min_length` within `[start, end)`, in order.
+
+    Polls within one minute count as one span without gaps.
+    """
     rows = await db.fetch(
         """
         WITH polled AS (
@@ -173,6 +175,6 @@ async def select_gaps(db: Executor, start: datetime, end: datetime, shortest: ti
         """,
         start,
         end,
-        shortest,
+        min_length,
     )
     return [Gap(**row) for row in rows]

@@ -1,4 +1,4 @@
-"""HTTP of the files that the reports are made from: uploads, and what came in when."""
+"""HTTP of the store files: uploads, and the list of imports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,23 +14,28 @@ from common.web.request_body import body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.resources import resources
-from dashboard.uptime.intake.decompress import LARGEST_FILE, gunzipped, plain
+from dashboard.uptime.intake.decompress import MAX_FILE_BYTES, decompress_gzip, limit_size
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import Import, Imported
+from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
 blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 CSV = "text/csv"
-FILE_TYPES = (CSV, "application/csv", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
-"""What programs call a file of CSV; the last is what curl calls anything."""
-STALLED_SECONDS = 60.0
-"""An upload of which nothing arrives for so long is given up."""
+ACCEPTED_MEDIA_TYPES = (
+    CSV,
+    "application/csv",
+    "text/plain",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+)
+"""Media types that programs send CSV with; the last is curl's default."""
+MAX_STALL_SECONDS = 60.0
+"""An upload is abandoned when no data arrives for this long."""
 
-
-REJECTED = {"line": 7, "reason": "status must be active or inactive, not 'open'"}
+REJECTED = {"line": 7, "reason": "status 'open' must be active or inactive"}
 IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1}
 IMPORT = {
     "import_id": 3,
@@ -47,7 +52,7 @@ IMPORT = {
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
-    """The files that came in, the latest first, whether pulled, uploaded or imported by command."""
+    """Imported files, latest first, whether pulled, uploaded or imported on the command line."""
     before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
     found = await imports.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.import_id,))
@@ -56,72 +61,72 @@ async def list_imports(query_args: PageQuery) -> Response:
 
 upload = operation(
     request_media={CSV: {"type": "string"}},
-    request_headers={"Content-Encoding": "`gzip` where the body is packed"},
-    descriptions={415: "Not text/csv, or another Content-Encoding than gzip"},
+    request_headers={"Content-Encoding": "`gzip` if the body is compressed"},
+    descriptions={415: "The media type is not text/csv, or the Content-Encoding is not gzip"},
     example=IMPORTED,
 )
 
 
 @blueprint.put("/stores/status")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_status() -> Response:
-    """Take in polls: store_id, status, timestamp_utc, in any order of columns.
+    """Import polls: store_id, status, timestamp_utc, in any order of columns.
 
-    A poll seen twice counts once. Bad rows are named and lose nothing else; a wrong header refuses the file whole.
+    A duplicate poll counts once. Invalid rows are rejected one by one; a wrong header rejects the whole file.
     """
-    return await _take_in(StoreFile.STATUS)
+    return await _import_body(StoreFile.STATUS)
 
 
 @blueprint.put("/stores/business-hours")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_business_hours() -> Response:
-    """Take in business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
+    """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
-    The hours of a store that the file names replace its old ones as a whole; other stores keep theirs.
+    The file replaces all hours of the stores in it; other stores keep theirs.
     """
-    return await _take_in(StoreFile.BUSINESS_HOURS)
+    return await _import_body(StoreFile.BUSINESS_HOURS)
 
 
 @blueprint.put("/stores/timezones")
 @upload
-@document_response(Imported)
-@body_limit(LARGEST_FILE)
+@document_response(ImportSummary)
+@body_limit(MAX_FILE_BYTES)
 async def upload_timezones() -> Response:
-    """Take in time zones: store_id, timezone_str. A store that no file names is in America/Chicago."""
-    return await _take_in(StoreFile.TIMEZONES)
+    """Import time zones: store_id, timezone_str. The default is America/Chicago."""
+    return await _import_body(StoreFile.TIMEZONES)
 
 
-async def _take_in(kind: StoreFile) -> Response:
-    """The file in the request's body, as it arrives."""
-    require_media_type(*FILE_TYPES)
+async def _import_body(kind: StoreFile) -> Response:
+    """Import the request's body as it arrives."""
+    require_media_type(*ACCEPTED_MEDIA_TYPES)
     match request.headers.get("Content-Encoding", "identity").strip().lower():
         case "identity" | "":
-            chunks = plain(_arriving())
+            chunks = limit_size(_body_chunks())
         case "gzip" | "x-gzip":
-            chunks = gunzipped(_arriving())
+            chunks = decompress_gzip(_body_chunks())
         case other:
             raise UnsupportedMedia(
-                f"This takes files as they are or packed by gzip, not by {other[:40]}.",
+                f"Unsupported Content-Encoding {other[:40]}; send gzip or none.",
                 headers={"Accept-Encoding": "gzip"},
             )
-    if resources().report_runner.uploads.locked():
-        raise Unavailable("As many uploads as there may be are under way.", retry_after=5)
-    async with resources().report_runner.uploads:
+    if resources().report_runner.upload_slots.locked():
+        raise Unavailable("Too many uploads are in progress.", retry_after=5)
+    async with resources().report_runner.upload_slots:
         return json_response(await import_file(resources().report_runner.db, kind, chunks, "upload"))
 
 
-async def _arriving() -> AsyncIterator[bytes]:
-    """The body part by part. Raises Invalid when it stalls."""
+async def _body_chunks() -> AsyncIterator[bytes]:
+    """Yield the body in chunks. Raises Invalid when it stalls."""
     while True:
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                part = await anext(request.body, None)
+            async with asyncio.timeout(MAX_STALL_SECONDS):
+                chunk = await anext(request.body, None)
         except TimeoutError:
-            raise Invalid(f"The upload stalled: nothing arrived for {STALLED_SECONDS:.0f} seconds.") from None
-        if part is None:
+            raise Invalid(f"The upload stalled: no data arrived for {MAX_STALL_SECONDS:.0f} seconds.") from None
+        if chunk is None:
             return
-        yield part
+        yield chunk

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
-import msgspec
 from quart import Blueprint, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
@@ -24,8 +23,8 @@ from dashboard.uptime.models import (
     CSV_HEADER,
     CompleteReport,
     Report,
+    RequestedReport,
     RunningReport,
-    Triggered,
 )
 from dashboard.uptime.queries import reports
 
@@ -53,35 +52,39 @@ REPORT = {
 @blueprint.post("/trigger_report")
 @operation(descriptions={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
 @validate_querystring(ReportRequest)
-@document_response(Triggered, 202)
+@document_response(RequestedReport, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
-    """Ask for a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
+    """Request a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
 
-    While one of the same thing and the same data is being made, it is that one.
+    A running report with the same `as_of` and of the same data is shared.
     """
+    requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
     async def create(connection: Connection) -> StoredResponse:
         report_id = await service.request_report(connection, query_args.as_of)
-        return StoredResponse(202, responses.encode_json(Triggered(str(report_id))))
+        requested.append(report_id)
+        return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
-    return await _triggered(await run_once_per_key(pool(), "POST /trigger_report", create))
+    response = await run_once_per_key(pool(), "POST /trigger_report", create)
+    for report_id in requested:
+        _start_making(report_id)
+    return response
 
 
 @blueprint.get("/trigger_report")
 @operation(descriptions={202: "The report is being made"}, example=TRIGGERED)
 @validate_querystring(ReportRequest)
-@document_response(Triggered, 202)
+@document_response(RequestedReport, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
-    """The same as POST; the source of this names no method."""
+    """The same as POST; the source does not say which method triggers a report."""
     report_id = await service.request_report(pool(), query_args.as_of)
-    return await _triggered(json_response(Triggered(str(report_id)), 202))
+    _start_making(report_id)
+    return json_response(RequestedReport(str(report_id)), 202)
 
 
-async def _triggered(response: Response) -> Response:
-    """The answer, the report that it names being made from now on."""
-    report_id = msgspec.json.decode(await response.get_data(as_text=False), type=Triggered).report_id
-    current_app.add_background_task(resources().report_runner.make, UUID(report_id))
-    return response
+def _start_making(report_id: UUID) -> None:
+    """Make the report in the background, after its request was committed."""
+    current_app.add_background_task(resources().report_runner.make, report_id)
 
 
 @blueprint.get("/get_report")
@@ -90,23 +93,23 @@ async def _triggered(response: Response) -> Response:
     media={200: {CSV: {"type": "string"}}},
     headers={200: {
         "X-Report-Status": "Running or Complete",
-        "X-Report-As-Of": "Where the windows of a complete report end",
-        "X-Data-Version": "The id of the last import that a complete report knows",
+        "X-Report-As-Of": "End of the windows of a complete report",
+        "X-Data-Version": "The id of the last import that a complete report takes into account",
         "Content-Disposition": "The name of the CSV file",
     }},
     descriptions={
-        200: "Running, with the progress, as JSON; or complete, as CSV or by Accept as JSON",
-        500: "The report failed; `detail` says why",
+        200: "While running, the progress as JSON; once complete, CSV, or JSON if `Accept` prefers it",
+        500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},
 )  # fmt: skip
 @validate_querystring(ReportQuery)
 @document_response(RunningReport | CompleteReport)
 async def get_report(query_args: ReportQuery) -> Response:
-    """How far a report is, and when it is complete the report itself."""
+    """The progress of a report, or the report itself once it is complete."""
     report = await service.find_report(pool(), query_args.report_id)
     if report is None:
-        raise NotFound("There is no report of this id.")
+        raise NotFound("Unknown report.")
     if report.status == "Failed":
         raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
     headers = {"X-Report-Status": report.status, "Vary": "Accept"}
@@ -136,7 +139,7 @@ CopyRows = Callable[[Connection, UUID, Sink], Awaitable[None]]
 
 
 def _rows(report: Report, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
-    """The lines of a complete report."""
+    """Stream the lines of a complete report."""
 
     async def copy(connection: Connection, output: Sink) -> None:
         await copy_rows(connection, UUID(report.report_id), output)
@@ -151,13 +154,13 @@ async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A `CompleteReport`. rows: whole lines of `copy_report_objects`."""
+    """Yield a `CompleteReport`. rows: whole lines of `copy_report_objects`."""
     yield b'{"status":"Complete","rows":['
-    before = b""
+    separator = b""
     async for lines in rows:
         if lines:
-            yield before + lines[:-1].replace(b"\\\\", b"\\").replace(b"\n", b",\n")
-            before = b",\n"
+            yield separator + lines[:-1].replace(b"\\\\", b"\\").replace(b"\n", b",\n")
+            separator = b",\n"
     yield b"]}\n"
 
 
@@ -166,7 +169,7 @@ async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 @validate_querystring(PageQuery)
 @document_response(list[Report])
 async def list_reports(query_args: PageQuery) -> Response:
-    """The reports, the latest first, with the state of the data that each is of."""
+    """The reports, latest first, each with the version of the data it was made from."""
     before = decode_cursor(query_args.cursor, tuple[CursorInstant, UUID]) if query_args.cursor else None
     found = await reports.select_reports(pool(), None, before, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.requested_at, UUID(last.report_id)))

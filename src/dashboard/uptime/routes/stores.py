@@ -1,4 +1,4 @@
-"""HTTP of single stores and of the fleet: timelines, incidents, coverage, who is down most, targets, gaps."""
+"""HTTP of single stores and of the fleet: timelines, incidents, coverage, uptime, targets, gaps."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
@@ -22,7 +22,7 @@ from dashboard.uptime.inputs import (
     WindowPageQuery,
     WindowQuery,
 )
-from dashboard.uptime.models import Coverage, Gap, Incident, Order, Period, Standing, StoreUptime, Timeline
+from dashboard.uptime.models import Coverage, Gap, Incident, Period, SlaSummary, StoreOrder, StoreUptime, Timeline
 from dashboard.uptime.queries import fleet, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
@@ -74,7 +74,7 @@ UPTIME = {
     "downtime_seconds": 2700.0,
     "uptime_share": 0.75,
 }
-STANDING = {
+SLA_SUMMARY = {
     "report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11",
     "as_of": TO,
     "period": "week",
@@ -85,14 +85,14 @@ STANDING = {
 GAP = {"start": FROM, "end": TO, "duration_seconds": 10800.0}
 
 
-async def require_store(store_id: str) -> None:
-    """Raises NotFound for a store that no file has named."""
+async def require_known_store(store_id: str) -> None:
+    """Raises NotFound for an unknown store."""
     if "\0" in store_id or await stores.select_timezone(pool(), store_id) is None:
-        raise NotFound("There is no store of this id.")
+        raise NotFound("Unknown store.")
 
 
-async def window_of(query: WindowQuery) -> tuple[datetime, datetime]:
-    return await service.find_window(pool(), query.from_, query.to, datetime.now(UTC))
+async def requested_window(query: WindowQuery) -> tuple[datetime, datetime]:
+    return await service.resolve_window(pool(), query.from_, query.to, datetime.now(UTC))
 
 
 @blueprint.get(f"{STORE}/timeline")
@@ -100,9 +100,9 @@ async def window_of(query: WindowQuery) -> tuple[datetime, datetime]:
 @validate_querystring(WindowQuery)
 @document_response(Timeline)
 async def timeline(store_id: str, query_args: WindowQuery) -> Response:
-    """When a store was open, when it was up and when down, and the polls that say so."""
-    await require_store(store_id)
-    found = await stores.select_timeline(pool(), store_id, *await window_of(query_args))
+    """When a store was open, when it was up and down, and the polls from which that follows."""
+    await require_known_store(store_id)
+    found = await stores.select_timeline(pool(), store_id, *await requested_window(query_args))
     assert found is not None
     return json_response(found)
 
@@ -112,9 +112,9 @@ async def timeline(store_id: str, query_args: WindowQuery) -> Response:
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
 async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
-    """When a store was down within the window, in order; silence of the collector is told apart."""
-    await require_store(store_id)
-    found = await service.find_incidents(pool(), store_id, *await window_of(query_args))
+    """When a store was down within the window, in order; incidents during a gap of the collector are marked."""
+    await require_known_store(store_id)
+    found = await service.find_incidents(pool(), store_id, *await requested_window(query_args))
     return page_by_start(found, query_args)
 
 
@@ -123,9 +123,9 @@ async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
 @validate_querystring(WindowQuery)
 @document_response(Coverage)
 async def coverage(store_id: str, query_args: WindowQuery) -> Response:
-    """How much of a store's open time lies within 90 minutes after a poll. No data is no downtime."""
-    await require_store(store_id)
-    return json_response(await stores.select_coverage(pool(), store_id, *await window_of(query_args)))
+    """How much of a store's open time is within 90 minutes after a poll. Time without data is not downtime."""
+    await require_known_store(store_id)
+    return json_response(await stores.select_coverage(pool(), store_id, *await requested_window(query_args)))
 
 
 @blueprint.get("/stores/gaps")
@@ -133,9 +133,9 @@ async def coverage(store_id: str, query_args: WindowQuery) -> Response:
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
 async def gaps(query_args: GapsQuery) -> Response:
-    """When nobody polled any store: the collector's failures, told apart from the stores' outages."""
-    shortest = timedelta(minutes=query_args.minutes)
-    found = await stores.select_gaps(pool(), *await window_of(query_args), shortest)
+    """When no store was polled at all: failures of the collector, not outages of stores."""
+    min_length = timedelta(minutes=query_args.minutes)
+    found = await stores.select_gaps(pool(), *await requested_window(query_args), min_length)
     return page_by_start(found, query_args)
 
 
@@ -143,7 +143,7 @@ T = TypeVar("T", Incident, Gap)
 
 
 def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
-    """A page of things in the order of their starts."""
+    """A page of items that are ordered by their starts."""
     if query.cursor:
         (after,) = decode_cursor(query.cursor, tuple[CursorInstant])
         found = [each for each in found if each.start > after]
@@ -156,21 +156,21 @@ def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
 @validate_querystring(StoresQuery)
 @document_response(list[StoreUptime])
 async def list_stores(query_args: StoresQuery) -> Response:
-    """The stores with their uptime up to the newest poll, those that were down most first where `order` says so."""
+    """The stores with their uptime up to the newest poll."""
     return await page_of_stores(query_args.period, query_args.order, None, query_args)
 
 
 @blueprint.get("/stores/sla")
-@operation(404, example=STANDING, descriptions={404: "There are no polls yet"})
+@operation(404, example=SLA_SUMMARY, descriptions={404: "There are no polls yet"})
 @validate_querystring(TargetQuery)
-@document_response(Standing)
-async def standing(query_args: TargetQuery) -> Response:
-    """How many stores were open in the period, and how many of them were up for less than the target."""
+@document_response(SlaSummary)
+async def sla_summary(query_args: TargetQuery) -> Response:
+    """How many stores were open in the period, and how many of them were up for less than the target share."""
     report = await resources().report_runner.newest()
     if report is None:
         raise NotFound("There are no polls yet.")
     report_id = UUID(report.report_id)
-    return json_response(await fleet.select_standing(pool(), report_id, query_args.period, query_args.target))
+    return json_response(await fleet.select_sla_summary(pool(), report_id, query_args.period, query_args.target))
 
 
 @blueprint.get("/stores/sla/breaches")
@@ -178,12 +178,12 @@ async def standing(query_args: TargetQuery) -> Response:
 @validate_querystring(BreachesQuery)
 @document_response(list[StoreUptime])
 async def breaches(query_args: BreachesQuery) -> Response:
-    """The stores that were up for less than the target, those with the least share of uptime first."""
+    """The stores that were up for less than the target share, worst first."""
     return await page_of_stores(query_args.period, "uptime", query_args.target, query_args)
 
 
-class Place(NamedTuple):
-    """Where a page ends: the report that all pages are of, what the order goes by, and the store."""
+class PagePosition(NamedTuple):
+    """The end of a page: the report of all pages, the value that the order goes by, and the store."""
 
     report_id: UUID
     value: float | None
@@ -191,24 +191,24 @@ class Place(NamedTuple):
 
 
 async def page_of_stores(
-    period: Period, order: Order, below: float | None, query: StoresQuery | BreachesQuery
+    period: Period, order: StoreOrder, below: float | None, query: StoresQuery | BreachesQuery
 ) -> Response:
     """A page of stores; the pages that follow are of the same report."""
-    place = decode_cursor(query.cursor, Place) if query.cursor else None
-    if place is None:
+    position = decode_cursor(query.cursor, PagePosition) if query.cursor else None
+    if position is None:
         report = await resources().report_runner.newest()
         if report is None:
             return json_response([])
         report_id = UUID(report.report_id)
     else:
-        report_id = place.report_id
-    found = await fleet.select_store_uptimes(
-        pool(), report_id, period, order, below, (place.value, place.store_id) if place else None, query.limit + 1
-    )
+        report_id = position.report_id
+    selection = fleet.StoreSelection(report_id, period, order, below)
+    after = (position.value, position.store_id) if position else None
+    found = await fleet.select_store_uptimes(pool(), selection, after, query.limit + 1)
 
-    def place_of(last: StoreUptime) -> Place:
+    def position_of(last: StoreUptime) -> PagePosition:
         value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
-        return Place(report_id, value, last.store_id)
+        return PagePosition(report_id, value, last.store_id)
 
-    page, headers = page_and_link(found, query.limit, place_of)
+    page, headers = page_and_link(found, query.limit, position_of)
     return json_response(page, 200, headers)

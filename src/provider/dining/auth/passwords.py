@@ -1,4 +1,4 @@
-"""Passwords: argon2, off the event loop, and as slow for a name that nobody has as for one that somebody has."""
+"""Logins by password: argon2 runs in a thread, and an unknown username takes as long as a wrong password."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,56 +12,56 @@ from common.web import login_throttle
 from common.web.errors import TooManyRequests, Unauthorized
 from provider.dining.settings import User
 
-AT_ONCE = 2
-"""Each verification takes 64 MiB and a core for a moment."""
+MAX_CONCURRENT_VERIFICATIONS = 2
+"""Each verification takes 64 MiB and a core."""
 
-LONGEST_QUEUE = 50
+MAX_QUEUED_LOGINS = 50
 
 _hasher = PasswordHasher()
 
 
 @lru_cache(maxsize=64)
 def _hash_of(password: str) -> str:
-    """The hash of a password of the configuration; one that is a hash already is taken as it is."""
+    """Return the argon2 hash of a configured password, which may already be one."""
     return password if password.startswith("$argon2") else _hasher.hash(password)
 
 
-class Passwords:
-    """The users who may log in, and the pace at which they may try."""
+class Authenticator:
+    """Checks the passwords of the configured users and throttles failed logins."""
 
     def __init__(self, users: Sequence[User]) -> None:
         self._users = {user.username: user for user in users}
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._queue = 0
+        self._verifications = asyncio.Semaphore(MAX_CONCURRENT_VERIFICATIONS)
+        self._queued = 0
 
-    def user(self, username: str) -> User | None:
+    def find_user(self, username: str) -> User | None:
         return self._users.get(username)
 
-    async def login(self, db: asyncpg.Pool, username: str, password: str, address: str) -> User:
-        """The user with this password. Raises Unauthorized, or TooManyRequests while this name and address wait.
+    async def log_in(self, db: asyncpg.Pool, username: str, password: str, address: str) -> User:
+        """Return the user with this password. Raises Unauthorized, or TooManyRequests while throttled.
 
-        The pace is looked at when it is this attempt's turn, so that a burst of guesses gains nothing.
+        The throttle is checked after queueing for a verification, so that parallel guesses cannot bypass it.
         """
-        if self._queue >= LONGEST_QUEUE:
+        if self._queued >= MAX_QUEUED_LOGINS:
             raise TooManyRequests("Too many logins at once; try again later.", retry_after=2)
-        self._queue += 1
+        self._queued += 1
         try:
-            async with self._turn:
+            async with self._verifications:
                 await login_throttle.require_not_throttled(db, username, address)
-                user = await asyncio.to_thread(self._verified, username, password)
+                user = await asyncio.to_thread(self._verify, username, password)
                 if user is None:
                     await login_throttle.upsert_failure(db, username, address)
-                    raise Unauthorized("There is no such user with this password.", code="bad_credentials")
+                    raise Unauthorized("Invalid username or password.", code="bad_credentials")
                 await login_throttle.delete_failures(db, username, address)
                 return user
         finally:
-            self._queue -= 1
+            self._queued -= 1
 
-    def _verified(self, username: str, password: str) -> User | None:
+    def _verify(self, username: str, password: str) -> User | None:
         user = self._users.get(username)
-        known = user or next(iter(self._users.values()))
+        candidate = user or next(iter(self._users.values()))
         try:
-            _hasher.verify(_hash_of(known.password.reveal()), password)
+            _hasher.verify(_hash_of(candidate.password.reveal()), password)
         except (VerificationError, InvalidHashError):
             return None
         return user

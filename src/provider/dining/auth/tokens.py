@@ -1,4 +1,4 @@
-"""JSON Web Tokens: who somebody is, for a while. One algorithm, named here and never taken from the token."""
+"""JSON Web Tokens for staff. The algorithm is fixed here and never taken from the token."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -10,47 +10,47 @@ import msgspec
 from common.config import Secret
 from common.web.bearer import invalid_token
 from common.web.errors import Unauthorized
-from provider.dining.settings import Role
+from provider.dining.settings import Role, User
 
 ALGORITHM = "HS256"
 REALM = "restaurant"
-Kind = Literal["access", "refresh"]
-LIFE: dict[Kind, timedelta] = {"access": timedelta(minutes=30), "refresh": timedelta(days=1)}
-REQUIRED = ["exp", "iat", "sub", "role", "token_type"]
+TokenType = Literal["access", "refresh"]
+LIFETIMES: dict[TokenType, timedelta] = {"access": timedelta(minutes=30), "refresh": timedelta(days=1)}
+REQUIRED_CLAIMS = ["exp", "iat", "sub", "role", "token_type"]
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a valid token says of its bearer."""
+    """The claims of a valid token."""
 
     sub: str
     role: Role
-    token_type: Kind
+    token_type: TokenType
 
 
-def issue(secret: Secret, username: str, role: Role, kind: Kind, now: datetime) -> str:
-    """A token of the kind, good from `now` on for its life."""
+def issue(secret: Secret, user: User, token_type: TokenType, now: datetime) -> str:
+    """Return a new token for a user, valid from `now` for the lifetime of its type."""
     claims = {
-        "sub": username,
-        "role": role,
-        "token_type": kind,
+        "sub": user.username,
+        "role": user.role,
+        "token_type": token_type,
         "iat": int(now.timestamp()),
-        "exp": int((now + LIFE[kind]).timestamp()),
+        "exp": int((now + LIFETIMES[token_type]).timestamp()),
         "jti": secrets.token_hex(8),
     }
     return jwt.encode(claims, secret.reveal(), algorithm=ALGORITHM)
 
 
-def read(secret: Secret, token: str, kind: Kind) -> Claims:
-    """The claims of a token of the kind. Raises Unauthorized for any that is not ours, not of the kind, or over."""
+def verify(secret: Secret, token: str, token_type: TokenType) -> Claims:
+    """Return the claims of a token. Raises Unauthorized when it is forged, expired, or of another type."""
     try:
-        found = jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED})
-        claims = msgspec.convert(found, Claims)
+        decoded = jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED_CLAIMS})
+        claims = msgspec.convert(decoded, Claims)
     except (jwt.InvalidTokenError, msgspec.ValidationError):
-        raise refused("The token is not valid, or not any more.") from None
-    if claims.token_type != kind:
-        raise refused(f"The token is valid, but no {kind} token.")
+        raise invalid("The token is invalid or has expired.") from None
+    if claims.token_type != token_type:
+        raise invalid(f'The token is not of type "{token_type}".')
     return claims
 
 
-def refused(detail: str) -> Unauthorized:
+def invalid(detail: str) -> Unauthorized:
     return invalid_token(REALM, detail)

@@ -1,4 +1,4 @@
-"""The demo's SMTP server: takes in every mail and keeps it for the inbox page."""
+"""The demo's own SMTP server, which stores the emails for the inbox page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,16 +16,16 @@ from aiosmtpd.smtp import SMTP
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Executor
-from provider.dining.settings import Settings
+from provider.dining.settings import DiningSettings
 
 log = structlog.get_logger()
 
-KEPT = 500
-SHOWN = 100
+MAX_KEPT_MAILS = 500
+MAX_SHOWN_MAILS = 100
 
 
-class Mail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
-    """A mail as it arrived, newest first in the inbox."""
+class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "to"}):
+    """An email as it arrived."""
 
     id: int
     received_at: datetime
@@ -38,8 +38,8 @@ class Mail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient": "
     html: str
 
 
-class Keeper:
-    """Stores what the SMTP server takes in; a mail is accepted when it is stored, not before."""
+class MailStore:
+    """Stores the emails that the SMTP server receives. An email is accepted only after it is stored."""
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
@@ -48,15 +48,15 @@ class Keeper:
         try:
             await insert_mail(self.db, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content)
         except DATABASE_UNAVAILABLE as error:
-            return f"451 cannot be stored now: {type(error).__name__}"
+            return f"451 cannot store the mail now: {type(error).__name__}"
         return "250 stored"
 
 
 @asynccontextmanager
-async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
-    """An SMTP server on a free port of this machine; the block gets its URL."""
+async def run_smtp_server(db: asyncpg.Pool) -> AsyncIterator[Secret]:
+    """Run an SMTP server on a free port of the loopback interface; yields its URL."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Keeper(db), loop=loop, hostname="localhost"), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(MailStore(db), loop=loop, hostname="localhost"), "127.0.0.1", 0)
     try:
         yield Secret(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     finally:
@@ -65,24 +65,24 @@ async def catching(db: asyncpg.Pool) -> AsyncIterator[Secret]:
 
 
 @asynccontextmanager
-async def smtp_url_for(settings: Settings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
-    """Where mail leaves while the block runs: the configured server, the demo's own, or nowhere, which is said once."""
+async def smtp_url_for(settings: DiningSettings, db: asyncpg.Pool) -> AsyncIterator[Secret | None]:
+    """Yield the URL of the configured SMTP server or of the demo's own; None, with a warning, if there is neither."""
     if settings.inbox:
-        async with catching(db) as url:
+        async with run_smtp_server(db) as url:
             yield url
         return
     if settings.smtp_url is None:
-        log.warning("mails_wait", reason="PROVIDER_SMTP_URL is not set; mails wait in the outbox until it is")
+        log.warning("smtp_not_configured", reason="emails wait in the outbox until PROVIDER_SMTP_URL is set")
     yield settings.smtp_url
 
 
-def parse_mail(row: asyncpg.Record) -> Mail:
-    """A stored mail, its parts decoded."""
+def parse_mail(row: asyncpg.Record) -> DemoMail:
+    """Return a stored email with its parts decoded."""
     message = message_from_bytes(row["source"], policy=policy.default)
     assert isinstance(message, EmailMessage)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     content = {kind: part.get_content() if part is not None else "" for kind, part in parts.items()}
-    return Mail(
+    return DemoMail(
         id=row["id"],
         received_at=row["received_at"],
         sender=str(message["From"] or row["sender"]),
@@ -96,23 +96,23 @@ def parse_mail(row: asyncpg.Record) -> Mail:
 
 
 async def insert_mail(db: Executor, sender: str, recipients: list[str], source: bytes) -> None:
-    """Keep a mail, and of all only the newest `KEPT`."""
+    """Store an email and delete all but the newest `MAX_KEPT_MAILS`."""
     await db.execute(
         """
-        WITH kept AS (
+        WITH stored AS (
             INSERT INTO demo_mail (sender, recipients, source)
             VALUES ($1, $2, $3)
             RETURNING id
         )
         DELETE FROM demo_mail
-         WHERE id <= (SELECT id - $4::bigint FROM kept)
+         WHERE id <= (SELECT id - $4::bigint FROM stored)
         """,
-        sender, recipients, source, KEPT,
+        sender, recipients, source, MAX_KEPT_MAILS,
     )  # fmt: skip
 
 
-async def select_mails(db: Executor, limit: int) -> list[Mail]:
-    """The newest mails, newest first."""
+async def select_mails(db: Executor, limit: int) -> list[DemoMail]:
+    """Return the newest emails, newest first."""
     rows = await db.fetch(
         "SELECT id, received_at, sender, recipients, source FROM demo_mail ORDER BY id DESC LIMIT $1", limit
     )

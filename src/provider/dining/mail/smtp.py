@@ -1,4 +1,4 @@
-"""Where mail leaves: SMTP by an URL, encrypted where the server offers it."""
+"""Sends mail by SMTP, encrypted where the server offers it."""
 
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -10,13 +10,13 @@ from common.config import Secret
 from common.outbox.delivery import UndeliverableError
 from common.upstream import UpstreamError
 
-SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 
 
 @dataclass(frozen=True)
-class Route:
-    """An SMTP server, taken apart from its URL: smtp[s]://[user:password@]host[:port]."""
+class SmtpServer:
+    """An SMTP server. tls: encrypted from the first byte."""
 
     host: str
     port: int
@@ -25,10 +25,11 @@ class Route:
     password: Secret | None
 
 
-def route_of(smtp_url: Secret) -> Route:
+def parse_smtp_url(smtp_url: Secret) -> SmtpServer:
+    """Return the server of a URL smtp[s]://[user:password@]host[:port] that the configuration has validated."""
     parts = urlsplit(smtp_url.reveal())
     assert parts.hostname is not None
-    return Route(
+    return SmtpServer(
         parts.hostname,
         parts.port or DEFAULT_PORTS[parts.scheme],
         parts.scheme == "smtps",
@@ -37,23 +38,24 @@ def route_of(smtp_url: Secret) -> Route:
     )
 
 
-async def send(route: Route, message: EmailMessage, sender: str, recipient: str) -> None:
-    """Hand a message to the server. smtp:// turns to TLS where the server offers it, and then checks its certificate.
+async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient: str) -> None:
+    """Send a message. sender, recipient: the bare addresses of the envelope.
 
-    sender, recipient: bare addresses of the envelope. Raises UndeliverableError where the server refuses this recipient
-    or this message for good, UpstreamError for anything that may pass.
+    smtp:// switches to TLS when the server offers STARTTLS, and then verifies its certificate. Raises
+    UndeliverableError when the server permanently refuses the recipient or the message, UpstreamError for other
+    failures.
     """
     try:
         await aiosmtplib.send(
             message,
             sender=sender,
             recipients=[recipient],
-            hostname=route.host,
-            port=route.port,
-            use_tls=route.tls,
-            username=route.username,
-            password=route.password.reveal() if route.password else None,
-            timeout=SECONDS,
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.tls,
+            username=server.username,
+            password=server.password.reveal() if server.password else None,
+            timeout=TIMEOUT_SECONDS,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
         first = error.recipients[0]
@@ -64,5 +66,5 @@ async def send(route: Route, message: EmailMessage, sender: str, recipient: str)
         raise UpstreamError(f"SMTP: {type(error).__name__} {error}") from error
 
 
-def _failure(code: int, words: str) -> Exception:
-    return (UndeliverableError if code >= 500 else UpstreamError)(f"SMTP: {code} {words}")
+def _failure(code: int, reason: str) -> Exception:
+    return (UndeliverableError if code >= 500 else UpstreamError)(f"SMTP: {code} {reason}")

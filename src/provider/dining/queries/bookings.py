@@ -1,26 +1,25 @@
-"""SQL of the bookings. A booking's key is its table and its id; where the id alone is known, an index finds it."""
+"""SQL of the bookings. Their primary key is the table and the id; an index serves lookups by the id alone."""
 
 from datetime import datetime
-from decimal import Decimal
 
 import asyncpg
 
 from common.db.pool import Executor
 from common.web.errors import Conflict
 from provider.dining.inputs import BookingInput
-from provider.dining.models import Booking, Order, Status, StatusChange
+from provider.dining.models import Actor, Booking, BookingStatus, StatusChange, Table
 
-OVERLAP = "dining_booking_overlap"
+OVERLAP_CONSTRAINT = "dining_booking_overlap"
 
 
-def overlapping() -> Conflict:
+def overlap_conflict() -> Conflict:
     return Conflict("The table is already confirmed for another booking at that time.", code="overlapping")
 
 
 async def insert_booking(
-    db: Executor, table_id: int, status: Status, order: BookingInput, price: Decimal, actor: str
+    db: Executor, table: Table, status: BookingStatus, order: BookingInput, actor: Actor
 ) -> Booking:
-    """Store a booking. Raises Conflict where it is confirmed and overlaps a confirmed one."""
+    """Store a booking. Raises Conflict when it is confirmed and overlaps a confirmed booking."""
     try:
         row = await db.fetchrow(
             """
@@ -30,19 +29,19 @@ async def insert_booking(
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
                       created_at, changed_at, changed_by
             """,
-            table_id, status, order.email, order.phone, order.name, order.guests, order.starts_at, order.minutes,
-            price, actor,
+            table.id, status, order.email, order.phone, order.name, order.guests, order.starts_at, order.minutes,
+            table.price, str(actor),
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
-        if error.constraint_name == OVERLAP:
-            raise overlapping() from None
+        if error.constraint_name == OVERLAP_CONSTRAINT:
+            raise overlap_conflict() from None
         raise
     assert row is not None
     return Booking(**row)
 
 
-async def update_status(db: Executor, booking: Booking, status: Status, actor: str) -> Booking:
-    """Move a booking on. Raises Conflict where the step is none, or the confirmation overlaps a confirmed booking."""
+async def update_status(db: Executor, booking: Booking, status: BookingStatus, actor: Actor) -> Booking:
+    """Change the status. Raises Conflict when the change is forbidden or would overlap a confirmed booking."""
     try:
         row = await db.fetchrow(
             """
@@ -52,11 +51,11 @@ async def update_status(db: Executor, booking: Booking, status: Status, actor: s
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
                       created_at, changed_at, changed_by
             """,
-            booking.table_id, booking.id, status, actor,
+            booking.table_id, booking.id, status, str(actor),
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
-        if error.constraint_name == OVERLAP:
-            raise overlapping() from None
+        if error.constraint_name == OVERLAP_CONSTRAINT:
+            raise overlap_conflict() from None
         raise
     except asyncpg.CheckViolationError as error:
         if error.constraint_name == "dining_booking_transition":
@@ -80,7 +79,7 @@ async def select_booking(db: Executor, booking_id: int) -> Booking | None:
 
 
 async def select_booking_for_update(db: Executor, table_id: int, booking_id: int) -> Booking | None:
-    """A booking that nobody else moves until the transaction ends."""
+    """Return a booking, locked against other changes until the transaction ends."""
     row = await db.fetchrow(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
@@ -94,8 +93,8 @@ async def select_booking_for_update(db: Executor, table_id: int, booking_id: int
     return Booking(**row) if row else None
 
 
-async def select_active(db: Executor, after: int, limit: int) -> list[Booking]:
-    """Bookings that wait or are confirmed, by id, from above `after` on."""
+async def select_active_bookings(db: Executor, after: int, limit: int) -> list[Booking]:
+    """Return up to `limit` waiting and confirmed bookings with ids above `after`, by id."""
     rows = await db.fetch(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
@@ -110,8 +109,8 @@ async def select_active(db: Executor, after: int, limit: int) -> list[Booking]:
     return [Booking(**row) for row in rows]
 
 
-async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
-    """Every status that a booking has had, oldest first."""
+async def select_status_changes(db: Executor, booking: Booking) -> list[StatusChange]:
+    """Return every status that a booking has had, oldest first."""
     rows = await db.fetch(
         """
         SELECT status, changed_at, changed_by
@@ -122,22 +121,6 @@ async def select_changes(db: Executor, booking: Booking) -> list[StatusChange]:
         booking.table_id, booking.id,
     )  # fmt: skip
     return [StatusChange(**row) for row in rows]
-
-
-async def select_order(db: Executor, table_id: int, booking_id: int, callback_url: str) -> Order | None:
-    """A booking with its table, as mails and the accounting program tell it."""
-    row = await db.fetchrow(
-        """
-        SELECT booking.id, booking.status, $3::text AS callback_url, booking.table_id, place.table_type, place.seats,
-               booking.price, booking.name, booking.email, booking.phone, booking.guests, booking.starts_at,
-               booking.minutes, booking.created_at AS ordered_at
-          FROM dining_booking AS booking
-          JOIN dining_table AS place ON place.table_id = booking.table_id
-         WHERE booking.table_id = $1 AND booking.id = $2
-        """,
-        table_id, booking_id, callback_url,
-    )  # fmt: skip
-    return Order(**row) if row else None
 
 
 async def insert_cancel_token(
@@ -152,8 +135,8 @@ async def insert_cancel_token(
     )  # fmt: skip
 
 
-async def select_booking_of_token(db: Executor, token_hash: bytes, now: datetime) -> Booking | None:
-    """The booking that a token cancels; None for a token that is unknown or past."""
+async def select_booking_by_cancel_token(db: Executor, token_hash: bytes, now: datetime) -> Booking | None:
+    """Return the booking that a token cancels; None when the token is unknown or has expired."""
     row = await db.fetchrow(
         """
         SELECT booking.id, booking.table_id, status, email, phone, name, guests, starts_at, minutes, price,
@@ -167,15 +150,15 @@ async def select_booking_of_token(db: Executor, token_hash: bytes, now: datetime
     return Booking(**row) if row else None
 
 
-async def delete_old_tokens(db: Executor) -> int:
-    """Forget the tokens that are past; returns how many."""
+async def delete_expired_cancel_tokens(db: Executor) -> int:
+    """Delete the expired cancel tokens; returns how many."""
     return await db.fetchval(
         """
-        WITH gone AS (
+        WITH deleted AS (
             DELETE FROM dining_cancel_token
              WHERE expires_at < now()
             RETURNING 1
         )
-        SELECT count(*) FROM gone
+        SELECT count(*) FROM deleted
         """
     )

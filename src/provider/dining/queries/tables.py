@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from common.db.pool import Executor
-from provider.dining.inputs import TableChange, TableInput, Wish
-from provider.dining.models import PricePoint, Table, TableOffer
+from provider.dining.inputs import TableChange, TableFilter, TableInput
+from provider.dining.models import BookableTable, Table, TablePrice
 
 
 async def insert_tables(db: Executor, tables: Sequence[TableInput]) -> list[Table]:
-    """Add tables; returned in the order given."""
+    """Insert tables; returns them in the order given."""
     rows = await db.fetch(
         """
         INSERT INTO dining_table (table_type, seats, price, can_be_booked)
@@ -27,7 +27,7 @@ async def insert_tables(db: Executor, tables: Sequence[TableInput]) -> list[Tabl
 
 
 async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[int, Table]:
-    """Change tables, locked in the order of their ids; the result lacks those that do not exist."""
+    """Change tables; returns the existing ones by id. Locks in id order, so that two calls cannot deadlock."""
     rows = await db.fetch(
         """
         WITH given AS (
@@ -42,14 +42,14 @@ async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[in
              ORDER BY table_id
                FOR NO KEY UPDATE
         )
-        UPDATE dining_table AS known
-           SET table_type = coalesce(given.table_type, known.table_type),
-               seats = coalesce(given.seats, known.seats),
-               price = coalesce(given.price, known.price),
-               can_be_booked = coalesce(given.can_be_booked, known.can_be_booked)
+        UPDATE dining_table AS changed
+           SET table_type = coalesce(given.table_type, changed.table_type),
+               seats = coalesce(given.seats, changed.seats),
+               price = coalesce(given.price, changed.price),
+               can_be_booked = coalesce(given.can_be_booked, changed.can_be_booked)
           FROM given JOIN locked ON locked.table_id = given.id
-         WHERE known.table_id = given.id
-        RETURNING known.table_id AS id, known.table_type, known.seats, known.price, known.can_be_booked
+         WHERE changed.table_id = given.id
+        RETURNING changed.table_id AS id, changed.table_type, changed.seats, changed.price, changed.can_be_booked
         """,
         [change.id for change in changes],
         [change.table_type for change in changes],
@@ -60,8 +60,10 @@ async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[in
     return {row["id"]: Table(**row) for row in rows}
 
 
-async def select_offers(db: Executor, wish: Wish, after: int, limit: int | None) -> list[TableOffer]:
-    """The bookable tables that fit, by id, from above `after` on."""
+async def select_bookable_tables(
+    db: Executor, criteria: TableFilter, after: int, limit: int | None
+) -> list[BookableTable]:
+    """Return the bookable tables that match, with ids above `after`, by id."""
     rows = await db.fetch(
         """
         SELECT table_id AS id, table_type, seats, price
@@ -76,13 +78,14 @@ async def select_offers(db: Executor, wish: Wish, after: int, limit: int | None)
          ORDER BY table_id
          LIMIT $7
         """,
-        wish.table_type, wish.seats_min, wish.seats_max, wish.price_min, wish.price_max, after, limit,
+        criteria.table_type, criteria.seats_min, criteria.seats_max, criteria.price_min, criteria.price_max,
+        after, limit,
     )  # fmt: skip
-    return [TableOffer(**row) for row in rows]
+    return [BookableTable(**row) for row in rows]
 
 
 async def select_tables(db: Executor, after: int, limit: int) -> list[Table]:
-    """All tables, closed ones too, by id, from above `after` on."""
+    """Return up to `limit` tables, also closed ones, with ids above `after`, by id."""
     rows = await db.fetch(
         """
         SELECT table_id AS id, table_type, seats, price, can_be_booked
@@ -97,7 +100,7 @@ async def select_tables(db: Executor, after: int, limit: int) -> list[Table]:
 
 
 async def select_table_for_share(db: Executor, table_id: int) -> Table | None:
-    """A table that does not change until the transaction ends."""
+    """Return a table, locked against changes until the transaction ends."""
     row = await db.fetchrow(
         """
         SELECT table_id AS id, table_type, seats, price, can_be_booked
@@ -111,7 +114,7 @@ async def select_table_for_share(db: Executor, table_id: int) -> Table | None:
 
 
 async def select_table_for_update(db: Executor, table_id: int) -> Table | None:
-    """A table whose confirmations and changes wait until the transaction ends; orders for it do too."""
+    """Return a table, locked against changes, confirmations and orders until the transaction ends."""
     row = await db.fetchrow(
         """
         SELECT table_id AS id, table_type, seats, price, can_be_booked
@@ -124,10 +127,10 @@ async def select_table_for_update(db: Executor, table_id: int) -> Table | None:
     return Table(**row) if row else None
 
 
-async def select_prices(db: Executor, table_id: int) -> list[PricePoint]:
-    """The prices that a table has had, oldest first; none for a table that does not exist."""
+async def select_prices(db: Executor, table_id: int) -> list[TablePrice]:
+    """Return the prices that a table has had, oldest first; an empty list when the table is unknown."""
     rows = await db.fetch(
         "SELECT price, valid_from FROM dining_table_price WHERE table_id = $1 ORDER BY number",
         table_id,
     )
-    return [PricePoint(**row) for row in rows]
+    return [TablePrice(**row) for row in rows]

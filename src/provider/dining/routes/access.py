@@ -1,4 +1,4 @@
-"""HTTP of logging in, and of who may use the admin paths."""
+"""HTTP of the logins, and access control of the admin paths."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining.auth import tokens
 from provider.dining.inputs import Credentials, RefreshInput
-from provider.dining.models import Access, Tokens
+from provider.dining.models import Actor, RefreshedToken, TokenPair
 from provider.resources import resources
 
 blueprint = Blueprint("dining_access", __name__)
@@ -29,40 +29,40 @@ View = Callable[..., Awaitable[Any]]
 
 
 def admin_only(view: View) -> View:
-    """Let a view see only requests with an access token of an admin. Raises Unauthorized or Forbidden."""
+    """Require an admin's access token. Raises Unauthorized or Forbidden."""
 
     @security_scheme([{"admin": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        claims = tokens.read(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
+        claims = tokens.verify(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
         if claims.role != "admin":
-            raise Forbidden("This needs the admin right.")
-        g.dining_actor = f"admin: {claims.sub}"
+            raise Forbidden("Requires the admin role.")
+        g.dining_actor = Actor("admin", claims.sub)
         return await view(*args, **kwargs)
 
     return wrapper
 
 
-def actor() -> str:
-    """Who uses the admin path, for the history of a booking."""
+def current_actor() -> Actor:
+    """Return the admin who sent the current request."""
     return g.dining_actor
 
 
 @blueprint.post("/api/token/")
 @operation(401, 429, request_example={"username": "admin", "password": "1"})
 @tag([TAG])
-@document_response(Tokens)
+@document_response(TokenPair)
 @json_body(Credentials)
 async def log_in(data: Credentials) -> Response:
-    """Log in: an access token for half an hour, a refresh token for a day.
+    """Log in: returns an access token for half an hour and a refresh token for a day.
 
-    Repeated failures of a name from one address are slowed down (429 with Retry-After).
+    After repeated failures of a username from one address, further attempts are answered 429 with Retry-After.
     """
-    user = await resources().passwords.login(pool(), data.username, data.password, request.remote_addr or "")
+    user = await resources().authenticator.log_in(pool(), data.username, data.password, request.remote_addr or "")
     now, secret = datetime.now(UTC), resources().dining.jwt_secret
-    pair = Tokens(
-        access=tokens.issue(secret, user.username, user.role, "access", now),
-        refresh=tokens.issue(secret, user.username, user.role, "refresh", now),
+    pair = TokenPair(
+        access=tokens.issue(secret, user, "access", now),
+        refresh=tokens.issue(secret, user, "refresh", now),
     )
     return json_response(pair, headers=NO_STORE)
 
@@ -70,14 +70,14 @@ async def log_in(data: Credentials) -> Response:
 @blueprint.post("/api/token/refresh/")
 @operation(401)
 @tag([TAG])
-@document_response(Access)
+@document_response(RefreshedToken)
 @json_body(RefreshInput)
 async def refresh(data: RefreshInput) -> Response:
-    """A new access token for a refresh token; the user must still exist, and has the right that he has now."""
+    """Return a new access token. The user must still exist; the token carries the current role."""
     secret = resources().dining.jwt_secret
-    claims = tokens.read(secret, data.refresh, "refresh")
-    user = resources().passwords.user(claims.sub)
+    claims = tokens.verify(secret, data.refresh, "refresh")
+    user = resources().authenticator.find_user(claims.sub)
     if user is None:
-        raise tokens.refused("There is no such user any more.")
-    access = tokens.issue(secret, user.username, user.role, "access", datetime.now(UTC))
-    return json_response(Access(access), headers=NO_STORE)
+        raise tokens.invalid("The user does not exist any more.")
+    access = tokens.issue(secret, user, "access", datetime.now(UTC))
+    return json_response(RefreshedToken(access), headers=NO_STORE)

@@ -1,4 +1,4 @@
-"""HTTP of the accounting program's answers."""
+"""HTTP of the accounting program's decisions."""
 
 from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme, tag
@@ -11,8 +11,8 @@ from common.web.responses import json_response
 from common.web.signature import signed
 from provider.dining import service
 from provider.dining.inputs import DecisionInput
-from provider.dining.jobs import DECISIONS_PATH
-from provider.dining.models import Decided
+from provider.dining.models import DecisionResult
+from provider.dining.settings import DECISIONS_PATH
 from provider.resources import resources
 
 blueprint = Blueprint("dining_accounting", __name__)
@@ -26,12 +26,12 @@ TAG = "dining: accounting program"
 @tag([TAG])
 @security_scheme([{"signature": []}])
 @signed(lambda: resources().dining.accounting_secret)
-@document_response(Decided)
+@document_response(DecisionResult)
 @json_body(DecisionInput)
 async def decide(data: DecisionInput) -> Response:
-    """The accounting program's decision about an order. Sent again it changes nothing and is answered the same.
+    """Apply the accounting program's decision about an order. Repeating it changes nothing and gives the same answer.
 
-    409 when it comes too late (the guest cancelled) or would overlap a confirmed booking of the table.
+    409 when it is too late (the guest cancelled) or would overlap a confirmed booking of the table.
     """
     async with transaction(pool()) as connection:
-        return json_response(await service.apply_decision(connection, data))
+        return json_response(await service.apply_decision(connection, resources().dining, data))

@@ -1,4 +1,4 @@
-"""HTTP of the restaurant's staff: tables, bookings, what is stuck in the outbox. All of it needs the admin right."""
+"""HTTP of the restaurant's staff: tables, bookings, the outbox. All paths require the admin role."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -21,14 +21,14 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining import service
 from provider.dining.inputs import (
+    BookingIdQuery,
     BookingInput,
-    BookingQuery,
     BulkInput,
-    MessageQuery,
+    MessageIdQuery,
     OutboxQuery,
     TableChange,
+    TableIdQuery,
     TableInput,
-    TableQuery,
 )
 from provider.dining.models import (
     EXAMPLE_BOOKING,
@@ -40,14 +40,14 @@ from provider.dining.models import (
     Booking,
     BookingHistory,
     BulkResult,
-    PricePoint,
     Table,
+    TablePrice,
 )
 from provider.dining.queries import bookings, tables
-from provider.dining.routes.access import actor, admin_only
+from provider.dining.routes.access import admin_only, current_actor
 from provider.resources import resources
 
-T = TypeVar("T", Table, Booking, MessageState)
+Item = TypeVar("Item", Table, Booking, MessageState)
 
 blueprint = Blueprint("dining_admin", __name__, url_prefix="/api/admin")
 
@@ -62,13 +62,13 @@ TAG = "dining: administration"
 @document_response(Table, 201)
 @json_body(TableInput, empty=True)
 async def add_table(data: TableInput) -> Response:
-    """Add a table; what is left out is regular, 2 seats, without a price, and open for booking."""
+    """Add a table. By default it is regular, has 2 seats, costs nothing and is open for booking."""
 
     async def create(connection: Connection) -> StoredResponse:
         [table] = await tables.insert_tables(connection, [data])
         return StoredResponse(201, responses.encode_json(table))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/add_table/ {actor()}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/add_table/ {current_actor()}", create)
 
 
 @blueprint.patch("/update_table/")
@@ -78,17 +78,17 @@ async def add_table(data: TableInput) -> Response:
 @document_response(Table)
 @json_body(TableChange)
 async def update_table(data: TableChange) -> Response:
-    """Change a table: its price, its kind, its seats, or close it for booking. What is left out stays."""
+    """Change a table's price, type or seats, or close it for booking. Omitted fields stay as they are."""
     changed = await tables.update_tables(pool(), [data])
     if data.id not in changed:
-        raise service.no_table(data.id)
+        raise service.unknown_table(data.id)
     return json_response(changed[data.id])
 
 
 @blueprint.post("/tables/bulk")
 @operation(
     401, 403, 404,
-    descriptions={200: "Changed", 201: "Changed, and some were added"},
+    descriptions={200: "Tables were changed", 201: "Tables were added"},
     example=EXAMPLE_BULK,
     request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
     idempotent=True,
@@ -99,14 +99,14 @@ async def update_table(data: TableChange) -> Response:
 @document_response(BulkResult, 201)
 @json_body(BulkInput)
 async def change_tables(data: BulkInput) -> Response:
-    """Add and change many tables at once: all of it, or nothing. 404 names the tables that do not exist."""
-    data.require_clear()
+    """Add and change many tables, all or none. 404 names the tables that do not exist."""
+    data.require_consistent()
 
     async def create(connection: Connection) -> StoredResponse:
         result = await service.change_tables(connection, data)
         return StoredResponse(201 if result.added else 200, responses.encode_json(result))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/tables/bulk {actor()}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/tables/bulk {current_actor()}", create)
 
 
 @blueprint.get("/view_tables/")
@@ -116,23 +116,23 @@ async def change_tables(data: BulkInput) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[Table])
 async def view_tables(query_args: PageQuery) -> Response:
-    """All tables, those closed for booking too."""
+    """List all tables, also those closed for booking."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await tables.select_tables(pool(), after, query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    return page_response(found, query_args.limit)
 
 
 @blueprint.get("/view_prices/")
 @operation(401, 403, 404, example=[{"price": 25.5, "valid_from": "2026-01-01T12:00:00Z"}])
 @tag([TAG])
 @admin_only
-@validate_querystring(TableQuery)
-@document_response(list[PricePoint])
-async def view_prices(query_args: TableQuery) -> Response:
-    """Every price that a table has had, oldest first."""
+@validate_querystring(TableIdQuery)
+@document_response(list[TablePrice])
+async def view_prices(query_args: TableIdQuery) -> Response:
+    """List every price that a table has had, oldest first."""
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:
-        raise service.no_table(query_args.id)
+        raise service.unknown_table(query_args.id)
     return json_response(prices)
 
 
@@ -141,33 +141,34 @@ async def view_prices(query_args: TableQuery) -> Response:
            idempotent=True)  # fmt: skip
 @tag([TAG])
 @admin_only
-@validate_querystring(TableQuery)
+@validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
-async def set_booking(query_args: TableQuery, data: BookingInput) -> Response:
-    """Set a confirmed booking directly, for a guest on the phone; also of a table that is closed for guests.
+async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
+    """Add a confirmed booking, for a guest on the phone; also of a table that is closed for booking.
 
     409 when it overlaps a confirmed booking of the table.
     """
-    who = actor()
+    actor, settings = current_actor(), resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
-        booking = await service.set_booking(connection, query_args.id, data, who, datetime.now(UTC))
+        data.require_future_start(datetime.now(UTC))
+        booking = await service.set_booking(connection, settings, query_args.id, data, actor)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {who}", create)
+    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {actor}", create)
 
 
 @blueprint.post("/accept_booking/")
 @operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "confirmed"})
 @tag([TAG])
 @admin_only
-@validate_querystring(BookingQuery)
+@validate_querystring(BookingIdQuery)
 @document_response(Booking)
-async def accept_booking(query_args: BookingQuery) -> Response:
-    """Confirm an order that waits. 409 when it does not wait, or overlaps a confirmed booking of the table."""
+async def accept_booking(query_args: BookingIdQuery) -> Response:
+    """Confirm a waiting order. 409 when it is not waiting, or overlaps a confirmed booking of the table."""
     async with transaction(pool()) as connection:
-        booking = await service.confirm(connection, query_args.id, actor())
+        booking = await service.confirm_booking(connection, resources().dining, query_args.id, current_actor())
     return json_response(booking)
 
 
@@ -175,12 +176,12 @@ async def accept_booking(query_args: BookingQuery) -> Response:
 @operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "declined"})
 @tag([TAG])
 @admin_only
-@validate_querystring(BookingQuery)
+@validate_querystring(BookingIdQuery)
 @document_response(Booking)
-async def cancel_booking(query_args: BookingQuery) -> Response:
-    """Decline an order that waits, or cancel a confirmed booking. 409 for any other."""
+async def cancel_booking(query_args: BookingIdQuery) -> Response:
+    """Decline a waiting order or cancel a confirmed booking. 409 in any other status."""
     async with transaction(pool()) as connection:
-        booking = await service.call_off(connection, query_args.id, actor())
+        booking = await service.cancel_or_decline(connection, resources().dining, query_args.id, current_actor())
     return json_response(booking)
 
 
@@ -191,24 +192,24 @@ async def cancel_booking(query_args: BookingQuery) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[Booking])
 async def view_active_bookings(query_args: PageQuery) -> Response:
-    """Orders that wait and bookings that are confirmed, oldest first."""
+    """List waiting orders and confirmed bookings, oldest first."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
-    found = await bookings.select_active(pool(), after, query_args.limit + 1)
-    return page_of(found, query_args.limit)
+    found = await bookings.select_active_bookings(pool(), after, query_args.limit + 1)
+    return page_response(found, query_args.limit)
 
 
 @blueprint.get("/view_booking/")
 @operation(401, 403, 404, example=EXAMPLE_HISTORY)
 @tag([TAG])
 @admin_only
-@validate_querystring(BookingQuery)
+@validate_querystring(BookingIdQuery)
 @document_response(BookingHistory)
-async def view_booking(query_args: BookingQuery) -> Response:
-    """One booking and every status that it has had, with time and actor."""
+async def view_booking(query_args: BookingIdQuery) -> Response:
+    """Return a booking and every status that it has had, with time and actor."""
     booking = await bookings.select_booking(pool(), query_args.id)
     if booking is None:
-        raise service.no_booking(query_args.id)
-    return json_response(BookingHistory(booking, await bookings.select_changes(pool(), booking)))
+        raise service.unknown_booking(query_args.id)
+    return json_response(BookingHistory(booking, await bookings.select_status_changes(pool(), booking)))
 
 
 @blueprint.get("/outbox/")
@@ -218,37 +219,37 @@ async def view_booking(query_args: BookingQuery) -> Response:
 @validate_querystring(OutboxQuery)
 @document_response(list[MessageState])
 async def view_outbox(query_args: OutboxQuery) -> Response:
-    """Messages to guests and to the accounting program that have not left, newest first, and why.
+    """List unsent messages to guests and to the accounting program, newest first, with their last error.
 
-    Waiting ones are tried again by themselves; dead ones are not, until somebody revives them.
+    Waiting messages are retried automatically, dead ones only by `retry_message`.
     """
     before = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), query_args.states, before, query_args.limit + 1)
     if resources().dining.smtp_url is None and not resources().dining.inbox:
-        found = [without_route(message) for message in found]
-    return page_of(found, query_args.limit)
+        found = [explain_missing_smtp_url(message) for message in found]
+    return page_response(found, query_args.limit)
 
 
-def without_route(message: MessageState) -> MessageState:
-    """A mail that waits because nobody has said where mail leaves says so."""
-    if message.topic != service.MAIL or message.state != "waiting":
+def explain_missing_smtp_url(message: MessageState) -> MessageState:
+    """Set the last error of an email that waits because no SMTP server is configured."""
+    if message.topic != service.MAIL_TOPIC or message.state != "waiting":
         return message
-    return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the mail waits until it is.")
+    return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the email waits until it is.")
 
 
 @blueprint.post("/retry_message/")
-@operation(401, 403, 404, descriptions={204: "It is due now"})
+@operation(401, 403, 404, descriptions={204: "The message is due now"})
 @tag([TAG])
 @admin_only
-@validate_querystring(MessageQuery)
-async def retry_message(query_args: MessageQuery) -> Response:
-    """Let a dead message be tried once more."""
+@validate_querystring(MessageIdQuery)
+async def retry_message(query_args: MessageIdQuery) -> Response:
+    """Retry a dead message once."""
     if not await admin.retry_dead_message(pool(), query_args.id):
         raise NotFound(f"There is no dead message {query_args.id}.")
     return Response(status=204)
 
 
-def page_of(found: list[T], limit: int) -> Response:
-    """Up to `limit` of what was found as an answer, with the link to the rest."""
+def page_response(found: list[Item], limit: int) -> Response:
+    """Return up to `limit` of the items, with a Link header to the next page."""
     page, headers = page_and_link(found, limit, lambda last: (last.id,))
     return json_response(page, headers=headers)

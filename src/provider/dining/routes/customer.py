@@ -1,4 +1,4 @@
-"""HTTP of the guests: finding a table, ordering it, and the page behind the cancel button."""
+"""HTTP of the guests: finding and ordering tables, and the page behind the cancel button."""
 
 from datetime import UTC, datetime
 
@@ -16,70 +16,72 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining import service
-from provider.dining.inputs import BookingInput, TableQuery, TablesQuery, TokenQuery, Wish
-from provider.dining.jobs import token_hash
-from provider.dining.mail import compose
-from provider.dining.models import EXAMPLE_BOOKING, EXAMPLE_OFFER, EXAMPLE_ORDER, Booking, TableOffer
+from provider.dining.auth.cancel_tokens import token_hash
+from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, TableIdQuery, TableListQuery
+from provider.dining.mail.content import format_start
+from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
+from provider.dining.settings import CANCEL_PATH
+from provider.resources import resources
 
 blueprint = Blueprint("dining_customer", __name__)
 
 TAG = "dining: guests"
 HTML = {200: {"text/html": {"type": "string"}}}
 
-CANCEL_PATH = "/api/customer/cancel_booking/"
-
 templates = Templates("provider.dining")
 
 
 @blueprint.after_request
-async def keep_private(response: Response) -> Response:
-    """Nobody stores, or learns the address of, what the token in a mail leads to: not of a refusal either."""
+async def add_private_headers(response: Response) -> Response:
+    """Add no-store and no-referrer to all answers of the cancel page, errors included."""
     if request.path == CANCEL_PATH:
         response.headers.update(PRIVATE_HEADERS)
     return response
 
 
 @blueprint.get("/api/customer/view_tables/")
-@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_OFFER])
+@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
-@validate_querystring(TablesQuery)
-@document_response(list[TableOffer])
-async def view_tables(query_args: TablesQuery) -> Response:
-    """The bookable tables that fit; with `limit` in pages, the Link header leading to the next one."""
+@validate_querystring(TableListQuery)
+@document_response(list[BookableTable])
+async def view_tables(query_args: TableListQuery) -> Response:
+    """List the bookable tables that match. With `limit` in pages; the Link header leads to the next one."""
     query_args.require_ordered()
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
-    found = await tables.select_offers(pool(), query_args, after, limit + 1 if limit else None)
+    found = await tables.select_bookable_tables(pool(), query_args, after, limit + 1 if limit else None)
     page, headers = page_and_link(found, limit or len(found), lambda last: (last.id,))
     return json_response(page, headers=headers)
 
 
 @blueprint.post("/api/customer/view_tables/")
-@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_OFFER])
+@operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
-@document_response(list[TableOffer])
-@json_body(Wish, empty=True)
-async def find_tables(data: Wish) -> Response:
-    """The bookable tables that fit, all of them; the wish is in the body."""
+@document_response(list[BookableTable])
+@json_body(TableFilter, empty=True)
+async def find_tables(data: TableFilter) -> Response:
+    """List all bookable tables that match the criteria in the body."""
     data.require_ordered()
-    return json_response(await tables.select_offers(pool(), data, 0, None))
+    return json_response(await tables.select_bookable_tables(pool(), data, 0, None))
 
 
 @blueprint.post("/api/customer/book_table/")
 @operation(404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING, idempotent=True)
 @tag([TAG])
-@validate_querystring(TableQuery)
+@validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
-async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
-    """Order a table. It waits until staff decide, and the table stays selectable meanwhile.
+async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
+    """Order a table. The order waits until staff decide; until then the table remains bookable.
 
-    E-mail, phone, or both are needed. 409 when the table is closed for booking.
+    An email address or a phone number is required. 409 when the table is closed for booking.
     """
+    settings = resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
-        booking = await service.order_table(connection, query_args.id, data, datetime.now(UTC))
+        data.require_future_start(datetime.now(UTC))
+        booking = await service.book_table(connection, settings, query_args.id, data)
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
@@ -88,32 +90,32 @@ async def book_table(query_args: TableQuery, data: BookingInput) -> Response:
 @blueprint.get(CANCEL_PATH)
 @operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
-@validate_querystring(TokenQuery)
-async def cancel_page(query_args: TokenQuery) -> Response:
-    """The page behind the link in the mail. It changes nothing: mail scanners follow links."""
-    return cancel_answer(await booking_of(query_args.id))
+@validate_querystring(CancelTokenQuery)
+async def cancel_page(query_args: CancelTokenQuery) -> Response:
+    """Show the page behind the link in the email. It changes nothing, since mail scanners follow links."""
+    return cancel_page_response(await find_booking(query_args.id))
 
 
 @blueprint.post(CANCEL_PATH)
-@operation(404, 409, media=HTML, descriptions={200: "The page, saying that the order is cancelled"})
+@operation(404, 409, media=HTML, descriptions={200: "The page, which confirms the cancellation"})
 @tag([TAG])
-@validate_querystring(TokenQuery)
-async def cancel(query_args: TokenQuery) -> Response:
-    """Cancel the order; doing it again is harmless. 409 for an order that was declined before."""
-    known = await booking_of(query_args.id)
+@validate_querystring(CancelTokenQuery)
+async def cancel(query_args: CancelTokenQuery) -> Response:
+    """Cancel the order. Repeating it changes nothing. 409 when the order was declined."""
+    booking = await find_booking(query_args.id)
     async with transaction(pool()) as connection:
-        booking = await service.cancel_by_guest(connection, known.id)
-    return cancel_answer(booking)
+        booking = await service.cancel_by_guest(connection, resources().dining, booking.id)
+    return cancel_page_response(booking)
 
 
-async def booking_of(token: str) -> Booking:
-    """The booking that the token is bound to. Raises the same NotFound for every token that is not good now."""
-    booking = await bookings.select_booking_of_token(pool(), token_hash(token), datetime.now(UTC))
+async def find_booking(token: str) -> Booking:
+    """Return the booking of a cancel token. Raises the same NotFound for unknown and for expired tokens."""
+    booking = await bookings.select_booking_by_cancel_token(pool(), token_hash(token), datetime.now(UTC))
     if booking is None:
-        raise NotFound("This link is not valid, or not any more.")
+        raise NotFound("This link is invalid or has expired.")
     return booking
 
 
-def cancel_answer(booking: Booking) -> Response:
-    """What the page tells: of an order that is over no more than that."""
-    return templates.page("cancel.html", booking=booking, when=compose.moment(booking.starts_at))
+def cancel_page_response(booking: Booking) -> Response:
+    """Return the cancel page. Of a booking that is over it shows only the status."""
+    return templates.page("cancel.html", booking=booking, when=format_start(booking.starts_at))

@@ -1,4 +1,4 @@
-"""HTTP of the demo's inbox: the mails that were sent, for people and for programs. Not there outside the demo."""
+"""HTTP of the demo's inbox, as a page and as JSON. Installed in the demo only."""
 
 import re
 
@@ -9,13 +9,13 @@ from common.web.html import Templates, content_security_policy
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
-from provider.dining.mail.demo_inbox import SHOWN, Mail, select_mails
+from provider.dining.mail.demo_inbox import MAX_SHOWN_MAILS, DemoMail, select_mails
 
 blueprint = Blueprint("dining_inbox", __name__)
 
 TAG = "dining: inbox of the demo"
 
-# Mails have style attributes; <style> elements and scripts stay forbidden.
+# Emails have style attributes; <style> elements and scripts stay forbidden.
 INBOX_POLICY = content_security_policy(style_src_attr="'unsafe-inline'")
 
 templates = Templates("provider.dining")
@@ -24,21 +24,21 @@ templates = Templates("provider.dining")
 @blueprint.get("/inbox.json")
 @operation()
 @tag([TAG])
-@document_response(list[Mail])
+@document_response(list[DemoMail])
 async def inbox_json() -> Response:
-    """The mails that the demo's SMTP catcher took in, newest first."""
-    return json_response(await select_mails(pool(), SHOWN), headers={"Cache-Control": "no-store"})
+    """List the emails that the demo's SMTP server received, newest first."""
+    return json_response(await select_mails(pool(), MAX_SHOWN_MAILS), headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/inbox")
 @hide
 async def inbox() -> Response:
-    """The same for people: mails as they look, with buttons that work."""
-    mails = await select_mails(pool(), SHOWN)
-    return templates.page("inbox.html", policy=INBOX_POLICY, mails=mails, body_of=body_of)
+    """Show the emails as a mail program would, with working buttons."""
+    mails = await select_mails(pool(), MAX_SHOWN_MAILS)
+    return templates.page("inbox.html", policy=INBOX_POLICY, mails=mails, extract_body=extract_body)
 
 
-def body_of(html: str) -> str:
-    """What stands inside the body of an HTML mail."""
+def extract_body(html: str) -> str:
+    """Return the content of the body element of an HTML email."""
     match = re.search(r"<body[^>]*>(.*)</body>", html, re.DOTALL | re.IGNORECASE)
     return match[1] if match else ""

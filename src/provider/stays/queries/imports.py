@@ -1,4 +1,4 @@
-"""SQL of the import."""
+"""SQL of `import-stays`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from provider.stays.models import Stay
 
 
 async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Store the properties whose ids are new, of line, property_id, description; returns how many."""
+    """Store the properties whose ids are new; returns how many. rows: line, property_id, description."""
     _, ids, descriptions = zip(*rows, strict=True)
     return await db.fetchval(
         """
@@ -25,10 +25,10 @@ async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> in
 
 
 async def insert_reservations(db: Executor, rows: Sequence[tuple[Any, ...]]) -> set[int]:
-    """Store the reservations whose nights are free, of line, property_id, arrival, nights; returns their lines.
+    """Store the reservations whose nights are free; returns their lines. rows: line, property_id, arrival, nights.
 
-    Property by property, so that two imports wait for one another and never lock up; within one by line, so that the
-    first of two that overlap is the one that stays.
+    Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two overlapping
+    rows is stored.
     """
     lines, ids, arrivals, nights = zip(*rows, strict=True) if rows else ((), (), (), ())
     stored = await db.fetch(
@@ -56,14 +56,14 @@ async def insert_reservations(db: Executor, rows: Sequence[tuple[Any, ...]]) -> 
     return {row["line"] for row in stored}
 
 
-async def select_clashes(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, bool, Stay | None]]:
-    """For rows that were not stored: the line, whether the property is known, and the stay in the way.
+async def select_conflicts(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, bool, Stay | None]]:
+    """For each row that was not stored: its line, whether the property is known, and the stay that conflicts.
 
-    None is in the way of a row that is stored as it is.
+    The stay is None when the very same reservation is stored.
     """
     found = await db.fetch(
         """
-        SELECT line, property.property_id IS NOT NULL AS known, clash.*
+        SELECT line, property.property_id IS NOT NULL AS known, conflict.*
           FROM unnest($1::bigint[], $2::text[], $3::date[], $4::integer[]) AS given (line, property_id, arrival, nights)
           LEFT JOIN property USING (property_id)
           LEFT JOIN LATERAL (
@@ -75,7 +75,7 @@ async def select_clashes(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[
                       AND stay.free_from > given.arrival
                     ORDER BY (stay.arrival, stay.departure) = (given.arrival, given.arrival + nights) DESC, stay.arrival
                     LIMIT 1
-               ) AS clash ON (clash.arrival, clash.departure) <> (given.arrival, given.arrival + nights)
+               ) AS conflict ON (conflict.arrival, conflict.departure) <> (given.arrival, given.arrival + nights)
          ORDER BY line
         """,
         *zip(*rows, strict=True),

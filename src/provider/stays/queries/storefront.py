@@ -1,8 +1,8 @@
 """SQL of the storefront's requests.
 
-A property is free for nights when the last of its stays that arrives before their end (and the turnover after it) has
-left, and kept its own turnover, by their beginning. Stays of a property do not overlap, so no other can reach into
-them; `reservation_of_property` finds it in one descent. The condition stands in every statement that asks.
+A property is free for nights when the last of its stays that arrives before their end (plus the turnover) departs,
+including its own turnover, by their beginning. Stays of a property do not overlap, so no earlier stay can conflict; the
+index `reservation_of_property` finds the last one in one descent. Every statement that checks repeats the condition.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,23 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Connection, Executor
-from provider.stays.models import Attempt, Available, Calendar, CalendarNight, Held, Property, Reservation, Stay
+from provider.stays.inputs import PropertyChange, PropertyInput, ReservationInput
+from provider.stays.models import (
+    AvailableProperty,
+    Calendar,
+    CalendarNight,
+    CancelledStay,
+    InsertOutcome,
+    Property,
+    Reservation,
+    Stay,
+)
 
 
-async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[Available]:
-    """Up to `limit` properties that are free for the nights, by id, from behind the id `after` on.
+async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
+    """Up to `limit` properties that are free for the nights, by id, behind the id `after`.
 
-    The subquery cannot be merged into a join, so the plan is the same at any size: the properties in their order, one
+    The subquery cannot become a join, so the plan is the same at any size: properties in order of their ids, one index
     descent each, until the page is full.
     """
     rows = await db.fetch(
@@ -38,15 +48,15 @@ async def select_available(db: Executor, arrival: date, nights: int, after: str,
         """,
         arrival, nights, after, limit,
     )  # fmt: skip
-    return [Available(*row) for row in rows]
+    return [AvailableProperty(*row) for row in rows]
 
 
-async def select_days_with_something_free(db: Executor, days: Sequence[date], nights: int) -> list[date]:
-    """Those of `days`, in their order, on which a stay of so many nights can begin somewhere."""
+async def select_available_start_dates(db: Executor, days: Sequence[date], nights: int) -> list[date]:
+    """The days among `days`, in their order, on which a stay of `nights` nights can begin in some property."""
     rows = await db.fetch(
         """
         SELECT day
-          FROM unnest($1::date[]) WITH ORDINALITY AS wanted (day, place)
+          FROM unnest($1::date[]) WITH ORDINALITY AS candidate (day, position)
          WHERE EXISTS (
                    SELECT FROM property
                     WHERE ((SELECT free_from
@@ -57,7 +67,7 @@ async def select_days_with_something_free(db: Executor, days: Sequence[date], ni
                              ORDER BY arrival DESC
                              LIMIT 1) > day) IS NOT TRUE
                )
-         ORDER BY place
+         ORDER BY position
         """,
         days, nights,
     )  # fmt: skip
@@ -65,28 +75,28 @@ async def select_days_with_something_free(db: Executor, days: Sequence[date], ni
 
 
 async def insert_reservation(
-    db: Executor, property_id: str, arrival: date, nights: int, holder: UUID, *, rooms: bool
-) -> Attempt | None:
-    """Reserve the nights, in one statement; None when there is no such property.
+    db: Executor, request: ReservationInput, holder: UUID, *, rooms: bool
+) -> InsertOutcome | None:
+    """Reserve the nights, in one statement; None when the property does not exist.
 
-    rooms: also where the property is a hotel's room, of which the feed must hear in the same transaction. Nights that
-    are taken are seen without waiting for anybody. Otherwise the insert waits for whoever is changing the property (the
-    trigger's lock), and the constraint has the last word.
+    rooms: insert also when the property is a hotel's room, whose events the same transaction must append. Nights that
+    are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the property's lock (taken
+    by the trigger), and the constraint decides.
     """
     row = await db.fetchrow(
         """
-        WITH wanted AS (
+        WITH target AS (
             SELECT property_id, hotel_id, room_id, turnover_days
               FROM property
              WHERE property_id = $1
         ), reserved AS (
             INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
             SELECT property_id, $2::date, $2::date + $3::integer, $4, hotel_id, room_id
-              FROM wanted
+              FROM target
              WHERE (hotel_id IS NULL OR $5)
                AND ((SELECT free_from
                        FROM reservation AS stay
-                      WHERE stay.property_id = wanted.property_id
+                      WHERE stay.property_id = target.property_id
                         AND cancelled_at IS NULL
                         AND arrival < $2::date + $3::integer + turnover_days
                       ORDER BY arrival DESC
@@ -95,16 +105,16 @@ async def insert_reservation(
             RETURNING reservation_id
         )
         SELECT reservation_id, uuid_extract_timestamp(reservation_id), hotel_id, room_id, clock_timestamp()
-          FROM wanted
+          FROM target
           LEFT JOIN reserved ON true
         """,
-        property_id, arrival, nights, holder, rooms,
+        request.property_id, request.start_date, request.nights, holder, rooms,
     )  # fmt: skip
-    return None if row is None else Attempt(*row)
+    return None if row is None else InsertOutcome(*row)
 
 
 async def select_reservation(db: Executor, reservation_id: UUID, holder: UUID) -> Reservation | None:
-    """The reservation, unless it is cancelled or belongs to somebody else."""
+    """The reservation; None when it is cancelled or has another holder."""
     row = await db.fetchrow(
         """
         SELECT reservation_id, property_id, arrival, departure - arrival, uuid_extract_timestamp(reservation_id)
@@ -119,9 +129,9 @@ async def select_reservation(db: Executor, reservation_id: UUID, holder: UUID) -
 
 
 async def lock_reservation(connection: Connection, reservation_id: UUID, holder: UUID) -> str | None:
-    """The id of the reservation's property, which nobody else changes until the transaction ends; None without it.
+    """Lock the reservation's property until the transaction ends and return its id; None without such a reservation.
 
-    Before the row is touched: whoever holds a property may be about to touch its rows.
+    Call this before changing the row: every transaction locks the property first, then its rows.
     """
     return await connection.fetchval(
         """
@@ -134,8 +144,8 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
     )  # fmt: skip
 
 
-async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> Held | None:
-    """Cancel the reservation; None when it was cancelled before. The property is locked already."""
+async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
+    """Cancel the reservation; None when it was cancelled before. The caller has locked the property."""
     row = await connection.fetchrow(
         """
         UPDATE reservation
@@ -147,11 +157,11 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
         """,
         property_id, reservation_id,
     )  # fmt: skip
-    return None if row is None else Held(*row)
+    return None if row is None else CancelledStay(*row)
 
 
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
-    """Up to `limit` properties by id, from behind the id `after` on."""
+    """Up to `limit` properties by id, behind the id `after`."""
     rows = await db.fetch(
         """
         SELECT property_id, description, turnover_days, hotel_id, room_id
@@ -173,15 +183,8 @@ async def select_property(db: Executor, property_id: str) -> Property | None:
     return None if row is None else _property(row)
 
 
-async def insert_property(
-    db: Executor,
-    property_id: str | None,
-    description: str,
-    turnover_days: int,
-    hotel_id: int | None,
-    room_id: str | None,
-) -> Property | None:
-    """The new property, with an id of the server's when none is given; None when the id is taken."""
+async def insert_property(db: Executor, new: PropertyInput) -> Property | None:
+    """Insert the property, with an id of the server's own when none is given; None when the id is taken."""
     row = await db.fetchrow(
         """
         INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id)
@@ -189,22 +192,13 @@ async def insert_property(
         ON CONFLICT (property_id) DO NOTHING
         RETURNING property_id, description, turnover_days, hotel_id, room_id
         """,
-        property_id, description, turnover_days, hotel_id, room_id,
+        new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id,
     )  # fmt: skip
     return None if row is None else _property(row)
 
 
-async def update_property(
-    db: Executor,
-    property_id: str,
-    description: str | None,
-    turnover_days: int | None,
-    hotel_id: int | None,
-    room_id: str | None,
-    *,
-    link: bool,
-) -> Property | None:
-    """The changed property, None when there is none; what is None stays. link: hotel and room become what is given."""
+async def update_property(db: Executor, property_id: str, change: PropertyChange) -> Property | None:
+    """Change the given fields of the property; None when it does not exist."""
     row = await db.fetchrow(
         """
         UPDATE property
@@ -215,7 +209,7 @@ async def update_property(
          WHERE property_id = $1
         RETURNING property_id, description, turnover_days, hotel_id, room_id
         """,
-        property_id, description, turnover_days, hotel_id, room_id, link,
+        property_id, change.description, change.turnover_days, change.hotel_id, change.room_id, change.changes_link,
     )  # fmt: skip
     return None if row is None else _property(row)
 
@@ -227,7 +221,7 @@ def _property(row: asyncpg.Record) -> Property:
 
 
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:
-    """The nights from `first` on, `until` not included; None when there is no such property."""
+    """The nights from `first` to `until` (exclusive); None when the property does not exist."""
     rows = await db.fetch(
         """
         SELECT night, CASE WHEN departure > night THEN 'taken' WHEN free_from > night THEN 'turnover' ELSE 'free' END
@@ -253,9 +247,9 @@ async def select_calendar(db: Executor, property_id: str, first: date, until: da
 
 
 async def select_stays(db: Executor, property_id: str, since: date) -> list[Stay] | None:
-    """The stays that end after `since`, by arrival; None when there is no such property.
+    """The stays that end after `since`, by arrival; None when the property does not exist.
 
-    No stay is longer than a year, so none that arrived more than a year before has to be looked at.
+    No stay is longer than a year, so only arrivals within a year before `since` are read.
     """
     rows = await db.fetch(
         """

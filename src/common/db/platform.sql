@@ -1,0 +1,68 @@
+-- release 1
+-- The tables of `common`, the same in every application. The first migration of each database.
+
+-- The jobs: when each is due, who runs it, and how its last run ended; see common/jobs/lease.py.
+CREATE TABLE job (
+    name text PRIMARY KEY,
+    interval_seconds double precision NOT NULL,
+    owner text NOT NULL,
+    epoch bigint NOT NULL,
+    expires_at timestamptz, -- null: no replica holds the lease
+    due_at timestamptz NOT NULL,
+    last_started timestamptz,
+    last_finished timestamptz,
+    last_outcome text CHECK (last_outcome IN ('ok', 'failed')),
+    last_error text,
+    last_result jsonb NOT NULL DEFAULT '{}',
+    failures integer NOT NULL DEFAULT 0 -- in a row
+);
+
+-- The responses to requests with an Idempotency-Key; see common/web/idempotency.py.
+CREATE TABLE idempotency_key (
+    scope text NOT NULL,
+    key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    fingerprint bytea NOT NULL, -- of the request
+    answer bytea, -- null only inside the transaction that inserts the row
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (scope, key)
+);
+
+CREATE INDEX idempotency_key_created_at ON idempotency_key (created_at);
+
+-- Messages to send; see common/outbox/delivery.py.
+CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY, -- the order of insertion; the distribution column is the subject
+    topic text NOT NULL,
+    subject text NOT NULL,
+    event text NOT NULL,
+    payload jsonb NOT NULL,
+    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
+    attempts integer NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- while a sender has claimed it: the end of the claim
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    settled_at timestamptz, -- when it was sent or became dead
+    last_error text,
+    PRIMARY KEY (subject, topic, event),
+    CHECK ((state = 'waiting') = (settled_at IS NULL))
+);
+
+CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';
+CREATE INDEX outbox_state ON outbox (state, id);
+
+-- Signatures accepted lately, as hashes, so that none is accepted twice; see common/web/signature.py.
+CREATE TABLE used_signature (
+    signature_hash bytea PRIMARY KEY,
+    used_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX used_signature_used_at ON used_signature (used_at);
+
+-- Failed logins; see common/web/login_throttle.py.
+CREATE TABLE failed_login (
+    login_key text NOT NULL,
+    address text NOT NULL,
+    failures integer NOT NULL, -- in a row
+    failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    slowed_until timestamptz,
+    PRIMARY KEY (login_key, address)
+);

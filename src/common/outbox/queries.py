@@ -1,0 +1,111 @@
+"""SQL of the outbox. A claim is identified by the count of attempts: the next claim of the message ends it."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from common.db.pool import Executor
+from common.web.responses import encode_json
+
+State = Literal["waiting", "sent", "dead"]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A claimed message; `attempt` counts from 1."""
+
+    id: int
+    topic: str
+    subject: str
+    event: str
+    payload: dict[str, Any]
+    attempt: int
+    created_at: datetime
+
+
+async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: Any) -> bool:
+    """Insert a message, in the transaction of the change that it reports. False if the event already has one."""
+    return await db.fetchval(
+        """
+        INSERT INTO outbox (topic, subject, event, payload)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (subject, topic, event) DO NOTHING
+        RETURNING true
+        """,
+        topic, subject, event, encode_json(payload).decode(),
+    ) is not None  # fmt: skip
+
+
+async def claim_due_messages(db: Executor, topic: str, count: int, duration: timedelta) -> list[Message]:
+    """Claim up to `count` due messages, oldest first, without those behind a waiting message of their subject."""
+    rows = await db.fetch(
+        """
+        WITH due AS (
+            SELECT subject, topic, event
+              FROM outbox AS candidate
+             WHERE topic = $1 AND state = 'waiting' AND due_at <= now()
+               AND NOT EXISTS (
+                   SELECT FROM outbox AS earlier
+                    WHERE earlier.subject = candidate.subject AND earlier.topic = $1
+                      AND earlier.state = 'waiting' AND earlier.id < candidate.id
+               )
+             ORDER BY due_at, id
+             LIMIT $2
+               FOR UPDATE OF candidate SKIP LOCKED
+        )
+        UPDATE outbox AS message
+           SET attempts = message.attempts + 1, due_at = clock_timestamp() + $3::interval
+          FROM due
+         WHERE message.subject = due.subject AND message.topic = due.topic AND message.event = due.event
+        RETURNING message.id, message.topic, message.subject, message.event, message.payload,
+                  message.attempts AS attempt, message.created_at
+        """,
+        topic, count, duration,
+    )  # fmt: skip
+    return [Message(**{**row, "payload": msgspec.json.decode(row["payload"])}) for row in rows]
+
+
+async def extend_claims(db: Executor, messages: list[Message], duration: timedelta) -> None:
+    """Let the claims that are not over end `duration` from now."""
+    await db.execute(
+        """
+        UPDATE outbox AS message
+           SET due_at = clock_timestamp() + $5::interval
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS claim (subject, topic, event, attempt)
+         WHERE message.subject = claim.subject AND message.topic = claim.topic AND message.event = claim.event
+           AND message.attempts = claim.attempt AND message.state = 'waiting'
+        """,
+        [message.subject for message in messages],
+        [message.topic for message in messages],
+        [message.event for message in messages],
+        [message.attempt for message in messages],
+        duration,
+    )
+
+
+async def update_sent(db: Executor, message: Message) -> bool:
+    """Mark a message as sent; False if the claim is over."""
+    return await db.fetchval(
+        """
+        UPDATE outbox
+           SET state = 'sent', settled_at = clock_timestamp(), last_error = NULL
+         WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
+        RETURNING true
+        """,
+        message.subject, message.topic, message.event, message.attempt,
+    ) is not None  # fmt: skip
+
+
+async def update_failed(db: Executor, message: Message, error: str, wait: timedelta, state: State) -> None:
+    """Record a failed attempt: due again after `wait`, or dead. Does nothing if the claim is over."""
+    await db.execute(
+        """
+        UPDATE outbox
+           SET state = $5,
+               last_error = $6,
+               due_at = clock_timestamp() + $7::interval,
+               settled_at = CASE WHEN $5 = 'dead' THEN clock_timestamp() END
+         WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
+        """,
+        message.subject, message.topic, message.event, message.attempt, state, error, wait,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Query strings of the booking routes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from common.web.input_types import Input, Night, QueryId, QueryInteger
+
+Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
+AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); today when absent")]
+PaceMatch = Literal["date", "weekday"]
+
+
+class DashboardQuery(Input):
+    """A hotel and a year, by month, day or year."""
+
+    hotel_id: Annotated[QueryId, Field(description="The hotel")]
+    period: Annotated[Literal["month", "day", "year"], Field(description="The period of an item")]
+    year: Year
+    by: Annotated[
+        Literal["night_of_stay", "event_date"],
+        Field(description="Count an event on its night of stay, or on the date (UTC) of the event"),
+    ] = "night_of_stay"
+    as_of: AsOf = None
+
+
+class PickupQuery(Input):
+    """A range of nights ahead and of event dates back."""
+
+    days: Annotated[QueryInteger, Field(ge=1, le=366, description="Event dates back from as_of")] = 7
+    nights: Annotated[QueryInteger, Field(ge=1, le=366, description="Nights from as_of on")] = 90
+    as_of: AsOf = None
+
+
+class PaceQuery(Input):
+    """A year of nights to compare with the year before."""
+
+    year: Year
+    as_of: AsOf = None
+    match: Annotated[
+        PaceMatch, Field(description="Compare with the same calendar date, or with the same weekday (364 days before)")
+    ] = "date"
+
+
+class BookingCurveQuery(Input):
+    """One night."""
+
+    night: Annotated[Night, Field(description="The night")]
+
+
+class LeadTimeQuery(Input):
+    """A year of nights."""
+
+    year: Year

@@ -1,0 +1,269 @@
+"""SQL of the counters: the figures, and a recount of the ledger to compare them with."""
+
+from datetime import date
+
+import asyncpg
+
+from common.db.pool import Executor
+from dashboard.bookings.models import CountedDays, CountsByPeriod, CurvePoint, HotelOutlook, HotelSummary, NightPickup
+
+_NO_EVENT_AFTER_AS_OF = "hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC'"
+"""The hotel has no event dated after `as_of`."""
+
+_FROM_DAY_COUNTER = f"""
+      FROM day_counter
+     WHERE hotel_id = $1
+       AND by_event_date = $5::boolean
+       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
+       AND ($5 OR {_NO_EVENT_AFTER_AS_OF})
+"""
+"""Read by event date, and by night of stay when no event is dated after `as_of`."""
+
+_FROM_NIGHT_COUNTER = f"""
+      FROM night_counter
+     WHERE hotel_id = $1
+       AND night_of_stay BETWEEN $2::date AND $3::date
+       AND event_date <= $4::date
+       AND NOT ($5 OR {_NO_EVENT_AFTER_AS_OF})
+"""
+"""Read in all other cases."""
+
+_COUNTS_BY_MONTH = f"""
+    SELECT extract(month FROM day)::int AS period, sum(bookings)::int AS bookings,
+           sum(cancellations)::int AS cancellations
+      {_FROM_DAY_COUNTER}
+     GROUP BY 1
+    UNION ALL
+    SELECT extract(month FROM night_of_stay)::int, sum(bookings)::int, sum(cancellations)::int
+      {_FROM_NIGHT_COUNTER}
+     GROUP BY 1
+"""  # noqa: S608 - of pieces above, no input
+
+# Without GROUP BY for day_counter, which has one row a day: grouping a year again costs a fifth of the statement.
+_COUNTS_BY_DAY = f"""
+    SELECT day - $2::date AS period, bookings, cancellations
+      {_FROM_DAY_COUNTER}
+    UNION ALL
+    SELECT night_of_stay - $2::date, sum(bookings)::int, sum(cancellations)::int
+      {_FROM_NIGHT_COUNTER}
+     GROUP BY 1
+"""
+
+
+def _counts_of_a_hotel(counts_by_period: str) -> str:
+    """The statement that reads counts as arrays, beside the time up to which the feed is counted."""
+    return f"""
+    SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
+      FROM hotel_summary
+     CROSS JOIN feed_progress AS progress
+     CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(period), '{{}}') AS periods,
+                   coalesce(array_agg(bookings), '{{}}') AS bookings,
+                   coalesce(array_agg(cancellations), '{{}}') AS cancellations
+              FROM ({counts_by_period}) AS found
+           ) AS counted
+     WHERE hotel_summary.hotel_id = $1
+    """  # noqa: S608 - of pieces above, no input
+
+
+_SELECT_COUNTS_BY_MONTH = _counts_of_a_hotel(_COUNTS_BY_MONTH)
+_SELECT_COUNTS_BY_DAY = _counts_of_a_hotel(_COUNTS_BY_DAY)
+
+
+async def select_counts_by_month(db: Executor, days: CountedDays) -> CountsByPeriod | None:
+    """Counts by month, 1 to 12; months without events are absent. None for an unknown hotel."""
+    return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_MONTH, *days))
+
+
+async def select_counts_by_day(db: Executor, days: CountedDays) -> CountsByPeriod | None:
+    """Counts by day, numbered from 0 at `days.first`; days without events are absent. None for an unknown hotel."""
+    return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_DAY, *days))
+
+
+def _counts_by_period(row: asyncpg.Record | None) -> CountsByPeriod | None:
+    if row is None:
+        return None
+    counts = zip(row["bookings"], row["cancellations"], strict=True)
+    return CountsByPeriod(row["data_through"], dict(zip(row["periods"], counts, strict=True)))
+
+
+async def select_hotel_exists(db: Executor, hotel_id: int) -> bool:
+    return await db.fetchval("SELECT true FROM hotel_summary WHERE hotel_id = $1", hotel_id) is not None
+
+
+async def select_hotels(db: Executor) -> list[HotelSummary]:
+    """All hotels by id."""
+    rows = await db.fetch(
+        """
+        SELECT hotel_id, events, first_night, last_night, last_event_timestamp
+          FROM hotel_summary
+         ORDER BY hotel_id
+        """
+    )
+    return [HotelSummary(**row) for row in rows]
+
+
+async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nights: int) -> list[NightPickup]:
+    """Net bookings per night from `as_of` on: of all events up to `as_of`, and of the last `days` event dates."""
+    rows = await db.fetch(
+        """
+        SELECT $2::date + ahead AS night,
+               coalesce(sum(bookings - cancellations), 0)::int AS on_the_books,
+               coalesce(sum(bookings - cancellations) FILTER (WHERE event_date > $2::date - $3::int), 0)::int AS pickup
+          FROM generate_series(0, $4::int - 1) AS ahead
+          LEFT JOIN night_counter
+            ON hotel_id = $1 AND night_of_stay = $2::date + ahead AND event_date <= $2::date
+         GROUP BY ahead
+         ORDER BY ahead
+        """,
+        hotel_id,
+        as_of,
+        days,
+        nights,
+    )
+    return [NightPickup(**row) for row in rows]
+
+
+async def select_net_by_night(db: Executor, hotel_id: int, first: date, last: date, as_of: date) -> dict[date, int]:
+    """Net bookings per night, `first` to `last`, of events dated `as_of` or before; nights without any are absent."""
+    rows = await db.fetch(
+        """
+        SELECT night_of_stay, sum(bookings - cancellations)::int AS net
+          FROM night_counter
+         WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3 AND event_date <= $4
+         GROUP BY night_of_stay
+        """,
+        hotel_id,
+        first,
+        last,
+        as_of,
+    )
+    return {row["night_of_stay"]: row["net"] for row in rows}
+
+
+async def select_curve(db: Executor, hotel_id: int, night: date) -> list[CurvePoint]:
+    """Cumulative net bookings per day before the night, from the first event's day to 0; later events count at 0."""
+    rows = await db.fetch(
+        """
+        WITH change AS (
+            SELECT greatest(night_of_stay - event_date, 0) AS days_before,
+                   sum(bookings - cancellations) AS net
+              FROM night_counter
+             WHERE hotel_id = $1 AND night_of_stay = $2
+             GROUP BY 1
+        )
+        SELECT day AS days_before,
+               sum(coalesce(net, 0)) OVER (ORDER BY day DESC)::int AS on_the_books
+          FROM generate_series((SELECT max(days_before) FROM change), 0, -1) AS day
+          LEFT JOIN change ON days_before = day
+         ORDER BY day DESC
+        """,
+        hotel_id,
+        night,
+    )
+    return [CurvePoint(**row) for row in rows]
+
+
+LEAD_TIME_FROM = (0, 1, 4, 8, 15, 31, 61, 91, 181)
+"""Days ahead at which each bucket of lead times begins."""
+
+
+async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date) -> asyncpg.Record | None:
+    """Bookings per bucket, and mean and median of the days ahead, for the nights from `first` to `last`.
+
+    A booking made after its night counts as 0 days ahead.
+    """
+    return await db.fetchrow(
+        """
+        WITH ahead AS (
+            SELECT greatest(night_of_stay - event_date, 0) AS days, sum(bookings) AS bookings
+              FROM night_counter
+             WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3 AND bookings > 0
+             GROUP BY 1
+        ), ranked AS (
+            SELECT days, bookings,
+                   sum(bookings) OVER (ORDER BY days) AS through,
+                   sum(bookings) OVER () AS total
+              FROM ahead
+        )
+        SELECT (SELECT array_agg(coalesce(found.bookings, 0)::int ORDER BY bucket)
+                  FROM generate_series(1, array_length($4::int[], 1)) AS bucket
+                  LEFT JOIN (SELECT width_bucket(days, $4::int[]) AS bucket, sum(bookings) AS bookings
+                               FROM ahead
+                              GROUP BY 1) AS found USING (bucket)) AS buckets,
+               round(sum(days * bookings) / sum(bookings), 2)::float8 AS mean,
+               ((min(days) FILTER (WHERE through >= div(total + 1, 2))
+                 + min(days) FILTER (WHERE through >= div(total + 2, 2))) / 2.0)::float8 AS median
+          FROM ranked
+        """,
+        hotel_id,
+        first,
+        last,
+        LEAD_TIME_FROM,
+    )
+
+
+async def select_differences(db: Executor) -> asyncpg.Record:
+    """Recount the ledger and compare: the number of events, and of wrong counters of each kind.
+
+    One statement, so both sides are of one state of the database.
+    """
+    row = await db.fetchrow(
+        """
+        WITH recount AS (
+            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
+                   count(*) FILTER (WHERE status = 1)::int AS bookings,
+                   count(*) FILTER (WHERE status = 2)::int AS cancellations
+              FROM ledger_event
+             GROUP BY 1, 2, 3
+        ), recount_day AS (
+            SELECT hotel_id, by_event_date, CASE WHEN by_event_date THEN event_date ELSE night_of_stay END AS day,
+                   sum(bookings)::int AS bookings, sum(cancellations)::int AS cancellations
+              FROM recount CROSS JOIN (VALUES (false), (true)) AS way (by_event_date)
+             GROUP BY 1, 2, 3
+        ), recount_hotel AS (
+            SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
+                   max(event_timestamp) AS last_event_timestamp
+              FROM ledger_event
+             GROUP BY hotel_id
+        )
+        SELECT (SELECT count(*) FROM ledger_event) AS events,
+               (SELECT count(*)
+                  FROM recount
+                  FULL JOIN night_counter AS kept USING (hotel_id, night_of_stay, event_date)
+                 WHERE (recount.bookings, recount.cancellations)
+                       IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS night_counters,
+               (SELECT count(*)
+                  FROM recount_day AS recount
+                  FULL JOIN day_counter AS kept USING (hotel_id, by_event_date, day)
+                 WHERE (recount.bookings, recount.cancellations)
+                       IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS day_counters,
+               (SELECT count(*)
+                  FROM recount_hotel AS recount
+                  FULL JOIN hotel_summary AS kept USING (hotel_id)
+                 WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp)
+                       IS DISTINCT FROM
+                       (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp)) AS hotels
+        """
+    )
+    assert row is not None
+    return row
+
+
+async def select_outlook(db: Executor, today: date, nights: int) -> list[HotelOutlook]:
+    """Net bookings of the next nights for the 20 hotels with the latest events, by id."""
+    rows = await db.fetch(
+        """
+        SELECT hotel_id,
+               sum(bookings - cancellations)::int AS on_the_books,
+               coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = $1::date), 0)::int AS today
+          FROM night_counter
+         WHERE hotel_id IN (SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC LIMIT 20)
+           AND night_of_stay BETWEEN $1::date AND $1::date + $2::int - 1
+         GROUP BY hotel_id
+         ORDER BY hotel_id
+        """,
+        today,
+        nights,
+    )
+    return [HotelOutlook(*row) for row in rows]

@@ -1,0 +1,236 @@
+"""SQL of the catalogue's requests: products, their offers, and trends."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from common.db.pool import Executor
+from dashboard.catalog.models import BestOffer, Freshness, OfferId, OfferState, Product, TrendPoint
+
+
+def _offer_id_of(row: asyncpg.Record) -> OfferId:
+    """The offer's id, an integer or text as the service sent it."""
+    return int(row["offer_id"]) if row["numeric_id"] else row["offer_id"]
+
+
+def _product_of(row: asyncpg.Record) -> Product:
+    best = None
+    if row["offer_id"] is not None:
+        best = BestOffer(_offer_id_of(row), row["price"], row["items_in_stock"])
+    return Product(
+        row["product_id"],
+        row["name"],
+        row["description"],
+        "registered" if row["registered"] else "pending",
+        best,
+        Freshness(row["last_success"], row["last_error"]),
+    )
+
+
+async def insert_product(db: Executor, product: Product, now: datetime) -> None:
+    """Store a new product with the result of its registration."""
+    await db.execute(
+        """
+        WITH created AS (
+            INSERT INTO product (product_id, name, description, created_at)
+            VALUES ($1, $2, $3, $6)
+            RETURNING product_id
+        )
+        INSERT INTO product_refresh (product_id, registered_at, last_error)
+        SELECT product_id, CASE WHEN $4 THEN $6::timestamptz END, $5 FROM created
+        """,
+        product.id,
+        product.name,
+        product.description,
+        product.registration == "registered",
+        product.freshness.last_error,
+        now,
+    )
+
+
+async def select_product(db: Executor, product_id: UUID) -> Product | None:
+    row = await db.fetchrow(
+        """
+        SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
+               best.offer_id, best.numeric_id, best.price, best.items_in_stock
+          FROM product
+          JOIN product_refresh USING (product_id)
+          LEFT JOIN LATERAL (
+               SELECT offer_id, numeric_id, price, items_in_stock
+                 FROM offer
+                WHERE offer.product_id = product.product_id AND closed_at IS NULL AND items_in_stock > 0
+                ORDER BY price, offer_id
+                LIMIT 1
+          ) AS best ON true
+         WHERE product_id = $1
+        """,
+        product_id,
+    )
+    return _product_of(row) if row else None
+
+
+async def select_products(
+    db: Executor, search: str | None, after: tuple[str, UUID] | None, limit: int
+) -> list[Product]:
+    """Products whose name contains `search` in any case, by name, after a position (name, id)."""
+    name, product_id = after or (None, None)
+    rows = await db.fetch(
+        """
+        WITH page AS (
+            SELECT product_id, name, description
+              FROM product
+             WHERE ($1::text IS NULL
+                    OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
+               AND ($2::text IS NULL OR (name, product_id) > ($2, $3::uuid))
+             ORDER BY name, product_id
+             LIMIT $4
+        )
+        SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
+               best.offer_id, best.numeric_id, best.price, best.items_in_stock
+          FROM page
+          JOIN product_refresh USING (product_id)
+          LEFT JOIN LATERAL (
+               SELECT offer_id, numeric_id, price, items_in_stock
+                 FROM offer
+                WHERE offer.product_id = page.product_id AND closed_at IS NULL AND items_in_stock > 0
+                ORDER BY price, offer_id
+                LIMIT 1
+          ) AS best ON true
+         ORDER BY name, product_id
+        """,
+        search, name, product_id, limit,
+    )  # fmt: skip
+    return [_product_of(row) for row in rows]
+
+
+async def update_product(db: Executor, product_id: UUID, name: str | None, description: str | None) -> bool:
+    """Change the fields that are not None; False for an unknown product."""
+    return await db.fetchval(
+        """
+        UPDATE product
+           SET name = coalesce($2, name), description = coalesce($3, description)
+         WHERE product_id = $1
+        RETURNING true
+        """,
+        product_id, name, description,
+    ) is not None  # fmt: skip
+
+
+async def delete_product(db: Executor, product_id: UUID) -> bool:
+    """Delete a product with its offers and their price changes; False for an unknown product."""
+    return await db.fetchval(
+        "DELETE FROM product WHERE product_id = $1 RETURNING true", product_id
+    ) is not None  # fmt: skip
+
+
+async def select_offers(
+    db: Executor, product_id: UUID, after: tuple[datetime, str] | None, limit: int, *, closed: bool
+) -> list[tuple[OfferState, tuple[datetime, str]]] | None:
+    """Offers by their latest change, newest first, each with its position; None for an unknown product.
+
+    closed: include closed offers.
+    """
+    changed_at, offer_id = after or (None, None)
+    rows = await db.fetch(
+        """
+        SELECT page.offer_id, page.numeric_id, page.price, page.items_in_stock, page.first_seen, page.changed_at,
+               coalesce(page.last_seen, product_refresh.last_success) AS last_seen, page.closed_at
+          FROM product_refresh
+          LEFT JOIN LATERAL (
+               SELECT *
+                 FROM offer
+                WHERE offer.product_id = $1
+                  AND ($2 OR closed_at IS NULL)
+                  AND ($3::timestamptz IS NULL OR changed_at < $3 OR (changed_at = $3 AND offer_id > $4::text))
+                ORDER BY changed_at DESC, offer_id
+                LIMIT $5
+          ) AS page ON true
+         WHERE product_refresh.product_id = $1
+         ORDER BY page.changed_at DESC, page.offer_id
+        """,
+        product_id, closed, changed_at, offer_id, limit,
+    )  # fmt: skip
+    if not rows:
+        return None
+    return [
+        (
+            OfferState(
+                _offer_id_of(row),
+                row["price"],
+                row["items_in_stock"],
+                row["first_seen"],
+                row["last_seen"],
+                row["closed_at"],
+            ),
+            (row["changed_at"], row["offer_id"]),
+        )
+        for row in rows
+        if row["offer_id"] is not None
+    ]
+
+
+async def select_product_exists(db: Executor, product_id: UUID) -> bool:
+    return await db.fetchval("SELECT EXISTS (SELECT FROM product WHERE product_id = $1)", product_id)
+
+
+async def select_offer_id(db: Executor, product_id: UUID, offer_id: str) -> OfferId | None:
+    """The id, an integer or text as the service sent it; None when the product never had this offer."""
+    row = await db.fetchrow(
+        "SELECT offer_id, numeric_id FROM offer WHERE product_id = $1 AND offer_id = $2", product_id, offer_id
+    )
+    return _offer_id_of(row) if row else None
+
+
+async def select_product_points(
+    db: Executor, product_id: UUID, start: datetime | None, end: datetime | None
+) -> list[TrendPoint]:
+    """The lowest price in stock: the one valid at `start`, then every change up to `end`, in order."""
+    rows = await db.fetch(
+        """
+        SELECT greatest(at, $2) AS at, price
+          FROM product_price_change
+         WHERE product_id = $1
+           AND price IS NOT NULL
+           AND ($3::timestamptz IS NULL OR at <= $3)
+           AND ($2::timestamptz IS NULL
+                OR at >= (SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2)
+                OR at > $2)
+         ORDER BY product_price_change.at
+        """,
+        product_id, start, end,
+    )  # fmt: skip
+    return [TrendPoint(**row) for row in rows]
+
+
+async def select_offer_points(
+    db: Executor, product_id: UUID, offer_id: str, start: datetime | None, end: datetime | None
+) -> list[TrendPoint]:
+    """The price of an offer while it was in stock: the one valid at `start`, then every change up to `end`, in order.
+
+    A change of stock alone is not a point; the return of a sold-out offer is.
+    """
+    rows = await db.fetch(
+        """
+        WITH state AS (
+            SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
+              FROM offer_price_change
+             WHERE product_id = $1
+               AND offer_id = $2
+               AND ($4::timestamptz IS NULL OR at <= $4)
+               AND ($3::timestamptz IS NULL
+                    OR at >= (SELECT max(at)
+                                FROM offer_price_change
+                               WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
+                    OR at > $3)
+        ), change AS (
+            SELECT at, price, price IS DISTINCT FROM lag(price) OVER (ORDER BY at) AS moved FROM state
+        )
+        SELECT greatest(at, $3) AS at, price
+          FROM change
+         WHERE moved AND price IS NOT NULL
+         ORDER BY change.at
+        """,
+        product_id, offer_id, start, end,
+    )  # fmt: skip
+    return [TrendPoint(**row) for row in rows]

@@ -1,0 +1,51 @@
+"""Input types of the front desk."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from common.web.input_types import WITHOUT_NUL, Id, Input, Instant, PageQuery
+from dashboard.front_desk.models import ProviderStatus, Status
+
+
+def parse_price(value: Any) -> Decimal:
+    """Parse a price from a JSON number. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 99999.99:
+        raise ValueError("must be a number from 0 to 99999.99")
+    return round(Decimal(str(value)), 2)
+
+
+Price = Annotated[
+    Decimal, BeforeValidator(parse_price), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 99999.99})
+]
+ShortText = Annotated[str, Field(min_length=1, max_length=300, pattern=WITHOUT_NUL)]
+
+
+class OrderInput(Input):
+    """An order as the provider sends it, once when it is placed and again when its status changes there."""
+
+    id: Id
+    status: ProviderStatus
+    callback_url: Annotated[str, Field(min_length=1, max_length=2000, description="Where to send the decision")]
+    table_id: Id
+    table_type: ShortText
+    seats: Annotated[int, Field(ge=1, le=1000)]
+    price: Price
+    name: ShortText | None = None
+    email: ShortText | None = None
+    phone: ShortText | None = None
+    guests: Annotated[int, Field(ge=1, le=1000)] | None = None
+    starts_at: Instant | None = None
+    minutes: Annotated[int, Field(ge=1, le=100_000)]
+    ordered_at: Instant
+
+
+class OrdersQuery(PageQuery):
+    status: Annotated[Status | None, Field(description="Only orders with this status")] = None
+
+
+class NoticeQuery(Input):
+    """The query string of the page. notice: a key of `routes_page.NOTICES`."""
+
+    notice: str | None = None

@@ -1,0 +1,74 @@
+-- release 1
+-- Products, their offers at the offers service, and the history of their prices.
+
+CREATE TABLE product (
+    product_id uuid PRIMARY KEY,
+    name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
+    description text NOT NULL CHECK (char_length(description) <= 5000),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX product_name ON product (name, product_id);
+
+-- The exchange with the offers service about a product. Separate from the product, since every refresh rewrites it.
+-- Offers reference this table, not product, so that a refresh (this row, then its offers) and a deletion (product, this
+-- row, its offers) take their locks in one order.
+CREATE TABLE product_refresh (
+    product_id uuid PRIMARY KEY REFERENCES product ON DELETE CASCADE,
+    registered_at timestamptz, -- null: not yet registered with the service
+    attempted_at timestamptz,
+    due_at timestamptz, -- after a failure: the earliest time of the next attempt
+    failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0), -- in a row
+    last_success timestamptz,
+    last_error text, -- of the last attempt, null when it succeeded
+    best_price bigint CHECK (best_price >= 0) -- that of the newest product_price_change
+) WITH (fillfactor = 70);
+
+CREATE INDEX product_refresh_pending ON product_refresh (due_at) WHERE registered_at IS NULL;
+
+CREATE TABLE offer (
+    product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
+    offer_id text NOT NULL CHECK (char_length(offer_id) BETWEEN 1 AND 255),
+    numeric_id boolean NOT NULL, -- the service sent the id as a number
+    price bigint NOT NULL CHECK (price >= 0), -- minor units
+    items_in_stock bigint NOT NULL CHECK (items_in_stock >= 0),
+    first_seen timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL, -- of the last change of price, stock or closed_at
+    last_seen timestamptz, -- null while open: the last response contained it, at product_refresh.last_success
+    closed_at timestamptz, -- the time of the first response that did not contain it
+    PRIMARY KEY (product_id, offer_id),
+    CHECK ((last_seen IS NULL) = (closed_at IS NULL))
+) WITH (fillfactor = 80);
+
+CREATE INDEX offer_open ON offer (product_id) WHERE closed_at IS NULL;
+
+-- The history of an offer: a row for each change of price or stock. A closed offer has a last row without a price.
+CREATE TABLE offer_price_change (
+    product_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    at timestamptz NOT NULL,
+    price bigint CHECK (price >= 0), -- null: closed
+    items_in_stock bigint NOT NULL CHECK (items_in_stock >= 0),
+    PRIMARY KEY (product_id, offer_id, at),
+    FOREIGN KEY (product_id, offer_id) REFERENCES offer ON DELETE CASCADE
+);
+
+-- The lowest price in stock of a product, a row for each change. It follows from the histories of the offers and is
+-- stored, so that a trend is read and not computed.
+CREATE TABLE product_price_change (
+    product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
+    at timestamptz NOT NULL,
+    price bigint CHECK (price >= 0), -- null: no offer in stock
+    PRIMARY KEY (product_id, at)
+);
+
+-- The token of an offers service, one for all replicas.
+CREATE TABLE offers_token (
+    service text PRIMARY KEY, -- its base URL: the token is sent to no other
+    token text,
+    obtained_at timestamptz,
+    renewal_owner text, -- the replica that requests a new token
+    renewal_expires_at timestamptz, -- the end of its right to do so
+    unused_tokens_in_a_row integer NOT NULL DEFAULT 0, -- tokens requested since one last worked
+    not_before timestamptz NOT NULL DEFAULT '-infinity' -- the earliest time of the next request for a token
+);

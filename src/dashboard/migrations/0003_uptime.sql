@@ -1,0 +1,105 @@
+-- release 1
+-- Uptime: when stores were online within their business hours. The rules are in functions/uptime.sql.
+
+CREATE TABLE store (
+    -- ids are opaque: compared and ordered byte by byte, never as numbers
+    store_id text COLLATE "C" PRIMARY KEY CHECK (length(store_id) BETWEEN 1 AND 100),
+    timezone text COLLATE "C", -- null: no file names one, so America/Chicago
+    first_polled_at timestamptz,
+    last_polled_at timestamptz,
+    CHECK (first_polled_at <= last_polled_at),
+    CHECK ((first_polled_at IS NULL) = (last_polled_at IS NULL))
+);
+
+-- One row for a store and an instant; where polls of one instant disagree, inactive wins. No foreign key to store, here
+-- and in store_hours: a check for each of millions of rows would double the time of an import, and the one statement
+-- that inserts here inserts into store as well.
+CREATE TABLE store_poll (
+    store_id text COLLATE "C" NOT NULL,
+    polled_at timestamptz NOT NULL,
+    active boolean NOT NULL
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- The only definition of the primary key: a large import drops it and calls this function to build it again. It is not
+-- in functions/, since a new definition needs a migration that builds the key anew. The key includes the status, so
+-- that a report reads the index alone.
+CREATE FUNCTION add_store_poll_key() RETURNS void
+LANGUAGE sql
+AS $$
+    ALTER TABLE store_poll ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
+$$;
+
+SELECT add_store_poll_key();
+
+-- For the gaps of the poller: polls that arrived at about the same time are stored near each other.
+CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize = on);
+
+-- As in the file, in local wall clock; a store without any row is always open.
+CREATE TABLE store_hours (
+    store_id text COLLATE "C" NOT NULL,
+    weekday smallint NOT NULL CHECK (weekday BETWEEN 0 AND 6), -- 0 = Monday
+    opens time NOT NULL CHECK (opens < time '24:00'),
+    closes time NOT NULL,
+    PRIMARY KEY (store_id, weekday, opens, closes)
+);
+
+-- Imports are stored one after the other under a lock, so their ids grow in the order of their commits: the highest one
+-- that changed anything is the version of the data.
+CREATE TABLE store_import (
+    import_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('status', 'business-hours', 'timezones')),
+    source text NOT NULL,
+    rows bigint NOT NULL CHECK (rows >= 0),
+    new bigint NOT NULL CHECK (new >= 0),
+    changed boolean NOT NULL,
+    rejected_total bigint NOT NULL CHECK (rejected_total >= 0),
+    rejected jsonb NOT NULL,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The last pull of each file of the source, so that an unchanged file is not read again.
+CREATE TABLE store_file_pull (
+    kind text NOT NULL CHECK (kind IN ('status', 'business-hours', 'timezones')),
+    url text NOT NULL, -- or the path of a file
+    since timestamptz, -- null: the whole file was requested
+    etag text, -- null: the source sends none
+    pulled_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, url)
+);
+
+CREATE TABLE uptime_report (
+    report_id uuid PRIMARY KEY,
+    requested_as_of timestamptz, -- null: the newest poll
+    requested_version bigint NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'complete', 'failed')),
+    attempts integer NOT NULL DEFAULT 0,
+    as_of timestamptz,
+    data_version bigint,
+    stores integer,
+    reason text,
+    finished_at timestamptz,
+    CHECK ((status = 'running') = (finished_at IS NULL)),
+    CHECK (status <> 'complete' OR (data_version IS NOT NULL AND stores IS NOT NULL)),
+    CHECK ((status = 'failed') = (reason IS NOT NULL))
+);
+
+-- Two requests for the same report while it is being made are one.
+CREATE UNIQUE INDEX uptime_report_running
+ON uptime_report (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz))) WHERE status = 'running';
+
+CREATE INDEX uptime_report_requested_at ON uptime_report (requested_at, report_id);
+
+-- Exact; readers round.
+CREATE TABLE uptime_report_row (
+    report_id uuid NOT NULL REFERENCES uptime_report ON DELETE CASCADE,
+    store_id text COLLATE "C" NOT NULL,
+    uptime_last_hour interval NOT NULL,
+    uptime_last_day interval NOT NULL,
+    uptime_last_week interval NOT NULL,
+    downtime_last_hour interval NOT NULL,
+    downtime_last_day interval NOT NULL,
+    downtime_last_week interval NOT NULL,
+    PRIMARY KEY (report_id, store_id)
+);

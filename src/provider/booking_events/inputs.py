@@ -1,0 +1,102 @@
+"""The bodies and query strings of the feed's requests."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from common.web.errors import FieldError, Invalid
+from common.web.input_types import (
+    Id,
+    Input,
+    Instant,
+    Night,
+    QueryId,
+    QueryInteger,
+    QueryNight,
+    parse_night,
+    parse_query_instant,
+)
+from provider.rooms import BOOKING, CANCELLATION, QueryRoomId, RoomId
+
+MAX_FUTURE = timedelta(days=1)
+"""How far the sender's clock may be ahead of ours."""
+
+
+def parse_from(value: Any) -> datetime:
+    """An instant, or a date, which means its first moment in UTC. Raises ValueError."""
+    if isinstance(value, str) and len(value) == 10:
+        return datetime.combine(parse_night(value), time.min, UTC)
+    return parse_query_instant(value)
+
+
+def parse_to(value: Any) -> datetime:
+    """An instant, or a date, which means its last microsecond in UTC. Raises ValueError."""
+    if isinstance(value, str) and len(value) == 10:
+        return datetime.combine(parse_night(value), time.max, UTC)
+    return parse_query_instant(value)
+
+
+_INSTANT_OR_DATE_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+)
+From = Annotated[datetime, BeforeValidator(parse_from), _INSTANT_OR_DATE_SCHEMA]
+To = Annotated[datetime, BeforeValidator(parse_to), _INSTANT_OR_DATE_SCHEMA]
+
+Status = Field(ge=BOOKING, le=CANCELLATION, description="1 = booking, 2 = cancellation")
+
+
+def require_plausible(at: datetime, now: datetime) -> datetime:
+    """The instant. Raises ValueError when it is more than a day after `now`."""
+    if at > now + MAX_FUTURE:
+        raise ValueError("is more than a day in the future")
+    return at
+
+
+def _require_plausible_now(at: datetime, info: ValidationInfo) -> datetime:
+    assert info.context is not None
+    return require_plausible(at, info.context["now"])
+
+
+class EventInput(Input):
+    """A booking event as its sender gives it; without an id the server assigns one."""
+
+    id: Id | None = None
+    hotel_id: Id
+    event_timestamp: Annotated[Instant, AfterValidator(_require_plausible_now)]
+    status: Annotated[int, Status]
+    room_id: RoomId
+    night_of_stay: Night
+
+
+class EventsQuery(Input):
+    """The filters of the feed; all optional, combined by AND."""
+
+    hotel_id: Annotated[QueryId | None, Field(description="Only this hotel")] = None
+    updated__gte: Annotated[
+        From | None, Field(description="event_timestamp at or after; a date means its first moment")
+    ] = None
+    updated__lte: Annotated[
+        To | None, Field(description="event_timestamp at or before; a date means its last moment")
+    ] = None
+    rpg_status: Annotated[QueryInteger | None, Status] = None
+    room_id: Annotated[QueryRoomId | None, Field(description="Only this room: a number or a UUID")] = None
+    night_of_stay__gte: Annotated[QueryNight | None, Field(description="This night or later")] = None
+    night_of_stay__lte: Annotated[QueryNight | None, Field(description="This night or earlier")] = None
+    recorded__gte: Annotated[From | None, Field(description="Stored by the provider at or after")] = None
+    recorded__lte: Annotated[To | None, Field(description="Stored by the provider at or before")] = None
+    limit: Annotated[QueryInteger | None, Field(ge=1, le=10_000, description="How many events a page holds")] = None
+    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+
+    def require_ordered(self) -> None:
+        """Raises Invalid naming every range that ends before it begins, and a cursor without a limit."""
+        faults = []
+        for name in ("updated", "night_of_stay", "recorded"):
+            low: datetime | date | None = getattr(self, f"{name}__gte")
+            high: datetime | date | None = getattr(self, f"{name}__lte")
+            if low is not None and high is not None and low > high:
+                faults.append(FieldError(f"{name}__gte", f"is after {name}__lte"))
+        if self.cursor is not None and self.limit is None:
+            faults.append(FieldError("cursor", "requires limit"))
+        if faults:
+            raise Invalid("The request is not valid.", errors=faults)

@@ -1,0 +1,49 @@
+-- release 1
+-- The storefront: properties and their reservations. The constraints alone prevent that a night is sold twice.
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+CREATE TABLE property (
+    property_id text COLLATE "C" PRIMARY KEY CHECK (property_id ~ '^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$'),
+    description text NOT NULL CHECK (length(description) BETWEEN 1 AND 2000),
+    -- days kept free between two stays
+    turnover_days smallint NOT NULL DEFAULT 0 CHECK (turnover_days BETWEEN 0 AND 365),
+    -- the room of a hotel that this property is, null if it is none; in the form of booking_event.room_id
+    hotel_id bigint CHECK (hotel_id > 0),
+    room_id text
+        CHECK (
+            CASE WHEN length(room_id) < 20
+                THEN room_id::bigint > 0 AND room_id::bigint::text = room_id
+                ELSE room_id::uuid::text = lower(room_id)
+            END
+        ),
+    CONSTRAINT property_whole_link CHECK ((hotel_id IS NULL) = (room_id IS NULL)),
+    CONSTRAINT property_id_not_a_route CHECK (property_id <> 'available')
+);
+
+CREATE TABLE reservation (
+    reservation_id uuid NOT NULL DEFAULT uuidv7(),
+    property_id text COLLATE "C" NOT NULL REFERENCES property,
+    arrival date NOT NULL CHECK (arrival >= '0001-01-01'),
+    departure date NOT NULL CHECK (departure <= '9999-12-31'),
+    -- the first day on which another guest may arrive: the departure plus the property's turnover. A trigger sets it.
+    free_from date NOT NULL,
+    -- a digest of the bearer token of the request; null: imported
+    holder uuid,
+    -- the room under which it is in the feed of booking events; null: it is not in the feed
+    hotel_id bigint,
+    room_id text,
+    cancelled_at timestamptz,
+    -- A guest has only the id, so it leads; property_id is the distribution column, see docs/sharding.md.
+    PRIMARY KEY (reservation_id, property_id),
+    CONSTRAINT reservation_nights CHECK (departure - arrival BETWEEN 1 AND 365),
+    CONSTRAINT reservation_free_from CHECK (free_from >= departure),
+    CONSTRAINT reservation_whole_link CHECK ((hotel_id IS NULL) = (room_id IS NULL)),
+    CONSTRAINT reservation_no_night_twice
+    EXCLUDE USING gist (property_id WITH =, daterange(arrival, free_from) WITH &&) WHERE (cancelled_at IS NULL)
+);
+
+-- No two stays overlap, so the last stay that begins before a day is the only one that can include it: one descent of
+-- this index shows whether a property is free, for any number of reservations.
+CREATE INDEX reservation_of_property ON reservation (property_id, arrival DESC) INCLUDE (departure, free_from)
+WHERE cancelled_at IS NULL;

@@ -1,0 +1,182 @@
+"""The bodies and query strings of the storefront's requests."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from common.web.errors import FieldError, Invalid
+from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_night
+from provider.rooms import RoomId
+from provider.stays.models import BookingWindow
+
+MAX_NIGHTS = 365
+MAX_CALENDAR_NIGHTS = 366
+EXAMPLE_DAYS_AHEAD = 700
+"""The example of a reservation is sent from the browser, also when the document was rendered more than a year before;
+two years are the most that a reservation may be ahead."""
+
+FIRST_DAY = date.min + timedelta(days=1)
+LAST_DAY = date.max - timedelta(days=1)
+"""asyncpg takes the first and the last day of Python's calendar for infinity."""
+
+PROPERTY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}")
+RESERVED_IDS = frozenset({"available"})
+"""Names of routes that stand in a URL where the id of a property would."""
+
+
+def is_property_id(value: str) -> bool:
+    return PROPERTY_ID.fullmatch(value) is not None and value not in RESERVED_IDS
+
+
+def parse_property_id(value: Any) -> str:
+    """An id that needs no escaping in a URL. Raises ValueError."""
+    if isinstance(value, str) and is_property_id(value):
+        return value
+    raise ValueError("must be 1 to 64 letters, digits or any of . _ ~ - (and not `available`)")
+
+
+def parse_description(value: str) -> str:
+    """A text that PostgreSQL can store. Raises ValueError when it contains a NUL."""
+    if "\0" in value:
+        raise ValueError("must not contain the character U+0000")
+    return value
+
+
+def parse_day(value: Any) -> date:
+    """A date written YYYY-MM-DD, from `FIRST_DAY` to `LAST_DAY`. Raises ValueError."""
+    day = parse_night(value)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"must be from {FIRST_DAY} to {LAST_DAY}")
+    return day
+
+
+def require_within_window(start: date, info: ValidationInfo) -> date:
+    """The date. Raises ValueError when it is outside the `window` of the validation's context."""
+    window = (info.context or {}).get("window")
+    assert isinstance(window, BookingWindow)
+    return window.require(start)
+
+
+def _set_example_start(schema: dict[str, Any]) -> None:
+    """Called when the document is rendered."""
+    schema["examples"] = [(datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)).isoformat()]
+
+
+_PROPERTY_ID_SCHEMA = {
+    "type": "string",
+    "pattern": f"^{PROPERTY_ID.pattern}$",
+    "not": {"enum": sorted(RESERVED_IDS)},
+    "examples": ["xE6vqTqA6LTwpE"],
+}
+
+Day = Annotated[
+    date,
+    BeforeValidator(parse_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-01-05"]}),
+]
+PropertyId = Annotated[str, BeforeValidator(parse_property_id), WithJsonSchema(_PROPERTY_ID_SCHEMA)]
+Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(parse_description)]
+TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
+
+
+class AvailabilityQuery(Input):
+    """The nights of a search, and the page."""
+
+    start_date: Annotated[Day, Field(description="The first night")]
+    nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
+    limit: PageLimit = 100
+    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+
+
+class CalendarQuery(Input):
+    """The nights of a calendar."""
+
+    first: Annotated[Day, Field(alias="from", description="The first night")]
+    until: Annotated[Day, Field(alias="to", description="The day after the last night")]
+
+    def require_ordered(self) -> None:
+        """Raises Invalid for a calendar without nights, and for one of too many."""
+        if self.until <= self.first:
+            raise Invalid.field("to", "must be after from")
+        if (self.until - self.first).days > MAX_CALENDAR_NIGHTS:
+            raise Invalid.field("to", f"is more than {MAX_CALENDAR_NIGHTS} nights after from")
+
+
+class ReservationInput(Input):
+    """The nights to reserve."""
+
+    property_id: PropertyId
+    start_date: Annotated[Day, AfterValidator(require_within_window), Field(json_schema_extra=_set_example_start)]
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+
+    @property
+    def departure(self) -> date:
+        return self.start_date + timedelta(days=self.nights)
+
+    def require_within(self, window: BookingWindow) -> None:
+        """Raises Invalid for a start outside the window."""
+        try:
+            window.require(self.start_date)
+        except ValueError as error:
+            raise Invalid.field("start_date", str(error)) from None
+
+
+class PropertyInput(Input):
+    """A new property; without an id the server assigns one. A hotel and a room link it to that room."""
+
+    property_id: PropertyId | None = None
+    description: Description
+    turnover_days: TurnoverDays = 0
+    hotel_id: Id | None = None
+    room_id: RoomId | None = None
+
+    def require_whole_link(self) -> None:
+        """Raises Invalid for a hotel without a room, or a room without a hotel."""
+        if faults := _half((self.hotel_id, self.room_id)):
+            raise Invalid("The body is not valid.", errors=faults)
+
+
+def _never_null(schema: dict[str, Any]) -> None:
+    """None stands for absent; `require_whole` refuses a null."""
+    schema.update(schema.pop("anyOf")[0])
+    del schema["default"]
+
+
+class PropertyChange(Input):
+    """The fields to change; absent fields keep their values. Null for hotel and room removes the link to the room."""
+
+    description: Annotated[Description | None, Field(json_schema_extra=_never_null)] = None
+    turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=_never_null)] = None
+    hotel_id: Id | None = None
+    room_id: RoomId | None = None
+
+    @property
+    def changes_link(self) -> bool:
+        return "hotel_id" in self.model_fields_set
+
+    def require_whole(self) -> None:
+        """Raises Invalid for a null description or turnover, and for a hotel without a room or the reverse."""
+        given = self.model_fields_set
+        faults = [
+            FieldError(name, "must not be null")
+            for name in ("description", "turnover_days")
+            if name in given and getattr(self, name) is None
+        ]
+        faults += _half(("hotel_id" in given, "room_id" in given)) or _half((self.hotel_id, self.room_id))
+        if faults:
+            raise Invalid("The body is not valid.", errors=faults)
+
+
+def _half(link: Iterable[object]) -> list[FieldError]:
+    """A fault for the missing one of hotel and room when the other is given."""
+    hotel, room = (bool(part) for part in link)
+    if hotel == room:
+        return []
+    return [
+        FieldError("room_id", "is required with hotel_id")
+        if hotel
+        else FieldError("hotel_id", "is required with room_id")
+    ]

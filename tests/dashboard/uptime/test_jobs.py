@@ -1,0 +1,191 @@
+"""Pulling the store files from a fake service and from a directory."""
+
+import gzip
+import lzma
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from aioresponses import CallbackResult, aioresponses
+from yarl import URL
+
+import dashboard.app
+import dashboard.config
+from common.config import Secret, read_config
+from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
+from common.jobs.scheduler import run_now
+from common.upstream import UpstreamError
+from dashboard.uptime.intake.sources import DirectorySource, source_at
+from dashboard.uptime.jobs import LOOKBACK, pull_store_files
+from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
+from tests.dashboard.uptime.fleet import utc
+
+BASE = "http://stores.example/stores"
+NOW = utc("2023-01-26 00:00")
+POLL = "1,active,2023-01-23 16:14:00 UTC\n"
+
+
+class FakeService:
+    """A service of three files with ETags. faults: an exception or response instead of a file."""
+
+    def __init__(self) -> None:
+        self.files = {
+            "timezones.csv": ZONES + "1,Europe/London\n",
+            "business_hours.csv": HOURS + "1,0,09:00:00,12:00:00\n",
+            "status.csv": STATUS + POLL,
+        }
+        self.faults: dict[str, CallbackResult | Exception] = {}
+        self.requests: list[tuple[str, str | None, int]] = []
+
+    def answer(self, url: URL, **request: Any) -> CallbackResult:
+        name = url.name
+        fault = self.faults.get(name)
+        if isinstance(fault, Exception):
+            raise fault
+        if fault is not None:
+            return fault
+        etag = f'"{hash(self.files[name])}"'
+        unchanged = (request.get("headers") or {}).get("If-None-Match") == etag
+        params = request.get("params") or {}
+        self.requests.append((name, params.get("since"), 304 if unchanged else 200))
+        body = b"" if unchanged else self.files[name].encode()
+        return CallbackResult(status=304 if unchanged else 200, body=body, headers={"ETag": etag})
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    fake = FakeService()
+    with aioresponses() as mocked:
+        mocked.get(re.compile(rf"^{re.escape(BASE)}/.*$"), callback=fake.answer, repeat=True)
+        yield fake
+
+
+async def pull(db: asyncpg.Pool, location: str = BASE, now: datetime = NOW) -> JobResult:
+    """Run the job once; returns its result."""
+    async with aiohttp.ClientSession() as client:
+
+        async def run(lease: Lease) -> JobResult:
+            return await pull_store_files(db, lease, source_at(client, location), now)
+
+        return await run_now(db, Job("pull_stores", 3600, run))
+
+
+async def test_three_files_are_imported_once(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
+    assert await pull(dashboard_db) == {"files": 3, "unchanged": 0, "rows": 3, "new": 3, "rejected": 0}
+    again = await pull(dashboard_db)
+    assert again == {"files": 1, "unchanged": 2, "rows": 1, "new": 0, "rejected": 0}
+    third = await pull(dashboard_db)
+    assert third == {"files": 0, "unchanged": 3, "rows": 0, "new": 0, "rejected": 0}
+    since = (utc("2023-01-23 16:14") - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert [request for request in service.requests if request[0] == "status.csv"] == [
+        ("status.csv", None, 200),
+        ("status.csv", since, 200),
+        ("status.csv", since, 304),
+    ]
+    sources = await dashboard_db.fetch("SELECT DISTINCT source FROM store_import ORDER BY source")
+    assert sources[0]["source"] == f"{BASE}/business_hours.csv"
+
+
+async def test_late_and_new_polls_are_imported(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
+    await pull(dashboard_db)
+    service.files["status.csv"] += "2,active,2023-01-23 02:00:00 UTC\n1,inactive,2023-01-23 17:00:00 UTC\n"
+    assert (await pull(dashboard_db))["new"] == 2
+
+
+async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(
+    dashboard_db: asyncpg.Pool, service: FakeService
+) -> None:
+    service.files["status.csv"] += "1,active,2150-01-01 00:00:00 UTC\n"
+    await pull(dashboard_db)
+    await pull(dashboard_db)
+    since = (NOW - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert service.requests[-1][:2] == ("status.csv", since)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        CallbackResult(status=500),
+        CallbackResult(status=404),
+        CallbackResult(status=304),
+        CallbackResult(status=200, body=b"<html>not a file</html>"),
+        CallbackResult(status=200, body=b""),
+        aiohttp.ClientPayloadError("Response payload is not completed"),
+        aiohttp.ClientConnectionError("no route"),
+        TimeoutError(),
+    ],
+    ids=["500", "404", "304", "a page", "empty", "cut off", "no route", "too slow"],
+)
+async def test_a_file_that_fails_is_reported_and_the_others_are_imported(
+    dashboard_db: asyncpg.Pool, service: FakeService, fault: CallbackResult | Exception
+) -> None:
+    service.faults["business_hours.csv"] = fault
+    with pytest.raises(UpstreamError, match=r"business_hours\.csv"):
+        await pull(dashboard_db)
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_hours") == 0
+    assert await dashboard_db.fetchval("SELECT last_outcome FROM job WHERE name = 'pull_stores'") == "failed"
+    service.faults.clear()
+    await pull(dashboard_db)
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_hours") == 1
+
+
+async def test_a_source_without_polls_is_asked_again_soon(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
+    service.files["status.csv"] = STATUS
+    with pytest.raises(UpstreamError, match="no polls yet"):
+        await pull(dashboard_db)
+
+
+async def test_an_owner_whose_lease_was_lost_imports_nothing(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
+    async with aiohttp.ClientSession() as client:
+        with pytest.raises(LeaseLostError):
+            await pull_store_files(dashboard_db, Lease("pull_stores", "nobody", 7), source_at(client, BASE), NOW)
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_file_pull") == 0
+
+
+async def test_only_changed_files_of_a_directory_are_read_compressed_or_not(
+    dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "store_status_full.csv.xz").write_bytes(lzma.compress((STATUS + POLL).encode()))
+    (tmp_path / "business_hours.csv.gz").write_bytes(gzip.compress((HOURS + "1,0,09:00:00,12:00:00\n").encode()))
+    (tmp_path / "timezones.csv").write_text(ZONES + "1,Europe/London\n1,Nowhere\n")
+    (tmp_path / "notes.txt").write_text("not a store file")
+    first = await pull(dashboard_db, str(tmp_path))
+    assert first == {"files": 3, "unchanged": 0, "rows": 4, "new": 3, "rejected": 1}
+    (tmp_path / "status_2023-01-24.csv").write_text(STATUS + "1,active,2023-01-24 16:14:00 UTC\n")
+    second = await pull(dashboard_db, str(tmp_path))
+    assert second == {"files": 1, "unchanged": 3, "rows": 1, "new": 1, "rejected": 0}
+
+
+async def test_a_directory_that_cannot_be_read_is_an_error(dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
+    with pytest.raises(UpstreamError, match="No such file"):
+        await pull(dashboard_db, str(tmp_path / "nowhere"))
+    with pytest.raises(UpstreamError, match="no store files"):
+        await pull(dashboard_db, str(tmp_path))
+    (tmp_path / "status.csv.gz").write_bytes(gzip.compress((STATUS + POLL).encode())[:-9])
+    with pytest.raises(UpstreamError, match="damaged"):
+        await pull(dashboard_db, str(tmp_path))
+
+
+def test_a_path_is_a_directory() -> None:
+    assert isinstance(source_at(None, "/data/stores"), DirectorySource)  # type: ignore[arg-type]  # a directory needs no client
+
+
+async def test_the_pull_runs_at_start_up_even_if_it_is_not_due(
+    dashboard_db: asyncpg.Pool, environment: dict[str, str], tmp_path: Path, dashboard_url: Secret
+) -> None:
+    (tmp_path / "status.csv").write_text(STATUS + POLL)
+    environment = environment | {"DASHBOARD_STORES_URL": str(tmp_path), "DASHBOARD_STORES_SECONDS": "3600"}
+    due = datetime.now(UTC) + timedelta(hours=1)
+    await dashboard_db.execute("INSERT INTO job (name, interval_seconds, owner, epoch, due_at)"
+                               " VALUES ('pull_stores', 3600, 'before', 1, $1)", due)  # fmt: skip
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
+    async with app.test_app():
+        while not await dashboard_db.fetchval("SELECT count(*) FROM store_poll"):
+            assert (await app.test_client().get("/livez")).status_code == 200

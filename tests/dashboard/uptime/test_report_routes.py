@@ -1,0 +1,200 @@
+"""Reports over HTTP: triggered, polled, fetched."""
+
+import csv
+import io
+import re
+from typing import Any
+
+import asyncpg
+import pytest
+
+import dashboard.app
+import dashboard.config
+from common.config import Secret, read_config
+from common.web.resources import Application
+from dashboard.uptime import service
+from dashboard.uptime.models import CSV_HEADER
+from dashboard.uptime.queries import reports
+from dashboard.uptime.report_runner import ReportRunner
+from tests.dashboard.uptime.conftest import STATUS, Stores
+from tests.support.waiting import eventually
+
+ROWS = [
+    ["1", "15.00", "2.25", "2.25", "45.00", "0.75", "0.75"],
+    ["2", "60.00", "24.00", "168.00", "0.00", "0.00", "0.00"],
+]
+
+
+async def test_a_report_is_triggered_and_fetched_as_csv(stores: Stores) -> None:
+    await stores.load_monday()
+    answer = await stores.complete(await stores.trigger())
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="uptime-20230123T180000Z.csv"'
+    assert answer.headers["X-Report-As-Of"] == "2023-01-23T18:00:00Z"
+    text = (await answer.get_data()).decode()
+    assert text.startswith(CSV_HEADER)
+    header, *rows = csv.reader(io.StringIO(text))
+    assert len(header) == 7
+    assert rows == ROWS
+
+
+async def test_a_report_is_json_for_clients_that_accept_json(stores: Stores) -> None:
+    await stores.load_monday()
+    await stores.put("status", STATUS + '"a ""b\\c"" ,ü",active,2023-01-23 12:00:00 UTC\n')
+    report_id = await stores.trigger()
+    answer = await stores.complete(report_id, Accept="application/json")
+    assert answer.content_type == "application/json"
+    body = await answer.get_json()
+    assert body["status"] == "Complete"
+    assert [list(row.values()) for row in body["rows"][:2]] == [[row[0], *map(float, row[1:])] for row in ROWS]
+    assert list(body["rows"][0]) == [
+        "store_id",
+        *(f"{way}_last_{period}" for way in ("uptime", "downtime") for period in ("hour", "day", "week")),
+    ]
+    assert body["rows"][2]["store_id"] == 'a "b\\c" ,ü'
+    rows = list(csv.reader(io.StringIO((await (await stores.fetch(report_id)).get_data()).decode())))
+    assert rows[3][0] == 'a "b\\c" ,ü'
+
+
+async def test_a_report_without_stores_has_a_header_and_no_rows(stores: Stores) -> None:
+    report_id = await stores.trigger()
+    assert (await (await stores.complete(report_id)).get_data()).decode() == CSV_HEADER
+    body = await (await stores.fetch(report_id, Accept="application/json")).get_json()
+    assert body == {"status": "Complete", "rows": []}
+    assert await stores.get("/stores?order=downtime") == []
+    await stores.get("/stores/sla", 404)
+
+
+async def test_a_report_may_be_as_of_any_instant_and_get_triggers_like_post(stores: Stores) -> None:
+    await stores.load_monday()
+    answer = await stores.client.get("/trigger_report?as_of=2023-01-23T17:15:00Z")
+    assert answer.status_code == 202
+    report_id = (await answer.get_json())["report_id"]
+    text = (await (await stores.complete(report_id)).get_data()).decode()
+    assert list(csv.reader(io.StringIO(text)))[1:] == [["1", "60.00", "2.25", "3.00", "0.00", "0.00", "0.00"]]
+    (report,) = await stores.get("/reports")
+    assert report["report_id"] == report_id
+    assert report["as_of"] == report["requested_as_of"] == "2023-01-23T17:15:00Z"
+    assert report["data_version"] == 2
+    assert report["stores"] == 1
+
+
+@pytest.mark.parametrize("query", ["?as_of=yesterday", "?as_of=2023-01-23", "?asof=2023-01-23T00:00:00Z"])
+async def test_an_invalid_trigger_is_refused(stores: Stores, query: str) -> None:
+    answer = await stores.client.post(f"/trigger_report{query}")
+    assert answer.status_code == 400
+    assert (await answer.get_json())["errors"]
+
+
+async def test_an_unknown_report_is_404_and_a_missing_id_400(stores: Stores) -> None:
+    for unknown in ("x", "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11", "%00", ""):
+        assert (await stores.fetch(unknown)).status_code == 404
+    assert (await stores.client.get("/get_report")).status_code == 400
+
+
+async def test_a_failed_report_is_a_problem_with_the_reason(
+    stores: Stores, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise asyncpg.DivisionByZeroError("division by zero")
+
+    monkeypatch.setattr(reports, "complete_report", fail)
+    report_id = await stores.trigger()
+
+    async def ended() -> Any:
+        answer = await stores.fetch(report_id)
+        return None if answer.status_code == 200 else answer
+
+    answer = await eventually(ended)
+    assert answer.status_code == 500
+    assert answer.content_type == "application/problem+json"
+    problem = await answer.get_json()
+    assert problem["code"] == "report_failed"
+    assert "DivisionByZeroError" in problem["detail"]
+    (report,) = await stores.get("/reports")
+    assert report["status"] == "Failed"
+
+
+async def test_triggers_share_a_report_until_data_is_imported(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    await stores.load_monday()
+    async with dashboard_db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE uptime_report_row IN ACCESS EXCLUSIVE MODE")
+        first = await stores.trigger()
+        assert await stores.trigger() == first
+        assert await stores.trigger("?as_of=2023-01-23T17:00:00Z") != first
+        running = await stores.fetch(first)
+        assert running.headers["X-Report-Status"] == "Running"
+        assert (await stores.client.get("/livez")).status_code == 200
+        await stores.put("status", STATUS + "3,active,2023-01-23 18:30:00 UTC\n")
+        second = await stores.trigger()
+        assert second != first
+    for report_id in (first, second):
+        await stores.complete(report_id)
+    assert await stores.trigger() not in (first, second)
+
+
+async def test_an_idempotency_key_triggers_once(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = {"Idempotency-Key": "monday"}
+    first = await stores.client.post("/trigger_report", headers=key)
+    report_id = (await first.get_json())["report_id"]
+    await stores.complete(report_id)
+    started: list[object] = []
+    monkeypatch.setattr(ReportRunner, "make", lambda _, started_id: started.append(started_id))
+    again = await stores.client.post("/trigger_report", headers=key)
+    assert again.status_code == 202
+    assert (await again.get_json())["report_id"] == report_id
+    assert started == []
+    other = await stores.client.post("/trigger_report?as_of=2023-01-23T17:00:00Z", headers=key)
+    assert other.status_code == 422
+
+
+async def test_health_checks_are_answered_during_a_report(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    lines = "".join(
+        f"s{store},{'in' * (hour % 7 == 0)}active,2023-01-{20 + hour // 24} {hour % 24:02}:00:00 UTC\n"
+        for store in range(200)
+        for hour in range(96)
+    )
+    assert (await (await stores.put("status", STATUS + lines)).get_json())["new"] == 200 * 96
+    report_id = await stores.trigger()
+    health_checks = 0
+    while (await stores.fetch(report_id)).headers["X-Report-Status"] == "Running" or not health_checks:
+        assert (await stores.client.get("/livez")).status_code == 200
+        health_checks += 1
+    rows = (await (await stores.complete(report_id)).get_data()).decode().splitlines()
+    assert len(rows) == 201
+
+
+async def test_a_report_whose_process_died_is_made_by_the_next(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, environment: dict[str, str]
+) -> None:
+    report_id = await service.request_report(dashboard_db, None)
+    await reports.update_report_attempt(dashboard_db, report_id)
+    app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
+    async with app.test_app():
+        await Stores(app).complete(str(report_id))
+
+
+async def test_the_list_of_reports_has_pages(stores: Stores) -> None:
+    report_ids = [await stores.trigger(f"?as_of=2023-01-23T{hour}:00:00Z") for hour in (10, 11, 12)]
+    listed: list[str] = []
+    path = "/reports?limit=2"
+    while path:
+        answer = await stores.client.get(path)
+        listed += [report["report_id"] for report in await answer.get_json()]
+        link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers.get("Link", ""))
+        path = link[1] if link else ""
+    assert listed == report_ids[::-1]
+    assert (await stores.client.get("/reports?cursor=x")).status_code == 400
+
+
+async def test_a_head_request_returns_the_headers_of_the_report(stores: Stores) -> None:
+    report_id = await stores.trigger()
+    await stores.complete(report_id)
+    answer = await stores.client.head(f"/get_report?report_id={report_id}")
+    assert answer.status_code == 200
+    assert answer.headers["X-Report-Status"] == "Complete"
+
+
+async def test_the_jobs_of_the_stores_are_listed(dashboard_app: Application) -> None:
+    jobs = (await (await dashboard_app.test_client().get("/jobs")).get_json())["jobs"]
+    assert {"pull_stores", "make_reports"} <= {job["name"] for job in jobs}
