@@ -1,4 +1,4 @@
-"""PostgreSQL for every test: one embedded server for the run, databases cloned from a migrated template."""
+"""Fixtures of all tests: one embedded PostgreSQL per run, one database per test, cloned from a migrated template."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from common.telemetry.logging import configure_logging
 from common.web.resources import Application
-from tests.support.applications import Application as ApplicationProcess
+from tests.support.applications import ApplicationProcess as ApplicationProcess
 from tests.support.databases import cloned
 from tests.support.waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
 
-QUIET = {
+TEST_ENVIRONMENT = {
     "PROVIDER_GENERATOR_RATE": "0",
     "PROVIDER_STORES_RATE": "0",
     "DASHBOARD_INGEST_SECONDS": "0",
@@ -40,11 +40,11 @@ QUIET = {
     "DASHBOARD_OUTBOX_SECONDS": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""Timers are off: a test says itself when time passes."""
+"""The demo with all timers off: a test runs the jobs that it needs."""
 
 settings.register_profile(
     "slow machines",
-    settings(),  # in CI hypothesis has a profile of its own, that repeats itself
+    settings(),  # which hypothesis makes deterministic in CI
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -53,8 +53,8 @@ settings.load_profile("slow machines")
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
 
-class CapturedStream:
-    """Standard error as it is at the moment, so that pytest shows the log of a test beside its failure."""
+class CurrentStderr:
+    """Writes to the current `sys.stderr`, which pytest replaces, so that it shows the log of a failed test."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -67,10 +67,10 @@ class CapturedStream:
 
 
 def pytest_configure() -> None:
-    """One directory for the server of the whole run; the workers of a parallel run find it in their environment."""
-    configure_logging(stream=CapturedStream())
+    """Create the directory of the run's server and name it in the environment of the workers."""
+    configure_logging(stream=CurrentStderr())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # Started in the background of a shell. Every process that a test starts, and interrupts, would ignore it too.
+        # A shell starts background processes so, and the processes of the tests would inherit it and ignore SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ[POSTGRES_VARIABLE] = tempfile.mkdtemp(prefix="nightaudit-test-")
@@ -83,15 +83,15 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The run's server; the workers of a parallel run share it, be they ever so many."""
-    many = {**UNSAFE_FAST_SETTINGS, "max_connections": "1000"}
-    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=many) as server:
+    """The server of the run, which all workers share."""
+    server_settings = {**UNSAFE_FAST_SETTINGS, "max_connections": "1000"}
+    with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=server_settings) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def templates(postgres: Server) -> dict[str, str]:
-    """The name of a migrated, empty database of each application; one set for each worker."""
+    """The names of the migrated, empty databases, by application; each worker has its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     names = {}
     for application, folder in MIGRATIONS.items():
@@ -135,57 +135,57 @@ async def dashboard_db(dashboard_url: Secret) -> AsyncIterator[asyncpg.Pool]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment that the applications of a test read; a test changes it before it asks for them."""
-    return {**QUIET, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
+    """The environment of the applications. A test may override this fixture or change it before they start."""
+    return {**TEST_ENVIRONMENT, "NIGHTAUDIT_DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
-    """Makes applications, each on a database and as a process that the test starts; none of them outlives it.
+def make_application(tmp_path: Path) -> Iterator[Callable[..., ApplicationProcess]]:
+    """Create applications that run as processes. The test starts them; they are killed at its end.
 
-    Pytest shows what they said beside a failure.
+    Pytest shows their output when the test fails.
     """
     made: list[ApplicationProcess] = []
 
     def make(name: str, url: Secret, **settings: str) -> ApplicationProcess:
-        environment = {**QUIET, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
+        environment = {**TEST_ENVIRONMENT, f"{name.upper()}_DATABASE_URL": url.reveal(), **settings}
         made.append(ApplicationProcess(name, environment, tmp_path))
         return made[-1]
 
     yield make
-    for each in made:
-        if each.log.exists():
-            each.kill()
-            sys.stderr.write(each.said())
+    for process in made:
+        if process.log.exists():
+            process.kill()
+            sys.stderr.write(process.output())
 
 
 @pytest.fixture
 async def provider_app(provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
-    """The provider, started, in this process; `provider_app.test_client()` speaks to it."""
+    """The provider, started in this process."""
     app = provider.app.create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
-        be_patient(app)
+        lengthen_pool_timeouts(app)
         yield app
 
 
 @pytest.fixture
 async def dashboard_app(dashboard_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
-    """The dashboard, started, in this process."""
+    """The dashboard, started in this process."""
     app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
-        be_patient(app)
+        lengthen_pool_timeouts(app)
         yield app
 
 
-def be_patient(app: Application) -> None:
-    """Requests wait for a connection for as long as a slow machine needs. A test of the limit sets one of its own."""
+def lengthen_pool_timeouts(app: Application) -> None:
+    """Allow requests a longer wait for a connection, for slow machines. A test of the time-out sets its own."""
     for pool in app.resources.pools.by_name().values():
         pool.acquire_seconds = 60.0
 
 
 @pytest.fixture
 def today() -> date:
-    """The date, in UTC, which is the same for as long as a test takes."""
+    """The current date in UTC. Shortly before midnight, wait for the next day, so that it stays the same."""
     now = datetime.now(UTC)
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
     if midnight - now < timedelta(seconds=30):

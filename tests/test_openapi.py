@@ -22,7 +22,7 @@ from dashboard.config import Config as DashboardConfig
 from provider.app import MIGRATIONS
 from provider.app import create_app as create_provider
 from provider.config import Config as ProviderConfig
-from tests.conftest import QUIET
+from tests.conftest import TEST_ENVIRONMENT
 
 NOWHERE = Secret("postgresql://nobody@127.0.0.1:1/nowhere")
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -41,8 +41,8 @@ CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/"}
 def app(request: pytest.FixtureRequest) -> Application:
     """An application that is not started, since the document needs no database."""
     if request.param == "provider":
-        return create_provider(read_config(ProviderConfig, QUIET), NOWHERE)
-    return create_dashboard(read_config(DashboardConfig, QUIET), NOWHERE)
+        return create_provider(read_config(ProviderConfig, TEST_ENVIRONMENT), NOWHERE)
+    return create_dashboard(read_config(DashboardConfig, TEST_ENVIRONMENT), NOWHERE)
 
 
 async def document_of(app: Application) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The committed OpenAPI documents are those of the code."""
+"""The committed OpenAPI documents are up to date."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from tests.support.openapi_documents import APPLICATIONS, FOLDER, describe
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-async def test_the_committed_document_is_the_one_of_the_code(name: str) -> None:
+async def test_the_committed_document_is_up_to_date(name: str) -> None:
     committed = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
     current = await describe(APPLICATIONS[name]())
-    # Not `assert a == b`, whose difference would be thousands of lines.
+    # `assert a == b` would print thousands of lines.
     if committed != current:
         pytest.fail(f"openapi/{name}.json differs from the code; run make openapi and commit the difference")

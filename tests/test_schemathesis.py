@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from common.config import Secret
-from tests.support.applications import Application
+from tests.support.applications import ROOT, SOURCE, ApplicationProcess
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -44,7 +44,7 @@ def get(url: str) -> bytes:
         return body
 
 
-def send_events(provider: Application) -> None:
+def send_events(provider: ApplicationProcess) -> None:
     """Store events of two hotels."""
     batch = json.dumps([event(number, hotel) for hotel in HOTELS for number in range(60)]).encode()
     request = urllib.request.Request(f"{provider.url}/events/batch", batch, {"Content-Type": "application/json"})
@@ -53,17 +53,21 @@ def send_events(provider: Application) -> None:
 
 
 @pytest.fixture
-def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
-    made = application("provider", provider_url)
+def provider(make_application: Callable[..., ApplicationProcess], provider_url: Secret) -> ApplicationProcess:
+    made = make_application("provider", provider_url)
     made.start()
     send_events(made)
     return made
 
 
 @pytest.fixture
-def dashboard(application: Callable[..., Application], provider: Application, dashboard_url: Secret) -> Application:
+def dashboard(
+    make_application: Callable[..., ApplicationProcess], provider: ApplicationProcess, dashboard_url: Secret
+) -> ApplicationProcess:
     """A dashboard that has counted the events of the provider."""
-    made = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
+    made = make_application(
+        "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
+    )
     made.start()
     wait_until(lambda: get(f"{made.url}/hotels").count(b'"hotel_id"') == len(HOTELS))
     return made
@@ -76,16 +80,16 @@ def answer_to_post(url: str, body: object = None) -> dict[str, str]:
         return decoded
 
 
-def guest_token(provider: Application) -> str:
+def guest_token(provider: ApplicationProcess) -> str:
     """The storefront accepts any UUID as a guest."""
     return str(uuid4())
 
 
-def offers_token(provider: Application) -> str:
+def offers_token(provider: ApplicationProcess) -> str:
     return answer_to_post(f"{provider.url}/api/v1/auth")["access_token"]
 
 
-def admin_token(provider: Application) -> str:
+def admin_token(provider: ApplicationProcess) -> str:
     return answer_to_post(f"{provider.url}/api/token/", {"username": "admin", "password": "1"})["access"]
 
 
@@ -95,7 +99,9 @@ OTHERS = r"^(?!/(properties|reservations|api/v1/))"
 """Paths of the provider, by the kind of token that they need."""
 
 
-def schemathesis(application: Application, folder: Path, paths: str, token: str) -> subprocess.CompletedProcess[str]:
+def schemathesis(
+    application: ApplicationProcess, folder: Path, paths: str, token: str
+) -> subprocess.CompletedProcess[str]:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         *("run", f"{application.url}/openapi.json", "--no-color", "--checks", "all"),
@@ -105,29 +111,31 @@ def schemathesis(application: Application, folder: Path, paths: str, token: str)
     ]
     environment = {
         **os.environ,
-        "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
-        "PYTHONPATH": str(Path(__file__).parent / "support"),
+        "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+        "PYTHONPATH": os.pathsep.join([str(SOURCE), str(ROOT)]),
     }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def require_clean(application: Application, folder: Path, paths: str, token: str) -> None:
+def require_clean(application: ApplicationProcess, folder: Path, paths: str, token: str) -> None:
     run = schemathesis(application, folder, paths, token)
     assert run.returncode == 0, run.stdout + run.stderr
     document = json.loads(get(f"{application.url}/openapi.json"))
     described = sum(len(operations) for path, operations in document["paths"].items() if re.search(paths, path))
     assert re.search(rf"Tested: {described}\b", run.stdout), run.stdout
-    log = application.said()
+    log = application.output()
     assert "unhandled_error" not in log, log
     assert "Traceback" not in log, log
 
 
 @pytest.mark.parametrize(("paths", "token"), [(STOREFRONT, guest_token), (OFFERS, offers_token), (OTHERS, admin_token)])
 def test_the_provider_answers_every_request_as_its_document_says(
-    provider: Application, tmp_path: Path, paths: str, token: Callable[[Application], str]
+    provider: ApplicationProcess, tmp_path: Path, paths: str, token: Callable[[ApplicationProcess], str]
 ) -> None:
     require_clean(provider, tmp_path, paths, token(provider))
 
 
-def test_the_dashboard_answers_every_request_as_its_document_says(dashboard: Application, tmp_path: Path) -> None:
+def test_the_dashboard_answers_every_request_as_its_document_says(
+    dashboard: ApplicationProcess, tmp_path: Path
+) -> None:
     require_clean(dashboard, tmp_path, "", "staff")

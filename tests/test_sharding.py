@@ -1,4 +1,4 @@
-"""The distribution column that docs/sharding.md names is part of every key of its table."""
+"""Every key of a table contains the distribution column that docs/sharding.md names."""
 
 import re
 from collections import defaultdict
@@ -16,8 +16,8 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sharding.md"
 LOCAL = "local"
 
 
-def documented(application: str) -> dict[str, str]:
-    """Table to distribution column, as the document says."""
+def documented_columns(application: str) -> dict[str, str]:
+    """Return the distribution column of each table in the document."""
     rows = re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \| .+ \|$", DOCUMENT.read_text(), re.MULTILINE)
     return {table: column for owner, table, column, *_ in rows if owner == application}
 
@@ -38,13 +38,13 @@ async def db(application: str, postgres: Server, templates: dict[str, str]) -> A
             await connection.close()
 
 
-async def test_every_table_is_in_the_document_and_no_other(application: str, db: asyncpg.Connection) -> None:
+async def test_the_document_lists_every_table_and_no_other(application: str, db: asyncpg.Connection) -> None:
     tables = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert set(documented(application)) == {row["tablename"] for row in tables}
+    assert set(documented_columns(application)) == {row["tablename"] for row in tables}
 
 
 async def test_every_table_has_a_primary_key(db: asyncpg.Connection) -> None:
-    without = await db.fetch(
+    tables = await db.fetch(
         """
         SELECT relname
           FROM pg_class
@@ -52,10 +52,10 @@ async def test_every_table_has_a_primary_key(db: asyncpg.Connection) -> None:
            AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary)
         """
     )
-    assert [row["relname"] for row in without] == []
+    assert [row["relname"] for row in tables] == []
 
 
-async def test_every_key_of_a_table_has_its_distribution_column(application: str, db: asyncpg.Connection) -> None:
+async def test_every_key_of_a_table_contains_its_distribution_column(application: str, db: asyncpg.Connection) -> None:
     keys = await db.fetch(
         """
         SELECT indrelid::regclass::text AS table, indexrelid::regclass::text AS key,
@@ -68,13 +68,13 @@ async def test_every_key_of_a_table_has_its_distribution_column(application: str
         """
     )
     assert keys
-    columns = defaultdict(lambda: LOCAL, documented(application))
-    lacking = {
+    columns = defaultdict(lambda: LOCAL, documented_columns(application))
+    without_column = {
         key["key"]: columns[key["table"]]
         for key in keys
         if columns[key["table"]] != LOCAL and columns[key["table"]] not in key["columns"]
     }
-    assert lacking == {}
+    assert without_column == {}
 
 
 async def test_a_foreign_key_joins_tables_by_their_distribution_columns(
@@ -91,10 +91,10 @@ async def test_a_foreign_key_joins_tables_by_their_distribution_columns(
          WHERE contype = 'f' AND connamespace = 'public'::regnamespace
         """
     )
-    columns = defaultdict(lambda: LOCAL, documented(application))
-    apart = [
+    columns = defaultdict(lambda: LOCAL, documented_columns(application))
+    not_joined = [
         key["name"]
         for key in foreign_keys
         if columns[key["other"]] != LOCAL and f"({columns[key['table']]},{columns[key['other']]})" not in key["pairs"]
     ]
-    assert apart == []
+    assert not_joined == []

@@ -1,4 +1,4 @@
-"""A long run may cross midnight: no date of a benchmark may become the past, or the present, while it runs."""
+"""A benchmark may run past midnight, so none of its dates may be close to today."""
 
 import ast
 from collections.abc import Callable, Iterator

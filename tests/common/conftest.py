@@ -97,14 +97,14 @@ def routes() -> Blueprint:
     @document_response(Thing)
     @json_body(ThingsQuery, empty=True)
     async def maybe(data: ThingsQuery) -> Response:
-        """Take a body or none."""
+        """Accept a request with or without a body."""
         return json_response(data.limit)
 
     @things.post("/upload")
     @operation()
     @body_limit(8 * 1024 * 1024)
     async def upload() -> Response:
-        """Read a body slowly, part by part."""
+        """Read a body slowly, in parts."""
         require_media_type("application/octet-stream")
         sizes = []
         async for part in request.body:
@@ -167,15 +167,15 @@ async def create_things(url: Secret) -> None:
 
 @pytest.fixture
 async def ground_pool(module_url: Secret) -> AsyncIterator[BoundedPool]:
-    """A small pool on a database with empty tables."""
+    """A small pool on the database of the module, whose tables are empty."""
     async with create_pool(module_url, application="test", size=4, statement_seconds=5, acquire_seconds=30) as pool:
         await pool.execute("TRUNCATE thing, job, idempotency_key")
         yield pool
 
 
 def provide(app: Application, pool: BoundedPool) -> None:
-    """Give an application its resources: one pool, and no HTTP client."""
-    app.resources = CommonResources(pools=Pools(requests=pool, jobs=pool), http=None)  # type: ignore[arg-type]  # unused
+    """Set the resources of an application: one pool and no HTTP client."""
+    app.resources = CommonResources(pools=Pools(requests=pool, jobs=pool), http=None)  # type: ignore[arg-type]  # not used
 
 
 @pytest.fixture
@@ -200,17 +200,17 @@ def ground(bare: Application, ground_pool: BoundedPool) -> Application:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that every user can reach. `tmp_path` is closed to others, again by each run of pytest."""
+def public_dir() -> Iterator[Path]:
+    """A directory that every user can reach, unlike `tmp_path`, which pytest closes to other users."""
     with tempfile.TemporaryDirectory(prefix="nightaudit-test-") as path:
         Path(path).chmod(0o711)
         yield Path(path)
 
 
 @pytest.fixture
-def data_dir(place: Path) -> Iterator[Path]:
-    """A data directory of which nothing runs after the test, whatever the test left."""
-    path = place / "data"
+def data_dir(public_dir: Path) -> Iterator[Path]:
+    """A data directory. Its server and watchdog are killed after the test."""
+    path = public_dir / "data"
     yield path
     for process in processes_of(path):
         process.kill()
@@ -223,6 +223,6 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def mocked() -> Any:
+def mocked() -> Iterator[aioresponses]:
     with aioresponses() as responses:
         yield responses

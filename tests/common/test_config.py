@@ -1,4 +1,4 @@
-"""Reading the environment: wrong values are named, secrets are never shown."""
+"""The configuration from the environment: invalid variables are named, secrets are never shown."""
 
 import dataclasses
 import pickle
@@ -24,7 +24,7 @@ def variables(model: Any) -> list[dataclasses.Field[Any]]:
 
 
 @pytest.mark.parametrize("model", CONFIGS)
-def test_an_empty_environment_gives_the_documented_defaults_and_no_secret(model: Any) -> None:
+def test_an_empty_environment_results_in_the_documented_defaults_without_secrets(model: Any) -> None:
     config = read_config(model, {})
     assert config.data_dir == Path(".nightaudit")
     assert config.host == "127.0.0.1"
@@ -33,7 +33,7 @@ def test_an_empty_environment_gives_the_documented_defaults_and_no_secret(model:
     assert not any(isinstance(getattr(config, field.name), Secret) for field in variables(model))
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_are_those_of_the_specification() -> None:
     of_provider, of_dashboard = read_config(provider.config.Config, {}), read_config(dashboard.config.Config, {})
     assert (of_provider.port, of_dashboard.port) == (9000, 8000)
     assert (of_provider.generator_rate, of_provider.stores_rate, of_provider.past_stays) == (60, 60, "refuse")
@@ -46,7 +46,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("model", CONFIGS)
-def test_every_wrong_variable_is_named_in_one_line_and_its_value_is_not(model: Any) -> None:
+def test_every_invalid_variable_is_named_in_one_line_without_its_value(model: Any) -> None:
     checked = [
         field.metadata["variable"]
         for field in variables(model)
@@ -64,27 +64,26 @@ def test_every_wrong_variable_is_named_in_one_line_and_its_value_is_not(model: A
 
 
 @pytest.mark.parametrize("model", CONFIGS)
-def test_no_secret_is_seen_in_a_configuration_however_it_is_looked_at(model: Any) -> None:
+def test_no_representation_of_a_configuration_contains_a_secret(model: Any) -> None:
     secrets = [field for field in variables(model) if field.metadata["parse"].__name__ in ("secret", "database_url")]
     value = f"postgresql://user:{PASSWORD}@127.0.0.1/db"
     config = read_config(model, {field.metadata["variable"]: value for field in secrets})
     assert all(getattr(config, field.name).reveal() == value for field in secrets)
 
-    looks = [repr(config), str(config), f"{config}", str(dataclasses.asdict(config)), str(vars(config))]
-    looks.append(msgspec.json.encode(config, enc_hook=str).decode())
-    assert [look for look in looks if PASSWORD in look] == []
+    texts = [repr(config), str(config), f"{config}", str(dataclasses.asdict(config)), str(vars(config))]
+    texts.append(msgspec.json.encode(config, enc_hook=str).decode())
+    assert [text for text in texts if PASSWORD in text] == []
 
 
-def test_no_secret_is_seen_in_a_traceback_of_what_held_it() -> None:
-    held = Secret(PASSWORD)
+def test_a_traceback_with_local_variables_contains_no_secret() -> None:
 
     def fail(secret: Secret) -> None:
         raise ValueError(secret)
 
     with pytest.raises(ValueError, match="Secret") as caught:
-        fail(held)
-    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert PASSWORD not in "".join(shown.format())
+        fail(Secret(PASSWORD))
+    formatted = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert PASSWORD not in "".join(formatted.format())
 
 
 def test_secrets_are_compared_by_value_and_survive_pickling() -> None:
@@ -94,23 +93,23 @@ def test_secrets_are_compared_by_value_and_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(Secret("a"))).reveal() == "a"
 
 
-def test_demo_values_count_in_the_demo_alone_and_what_is_set_comes_first() -> None:
+def test_demo_values_apply_only_in_the_demo_to_unset_variables() -> None:
     assert read_config(provider.config.Config, {}).jwt_secret is None
     assert read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "0"}).jwt_secret is None
     demo = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1"})
     assert demo.jwt_secret is not None
     assert demo.accounting_secret == read_config(dashboard.config.Config, {"NIGHTAUDIT_DEMO": "1"}).accounting_secret
-    given_one = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1", "PROVIDER_JWT_SECRET": "mine"})
-    assert given_one.jwt_secret == Secret("mine")
+    overridden = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1", "PROVIDER_JWT_SECRET": "mine"})
+    assert overridden.jwt_secret == Secret("mine")
 
 
-def test_a_missing_secret_is_named_where_it_is_needed() -> None:
+def test_a_missing_secret_is_named_when_it_is_required() -> None:
     assert require_secret(Secret("a"), "PROVIDER_JWT_SECRET") == Secret("a")
     with pytest.raises(ConfigError, match="PROVIDER_JWT_SECRET is not set"):
         require_secret(None, "PROVIDER_JWT_SECRET")
 
 
-def test_an_empty_variable_is_an_unset_one() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert read_config(provider.config.Config, {"PROVIDER_PORT": "  ", "PROVIDER_DATABASE_URL": ""}).port == 9000
 
 
@@ -125,7 +124,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         "postgresql://u:p@[::1/db",
     ],
 )
-def test_a_database_url_that_no_driver_could_use_is_refused_at_the_start(value: str) -> None:
+def test_an_invalid_database_url_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^PROVIDER_DATABASE_URL must be a postgresql:// URL$"):
         read_config(provider.config.Config, {"PROVIDER_DATABASE_URL": value})
 
@@ -138,14 +137,14 @@ def test_a_database_url_that_no_driver_could_use_is_refused_at_the_start(value: 
         "postgresql://postgres@/provider?host=/tmp/some%20where&port=5432",
     ],
 )
-def test_the_forms_of_a_postgresql_url_are_taken(value: str) -> None:
+def test_all_forms_of_a_postgresql_url_are_accepted(value: str) -> None:
     assert read_config(provider.config.Config, {"PROVIDER_DATABASE_URL": value}).database_url == Secret(value)
 
 
 @pytest.mark.parametrize(
     "value", ["ftp://h", "http://", "127.0.0.1:9000", "http://h:port", "http://h:99999", "//h", " "]
 )
-def test_what_is_no_http_url_is_refused(value: str) -> None:
+def test_an_invalid_http_url_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be a URL"):
         url("http", "https")(value)
 
@@ -155,7 +154,7 @@ def test_a_url_loses_its_trailing_slash() -> None:
 
 
 @given(st.integers(-(10**6), 10**6))
-def test_a_whole_number_within_its_bounds_is_read_and_any_other_is_refused(number: int) -> None:
+def test_a_whole_number_is_accepted_only_within_its_bounds(number: int) -> None:
     parse = whole_number(-5, 1000)
     if -5 <= number <= 1000:
         assert parse(str(number)) == number
@@ -165,12 +164,12 @@ def test_a_whole_number_within_its_bounds_is_read_and_any_other_is_refused(numbe
 
 
 @pytest.mark.parametrize("value", ["1.5", "1e3", "0x10", "1_000", "one", "", "+1", "٣", "nan", "9" * 50])
-def test_what_only_resembles_a_whole_number_is_refused(value: str) -> None:
+def test_an_invalid_whole_number_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be a whole number"):
         whole_number(0, 10_000)(value)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "1e3", "0x1", "", "1,5", "٣"])
-def test_what_only_resembles_a_decimal_number_is_refused(value: str) -> None:
+def test_an_invalid_decimal_number_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be a number"):
         decimal_number(0, 10_000)(value)

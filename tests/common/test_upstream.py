@@ -1,4 +1,4 @@
-"""Calls of external services: whatever they do, it ends in an answer or in one UpstreamError, and in time."""
+"""Every call of an external service ends in time with an answer or an UpstreamError."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aioresponses import CallbackResult
+from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
 from common import upstream as upstream_client
@@ -27,27 +27,29 @@ def upstream(client: aiohttp.ClientSession) -> Upstream:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have waited, each time."""
+    """The waits between attempts, in seconds, which take no time."""
     waits: list[float] = []
 
-    async def note(seconds: float) -> None:
+    async def record(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(upstream_client.asyncio, "sleep", note)
+    monkeypatch.setattr(asyncio, "sleep", record)
     return waits
 
 
-def calls(mocked: Any) -> int:
+def calls(mocked: aioresponses) -> int:
     return sum(len(each) for each in mocked.requests.values())
 
 
-async def test_an_answer_is_read_whole(upstream: Upstream, mocked: Any) -> None:
+async def test_an_answer_is_read_completely(upstream: Upstream, mocked: aioresponses) -> None:
     mocked.get(THING, body=b"hello")
     assert await upstream.fetch("GET", "/thing") == b"hello"
 
 
 @pytest.mark.parametrize("status", sorted(upstream_client.RETRY_STATUSES))
-async def test_what_may_pass_is_tried_again(upstream: Upstream, mocked: Any, slept: list[float], status: int) -> None:
+async def test_a_transient_failure_is_retried(
+    upstream: Upstream, mocked: aioresponses, slept: list[float], status: int
+) -> None:
     mocked.get(THING, status=status)
     mocked.get(THING, exception=aiohttp.ServerDisconnectedError())
     mocked.get(THING, body=b"at last")
@@ -56,7 +58,7 @@ async def test_what_may_pass_is_tried_again(upstream: Upstream, mocked: Any, sle
 
 
 @pytest.mark.parametrize("status", [301, 302, 304, 400, 401, 403, 404, 409, 410, 422, 501])
-async def test_what_will_not_change_is_not_tried_again(upstream: Upstream, mocked: Any, status: int) -> None:
+async def test_a_permanent_failure_is_not_retried(upstream: Upstream, mocked: aioresponses, status: int) -> None:
     mocked.get(THING, status=status, repeat=True)
     with pytest.raises(UpstreamError) as caught:
         await upstream.fetch("GET", "/thing", attempts=5)
@@ -64,7 +66,7 @@ async def test_what_will_not_change_is_not_tried_again(upstream: Upstream, mocke
     assert calls(mocked) == 1
 
 
-async def test_the_last_failure_is_the_one_that_is_told(upstream: Upstream, mocked: Any, slept: list[float]) -> None:
+async def test_the_last_failure_is_reported(upstream: Upstream, mocked: aioresponses, slept: list[float]) -> None:
     mocked.get(THING, exception=aiohttp.ClientConnectionError("refused"))
     mocked.get(THING, status=503)
     with pytest.raises(UpstreamError, match="answered 503"):
@@ -74,7 +76,7 @@ async def test_the_last_failure_is_the_one_that_is_told(upstream: Upstream, mock
 
 @pytest.mark.parametrize("wait", ["3", "Sat, 21 Nov 2026 12:00:03 GMT", "Sat, 21 Nov 2026 12:00:03 -0000"])
 async def test_retry_after_is_honoured_as_a_number_and_as_a_date(
-    upstream: Upstream, mocked: Any, slept: list[float], wait: str, monkeypatch: pytest.MonkeyPatch
+    upstream: Upstream, mocked: aioresponses, slept: list[float], wait: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upstream_client, "retry_after_seconds", lambda headers: retry_after_seconds(headers, NOW))
     mocked.get(THING, status=429, headers={"Retry-After": wait})
@@ -83,7 +85,9 @@ async def test_retry_after_is_honoured_as_a_number_and_as_a_date(
     assert slept == [3.0]
 
 
-async def test_a_longer_wait_than_we_have_is_told_at_once(upstream: Upstream, mocked: Any, slept: list[float]) -> None:
+async def test_a_longer_wait_than_allowed_is_reported_at_once(
+    upstream: Upstream, mocked: aioresponses, slept: list[float]
+) -> None:
     mocked.get(THING, status=503, headers={"Retry-After": "3600"}, repeat=True)
     with pytest.raises(UpstreamError) as caught:
         await upstream.fetch("GET", "/thing", attempts=5)
@@ -107,7 +111,7 @@ async def test_a_longer_wait_than_we_have_is_told_at_once(upstream: Upstream, mo
         ("Sat, 99 Nov 2026 12:00:00 GMT", None),
     ],
 )
-def test_retry_after_is_read_or_left(value: str, seconds: float | None) -> None:
+def test_retry_after_is_parsed_or_ignored(value: str, seconds: float | None) -> None:
     assert retry_after_seconds({"Retry-After": value}, NOW) == seconds
     assert retry_after_seconds({}, NOW) is None
 
@@ -124,7 +128,7 @@ def test_retry_after_is_read_or_left(value: str, seconds: float | None) -> None:
     ],
 )
 async def test_every_failure_of_the_network_is_an_upstream_error(
-    upstream: Upstream, mocked: Any, failure: Exception
+    upstream: Upstream, mocked: aioresponses, failure: Exception
 ) -> None:
     mocked.get(THING, exception=failure)
     with pytest.raises(UpstreamError) as caught:
@@ -133,7 +137,7 @@ async def test_every_failure_of_the_network_is_an_upstream_error(
     assert type(failure).__name__ in str(caught.value)
 
 
-async def test_every_call_carries_the_request_id_and_the_trace(upstream: Upstream, mocked: Any) -> None:
+async def test_every_call_carries_the_request_id_and_the_trace(upstream: Upstream, mocked: aioresponses) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     tracing.begin_trace("my-id", f"00-{trace}-b7ad6b7169203331-01")
     mocked.get(THING, body=b"")
@@ -147,21 +151,21 @@ async def test_every_call_carries_the_request_id_and_the_trace(upstream: Upstrea
     assert headers["traceparent"].split("-")[2] != "b7ad6b7169203331"
 
 
-async def test_every_call_has_a_time_out_and_follows_no_redirect(upstream: Upstream, mocked: Any) -> None:
+async def test_every_call_has_a_time_out_and_follows_no_redirect(upstream: Upstream, mocked: aioresponses) -> None:
     seen: list[dict[str, Any]] = []
 
-    def note(_: URL, **given: Any) -> CallbackResult:
-        seen.append(given)
+    def record(_: URL, **options: Any) -> CallbackResult:
+        seen.append(options)
         return CallbackResult(body=b"")
 
-    mocked.get(THING, callback=note)
+    mocked.get(THING, callback=record)
     await upstream.fetch("GET", "/thing")
     assert seen[0]["allow_redirects"] is False
     assert seen[0]["timeout"].total is not None
     assert seen[0]["timeout"].sock_connect is not None
 
 
-async def test_the_calls_are_counted_by_their_outcome(upstream: Upstream, mocked: Any) -> None:
+async def test_the_calls_are_counted_by_their_outcome(upstream: Upstream, mocked: aioresponses) -> None:
     def count(outcome: str) -> float:
         return metrics.UPSTREAM_CALLS.labels("test", outcome)._value.get()
 
@@ -179,23 +183,23 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def raw_server(answer: bytes, *, then_wait: bool = False) -> AsyncIterator[str]:
-    """A server that sends these bytes to whoever calls, and ends the connection or falls silent."""
-    silent = asyncio.Event()
+async def raw_server(answer: bytes, *, stay_open: bool = False) -> AsyncIterator[str]:
+    """Serve these bytes to every client, then close the connection or send nothing more."""
+    end = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
-        if then_wait:
-            await silent.wait()
+        if stay_open:
+            await end.wait()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        silent.set()
+        end.set()
         server.close()
         await server.wait_closed()
 
@@ -207,8 +211,8 @@ async def raw_server(answer: bytes, *, then_wait: bool = False) -> AsyncIterator
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nno gzip!",
-        b"HTTP/1.1 99999 What\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip",
+        b"HTTP/1.1 99999 Invalid\r\n\r\n",
         b"not http at all\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
@@ -220,9 +224,9 @@ async def test_a_cut_off_or_broken_answer_is_an_upstream_error(client: aiohttp.C
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"])
-async def test_silence_ends_by_the_time_out(client: aiohttp.ClientSession, answer: bytes) -> None:
+async def test_a_server_that_stops_sending_causes_a_time_out(client: aiohttp.ClientSession, answer: bytes) -> None:
     timeout = aiohttp.ClientTimeout(total=0.2)
-    async with raw_server(answer, then_wait=True) as address:
+    async with raw_server(answer, stay_open=True) as address:
         with pytest.raises(UpstreamError, match="Timeout"):
             await Upstream(client, "test", address, timeout=timeout).fetch("GET", "/thing")
 
@@ -241,6 +245,6 @@ def test_backoff_stays_within_its_bounds() -> None:
     assert all(0 <= upstream_client.backoff_seconds(attempt) <= min(10.0, 0.2 * 2**attempt) for attempt in range(60))
 
 
-async def test_a_session_never_relies_on_the_library_for_its_time_out(client: aiohttp.ClientSession) -> None:
+async def test_a_session_has_a_shorter_time_out_than_the_default_of_aiohttp(client: aiohttp.ClientSession) -> None:
     assert client.timeout.total is not None
     assert client.timeout.total < timedelta(minutes=5).total_seconds()

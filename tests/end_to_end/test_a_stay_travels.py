@@ -1,4 +1,4 @@
-"""One stay, from the storefront through the feed to the dashboard, and back again when it is cancelled."""
+"""A stay that is reserved in the storefront, and its cancellation, reach the dashboard by the feed."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -7,10 +7,9 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.support.applications import Application
+from tests.end_to_end.conftest import start
+from tests.support.applications import ApplicationProcess
 from tests.support.waiting import eventually
-
-from .conftest import start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -18,27 +17,29 @@ HOTEL = 7301
 NIGHTS = 3
 
 
-async def figures_of(dashboard: Application, arrival: date) -> tuple[int, int]:
-    """Bookings and cancellations of the nights of the stay, as GET /dashboard has them by day; zeros before."""
+async def figures_of(dashboard: ApplicationProcess, arrival: date) -> tuple[int, int]:
+    """Return the bookings and cancellations of the stay's nights from GET /dashboard; 0 for an unknown hotel."""
     query = f"/dashboard?hotel_id={HOTEL}&period=day&year={arrival.year}"
     async with aiohttp.ClientSession() as client, client.get(dashboard.url + query) as answer:
-        if answer.status == 404:  # never heard of, yet
+        if answer.status == 404:
             return 0, 0
         items = (await answer.json())["items"]
     nights = {str(arrival + timedelta(days=number)) for number in range(NIGHTS)}
-    slept = [item for item in items if item["period"] in nights]
-    assert sum(item["bookings"] for item in items) == sum(item["bookings"] for item in slept)
-    return sum(item["bookings"] for item in slept), sum(item["cancellations"] for item in slept)
+    of_stay = [item for item in items if item["period"] in nights]
+    assert sum(item["bookings"] for item in items) == sum(item["bookings"] for item in of_stay)
+    return sum(item["bookings"] for item in of_stay), sum(item["cancellations"] for item in of_stay)
 
 
-async def until(dashboard: Application, arrival: date, expected: tuple[int, int]) -> None:
-    async def shown() -> bool:
+async def wait_for_figures(dashboard: ApplicationProcess, arrival: date, expected: tuple[int, int]) -> None:
+    async def are_shown() -> bool:
         return await figures_of(dashboard, arrival) == expected
 
-    await eventually(shown)
+    await eventually(are_shown)
 
 
-async def test_a_reservation_is_counted_and_its_cancellation_too(provider: Application, dashboard: Application) -> None:
+async def test_a_reservation_and_its_cancellation_are_counted(
+    provider: ApplicationProcess, dashboard: ApplicationProcess
+) -> None:
     await start(provider, dashboard)
     arrival = date(datetime.now(UTC).year + 1, 5, 10)
     guest = {"Authorization": f"Bearer {uuid4()}"}
@@ -46,12 +47,12 @@ async def test_a_reservation_is_counted_and_its_cancellation_too(provider: Appli
         suite = {"property_id": "suite-7301", "description": "The suite", "hotel_id": HOTEL, "room_id": 12}
         async with client.post("/properties", json=suite) as answer:
             assert answer.status == 201
-        wish: dict[str, Any] = {"property_id": "suite-7301", "start_date": str(arrival), "nights": NIGHTS}
-        async with client.post("/reservations", json=wish) as answer:
+        body: dict[str, Any] = {"property_id": "suite-7301", "start_date": str(arrival), "nights": NIGHTS}
+        async with client.post("/reservations", json=body) as answer:
             assert answer.status == 200
             reservation = (await answer.json())["reservation_id"]
-        await until(dashboard, arrival, (NIGHTS, 0))
+        await wait_for_figures(dashboard, arrival, (NIGHTS, 0))
 
         async with client.delete(f"/reservations/{reservation}") as answer:
             assert answer.status == 204
-        await until(dashboard, arrival, (NIGHTS, NIGHTS))
+        await wait_for_figures(dashboard, arrival, (NIGHTS, NIGHTS))

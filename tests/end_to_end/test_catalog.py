@@ -1,4 +1,4 @@
-"""The catalogue against the stand-in: prices that move, a plug that is pulled, tokens that end."""
+"""The catalogue with the simulated offers service: price changes, outages and expired tokens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,21 +21,21 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-class StandIn:
-    """The provider on a port of its own, with a plug."""
+class OffersService:
+    """The provider on a fixed port, which can be stopped and started again."""
 
     def __init__(self, url: Secret, environment: dict[str, str], port: int) -> None:
         self._url = url
         self._environment = environment
         self._port = port
-        self._plug = AsyncExitStack()
+        self._running = AsyncExitStack()
 
-    async def plug_in(self, **behaviour: str) -> None:
+    async def start(self, **behaviour: str) -> None:
         app = provider.app.create_app(read_config(provider.config.Config, self._environment | behaviour), self._url)
-        await self._plug.enter_async_context(served(app, self._port))
+        await self._running.enter_async_context(served(app, self._port))
 
-    async def pull_the_plug(self) -> None:
-        await self._plug.aclose()
+    async def stop(self) -> None:
+        await self._running.aclose()
 
 
 @pytest.fixture
@@ -53,15 +53,15 @@ def environment(environment: dict[str, str], port: int) -> dict[str, str]:
 
 
 @pytest.fixture
-async def stand_in(provider_url: Secret, environment: dict[str, str], port: int) -> AsyncIterator[StandIn]:
-    service = StandIn(provider_url, environment, port)
+async def offers_service(provider_url: Secret, environment: dict[str, str], port: int) -> AsyncIterator[OffersService]:
+    service = OffersService(provider_url, environment, port)
     yield service
-    await service.pull_the_plug()
+    await service.stop()
 
 
 @asynccontextmanager
 async def dashboards(url: Secret, environment: dict[str, str], count: int) -> AsyncIterator[list[Application]]:
-    """Replicas, started at once."""
+    """Start replicas of the dashboard at once."""
     apps = [dashboard.app.create_app(read_config(dashboard.config.Config, environment), url) for _ in range(count)]
     started = [app.test_app() for app in apps]
     await asyncio.gather(*(each.startup() for each in started))
@@ -83,84 +83,84 @@ async def create(app: Application, name: str) -> Any:
     return await answer.get_json()
 
 
-async def moves(app: Application, path: str, points: int) -> list[dict[str, Any]]:
-    """Wait until the trend has so many points."""
+async def wait_for_prices(app: Application, path: str, points: int) -> list[dict[str, Any]]:
+    """Wait until the trend has at least `points` prices, and return them."""
 
-    async def seen() -> list[dict[str, Any]] | None:
+    async def enough_prices() -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = (await get(app, f"{path}/trend"))["prices"]
         return found if len(found) >= points else None
 
-    return list(await eventually(seen))
+    return list(await eventually(enough_prices))
 
 
-async def becomes_registered(app: Application, *products: Any) -> None:
-    """Wait until the service knows the products: a creation does not wait long for a busy one."""
+async def wait_until_registered(app: Application, *products: Any) -> None:
+    """Wait until the products are registered, since a creation does not wait long for a busy service."""
 
-    async def known() -> bool:
+    async def are_registered() -> bool:
         found = [await get(app, f"/products/{product['id']}") for product in products]
         return all(product["registration"] == "registered" for product in found)
 
-    await eventually(known)
+    await eventually(are_registered)
 
 
-async def test_prices_move_the_plug_is_pulled_and_prices_move_on(
-    stand_in: StandIn, dashboard_url: Secret, environment: dict[str, str]
+async def test_prices_are_followed_before_and_after_an_outage(
+    offers_service: OffersService, dashboard_url: Secret, environment: dict[str, str]
 ) -> None:
-    await stand_in.plug_in()
+    await offers_service.start()
     async with dashboards(dashboard_url, environment, 1) as (app,):
         product = await create(app, "Mower")
         path = f"/products/{product['id']}"
-        await becomes_registered(app, product)
-        await moves(app, path, 3)
+        await wait_until_registered(app, product)
+        await wait_for_prices(app, path, 3)
 
-        await stand_in.pull_the_plug()
+        await offers_service.stop()
 
-        async def noticed() -> bool:
+        async def outage_is_reported() -> bool:
             return (await get(app, path))["freshness"]["last_error"] is not None
 
-        await eventually(noticed)
+        await eventually(outage_is_reported)
         offers = await get(app, f"{path}/offers")
-        pending = await create(app, "Created in the dark")
+        pending = await create(app, "Created during the outage")
         assert pending["registration"] == "pending"
         assert offers
         assert all(offer["closed_at"] is None for offer in offers)
         before = (await get(app, f"{path}/trend"))["prices"]
 
-        await stand_in.plug_in()
-        after = await moves(app, path, len(before) + 2)
+        await offers_service.start()
+        after = await wait_for_prices(app, path, len(before) + 2)
         assert after[: len(before)] == before
 
-        async def offered() -> bool:
+        async def pending_product_has_an_offer() -> bool:
             return (await get(app, f"/products/{pending['id']}"))["best_offer"] is not None
 
-        await eventually(offered)
+        await eventually(pending_product_has_an_offer)
 
 
-async def test_two_dashboards_that_start_at_once_ask_for_one_token(
-    stand_in: StandIn, dashboard_url: Secret, provider_db: asyncpg.Pool, environment: dict[str, str]
+async def test_two_dashboards_that_start_at_once_request_one_token(
+    offers_service: OffersService, dashboard_url: Secret, provider_db: asyncpg.Pool, environment: dict[str, str]
 ) -> None:
-    await stand_in.plug_in(PROVIDER_OFFERS_LATENCY_MS="100")
+    await offers_service.start(PROVIDER_OFFERS_LATENCY_MS="100")
     async with dashboards(dashboard_url, environment, 2) as apps:
         products = await asyncio.gather(*(create(app, "Mower") for app in apps for _ in range(5)))
 
-        await becomes_registered(apps[0], *products)
-        await moves(apps[0], f"/products/{products[0]['id']}", 1)
+        await wait_until_registered(apps[0], *products)
+        await wait_for_prices(apps[0], f"/products/{products[0]['id']}", 1)
     assert await provider_db.fetchval("SELECT count(*) FROM issued_token") == 1
 
 
-async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
-    stand_in: StandIn, dashboard_url: Secret, provider_db: asyncpg.Pool, environment: dict[str, str]
+async def test_an_expired_token_is_renewed_by_a_service_that_allows_one_token_at_a_time(
+    offers_service: OffersService, dashboard_url: Secret, provider_db: asyncpg.Pool, environment: dict[str, str]
 ) -> None:
-    await stand_in.plug_in(PROVIDER_OFFERS_ACCESS_SECONDS="1.5", PROVIDER_OFFERS_SECOND_ACCESS="refuse")
+    await offers_service.start(PROVIDER_OFFERS_ACCESS_SECONDS="1.5", PROVIDER_OFFERS_SECOND_ACCESS="refuse")
     async with dashboards(dashboard_url, environment, 2) as apps:
         products = [await create(apps[0], f"Mower {number}") for number in range(20)]
 
-        async def renewed() -> bool:
+        async def is_renewed() -> bool:
             return await provider_db.fetchval("SELECT count(*) FROM issued_token") >= 3
 
-        await eventually(renewed)
-        await moves(apps[1], f"/products/{products[-1]['id']}", 3)
-        await becomes_registered(apps[1], *products)
+        await eventually(is_renewed)
+        await wait_for_prices(apps[1], f"/products/{products[-1]['id']}", 3)
+        await wait_until_registered(apps[1], *products)
     overlapping = await provider_db.fetchval(
         """
         SELECT count(*)
@@ -171,15 +171,15 @@ async def test_tokens_that_end_are_renewed_although_a_second_one_is_refused(
     assert overlapping == 0
 
 
-async def test_half_of_all_calls_may_fail(
-    stand_in: StandIn, dashboard_url: Secret, environment: dict[str, str]
+async def test_all_products_get_offers_although_half_of_the_calls_fail(
+    offers_service: OffersService, dashboard_url: Secret, environment: dict[str, str]
 ) -> None:
-    await stand_in.plug_in(PROVIDER_OFFERS_ERROR_RATE="0.5")
+    await offers_service.start(PROVIDER_OFFERS_ERROR_RATE="0.5")
     async with dashboards(dashboard_url, environment, 1) as (app,):
         for number in range(10):
             await create(app, f"Mower {number}")
 
-        async def all_offered() -> bool:
+        async def all_have_offers() -> bool:
             return all(product["best_offer"] for product in await get(app, "/products"))
 
-        await eventually(all_offered, seconds=300)
+        await eventually(all_have_offers, seconds=300)

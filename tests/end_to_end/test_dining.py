@@ -1,4 +1,4 @@
-"""Guests, mails and the front desk in a browser, over two real applications."""
+"""Guests, emails and the front desk in a browser, with both applications."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -36,19 +36,19 @@ async def browser() -> AsyncIterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is not installed, and CI has to have it")
+            pytest.fail("Chromium is not installed, but CI requires it")
         pytest.skip("Chromium is not installed")
-    async with async_playwright() as play:
-        expect.set_options(timeout=PATIENCE_MS)
-        started = await play.chromium.launch(executable_path=executable, args=FLAGS, timeout=2 * PATIENCE_MS)
+    async with async_playwright() as playwright:
+        expect.set_options(timeout=TIMEOUT_MS)
+        chromium = await playwright.chromium.launch(executable_path=executable, args=FLAGS, timeout=2 * TIMEOUT_MS)
         try:
-            yield started
+            yield chromium
         finally:
-            await started.close()
+            await chromium.close()
 
 
-class House:
-    """Both applications; each can be stopped and started again on its port."""
+class Applications:
+    """Both applications, each of which can be stopped and started again on its port."""
 
     def __init__(self, environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> None:
         ports = free_port(), free_port()
@@ -64,28 +64,28 @@ class House:
             "DASHBOARD_OUTBOX_SECONDS": "0.2",
         }
 
-    def provider_runs(self) -> Any:
+    def run_provider(self) -> Any:
         config = read_config(provider.config.Config, self.environment)
         return served(provider.app.create_app(config, self.databases[0]), self.ports[0])
 
-    def dashboard_runs(self) -> Any:
+    def run_dashboard(self) -> Any:
         config = read_config(dashboard.config.Config, self.environment)
         return served(dashboard.app.create_app(config, self.databases[1]), self.ports[1])
 
 
 @pytest.fixture
-def house(environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> House:
-    return House(environment, provider_url, dashboard_url)
+def applications(environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> Applications:
+    return Applications(environment, provider_url, dashboard_url)
 
 
 class Guest:
-    """Somebody who uses the provider's API, and the admin who set up the restaurant."""
+    """Guests of the restaurant, and its admin, as clients of the provider's API."""
 
     def __init__(self, client: aiohttp.ClientSession, provider_url: str) -> None:
         self.client = client
         self.url = provider_url
 
-    async def table(self) -> int:
+    async def add_table(self) -> int:
         login = {"username": "admin", "password": "1"}
         async with self.client.post(f"{self.url}/api/token/", json=login) as answer:
             headers = {"Authorization": f"Bearer {(await answer.json())['access']}"}
@@ -100,14 +100,14 @@ class Guest:
             return (await answer.json())["id"]
 
     async def subjects(self, name: str) -> list[str]:
-        """The subjects of the mails to somebody, oldest first."""
+        """Return the subjects of the emails to a guest, oldest first."""
         async with self.client.get(f"{self.url}/inbox.json") as answer:
-            mails = await answer.json()
-        return [mail["subject"] for mail in reversed(mails) if mail["to"] == f"{name.lower()}@example.com"]
+            emails = await answer.json()
+        return [email["subject"] for email in reversed(emails) if email["to"] == f"{name.lower()}@example.com"]
 
 
-def shot(name: str) -> dict[str, Any]:
-    """Where a screenshot goes, if anybody wants to see it."""
+def screenshot_options(name: str) -> dict[str, Any]:
+    """Return the options of a screenshot, which is stored if NIGHTAUDIT_SHOTS names a directory."""
     folder = os.environ.get("NIGHTAUDIT_SHOTS")
     return {"path": Path(folder) / f"{name}.png", "full_page": True} if folder else {}
 
@@ -116,118 +116,120 @@ RECEIVED, CONFIRMED = "We have received your order for a table", "Your table is 
 DECLINED, CANCELLED = "We cannot offer you the table", "Your table is cancelled"
 
 
-async def opened(browser: Browser, **settings: Any) -> Page:
-    """A page in a session of its own, which waits as long as a slow machine needs."""
+async def open_page(browser: Browser, **settings: Any) -> Page:
+    """Open a page in a new session, with a time-out for slow machines."""
     page = await (await browser.new_context(**settings)).new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(TIMEOUT_MS)
     return page
 
 
-async def logged_in(browser: Browser, house: House) -> Page:
-    page = await opened(browser, java_script_enabled=False)
-    await page.goto(f"{house.dashboard}/front-desk")
-    await page.screenshot(**shot("login"))
+async def log_in(browser: Browser, applications: Applications) -> Page:
+    page = await open_page(browser, java_script_enabled=False)
+    await page.goto(f"{applications.dashboard}/front-desk")
+    await page.screenshot(**screenshot_options("login"))
     await page.get_by_label("Staff token").fill("staff")
     await page.get_by_role("button", name="Log in").click()
     return page
 
 
 async def test_staff_confirm_one_order_and_decline_another_while_the_provider_is_down(
-    house: House, browser: Browser
+    applications: Applications, browser: Browser
 ) -> None:
-    async with aiohttp.ClientSession() as client, house.dashboard_runs():
-        guest = Guest(client, house.provider)
-        async with house.provider_runs():
-            table = await guest.table()
+    async with aiohttp.ClientSession() as client, applications.run_dashboard():
+        guest = Guest(client, applications.provider)
+        async with applications.run_provider():
+            table = await guest.add_table()
             ann = await guest.order(table, "Ann", "2999-01-01T19:00:00Z")
             ben = await guest.order(table, "Ben", "2999-01-01T20:00:00Z")
             eve = await guest.order(table, "Eve", "2999-01-01T20:30:00Z")
-            page = await logged_in(browser, house)
+            page = await log_in(browser, applications)
 
-            async def all_there() -> bool:
-                await page.goto(f"{house.dashboard}/front-desk")
+            async def all_arrived() -> bool:
+                await page.goto(f"{applications.dashboard}/front-desk")
                 return await page.get_by_role("button", name="Confirm").count() == 3
 
-            await eventually(all_there)
-        await page.screenshot(**shot("front-desk-waiting"))
+            await eventually(all_arrived)
+        await page.screenshot(**screenshot_options("front-desk-waiting"))
         await page.locator(f"#order-{ann}").get_by_role("button", name="Confirm").click()
         await page.locator(f"#order-{ben}").get_by_role("button", name="Decline").click()
         await page.locator(f"#order-{eve}").get_by_role("button", name="Confirm").click()
         await expect(page.locator(f"#order-{ann}")).to_contain_text("on its way to the restaurant")
-        await page.screenshot(**shot("front-desk-on-its-way"))
+        await page.screenshot(**screenshot_options("front-desk-on-its-way"))
 
-        async with house.provider_runs():
+        async with applications.run_provider():
 
-            async def settled() -> bool:
-                await page.goto(f"{house.dashboard}/front-desk")
+            async def all_delivered() -> bool:
+                await page.goto(f"{applications.dashboard}/front-desk")
                 return await page.get_by_text("on its way").count() == 0
 
-            await eventually(settled)
-            await page.screenshot(**shot("front-desk-settled"))
+            await eventually(all_delivered)
+            await page.screenshot(**screenshot_options("front-desk-settled"))
             await expect(page.locator(f"#order-{ann}")).to_contain_text("Confirmed")
             await expect(page.locator(f"#order-{ben}")).to_contain_text("Declined")
             await expect(page.locator(f"#order-{eve}")).to_contain_text("Refused")
             await expect(page.locator(f"#order-{eve}")).to_contain_text("already confirmed for another booking")
 
-            async def told() -> bool:
+            async def emails_arrived() -> bool:
                 return len(await guest.subjects("Ann") + await guest.subjects("Ben")) == 4
 
-            await eventually(told)
+            await eventually(emails_arrived)
             assert await guest.subjects("Ann") == [RECEIVED, CONFIRMED]
             assert await guest.subjects("Ben") == [RECEIVED, DECLINED]
             assert await guest.subjects("Eve") == [RECEIVED]
 
 
-async def test_a_guest_cancels_by_the_button_of_the_mail_and_staff_see_it(house: House, browser: Browser) -> None:
-    async with aiohttp.ClientSession() as client, house.dashboard_runs(), house.provider_runs():
-        guest = Guest(client, house.provider)
-        order = await guest.order(await guest.table(), "Ann", "2999-01-01T19:00:00Z")
-        page = await opened(browser, java_script_enabled=False)
+async def test_a_guest_cancels_by_the_button_of_the_email_and_staff_see_it(
+    applications: Applications, browser: Browser
+) -> None:
+    async with aiohttp.ClientSession() as client, applications.run_dashboard(), applications.run_provider():
+        guest = Guest(client, applications.provider)
+        order = await guest.order(await guest.add_table(), "Ann", "2999-01-01T19:00:00Z")
+        page = await open_page(browser, java_script_enabled=False)
 
-        async def arrived() -> bool:
-            await page.goto(f"{house.provider}/inbox")
+        async def email_arrived() -> bool:
+            await page.goto(f"{applications.provider}/inbox")
             return await page.get_by_role("link", name="Cancel the order").count() == 1
 
-        await eventually(arrived)
-        await page.screenshot(**shot("inbox"))
+        await eventually(email_arrived)
+        await page.screenshot(**screenshot_options("inbox"))
         await page.get_by_role("link", name="Cancel the order").click()
-        await page.screenshot(**shot("cancel"))
+        await page.screenshot(**screenshot_options("cancel"))
         await page.get_by_role("button", name="Cancel the order").click()
         await expect(page.get_by_role("heading")).to_have_text("The order is cancelled")
-        await page.screenshot(**shot("cancelled"))
+        await page.screenshot(**screenshot_options("cancelled"))
 
-        async def told() -> bool:
+        async def emails_arrived() -> bool:
             return await guest.subjects("Ann") == [RECEIVED, CANCELLED]
 
-        await eventually(told)
-        staff = await logged_in(browser, house)
+        await eventually(emails_arrived)
+        staff = await log_in(browser, applications)
 
-        async def seen() -> bool:
-            await staff.goto(f"{house.dashboard}/front-desk")
+        async def cancellation_is_shown() -> bool:
+            await staff.goto(f"{applications.dashboard}/front-desk")
             return "Cancelled" in (await staff.locator("main").inner_text())
 
-        await eventually(seen)
+        await eventually(cancellation_is_shown)
         assert await staff.locator(f"#order-{order}").get_by_role("button").count() == 0
 
 
-async def test_the_pages_hold_no_fault_that_a_browser_reports(house: House, browser: Browser) -> None:
-    faults: list[str] = []
-    async with aiohttp.ClientSession() as client, house.dashboard_runs(), house.provider_runs():
-        guest = Guest(client, house.provider)
-        await guest.order(await guest.table(), "Ann", "2999-01-01T19:00:00Z")
-        page = await opened(browser, color_scheme="dark")
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
+async def test_a_browser_reports_no_errors_on_the_pages(applications: Applications, browser: Browser) -> None:
+    errors: list[str] = []
+    async with aiohttp.ClientSession() as client, applications.run_dashboard(), applications.run_provider():
+        guest = Guest(client, applications.provider)
+        await guest.order(await guest.add_table(), "Ann", "2999-01-01T19:00:00Z")
+        page = await open_page(browser, color_scheme="dark")
+        page.on("console", lambda message: errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
 
-        async def arrived() -> bool:
-            await page.goto(f"{house.provider}/inbox")
+        async def email_arrived() -> bool:
+            await page.goto(f"{applications.provider}/inbox")
             return await page.get_by_role("link", name="Cancel the order").count() == 1
 
-        await eventually(arrived)
-        await page.screenshot(**shot("inbox-dark"))
+        await eventually(email_arrived)
+        await page.screenshot(**screenshot_options("inbox-dark"))
         await page.get_by_role("link", name="Cancel the order").click()
-        await page.screenshot(**shot("cancel-dark"))
-        await page.goto(f"{house.dashboard}/front-desk")
+        await page.screenshot(**screenshot_options("cancel-dark"))
+        await page.goto(f"{applications.dashboard}/front-desk")
         await page.get_by_label("Staff token").fill("wrong")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("status")).to_have_text("Invalid staff token.")
@@ -235,5 +237,5 @@ async def test_the_pages_hold_no_fault_that_a_browser_reports(house: House, brow
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
         await page.set_viewport_size({"width": 390, "height": 800})
-        await page.screenshot(**shot("front-desk-dark-narrow"))
-    assert faults == []
+        await page.screenshot(**screenshot_options("front-desk-dark-narrow"))
+    assert errors == []

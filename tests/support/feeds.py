@@ -1,4 +1,4 @@
-"""Booking feeds for tests: servers on the loopback that hold events in memory and answer like a provider, or worse."""
+"""A fake booking feed on loopback, whose faults a test can choose."""
 
 import json
 from collections.abc import AsyncIterator, Iterable
@@ -21,7 +21,7 @@ def event(
     room_id: int | str = 1,
     night: str = "2020-01-05",
 ) -> Event:
-    """An event as the feed has it."""
+    """Return an event in the format of the feed."""
     return {
         "id": event_id,
         "hotel_id": hotel_id,
@@ -32,23 +32,23 @@ def event(
     }
 
 
-def moment(text: str, *, end: bool) -> datetime:
-    """An instant, or a date: its beginning, or its end."""
+def parse_instant(text: str, *, end: bool) -> datetime:
+    """Parse an instant, or return the start or the end of a date."""
     if len(text) == 10:
         return datetime.combine(date.fromisoformat(text), time.max if end else time.min, UTC)
     return datetime.fromisoformat(text)
 
 
-def filtered(events: Iterable[Event], query: Any) -> list[Event]:
-    """The source's parameters, in plain Python."""
+def filter_events(events: Iterable[Event], query: Any) -> list[Event]:
+    """Return the events that match the source's parameters, in the order of the feed."""
     found = []
     for each in events:
         at = datetime.fromisoformat(each["event_timestamp"])
         if "hotel_id" in query and each["hotel_id"] != int(query["hotel_id"]):
             continue
-        if "updated__gte" in query and at < moment(query["updated__gte"], end=False):
+        if "updated__gte" in query and at < parse_instant(query["updated__gte"], end=False):
             continue
-        if "updated__lte" in query and at > moment(query["updated__lte"], end=True):
+        if "updated__lte" in query and at > parse_instant(query["updated__lte"], end=True):
             continue
         if "rpg_status" in query and each["status"] != int(query["rpg_status"]):
             continue
@@ -73,7 +73,7 @@ SOURCE_PARAMETERS = {
 
 @dataclass
 class ForeignFeed:
-    """A provider that knows the source's parameters and nothing else: a JSON array, perhaps cut off at a cap."""
+    """A provider with the source's parameters only. It answers with a JSON array of at most `cap` events."""
 
     events: list[Event] = field(default_factory=list)
     cap: int | None = None
@@ -86,15 +86,15 @@ class ForeignFeed:
         self.requests.append(query)
         if unknown := set(query) - SOURCE_PARAMETERS:
             return web.json_response({"detail": f"unknown: {unknown}"}, status=422)
-        found = filtered(self.events, query)[: self.cap]
+        found = filter_events(self.events, query)[: self.cap]
         if self.shuffled:
             found = found[1::2] + found[::2]
         return web.json_response(found, dumps=lambda value: json.dumps(value, indent=1))
 
 
 @asynccontextmanager
-async def serving(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
-    """The feed behind a port of the loopback; `feed.url` names it."""
+async def serve_feed(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
+    """Serve a feed on loopback, at `feed.url`."""
     application = web.Application()
     application.router.add_get("/events", feed.answer)
     runner = web.AppRunner(application, access_log=None)

@@ -1,6 +1,6 @@
 """`python -m tests.support.openapi_documents`: write openapi/provider.json and openapi/dashboard.json.
 
-They describe the API as it is in production, so a change of the API is a difference that a reviewer sees.
+The committed files show a reviewer every change of the API.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ UNUSED_SECRETS = {
     "DASHBOARD_ACCOUNTING_SECRET": UNUSED,
     "DASHBOARD_STAFF_TOKEN": UNUSED,
 }
-# The document's example of a start date moves with the calendar; in the files it is always this one.
+# Replaces the example that depends on the current date.
 FIXED_DATE = date(2100, 1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Real processes for tests: users of an embedded server that are told what to do, and are killed."""
+"""Starts, finds and kills processes that use an embedded server."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ except EmbeddedError as fault:
 
 
 class User:
-    """A process that is attached to the server of a data directory until it is told to leave."""
+    """A process that uses the server of a data directory until `leave` or `kill`."""
 
     def __init__(
         self, data_dir: Path, *databases: str, python: Path = Path(sys.executable), uid: int | None = None
@@ -45,8 +45,8 @@ class User:
             **_run_as(uid),
         )
 
-    def answer(self) -> str:
-        """What it says once: attached, or why not."""
+    def first_line(self) -> str:
+        """Return "attached", or "refused: " and the reason."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
@@ -64,18 +64,18 @@ class User:
 
 @contextmanager
 def user(data_dir: Path, *databases: str) -> Iterator[User]:
-    """An attached user, who leaves at the end unless it has ended before."""
+    """Start a user, wait until it is attached, and let it leave at the end of the block."""
     started = User(data_dir, *databases)
     try:
-        answer = started.answer()
-        assert answer == "attached", answer
+        line = started.first_line()
+        assert line == "attached", line
         yield started
     finally:
         started.leave()
 
 
 def can_run(python: Path, uid: int) -> bool:
-    """Can the user run this Python with the source of this project and its dependencies?"""
+    """Return whether a user can run this Python with the source of this project and its dependencies."""
     command = [str(python), "-c", "import common.devstack.embedded"]
     try:
         return (
@@ -98,39 +98,39 @@ def _run_as(uid: int | None) -> dict[str, Any]:
     return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
 
 
-def postmaster(data_dir: Path) -> int:
-    """The process id of the server, as it wrote it."""
+def postmaster_pid(data_dir: Path) -> int:
+    """Return the process id in the server's pid file."""
     return int((data_dir / "postgresql" / "postmaster.pid").read_text().split("\n")[0])
 
 
 def kill(pid: int) -> None:
-    """kill -9, and wait until the process has ended."""
+    """Send SIGKILL and wait until the process has ended."""
     process = psutil.Process(pid)
     process.kill()
-    wait_until(lambda: not lives(process))
+    wait_until(lambda: not is_alive(process))
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether it runs. One that has ended does not, whether or not its parent has asked how."""
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether the process runs. A zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+    except psutil.NoSuchProcess:  # ZombieProcess is a subclass
         return False
 
 
-def watchdog(data_dir: Path) -> int:
+def watchdog_pid(data_dir: Path) -> int:
     return int((data_dir / "locks" / "watchdog").read_text())
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
-    """Every living process of the server and its watchdog, whoever started it."""
+    """Return the running processes of the server and its watchdog."""
     cluster = str(data_dir.resolve() / "postgresql")
     found = []
     for process in psutil.process_iter():
         try:
-            words = process.cmdline()  # none is left of one that is ending, whose locks are free already
-            if words and (process.cwd() == cluster or words[-2:] == ["watch", str(data_dir)]):
+            command = process.cmdline()  # empty for a process that is ending, which holds no lock any more
+            if command and (process.cwd() == cluster or command[-2:] == ["watch", str(data_dir)]):
                 found.append(process)
-        except psutil.Error:  # another user's, or it has ended
+        except psutil.Error:  # it belongs to another user, or has ended
             continue
     return found

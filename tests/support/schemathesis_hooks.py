@@ -1,21 +1,16 @@
-"""What schemathesis is told about both applications: the rules that JSON Schema has no words for.
+"""Hooks of schemathesis for both applications, with the rules that JSON Schema cannot express.
 
-Every entry is one refusal that is right although the document alone does not foretell it. Anything else that a
-schema-valid request is refused for fails the run.
+A refusal of a schema-valid request fails the run unless one of these rules explains it.
 """
 
 import re
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import schemathesis
 from requests import PreparedRequest
 from requests.auth import AuthBase
 from schemathesis.core.failures import Failure
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from common.config import Secret
 from common.web import signature
@@ -62,25 +57,25 @@ RULES = re.compile(
         )
     )
 )
-"""Messages of a 400 to a request that its schema allows. A slice with a rule of its own adds it here, with why."""
+"""Messages of a 400 to a schema-valid request. Add the message of a new rule here, with the reason."""
 
 CODES = frozenset({"idempotency_key_reused"})
-"""Codes of a 422 to a request that its schema allows: the key came with another body before."""
+"""Codes of a 422 to a schema-valid request: the key was used with another body before."""
 
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """2.0 is an integer to JSON Schema but none to us, who would have to guess whether 2.5 was meant elsewhere."""
-    return whole(body)
+    """Replace 2.0 by 2: it is an integer in JSON Schema, but the applications refuse it."""
+    return replace_whole_floats(body)
 
 
-def whole(value: Any) -> Any:
+def replace_whole_floats(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [whole(each) for each in value]
+        return [replace_whole_floats(each) for each in value]
     if isinstance(value, dict):
-        return {name: whole(each) for name, each in value.items()}
+        return {name: replace_whole_floats(each) for name, each in value.items()}
     return value
 
 
@@ -88,7 +83,7 @@ AnyCase = schemathesis.Case[Any]
 
 
 class Signed(AuthBase):
-    """Signs what is sent, as the other program would."""
+    """Signs requests as the other application does."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         body = request.body or b""
@@ -100,13 +95,13 @@ class Signed(AuthBase):
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: AnyCase, kwargs: dict[str, Any]) -> None:
-    """Where a case has any signature it gets the right one; those that leave it out stay without."""
+    """Replace a generated signature by the right one, except in cases that test invalid requests."""
     if signature.SIGNATURE_HEADER in (case.headers or {}) and case.meta and not case.meta.generation.mode.is_negative:
         kwargs["auth"] = Signed()
 
 
 replayed: set[str] = set()
-"""Answers that were given again by Idempotency-Key: what they tell of may have been deleted since, rightly."""
+"""Responses that were replayed by Idempotency-Key; the resources in them may have been deleted since."""
 
 
 @schemathesis.hook
@@ -119,14 +114,14 @@ def after_call(context: schemathesis.HookContext, case: AnyCase, response: schem
 def filter_failure(
     context: schemathesis.HookContext, failure: Failure, case: AnyCase, response: schemathesis.Response
 ) -> bool:
-    """Keep every failure but a refusal by one of the rules above."""
+    """Return False for a refusal by one of the rules above."""
     if type(failure).__name__ == "EnsureResourceAvailability":
         return not any(str(value) in body for value in case.path_parameters.values() for body in replayed)
     if type(failure).__name__ != "RejectedPositiveData":
         return True
     problem = response.json()
     if response.status_code == 415:
-        return "Content-Encoding" not in response.request.headers  # a header's schema has no words for "gzip or none"
+        return "Content-Encoding" not in response.request.headers  # which no schema limits to gzip
     if response.status_code == 422:
         return problem["code"] not in CODES
     messages = [fault["message"] for fault in problem.get("errors", [])]

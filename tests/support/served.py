@@ -1,4 +1,4 @@
-"""Applications behind a real HTTP server in the process of the test, and slow readers of them."""
+"""Serves applications over HTTP in the process of the test, and reads their responses slowly."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ BUFFER = 65536
 
 @asynccontextmanager
 async def served(app: Callable[..., Any], port: int) -> AsyncIterator[str]:
-    """The application answers on the port inside the block, its jobs running; the block gets its URL."""
+    """Serve an application, with its jobs, on a port of the loopback; yields its URL."""
     config = hypercorn_config("127.0.0.1", port)
     config.graceful_timeout = config.shutdown_timeout = 5
     stop = asyncio.Event()
@@ -34,7 +34,7 @@ async def served(app: Callable[..., Any], port: int) -> AsyncIterator[str]:
 async def _listens(server: asyncio.Task[None], port: int) -> bool:
     if server.done():
         await server
-        raise AssertionError("it ended before it listened")
+        raise AssertionError("the server ended before it listened")
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -44,10 +44,10 @@ async def _listens(server: asyncio.Task[None], port: int) -> bool:
     return True
 
 
-def already_started(app: Application) -> Callable[..., Any]:
-    """The application without its start and its end, which the test has done and will do."""
+def without_lifespan(app: Application) -> Callable[..., Any]:
+    """Return the application without start-up and shutdown, for an application that the test has started."""
 
-    async def asked(scope: Any, receive: Any, send: Any) -> None:
+    async def call(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
@@ -55,58 +55,29 @@ def already_started(app: Application) -> Callable[..., Any]:
             await receive()
             await send({"type": f"lifespan.{step}.complete"})
 
-    return asked
+    return call
 
 
 @dataclass(frozen=True)
-class Served:
-    """An application behind a port of the loopback."""
-
-    app: Application
-    url: str
-    wires: list["Wire"] = field(default_factory=list)
-
-    async def get(self, path: str, *, method: str = "GET", accept: str = "*/*") -> tuple["Head", "Wire"]:
-        """Send a request on a connection of its own and read the head of its answer."""
-        host, port = self.url.removeprefix("http://").split(":")
-        near = socket.socket()
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # the system's grow, to hold a whole long answer
-        near.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(near, (host, int(port)))
-        reader, writer = await asyncio.open_connection(sock=near, limit=BUFFER)
-        self.wires.append(Wire(reader, writer))
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        status, *fields = head.decode().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in fields)}
-        return Head(int(status.split()[1]), headers), self.wires[-1]
-
-    async def close(self) -> None:
-        """Close every connection: a server waits for those who read slowly."""
-        for wire in self.wires:
-            await wire.close()
-
-
-@dataclass(frozen=True)
-class Head:
+class ResponseHead:
     status: int
     headers: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Wire:
-    """A connection in the middle of a chunked answer."""
+class ChunkedResponse:
+    """The body of a chunked response, which the test reads from the connection chunk by chunk."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def chunk(self) -> bytes:
-        """The next chunk; b"" for the one that says that all has come. Raises IncompleteReadError where it is cut."""
+        """Return the next chunk, b"" at the end. Raises IncompleteReadError if the response is cut off."""
         size = int(await self.reader.readuntil(b"\r\n"), 16)
         return (await self.reader.readexactly(size + 2))[:-2]
 
     async def chunks(self) -> list[bytes]:
-        """All of them."""
+        """Return all remaining chunks."""
         found = []
         while chunk := await self.chunk():
             found.append(chunk)
@@ -115,3 +86,32 @@ class Wire:
     async def close(self) -> None:
         self.writer.transport.abort()
         await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application that is served on loopback."""
+
+    app: Application
+    url: str
+    responses: list[ChunkedResponse] = field(default_factory=list)
+
+    async def get(self, path: str, *, method: str = "GET", accept: str = "*/*") -> tuple[ResponseHead, ChunkedResponse]:
+        """Send a request on a new connection and read the head of the response."""
+        host, port = self.url.removeprefix("http://").split(":")
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # the default grows and could hold it all
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+        reader, writer = await asyncio.open_connection(sock=client, limit=BUFFER)
+        self.responses.append(ChunkedResponse(reader, writer))
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        status, *fields = head.decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in fields)}
+        return ResponseHead(int(status.split()[1]), headers), self.responses[-1]
+
+    async def close(self) -> None:
+        """Close all connections, since a server waits for slow readers."""
+        for response in self.responses:
+            await response.close()

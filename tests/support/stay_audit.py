@@ -1,4 +1,4 @@
-"""Night events read back as stays, and the laws that hold for them whatever hotels do."""
+"""Converts night events back to stays and checks the laws of events."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ class Stay:
     room_id: int
     booked_at: datetime
     nights: tuple[date, ...]
-    given_back: tuple[date, ...] = ()
+    cancelled_nights: tuple[date, ...] = ()
 
     @property
     def lead(self) -> int:
@@ -23,11 +23,11 @@ class Stay:
 
 
 def audit(events: Iterable[SimulatedEvent]) -> list[Stay]:
-    """Replays events in their order, holds every law of theirs, and returns the stays."""
+    """Return the stays of the events. Raises AssertionError if the events break a law."""
     stays: dict[datetime, Stay] = {}
     sold: dict[tuple[int, int, date], datetime] = {}
-    for at, of_an_instant in groupby(events, key=lambda event: event.event_timestamp):
-        group = list(of_an_instant)
+    for at, simultaneous in groupby(events, key=lambda event: event.event_timestamp):
+        group = list(simultaneous)
         assert at.utcoffset() == timedelta(0)
         assert len({(event.hotel_id, event.room_id, event.status) for event in group}) == 1
         nights = tuple(event.night_of_stay for event in group)
@@ -41,8 +41,8 @@ def audit(events: Iterable[SimulatedEvent]) -> list[Stay]:
             stays[at] = Stay(hotel_id, room_id, at, nights)
         else:
             booked_at = {sold.pop(key) for key in keys}
-            assert len(booked_at) == 1, "a cancellation is of one stay"
+            assert len(booked_at) == 1, "a cancellation concerns several stays"
             stay = stays[booked_at.pop()]
             assert stay.booked_at < at
-            stays[stay.booked_at] = replace(stay, given_back=stay.given_back + nights)
+            stays[stay.booked_at] = replace(stay, cancelled_nights=stay.cancelled_nights + nights)
     return list(stays.values())

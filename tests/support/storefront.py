@@ -1,4 +1,4 @@
-"""A guest of the storefront: a client that holds a token."""
+"""A guest of the storefront."""
 
 import uuid
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from common.web.resources import Application
 
 
 class Guest:
-    """A client with a bearer token; answers come with their JSON already read."""
+    """A client with a bearer token. Calls return the response and its decoded JSON."""
 
     def __init__(self, app: Application, token: str | None = None) -> None:
         self.client = app.test_client()
@@ -25,28 +25,28 @@ class Guest:
         return await self.call("GET", path)
 
     async def create_property(self, property_id: str | None = None, **fields: Any) -> str:
-        given = {"description": "A place to sleep", **fields}
+        body = {"description": "A place to sleep", **fields}
         if property_id is not None:
-            given["property_id"] = property_id
-        answer, created = await self.call("POST", "/properties", json=given)
+            body["property_id"] = property_id
+        answer, created = await self.call("POST", "/properties", json=body)
         assert answer.status_code == 201, created
         return created["property_id"]
 
     async def reserve(self, property_id: str, start: date, nights: int, key: str | None = None) -> tuple[Response, Any]:
-        wish = {"property_id": property_id, "start_date": start.isoformat(), "nights": nights}
-        return await self.call("POST", "/reservations", json=wish, key=key)
+        body = {"property_id": property_id, "start_date": start.isoformat(), "nights": nights}
+        return await self.call("POST", "/reservations", json=body, key=key)
 
     async def cancel(self, reservation_id: str) -> int:
         return (await self.call("DELETE", f"/reservations/{reservation_id}"))[0].status_code
 
     async def available(self, start: date, nights: int) -> list[str]:
-        """The ids of what is free; none for 404."""
+        """Return the ids of the available properties; a 404 means none."""
         answer, found = await self.get(f"/properties/available?start_date={start}&nights={nights}&limit=1000")
         assert answer.status_code in (200, 404), found
         return [] if answer.status_code == 404 else [each["property_id"] for each in found]
 
     async def calendar(self, property_id: str, first: date, nights: int) -> list[str]:
-        """The statuses of the nights."""
+        """Return the statuses of the nights from `first` on."""
         path = f"/properties/{property_id}/calendar?from={first}&to={first + timedelta(days=nights)}"
         answer, found = await self.get(path)
         assert answer.status_code == 200, found

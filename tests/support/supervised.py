@@ -1,4 +1,4 @@
-"""A supervisor at work on two small applications that write down what they live through."""
+"""Runs the supervisor with two small applications that log their start and end."""
 
 import json
 import os
@@ -27,17 +27,17 @@ def database():
     url = os.environ[f"{NAME.upper()}_DATABASE_URL"]
     folder = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("host")
     if folder is None:
-        return "elsewhere"
+        return "external"
     with socket.socket(socket.AF_UNIX) as probe:
-        return "gone" if probe.connect_ex(f"{folder[0]}/.s.PGSQL.5432") else "there"
+        return "stopped" if probe.connect_ex(f"{folder[0]}/.s.PGSQL.5432") else "running"
 
-def write(event, **facts):
-    with (pathlib.Path(os.environ["DIARY"]) / NAME).open("a") as diary:
-        diary.write(json.dumps({"event": event, "pid": os.getpid(), "database": database(), **facts}) + "\\n")
+def write(event, **fields):
+    with (pathlib.Path(os.environ["EVENT_LOGS"]) / NAME).open("a") as log:
+        log.write(json.dumps({"event": event, "pid": os.getpid(), "database": database(), **fields}) + "\\n")
 
 async def serve():
     stop = asyncio.Event()
-    if os.environ.get("STUBBORN") == NAME:
+    if os.environ.get("IGNORES_SIGTERM") == NAME:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -45,13 +45,13 @@ async def serve():
     server = await asyncio.start_server(answer, host, int(port))
     write("started", environment=dict(os.environ), arguments=sys.argv[1:])
     await stop.wait()
-    while os.environ.get("SLOW") == NAME and not (pathlib.Path(os.environ["DIARY"]) / "leave").exists():
+    while os.environ.get("WAITS_AT_END") == NAME and not (pathlib.Path(os.environ["EVENT_LOGS"]) / "end").exists():
         await asyncio.sleep(0.1)
     server.close()
     write("ended")
 
 NAME = __package__
-if os.environ.get("FAULTY") == NAME:
+if os.environ.get("FAILS_AT_START") == NAME:
     sys.exit(3)
 asyncio.run(serve())
 """
@@ -60,24 +60,24 @@ asyncio.run(serve())
 SETTINGS = ["--set", "KITCHEN_WINE_URL=http://{cellar}/wine", "--set", "KITCHEN_OWN=x{kitchen}"]
 
 
-class Run:
-    """A supervisor with two applications, kitchen and cellar, that write diaries."""
+class SupervisedStack:
+    """A supervisor with two applications, kitchen and cellar."""
 
     def __init__(
-        self, place: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
+        self, folder: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
     ) -> None:
-        self.place = place
+        self.folder = folder
         self.by_make = by_make
         self.stdin = stdin
-        self.data_dir = place / "data"
-        self.output = place / "output"
-        self.diaries = place / "diaries"
+        self.data_dir = folder / "data"
+        self.output_file = folder / "output"
+        self.event_logs = folder / "event_logs"
         self.ports = {name: free_port() for name in ("kitchen", "cellar")}
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
-            "PYTHONPATH": f"{SOURCE}{os.pathsep}{place}",
+            "PYTHONPATH": f"{SOURCE}{os.pathsep}{folder}",
             "NIGHTAUDIT_DATA_DIR": str(self.data_dir),
-            "DIARY": str(self.diaries),
+            "EVENT_LOGS": str(self.event_logs),
             **environment,
         }
         self.process = self.start()
@@ -86,9 +86,9 @@ class Run:
         programs = [f"{name}:{port}" for name, port in self.ports.items()]
         command = [sys.executable, "-m", "common.devstack.supervisor", *programs, *SETTINGS]
         if self.by_make:
-            (self.place / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
-            command = ["make", "-f", str(self.place / "Makefile"), "run"]
-        with self.output.open("wb") as output:
+            (self.folder / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
+            command = ["make", "-f", str(self.folder / "Makefile"), "run"]
+        with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
                 env=self.environment,
@@ -100,34 +100,38 @@ class Run:
             )
         return self.process
 
-    def said(self) -> str:
-        return self.output.read_text()
+    def output(self) -> str:
+        return self.output_file.read_text()
 
-    def is_up(self, lines: str = "Ctrl-C stops everything") -> bool:
-        """Wait until it says so. False when it has ended without."""
-        wait_until(lambda: lines in self.said() or self.process.poll() is not None)
-        return lines in self.said()
+    def prints(self, text: str) -> bool:
+        """Wait until it has printed the text. False if it ends before."""
+        wait_until(lambda: text in self.output() or self.process.poll() is not None)
+        return text in self.output()
 
-    def diary(self, name: str, event: str) -> list[dict[str, object]]:
-        path = self.diaries / name
-        whole, _, _half_written = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
-        entries = [json.loads(line) for line in whole.splitlines()]
+    def is_up(self) -> bool:
+        """Wait until all applications are ready. False if it ends before."""
+        return self.prints("Ctrl-C stops everything")
+
+    def events(self, name: str, event: str) -> list[dict[str, object]]:
+        path = self.event_logs / name
+        complete, _, _incomplete = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+        entries = [json.loads(line) for line in complete.splitlines()]
         return [entry for entry in entries if entry["event"] == event]
 
     def pids(self) -> list[int]:
-        """The process of each application, as last started."""
-        return [int(str(self.diary(name, "started")[-1]["pid"])) for name in self.ports]
+        """Return the process ids of the applications since their last start."""
+        return [int(str(self.events(name, "started")[-1]["pid"])) for name in self.ports]
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
+    def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(signal_number)
         return self.process.wait(60)
 
-    def nothing_lives(self) -> bool:
-        return processes_of(self.data_dir) == [] and not any(lives(pid) for pid in self.pids())
+    def nothing_is_running(self) -> bool:
+        return processes_of(self.data_dir) == [] and not any(pid_is_alive(pid) for pid in self.pids())
 
 
-def lives(pid: int) -> bool:
+def pid_is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+    except psutil.NoSuchProcess:  # ZombieProcess is a subclass
         return False

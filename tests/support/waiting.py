@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere, in a process, a database or a job, and cannot be awaited itself."""
+"""Waits for conditions that cannot be awaited: states of processes, databases and jobs."""
 
 import asyncio
 import inspect
@@ -6,26 +6,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LOOKS_EVERY_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
-async def eventually(look: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Look until what is seen is true, and return it; TimeoutError when it never is. The look may be awaitable."""
+async def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait until the condition, which may be async, returns a true value, and return that. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while True:
-            seen = look()
-            if inspect.isawaitable(seen):
-                seen = await seen
-            if seen:
-                return seen
-            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+            result = condition()
+            if inspect.isawaitable(result):
+                result = await result
+            if result:
+                return result
+            await asyncio.sleep(POLL_SECONDS)
 
 
-def wait_until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The same outside of an event loop."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (result := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(LOOKS_EVERY_SECONDS)
-    return seen
+        time.sleep(POLL_SECONDS)
+    return result

@@ -1,4 +1,4 @@
-"""Whose the embedded server is: an ordinary user's, root's, somebody else's."""
+"""The owner of the embedded server: an ordinary user, root's substitute, or another user."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ import pytest
 from common.devstack import cluster_owner
 from common.devstack.cluster_owner import SYSTEM_USER, owner_of
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
-from tests.support.processes import User, can_run, postmaster, processes_of
+from tests.support.processes import User, can_run, postmaster_pid, processes_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -24,54 +24,56 @@ AS_ROOT = os.geteuid() == 0
 
 @pytest.fixture(scope="session")
 def ordinary() -> Callable[..., User]:
-    """Starts a user that is not root: `nobody` where the tests run as root."""
+    """Start processes of a user other than root: `nobody` if the tests run as root."""
     if not AS_ROOT:
         return User
     nobody = pwd.getpwnam("nobody").pw_uid
     for name in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         if can_run(Path(name), nobody):
             return partial(User, python=Path(name), uid=nobody)
-    pytest.skip("no user but root can run a Python with this source")
+    pytest.skip("only root can run a Python with this source")
 
 
-def test_an_ordinary_user_needs_no_rights_of_root(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o777)
-    somebody = ordinary(place / "data", "hotel")
-    assert somebody.answer() == "attached"
-    server = psutil.Process(postmaster(place / "data"))
-    assert server.uids().real == psutil.Process(somebody.process.pid).uids().real != 0
-    assert (place / "data").stat().st_mode & 0o777 == 0o700
-    somebody.kill()
-    wait_until(lambda: processes_of(place / "data") == [])
+def test_an_ordinary_user_needs_no_root_privileges(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o777)
+    other_user = ordinary(public_dir / "data", "hotel")
+    assert other_user.first_line() == "attached"
+    server = psutil.Process(postmaster_pid(public_dir / "data"))
+    assert server.uids().real == psutil.Process(other_user.process.pid).uids().real != 0
+    assert (public_dir / "data").stat().st_mode & 0o777 == 0o700
+    other_user.kill()
+    wait_until(lambda: processes_of(public_dir / "data") == [])
 
 
-def test_a_directory_that_cannot_be_written_is_named(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o555)
-    somebody = ordinary(place / "data")
-    assert somebody.answer() == (
-        f"refused: {place}/data cannot be used: Permission denied; set NIGHTAUDIT_DATA_DIR to another directory"
+def test_a_directory_that_cannot_be_written_is_named(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o555)
+    other_user = ordinary(public_dir / "data")
+    assert other_user.first_line() == (
+        f"refused: {public_dir}/data cannot be used: Permission denied; set NIGHTAUDIT_DATA_DIR to another directory"
     )
-    somebody.leave()
+    other_user.leave()
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="takes two users")
-def test_the_data_of_another_user_is_refused(place: Path, ordinary: Callable[..., User]) -> None:
-    place.chmod(0o777)
-    with attach(place / "root", settings=UNSAFE_FAST_SETTINGS):
+@pytest.mark.skipif(not AS_ROOT, reason="needs two users")
+def test_the_data_of_another_user_is_refused(public_dir: Path, ordinary: Callable[..., User]) -> None:
+    public_dir.chmod(0o777)
+    with attach(public_dir / "root", settings=UNSAFE_FAST_SETTINGS):
         pass
-    somebody = ordinary(place / "root")
-    assert somebody.answer().startswith(f"refused: {place}/root belongs to the user root; run this as that user")
-    somebody.leave()
-    somebody = ordinary(place / "nobody")
-    assert somebody.answer() == "attached"
-    somebody.leave()
+    other_user = ordinary(public_dir / "root")
+    assert other_user.first_line().startswith(
+        f"refused: {public_dir}/root belongs to the user root; run this as that user"
+    )
+    other_user.leave()
+    other_user = ordinary(public_dir / "nobody")
+    assert other_user.first_line() == "attached"
+    other_user.leave()
     expected = "belongs to the user nobody; run this as that user"
-    with pytest.raises(EmbeddedError, match=expected), attach(place / "nobody"):
+    with pytest.raises(EmbeddedError, match=expected), attach(public_dir / "nobody"):
         pass
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root gives permissions to another user")
-def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
+def test_root_only_gives_access_to_the_path_of_the_cluster(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o700)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
@@ -82,11 +84,11 @@ def test_root_opens_no_more_than_the_way_to_the_cluster(data_dir: Path) -> None:
         assert (path.stat().st_uid != 0) is (path.name == "postgresql")
 
 
-def test_without_useradd_root_uses_a_user_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = cluster_owner._find_user
+def test_without_useradd_root_uses_an_existing_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    find_user = cluster_owner._find_user
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(cluster_owner, "_find_user", lambda name: None if name == SYSTEM_USER else found(name))
+    monkeypatch.setattr(cluster_owner, "_find_user", lambda name: None if name == SYSTEM_USER else find_user(name))
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    nobody = found("nobody")
+    nobody = find_user("nobody")
     assert nobody is not None
     assert owner_of(tmp_path / "postgresql").uid == nobody.pw_uid

@@ -1,4 +1,4 @@
-"""The embedded server after kills, half-done work and what strangers left: it starts, or one line says why not."""
+"""After kills, interrupted work and foreign files the embedded server starts, or reports the reason in one line."""
 
 import os
 import subprocess
@@ -9,43 +9,43 @@ import pytest
 
 from common.devstack.cluster_owner import binaries
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
-from tests.support.databases import value
-from tests.support.processes import kill, postmaster, processes_of, user, watchdog
+from tests.support.databases import fetch_value
+from tests.support.processes import kill, postmaster_pid, processes_of, user, watchdog_pid
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_server_that_outlived_everything_is_taken_over(data_dir: Path) -> None:
+def test_a_server_without_users_and_watchdog_is_taken_over(data_dir: Path) -> None:
     with user(data_dir) as only:
-        kill(watchdog(data_dir))
+        kill(watchdog_pid(data_dir))
         only.kill()
-        left = postmaster(data_dir)
+        orphan = postmaster_pid(data_dir)
         with attach(data_dir):
-            assert postmaster(data_dir) == left
+            assert postmaster_pid(data_dir) == orphan
     assert processes_of(data_dir) == []
 
 
-async def test_a_killed_server_is_started_again_for_those_attached(data_dir: Path) -> None:
+async def test_a_killed_server_is_restarted_for_its_users(data_dir: Path) -> None:
     with attach(data_dir) as server:
         server.ensure_database("hotel")
-        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
         assert server.ensure_running() is False
-        kill(postmaster(data_dir))
+        kill(postmaster_pid(data_dir))
         assert server.ensure_running() is True
-        assert await value(server.url("hotel"), "SELECT id FROM guest") == 1
-        kill(postmaster(data_dir))
+        assert await fetch_value(server.url("hotel"), "SELECT id FROM guest") == 1
+        kill(postmaster_pid(data_dir))
         with attach(data_dir) as second:
-            assert await value(second.url("hotel"), "SELECT id FROM guest") == 1
+            assert await fetch_value(second.url("hotel"), "SELECT id FROM guest") == 1
     assert processes_of(data_dir) == []
 
 
 async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) -> None:
     with attach(data_dir) as server:
         server.ensure_database("hotel")
-        await value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
+        await fetch_value(server.url("hotel"), "CREATE TABLE guest AS SELECT 1 AS id")
         with user(data_dir) as killed:
-            # A backend that computes does not notice that its postmaster has died.
+            # A busy backend does not notice that its postmaster has been killed.
             busy = subprocess.Popen(
                 [
                     binaries() / "psql",
@@ -56,60 +56,60 @@ async def test_the_next_start_works_after_everything_was_killed(data_dir: Path) 
                 stderr=subprocess.DEVNULL,
             )
             activity = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT sum%'"
-            await eventually(lambda: value(server.url("hotel"), activity))
-            kill(watchdog(data_dir))
-            kill(postmaster(data_dir))
+            await eventually(lambda: fetch_value(server.url("hotel"), activity))
+            kill(watchdog_pid(data_dir))
+            kill(postmaster_pid(data_dir))
             killed.kill()
             with attach(data_dir) as again:
-                assert await value(again.url("hotel"), "SELECT id FROM guest") == 1
-                assert await value(again.url("hotel"), activity) is False
+                assert await fetch_value(again.url("hotel"), "SELECT id FROM guest") == 1
+                assert await fetch_value(again.url("hotel"), activity) is False
             busy.kill()
             busy.wait()
     assert processes_of(data_dir) == []
 
 
-def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
+def test_a_stale_pid_file_that_names_another_process_does_not_prevent_the_start(data_dir: Path) -> None:
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         run_as = server.cluster.owner.run_as()
         written = (data_dir / "postgresql" / "postmaster.pid").read_text().split("\n", 1)[1]
         socket_lock = server.cluster.socket_dir / ".s.PGSQL.5432.lock"
         socket_lock_written = socket_lock.read_text().split("\n", 1)[1]
-    stranger = subprocess.Popen(["sleep", "600"], cwd="/", **run_as)
+    other = subprocess.Popen(["sleep", "600"], cwd="/", **run_as)
     try:
         socket_lock.parent.mkdir(exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
             server.cluster.owner.give(socket_lock.parent)
-        (data_dir / "postgresql" / "postmaster.pid").write_text(f"{stranger.pid}\n{written}")
-        socket_lock.write_text(f"{stranger.pid}\n{socket_lock_written}")
+        (data_dir / "postgresql" / "postmaster.pid").write_text(f"{other.pid}\n{written}")
+        socket_lock.write_text(f"{other.pid}\n{socket_lock_written}")
         with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-            assert postmaster(data_dir) != stranger.pid
-        assert stranger.poll() is None
+            assert postmaster_pid(data_dir) != other.pid
+        assert other.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        other.kill()
+        other.wait()
 
 
 @pytest.mark.parametrize("written", ["", "12", "not a number\n", "0\n\n\n"])
-def test_a_half_written_pid_file_does_not_stop_the_start(data_dir: Path, written: str) -> None:
+def test_an_incomplete_pid_file_does_not_prevent_the_start(data_dir: Path, written: str) -> None:
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         pass
     (data_dir / "postgresql" / "postmaster.pid").write_text(written)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-        assert psutil.pid_exists(postmaster(data_dir))
+        assert psutil.pid_exists(postmaster_pid(data_dir))
 
 
-def test_an_interrupted_initialisation_is_done_again(data_dir: Path) -> None:
+def test_an_interrupted_initialisation_is_repeated(data_dir: Path) -> None:
     (data_dir / "postgresql.new" / "base").mkdir(parents=True)
     (data_dir / "postgresql.new" / "PG_VERSION").write_text("18\n")
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert not (data_dir / "postgresql.new").exists()
 
 
-def test_a_stranger_in_the_place_of_the_short_socket_directory_is_refused(place: Path) -> None:
-    data_dir = place / ("a" * 120)
+def test_a_symbolic_link_in_place_of_the_short_socket_directory_is_refused(public_dir: Path) -> None:
+    data_dir = public_dir / ("a" * 120)
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS) as server:
         short = server.cluster.socket_dir
-    short.symlink_to(place)
+    short.symlink_to(public_dir)
     try:
         with pytest.raises(EmbeddedError, match=r"belongs to another user; remove it$"), attach(data_dir):
             pass
@@ -127,7 +127,7 @@ def test_a_cluster_of_another_major_version_is_named(data_dir: Path) -> None:
     assert processes_of(data_dir) == []
 
 
-def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
+def test_a_directory_that_is_not_a_cluster_is_left_unchanged(data_dir: Path) -> None:
     (data_dir / "postgresql").mkdir(parents=True)
     (data_dir / "postgresql" / "letter.txt").write_text("keep")
     with pytest.raises(EmbeddedError, match=r"is not a PostgreSQL cluster"), attach(data_dir):
@@ -135,19 +135,19 @@ def test_a_directory_that_is_no_cluster_is_left_alone(data_dir: Path) -> None:
     assert (data_dir / "postgresql" / "letter.txt").read_text() == "keep"
 
 
-def test_a_data_directory_that_is_a_file_is_named(place: Path) -> None:
-    (place / "data").write_text("")
+def test_a_data_directory_that_is_a_file_is_named(public_dir: Path) -> None:
+    (public_dir / "data").write_text("")
     expected = r"data.* cannot be used: .*; set NIGHTAUDIT_DATA_DIR to another directory$"
-    with pytest.raises(EmbeddedError, match=expected), attach(place / "data"):
+    with pytest.raises(EmbeddedError, match=expected), attach(public_dir / "data"):
         pass
 
 
-def test_a_server_that_does_not_start_says_why_in_one_line(data_dir: Path) -> None:
-    with pytest.raises(EmbeddedError) as refused, attach(data_dir, settings={"shared_buffers": "a lot"}):
+def test_the_reason_of_a_failed_start_is_reported_in_one_line(data_dir: Path) -> None:
+    with pytest.raises(EmbeddedError) as caught, attach(data_dir, settings={"shared_buffers": "a lot"}):
         pass
-    assert str(refused.value).startswith("PostgreSQL did not start: ")
-    assert "shared_buffers" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert str(caught.value).startswith("PostgreSQL did not start: ")
+    assert "shared_buffers" in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert processes_of(data_dir) == []
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
-        assert psutil.pid_exists(postmaster(data_dir))
+        assert psutil.pid_exists(postmaster_pid(data_dir))

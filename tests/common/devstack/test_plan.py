@@ -1,4 +1,4 @@
-"""What the supervisor is told to run."""
+"""The plan of the supervisor: its applications, ports and settings."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from common.devstack.plan import StackError, read_plan
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０"])
-def test_a_port_that_is_none_names_its_variable(port: str) -> None:
+def test_the_variable_of_an_invalid_port_is_named(port: str) -> None:
     with pytest.raises(StackError, match=r"^KITCHEN_PORT must be a whole number from 1 to 65535$"):
         read_plan(["kitchen:1"], {"KITCHEN_PORT": port})
 
@@ -16,7 +16,7 @@ def test_two_applications_on_one_port_are_refused() -> None:
         read_plan(["kitchen:7000", "cellar:8000"], {"CELLAR_PORT": "7000"})
 
 
-def test_an_address_is_one_that_can_be_reached() -> None:
+def test_a_wildcard_host_becomes_an_address_that_clients_can_reach() -> None:
     plan = read_plan(
         ["kitchen:1", "cellar:2", "--set", "A={kitchen}/{cellar}"],
         {"KITCHEN_HOST": "0.0.0.0", "CELLAR_HOST": "::"},

@@ -1,4 +1,4 @@
-"""The applications as processes: starts that fail in one line, workers, and an end that loses no answer."""
+"""The applications as processes: failed starts, workers, and a shutdown that completes requests in flight."""
 
 import asyncio
 import http.client
@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from common.config import Secret
-from tests.conftest import QUIET
-from tests.support.applications import Application, free_port, run
+from tests.conftest import TEST_ENVIRONMENT
+from tests.support.applications import ApplicationProcess, free_port, run_process
 from tests.support.databases import waits_for_lock
-from tests.support.processes import lives
+from tests.support.processes import is_alive
 from tests.support.waiting import eventually, wait_until
 
 EVENT = {
@@ -31,9 +31,9 @@ EVENT = {
 
 
 def start(name: str, environment: dict[str, str], folder: Path, port: int | None = None) -> tuple[int, str, str]:
-    """Run `serve` to its end, which comes soon; its exit status, and what it said."""
+    """Run a `serve` that fails; return its exit status, standard output and standard error."""
     ports = {f"{name.upper()}_PORT": str(port or free_port())}
-    ended = run(name, "serve", environment={**QUIET, **ports, **environment}, folder=folder)
+    ended = run_process(name, "serve", environment={**TEST_ENVIRONMENT, **ports, **environment}, folder=folder)
     return ended.returncode, ended.stdout, ended.stderr
 
 
@@ -44,56 +44,60 @@ def get(url: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["provider", "dashboard"])
-def test_a_busy_port_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_in_one_line(name: str, tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        status, out, said = start(name, {}, tmp_path, port)
-    assert (status, out) == (1, "")
-    assert said.count("\n") == 1
-    assert f"127.0.0.1:{port}" in said
-    assert f"{name.upper()}_PORT" in said
+        status, stdout, stderr = start(name, {}, tmp_path, port)
+    assert (status, stdout) == (1, "")
+    assert stderr.count("\n") == 1
+    assert f"127.0.0.1:{port}" in stderr
+    assert f"{name.upper()}_PORT" in stderr
     assert not (tmp_path / ".nightaudit").exists()
 
 
 @pytest.mark.parametrize("name", ["provider", "dashboard"])
-def test_every_wrong_variable_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+def test_every_invalid_variable_is_reported_in_one_line(name: str, tmp_path: Path) -> None:
     prefix = name.upper()
-    wrong = {f"{prefix}_WORKERS": "many", f"{prefix}_LOG_LEVEL": "loud", f"{prefix}_DATABASE_URL": "mysql://s3cret@h/d"}
-    status, out, said = start(name, wrong, tmp_path)
-    assert (status, out) == (1, "")
-    assert said.count("\n") == 1
-    assert all(variable in said for variable in wrong)
-    assert "s3cret" not in said
+    invalid = {
+        f"{prefix}_WORKERS": "many",
+        f"{prefix}_LOG_LEVEL": "loud",
+        f"{prefix}_DATABASE_URL": "mysql://s3cret@h/d",
+    }
+    status, stdout, stderr = start(name, invalid, tmp_path)
+    assert (status, stdout) == (1, "")
+    assert stderr.count("\n") == 1
+    assert all(variable in stderr for variable in invalid)
+    assert "s3cret" not in stderr
 
 
-def test_a_database_that_is_not_there_is_said_in_one_line(provider_url: Secret, tmp_path: Path) -> None:
+def test_a_missing_database_is_reported_in_one_line(provider_url: Secret, tmp_path: Path) -> None:
     parts = urlsplit(provider_url.reveal())
     missing = urlunsplit(parts._replace(path="/missing"))
-    status, out, said = start("provider", {"PROVIDER_DATABASE_URL": missing}, tmp_path)
-    assert (status, out) == (1, "")
-    assert said.count("\n") == 1
-    assert "missing" in said
+    status, stdout, stderr = start("provider", {"PROVIDER_DATABASE_URL": missing}, tmp_path)
+    assert (status, stdout) == (1, "")
+    assert stderr.count("\n") == 1
+    assert "missing" in stderr
 
 
 @pytest.fixture
-def provider(application: Callable[..., Application], provider_url: Secret) -> Application:
-    made = application("provider", provider_url)
+def provider(make_application: Callable[..., ApplicationProcess], provider_url: Secret) -> ApplicationProcess:
+    made = make_application("provider", provider_url)
     made.start()
     return made
 
 
 @pytest.fixture
-def workers(application: Callable[..., Application], provider_url: Secret) -> Application:
-    """A provider of two workers."""
-    made = application("provider", provider_url, PROVIDER_WORKERS="2")
+def workers(make_application: Callable[..., ApplicationProcess], provider_url: Secret) -> ApplicationProcess:
+    """A provider with two workers."""
+    made = make_application("provider", provider_url, PROVIDER_WORKERS="2")
     made.start()
     return made
 
 
 class Caller(threading.Thread):
-    """A request in a thread of its own, and what came of it."""
+    """A GET request in a new thread; `answer` is the body of the response."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -106,36 +110,36 @@ class Caller(threading.Thread):
 
 
 async def lock_feed(url: Secret) -> asyncpg.Connection:
-    """A connection that keeps everybody else from the feed until it is closed."""
+    """Lock the feed until the returned connection is closed."""
     connection = await asyncpg.connect(url.reveal())
     await connection.execute("BEGIN; LOCK TABLE booking_event IN ACCESS EXCLUSIVE MODE")
     return connection
 
 
-async def test_sigterm_lets_a_request_in_flight_finish_and_takes_no_other(
-    provider: Application, provider_url: Secret
+async def test_after_sigterm_a_request_in_flight_is_completed_and_new_ones_are_refused(
+    provider: ApplicationProcess, provider_url: Secret
 ) -> None:
     connection = await lock_feed(provider_url)
     try:
         caller = Caller(f"{provider.url}/events?limit=1")
         await eventually(lambda: waits_for_lock(connection))
         provider.process.terminate()
-        await eventually(lambda: refused(provider.port))
-        assert provider.runs()
+        await eventually(lambda: is_refused(provider.port))
+        assert provider.is_running()
     finally:
         await connection.close()
     await asyncio.to_thread(caller.join, 60)
     assert caller.answer == b"[]\n"
     assert await asyncio.to_thread(provider.process.wait, 60) == 0
-    assert "Traceback" not in provider.said()
+    assert "Traceback" not in provider.output()
 
 
-def refused(port: int) -> bool:
+def is_refused(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -> None:
+def test_an_idle_application_ends_at_once_with_status_0(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port)
     connection.request("GET", "/livez")  # and kept open by the client
     connection.getresponse().read()
@@ -143,7 +147,7 @@ def test_an_idle_application_ends_at_once_with_status_0(provider: Application) -
     connection.close()
 
 
-def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Application) -> None:
+def test_a_client_that_sends_a_large_body_before_it_reads_receives_413(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
     connection.request("POST", "/events", b"x" * 20_000_000, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -152,26 +156,26 @@ def test_a_caller_that_sends_all_before_it_reads_gets_its_413(provider: Applicat
     connection.close()
 
 
-def test_head_has_the_headers_of_get_and_no_body(provider: Application) -> None:
+def test_head_has_the_headers_of_get_and_no_body(provider: ApplicationProcess) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=30)
 
-    def ask(method: str, path: str) -> tuple[tuple[object, ...], bytes]:
+    def send(method: str, path: str) -> tuple[tuple[object, ...], bytes]:
         connection.request(method, path)
         answer = connection.getresponse()
         body = answer.read()
         return (answer.status, answer.getheader("Content-Type"), answer.getheader("Content-Length")), body
 
     for path in ("/livez", "/events", "/events?limit=1", "/events?limit=x", "/nothing"):
-        (of_get, body), (of_head, nothing) = ask("GET", path), ask("HEAD", path)
+        (of_get, body), (of_head, body_of_head) = send("GET", path), send("HEAD", path)
         assert of_head[:2] == of_get[:2]
-        assert nothing == b""
+        assert body_of_head == b""
         assert of_get[2] == str(len(body))
-        if "request_id" not in body.decode():  # whose length is not that of another request's
+        if "request_id" not in body.decode():  # its length differs between requests
             assert of_head[2] == of_get[2]
     connection.close()
 
 
-def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Application) -> None:
+def test_several_workers_share_the_port_and_their_metrics_add_up(workers: ApplicationProcess) -> None:
     children = psutil.Process(workers.process.pid).children(recursive=True)
     assert len(children) >= 2
     for number in range(40):
@@ -180,46 +184,46 @@ def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Applic
         request = urllib.request.Request(f"{workers.url}/events", body, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 201
-    wanted = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
-    assert {wanted in get(f"{workers.url}/metrics").decode() for _ in range(10)} == {True}
+    expected = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
+    assert {expected in get(f"{workers.url}/metrics").decode() for _ in range(10)} == {True}
     jobs = json.loads(get(f"{workers.url}/jobs"))["jobs"]
     assert "delete_old_rows" in {job["name"] for job in jobs}
     assert workers.stop() == 0
-    wait_until(lambda: not any(lives(child) for child in children))
-    assert "Traceback" not in workers.said()
+    wait_until(lambda: not any(is_alive(child) for child in children))
+    assert "Traceback" not in workers.output()
 
 
-def test_a_worker_that_is_killed_is_replaced(workers: Application) -> None:
-    first, second = both(workers)
+def test_a_worker_that_is_killed_is_replaced(workers: ApplicationProcess) -> None:
+    first, second = wait_for_both(workers)
     first.kill()
     wait_until(lambda: len(set(workers_of(workers)) - {first}) == 2)
     assert second in workers_of(workers)
     assert get(f"{workers.url}/livez") == b'{"status":"alive"}'
-    assert "worker_died" in workers.said()
+    assert "worker_died" in workers.output()
     assert workers.stop() == 0
 
 
-def test_workers_whose_parent_is_killed_end_too(workers: Application) -> None:
-    left = both(workers)
+def test_workers_end_when_their_parent_is_killed(workers: ApplicationProcess) -> None:
+    orphans = wait_for_both(workers)
     workers.process.kill()
     workers.process.wait()
-    wait_until(lambda: not any(lives(worker) for worker in left))
-    wait_until(lambda: refused(workers.port))
+    wait_until(lambda: not any(is_alive(worker) for worker in orphans))
+    wait_until(lambda: is_refused(workers.port))
 
 
-def both(workers: Application) -> list[psutil.Process]:
-    """The two workers. One of them alone makes the application ready."""
+def wait_for_both(workers: ApplicationProcess) -> list[psutil.Process]:
+    """Wait for both workers, since the application is ready with one, and return them."""
     wait_until(lambda: len(workers_of(workers)) == 2)
     return workers_of(workers)
 
 
-def workers_of(application: Application) -> list[psutil.Process]:
-    """Its workers that live: one may end between any two looks at it."""
+def workers_of(application: ApplicationProcess) -> list[psutil.Process]:
+    """Return its running workers."""
     return [child for child in psutil.Process(application.process.pid).children() if is_worker(child)]
 
 
 def is_worker(process: psutil.Process) -> bool:
     try:
-        return "spawn_main" in " ".join(process.cmdline()) and lives(process)
-    except psutil.NoSuchProcess:  # of which ZombieProcess is a kind
+        return "spawn_main" in " ".join(process.cmdline()) and is_alive(process)
+    except psutil.NoSuchProcess:  # it has ended since; ZombieProcess is a subclass
         return False

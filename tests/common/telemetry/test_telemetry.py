@@ -1,4 +1,4 @@
-"""What an operator sees: ids, traces, metrics and log lines."""
+"""Request ids, traces, metrics and log lines."""
 
 import io
 import json
@@ -17,19 +17,19 @@ from common.telemetry import metrics, tracing
 from common.telemetry.logging import configure_logging
 from common.web import errors, instrumentation
 from common.web.resources import Application
-from tests.conftest import CapturedStream
-from tests.support.applications import environment_of
+from tests.conftest import CurrentStderr
+from tests.support.applications import process_environment
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What is logged, as it would stand in a file."""
+    """The log in the format of a file."""
     stream = io.StringIO()
     configure_logging(stream=stream)
-    monkeypatch.setattr(errors, "log", structlog.get_logger())  # a logger keeps what it was first used with
+    monkeypatch.setattr(errors, "log", structlog.get_logger())  # a logger keeps its first configuration
     yield stream
-    configure_logging(stream=CapturedStream())
+    configure_logging(stream=CurrentStderr())
 
 
 def in_flight() -> float:
@@ -39,7 +39,7 @@ def in_flight() -> float:
 
 async def series(app: Application, name: str) -> list[dict[str, str]]:
     """The labels of every series of a metric."""
-    page = (await (await app.test_client().get("/metrics")).get_data()).decode()
+    page = await (await app.test_client().get("/metrics")).get_data(as_text=True)
     return [
         sample.labels
         for family in text_string_to_metric_families(page)
@@ -49,29 +49,29 @@ async def series(app: Application, name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("given", ["abc", "0af7651916cd43dd8448eb211c80319c", "a.b:c/d+e=f_g-1", "x" * 128])
-async def test_a_request_id_is_taken_over_and_returned(bare: Application, given: str) -> None:
+async def test_a_valid_request_id_is_kept_and_returned(bare: Application, given: str) -> None:
     for path in ("/livez", "/nothing", "/boom"):
         answer = await bare.test_client().get(path, headers={"X-Request-ID": given})
         assert answer.headers["X-Request-ID"] == given
 
 
 @pytest.mark.parametrize("given", ["", " ", "a b", "x" * 129, "<script>", "a\tb", "\u00e4", '"'])
-async def test_a_request_id_out_of_form_is_replaced(bare: Application, given: str) -> None:
+async def test_an_invalid_request_id_is_replaced(bare: Application, given: str) -> None:
     answer = await bare.test_client().get("/livez", headers={"X-Request-ID": given})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
-async def test_every_request_without_an_id_gets_one_of_its_own(bare: Application) -> None:
+async def test_every_request_without_an_id_gets_a_unique_one(bare: Application) -> None:
     client = bare.test_client()
     assert len({(await client.get("/livez")).headers["X-Request-ID"] for _ in range(5)}) == 5
 
 
-def test_a_trace_goes_on_and_a_broken_one_starts_anew() -> None:
+def test_a_valid_trace_is_continued_and_an_invalid_one_is_replaced() -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     tracing.begin_trace("id", f"00-{trace}-b7ad6b7169203331-00")
     assert tracing.request_headers()["traceparent"].split("-")[1::2] == [trace, "00"]
-    for broken in ("", "00", f"00-{trace}-0000000000000000-01", f"00-{'0' * 32}-b7ad6b7169203331-01", f"01-{trace}"):
-        tracing.begin_trace("id", broken)
+    for invalid in ("", "00", f"00-{trace}-0000000000000000-01", f"00-{'0' * 32}-b7ad6b7169203331-01", f"01-{trace}"):
+        tracing.begin_trace("id", invalid)
         header = tracing.request_headers()["traceparent"]
         assert tracing.TRACEPARENT.fullmatch(header)
         assert trace not in header
@@ -79,21 +79,21 @@ def test_a_trace_goes_on_and_a_broken_one_starts_anew() -> None:
 
 async def test_requests_are_measured_by_the_template_of_their_route(bare: Application) -> None:
     client = bare.test_client()
-    for path in ("/things/1", "/things/2", "/unheard-of/1", "/unheard-of/2"):
+    for path in ("/things/1", "/things/2", "/unknown/1", "/unknown/2"):
         await client.get(path)
-    await client.open("/livez", method="BREW1")
-    await client.open("/livez", method="BREW2")
+    for method in ("BREW1", "BREW2"):
+        await client.open("/livez", method=method, json=None)
 
     found = await series(bare, "http_request_duration_seconds_count")
 
     routes = {labels["route"] for labels in found}
     assert "/things/<int(min=1, max=9223372036854775807):thing_id>" in routes
-    assert not any("unheard-of" in route or route in ("/things/1", "/things/2") for route in routes)
+    assert not any("unknown" in route or route in ("/things/1", "/things/2") for route in routes)
     assert {labels["method"] for labels in found} <= instrumentation.METHODS | {"(other)"}
     assert {"method": "GET", "route": "(none)", "status": "404"} in found
 
 
-async def test_nothing_stays_in_flight_whatever_happens_to_requests(bare: Application) -> None:
+async def test_no_request_stays_in_flight_after_it_has_ended(bare: Application) -> None:
     before = in_flight()
     client = bare.test_client()
     await client.get("/livez")
@@ -110,11 +110,11 @@ async def test_nothing_stays_in_flight_whatever_happens_to_requests(bare: Applic
     assert in_flight() == before
 
 
-async def test_the_metrics_of_the_contract_are_there(ground: Application) -> None:
+async def test_all_specified_metrics_are_exported(ground: Application) -> None:
     await ground.test_client().get("/things")
     answer = await ground.test_client().get("/metrics")
     assert answer.content_type.startswith("text/plain")
-    page = (await answer.get_data()).decode()
+    page = await answer.get_data(as_text=True)
     families = {family.name for family in text_string_to_metric_families(page)}
     assert families >= {
         *("http_request_duration_seconds", "http_requests_in_flight", "db_pool_connections", "job_runs"),
@@ -137,7 +137,7 @@ async def test_probes_and_scrapes_are_not_logged(bare: Application, log: io.Stri
     assert log.getvalue() == ""
 
 
-async def test_a_failure_of_ours_is_logged_with_its_traceback_in_one_line(bare: Application, log: io.StringIO) -> None:
+async def test_an_unhandled_error_is_logged_with_its_traceback_in_one_line(bare: Application, log: io.StringIO) -> None:
     await bare.test_client().get("/boom", headers={"X-Request-ID": "mine"})
     (failure,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "unhandled_error"]
     assert failure["request_id"] == "mine"
@@ -164,9 +164,9 @@ except RuntimeError:
 """
 
 
-def test_whatever_is_logged_is_one_json_line_without_secrets() -> None:
-    """In a process of its own, whose standard error is no terminal."""
-    run = subprocess.run([sys.executable, "-c", LOGGING], env=environment_of({}), capture_output=True, check=True)
+def test_every_log_record_is_one_json_line_without_secrets() -> None:
+    """In a new process, whose standard error is not a terminal."""
+    run = subprocess.run([sys.executable, "-c", LOGGING], env=process_environment({}), capture_output=True, check=True)
     lines = [json.loads(line) for line in run.stderr.decode().splitlines()]
     assert [line["event"] for line in lines] == ["odd", "from a\nlibrary", "failed"]
     assert b"s3cret" not in run.stderr.replace(b'password = \\"s3cret\\"', b"")
@@ -178,7 +178,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_lines_for_people_and_no_local_variables() -> None:
+def test_a_terminal_gets_readable_lines_without_local_variables() -> None:
     stream = Terminal()
     configure_logging(stream=stream)
     try:
@@ -191,7 +191,7 @@ def test_a_terminal_gets_lines_for_people_and_no_local_variables() -> None:
         except RuntimeError:
             structlog.get_logger().exception("failed")
     finally:
-        configure_logging(stream=CapturedStream())
+        configure_logging(stream=CurrentStderr())
     assert "failed" in stream.getvalue()
     assert "Traceback" in stream.getvalue()
     assert "password = " not in stream.getvalue()

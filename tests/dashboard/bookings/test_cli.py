@@ -8,9 +8,8 @@ import pytest
 from common.config import Secret, read_config
 from dashboard.bookings.cli import run_audit
 from dashboard.config import Config
-from tests.support.feeds import ForeignFeed, event, serving
-
-from .conftest import IngestionOf, RunOnce
+from tests.dashboard.bookings.conftest import IngestionOf, RunOnce
+from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ async def feed(dashboard_db: asyncpg.Pool) -> ForeignFeed:
 async def test_a_feed_that_has_not_been_read_cannot_be_audited(
     dashboard_url: Secret, environment: dict[str, str], feed: ForeignFeed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(feed):
+    async with serve_feed(feed):
         config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         assert await run_audit(config, dashboard_url, feed=True) == 1
 
@@ -38,7 +37,7 @@ async def test_missing_events_are_added_and_wrong_counters_are_counted(
     feed: ForeignFeed,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with serving(feed):
+    async with serve_feed(feed):
         config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         await ingest(ingestion_of(feed.url), datetime.now(UTC))
         feed.events.append(event(3, "1999-01-01T00:00:00Z"))

@@ -10,9 +10,8 @@ import pytest
 
 from common.jobs.lease import Lease
 from dashboard.bookings import ingestion
-from tests.support.feeds import ForeignFeed, event, serving
-
-from .conftest import AssertCountersAgree, IngestionOf, RunOnce
+from tests.dashboard.bookings.conftest import AssertCountersAgree, IngestionOf, RunOnce
+from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
 async def test_a_feed_with_only_the_parameters_of_the_source_is_read_completely(
@@ -20,7 +19,7 @@ async def test_a_feed_with_only_the_parameters_of_the_source_is_read_completely(
 ) -> None:
     start = datetime(1999, 6, 1, tzinfo=UTC)
     events = [event(number, (start + timedelta(days=37 * number)).isoformat()) for number in range(1, 250)]
-    async with serving(ForeignFeed(events)) as feed:
+    async with serve_feed(ForeignFeed(events)) as feed:
         reader = ingestion_of(feed.url)
         result = await ingest(reader)
         assert result["new"] == 249
@@ -41,7 +40,7 @@ async def test_a_feed_that_truncates_responses_silently_is_read_completely(
         at = start + timedelta(hours=chance.choice([0, 1, 1, 5, 900, 901]) + number // 100)
         night = (at + timedelta(days=chance.randrange(300))).date().isoformat()
         events.append(event(number, at.isoformat(), status=chance.choice([1, 1, 2]), night=night))
-    async with serving(ForeignFeed(events, cap=cap)) as feed:
+    async with serve_feed(ForeignFeed(events, cap=cap)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(799)
 
@@ -51,7 +50,7 @@ async def test_a_foreign_feed_out_of_order_is_read_completely(
 ) -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     events = [event(number, (start + timedelta(hours=number)).isoformat()) for number in range(1, 300)]
-    async with serving(ForeignFeed(events, shuffled=True)) as feed:
+    async with serve_feed(ForeignFeed(events, shuffled=True)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(299)
 
@@ -63,7 +62,7 @@ async def test_the_night_audit_adds_events_that_a_foreign_feed_back_dated(
     counters_agree: AssertCountersAgree,
     dashboard_db: asyncpg.Pool,
 ) -> None:
-    async with serving(ForeignFeed([event(1, "2024-05-01T00:00:00Z")])) as feed:
+    async with serve_feed(ForeignFeed([event(1, "2024-05-01T00:00:00Z")])) as feed:
         reader = ingestion_of(feed.url)
         await ingest(reader)
         feed.events += [event(2, "2023-01-01T00:00:00Z"), event(3, "1998-01-01T00:00:00Z")]
@@ -101,7 +100,7 @@ async def test_several_dashboards_ingesting_at_once_count_every_event_once(
         )
         for number in range(1, 1500)
     ]
-    async with serving(ForeignFeed(events)) as feed:
+    async with serve_feed(ForeignFeed(events)) as feed:
         lease = Lease("ingest_booking_events", "any owner", 1)
         now = datetime.now(UTC)
         await asyncio.gather(*(ingestion_of(feed.url).run(lease, now) for _ in range(3)))
@@ -116,6 +115,6 @@ async def test_more_invalid_events_in_a_row_than_the_cap_do_not_hide_later_event
     events = [event(number, (start + timedelta(minutes=number)).isoformat()) for number in range(1, 400)]
     for each in events[100:350]:
         each["room_id"] = None
-    async with serving(ForeignFeed(events, cap=cap)) as feed:
+    async with serve_feed(ForeignFeed(events, cap=cap)) as feed:
         await ingest(ingestion_of(feed.url))
     await counters_agree(399 - 250)

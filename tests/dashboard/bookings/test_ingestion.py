@@ -15,9 +15,8 @@ from aioresponses import aioresponses
 from common.jobs.lease import Lease, LeaseLostError
 from common.upstream import UpstreamError
 from dashboard.bookings import ingestion
+from tests.dashboard.bookings.conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 from tests.support.feeds import Event, event
-
-from .conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 
 OUR_HEADERS = {"X-Feed": "complete, cursor, ndjson, recorded", "Date": "Wed, 01 Jan 2020 12:00:00 GMT"}
 NDJSON = "application/x-ndjson"

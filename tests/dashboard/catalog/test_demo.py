@@ -10,7 +10,7 @@ async def test_demo_products_are_created_once_and_get_prices(
 ) -> None:
     for _ in range(2):
         await add_demo_products(dashboard_url)
-    fake.usual = [offer("a", 120)]
+    fake.default_offers = [offer("a", 120)]
 
     await catalogue.register()
     await catalogue.refresh()

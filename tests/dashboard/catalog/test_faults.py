@@ -22,8 +22,8 @@ async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
 async def assert_recovery(catalogue: Catalogue, fake: FakeOffers, products: int) -> None:
     """End the outage; one run brings every product up to date."""
     fake.fault = None
-    fake.usual = [offer("a", 777)]
-    await catalogue.pauses_end()
+    fake.default_offers = [offer("a", 777)]
+    await catalogue.end_backoff()
     await catalogue.register()
     await catalogue.refresh()
     rows = await catalogue.db.fetch("SELECT price FROM offer WHERE closed_at IS NULL AND offer_id = 'a'")
@@ -76,7 +76,7 @@ async def test_an_outage_closes_no_offers_and_is_recovered_from(
     catalogue: Catalogue, fake: FakeOffers, outage: str
 ) -> None:
     ids = await catalogue.create_many(60)
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
     await catalogue.refresh()
     before = await state(catalogue)
@@ -109,10 +109,10 @@ async def test_during_an_outage_the_service_is_rarely_called(catalogue: Catalogu
 
 async def test_a_failing_product_does_not_affect_others(catalogue: Catalogue, fake: FakeOffers) -> None:
     ids = await catalogue.create_many(50)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(500, only=ids[7])
-    fake.usual = [offer("a", 110)]
+    fake.default_offers = [offer("a", 110)]
 
     result = await catalogue.refresh()
 
@@ -136,7 +136,7 @@ async def test_a_failing_product_is_paused_with_exponential_back_off(catalogue: 
             )
         )
         assert (await catalogue.refresh())["due"] == 0
-        await catalogue.pauses_end()
+        await catalogue.end_backoff()
 
     for pause, longest in zip(pauses, [60, 120, 240, 480, 600, 600], strict=True):
         assert longest / 2 <= pause <= longest
@@ -178,7 +178,7 @@ async def test_a_product_unknown_to_the_service_is_registered_again_in_the_same_
     for product_ids in fake.registered.values():
         product_ids.clear()
     fake.registrations.clear()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
 
     result = await catalogue.refresh()
 
@@ -189,7 +189,7 @@ async def test_a_product_unknown_to_the_service_is_registered_again_in_the_same_
 
 async def test_while_every_request_gets_404_products_stay_pending(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(30)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     fake.fail(404)
 
@@ -215,7 +215,7 @@ async def test_a_product_is_created_while_the_service_fails(
     assert await catalogue.get(f"/products/{product['id']}") == product
     assert (await catalogue.refresh())["due"] == 0
     fake.fault = None
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     result = await catalogue.register()
     assert (result["due"], result["refreshed"]) == (1, 1)
     read = await catalogue.get(f"/products/{product['id']}")
@@ -255,7 +255,7 @@ async def test_a_response_is_not_read_beyond_its_size_limit(
 ) -> None:
     monkeypatch.setattr(offers_client, "MAX_RESPONSE_BYTES", 1000)
     product = await catalogue.create()
-    fake.usual = [offer(f"offer {number}", 100) for number in range(100)]
+    fake.default_offers = [offer(f"offer {number}", 100) for number in range(100)]
 
     result = await catalogue.refresh()
 
@@ -267,14 +267,14 @@ async def test_a_response_is_not_read_beyond_its_size_limit(
 async def test_an_outage_between_price_changes_loses_no_price(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     for price in (100, 90):
-        fake.usual = [offer("a", price)]
+        fake.default_offers = [offer("a", price)]
         await catalogue.refresh()
     fake.fail(500)
     for _ in range(60):
         await catalogue.refresh()
     fake.fault = None
-    await catalogue.pauses_end()
-    fake.usual = [offer("a", 80)]
+    await catalogue.end_backoff()
+    fake.default_offers = [offer("a", 80)]
     await catalogue.refresh()
 
     trend = await catalogue.get(f"/products/{product['id']}/trend")

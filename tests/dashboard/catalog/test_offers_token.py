@@ -88,13 +88,13 @@ async def test_a_token_rejected_for_500_requests_in_flight_is_renewed_once(
     async def reject_when_all_are_in_flight(kind: str, _: str) -> Reply:
         if kind == "offers":
             if fake.in_flight >= 500 and not calls.is_set():
-                fake.valid.clear()
+                fake.valid_tokens.clear()
                 calls.set()
             await calls.wait()
         return None
 
     fake.fault = reject_when_all_are_in_flight
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     wide = Catalogue(catalogue.app, environment | {"DASHBOARD_OFFERS_CONCURRENCY": "500"})
     result = await wide.refresh()
 
@@ -108,7 +108,7 @@ async def test_a_replica_with_a_rejected_token_uses_the_stored_one(
 ) -> None:
     await catalogue.create()
     await replica.create()
-    fake.valid.clear()
+    fake.valid_tokens.clear()
 
     assert (await catalogue.create())["registration"] == "registered"
     assert (await replica.create())["registration"] == "registered"
@@ -127,7 +127,7 @@ async def test_while_the_service_refuses_a_token_not_every_request_asks_for_one(
     assert (result["due"], result["skipped"]) == (5, 5)
     assert fake.calls["auth"] < 5
     fake.fault = None
-    await catalogue.pauses_end()
+    await catalogue.end_backoff()
     assert (await catalogue.register())["refreshed"] == 5
 
 
@@ -141,7 +141,7 @@ async def test_each_refused_token_request_delays_the_next(catalogue: Catalogue, 
                 "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM offers_token"
             )
         )
-        await catalogue.pauses_end()
+        await catalogue.end_backoff()
 
     assert pauses[0] <= 1
     assert 50 < pauses[-1] <= 60
@@ -201,7 +201,7 @@ async def test_when_the_lease_expires_another_replica_requests_the_token(
 
     await catalogue.db.execute("UPDATE offers_token SET renewal_expires_at = clock_timestamp()")
 
-    assert await search in fake.valid
+    assert await search in fake.valid_tokens
     assert fake.calls["auth"] == 1
 
 
@@ -233,5 +233,5 @@ async def test_a_cancelled_request_does_not_cancel_the_search_of_others(catalogu
     await asyncio.gather(impatient, return_exceptions=True)
     go.set()
 
-    assert await patient in fake.valid
+    assert await patient in fake.valid_tokens
     assert fake.calls["auth"] == 1

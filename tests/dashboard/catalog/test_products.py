@@ -131,7 +131,7 @@ async def test_put_replaces_a_product_and_patch_changes_the_given_fields(catalog
 async def test_deleting_a_product_deletes_its_offers_and_price_changes(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     kept = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"

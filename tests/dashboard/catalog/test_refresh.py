@@ -27,7 +27,7 @@ async def price_changes(catalogue: Catalogue, offer_id: str) -> list[tuple[int |
 
 async def test_offers_keep_their_ids_as_integers_or_text(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
+    fake.default_offers = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
 
     result = await catalogue.refresh()
 
@@ -48,7 +48,7 @@ async def test_a_price_change_is_stored_only_when_price_or_stock_changes(
 ) -> None:
     product = await catalogue.create()
     for offers in ([offer("a", 100, 5)], [offer("a", 100, 5)], [offer("a", 100, 4)], [offer("a", 110, 4)]):
-        fake.usual = offers
+        fake.default_offers = offers
         await catalogue.refresh()
 
     assert await price_changes(catalogue, "a") == [(100, 5), (100, 4), (110, 4)]
@@ -58,7 +58,7 @@ async def test_a_price_change_is_stored_only_when_price_or_stock_changes(
 
 async def test_an_unchanged_offer_gets_a_new_last_seen(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     before = (await offers_of(catalogue, product))["a"]
     await catalogue.refresh()
@@ -72,11 +72,11 @@ async def test_an_offer_missing_from_a_response_is_closed_and_may_return(
     catalogue: Catalogue, fake: FakeOffers
 ) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
     seen = (await offers_of(catalogue, product))["a"]["last_seen"]
 
-    fake.usual = [offer("b", 120)]
+    fake.default_offers = [offer("b", 120)]
     result = await catalogue.refresh()
 
     assert (result["changes"], result["closed"]) == (1, 1)
@@ -87,7 +87,7 @@ async def test_an_offer_missing_from_a_response_is_closed_and_may_return(
     assert list(await offers_of(catalogue, product, closed=True)) == ["a", "b"]  # the latest changed first
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["id"] == "b"
 
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
 
     returned = (await offers_of(catalogue, product))["a"]
@@ -98,9 +98,9 @@ async def test_an_offer_missing_from_a_response_is_closed_and_may_return(
 
 async def test_an_empty_response_closes_all_offers(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100), offer("b", 120)]
+    fake.default_offers = [offer("a", 100), offer("b", 120)]
     await catalogue.refresh()
-    fake.usual = []
+    fake.default_offers = []
     await catalogue.refresh()
 
     assert await offers_of(catalogue, product) == {}
@@ -110,7 +110,7 @@ async def test_an_empty_response_closes_all_offers(catalogue: Catalogue, fake: F
 
 async def test_of_two_offers_with_one_id_the_last_counts(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("1", 100), offer("b", 50), offer(1, 120)]
+    fake.default_offers = [offer("1", 100), offer("b", 50), offer(1, 120)]
 
     await catalogue.refresh()
 
@@ -147,7 +147,7 @@ async def test_of_two_offers_with_one_id_the_last_counts(catalogue: Catalogue, f
 )
 async def test_an_invalid_response_changes_nothing(catalogue: Catalogue, fake: FakeOffers, body: Any) -> None:
     broken, sound = await catalogue.create("broken"), await catalogue.create("sound")
-    fake.usual = [offer("good", 120)]
+    fake.default_offers = [offer("good", 120)]
     await catalogue.refresh()
     before = await offers_of(catalogue, broken)
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -156,7 +156,7 @@ async def test_an_invalid_response_changes_nothing(catalogue: Catalogue, fake: F
         return reply(200, encoded) if broken["id"] in path else None
 
     fake.fault = fault
-    fake.usual = [offer("good", 130)]
+    fake.default_offers = [offer("good", 130)]
     result = await catalogue.refresh()
 
     assert (result["refreshed"], result["failed"]) == (1, 1)
@@ -166,7 +166,7 @@ async def test_an_invalid_response_changes_nothing(catalogue: Catalogue, fake: F
     assert read["registration"] == "registered"
     assert (await offers_of(catalogue, sound))["good"]["price"] == 130
     fake.fault = None
-    await catalogue.pauses_end()
+    await catalogue.end_backoff()
     await catalogue.refresh()
     assert (await catalogue.get(f"/products/{broken['id']}"))["freshness"]["last_error"] is None
     assert await price_changes(catalogue, "good") == [(120, 5), (120, 5), (130, 5), (130, 5)]
@@ -174,7 +174,7 @@ async def test_an_invalid_response_changes_nothing(catalogue: Catalogue, fake: F
 
 async def test_unknown_fields_of_an_offer_are_ignored(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100) | {"currency": "CZK"}]
+    fake.default_offers = [offer("a", 100) | {"currency": "CZK"}]
 
     await catalogue.refresh()
 
@@ -183,7 +183,7 @@ async def test_unknown_fields_of_an_offer_are_ignored(catalogue: Catalogue, fake
 
 async def test_a_product_deleted_during_its_refresh_stays_deleted(catalogue: Catalogue, fake: FakeOffers) -> None:
     gone, kept = await catalogue.create("gone"), await catalogue.create("kept")
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
 
     async def fault(_: str, path: str) -> Reply:
         if gone["id"] in path:
@@ -208,7 +208,7 @@ async def test_deleting_products_during_refreshes_succeeds_and_leaves_no_rows(
         return (await client.delete(f"/products/{product_id}")).status_code
 
     for price in range(3):
-        fake.usual = [offer(name, 100 + price) for name in "abc"]
+        fake.default_offers = [offer(name, 100 + price) for name in "abc"]
         deleted = ids[price * 40 : (price + 1) * 40]
         _, *statuses = await asyncio.gather(catalogue.refresh(), *(delete(each) for each in deleted))
         assert statuses == [204] * 40
@@ -223,19 +223,19 @@ async def test_at_most_the_configured_number_of_calls_is_in_flight(catalogue: Ca
 
     async def fault(kind: str, _: str) -> Reply:
         if kind == "offers":
-            await eventually(lambda: fake.most_in_flight >= 50)
+            await eventually(lambda: fake.max_in_flight >= 50)
         return None
 
     fake.fault = fault
     result = await catalogue.refresh()
 
     assert result["refreshed"] == 300
-    assert fake.most_in_flight == 50
+    assert fake.max_in_flight == 50
 
 
 async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fake: FakeOffers) -> None:
     await catalogue.create_many(3)
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     resources = resources_of(catalogue.app)
     stale = Refresh(
         resources.pools.jobs,
@@ -267,23 +267,23 @@ async def test_products_that_a_run_did_not_reach_come_first_in_the_next(catalogu
         await catalogue.refresh()
     first = set(reached)
     fake.fault = None
-    await catalogue.pauses_end()
-    fake.asked_for.clear()
+    await catalogue.end_backoff()
+    fake.offer_requests.clear()
     rows = await catalogue.db.fetch("SELECT product_id FROM product_refresh ORDER BY attempted_at LIMIT 100")
     await catalogue.refresh()
 
     assert not first & {str(row["product_id"]) for row in rows}
-    assert set(fake.asked_for) == set(ids)
+    assert set(fake.offer_requests) == set(ids)
 
 
 async def test_a_clock_that_was_set_back_keeps_changes_in_order(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.usual = [offer("a", 100)]
+    fake.default_offers = [offer("a", 100)]
     await catalogue.refresh()
     await catalogue.db.execute("UPDATE product_refresh SET last_success = now() + interval '1 hour'")
-    fake.usual = [offer("a", 110)]
+    fake.default_offers = [offer("a", 110)]
     await catalogue.refresh()
-    fake.usual = [offer("a", 121)]
+    fake.default_offers = [offer("a", 121)]
     await catalogue.refresh()
 
     trend = await catalogue.get(f"/products/{product['id']}/trend")

@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncpg
 
 from common.config import Secret
-from tests.conftest import QUIET
+from tests.conftest import TEST_ENVIRONMENT
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
-from tests.support.applications import begin, run
+from tests.support.applications import run_process, start_process
 from tests.support.waiting import eventually
 
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
@@ -20,11 +20,11 @@ WAITING = "SELECT pid FROM pg_locks WHERE relation = 'store_poll'::regclass AND 
 
 
 def environment(url: Secret) -> dict[str, str]:
-    return {**QUIET, "DASHBOARD_DATABASE_URL": url.reveal()}
+    return {**TEST_ENVIRONMENT, "DASHBOARD_DATABASE_URL": url.reveal()}
 
 
 def run_import(url: Secret, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return run("dashboard", "import-stores", *arguments, environment=environment(url), folder=folder)
+    return run_process("dashboard", "import-stores", *arguments, environment=environment(url), folder=folder)
 
 
 async def test_files_are_imported_compressed_or_not(
@@ -82,7 +82,7 @@ async def test_ctrl_c_ends_the_import_with_one_line(
     (tmp_path / "s.csv").write_text(STATUS + POLL)
     async with dashboard_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE store_poll")
-        process = await begin(
+        process = await start_process(
             "dashboard", "import-stores", "--status", "s.csv", environment=environment(dashboard_url), folder=tmp_path
         )
         await eventually(lambda: other.fetchval(WAITING))
@@ -100,7 +100,7 @@ async def test_a_lost_connection_to_postgresql_is_reported_in_one_line(
     (tmp_path / "s.csv").write_text(STATUS + POLL)
     async with dashboard_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE store_poll")
-        process = await begin(
+        process = await start_process(
             "dashboard", "import-stores", "--status", "s.csv", environment=environment(dashboard_url), folder=tmp_path
         )
         await other.execute("SELECT pg_terminate_backend($1)", await eventually(lambda: other.fetchval(WAITING)))

@@ -22,7 +22,7 @@ from provider.booking_events.inputs import EventInput
 from provider.booking_events.models import NewEvent, StoredEvent
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
-from tests.support.processes import kill, postmaster
+from tests.support.processes import kill, postmaster_pid
 from tests.support.waiting import eventually
 
 OWN_REGION = 2**52
@@ -220,7 +220,7 @@ async def test_events_are_stored_again_after_postgresql_was_killed(environment: 
         async with app.test_app():
             client = app.test_client()
             before = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(100, 140)))
-            kill(postmaster(Path(place)))
+            kill(postmaster_pid(Path(place)))
             answers = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(2, 42)))
             await asyncio.to_thread(server.ensure_running)
             again = await asyncio.gather(*(client.post("/events", json=event(n)) for n in range(2, 42)))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quart.typing import TestClientProtocol as Client
 
-from tests.support.feeds import Event, event, moment
+from tests.support.feeds import Event, event, parse_instant
 
 LARGEST = 2**63 - 1
 UUIDS = ["6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11", "6F1C2B1E-9A51-4C3F-8F57-0D5B7F5A2C12"]
@@ -63,8 +63,8 @@ def matching(query: dict[str, str]) -> list[Event]:
         at = datetime.fromisoformat(each["event_timestamp"])
         return (
             each["hotel_id"] == int(query.get("hotel_id") or each["hotel_id"])
-            and at >= moment(query.get("updated__gte", "2000-01-01"), end=False)
-            and at <= moment(query.get("updated__lte", "2100-01-01"), end=True)
+            and at >= parse_instant(query.get("updated__gte", "2000-01-01"), end=False)
+            and at <= parse_instant(query.get("updated__lte", "2100-01-01"), end=True)
             and each["status"] == int(query.get("rpg_status") or each["status"])
             and str(each["room_id"]).lower() == query.get("room_id", str(each["room_id"])).lower()
             and query.get("night_of_stay__gte", "") <= each["night_of_stay"] <= query.get("night_of_stay__lte", "9")
@@ -76,9 +76,9 @@ def matching(query: dict[str, str]) -> list[Event]:
 def inverted(query: dict[str, str]) -> set[str]:
     """The ranges that end before they begin."""
     found = set()
-    if {"updated__gte", "updated__lte"} <= set(query) and moment(query["updated__gte"], end=False) > moment(
-        query["updated__lte"], end=True
-    ):
+    if {"updated__gte", "updated__lte"} <= set(query) and parse_instant(
+        query["updated__gte"], end=False
+    ) > parse_instant(query["updated__lte"], end=True):
         found.add("updated__gte")
     if query.get("night_of_stay__gte", "") > query.get("night_of_stay__lte", "9"):
         found.add("night_of_stay__gte")

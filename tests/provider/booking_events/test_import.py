@@ -17,7 +17,7 @@ import pytest
 from common.config import Secret
 from provider.booking_events import cli, import_csv, queries
 from provider.booking_events.cli import import_file
-from tests.support.applications import ROOT, begin, run
+from tests.support.applications import ROOT, run_process, start_process
 from tests.support.waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
@@ -268,9 +268,9 @@ def test_the_command_loads_a_file_and_reports_missing_ones(provider_url: Secret,
     (tmp_path / "events.csv").write_text(HEADER + line(1) + line(0))
     environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
 
-    done = run("provider", "import", str(tmp_path / "events.csv"), environment=environment)
-    missing = run("provider", "import", str(tmp_path / "none.csv"), environment=environment)
-    folder = run("provider", "import", str(tmp_path), environment=environment)
+    done = run_process("provider", "import", str(tmp_path / "events.csv"), environment=environment)
+    missing = run_process("provider", "import", str(tmp_path / "none.csv"), environment=environment)
+    folder = run_process("provider", "import", str(tmp_path), environment=environment)
 
     assert done.returncode == 1
     assert done.stdout == "events.csv: 1 stored, 0 already stored, 1 rejected\n"
@@ -289,7 +289,7 @@ async def test_ctrl_c_during_an_import_ends_the_command_with_one_line(
     async with provider_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE booking_event")
         environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
-        process = await begin("provider", "import", str(pipe), environment=environment)
+        process = await start_process("provider", "import", str(pipe), environment=environment)
         with await asyncio.to_thread(pipe.open, "w") as writing:
             lines = HEADER + "".join(map(line, range(1, import_csv.CHUNK_ROWS + 2)))
             await asyncio.to_thread(writing.write, lines)

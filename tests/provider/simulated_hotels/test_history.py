@@ -24,7 +24,7 @@ Stays = dict[int, list[Stay]]
 
 
 def occupancy(stays: Iterable[Stay], rooms: int) -> dict[date, float]:
-    kept = Counter(night for stay in stays for night in set(stay.nights) - set(stay.given_back))
+    kept = Counter(night for stay in stays for night in set(stay.nights) - set(stay.cancelled_nights))
     days = (PERIOD[1] - PERIOD[0]).days
     return {night: kept[night] / rooms for night in (PERIOD[0] + timedelta(day) for day in range(days))}
 
@@ -125,13 +125,13 @@ def test_stays_are_short_and_tend_to_end_on_a_sunday(two_years: Stays, hotel_id:
 @pytest.mark.parametrize("hotel_id", [1, 2])
 def test_guests_who_book_early_cancel_more_and_mostly_the_whole_stay(two_years: Stays, hotel_id: int) -> None:
     def cancelled(first: int, last: int) -> float:
-        return fmean(bool(stay.given_back) for stay in two_years[hotel_id] if first <= stay.lead <= last)
+        return fmean(bool(stay.cancelled_nights) for stay in two_years[hotel_id] if first <= stay.lead <= last)
 
     shares = [cancelled(0, 3), cancelled(15, 30), cancelled(61, 120), cancelled(181, MAX_LEAD_DAYS)]
     assert shares == sorted(shares)
     assert 0.02 < shares[0] < 0.15
     assert 0.3 < shares[-1] < 0.7
-    whole = [stay.given_back == stay.nights for stay in two_years[hotel_id] if stay.given_back]
+    whole = [stay.cancelled_nights == stay.nights for stay in two_years[hotel_id] if stay.cancelled_nights]
     assert 0.8 < fmean(whole) < 0.95
 
 

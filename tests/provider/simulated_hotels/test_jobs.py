@@ -22,7 +22,7 @@ from provider.config import Config
 from provider.resources import resources_of
 from provider.simulated_hotels.jobs import Generator
 from provider.simulated_hotels.simulation import Simulation
-from tests.support.applications import run
+from tests.support.applications import run_process
 from tests.support.served import Served
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -160,7 +160,7 @@ def test_a_rate_of_0_switches_the_job_off(
 
 
 def generate(url: Secret, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return run("provider", "generate", *arguments, environment={"PROVIDER_DATABASE_URL": url.reveal()})
+    return run_process("provider", "generate", *arguments, environment={"PROVIDER_DATABASE_URL": url.reveal()})
 
 
 async def test_the_command_writes_the_history_of_new_hotels(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
