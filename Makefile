@@ -12,7 +12,7 @@ export PYTHONPATH := src
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simulated hotels; Ctrl-C stops them
+run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simulated hotels; Ctrl-C stops them all
 	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \
 	  --set PROVIDER_LOG_LEVEL=error --set DASHBOARD_LOG_LEVEL=error \
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
@@ -21,7 +21,7 @@ run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simul
 	  --set 'DASHBOARD_OFFERS_URL=http://{provider}/api/v1' \
 	  --set 'DASHBOARD_STORES_URL=http://{provider}/stores'
 
-test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage; ARGS=tests/common runs some
+test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage (ARGS=tests/common: only those)
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=)
 
 check: $(VENV)/.development ## check format, style, types, imports, SQL, deployment files
@@ -50,13 +50,13 @@ schema: $(VENV)/.runtime ## write src/*/schema.sql from the migrations
 openapi: $(VENV)/.development ## write openapi/*.json from the code
 	@$(BIN)/python -m tests.support.openapi_documents
 
-bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name; AGAINST=/other/checkout: compare)
+bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))
 
 up: ## run the system with docker compose
 	docker compose up --build --detach --wait
 
-down: ## stop it (the data stays in its volume)
+down: ## stop the system of make up (the data stays in its volume)
 	docker compose down
 
 LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
