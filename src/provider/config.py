@@ -25,7 +25,7 @@ from common.server import ports
 
 @dataclass(frozen=True)
 class Config:
-    """The README's table of variables describes each field."""
+    """docs/configuration.md describes each field."""
 
     demo: bool = variable(DEMO_VARIABLE, switch, default="0")
     data_dir: Path = variable("NIGHTAUDIT_DATA_DIR", path, default=".nightaudit")

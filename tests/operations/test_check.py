@@ -235,7 +235,7 @@ PLANTED = {
     "an alert on an unknown value": (
         prometheus,
         "docker/prometheus/alerts.yml",
-        'pool="main"',
+        'pool="requests"',
         'pool="primary"',
         "src never sets pool to primary",
     ),

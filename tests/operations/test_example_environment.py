@@ -1,4 +1,4 @@
-"""`.env.example`, copied, uncommented and read by a shell, and the README's table of variables, agree with the code."""
+"""`.env.example`, copied, uncommented and read by a shell, and docs/configuration.md agree with the code."""
 
 import json
 import re

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby, pairwise
 
-from provider.rooms import BOOKING
+from provider.hotel_rooms import BOOKING
 from provider.simulated_hotels.models import SimulatedEvent
 
 

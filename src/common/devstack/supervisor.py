@@ -54,7 +54,7 @@ class _Application:
         self._process: asyncio.subprocess.Process | None = None
 
     async def run(self) -> None:
-        """Keep the application running until cancelled. Raises StackError when it ends before it was ever ready."""
+        """Keep the application running until cancelled. Raises StackError when it fails before it was ever ready."""
         name = self.program.name
         delay = _FIRST_DELAY_SECONDS
         while True:

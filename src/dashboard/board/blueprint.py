@@ -2,7 +2,7 @@
 
 from common.web import landing_page
 from common.web.resources import Application
-from dashboard.board import routes_page
+from dashboard.board.landing_figures import landing_figures
 
 LINKS = {
     "/docs": "API (Swagger)",
@@ -20,4 +20,4 @@ LINKS = {
 
 def install(app: Application, *, title: str, description: str) -> None:
     """Serve the landing page."""
-    landing_page.install(app, title=title, description=description, links=LINKS, figures=routes_page.landing_figures)
+    landing_page.install(app, title=title, description=description, links=LINKS, figures=landing_figures)

@@ -20,7 +20,7 @@ from common.csv_import import (
 from common.web.input_types import MAX_ID, parse_night, require_finite
 from provider.booking_events.inputs import require_plausible
 from provider.booking_events.models import COLUMNS, StagedRow
-from provider.rooms import parse_room_id_text
+from provider.hotel_rooms import parse_room_id_text
 
 CHUNK_ROWS = 10_000
 

@@ -17,7 +17,7 @@ from common.web.input_types import (
     parse_night,
     parse_query_instant,
 )
-from provider.rooms import BOOKING, CANCELLATION, QueryRoomId, RoomId
+from provider.hotel_rooms import BOOKING, CANCELLATION, QueryRoomId, RoomId
 
 MAX_FUTURE = timedelta(days=1)
 """How far the sender's clock may be ahead of ours."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.web.landing_page import Figure, FigureTable, instant_figure
 from common.web.resources import pool
 from provider.booking_events import queries
-from provider.rooms import BOOKING
+from provider.hotel_rooms import BOOKING
 
 
 async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:

@@ -14,7 +14,7 @@ from common.web.errors import Conflict, FieldError, HttpProblem
 from provider.booking_events import queries
 from provider.booking_events.inputs import EventInput
 from provider.booking_events.models import BatchResult, NewEvent, StagedRow, StoredEvent
-from provider.rooms import NightEvent
+from provider.hotel_rooms import NightEvent
 
 log = structlog.get_logger()
 

@@ -7,15 +7,9 @@ import structlog
 
 from provider.dining.contact_fields import mask_phone
 from provider.dining.models import Event, TableOrder
+from provider.dining.wording import SMS_TEXTS
 
 log = structlog.get_logger()
-
-SMS_TEXTS: dict[Event, str] = {
-    "received": "We have received your order no. {id} for a table and will decide on it soon.",
-    "confirmed": "Your table is confirmed (order no. {id}).",
-    "declined": "We are sorry, we cannot offer you the table of order no. {id}.",
-    "cancelled": "Your table is cancelled (order no. {id}).",
-}
 
 
 class TextMessage(msgspec.Struct, frozen=True):

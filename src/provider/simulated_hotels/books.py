@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 
-from provider.rooms import BOOKING
-from provider.simulated_hotels.hotels import Hotel
+from provider.hotel_rooms import BOOKING
+from provider.simulated_hotels.demand import Hotel
 from provider.simulated_hotels.vacancies import Vacancies
 
 

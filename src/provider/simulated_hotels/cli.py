@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from common.config import Secret
 from common.csv_import import NOT_STORED, print_error
-from provider.rooms import NightEvent
+from provider.hotel_rooms import NightEvent
 from provider.simulated_hotels.models import SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 

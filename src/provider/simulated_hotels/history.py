@@ -7,8 +7,8 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from provider.rooms import BOOKING, CANCELLATION
-from provider.simulated_hotels.hotels import (
+from provider.hotel_rooms import BOOKING, CANCELLATION
+from provider.simulated_hotels.demand import (
     MAX_LEAD_DAYS,
     Hotel,
     cancelled_nights,
@@ -18,7 +18,7 @@ from provider.simulated_hotels.hotels import (
 from provider.simulated_hotels.models import DateCache, SimulatedEvent
 from provider.simulated_hotels.vacancies import Vacancies
 
-# Relative bookings per weekday, fewer at the weekend; Sunday first, like `ordinal % 7`.
+# Relative bookings per weekday of the past; live events come at a constant rate. Sunday first, like `ordinal % 7`.
 _BOOKED_BY_WEEKDAY = (0.52, 1.10, 1.08, 1.14, 1.08, 1.24, 0.84)
 # Relative bookings per hour of the day, UTC: few at night, a peak before noon and another after work.
 _BOOKED_BY_HOUR = (5, 3, 2, 1, 1, 2, 4, 10, 20, 30, 36, 35, 30, 29, 31, 32, 31, 29, 27, 28, 29, 25, 17, 10)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from provider.rooms import BOOKING, CANCELLATION
+from provider.hotel_rooms import BOOKING, CANCELLATION
 from provider.simulated_hotels.books import Books
-from provider.simulated_hotels.history import write_history
-from provider.simulated_hotels.hotels import (
+from provider.simulated_hotels.demand import (
     MAX_LEAD_DAYS,
     Hotel,
     cancelled_nights,
@@ -14,6 +13,7 @@ from provider.simulated_hotels.hotels import (
     hotel_indexes_by_demand,
     seeded_random,
 )
+from provider.simulated_hotels.history import write_history
 from provider.simulated_hotels.models import DateCache, FeedEvent, SimulatedEvent
 
 # How many random requests are tried for one event. Most fail once the books are as full as the season allows.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from provider.simulated_hotels.hotels import Hotel
+from provider.simulated_hotels.demand import Hotel
 
 
 class Vacancies(dict[int, list[int]]):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_night
-from provider.rooms import RoomId
+from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
 MAX_NIGHTS = 365

@@ -20,8 +20,8 @@ from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
+from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.rooms import UUID_PATTERN
 from provider.stays import icalendar, service
 from provider.stays.inputs import (
     PROPERTY_ID,

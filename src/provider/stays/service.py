@@ -9,7 +9,7 @@ import asyncpg
 
 from common.db.pool import Connection, transaction
 from common.web.errors import Conflict, Invalid, NotFound
-from provider.rooms import BOOKING, CANCELLATION, NightEvent
+from provider.hotel_rooms import BOOKING, CANCELLATION, NightEvent
 from provider.stays.inputs import FIRST_DAY, LAST_DAY, AvailabilityQuery, ReservationInput
 from provider.stays.models import AvailableProperty, InsertOutcome, Reservation
 from provider.stays.queries import storefront

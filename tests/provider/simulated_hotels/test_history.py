@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.simulated_hotels import history
-from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
+from provider.simulated_hotels.demand import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
 from provider.simulated_hotels.models import SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 from tests.support.stay_audit import Stay, audit

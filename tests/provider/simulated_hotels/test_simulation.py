@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.rooms import BOOKING, CANCELLATION
-from provider.simulated_hotels.hotels import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
+from provider.hotel_rooms import BOOKING, CANCELLATION
+from provider.simulated_hotels.demand import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
 from provider.simulated_hotels.models import FeedEvent, SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 from tests.support.stay_audit import audit

@@ -12,8 +12,8 @@ import pytest
 
 from common.db.pool import Connection
 from common.web.resources import Application
+from provider.hotel_rooms import NightEvent
 from provider.resources import resources_of
-from provider.rooms import NightEvent
 from provider.stays.queries import storefront as reservations
 from tests.support.storefront import Guest
 

@@ -1,7 +1,6 @@
 """The content of the emails to guests, as it is stored in the outbox when the event happens."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,11 +9,10 @@ from provider.dining.contact_fields import is_plausible_name
 from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.models import Event, TableOrder
 from provider.dining.settings import DiningSettings
+from provider.dining.wording import EVENT_TEXTS, TABLE_TYPE_NAMES
 
 CANCEL_TOKEN_LIFETIME = timedelta(days=30)
 """Lifetime of a cancel button when the booking has no start; otherwise the button works until the start."""
-
-TABLE_TYPE_NAMES = {"regular": "table in the hall", "cabin": "cabin", "room": "private room"}
 
 
 class CancelButton(msgspec.Struct, frozen=True):
@@ -39,44 +37,6 @@ class MailContent(msgspec.Struct, frozen=True):
     details: list[tuple[str, str]]
     closing: str
     cancel: CancelButton | None
-
-
-@dataclass(frozen=True)
-class EventText:
-    """The text of the emails about one event."""
-
-    subject: str
-    opening: str
-    closing: str
-    can_cancel: bool
-
-
-EVENT_TEXTS: dict[Event, EventText] = {
-    "received": EventText(
-        "We have received your order for a table",
-        "Thank you for your order. We will write to you again as soon as we have decided on it.",
-        "If your plans change, you can cancel the order with the button below.",
-        can_cancel=True,
-    ),
-    "confirmed": EventText(
-        "Your table is confirmed",
-        "Your table is confirmed. We look forward to seeing you.",
-        "If your plans change, please cancel with the button below, so that another guest can have the table.",
-        can_cancel=True,
-    ),
-    "declined": EventText(
-        "We cannot offer you the table",
-        "We are sorry: we cannot offer you the table that you ordered.",
-        "Perhaps another table or another time suits you. You are welcome to order again.",
-        can_cancel=False,
-    ),
-    "cancelled": EventText(
-        "Your table is cancelled",
-        "Your table is cancelled.",
-        "You are welcome to order again at any time.",
-        can_cancel=False,
-    ),
-}
 
 
 def mail_content(order: TableOrder, event: Event, occurred_at: datetime, settings: DiningSettings) -> MailContent:

@@ -1,0 +1,52 @@
+"""The wording of the messages to guests: emails and text messages, by event."""
+
+from dataclasses import dataclass
+
+from provider.dining.models import Event
+
+TABLE_TYPE_NAMES = {"regular": "table in the hall", "cabin": "cabin", "room": "private room"}
+
+
+@dataclass(frozen=True)
+class EventText:
+    """The text of the emails about one event."""
+
+    subject: str
+    opening: str
+    closing: str
+    can_cancel: bool
+
+
+EVENT_TEXTS: dict[Event, EventText] = {
+    "received": EventText(
+        "We have received your order for a table",
+        "Thank you for your order. We will write to you again as soon as we have decided on it.",
+        "If your plans change, you can cancel the order with the button below.",
+        can_cancel=True,
+    ),
+    "confirmed": EventText(
+        "Your table is confirmed",
+        "Your table is confirmed. We look forward to seeing you.",
+        "If your plans change, please cancel with the button below, so that another guest can have the table.",
+        can_cancel=True,
+    ),
+    "declined": EventText(
+        "We cannot offer you the table",
+        "We are sorry: we cannot offer you the table that you ordered.",
+        "Perhaps another table or another time suits you. You are welcome to order again.",
+        can_cancel=False,
+    ),
+    "cancelled": EventText(
+        "Your table is cancelled",
+        "Your table is cancelled.",
+        "You are welcome to order again at any time.",
+        can_cancel=False,
+    ),
+}
+
+SMS_TEXTS: dict[Event, str] = {
+    "received": "We have received your order no. {id} for a table and will decide on it soon.",
+    "confirmed": "Your table is confirmed (order no. {id}).",
+    "declined": "We are sorry, we cannot offer you the table of order no. {id}.",
+    "cancelled": "Your table is cancelled (order no. {id}).",
+}
