@@ -14,7 +14,7 @@ from common.jobs.cleanup import delete_old_rows
 from common.jobs.scheduler import run_now
 from common.outbox import delivery
 from common.outbox.delivery import Policy
-from common.outbox.queries import claim_due_messages, update_failed, update_sent
+from common.outbox.queries import claim_due_messages, extend_claims, update_failed, update_sent
 from provider.dining import jobs
 from provider.dining.mail import smtp
 from provider.dining.queries.bookings import delete_expired_cancel_tokens
@@ -303,7 +303,7 @@ async def test_a_claim_is_renewed_while_its_sender_is_running(
 
     monkeypatch.setattr(smtp, "send", slow)
     extended = asyncio.Event()
-    extend = delivery.extend_claims
+    extend = extend_claims
 
     async def watched(*arguments: Any) -> None:
         await extend(*arguments)
