@@ -1,4 +1,4 @@
-"""The supervisor starts the database and the applications, and leaves no process behind however it ends."""
+"""The supervisor starts the database and the applications; when it ends, no process is left."""
 
 import os
 import signal
