@@ -58,7 +58,7 @@ SeatsBound = Annotated[QueryInteger, Field(ge=0, le=1_000_000)]
 
 
 class TableInput(Input):
-    """A table to add; omitted fields take their deerrors."""
+    """A table to add; omitted fields take their defaults."""
 
     table_type: TableType = "regular"
     seats: Seats = 2
