@@ -1,4 +1,4 @@
-"""What every CSV import shares: header, records, cells, instants, rejected lines, progress and the closing report."""
+"""Shared by all CSV imports: header, records, cells, instants, rejected lines, progress and the closing report."""
 
 import csv
 import re
@@ -45,7 +45,7 @@ class CsvHeaderError(Exception):
 
 @dataclass
 class ImportResult:
-    """How many rows of a file were stored now, were stored before, and were rejected."""
+    """How many rows of a file were stored now, were stored already, and were rejected."""
 
     name: str
     stored: int = 0
@@ -80,9 +80,10 @@ def byte_progress(path: Path) -> "tqdm[NoReturn]":
 
 
 def match_header(line: bytes, columns: Sequence[str], aliases: Mapping[str, str] | None = None) -> list[int]:
-    """The position in the file of each of `columns`, from the header line, where they may come in any order and case.
+    """Find the position of each of `columns` in the header line, which may name them in any order and case.
 
-    aliases: other names of columns, in lower case. Raises CsvHeaderError when a column is missing, double or unknown.
+    aliases: other names of columns, in lower case. Raises CsvHeaderError when a column is missing, duplicate or
+    unknown.
     """
     if not line:
         raise CsvHeaderError("the file is empty")
@@ -105,9 +106,9 @@ def read_records(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the cells of each record after the header, with the number of the line on which it ends.
 
-    Blank lines are skipped. A record that is longer than MAX_RECORD_BYTES (and never held whole), not UTF-8 or not CSV
-    goes to `rejected`, as does the line at which the file becomes unreadable. multiline: a quoted cell may contain line
-    ends; without it a line with a missing quote never swallows the next one.
+    Blank lines are skipped. A record that is not UTF-8, is not CSV or exceeds MAX_RECORD_BYTES goes to `rejected`, as
+    does the line at which the file becomes unreadable. multiline: quoted cells may contain line breaks; if not set, a
+    missing quote affects only its own line.
     """
     number = 1
     try:
@@ -137,20 +138,20 @@ def read_records(
 
 
 def _skip_line(file: BinaryIO, part: bytes) -> None:
-    """Read to the end of the line of which `part` was read last."""
+    """Read the rest of the line; `part` is the part read last."""
     while part and not part.endswith(b"\n"):
         part = file.readline(MAX_RECORD_BYTES)
 
 
 def split_cells(line: str) -> list[str]:
-    """The cells of one line. Raises csv.Error where quotes are not as RFC 4180 has them."""
+    """Split a line into its cells. Raises csv.Error when the quotes do not follow RFC 4180."""
     if '"' not in line:
         return line.split(",")
     return next(csv.reader([line], strict=True), [])
 
 
 def parse_file_instant(text: str) -> datetime:
-    """An instant as files write it, in UTC. Raises ValueError.
+    """Parse an instant from a file; returns it in UTC. Raises ValueError.
 
     Accepts `T` or a space, with or without seconds and fraction, and as zone `Z`, `UTC`, `GMT`, `+01`, `+0100` or
     `+01:00`; without a zone it is UTC. Digits finer than a microsecond are cut off.

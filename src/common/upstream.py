@@ -33,7 +33,7 @@ class UpstreamError(Exception):
 
 
 class CircuitOpenError(UpstreamError):
-    """The service was not called, because it failed too often recently."""
+    """The service was not called because it has failed too often recently."""
 
 
 class ResponseTooLargeError(UpstreamError):
@@ -60,7 +60,9 @@ class CircuitBreaker:
             return
         now = time.monotonic()
         if now < self._retry_at:
-            raise CircuitOpenError("not called, because it failed too often recently", retry_after=self._retry_at - now)
+            raise CircuitOpenError(
+                "not called: the service has failed too often recently", retry_after=self._retry_at - now
+            )
         self._retry_at = now + self.seconds
 
     def succeeded(self) -> None:
@@ -128,7 +130,7 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 
 class RequestOptions(TypedDict, total=False):
-    """Options of a call, as aiohttp has them."""
+    """aiohttp's options for a call."""
 
     params: Mapping[str, str] | None
     json: Any
@@ -164,7 +166,7 @@ class Upstream:
         accept: frozenset[int] = SUCCESS_STATUSES,
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Make one call; the block reads the response. Raises UpstreamError for any failure, also while reading."""
+        """Make one call; the block reads the response. Raises UpstreamError for any failure, even while reading."""
         options["headers"] = {**tracing.request_headers(), **(options.get("headers") or {})}
         options.setdefault("timeout", self.timeout)
         if self.breaker:
@@ -209,8 +211,8 @@ class Upstream:
         """Return the body of the response; retry transient failures, up to `attempts` calls in all.
 
         Only for calls that are safe to repeat. Waits for Retry-After up to MAX_RETRY_WAIT_SECONDS. Raises UpstreamError
-        when the last attempt fails, at once for a longer Retry-After or a failure that is not transient, and for a body
-        of more than `max_bytes`.
+        when the last attempt fails or the body exceeds `max_bytes`, and without a retry when Retry-After is longer or
+        the failure is not transient.
         """
         for attempt in range(attempts):
             try:

@@ -1,3 +1,3 @@
-"""The version of both applications: the build reads it from here, and a test holds the image tags to it."""
+"""The version of both applications: the build reads it from here, and a test checks that the image tags match."""
 
 VERSION = "0.1.0"

@@ -15,7 +15,7 @@ UUID_PATTERN = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def parse_room_id(value: Any) -> str:
-    """The room id as it is stored: the digits of an integer, or a UUID unchanged. Raises ValueError."""
+    """Parse a room id into its stored form: the digits of an integer, or a UUID unchanged. Raises ValueError."""
     if type(value) is int and 1 <= value <= MAX_ID:
         return str(value)
     if isinstance(value, str) and UUID_PATTERN.fullmatch(value):
@@ -24,7 +24,7 @@ def parse_room_id(value: Any) -> str:
 
 
 def parse_room_id_text(value: Any) -> str:
-    """The room id from a query string or a CSV file, where integers are text. Raises ValueError."""
+    """Parse a room id from a query string or a CSV file, where integers are text. Raises ValueError."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return parse_room_id(int(value))
     return parse_room_id(value)

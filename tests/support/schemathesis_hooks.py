@@ -21,14 +21,14 @@ RULES = re.compile(
     "|".join(
         (
             r"is not a valid cursor for this list",  # a cursor is opaque: any text is valid by its schema
-            r"requires limit",  # a cursor without a limit
+            r"requires `limit`",  # a cursor without a limit
             r"is after \w+__lte",  # a range that ends before it begins
             r"is (more than a day )?in the future",  # today is not known to a schema
             r"is not a valid instant",  # the year 0, or a leap second, fit `date-time`
             r"is not a valid date",
             r"is at the end of the calendar",  # its first and last moments cannot be stored
             r"must have 1 to 255 characters",
-            r"is after to",  # the same
+            r"is after `to`",  # the same
             r"is above (seats|price)_max",  # a range that ends before it begins
             r"must not have more than two decimal places",  # `multipleOf` is reckoned in floating point
             r"must be a number from 0 to 999999999\.99 with at most two decimal places",
@@ -42,7 +42,7 @@ RULES = re.compile(
             r"must be before the year 9998",
             r"is not a known property",
             r"must name at least one table",
-            r"must be after from|is more than 366 nights after from",  # how two dates stand to one another
+            r"must be after `from`|is more than 366 nights after `from`",  # how two dates stand to one another
             r"is required with (hotel_id|room_id)",  # each requires the other, unless both are null
             r"is more than 2 years ahead",  # today is not known to a schema
             r"is in the past",  # the same
@@ -52,8 +52,8 @@ RULES = re.compile(
             r"the header is longer than 1000 bytes",  # the same
             r"the file is empty",  # the same
             r"is not valid gzip",
-            r"must be before to, which is the newest poll at the latest",  # a schema does not know the data
-            r"must be at most 366 days before to",
+            r"must be before `to`, which is the newest poll at the latest",  # a schema does not know the data
+            r"must be at most 366 days before `to`",
         )
     )
 )

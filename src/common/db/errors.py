@@ -28,9 +28,9 @@ NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireErro
 
 
 def describe_failure(failure: BaseException) -> str:
-    """The type and message of an exception, without NULs and invalid characters, cut to 500 characters.
+    """The type and message of an exception, without NULs or invalid characters, cut to 500 characters.
 
-    The message may quote text of a hostile service, and a column of PostgreSQL stores the result.
+    The message may quote text from a hostile service, and the result is stored in PostgreSQL.
     """
     text = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -1,6 +1,6 @@
-"""The numbers of all advisory locks. A test holds that no other file has one, and that no number is here twice.
+"""The numbers of all advisory locks. A test checks that no other file contains one and that all numbers differ.
 
-All but one are locks of a transaction: locks of a session do not work behind a transaction pooler.
+All but one last until the transaction ends: session locks do not work behind a transaction pooler.
 """
 
 MIGRATION_LOCK = 7_240_911_001

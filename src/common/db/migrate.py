@@ -97,8 +97,9 @@ def _read(path: Path, name: str, *, repeatable: bool = False) -> SqlFile:
 async def migrate(url: Secret, folder: Path) -> list[str]:
     """Apply the pending files and return their names.
 
-    Each transaction takes the lock and reads anew what is applied, so replicas that start together apply each file once
-    between them, behind a transaction pooler too. A failure leaves the files before it applied. Raises MigrationError.
+    Each transaction takes the lock and reads again which files are applied, so replicas that start together apply each
+    file once between them, behind a transaction pooler too. A failure leaves the files before it applied. Raises
+    MigrationError.
     """
     files = list_files(folder)
     applied = []
@@ -117,7 +118,7 @@ async def select_pending(db: asyncpg.Pool, folder: Path) -> list[str]:
 
 
 def list_pending(files: Sequence[SqlFile], applied: Mapping[str, AppliedFile]) -> list[SqlFile]:
-    """The files to apply, in order. The functions of a database that is ahead stay as they are."""
+    """The files to apply, in order. A database that is ahead of the software keeps its functions."""
     ahead = _release(applied) > max(file.release for file in files)
 
     def is_pending(file: SqlFile) -> bool:
@@ -130,7 +131,7 @@ def list_pending(files: Sequence[SqlFile], applied: Mapping[str, AppliedFile]) -
 
 
 def require_compatible(files: Sequence[SqlFile], applied: Mapping[str, AppliedFile]) -> None:
-    """Raises MigrationError if the software must not run on the database, or not migrate it."""
+    """Raises MigrationError if the software must not run on the database or must not migrate it."""
     software, database = max(file.release for file in files), _release(applied)
     if database > software + 1:
         raise MigrationError(
@@ -170,7 +171,7 @@ async def _apply_next(connection: asyncpg.Connection, files: Sequence[SqlFile]) 
 
 
 async def _apply_next_with_retries(connection: asyncpg.Connection, files: Sequence[SqlFile]) -> str | None:
-    """The same, again after a pause while another transaction holds a table; raises TableLockedError in the end."""
+    """Call `_apply_next`; retry while another transaction locks a table, then raise TableLockedError."""
     for attempt in range(1, LOCK_ATTEMPTS):
         try:
             return await _apply_next(connection, files)
@@ -207,7 +208,7 @@ async def set_lock_timeout(db: Executor, seconds: float) -> None:
 
 
 async def create_migration_table(db: Executor) -> None:
-    """The first statement on a new database; platform.sql cannot hold it, since its application is a row of it."""
+    """Create the table of applied files before the first file, platform.sql, which is itself a row of it."""
     await db.execute(
         """
         CREATE TABLE IF NOT EXISTS migration (

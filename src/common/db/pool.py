@@ -23,9 +23,9 @@ ACQUIRE_SECONDS = 5.0
 
 
 class BoundedPool(asyncpg.Pool):
-    """A pool that acquires connections in FIFO order with a time-out, also inside `pool.fetch`.
+    """A pool that acquires connections in FIFO order with a time-out, including inside `pool.fetch`.
 
-    By default asyncpg waits without a limit, and gives a free connection to the next caller, before those that wait:
+    By default asyncpg waits without a limit, and gives a free connection to the next caller, ahead of those that wait:
     under load some would wait until their time-out.
     """
 

@@ -36,7 +36,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 _START_SECONDS = 300.0  # after a crash gigabytes of WAL may have to be replayed
-_STOP_SECONDS = 120.0  # a fast shutdown writes what the last checkpoint did not
+_STOP_SECONDS = 120.0  # a fast shutdown writes the changes since the last checkpoint
 _ORPHAN_SECONDS = 2.0  # idle backends end at once when their postmaster dies; busy ones go on
 _MAX_LOG_BYTES = 4 * 1024 * 1024
 
@@ -206,7 +206,7 @@ class Cluster:
         """Remove the files of a killed server: PostgreSQL would take a reused process id for a running server."""
         stranger = self._postmaster()
         if stranger is not None:
-            raise EmbeddedError(f"another PostgreSQL (process {stranger.pid}) uses {self.directory}; stop it")
+            raise EmbeddedError(f"another PostgreSQL (process {stranger.pid}) is using {self.directory}; stop it")
         (self.directory / "postmaster.pid").unlink(missing_ok=True)
         self._remove_socket()
 
@@ -235,7 +235,7 @@ class Cluster:
         return lines[7].strip() if len(lines) > 7 else ""
 
     def _belongs_to_cluster(self, process: psutil.Process) -> bool:
-        """Every process of a PostgreSQL server has the cluster as its working directory."""
+        """Whether the process is a PostgreSQL process whose working directory is this cluster."""
         try:
             return process.name() == "postgres" and process.cwd() == str(self.directory)
         except psutil.Error:

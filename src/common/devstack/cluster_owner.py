@@ -25,7 +25,7 @@ _READ_AND_ENTER = stat.S_IROTH | stat.S_IXOTH
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot be used; the message is one line that says why and what to do."""
+    """The embedded PostgreSQL cannot be used; the message is one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Owner:
         return {"user": self.user, "group": self.group, "extra_groups": []}
 
     def give(self, path: Path) -> None:
-        """Make `path`, and it alone, belong to this user."""
+        """Make this user the owner of `path`, but not of its contents."""
         if self.user is not None and self.group is not None:
             os.chown(path, self.user, self.group)
 
@@ -63,7 +63,7 @@ def binaries() -> Path:
 
 
 def owner_of(cluster: Path) -> Owner:
-    """The owner of a cluster: this user; for root the owner of an existing cluster, else a system user."""
+    """The owner of a cluster: this user. For root: the owner of an existing cluster, or else a system user."""
     if os.geteuid() != 0:
         return Owner()
     if cluster.is_dir() and (there := cluster.stat()).st_uid != 0:

@@ -29,7 +29,7 @@ class Program:
 
     @property
     def address(self) -> str:
-        """host:port, as a URL has it."""
+        """`host:port`, as in a URL."""
         return ports.reachable_address(self.host, self.port)
 
 

@@ -72,7 +72,7 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 def tick_seconds(job: Job) -> float:
-    """Seconds between two checks whether the job is due: after a failed or killed run it is due before its interval."""
+    """Seconds between checks of whether the job is due: after a failed or killed run, it is due before its interval."""
     return min(job.interval, MAX_TICK_SECONDS)
 
 
@@ -117,7 +117,7 @@ async def extend_lease(db: Executor, lease: Lease) -> bool:
 
 
 async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
-    """Let claims of the lease, not its extension, wait until the transaction ends; False if the lease was lost."""
+    """Make claims of the lease, but not its extension, wait until the transaction ends; False if the lease was lost."""
     return await db.fetchval(
         """
         SELECT true

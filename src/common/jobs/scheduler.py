@@ -1,8 +1,8 @@
 """The scheduler: APScheduler in each replica, and a lease in PostgreSQL so that one replica runs a job at a time.
 
 Each replica has a timer per job. A tick claims the lease if the job is due and no replica holds it. The owner extends
-the lease while the job runs, and cancels the run if the lease is lost. All times are of PostgreSQL's clock, so those of
-the replicas need not agree. See docs/decisions/lease-in-postgresql.md.
+the lease while the job runs, and cancels the run if the lease is lost. All times are by PostgreSQL's clock, so the
+clocks of the replicas need not agree. See docs/decisions/lease-in-postgresql.md.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ class MessageState(msgspec.Struct, frozen=True):
 
 
 async def retry_dead_message(db: Executor, message_id: int) -> bool:
-    """Make a dead message due now; False if there is no dead message of this id."""
+    """Make a dead message due now; False if there is no dead message with this id."""
     return await db.fetchval(
         """
         UPDATE outbox

@@ -38,10 +38,10 @@ class UndeliverableError(Exception):
 class Policy:
     """How messages are tried; times in seconds.
 
-    max_attempts: a message is dead after as many; with waits of `max_wait` the default lasts a day. max_rejections: the
-    same for a message that its receiver rejects. min_wait, max_wait: the waits between attempts, which double; jitter
-    is added. claim_seconds: a claim ends after as long, unless its sender extends it. attempt_timeout: of one attempt.
-    batch_size: messages sent at the same time.
+    max_attempts: the number of failed attempts after which a message is dead; with waits of `max_wait` the default
+    lasts a day. max_rejections: the same for attempts that the receiver rejects. min_wait, max_wait: the waits between
+    attempts, which double; jitter is added. claim_seconds: the time after which a claim ends unless its sender extends
+    it. attempt_timeout: the limit of one attempt. batch_size: messages sent at the same time.
     """
 
     max_attempts: int = 1440
@@ -59,7 +59,7 @@ class Policy:
     def wait_after(self, attempt: int, retry_after: float | None = None) -> float:
         """Seconds until the next attempt; at least the receiver's `retry_after`, within `max_wait`.
 
-        Jitter only lengthens: two attempts are at least a second apart and so carry different signatures.
+        Jitter only lengthens the wait: two attempts are at least a second apart and so carry different signatures.
         """
         doubled = min(self.max_wait, self.min_wait * 2.0 ** min(attempt - 1, 16))
         wait: float = max(doubled, min(retry_after or 0.0, self.max_wait))
@@ -119,7 +119,7 @@ async def _attempt_all(
 
 
 async def _attempt(db: asyncpg.Pool, message: Message, send: Send, policy: Policy) -> str:
-    """Attempt one message and return "sent", "failed" or "dead". Raises an error of the database."""
+    """Attempt one message and return "sent", "failed" or "dead". Raises database errors."""
     try:
         async with asyncio.timeout(policy.attempt_timeout):
             apply_outcome = await send(message)

@@ -66,7 +66,7 @@ async def claim_due_messages(db: Executor, topic: str, count: int, duration: tim
 
 
 async def extend_claims(db: Executor, messages: list[Message], duration: timedelta) -> None:
-    """Let the claims that are not over end `duration` from now."""
+    """Extend the claims that are not over; they then end `duration` from now."""
     await db.execute(
         """
         UPDATE outbox AS message

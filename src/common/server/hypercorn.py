@@ -1,4 +1,4 @@
-"""Serves an application by hypercorn, with a clean shutdown on SIGTERM."""
+"""Serves an application with hypercorn, and shuts down cleanly on SIGTERM."""
 
 import asyncio
 import signal

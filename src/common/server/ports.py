@@ -13,7 +13,7 @@ def reachable_host(host: str) -> str:
 
 
 def reachable_address(host: str, port: int) -> str:
-    """`host:port`, in the form of a URL, by which this machine connects to a listener on `host`."""
+    """`host:port`, as in a URL, by which this machine connects to a listener on `host`."""
     at = reachable_host(host)
     return f"[{at}]:{port}" if ":" in at else f"{at}:{port}"
 

@@ -30,7 +30,7 @@ SHORT_LIVES = 5
 
 
 def serve_workers(application_path: str, config: HypercornConfig, workers: int) -> int:
-    """Serve by several processes that share the port; their metrics are added up. Returns the exit status.
+    """Serve from several processes that share the port; their metrics are added up. Returns the exit status.
 
     SIGTERM and SIGINT let requests in flight finish. Hypercorn's own parent would stop all workers when one dies.
     """

@@ -1,4 +1,4 @@
-"""The errors that slices raise, and the one table of their HTTP statuses; answered as problem documents (RFC 9457)."""
+"""The errors that slices raise, their HTTP statuses, and the problem documents (RFC 9457) that answer them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -21,7 +21,7 @@ UNKNOWN_FIELD = "is not a known field"
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One invalid field of the input: its dotted path, and what is wrong with it."""
+    """One invalid field of the input: its dotted path and a message."""
 
     field: str
     message: str
@@ -118,7 +118,7 @@ class TooManyRequests(HttpProblem):
 
 
 class FailedPermanently(HttpProblem):
-    """What was requested failed, and a retry will not help; `detail` may say why."""
+    """The requested operation failed, and a retry will not help; `detail` may say why."""
 
     code = "failed"
 
@@ -163,7 +163,7 @@ RenderProblem = Callable[[HttpProblem, int], Response]
 
 
 def set_error_format(app: Application, prefix: str, render_problem: RenderProblem) -> None:
-    """Answer errors of paths that begin with `prefix` by `render_problem` instead of by problem documents."""
+    """Render errors of paths that begin with `prefix` with `render_problem`, not as problem documents."""
     app.error_formats[prefix] = render_problem
 
 
@@ -197,7 +197,7 @@ async def _answer_problem(problem: HttpProblem) -> Response:
 
 
 async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response:
-    """Quart-schema validates query strings only; bodies are validated by `request_body.json_body`."""
+    """Answer a query string that quart-schema rejects; `request_body.json_body` validates bodies."""
     cause = error.validation_error
     assert isinstance(cause, pydantic.ValidationError)
     invalid = [
@@ -208,7 +208,7 @@ async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response
 
 
 async def _answer_http_exception(error: HTTPException) -> Response:
-    """The framework's own errors: 404, 405 and the like."""
+    """Answer one of the framework's own errors, such as 404 or 405."""
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500
@@ -236,7 +236,7 @@ async def _answer_unexpected_error(error: Exception) -> Response:
 
 
 def install(app: Quart) -> None:
-    """Answer every error of the application, the framework's own included, by a problem document."""
+    """Answer every error of the application, including the framework's own, with a problem document."""
     app.register_error_handler(HttpProblem, _answer_problem)
     app.register_error_handler(RequestSchemaValidationError, _answer_invalid_query)
     app.register_error_handler(HTTPException, _answer_http_exception)

@@ -41,7 +41,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether this process can serve requests; with ?verbose also why."""
+    """Whether this process can serve requests; with ?verbose, every check."""
 
     status: str
     checks: list[Check] = []

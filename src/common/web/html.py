@@ -1,4 +1,4 @@
-"""HTML pages: templates, their one style sheet and scripts, and the headers that keep pages from being abused."""
+"""HTML pages: templates, their one style sheet and scripts, and the security headers of pages."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Asset:
-    """A style sheet or script; its address changes with its content, so browsers may keep it for good."""
+    """A style sheet or script; its address changes with its content, so browsers may cache it forever."""
 
     content: bytes
     content_type: str
@@ -80,7 +80,7 @@ class Templates:
         return self._environment.get_template(template).render(**content)
 
     def page(self, template: str, *, policy: str = SCRIPTLESS_POLICY, **content: Any) -> Response:
-        """A page as a response that is not stored or framed and whose address is not passed on.
+        """A page as a response that is not cached or framed and whose address is not sent as a Referer.
 
         policy: the Content-Security-Policy.
         """

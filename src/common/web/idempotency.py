@@ -21,7 +21,7 @@ IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """A response as it is stored, and sent again to repetitions."""
+    """A stored response, which is sent again when the request is repeated."""
 
     status: int
     body: bytes
@@ -46,7 +46,7 @@ def requested_key() -> str | None:
 def earliest_possible_send_time(now: datetime) -> datetime:
     """The earliest time at which the current request may first have been sent; with a key it may be a repetition.
 
-    Check rules that depend on the time against it, so that a repetition is not refused for having aged.
+    Check rules that depend on the time against it, so that a repetition is not refused merely because it is late.
     """
     return now if requested_key() is None else now - KEY_RETENTION
 

@@ -49,7 +49,7 @@ def parse_night(value: Any) -> date:
 
 
 def parse_query_integer(value: Any) -> int:
-    """Parse a whole number of a query string: a sign and digits only. Raises ValueError."""
+    """Parse a whole number from a query string: digits, with or without a sign. Raises ValueError."""
     if type(value) is int:
         return value
     if not isinstance(value, str) or not _WHOLE_NUMBER.fullmatch(value):
@@ -77,7 +77,7 @@ Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(req
 
 
 def parse_query_instant(value: Any) -> datetime:
-    """Parse an instant of a query string, where an unencoded + arrives as a space. Raises ValueError."""
+    """Parse an instant from a query string, where an unencoded + arrives as a space. Raises ValueError."""
     return parse_instant(re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", value) if isinstance(value, str) else value)
 
 
@@ -106,7 +106,7 @@ PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="Maximum nu
 
 
 class PageQuery(Input):
-    """The query string of a list in pages."""
+    """The query string of a paginated list."""
 
     limit: PageLimit = 100
     cursor: Annotated[str | None, Field(description="Start of the page, from the Link header")] = None

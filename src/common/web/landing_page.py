@@ -28,7 +28,7 @@ class Figure:
 
 
 def instant_figure(label: str, instant: datetime | None) -> Figure:
-    """An instant as a figure: the time of the day, the date beside its label."""
+    """An instant as a figure: its time of day, with the date next to the label."""
     return Figure(f"{label} {instant:%Y-%m-%d}", f"{instant:%H:%M:%S} UTC") if instant else Figure(label, "none yet")
 
 

@@ -34,7 +34,7 @@ async def select_wait(db: Executor, login_key: str, address: str) -> int:
 
 
 async def upsert_failure(db: Executor, login_key: str, address: str) -> None:
-    """Count a failed login; from the fifth on the pair has to wait 1, 2, 4 … seconds, up to MAX_WAIT_SECONDS."""
+    """Count a failed login; from the fifth one on, the pair must wait 1, 2, 4 … seconds, up to MAX_WAIT_SECONDS."""
     await db.execute(
         """
         INSERT INTO failed_login AS past (login_key, address, failures)

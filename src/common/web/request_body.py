@@ -40,7 +40,7 @@ class BoundedBody(Body):
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, None)
         self.limit = max_content_length
-        """In bytes; None until the route is known, while HIGH_WATER bounds what is received."""
+        """In bytes; None until the route is known, while HIGH_WATER bounds the part received."""
         self.received = 0
         self.arrived = asyncio.Event()
         """Set when the whole body has been received."""
@@ -72,7 +72,7 @@ class BoundedBody(Body):
         self._room.set()
 
     async def room(self) -> None:
-        """Wait until the view has read what was received; at once when it awaits the body as a whole."""
+        """Wait until the view has read the parts received; returns at once if it awaits the whole body."""
         await self._room.wait()
 
     async def __anext__(self) -> bytes:
@@ -213,7 +213,7 @@ def json_body(
     """Validate the JSON body against a pydantic model and pass it as `data`.
 
     Unlike quart-schema's validate_request it uses pydantic's strict JSON mode, so that `true` is not a number, and it
-    answers another media type by 415. empty: a missing body counts as `{}`. context: called for each request; its
+    answers any other media type with 415. empty: a missing body counts as `{}`. context: called for each request; its
     result joins the context of the validators, so that rules on the time are reported together with all others.
     """
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(model)

@@ -24,7 +24,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def format_instant(instant: datetime) -> str:
-    """An instant by RFC 3339, in UTC with Z, as in JSON responses."""
+    """An instant in RFC 3339 format, in UTC with Z, as in JSON responses."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

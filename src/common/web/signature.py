@@ -45,7 +45,7 @@ def sign(secret: Secret, body: bytes, now: float) -> str:
 
 
 def verify(secret: Secret, header: str | None, body: bytes, now: float) -> bytes:
-    """Return the digest of a valid signature, without regard to its earlier use.
+    """Return the digest of a valid signature, even if it was used before.
 
     Raises Unauthorized when the signature is missing or malformed, does not match the body, or has expired.
     """
@@ -67,7 +67,7 @@ def invalid_signature(detail: str) -> Unauthorized:
 def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
     """Admit only requests signed with the secret, each signature once; goes above the decorator that reads the body.
 
-    A signature counts as used whatever the view answers: a sender signs anew for each attempt.
+    A signature counts as used even if the view fails: a sender signs each attempt anew.
     """
 
     def decorate(view: View) -> View:

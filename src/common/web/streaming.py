@@ -21,7 +21,7 @@ Copy = Callable[[PoolConnectionProxy, Sink], Awaitable[None]]
 
 
 async def stream_copy(db: asyncpg.Pool, copy: Copy, *, detail: str = TOO_MANY_STREAMS) -> AsyncGenerator[bytes, None]:
-    """The output of `copy` in chunks, each of which ends with a line.
+    """The output of `copy` in chunks, each ending at the end of a line.
 
     copy: gets a connection of `db` and a function to write to. Raises Unavailable with `detail` before the first chunk
     when every connection of `db` is in use.
@@ -56,7 +56,7 @@ async def stream_copy(db: asyncpg.Pool, copy: Copy, *, detail: str = TOO_MANY_ST
 
 
 async def _next(chunks: asyncio.Queue[bytes | None], producer: asyncio.Task[None]) -> bytes | None:
-    """The next chunk; raises what the producer raised."""
+    """The next chunk; raises the producer's exception."""
     if chunks.empty() and not producer.done():
         getter = asyncio.ensure_future(chunks.get())
         try:
@@ -72,7 +72,7 @@ async def _next(chunks: asyncio.Queue[bytes | None], producer: asyncio.Task[None
 
 
 async def prefetch_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The same chunks, returned once the first is there, so that an error before it still gets an error response."""
+    """Return the chunks once the first has arrived, so that an error until then still gets an error response."""
     first = await anext(chunks, b"")
 
     async def body() -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ from dashboard.feed_client import BookingFeed
 
 
 async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
-    """Recount the ledger and print what differs; returns the exit status, 1 when anything differs.
+    """Recount the ledger and print the differences; returns the exit status, 1 if there are any.
 
     feed: first read the whole feed again and add missing events; returns 1 when the feed cannot be read, or the
     ingestion has not read it yet.
@@ -38,7 +38,7 @@ async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
 
 
 async def _audit_feed(config: Config, db: asyncpg.Pool) -> bool:
-    """Run the night audit now and print its result; False when the feed cannot be read, or was not read yet."""
+    """Run the night audit now and print its result; False when the feed cannot be read, or has not been read yet."""
     if await select_data_through(db) is None:
         print("nightaudit: the feed has not been read yet; run `serve` first", file=sys.stderr)
         return False

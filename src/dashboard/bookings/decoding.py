@@ -1,4 +1,4 @@
-"""Decode values of the feed: to events that can be counted, or to the reason why a value cannot."""
+"""Decode values of the feed to events that can be counted, or to reasons why they cannot."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple
@@ -31,7 +31,7 @@ class EventTime(msgspec.Struct, frozen=True, gc=False):
 
 
 class RejectedEvent(NamedTuple):
-    """A value that is not a valid event, and why; at: its event time, if it has one."""
+    """A value that is not a valid event, and the reason; at: its event time, if it has one."""
 
     raw: str
     reason: str

@@ -1,9 +1,10 @@
 """Read the booking feed into the ledger: events since the last run, then events that were recorded late.
 
-The first pass reads by event time, from the watermark less a look-back on. A feed that promises complete responses is
+The first pass reads by event time, from one look-back before the watermark. A feed that promises complete responses is
 read in one stream. Any other feed is read in windows of time, and each of its responses may be truncated: a window
-counts as read only when a request from its last event on returns nothing more. The second pass reads by the provider's
-clock and finds back-dated events. Only our own provider supports it; for other feeds the night audit finds them later.
+counts as read only when a request that starts at its last event returns nothing more. The second pass reads by the
+provider's clock and finds back-dated events. Only our own provider supports it; for other feeds the night audit finds
+them later.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ EVENTS_PER_PAGE = 50_000
 """Events of one transaction. Larger pages change each counter less often."""
 
 MAX_REMEMBERED_IDS = 500_000
-"""Beyond this many counted ids the older ones are forgotten, and looked up in the ledger when they are read again."""
+"""Beyond this many counted ids, the older ones are dropped, and looked up in the ledger when they are read again."""
 
 EARLIEST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 """The first window of a foreign feed ends here."""
@@ -67,7 +68,7 @@ class Page:
     """Events of one transaction.
 
     rows: of the events that this process does not remember as counted. through: the time up to which the feed has been
-    read, None unless it came in the order of event time.
+    read, None unless the response is in the order of event time.
     """
 
     events: list[BookingEvent] = field(default_factory=list)
@@ -97,7 +98,7 @@ class Ingestion:
     async def run(self, lease: Lease, now: datetime) -> JobResult:
         """Store and count the events that the ledger does not hold yet.
 
-        Raises UpstreamError; what was counted before stays counted.
+        Raises UpstreamError; events counted by then stay counted.
         """
         progress = await feed_progress.select_progress(self._db)
 
@@ -116,7 +117,7 @@ class Ingestion:
         return result
 
     def _remember(self, ids: Iterable[int], now: datetime) -> None:
-        """Remember counted ids for one to two look-backs, in which the feed is asked for them again."""
+        """Remember counted ids for one to two look-backs, during which they are requested again."""
         if now - self._recent_since > self._lookback or len(self._remembered_ids) > MAX_REMEMBERED_IDS:
             self._remembered_ids, self._recent_ids = self._recent_ids, set()
             self._recent_since = now
@@ -158,7 +159,7 @@ class Ingestion:
         return total
 
     def _request_end(self, position: datetime | None, now: datetime, window: timedelta) -> datetime | None:
-        """The end of the next request; None for an open end, always so with a feed whose responses are complete."""
+        """The end of the next request; None for an open end, as always for a feed whose responses are complete."""
         if self._feed_is_complete:
             return None
         if position is None:
@@ -222,7 +223,7 @@ class Ingestion:
         return summary
 
     async def _remember_first_contact(self, response: FeedResponse) -> None:
-        """Store when the first read began: the second pass reads what was recorded since."""
+        """Store the time at which the first read began: the second pass reads events recorded since then."""
         if (await feed_progress.select_progress(self._db)).recorded_through is None:
             await feed_progress.update_recorded_through(self._db, response.at)
 

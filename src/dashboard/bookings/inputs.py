@@ -7,7 +7,7 @@ from pydantic import Field
 from common.web.input_types import Input, Night, QueryId, QueryInteger
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
-AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); today when absent")]
+AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); by default today")]
 PaceMatch = Literal["date", "weekday"]
 
 
@@ -25,7 +25,7 @@ class DashboardQuery(Input):
 
 
 class PickupQuery(Input):
-    """A range of nights ahead and of event dates back."""
+    """How many nights ahead, and how many event dates back."""
 
     days: Annotated[QueryInteger, Field(ge=1, le=366, description="Event dates back from as_of")] = 7
     nights: Annotated[QueryInteger, Field(ge=1, le=366, description="Nights from as_of on")] = 90
@@ -43,12 +43,12 @@ class PaceQuery(Input):
 
 
 class BookingCurveQuery(Input):
-    """One night."""
+    """The night of a booking curve."""
 
     night: Annotated[Night, Field(description="The night")]
 
 
 class LeadTimeQuery(Input):
-    """A year of nights."""
+    """The year whose nights are grouped by lead time."""
 
     year: Year

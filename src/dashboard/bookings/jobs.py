@@ -14,10 +14,11 @@ from dashboard.bookings.queries.quarantine import upsert_quarantine
 
 
 async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: timedelta) -> JobResult:
-    """The night audit: read the whole feed again, add missing events, and return the numbers of what was found.
+    """The night audit: read the whole feed again, add missing events, and return how many events of each kind it found.
 
-    An event that now differs from the one that was counted goes into quarantine: events never change. Continues where
-    an interrupted audit stopped. Does nothing until the ingestion has read the feed once. Raises UpstreamError.
+    An event that differs from the one counted under its id goes into quarantine, since events must not change.
+    Continues where an interrupted audit stopped. Does nothing until the ingestion has read the feed once. Raises
+    UpstreamError.
     """
     now = datetime.now(UTC)
     progress = await feed_progress.select_progress(db)
@@ -31,7 +32,9 @@ async def audit(db: asyncpg.Pool, ingestion: Ingestion, lease: Lease, lookback: 
             await lease.guard(connection)
             changed_ids = set(await ledger.select_changed_ids(connection, page.events)) if page.events else set()
             rejected = list(page.rejected) + [
-                RejectedEvent(msgspec.json.encode(event).decode(), f"event {event.id} was counted with other content")
+                RejectedEvent(
+                    msgspec.json.encode(event).decode(), f"event {event.id} was counted with different content"
+                )
                 for event in page.events
                 if event.id in changed_ids
             ]

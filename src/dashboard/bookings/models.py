@@ -13,9 +13,9 @@ PeriodCounts = tuple[str, Counts]
 
 
 class CountedDays(NamedTuple):
-    """The events to count: those of a hotel's days from `first` to `last`, both included, dated `as_of` or before.
+    """The events to count: those of a hotel's days from `first` to `last`, both included, dated on or before `as_of`.
 
-    by_event_date: a day counts the events of that date (UTC), else the events of that night of stay.
+    by_event_date: whether a day counts the events of that date (UTC), or else those of that night of stay.
     """
 
     hotel_id: int
@@ -166,7 +166,7 @@ class LeadTime(msgspec.Struct, frozen=True):
 
 
 class QuarantinedEvent(msgspec.Struct, frozen=True):
-    """A value of the feed that was not counted, and why; times: how often it was received."""
+    """A value of the feed that was not counted, and the reason; times: how often it was received."""
 
     reason: str
     raw: str

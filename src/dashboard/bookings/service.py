@@ -32,7 +32,7 @@ NO_COUNTS = (0, 0)
 
 
 async def measure_feed_lag(db: Executor, now: datetime) -> None:
-    """Set the gauge `feed_lag_seconds`; leave it unset until the feed was read once."""
+    """Set the gauge `feed_lag_seconds`; leave it unset until the feed has been read once."""
     through = await feed_progress.select_data_through(db)
     if through is not None:
         FEED_LAG.set((now - through).total_seconds())
@@ -51,7 +51,7 @@ async def require_hotel(db: Executor, hotel_id: int) -> None:
 async def count_year(db: Executor, query: DashboardQuery, as_of: date) -> CountedYear:
     """Count the events of a hotel's year by month, day or year; periods without events are zeros.
 
-    as_of: count only events of this date (UTC) or before. Raises NotFound for an unknown hotel.
+    as_of: count only events dated on or before this date (UTC). Raises NotFound for an unknown hotel.
     """
     year = query.year
     days = CountedDays(query.hotel_id, date(year, 1, 1), date(year, 12, 31), as_of, query.by == "event_date")
@@ -112,10 +112,10 @@ def a_year_before(day: date) -> date | None:
 
 
 async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, match: PaceMatch) -> list[MonthPace]:
-    """Compare the net bookings of each month as of `as_of` with those of the year before as of a year before.
+    """Compare each month's net bookings at `as_of` with those of the same month last year, a year before `as_of`.
 
-    date: the same calendar date; 29 February counts as 0, and an `as_of` of 29 February looks back to the 28th.
-    weekday: nights and `as_of` both minus 364 days.
+    match "date": a year is a calendar year; 29 February compares with 0 bookings, or as `as_of` with 28 February.
+    match "weekday": a year is 364 days, both for the nights and for `as_of`.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
     reference = max(as_of, FIRST_COMPARABLE_DATE)

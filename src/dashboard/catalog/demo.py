@@ -14,7 +14,7 @@ PRODUCTS = [
 
 
 async def add_demo_products(url: Secret) -> None:
-    """Create the demo products, unless there is any product. A job registers them with the offers service."""
+    """Create the demo products, unless there are products already. A job registers them with the offers service."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

@@ -15,7 +15,7 @@ Interval = Literal["hour", "day", "week"]
 
 
 class ProductInput(Input):
-    """A product to create, or to replace another."""
+    """A product to create, or the new name and description of one."""
 
     name: Name
     description: Description
@@ -59,4 +59,4 @@ class TrendQuery(Input):
     def require_ordered(self) -> None:
         """Raises Invalid when `from` is after `to`."""
         if self.from_ is not None and self.to is not None and self.from_ > self.to:
-            raise Invalid.field("from", "is after to")
+            raise Invalid.field("from", "is after `to`")

@@ -1,7 +1,7 @@
 """Jobs of the catalogue: register pending products, and refresh the offers of registered ones.
 
-Both jobs work alike. Up to `concurrency` requests run at once; meantime their results are stored in batches, one
-statement a batch, fenced by the job's lease. A failing product is paused, with exponential back-off and jitter, and
+Both jobs work alike. Up to `concurrency` requests run at once; meanwhile their results are stored in batches, one
+statement per batch, fenced by the job's lease. A failing product is paused, with exponential back-off and jitter, and
 affects no other. When the service as a whole fails (the breaker opens, or there is no token) the run ends; products not
 reached stay due and come first in the next run. Only a response 200 changes offers.
 """
@@ -114,7 +114,7 @@ class Refresh:
         }
 
     def _now(self) -> datetime:
-        """The time of PostgreSQL's clock, which all replicas share, without a query."""
+        """The time by PostgreSQL's clock, which all replicas share; needs no query."""
         return self._loop_start + timedelta(seconds=asyncio.get_running_loop().time())
 
     async def _request_and_store(self, due: Sequence[DueProduct], *, register: bool) -> None:
@@ -225,6 +225,6 @@ class Refresh:
 
 
 def with_each_id_once(product_id: UUID, offers: list[ReceivedOffer]) -> ReceivedOffers:
-    """The offers of a product; of several with one id the last counts."""
+    """The offers of a product; the last of several with the same id counts."""
     by_id = {str(offer.id): offer for offer in offers}
     return ReceivedOffers(product_id, list(by_id.values()))

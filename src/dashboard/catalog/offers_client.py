@@ -65,10 +65,10 @@ class OffersClient:
         self._paused_until = 0.0
 
     def require_not_paused(self) -> None:
-        """Raises CircuitOpenError while the service, failing, has asked us to wait."""
+        """Raises CircuitOpenError while the service has asked us to wait after a failure."""
         left = self._paused_until - time.monotonic()
         if left > 0:
-            raise CircuitOpenError("not called: it asked us to wait", retry_after=left)
+            raise CircuitOpenError("not called: the service asked us to wait", retry_after=left)
 
     async def register(self, product_id: UUID, name: str, description: str) -> None:
         """Register a product with the service. 409 means that it is registered already."""

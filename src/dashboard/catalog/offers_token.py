@@ -76,7 +76,7 @@ class SharedToken:
             await asyncio.gather(self._search, return_exceptions=True)
 
     async def _find_shared(self, rejected: str | None) -> str:
-        """Find a token other than the rejected one, in one search for all callers; cancelling one does not end it."""
+        """Find a token other than the rejected one, by one search for all callers, which outlives cancelled callers."""
         if self._search is None or self._search.done():
             self._search = asyncio.create_task(self._find(rejected))
             self._search.add_done_callback(_retrieve_exception)
@@ -121,6 +121,6 @@ class SharedToken:
 
 
 def _retrieve_exception(search: asyncio.Task[str]) -> None:
-    """Callers get the exception; without one left, asyncio must not report it as unhandled."""
+    """Mark the exception as retrieved, so that asyncio does not report it when no caller is left."""
     if not search.cancelled():
         search.exception()

@@ -114,7 +114,7 @@ async def create_product(data: ProductInput) -> Response:
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
 async def list_products(query_args: ProductsQuery) -> Response:
-    """Products by name, optionally those whose name contains the search text."""
+    """Products, ordered by name; optionally only those whose name contains the search text."""
     after = decode_cursor(query_args.cursor, tuple[str, UUID]) if query_args.cursor else None
     found = await products.select_products(pool(), query_args.search, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.name, last.id))
@@ -177,7 +177,7 @@ async def delete_product(product_id: UUID) -> Response:
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
 async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
-    """The product's open offers, with include=closed also the closed ones; the latest changed first."""
+    """The product's open offers, most recently changed first; include=closed adds the closed ones."""
     after = decode_cursor(query_args.cursor, tuple[CursorInstant, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
     found = await products.select_offers(pool(), product_id, after, query_args.limit + 1, closed=closed)

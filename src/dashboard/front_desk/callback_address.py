@@ -12,9 +12,9 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
 def is_under(address: str, base: str) -> bool:
-    """Is the address under the base URL: the same origin, and a path that continues the base's segment by segment?
+    """Whether the address is under the base URL: the same origin, and a path that continues the base's by segments.
 
-    Compares what a client would call, not the spelling; an ambiguous address is refused.
+    Compares the addresses that a client would call, not their spelling; an ambiguous address is refused.
     """
     if not _VISIBLE_ASCII.fullmatch(address) or "\\" in address or len(address) > 2000:
         return False
@@ -42,6 +42,6 @@ def segments_of(path: str) -> list[str]:
 
 
 def is_ambiguous(segment: str) -> bool:
-    """Could a client or a server read the segment differently from how it is written?"""
+    """Whether a client or a server could read the segment differently from how it is written."""
     decoded = unquote(segment)
     return decoded in ("", ".", "..") or "/" in decoded or "\\" in decoded or "%" in decoded

@@ -59,7 +59,7 @@ async def send_decisions(
 async def post_decision(
     client: aiohttp.ClientSession, address: str, body: bytes, settings: FrontDeskSettings
 ) -> tuple[str | None, ProviderStatus | None]:
-    """Send a decision; returns why the provider refused it (None: accepted) and the order's status, if it says so.
+    """Send a decision; returns the reason for a refusal (None: accepted) and the order's status, if stated.
 
     Raises UpstreamError for a failed call and for a status other than 200 and `REFUSAL_STATUSES`.
     """

@@ -14,8 +14,8 @@ Decision = Literal["confirm", "decline"]
 class Order(msgspec.Struct, frozen=True):
     """An order for a table and the decision on it.
 
-    status: refused if the provider did not accept the decision; `reason` states why. delivered: has the provider
-    answered the decision? Null before there is one.
+    status: refused if the provider did not accept the decision; `reason` states why. delivered: whether the provider
+    has answered the decision; null without a decision.
     """
 
     id: int

@@ -15,7 +15,7 @@ _ORDER_COLUMNS = """
 
 
 async def lock_order_id(db: Executor, order_id: int) -> None:
-    """Let no other transaction receive an order with this id until this one ends; the key includes the table."""
+    """Let no other transaction receive an order with this id until this one ends: the key permits one per table."""
     await db.execute("SELECT pg_advisory_xact_lock($1, hashint8($2))", FRONT_DESK_ORDER_LOCK, order_id)
 
 

@@ -95,7 +95,7 @@ def staff_only(view: View) -> View:
 @document_response(Order, 201)
 @json_body(OrderInput)
 async def receive_order(data: OrderInput) -> Response:
-    """Receive an order from the provider. Sent again, it is stored once, and a newer status updates it.
+    """Receive an order from the provider. A repeated order is stored once; a newer status updates it.
 
     The callback address must be under DASHBOARD_PROVIDER_URL.
     """

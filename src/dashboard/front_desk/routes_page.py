@@ -82,7 +82,7 @@ def redirect_with_notice(notice: str) -> Response:
 @hide
 @validate_querystring(NoticeQuery)
 async def page(query_args: NoticeQuery) -> Response:
-    """The page with the waiting and the last settled orders; without a session, the login form."""
+    """The page with the waiting orders and the most recently settled ones; without a session, the login form."""
     notice = NOTICES.get(query_args.notice or "")
     token = await session_token()
     if token is None:

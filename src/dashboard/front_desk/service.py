@@ -1,4 +1,4 @@
-"""Receive orders and decide them, in the caller's transaction; a decision is queued for the provider in the same."""
+"""Receive and decide orders in the caller's transaction, which also queues each decision for the provider."""
 
 from common.db.pool import Connection
 from common.outbox.queries import enqueue
@@ -34,8 +34,8 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
     """Confirm or decline a waiting order; repeating the same decision changes nothing.
 
     Raises NotFound for an unknown order, Conflict for one that is not waiting. Decisions on one table reach the
-    provider in the order in which they were made, even after an outage: of two confirmations for the same time the
-    first one holds.
+    provider in the order in which they were made, even after an outage: the first of two confirmations for the same
+    time holds.
     """
     order = await queries.select_order_for_update(connection, order_id)
     if order is None:

@@ -21,7 +21,7 @@ async def import_files(url: Secret, files: Mapping[StoreFile, Path]) -> int:
     It is 1 if a line was rejected or a file refused; the other files are imported nevertheless.
     """
     if not files:
-        return print_error("no file is named; see --help")
+        return print_error("no file is given; see --help")
     status = 0
     async with create_pool(
         url, application="dashboard-import", size=1, statement_seconds=0, transaction_seconds=0

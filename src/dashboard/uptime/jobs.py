@@ -1,7 +1,7 @@
 """Timed work of the uptime reports: pull the store files from their source.
 
-Only new data is read: a file with an unchanged ETag is skipped, and of the polls only those since shortly before the
-newest one are asked for, so that late ones are included. Importing a file twice changes nothing.
+Only new data is read: a file with an unchanged ETag is skipped, and only polls since shortly before the newest one are
+requested, so that late ones are included. Importing a file twice changes nothing.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ LOOKBACK = timedelta(hours=24)
 
 
 async def pull_store_files(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) -> JobResult:
-    """Import what is new in each file; a file that fails does not stop the others.
+    """Import the new data of each file; a file that fails does not stop the others.
 
     db: a pool whose time-outs allow for the time in which a file arrives. Raises UpstreamError when a file could not be
     imported, and when there are no polls at all, so that a source that is still filling up is asked again soon.
@@ -55,7 +55,7 @@ async def pull_store_files(db: asyncpg.Pool, lease: Lease, source: Source, now: 
     if failures:
         raise UpstreamError("; ".join(failures))
     if await select_newest_poll(db) is None:
-        raise UpstreamError("the files have no polls yet")
+        raise UpstreamError("the files contain no polls yet")
     return result
 
 

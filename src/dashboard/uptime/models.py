@@ -12,14 +12,14 @@ CSV_HEADER = (
     "store_id,uptime_last_hour(in minutes),uptime_last_day(in hours),uptime_last_week(in hours),"
     "downtime_last_hour(in minutes),downtime_last_day(in hours),downtime_last_week(in hours)\n"
 )
-"""The header of a report, word for word as the source has it."""
+"""The header of a report, copied word for word from the source."""
 
 Period = Literal["hour", "day", "week"]
 StoreOrder = Literal["store_id", "downtime", "uptime"]
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
-    """How many rows of a file were read (valid and rejected), were new, and were rejected; and the first rejected."""
+    """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines."""
 
     rows: int
     new: int
@@ -28,7 +28,7 @@ class ImportSummary(msgspec.Struct, frozen=True):
 
 
 class NewImport(msgspec.Struct, frozen=True):
-    """An import about to be recorded. changed: did it change any data, by new rows or otherwise?"""
+    """An import about to be recorded. changed: whether it changed any data, by new rows or otherwise."""
 
     kind: str
     source: str
@@ -119,7 +119,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Poll(msgspec.Struct, frozen=True):
-    """A poll. open: was it made in open time? Only such polls count, unless a store has none."""
+    """A poll. open: whether it was made in open time. Only such polls count, unless a store has none."""
 
     polled_at: datetime
     status: Literal["active", "inactive"]
@@ -146,9 +146,9 @@ class Timeline(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True):
     """A store down, from the first to the last moment of open time, including closed time in between.
 
-    duration_seconds: the open time in it. unobserved_seconds: the part of that more than 90 minutes after any poll of
-    the store. collector_gap: for a part of it no store at all was polled. ongoing: it lasts until the end of the
-    window.
+    duration_seconds: its open time. unobserved_seconds: the part of its open time that is more than 90 minutes after
+    any poll of the store. collector_gap: whether no store at all was polled during a part of it. ongoing: whether it
+    lasts until the end of the window.
     """
 
     start: datetime

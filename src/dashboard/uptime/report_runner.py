@@ -46,7 +46,7 @@ class ReportRunner:
             self._making.discard(report_id)
 
     async def newest(self) -> Report | None:
-        """The report as of the newest poll, which is made first if the data has changed; None if there are no polls.
+        """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
 
         Raises Unavailable while another process is making the first report.
         """

@@ -22,7 +22,7 @@ MAX_ATTEMPTS = 5
 async def request_report(db: Executor, as_of: datetime | None) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    A running report with the same `as_of` and of the same data is shared. The caller must start `make_report`; if its
+    A running report with the same `as_of` and the same data is shared. The caller must start `make_report`; if its
     process dies, the job that calls `make_waiting_reports` does.
     """
     return await reports.upsert_report(db, uuid4(), as_of)
@@ -96,7 +96,7 @@ EARLIEST_DEFAULT_END = datetime(1970, 1, 8, tzinfo=UTC)
 async def resolve_window(
     db: Executor, start: datetime | None, end: datetime | None, now: datetime
 ) -> tuple[datetime, datetime]:
-    """Complete a requested window: by default the 168 hours to the newest poll, which is also its latest end.
+    """Complete a requested window: by default the 168 hours to the newest poll, which is also the latest end.
 
     Raises Invalid for a window that is empty or too long.
     """
@@ -110,6 +110,6 @@ async def resolve_window(
 def require_valid_window(start: datetime, end: datetime) -> None:
     """Raises Invalid for a window that is empty or longer than a year."""
     if start >= end:
-        raise Invalid.field("from", "must be before to, which is the newest poll at the latest")
+        raise Invalid.field("from", "must be before `to`, which is the newest poll at the latest")
     if (end - start).days > MAX_WINDOW_DAYS:
-        raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before to")
+        raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before `to`")

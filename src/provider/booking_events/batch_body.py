@@ -1,4 +1,4 @@
-"""Parses the body of a batch: a JSON array of events, or one event a line (NDJSON)."""
+"""Parses the body of a batch: a JSON array of events, or one event per line (NDJSON)."""
 
 import io
 from datetime import datetime

@@ -19,14 +19,14 @@ from provider.booking_events.service import store_chunk
 
 
 async def connect(url: Secret) -> asyncpg.Connection:
-    """A connection whose transactions cannot exceed the time after which the feed promises that a row is visible."""
+    """A connection whose transactions end within the time in which the feed promises that a row becomes visible."""
     return await asyncpg.connect(url.reveal(), server_settings={"transaction_timeout": "60s", "timezone": "UTC"})
 
 
 async def store_file(
     url: Secret, chunks: Iterator[list[StagedRow]], result: ImportResult, advance: Callable[[], object]
 ) -> None:
-    """Store chunk after chunk, reading one ahead; `advance` is called after each. Raises the errors of PostgreSQL."""
+    """Store chunk after chunk, reading one ahead; `advance` is called after each. Raises PostgreSQL's errors."""
     chunk = await asyncio.to_thread(next, chunks, None)
     connection = await connect(url)
     try:
@@ -40,7 +40,7 @@ async def store_file(
                 await asyncio.gather(storing, return_exceptions=True)
             result.stored += stored
             result.already_stored += len(chunk) - stored - len(clashes)
-            result.rejected += [RejectedLine(line, "id is stored with other content") for line in clashes]
+            result.rejected += [RejectedLine(line, "id is stored with different content") for line in clashes]
             advance()
             chunk = following
     finally:

@@ -1,4 +1,4 @@
-"""Streams the whole feed: lines from PostgreSQL's COPY, in memory that does not grow with the result."""
+"""Streams the whole feed: lines from PostgreSQL's COPY, in constant memory."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -44,7 +44,7 @@ def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> 
 
 
 def as_array(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The lines as a JSON array, one event a line. `first`: items, joined; `second` and `rest`: chunks of whole lines.
+    """The lines as a JSON array, an event per line. `first`: items, joined; `second` and `rest`: chunks of whole lines.
 
     The closing bracket is sent only after the last chunk, so a stream that breaks is not valid JSON.
     """

@@ -24,14 +24,14 @@ MAX_FUTURE = timedelta(days=1)
 
 
 def parse_from(value: Any) -> datetime:
-    """An instant, or a date, which means its first moment in UTC. Raises ValueError."""
+    """Parse an instant, or a date as its first moment in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) == 10:
         return datetime.combine(parse_night(value), time.min, UTC)
     return parse_query_instant(value)
 
 
 def parse_to(value: Any) -> datetime:
-    """An instant, or a date, which means its last microsecond in UTC. Raises ValueError."""
+    """Parse an instant, or a date as its last microsecond in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) == 10:
         return datetime.combine(parse_night(value), time.max, UTC)
     return parse_query_instant(value)
@@ -47,7 +47,7 @@ Status = Field(ge=BOOKING, le=CANCELLATION, description="1 = booking, 2 = cancel
 
 
 def require_plausible(at: datetime, now: datetime) -> datetime:
-    """The instant. Raises ValueError when it is more than a day after `now`."""
+    """Return the instant. Raises ValueError when it is more than a day after `now`."""
     if at > now + MAX_FUTURE:
         raise ValueError("is more than a day in the future")
     return at
@@ -59,7 +59,7 @@ def _require_plausible_now(at: datetime, info: ValidationInfo) -> datetime:
 
 
 class EventInput(Input):
-    """A booking event as its sender gives it; without an id the server assigns one."""
+    """A booking event from a client; without an id the server assigns one."""
 
     id: Id | None = None
     hotel_id: Id
@@ -97,6 +97,6 @@ class EventsQuery(Input):
             if low is not None and high is not None and low > high:
                 faults.append(FieldError(f"{name}__gte", f"is after {name}__lte"))
         if self.cursor is not None and self.limit is None:
-            faults.append(FieldError("cursor", "requires limit"))
+            faults.append(FieldError("cursor", "requires `limit`"))
         if faults:
             raise Invalid("The request is not valid.", errors=faults)

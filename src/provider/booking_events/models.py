@@ -1,4 +1,4 @@
-"""Booking events as they are stored and as they are answered."""
+"""Booking events, as stored and as sent in responses."""
 
 from datetime import date, datetime
 from typing import NamedTuple
@@ -19,7 +19,7 @@ Position = tuple[datetime, int]
 
 
 def decode_position(cursor: str) -> Position:
-    """The position in a cursor of this list. Raises Invalid."""
+    """Decode the position in a cursor of this list. Raises Invalid."""
     at, event_id = decode_cursor(cursor, tuple[datetime, CursorId])
     try:
         return parse_instant(at), event_id
@@ -39,14 +39,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """How many events of a batch were stored now, and how many had been stored before."""
+    """How many events of a batch were stored now, and how many were stored already."""
 
     stored: int
     duplicates: int
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """An event to be stored; `room_id` as the database holds it."""
+    """An event to be stored; `room_id` in the form that the database stores."""
 
     id: int
     hotel_id: int
@@ -57,7 +57,7 @@ class NewEvent(msgspec.Struct, frozen=True):
 
     @property
     def content(self) -> tuple[int, datetime, int, str, date]:
-        """The fields that make two events with one id the same; UUIDs are compared without case."""
+        """Two events with one id are the same if these fields are equal; UUIDs are compared without case."""
         return (self.hotel_id, self.event_timestamp, self.status, self.room_id.lower(), self.night_of_stay)
 
 
@@ -70,7 +70,7 @@ class StoredEvent(NamedTuple):
 
 
 class FeedTotals(msgspec.Struct, frozen=True):
-    """The size of the feed: events (an estimate of many), those of the last minute, the newest event's time."""
+    """The size of the feed: events (if many, an estimate), those of the last minute, the newest event's time."""
 
     events: int
     last_minute: int

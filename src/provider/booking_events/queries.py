@@ -74,7 +74,7 @@ async def copy_feed(
     after: Position | None,
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> None:
-    """Write all events after a position to `output`, one a line, as fast as `output` takes them."""
+    """Write all events after a position to `output`, one per line, as fast as `output` accepts them."""
     statement, arguments = feed_statement(query, form, after)
     await connection.copy_from_query(statement, *arguments, output=output)
 
@@ -100,7 +100,7 @@ async def select_stored_events(db: Executor, ids: Sequence[int]) -> dict[int, tu
 async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
     """Store the events whose ids are new; returns the JSON of each that was stored, by id.
 
-    Of several events with one id the first is stored. All writers insert in id order to avoid deadlocks.
+    The first of several events with the same id is stored. All writers insert in id order to avoid deadlocks.
     """
     ordered = sorted(events, key=attrgetter("id"))
     columns = zip(
@@ -119,7 +119,7 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
 
 
 async def select_new_ids(db: Executor, count: int) -> list[int]:
-    """Draw ids of the server's own that no event has: at most `count`, fewer where clients have stored such ids."""
+    """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them."""
     rows = await db.fetch(
         """
         SELECT id
@@ -205,7 +205,7 @@ async def insert_staged(connection: Connection) -> int:
 
 
 async def select_staged_clashes(connection: Connection) -> list[int]:
-    """The lines whose id is stored with other content."""
+    """The lines whose id is stored with different content."""
     rows = await connection.fetch(
         """
         SELECT line

@@ -29,7 +29,7 @@ tag_blueprint(blueprint, ["booking events"])
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
-"""Names the features of this feed beyond the source's parameters. `complete`: answers are never silently cut off."""
+"""Names the features of this feed beyond the source's parameters. `complete`: responses are never silently cut off."""
 
 EXAMPLE = {
     "id": 1,
@@ -52,8 +52,8 @@ EXAMPLE = {
 async def list_events(query_args: EventsQuery) -> Response:
     """The events that match, in the order of their time and id.
 
-    Without `limit` all of them are streamed. With `limit` the answer is one page; the Link header leads to the next.
-    The Accept header chooses a JSON array, NDJSON or CSV.
+    Without `limit`, all of them are streamed. With `limit`, the response is one page; the Link header leads to the
+    next. The Accept header chooses a JSON array, NDJSON or CSV.
     """
     query_args.require_ordered()
     accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
@@ -78,7 +78,7 @@ async def list_events(query_args: EventsQuery) -> Response:
 async def _stream(accepted: str, page: list[str], query: EventsQuery, form: FeedFormat, after: Position) -> Response:
     """All events: those of the first page, then the output of COPY.
 
-    The answer begins after COPY has begun, so that an error until then still gets its status.
+    The response begins after COPY has begun, so that an error before that still gets its status.
     """
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
@@ -103,7 +103,7 @@ def _content_type(accepted: str) -> str:
 @operation(
     409,
     headers={201: {"Location": "The path of the event"}},
-    descriptions={200: "The same event was stored before; nothing changed", 201: "Stored"},
+    descriptions={200: "The same event is stored already; nothing changed", 201: "Stored"},
     request_example=EXAMPLE,
     example=EXAMPLE,
     idempotent=True,
@@ -114,7 +114,8 @@ def _content_type(accepted: str) -> str:
 async def create_event(data: EventInput) -> Response:
     """Store an event.
 
-    Without an id the server assigns one. A stored id with the same content is answered 200, with other content 409.
+    Without an id the server assigns one. 200 when the same event is stored already, 409 when its id is stored with
+    different content.
     """
     if requested_key() is None:
         return _response(await resources().event_writer.store(data)).response()
@@ -144,7 +145,7 @@ def _response(event: StoredEvent) -> StoredResponse:
 async def create_events() -> Response:
     """Store up to 10,000 events, as a JSON array or as NDJSON: all of them, or none.
 
-    Invalid lines, counted from 1, are named in a 400; lines whose ids are stored with other content in a 409.
+    Invalid lines, counted from 1, are named in a 400; lines whose ids are stored with different content in a 409.
     """
     parse = parse_array if require_media_type(JSON, NDJSON) == JSON else parse_lines
     batch = await asyncio.to_thread(parse, await raw_body(), datetime.now(UTC))

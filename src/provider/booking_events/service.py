@@ -27,7 +27,7 @@ STUCK_SECONDS = 0.1
 """A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
 
 DrawIds = Callable[[int], Awaitable[Sequence[int]]]
-"""Draws that many ids of the server's own."""
+"""Draws that many new ids."""
 
 
 class EventWriter:
@@ -45,7 +45,7 @@ class EventWriter:
         self._stuck_tasks = 0
 
     async def store(self, event: EventInput) -> StoredEvent:
-        """Store the event. Raises Conflict when its id is stored with other content."""
+        """Store the event. Raises Conflict when its id is stored with different content."""
         future: asyncio.Future[StoredEvent] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
         self._start_task()
@@ -105,7 +105,7 @@ class EventWriter:
 
 
 async def draw_new_ids(db: Executor, count: int) -> list[int]:
-    """Draw `count` ids of the server's own that no event has."""
+    """Draw `count` ids that no event has."""
     ids: list[int] = []
     while len(ids) < count:
         ids += await queries.select_new_ids(db, count - len(ids))
@@ -113,9 +113,10 @@ async def draw_new_ids(db: Executor, count: int) -> list[int]:
 
 
 async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[StoredEvent | Conflict]:
-    """Store the events whose ids are new; a Conflict stands for an event whose id is stored with other content.
+    """Store the events whose ids are new; a Conflict stands for an event whose id is stored with different content.
 
-    Of several events with one id the first counts. An event without an id is tried again until its drawn id is new.
+    The first of several events with the same id counts. An event without an id is tried again until its drawn id is
+    new.
     """
     results: dict[int, StoredEvent | Conflict] = {}
     given_ids = {event.id for event in given if event.id is not None}
@@ -137,7 +138,7 @@ async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: Draw
             elif existing[event.id][0].content == event.content:
                 results[index] = StoredEvent(event.id, existing[event.id][1], is_new=False)
             else:
-                results[index] = Conflict(f"Event {event.id} is stored with other content.", code="event_exists")
+                results[index] = Conflict(f"Event {event.id} is stored with different content.", code="event_exists")
         unstored = {index: event for index, event in unstored.items() if index not in results}
     return [results[index] for index in range(len(given))]
 
@@ -163,7 +164,7 @@ def with_id(event: EventInput, ids: deque[int]) -> NewEvent:
 
 
 async def store_one(db: Executor, event: EventInput) -> StoredEvent:
-    """Store one event inside the caller's transaction. Raises Conflict when its id is stored with other content."""
+    """Store one event inside the caller's transaction. Raises Conflict when its id is stored with different content."""
     (result,) = await store_events(db, [event], partial(draw_new_ids, db))
     if isinstance(result, Conflict):
         raise result
@@ -173,11 +174,11 @@ async def store_one(db: Executor, event: EventInput) -> StoredEvent:
 async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchResult:
     """Store events, given by their lines, inside the caller's transaction.
 
-    Raises Conflict naming every line whose id is stored with other content; the caller must then roll back.
+    Raises Conflict naming every line whose id is stored with different content; the caller must then roll back.
     """
     results = await store_events(db, list(batch.values()), partial(draw_new_ids, db))
     clashes = [
-        FieldError(f"lines.{line}.id", f"{event.id} is stored with other content")
+        FieldError(f"lines.{line}.id", f"{event.id} is stored with different content")
         for (line, event), result in zip(batch.items(), results, strict=True)
         if isinstance(result, Conflict)
     ]
@@ -188,20 +189,20 @@ async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchRes
 
 
 async def append_events(connection: Connection, events: Sequence[NightEvent]) -> None:
-    """Store events of other slices inside the caller's transaction; each gets an id of the server's own."""
+    """Store events from other slices inside the caller's transaction; the server assigns their ids."""
     given = [EventInput.model_construct(id=None, **event._asdict()) for event in events]
     await store_events(connection, given, partial(draw_new_ids, connection))
 
 
 async def append_in_bulk(connection: Connection, events: Sequence[NightEvent]) -> int:
-    """Store events of other slices by COPY, in a transaction of their own; returns how many were stored."""
+    """Store events from other slices by COPY, in a transaction of their own; returns how many were stored."""
     ids = await draw_new_ids(connection, len(events))
     stored, _ = await store_chunk(connection, [(0, new_id, *event) for new_id, event in zip(ids, events, strict=True)])
     return stored
 
 
 async def store_chunk(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
-    """Store the new rows of a chunk in one transaction; returns how many, and the lines whose ids have other content.
+    """Store the new rows of a chunk in one transaction; returns how many, and the lines whose content differs.
 
     COPY writes straight into the table when no id of the chunk is stored, as in most files.
     """
@@ -214,7 +215,7 @@ async def store_chunk(connection: Connection, chunk: list[StagedRow]) -> tuple[i
 
 
 async def store_new_rows(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
-    """Do the same where some ids may be stored already. Of several lines with one id the first counts."""
+    """Store the new rows when some ids may be stored already. The first of several lines with the same id counts."""
     async with connection.transaction():
         await queries.create_staging(connection)
         await queries.copy_to_staging(connection, chunk)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 _PHONE = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
 _PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:\.? |['’-])[^\W\d_]+){0,4}\.?")
 _NON_PRINTABLE_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control characters, lone surrogates, private and unassigned characters, line ends: never part of a name."""
+"""Control characters, lone surrogates, private and unassigned characters, line breaks: never part of a name."""
 
 
 def _require_text(value: Any) -> str:

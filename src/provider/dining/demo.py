@@ -15,7 +15,7 @@ TABLES = [
 
 
 async def add_demo_tables(url: Secret) -> None:
-    """Insert the demo's tables, unless the database has any table."""
+    """Insert the demo's tables, unless there are tables already."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

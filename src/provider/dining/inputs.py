@@ -36,7 +36,7 @@ def parse_price(value: Any) -> Decimal:
 
 
 def parse_query_price(value: Any) -> Decimal:
-    """Return a bound of prices from a query string or from JSON; it may exceed `MAX_PRICE`. Raises ValueError."""
+    """Return a price bound from a query string or from JSON; it may exceed `MAX_PRICE`. Raises ValueError."""
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _QUERY_PRICE.fullmatch(text):
         raise ValueError("must be a number from 0 to 999999999.99 with at most two decimal places")
@@ -58,7 +58,7 @@ SeatsBound = Annotated[QueryInteger, Field(ge=0, le=1_000_000)]
 
 
 class TableInput(Input):
-    """A table to add; omitted fields take their deerrors."""
+    """A table to add; omitted fields take their defaults."""
 
     table_type: TableType = "regular"
     seats: Seats = 2
@@ -67,7 +67,7 @@ class TableInput(Input):
 
 
 class TableChange(Input):
-    """A change of a table; fields that are omitted or null stay as they are."""
+    """A change to a table; fields that are omitted or null stay as they are."""
 
     id: Id
     table_type: TableType | None = None
@@ -119,7 +119,7 @@ class TableFilter(Input):
 
 
 class TableListQuery(TableFilter):
-    limit: Annotated[PageLimit | None, Field(description="Answer in pages of this many tables")] = None
+    limit: Annotated[PageLimit | None, Field(description="Return pages of this many tables")] = None
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
 
 
@@ -174,7 +174,7 @@ def _require_future_now(start: datetime, info: ValidationInfo) -> datetime:
 
 
 class BookingInput(Input):
-    """An order for a table, with an email address or a phone number. Without starts_at it is for the next time."""
+    """An order for a table, with an email address or a phone number. Without starts_at, it is for the next time."""
 
     email: Email | None = None
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None

@@ -70,7 +70,7 @@ async def book_table(connection: Connection, settings: DiningSettings, table_id:
 async def set_booking(
     connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, actor: Actor
 ) -> Booking:
-    """Store a confirmed booking, also of a closed table. Raises NotFound, or Conflict when it overlaps another."""
+    """Store a confirmed booking, even of a closed table. Raises NotFound, or Conflict when it overlaps another."""
     table = await tables.select_table_for_update(connection, table_id)
     if table is None:
         raise unknown_table(table_id)
@@ -96,7 +96,7 @@ async def lock_booking(connection: Connection, booking_id: int) -> BookedTable:
 
 
 async def confirm_booking(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
-    """waiting -> confirmed. Raises NotFound, or Conflict when it does not wait or overlaps a confirmed booking."""
+    """waiting -> confirmed. Raises NotFound, or Conflict when it is not waiting or overlaps a confirmed booking."""
     return await change_status(connection, settings, await lock_booking(connection, booking_id), "confirmed", actor)
 
 
@@ -118,7 +118,7 @@ async def cancel_by_guest(connection: Connection, settings: DiningSettings, book
 async def apply_decision(connection: Connection, settings: DiningSettings, decision: DecisionInput) -> DecisionResult:
     """Apply a decision of the accounting program. Raises NotFound, or Conflict when it is too late or overlaps.
 
-    A decision that was applied before succeeds in any status: its sender may have missed our response.
+    A decision that was already applied succeeds in any status: its sender may have missed our response.
     """
     booked = await lock_booking(connection, decision.order_id)
     booking = booked.booking

@@ -1,4 +1,4 @@
-"""Simulated offers: which offers a product has at a time, and at what price.
+"""Simulated offers: the offers of a product at a time, and their prices.
 
 The offers are a pure function of the product's id and the tick (by default a minute): replicas agree, a restart changes
 nothing, and nothing is stored. A product has a few shops. A shop has one offer at a time: its price changes at each

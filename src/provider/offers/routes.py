@@ -53,7 +53,7 @@ ERROR_DESCRIPTIONS = {
 
 
 def offers_operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
-    """`operation` of a view that answers errors in this service's format; 400, 500 and 503 are added to `problems`."""
+    """Like `operation`, but with errors in this service's format; adds 400, 500 and 503 to `problems`."""
     documented = (400, *problems, 500, 503)
     described["native_errors"] = True
     described["media"] = {status: {"application/json": OffersError} for status in documented}

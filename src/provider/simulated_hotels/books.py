@@ -29,7 +29,7 @@ class Books:
             yield hotel_ids[hotel_index], room, date.fromordinal(night), at
 
     def locate(self, hotel_id: int, room_id: int | str) -> tuple[int, int] | None:
-        """The hotel's index and the room's number; None for a room that is not one of these hotels'."""
+        """The hotel's index and the room's number; None for a room of another hotel."""
         hotel_index = self._hotel_indexes.get(hotel_id)
         if hotel_index is None or not isinstance(room_id, int) or not 1 <= room_id <= self._rooms[hotel_index]:
             return None

@@ -45,7 +45,7 @@ class HistoryFeed:
 async def generate_history(url: Secret, options: HistoryOptions, feed: HistoryFeed) -> int:
     """Write the history, up to today, of simulated hotels with new ids; returns the exit status."""
     if not 1 <= options.years <= MAX_HISTORY_YEARS:
-        return print_error(f"a history has 1 to {MAX_HISTORY_YEARS} years, not {options.years}")
+        return print_error(f"--years must be from 1 to {MAX_HISTORY_YEARS}, not {options.years}")
     stored = 0
     try:
         connection = await feed.connect(url)

@@ -70,13 +70,13 @@ class Simulation:
         return set(self._books)
 
     def next_events(self, now: datetime, count: float) -> list[SimulatedEvent]:
-        """About `count` events (fractions add up), ascending from `now` on: whole stays.
+        """About `count` events of whole stays, in ascending order from `now` (fractions of `count` add up).
 
-        No stay is cut, so there may be more, and then there are fewer next time: over many calls the number
-        is the sum of the counts. Each booking and cancellation has an instant of its own, a microsecond
-        after the previous one. Nights are not before the UTC date of `now`, which must be aware (ValueError).
-        A night is sold only as far as the season's booking curve has it by that day; where more events are
-        requested than that allows, guests therefore cancel nearly as much as they book.
+        No stay is cut, so there may be more, and then there are fewer next time: over many calls the number is the sum
+        of the counts. Each booking and cancellation has an instant of its own, a microsecond after the previous one.
+        Nights are not before the UTC date of `now`, which must be aware (ValueError). A night is sold only up to the
+        share that the season's booking curve has reached by that day; when more events are requested than that allows,
+        guests cancel nearly as much as they book.
         """
         if now.utcoffset() is None:
             raise ValueError("now must have an offset")
@@ -100,7 +100,7 @@ class Simulation:
         return events
 
     def _next_stay(self, at: datetime, today: int) -> list[SimulatedEvent]:
-        """A booking or a cancellation, at random by the share of cancellations; the other one where that fails."""
+        """A booking or a cancellation, at random by the share of cancellations; if that fails, the other."""
         cancelled = self.hotels[self._random_hotel_index()].profile.cancel_share
         if self._random() < cancelled / (1 + cancelled):
             return self._cancel_any(at, today) or self._book_any(at, today) or self._sell_or_cancel_any(at, today)

@@ -16,7 +16,7 @@ PROPERTIES = [
 
 
 async def add_demo_properties(url: Secret) -> None:
-    """Create the sample properties unless any property exists."""
+    """Create the sample properties unless there are properties already."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
         await connection.execute(

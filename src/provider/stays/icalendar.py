@@ -1,4 +1,4 @@
-"""A property's stays as iCalendar (RFC 5545), the format in which rental sites exchange taken nights."""
+"""A property's stays as iCalendar (RFC 5545), the format in which rental sites exchange booked nights."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -15,7 +15,7 @@ from provider.stays.models import BookingWindow
 MAX_NIGHTS = 365
 MAX_CALENDAR_NIGHTS = 366
 EXAMPLE_DAYS_AHEAD = 700
-"""The example of a reservation is sent from the browser, also when the document was rendered more than a year before;
+"""The example of a reservation is sent from the browser, even when the document was rendered more than a year before;
 two years are the most that a reservation may be ahead."""
 
 FIRST_DAY = date.min + timedelta(days=1)
@@ -32,21 +32,21 @@ def is_property_id(value: str) -> bool:
 
 
 def parse_property_id(value: Any) -> str:
-    """An id that needs no escaping in a URL. Raises ValueError."""
+    """Parse an id that needs no escaping in a URL. Raises ValueError."""
     if isinstance(value, str) and is_property_id(value):
         return value
     raise ValueError("must be 1 to 64 letters, digits or any of . _ ~ - (and not `available`)")
 
 
 def parse_description(value: str) -> str:
-    """A text that PostgreSQL can store. Raises ValueError when it contains a NUL."""
+    """Return the text, which PostgreSQL must be able to store. Raises ValueError when it contains a NUL."""
     if "\0" in value:
         raise ValueError("must not contain the character U+0000")
     return value
 
 
 def parse_day(value: Any) -> date:
-    """A date written YYYY-MM-DD, from `FIRST_DAY` to `LAST_DAY`. Raises ValueError."""
+    """Parse a date written YYYY-MM-DD, from `FIRST_DAY` to `LAST_DAY`. Raises ValueError."""
     day = parse_night(value)
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(f"must be from {FIRST_DAY} to {LAST_DAY}")
@@ -54,14 +54,14 @@ def parse_day(value: Any) -> date:
 
 
 def require_within_window(start: date, info: ValidationInfo) -> date:
-    """The date. Raises ValueError when it is outside the `window` of the validation's context."""
+    """Return the date. Raises ValueError when it is outside the `window` of the validation's context."""
     window = (info.context or {}).get("window")
     assert isinstance(window, BookingWindow)
     return window.require(start)
 
 
 def _set_example_start(schema: dict[str, Any]) -> None:
-    """Called when the document is rendered."""
+    """Set the example's start date; called when the document is rendered."""
     schema["examples"] = [(datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)).isoformat()]
 
 
@@ -100,9 +100,9 @@ class CalendarQuery(Input):
     def require_ordered(self) -> None:
         """Raises Invalid for a calendar without nights, and for one of too many."""
         if self.until <= self.first:
-            raise Invalid.field("to", "must be after from")
+            raise Invalid.field("to", "must be after `from`")
         if (self.until - self.first).days > MAX_CALENDAR_NIGHTS:
-            raise Invalid.field("to", f"is more than {MAX_CALENDAR_NIGHTS} nights after from")
+            raise Invalid.field("to", f"is more than {MAX_CALENDAR_NIGHTS} nights after `from`")
 
 
 class ReservationInput(Input):
@@ -140,7 +140,7 @@ class PropertyInput(Input):
 
 
 def _never_null(schema: dict[str, Any]) -> None:
-    """None stands for absent; `require_whole` refuses a null."""
+    """Remove null from a field's schema: None stands for absent, and `require_whole` refuses a null."""
     schema.update(schema.pop("anyOf")[0])
     del schema["default"]
 
@@ -158,7 +158,7 @@ class PropertyChange(Input):
         return "hotel_id" in self.model_fields_set
 
     def require_whole(self) -> None:
-        """Raises Invalid for a null description or turnover, and for a hotel without a room or the reverse."""
+        """Raises Invalid for a null description or turnover, a hotel without a room, or a room without a hotel."""
         given = self.model_fields_set
         faults = [
             FieldError(name, "must not be null")
@@ -171,7 +171,7 @@ class PropertyChange(Input):
 
 
 def _half(link: Iterable[object]) -> list[FieldError]:
-    """A fault for the missing one of hotel and room when the other is given."""
+    """An error when only one of hotel and room is given."""
     hotel, room = (bool(part) for part in link)
     if hotel == room:
         return []

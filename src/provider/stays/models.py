@@ -1,4 +1,4 @@
-"""Properties, reservations and calendars as they are stored and as they are answered."""
+"""Properties, reservations and calendars, as stored and as sent in responses."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -27,7 +27,7 @@ class BookingWindow(msgspec.Struct, frozen=True):
         return cls(None if past else today, last)
 
     def require(self, start: date) -> date:
-        """The day. Raises ValueError when it is outside the window."""
+        """Return the day. Raises ValueError when it is outside the window."""
         if self.first is not None and start < self.first:
             raise ValueError("is in the past")
         if start > self.last:

@@ -74,7 +74,7 @@ EXAMPLE_CALENDAR = {
 
 
 class PropertyIdConverter(BaseConverter):
-    """The part of a path that is a property's id; the names of other routes are not."""
+    """A property's id in a path; does not match the names of other routes."""
 
     regex = rf"(?!({'|'.join(RESERVED_IDS)})\Z){PROPERTY_ID.pattern}"
 
@@ -86,7 +86,7 @@ def convert_property_ids(setup: BlueprintSetupState) -> None:
 
 @blueprint.before_request
 async def authorise() -> None:
-    """Require a bearer token that is a UUID; its reservations belong to it. Raises Unauthorized."""
+    """Require a bearer token that is a UUID; a reservation belongs to the token that made it. Raises Unauthorized."""
     token = bearer_token("stays")
     if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
@@ -101,7 +101,7 @@ def window(now: datetime) -> BookingWindow:
 def validation_context() -> dict[str, BookingWindow]:
     """The context for the validators of a reservation.
 
-    A retry is checked against the window of its first request, so that it is not rejected for having aged.
+    A retry is checked against the window of its first request, so that it is not rejected merely because it is late.
     """
     now = datetime.now(UTC)
     return {"window": BookingWindow(window(earliest_possible_send_time(now)).first, window(now).last)}
@@ -112,7 +112,7 @@ def unknown_property(property_id: str) -> NotFound:
 
 
 def decode_position(cursor: str | None) -> str:
-    """The id after which a page begins. Raises Invalid."""
+    """Decode the id after which a page begins. Raises Invalid."""
     if cursor is None:
         return ""
     (after,) = decode_cursor(cursor, tuple[str])
@@ -133,7 +133,7 @@ def property_page(found: list[T], limit: int) -> Response:
     404,
     headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
-    descriptions={404: "No property is free; `alternatives` are the nearest start dates on which one is"},
+    descriptions={404: "No property is free; `alternatives` are the nearest start dates with a free property"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
 )
 @validate_querystring(AvailabilityQuery)
@@ -141,8 +141,8 @@ def property_page(found: list[T], limit: int) -> Response:
 async def list_available(query_args: AvailabilityQuery) -> Response:
     """The properties that are free for all of the nights, by id.
 
-    When none is, 404 lists the start dates within 14 days before or after on which one is free for as many nights,
-    nearest first.
+    If there is none, 404 lists the start dates, up to 14 days earlier or later and nearest first, on which a property
+    is free for as many nights.
     """
     after = decode_position(query_args.cursor)
     now = datetime.now(UTC)
@@ -179,7 +179,7 @@ async def create_reservation(data: ReservationInput) -> Response:
 
 
 def parse_reservation_id(text: str) -> UUID:
-    """The id in a path. Raises NotFound when it is not a UUID."""
+    """Parse the id in a path. Raises NotFound when it is not a UUID."""
     if not UUID_PATTERN.fullmatch(text):
         raise NotFound("There is no such reservation.")
     return UUID(text)
@@ -197,9 +197,9 @@ async def get_reservation(reservation_id: str) -> Response:
 
 
 @blueprint.delete("/reservations/<reservation_id>")
-@operation(401, 404, descriptions={204: "Cancelled, now or before"})
+@operation(401, 404, descriptions={204: "Cancelled, now or earlier"})
 async def delete_reservation(reservation_id: str) -> Response:
-    """Cancel a reservation made with this token; its nights are free at once. Repeating is answered 204 too."""
+    """Cancel a reservation made with this token; its nights are free at once. Repeating it returns 204 too."""
     await service.cancel(pool(), resources().append_events, parse_reservation_id(reservation_id), g.holder)
     response = Response(status=204)
     del response.headers["Content-Type"]

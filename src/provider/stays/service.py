@@ -41,7 +41,7 @@ async def reserve(db: asyncpg.Pool, append: AppendEvents, request: ReservationIn
 async def reserve_within(
     connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID
 ) -> Reservation:
-    """Do the same inside the caller's transaction, with the events of a hotel's room."""
+    """Reserve inside the caller's transaction, and append the events of a hotel's room."""
     outcome = await storefront.insert_reservation(connection, request, holder, rooms=True)
     reservation = _reservation(outcome, request)
     if outcome is not None and outcome.hotel_id is not None and outcome.room_id is not None:
@@ -66,7 +66,7 @@ def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Re
 
 
 async def cancel(db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, holder: UUID) -> None:
-    """Free the nights; a reservation that was cancelled before stays as it is. Raises NotFound."""
+    """Cancel a reservation and free its nights; changes nothing if it is already cancelled. Raises NotFound."""
     async with transaction(db) as connection:
         property_id = await storefront.lock_reservation(connection, reservation_id, holder)
         if property_id is None:
@@ -90,7 +90,7 @@ def nights_between(arrival: date, departure: date) -> list[date]:
 async def find_available(
     db: asyncpg.Pool, search: AvailabilityQuery, after: str, first_day: date | None
 ) -> list[AvailableProperty]:
-    """The free properties behind the id `after`, up to one more than the page holds.
+    """The free properties after the id `after`, up to one more than the page holds.
 
     Raises NotFound with alternatives when no property is free. first_day: no alternative is earlier.
     """
@@ -107,7 +107,7 @@ async def find_available(
 
 
 def nearest_days(day: date, first: date | None) -> list[date]:
-    """The days up to ALTERNATIVE_DAYS before and after, nearest first, of two the later first; none before `first`."""
+    """The days up to ALTERNATIVE_DAYS before and after, nearest first, later before earlier; none before `first`."""
     offsets = sorted((o for o in range(-ALTERNATIVE_DAYS, ALTERNATIVE_DAYS + 1) if o), key=lambda o: (abs(o), -o))
     lowest = (first or FIRST_DAY).toordinal()
     ordinals = (day.toordinal() + offset for offset in offsets)

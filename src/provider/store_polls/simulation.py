@@ -89,7 +89,7 @@ def is_open(store: SimulatedStore, instant: datetime) -> bool:
 
 @lru_cache(maxsize=20_000)
 def outages(store: SimulatedStore, week: int) -> tuple[tuple[datetime, datetime], ...]:
-    """Return the outages of a store that begin in a week (counted from `EPOCH`), of minutes up to a day."""
+    """Return the outages of a store that begin in a week (counted from `EPOCH`), each lasting from minutes to a day."""
     rng = random.Random(f"{store.seed}/outages/{week}")
     start = EPOCH + week * WEEK
     found = []

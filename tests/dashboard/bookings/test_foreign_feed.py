@@ -73,7 +73,7 @@ async def test_the_night_audit_adds_events_that_a_foreign_feed_back_dated(
 
     assert (result["repaired"], result["changed_upstream"] > 0) == (2, True)
     await counters_agree(3)
-    assert "counted with other content" in await dashboard_db.fetchval("SELECT reason FROM quarantined_event")
+    assert "counted with different content" in await dashboard_db.fetchval("SELECT reason FROM quarantined_event")
     assert await dashboard_db.fetchval("SELECT audited_through FROM feed_progress") is None
 
 

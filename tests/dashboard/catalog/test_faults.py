@@ -247,7 +247,7 @@ async def test_a_creation_does_not_wait_for_a_stalled_service(
     monkeypatch.setattr(service, "REGISTER_SECONDS", 0.001)
     for _ in range(30):
         product = await catalogue.create()
-    assert product["freshness"]["last_error"] == "not called, because it failed too often recently"
+    assert product["freshness"]["last_error"] == "not called: the service has failed too often recently"
 
 
 async def test_a_response_is_not_read_beyond_its_size_limit(

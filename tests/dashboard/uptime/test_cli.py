@@ -67,7 +67,7 @@ async def test_rejected_lines_and_refused_files_exit_with_1_and_the_rest_is_impo
 async def test_no_file_at_all_is_an_error(dashboard_url: Secret, tmp_path: Path) -> None:
     result = run_import(dashboard_url, tmp_path)
     assert result.returncode == 1
-    assert "no file is named" in result.stderr
+    assert "no file is given" in result.stderr
 
 
 async def test_a_folder_instead_of_a_file_is_an_error(dashboard_url: Secret, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ async def test_an_id_with_other_content_is_a_rejected_line(
 
     out, err = capsys.readouterr()
     assert "2 stored, 1 already stored, 2 rejected" in out
-    assert err.splitlines() == [f"events.csv: line {line}: id is stored with other content" for line in (3, 5)]
+    assert err.splitlines() == [f"events.csv: line {line}: id is stored with different content" for line in (3, 5)]
     assert await provider_db.fetchval("SELECT hotel_id FROM booking_event WHERE id = 3") == 9
 
 

@@ -1,7 +1,7 @@
-"""The OpenAPI document of an application: what quart-schema 0.25 leaves out or gets wrong is added or corrected.
+"""The OpenAPI document of an application: completes and corrects the one that quart-schema 0.25 generates.
 
-That is: problem responses, required query parameters, response headers, bounds of path ids, unique operation ids, and
-several media types of one response.
+The additions are: problem responses, required query parameters, response headers, bounds of path ids, unique operation
+ids, and several media types of one response.
 """
 
 import re
@@ -53,7 +53,7 @@ LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
 
 
 class Operation(TypedDict, total=False):
-    """What the document says of an operation beyond what quart-schema reads off the view."""
+    """The parts of an operation that quart-schema cannot read from the view."""
 
     headers: Mapping[int, Mapping[str, str]]
     """Response headers by status, name to description."""
@@ -78,7 +78,8 @@ class Operation(TypedDict, total=False):
 def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
     """Describe a view; goes on top of the other decorators, below the route.
 
-    problems: statuses that the operation answers with a problem document, besides 400, 500 and 503, which all can.
+    problems: statuses that the operation answers with a problem document, besides 400, 500 and 503, which every
+    operation has.
     """
 
     def decorate(view: View) -> View:
@@ -93,7 +94,7 @@ def _header(description: str) -> dict[str, Any]:
 
 
 def _add_example(owners: list[dict[str, Any]], given: Any, components: dict[str, Any]) -> None:
-    """Add an example to each content: `given` where the schema is that of the first content, else one of the schema.
+    """Add an example to each content: `given` if its schema is that of the first content, else one from the schema.
 
     Examples of schemas are made for JSON only, and not for every schema.
     """
@@ -136,7 +137,7 @@ class Document(OpenAPIProvider):
         return parameters, components
 
     def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A response with the schema that msgspec makes of the model: structs, lists of structs, unions."""
+        """A response with the schema that msgspec makes for the model: structs, lists of structs, unions."""
         (schema,), components = msgspec.json.schema_components([model], ref_template="#/components/schemas/{name}")
         docstring = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
         description = docstring.strip().split("\n")[0] or "The response"
@@ -159,7 +160,7 @@ class Document(OpenAPIProvider):
     def _disambiguate(
         self, rule: Rule, paths: dict[str, Any], components: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Prefix components by the blueprint's name where another slice has different ones of the same name."""
+        """Prefix components with the blueprint's name if another slice has different ones with the same name."""
         if any(self._components.get(name, schema) != schema for name, schema in components.items()):
             prefix = "".join(word.capitalize() for word in rule.endpoint.split(".")[0].split("_"))
             names = {name: prefix + name for name in components if name not in ("Problem", "FieldError")}
@@ -277,7 +278,7 @@ def install(
 
     @app.before_request
     async def refuse_unknown_parameters() -> None:
-        """Refuse all parameters of a route that has none; quart-schema validates those of the others."""
+        """Refuse all parameters of a route that takes none; quart-schema validates those of the others."""
         if request.query_string and request.url_rule is not None and request.endpoint not in ("docs", "docs_assets"):
             view = app.view_functions[request.endpoint]  # type: ignore[index]  # a matched rule has an endpoint
             if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE):

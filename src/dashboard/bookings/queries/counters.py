@@ -125,7 +125,7 @@ async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nig
 
 
 async def select_net_by_night(db: Executor, hotel_id: int, first: date, last: date, as_of: date) -> dict[date, int]:
-    """Net bookings per night, `first` to `last`, of events dated `as_of` or before; nights without any are absent."""
+    """Net bookings per night, `first` to `last`, of events dated on or before `as_of`; other nights are absent."""
     rows = await db.fetch(
         """
         SELECT night_of_stay, sum(bookings - cancellations)::int AS net

@@ -35,7 +35,7 @@ async def insert_rows(connection: Connection, rows: CopyRows) -> int:
 
 
 def copy_rows_of(events: Iterable[BookingEvent], held: Container[int] = ()) -> CopyRows:
-    """The rows of the events whose ids are not in `held`; of several events with one id the first counts."""
+    """The rows of the events whose ids are not in `held`; the first of several events with the same id counts."""
     new: dict[int, BookingEvent] = {}
     for event in events:
         if event.id not in held:
@@ -66,7 +66,7 @@ async def lock_ledger(connection: Connection) -> None:
 
 
 async def prefer_indexes(connection: Connection) -> None:
-    """Make the statements below look up rows by key, until the end of the transaction.
+    """Make later statements look up rows by key, until the end of the transaction.
 
     During a bulk load the statistics of the tables lag behind, and the planner would scan large tables for each page.
     """
@@ -145,7 +145,7 @@ async def count_events(db: Executor, ids: Sequence[int]) -> None:
 
 
 async def select_changed_ids(db: Executor, events: Sequence[BookingEvent]) -> list[int]:
-    """Ids of events that the ledger holds with other content."""
+    """Ids of events that the ledger holds with different content."""
     rows = await db.fetch(
         """
         SELECT id

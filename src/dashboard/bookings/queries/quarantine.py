@@ -10,7 +10,7 @@ from dashboard.bookings.models import QuarantinedEvent
 
 
 async def upsert_quarantine(db: Executor, rejected: Sequence[RejectedEvent]) -> None:
-    """Store rejected values; of a value that is already stored only count and time change."""
+    """Store rejected values; for a value that is already stored, only count and time change."""
     by_fingerprint = {sha256(f"{each.reason}\n{each.raw}".encode()).digest(): each for each in rejected}
     await db.execute(
         """

@@ -59,7 +59,7 @@ async def claim_renewal(db: Executor, service: str, owner: str, rejected: str | 
 
 
 async def release_renewal(db: Executor, service: str, owner: str, token: str | None, pause: float) -> None:
-    """Give the lease back, with the new token or without; no replica requests another for `pause` seconds."""
+    """Release the lease and store the new token, if any; no replica requests another for `pause` seconds."""
     await db.execute(
         """
         UPDATE offers_token

@@ -73,7 +73,7 @@ async def select_product(db: Executor, product_id: UUID) -> Product | None:
 async def select_products(
     db: Executor, search: str | None, after: tuple[str, UUID] | None, limit: int
 ) -> list[Product]:
-    """Products whose name contains `search` in any case, by name, after a position (name, id)."""
+    """Products whose name contains `search`, ignoring case, by name, after a position (name, id)."""
     name, product_id = after or (None, None)
     rows = await db.fetch(
         """
@@ -127,7 +127,7 @@ async def delete_product(db: Executor, product_id: UUID) -> bool:
 async def select_offers(
     db: Executor, product_id: UUID, after: tuple[datetime, str] | None, limit: int, *, closed: bool
 ) -> list[tuple[OfferState, tuple[datetime, str]]] | None:
-    """Offers by their latest change, newest first, each with its position; None for an unknown product.
+    """Offers, most recently changed first, each with its position; None for an unknown product.
 
     closed: include closed offers.
     """

@@ -29,8 +29,8 @@ async def limit_size(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTE
 async def decompress_gzip(chunks: AsyncIterator[bytes], *, limit: int = MAX_FILE_BYTES) -> AsyncIterator[bytes]:
     """Decompress a gzip stream into chunks of at most `CHUNK_BYTES`.
 
-    Raises TooLarge when the result exceeds `limit` bytes, or `MAX_EXPANSION` times what was sent; Invalid when the
-    stream is damaged or ends early.
+    Raises TooLarge when the result exceeds `limit` bytes, or `MAX_EXPANSION` times the compressed size; Invalid when
+    the stream is damaged or ends early.
     """
     stream = zlib.decompressobj(_GZIP)
     received = produced = 0

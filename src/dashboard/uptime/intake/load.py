@@ -104,7 +104,7 @@ async def _merge(connection: Connection, parser: StoreFileParser) -> LoadOutcome
 
 
 async def _merge_polls(connection: Connection, rows: int) -> LoadOutcome:
-    """Merge the staged polls; the first bulk is inserted without the key, which is built afterwards."""
+    """Merge the staged polls; if this is the first bulk import, build the primary key after the insert."""
     bulk = rows >= BULK_ROWS
     first_bulk = bulk and not await queries.has_polls(connection)
     await queries.analyze_staged_polls(connection)

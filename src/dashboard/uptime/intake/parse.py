@@ -1,4 +1,4 @@
-"""Parse the three store files as they stream in: bytes in, rows that PostgreSQL's COPY accepts out.
+"""Parse the three store files as they stream in: bytes in, rows for PostgreSQL's COPY out.
 
 Nearly every row of a real file has the usual form, so a regular expression checks many rows at once and they pass
 unchanged. A row that does not match is parsed cell by cell: it is corrected or rejected with a reason.
@@ -67,7 +67,7 @@ def parse_status(text: str) -> str:
 
 
 def parse_poll_instant(text: str) -> str:
-    """An instant as files write it, in UTC: PostgreSQL refuses offsets of 16 hours and more, which Python accepts."""
+    """Parse an instant and convert it to UTC: PostgreSQL refuses offsets of 16 hours and more, Python does not."""
     instant = parse_file_instant(text)
     if instant.year not in YEARS:
         raise ValueError(f"is outside the years {YEARS.start} to {YEARS.stop - 1}")
@@ -96,7 +96,7 @@ def parse_closing(text: str) -> str:
 
 
 def timezone_parser(names: Mapping[str, str]) -> Callable[[str], str]:
-    """Return a parser of time zone names. names: lower case to the name as the database has it."""
+    """Return a parser of time zone names. names: the database's names by their lower case."""
 
     def parse(text: str) -> str:
         if text.lower() not in names:
@@ -120,7 +120,7 @@ _STORE_ID = Column("store_id", "store_id", _ID_PATTERN, parse_store_id)
 
 
 def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
-    """The columns of a file. zones: the known time zones, lower case to name; used for the file of time zones only."""
+    """The columns of a file. zones: the known time zones by their lower case; only for the file of time zones."""
     match kind:
         case StoreFile.STATUS:
             return (

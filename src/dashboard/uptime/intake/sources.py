@@ -25,14 +25,14 @@ FILE_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=CONNECT_SECONDS, s
 
 @dataclass(frozen=True)
 class OpenFile:
-    """A file open for reading: its decompressed bytes, and the ETag of its present state, if it has one."""
+    """A file open for reading: its decompressed bytes, and the ETag of its current state, if it has one."""
 
     chunks: AsyncIterator[bytes]
     etag: str | None
 
 
 class Source(Protocol):
-    """A place that store files are pulled from. takes_since: can it return only the polls since an instant?"""
+    """A place that store files are pulled from. takes_since: whether it can return only polls since an instant."""
 
     takes_since: bool
 
@@ -44,7 +44,7 @@ class Source(Protocol):
 
 
 class HttpSource:
-    """Three files behind HTTP; of the polls, only those since an instant on request."""
+    """Three files behind HTTP; on request, only the polls since an instant."""
 
     takes_since = True
 
@@ -82,7 +82,7 @@ class DirectorySource:
         except OSError as error:
             raise UpstreamError(f"{self._folder}: {error.strerror}") from error
         if not found:
-            raise UpstreamError(f"{self._folder}: the directory has no store files")
+            raise UpstreamError(f"{self._folder}: the directory contains no store files")
         return [(kind, str(path)) for kind, path in found]
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ from dashboard.uptime.queries.reports import select_report
 
 
 async def select_latest_report(db: Executor) -> Report | None:
-    """The complete report of the newest data as of its newest poll; of several the one requested last."""
+    """The complete report of the newest data as of its newest poll; if there are several, the one requested last."""
     report_id = await db.fetchval(
         """
         SELECT report_id
@@ -40,8 +40,8 @@ async def select_store_uptimes(
 ) -> list[StoreUptime]:
     """A page of the selected stores.
 
-    after: the position of the last store of the page before: its value that the order goes by (seconds of downtime, or
-    share of uptime; any number when ordered by id) and its id.
+    after: the position of the last store of the previous page: its sort value (seconds of downtime, or share of uptime;
+    any number when ordered by id) and its id.
     """
     rows = await db.fetch(
         """

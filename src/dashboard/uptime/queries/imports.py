@@ -61,12 +61,12 @@ async def create_timezone_staging(db: Executor) -> None:
 
 
 async def copy_to_staging(db: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]) -> None:
-    """Copy CSV rows to a staging table; `columns` are theirs in order."""
+    """Copy CSV rows to a staging table; columns: those of the rows, in order."""
     await db.copy_to_table(table, source=rows, columns=columns, format="csv")
 
 
 async def select_timezone_names(db: Executor) -> dict[str, str]:
-    """The names of the time zones that the database knows, by the same names in lower case."""
+    """The names of the time zones that the database knows, by their lower case."""
     rows = await db.fetch(
         """
         SELECT name
@@ -83,7 +83,7 @@ async def raise_work_memory(db: Executor) -> None:
 
 
 async def analyze_staged_polls(db: Executor) -> None:
-    """Without statistics the planner would plan a file of millions of rows as if it had a few."""
+    """Update the statistics; without them the planner would assume a few rows in a file of millions."""
     await db.execute("ANALYZE staged_poll")
 
 
@@ -97,7 +97,7 @@ async def has_polls(db: Executor) -> bool:
 
 
 async def drop_store_poll_primary_key(db: Executor) -> None:
-    """Drop the key until `create_store_poll_primary_key` in the same transaction; until that ends, readers wait."""
+    """Drop the key until `create_store_poll_primary_key`; readers wait until the end of the transaction."""
     await db.execute("ALTER TABLE store_poll DROP CONSTRAINT store_poll_pkey")
 
 
@@ -107,7 +107,7 @@ async def create_store_poll_primary_key(db: Executor) -> None:
 
 
 async def lock_imports(db: Executor) -> None:
-    """Let no other transaction merge an import until this one ends; waits for one that does."""
+    """Let no other transaction merge an import until this one ends; waits for a merge in progress."""
     await db.execute("SELECT pg_advisory_xact_lock($1)", STORE_IMPORT_LOCK)
 
 

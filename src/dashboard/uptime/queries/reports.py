@@ -102,7 +102,7 @@ async def raise_work_memory(db: Executor) -> None:
 
 
 def _window_lengths(ranges: str) -> str:
-    """SQL of how much of a multirange lies in the last hour, day and week. ranges: a column, within the week."""
+    """SQL for the lengths of a multirange in the last hour, day and week. ranges: a column, within the week."""
     return f"""
                 SELECT coalesce(sum(upper(part) - lower(part)), '0') AS last_week,
                        coalesce(sum(upper(part) - greatest(lower(part), since.day))
@@ -231,6 +231,6 @@ async def copy_report_rows(db: Connection, report_id: UUID, output: Sink) -> Non
 
 
 async def copy_report_objects(db: Connection, report_id: UUID, output: Sink) -> None:
-    """Copy the same rows as JSON objects, one per line, in COPY's text format, which doubles backslashes."""
+    """Copy the rows of a report as JSON objects, one per line, in COPY's text format, which doubles backslashes."""
     statement = f"SELECT row_to_json(line) FROM ({_REPORT_ROWS}) AS line"  # noqa: S608 - both parts are constants
     await db.copy_from_query(statement, report_id, output=output)

@@ -112,7 +112,7 @@ async def select_incidents(db: Executor, store_id: str, start: datetime, end: da
 
 
 async def select_coverage(db: Executor, store_id: str, start: datetime, end: datetime) -> Coverage:
-    """How much of a store's open time in `[start, end)` is within 90 minutes after a poll, and which of it is not."""
+    """How much of a store's open time in `[start, end)` is within 90 minutes after a poll, and its other parts."""
     row = await db.fetchrow(
         """
         WITH hours AS MATERIALIZED (

@@ -96,7 +96,7 @@ async def upload_business_hours() -> Response:
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_timezones() -> Response:
-    """Import time zones: store_id, timezone_str. The default is America/Chicago."""
+    """Import time zones: store_id, timezone_str. All other stores are in America/Chicago."""
     return await _import_body(StoreFile.TIMEZONES)
 
 

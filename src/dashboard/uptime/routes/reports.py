@@ -56,7 +56,7 @@ REPORT = {
 async def trigger_report(query_args: ReportRequest) -> Response:
     """Request a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
 
-    A running report with the same `as_of` and of the same data is shared.
+    A running report with the same `as_of` and the same data is shared.
     """
     requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
@@ -76,7 +76,7 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 @validate_querystring(ReportRequest)
 @document_response(RequestedReport, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
-    """The same as POST; the source does not say which method triggers a report."""
+    """Request a report, as POST does; the source does not say which method triggers a report."""
     report_id = await service.request_report(pool(), query_args.as_of)
     _start_making(report_id)
     return json_response(RequestedReport(str(report_id)), 202)

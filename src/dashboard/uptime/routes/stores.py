@@ -183,7 +183,7 @@ async def breaches(query_args: BreachesQuery) -> Response:
 
 
 class PagePosition(NamedTuple):
-    """The end of a page: the report of all pages, the value that the order goes by, and the store."""
+    """The end of a page: the report of all pages, and the sort value and the id of the last store."""
 
     report_id: UUID
     value: float | None

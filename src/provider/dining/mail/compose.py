@@ -15,7 +15,7 @@ templates = Templates("provider.dining")
 def compose(content: MailContent, cancel_token: str | None) -> EmailMessage:
     """Return the message, always the same for the same arguments. cancel_token: required when the email has a button.
 
-    Python's email package parses every header and refuses line ends; the guest's name is not in any header.
+    Python's email package parses every header and refuses line breaks; the guest's name is not in any header.
     """
     link = None
     if content.cancel is not None:

@@ -64,7 +64,7 @@ def mail_content(order: TableOrder, event: Event, occurred_at: datetime, setting
 
 
 def order_details(order: TableOrder) -> list[tuple[str, str]]:
-    """Return what the guest ordered, as label and value; without the guest's name and addresses."""
+    """Return the details of the order as labels and values, without the guest's name and addresses."""
     details = [
         ("Table", f"{TABLE_TYPE_NAMES[order.table_type]}, {order.seats} {'seat' if order.seats == 1 else 'seats'}")
     ]
@@ -84,6 +84,6 @@ def format_start(start: datetime | None) -> str:
 
 
 def message_id(order: TableOrder, event: Event, domain: str) -> str:
-    """Return a Message-ID that is unique to the event of the booking, also across databases that reuse ids."""
+    """Return a Message-ID that is unique to the event of the booking, even across databases that reuse ids."""
     key = f"{order.id}/{order.table_id}/{order.ordered_at.isoformat()}/{event}"
     return f"<booking-{order.id}-{event}-{hashlib.sha256(key.encode()).hexdigest()[:20]}@{domain}>"

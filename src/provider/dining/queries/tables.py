@@ -85,7 +85,7 @@ async def select_bookable_tables(
 
 
 async def select_tables(db: Executor, after: int, limit: int) -> list[Table]:
-    """Return up to `limit` tables, also closed ones, with ids above `after`, by id."""
+    """Return up to `limit` tables, including closed ones, with ids above `after`, by id."""
     rows = await db.fetch(
         """
         SELECT table_id AS id, table_type, seats, price, can_be_booked

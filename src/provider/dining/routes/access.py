@@ -54,9 +54,9 @@ def current_actor() -> Actor:
 @document_response(TokenPair)
 @json_body(Credentials)
 async def log_in(data: Credentials) -> Response:
-    """Log in: returns an access token for half an hour and a refresh token for a day.
+    """Log in: returns an access token valid for half an hour and a refresh token valid for a day.
 
-    After repeated failures of a username from one address, further attempts are answered 429 with Retry-After.
+    After repeated failures for a username from one address, further attempts get 429 with Retry-After.
     """
     user = await resources().authenticator.log_in(pool(), data.username, data.password, request.remote_addr or "")
     now, secret = datetime.now(UTC), resources().dining.jwt_secret

@@ -116,7 +116,7 @@ async def change_tables(data: BulkInput) -> Response:
 @validate_querystring(PageQuery)
 @document_response(list[Table])
 async def view_tables(query_args: PageQuery) -> Response:
-    """List all tables, also those closed for booking."""
+    """List all tables, including those closed for booking."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await tables.select_tables(pool(), after, query_args.limit + 1)
     return page_response(found, query_args.limit)
@@ -145,7 +145,7 @@ async def view_prices(query_args: TableIdQuery) -> Response:
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
 async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
-    """Add a confirmed booking, for a guest on the phone; also of a table that is closed for booking.
+    """Add a confirmed booking, for example for a guest on the phone, even if the table is closed for booking.
 
     409 when it overlaps a confirmed booking of the table.
     """

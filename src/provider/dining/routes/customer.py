@@ -46,7 +46,7 @@ async def add_private_headers(response: Response) -> Response:
 @validate_querystring(TableListQuery)
 @document_response(list[BookableTable])
 async def view_tables(query_args: TableListQuery) -> Response:
-    """List the bookable tables that match. With `limit` in pages; the Link header leads to the next one."""
+    """List the bookable tables that match. With `limit`, in pages; the Link header leads to the next."""
     query_args.require_ordered()
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
@@ -117,5 +117,5 @@ async def find_booking(token: str) -> Booking:
 
 
 def cancel_page_response(booking: Booking) -> Response:
-    """Return the cancel page. Of a booking that is over it shows only the status."""
+    """Return the cancel page. For a booking that is over, it shows only the status."""
     return templates.page("cancel.html", booking=booking, when=format_start(booking.starts_at))

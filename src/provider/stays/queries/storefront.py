@@ -1,8 +1,9 @@
 """SQL of the storefront's requests.
 
-A property is free for nights when the last of its stays that arrives before their end (plus the turnover) departs,
-including its own turnover, by their beginning. Stays of a property do not overlap, so no earlier stay can conflict; the
-index `reservation_of_property` finds the last one in one descent. Every statement that checks repeats the condition.
+A new stay is possible if the property's last stay that arrives before the new departure (plus turnover) departs, its
+own turnover included, no later than the new arrival. Stays of a property do not overlap, so no earlier stay can
+conflict; the index `reservation_of_property` finds the last one in one descent. Every statement that checks repeats the
+condition.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from provider.stays.models import (
 
 
 async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
-    """Up to `limit` properties that are free for the nights, by id, behind the id `after`.
+    """Up to `limit` properties that are free for the nights, by id, after the id `after`.
 
     The subquery cannot become a join, so the plan is the same at any size: properties in order of their ids, one index
     descent each, until the page is full.
@@ -145,7 +146,7 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
 
 
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
-    """Cancel the reservation; None when it was cancelled before. The caller has locked the property."""
+    """Cancel the reservation; None if it is already cancelled. The caller has locked the property."""
     row = await connection.fetchrow(
         """
         UPDATE reservation
@@ -161,7 +162,7 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
 
 
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
-    """Up to `limit` properties by id, behind the id `after`."""
+    """Up to `limit` properties by id, after the id `after`."""
     rows = await db.fetch(
         """
         SELECT property_id, description, turnover_days, hotel_id, room_id
@@ -184,7 +185,7 @@ async def select_property(db: Executor, property_id: str) -> Property | None:
 
 
 async def insert_property(db: Executor, new: PropertyInput) -> Property | None:
-    """Insert the property, with an id of the server's own when none is given; None when the id is taken."""
+    """Insert the property, assigning an id when none is given; None when the id is taken."""
     row = await db.fetchrow(
         """
         INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id)
