@@ -13,7 +13,7 @@ import asyncpg
 from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
-from common.db.pool import create_pool
+from common.db.pool import Timeouts, create_pool
 from dashboard.uptime import service
 from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
 from dashboard.uptime.intake.load import import_file
@@ -88,7 +88,7 @@ async def run(context: Context) -> None:
             await connection.copy_from_query(query, output=files[kind], format="csv", header=True)
         await connection.close()
         copy = await seconds_of_bare_copy(url, files[StoreFile.STATUS])
-        async with create_pool(url, application="bench", statement_seconds=300, transaction_seconds=600) as pool:
+        async with create_pool(url, application="bench", timeouts=Timeouts(statement=300, transaction=600)) as pool:
             gc.collect()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()

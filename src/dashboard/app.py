@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.config import Secret, require_secret
-from common.db.pool import create_pool
+from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
@@ -86,14 +86,13 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
     return DashboardPools(
         requests=create_pool(database_url, application="dashboard", size=config.pool_size),
         jobs=create_pool(
-            database_url, application="dashboard-jobs", size=6, statement_seconds=300, transaction_seconds=600
+            database_url, application="dashboard-jobs", size=6, timeouts=Timeouts(statement=300, transaction=600)
         ),
         uptime=create_pool(
             database_url,
             application="dashboard-uptime",
             size=10,
-            statement_seconds=FILE_SECONDS,
-            transaction_seconds=FILE_SECONDS,
+            timeouts=Timeouts(statement=FILE_SECONDS, transaction=FILE_SECONDS),
         ),
     )
 

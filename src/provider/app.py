@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from common.config import Secret, require_secret
-from common.db.pool import create_pool
+from common.db.pool import UNLIMITED, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
@@ -103,9 +103,7 @@ def create_pools(config: Config, database_url: Secret) -> ProviderPools:
     """Return the provider's pools, not yet connected."""
     return ProviderPools(
         requests=create_pool(database_url, application="provider", size=config.pool_size),
-        streams=create_pool(
-            database_url, application="provider-stream", size=8, statement_seconds=0, transaction_seconds=0
-        ),
+        streams=create_pool(database_url, application="provider-stream", size=8, timeouts=UNLIMITED),
         jobs=create_pool(database_url, application="provider-jobs", size=4),
     )
 

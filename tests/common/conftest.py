@@ -16,7 +16,7 @@ from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.config import Secret
-from common.db.pool import BoundedPool, Connection, create_pool
+from common.db.pool import BoundedPool, Connection, Timeouts, create_pool
 from common.devstack.embedded import Server
 from common.jobs import routes as job_routes
 from common.upstream import create_client_session
@@ -168,7 +168,7 @@ async def create_things(url: Secret) -> None:
 @pytest.fixture
 async def ground_pool(module_url: Secret) -> AsyncIterator[BoundedPool]:
     """A small pool on the database of the module, whose tables are empty."""
-    async with create_pool(module_url, application="test", size=4, statement_seconds=5, acquire_seconds=30) as pool:
+    async with create_pool(module_url, application="test", size=4, timeouts=Timeouts(statement=5, acquire=30)) as pool:
         await pool.execute("TRUNCATE thing, job, idempotency_key")
         yield pool
 
@@ -185,7 +185,9 @@ async def bare() -> AsyncIterator[Application]:
     app.register_blueprint(routes())
     app.register_blueprint(health.blueprint(MIGRATIONS))
     app.register_blueprint(job_routes.blueprint(list))
-    nowhere = create_pool(Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", acquire_seconds=5)
+    nowhere = create_pool(
+        Secret("postgresql://nobody@127.0.0.1:1/nowhere"), application="test", timeouts=Timeouts(acquire=5)
+    )
     async with nowhere:
         provide(app, nowhere)
         async with app.test_app():

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -62,20 +63,25 @@ async def _skip_reset(connection: asyncpg.Connection) -> None:
     """Do nothing: our statements leave no state in the session, and RESET ALL costs a round trip."""
 
 
-def create_pool(
-    url: Secret,
-    *,
-    application: str,
-    size: int = 10,
-    statement_seconds: float = 30,
-    transaction_seconds: float = 60,
-    acquire_seconds: float = ACQUIRE_SECONDS,
-) -> BoundedPool:
-    """Create a pool, which `async with pool` or `await pool` connects.
+@dataclass(frozen=True)
+class Timeouts:
+    """Time limits of a pool in seconds.
 
-    statement_seconds, transaction_seconds: PostgreSQL's time limits for a statement and a transaction of this pool
-    (0 = none). The feed relies on them: a row becomes visible soon after its recorded time.
+    statement, transaction: PostgreSQL's limits (0 = none). The feed relies on them: a row becomes visible soon after
+    its recorded time. acquire: the wait for a connection.
     """
+
+    statement: float = 30
+    transaction: float = 60
+    acquire: float = ACQUIRE_SECONDS
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+UNLIMITED = Timeouts(statement=0, transaction=0)
+
+
+def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> BoundedPool:
+    """Create a pool, which `async with pool` or `await pool` connects."""
     pool = BoundedPool(
         url.reveal(),
         min_size=0,
@@ -90,17 +96,17 @@ def create_pool(
         reset=_skip_reset,
         loop=None,
         timeout=5,
-        command_timeout=statement_seconds + 5 if statement_seconds else None,
+        command_timeout=timeouts.statement + 5 if timeouts.statement else None,
         server_settings={
             "application_name": application,
             "timezone": "UTC",
             "jit": "off",
-            "statement_timeout": f"{int(statement_seconds * 1000)}",
-            "transaction_timeout": f"{int(transaction_seconds * 1000)}",
-            "idle_in_transaction_session_timeout": f"{int(transaction_seconds * 1000)}",
+            "statement_timeout": f"{int(timeouts.statement * 1000)}",
+            "transaction_timeout": f"{int(timeouts.transaction * 1000)}",
+            "idle_in_transaction_session_timeout": f"{int(timeouts.transaction * 1000)}",
         },
     )
-    pool.acquire_seconds = acquire_seconds
+    pool.acquire_seconds = timeouts.acquire
     pool.waiters = asyncio.Semaphore(size)
     return pool
 

@@ -129,22 +129,23 @@ async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
     ) is not None  # fmt: skip
 
 
-async def release_lease(
-    db: Executor, lease: Lease, job: Job, error: str | None, result: JobResult, *, failed: bool
-) -> None:
-    """Release the lease and record the run. After a failed run the job is due again after a wait that doubles."""
+async def release_lease(db: Executor, lease: Lease, error: str | None, result: JobResult) -> None:
+    """Release the lease and record the run: its result, or the error of a failed run.
+
+    After a failed run the job is due again after a wait that doubles.
+    """
     await db.execute(
         """
         UPDATE job
            SET expires_at = NULL,
                last_finished = clock_timestamp(),
-               last_outcome = CASE WHEN $4 THEN 'failed' ELSE 'ok' END,
-               last_error = $5,
-               last_result = $6,
-               failures = CASE WHEN $4 THEN failures + 1 ELSE 0 END,
-               due_at = CASE WHEN $4
+               last_outcome = CASE WHEN $4::text IS NULL THEN 'ok' ELSE 'failed' END,
+               last_error = $4,
+               last_result = $5,
+               failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
+               due_at = CASE WHEN $4 IS NOT NULL
                              THEN clock_timestamp()
-                                  + least($7::float8, power(2, least(failures, 16))) * interval '1 second'
+                                  + least($6::float8, power(2, least(failures, 16))) * interval '1 second'
                              ELSE due_at
                         END
          WHERE name = $1 AND owner = $2 AND epoch = $3
@@ -152,7 +153,6 @@ async def release_lease(
         lease.job,
         lease.owner,
         lease.epoch,
-        failed,
         error,
         msgspec.json.encode(result).decode(),
         MAX_BACKOFF_SECONDS,

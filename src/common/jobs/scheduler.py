@@ -109,14 +109,14 @@ class Scheduler:
                 async with limit, self._extending(lease):
                     result = await job.run(lease)
             except asyncio.CancelledError:
-                await asyncio.shield(release_lease(self.db, lease, job, "cancelled at shutdown", {}, failed=True))
+                await asyncio.shield(release_lease(self.db, lease, "cancelled at shutdown", {}))
                 raise
             except Exception as failure:  # of any kind: the schedule goes on, and /jobs shows the failure
                 error = f"took longer than {job.timeout:g} seconds" if limit.expired() else describe_failure(failure)
                 expected = isinstance(failure, EXPECTED_FAILURES)
                 log.warning("job_failed", job=job.name, error=error, exc_info=None if expected else failure)
         metrics.JOB_RUNS.labels(job.name, "failed" if error else "ok").inc()
-        await release_lease(self.db, lease, job, error, result, failed=error is not None)
+        await release_lease(self.db, lease, error, result)
 
     @asynccontextmanager
     async def _extending(self, lease: Lease) -> AsyncIterator[None]:
@@ -178,7 +178,7 @@ async def run_now(db: asyncpg.Pool, job: Job) -> JobResult:
         async with scheduler._extending(lease):
             result = await job.run(lease)
     except BaseException as failure:  # a cancellation too, or others wait until the lease expires
-        await release_lease(db, lease, job, describe_failure(failure), {}, failed=True)
+        await release_lease(db, lease, describe_failure(failure), {})
         raise
-    await release_lease(db, lease, job, None, result, failed=False)
+    await release_lease(db, lease, None, result)
     return result

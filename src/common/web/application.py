@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from quart_schema import Info
 
 from common.telemetry import metrics
 from common.version import VERSION
@@ -34,9 +35,7 @@ def create(
     request_body.install(app)
     document.install(
         app,
-        title=title,
-        description=description,
-        version=VERSION,
+        Info(title=title, version=VERSION, description=description),
         tags={**tags, "operations": "Health, metrics and jobs"},
         security_schemes=security_schemes,
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 
 from common.config import Secret
-from common.db.pool import create_pool
+from common.db.pool import UNLIMITED, create_pool
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import Upstream, UpstreamError, create_client_session
@@ -24,9 +24,7 @@ async def run_audit(config: Config, url: Secret, *, feed: bool) -> int:
     feed: first read the whole feed again and add missing events; returns 1 when the feed cannot be read, or the
     ingestion has not read it yet.
     """
-    async with create_pool(
-        url, application="dashboard-audit", size=3, statement_seconds=0, transaction_seconds=0
-    ) as db:
+    async with create_pool(url, application="dashboard-audit", size=3, timeouts=UNLIMITED) as db:
         if feed and not await _audit_feed(config, db):
             return 1
         found = dict(await select_differences(db))

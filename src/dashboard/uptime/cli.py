@@ -7,7 +7,7 @@ import asyncpg
 
 from common.config import Secret
 from common.csv_import import NOT_STORED, byte_progress, print_error, print_rejected
-from common.db.pool import create_pool
+from common.db.pool import UNLIMITED, create_pool
 from common.web.errors import Invalid
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.local_files import read_file
@@ -23,9 +23,7 @@ async def import_files(url: Secret, files: Mapping[StoreFile, Path]) -> int:
     if not files:
         return print_error("no file is given; see --help")
     status = 0
-    async with create_pool(
-        url, application="dashboard-import", size=1, statement_seconds=0, transaction_seconds=0
-    ) as db:
+    async with create_pool(url, application="dashboard-import", size=1, timeouts=UNLIMITED) as db:
         for kind, path in files.items():
             status |= await _import(db, kind, path)
     return status

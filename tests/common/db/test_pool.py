@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from common.config import Secret
-from common.db.pool import create_pool
+from common.db.pool import Timeouts, create_pool
 
 
 async def test_connections_are_acquired_in_the_order_of_the_callers(provider_url: Secret) -> None:
     """A caller that arrives while a connection is free does not overtake those that wait for it."""
     served: list[int] = []
-    async with create_pool(provider_url, application="test", size=2, acquire_seconds=60) as pool:
+    async with create_pool(provider_url, application="test", size=2, timeouts=Timeouts(acquire=60)) as pool:
         async with pool.acquire() as one, pool.acquire() as other:
             assert one is not other
 
@@ -30,7 +30,7 @@ async def test_connections_are_acquired_in_the_order_of_the_callers(provider_url
 
 
 async def test_after_a_time_out_or_a_cancellation_the_next_waiter_gets_the_connection(provider_url: Secret) -> None:
-    async with create_pool(provider_url, application="test", size=1, acquire_seconds=60) as pool:
+    async with create_pool(provider_url, application="test", size=1, timeouts=Timeouts(acquire=60)) as pool:
         async with pool.acquire():
             pool.acquire_seconds = 0.05
             with pytest.raises(TimeoutError):

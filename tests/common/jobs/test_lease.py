@@ -38,7 +38,7 @@ async def test_of_several_claims_at_the_same_time_one_succeeds(db: asyncpg.Pool)
 async def test_a_job_cannot_be_claimed_again_before_it_is_due(db: asyncpg.Pool) -> None:
     epoch = await claim_lease(db, WORK, "a")
     assert epoch == 1
-    await release_lease(db, Lease("work", "a", epoch), WORK, None, {}, failed=False)
+    await release_lease(db, Lease("work", "a", epoch), None, {})
     assert await claim_lease(db, WORK, "b") is None
     await db.execute("UPDATE job SET due_at = clock_timestamp()")
     assert await claim_lease(db, WORK, "b") == 2
@@ -67,14 +67,14 @@ async def test_a_stalled_owner_cannot_write_after_another_one_has_claimed_the_le
     async with transaction(db) as connection:
         await new.guard(connection)
     assert not await extend_lease(db, old)
-    await release_lease(db, old, WORK, None, {"old": 1}, failed=False)
+    await release_lease(db, old, None, {"old": 1})
     async with transaction(db) as connection:
         await new.guard(connection)
 
 
 async def test_a_released_lease_guards_no_transaction(db: asyncpg.Pool) -> None:
     lease = Lease("work", "a", await claim_lease(db, WORK, "a") or 0)
-    await release_lease(db, lease, WORK, None, {}, failed=False)
+    await release_lease(db, lease, None, {})
     with pytest.raises(LeaseLostError):
         async with transaction(db) as connection:
             await lease.guard(connection)
@@ -96,7 +96,7 @@ async def test_waits_after_failures_double_up_to_a_limit_and_a_success_resets_th
     async def wait_after(*, failed: bool) -> timedelta:
         epoch = await claim_lease(db, WORK, "a", even_if_not_due=True)
         assert epoch is not None
-        await release_lease(db, Lease("work", "a", epoch), WORK, "no", {}, failed=failed)
+        await release_lease(db, Lease("work", "a", epoch), "no" if failed else None, {})
         wait: timedelta = await db.fetchval("SELECT due_at - last_finished FROM job")
         return wait
 

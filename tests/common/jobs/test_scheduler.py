@@ -270,7 +270,7 @@ async def test_a_command_runs_a_job_that_is_not_due_and_waits_for_a_run_in_progr
     command = asyncio.create_task(run_now(db, job(Work())))
     await eventually(lambda: len(claims) >= 2)
     assert not command.done()
-    await release_lease(db, held, job(None), None, {}, failed=False)
+    await release_lease(db, held, None, {})
     assert await command == {"runs": 1}
 
 

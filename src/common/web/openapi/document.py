@@ -243,19 +243,11 @@ class Document(OpenAPIProvider):
         op["responses"] = dict(sorted(op["responses"].items()))
 
 
-def install(
-    app: Quart,
-    *,
-    title: str,
-    description: str,
-    version: str,
-    tags: Mapping[str, str],
-    security_schemes: dict[str, Any] | None = None,
-) -> None:
+def install(app: Quart, info: Info, *, tags: Mapping[str, str], security_schemes: dict[str, Any] | None = None) -> None:
     """Serve `/openapi.json` and `/docs`, and refuse query parameters that a route does not have."""
     schema = QuartSchema(
         app,
-        info=Info(title=title, version=version, description=description),
+        info=info,
         tags=[{"name": name, "description": text} for name, text in tags.items()],
         security_schemes=security_schemes,
         openapi_path=None,
@@ -266,7 +258,7 @@ def install(
     )
     # Every view returns a Response; quart-schema would check, at some cost, whether it is a model.
     del app.make_response
-    swagger.install(app, title)
+    swagger.install(app, info.title)
     document: list[bytes] = []
 
     @app.get("/openapi.json")
