@@ -1,4 +1,4 @@
-"""Booking figures computed from the counters: every period of a year, pace against last year, lead times."""
+"""Booking figures as they are answered: every period of a year, and pace compared with last year."""
 
 from calendar import isleap
 from collections.abc import Iterable
