@@ -52,7 +52,7 @@ async def fill_feed(url: Secret, events: int) -> None:
     connection = await asyncpg.connect(url.reveal())
     await connection.execute(
         """
-        INSERT INTO ledger_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
         SELECT n, 1 + n % 100, '2020-01-01'::timestamptz + n * interval '60 seconds', 1 + (n % 5 = 0)::int,
                (1 + n % 5000)::text, '2020-01-01'::date + (n / 1440 + n % 90)::int
           FROM generate_series(1, $1::bigint) AS n
@@ -60,7 +60,7 @@ async def fill_feed(url: Secret, events: int) -> None:
         events,
         timeout=3600,
     )
-    await connection.execute("VACUUM ANALYZE ledger_event", timeout=3600)
+    await connection.execute("VACUUM ANALYZE booking_event", timeout=3600)
     await connection.close()
 
 
@@ -83,7 +83,7 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
 
     async def read() -> None:
         await source.copy_from_query(
-            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM ledger_event ORDER BY id",
+            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM booking_event ORDER BY id",
             output=rows.put,
             timeout=3600,
         )

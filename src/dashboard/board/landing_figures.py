@@ -13,7 +13,7 @@ MONTHS_OF_HOTEL = "/dashboard?hotel_id={}&period=month&year={}"
 
 
 async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
-    """Live counts, and the next thirty nights of each hotel compared with the busiest one."""
+    """Live counts, and the next 30 nights of each hotel compared with the busiest one."""
     now = datetime.now(UTC)
     hotels = await counters.select_hotels(pool())
     through = await select_data_through(pool())
