@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aioresponses import aioresponses
 from yarl import URL
 
+from common import upstream
 from common.config import Secret
 from common.outbox.delivery import Policy
 from common.upstream import create_client_session
@@ -197,16 +199,25 @@ async def test_a_refused_confirmation_shows_its_reason(desk: Desk, provider: aio
 @pytest.mark.parametrize(
     ("size", "reason"), [(0, "Too late."), (jobs.MAX_RESPONSE_BYTES, "The provider answered 409.")]
 )
-async def test_a_reason_that_arrives_in_two_parts_is_read_whole(size: int, reason: str) -> None:
+async def test_a_reason_that_arrives_in_two_parts_is_read_whole(
+    size: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = asyncio.Event()
+
+    async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+        reading.set()
+        return await upstream.read_body(response, max_bytes)
+
+    monkeypatch.setattr(jobs, "read_body", read_body)
     problem = {"type": "x" * size, "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
     body = json.dumps({**problem, "request_id": ""}).encode()
 
     async def refuse(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=409)
         await response.prepare(request)
-        for part in (body[:20], body[20:]):
-            await response.write(part)
-            await asyncio.sleep(0.05)
+        await response.write(body[:20])
+        await reading.wait()
+        await response.write(body[20:])
         return response
 
     app = web.Application()
