@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
+
 from common.config import Secret, require_secret
 from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
@@ -60,7 +62,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
-            feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
+            feed = create_feed(http, config)
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
@@ -80,6 +82,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 await offers.shared_token.close()
 
     return app
+
+
+def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
+    """The client of the booking feed, with the token that a foreign feed may require."""
+    return BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
 
 
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:

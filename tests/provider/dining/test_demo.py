@@ -56,7 +56,11 @@ async def test_outside_the_demo_there_is_no_inbox_and_no_customer_account(
         client = app.test_client()
         assert (await client.get("/inbox")).status_code == 404
         assert (await client.get("/inbox.json")).status_code == 404
-        for name, password, status in (("admin", "1", 401), ("josh", "1", 401), ("admin", "a password of many letters", 200)):
+        for name, password, status in (
+            ("admin", "1", 401),
+            ("josh", "1", 401),
+            ("admin", "a password of many letters", 200),
+        ):
             response = await client.post("/api/token/", json={"username": name, "password": password})
             assert response.status_code == status
 
