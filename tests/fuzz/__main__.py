@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg

@@ -86,7 +86,12 @@ def read_operations(document: Mapping[str, Any]) -> list[Operation]:
 def example_of(parameter: Mapping[str, Any]) -> str:
     """An example of a parameter, or a value that its schema may allow."""
     schema = parameter.get("schema", {})
-    for found in (parameter.get("example"), *schema.get("examples", []), schema.get("default"), *schema.get("enum", [])):
+    for found in (
+        parameter.get("example"),
+        *schema.get("examples", []),
+        schema.get("default"),
+        *schema.get("enum", []),
+    ):
         if found is not None:
             return str(found)
     return "2024-06-01" if schema.get("format") in ("date", "date-time") else "1"
@@ -201,5 +206,9 @@ def mutate_bytes(choice: random.Random, data: bytes) -> bytes:
     if action == 3:
         return data[:start] + bytes(choice.randrange(256) for _ in range(end - start)) + data[end:]
     if action == 4:
-        return data[:start] + choice.choice((b"\xff", b"\x00", b"\xed\xa0\x80", b"\\ud800", b"[" * 200, b"\r")) + data[start:]
+        return (
+            data[:start]
+            + choice.choice((b"\xff", b"\x00", b"\xed\xa0\x80", b"\\ud800", b"[" * 200, b"\r"))
+            + data[start:]
+        )
     return data.decode("utf-8", "replace").encode(choice.choice(("utf-16", "utf-32", "latin-1", "cp500")), "replace")

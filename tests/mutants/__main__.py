@@ -51,9 +51,7 @@ def sql_files(module: str) -> list[Path]:
     return sorted([*migrations, *python_files(module)])
 
 
-def draw(
-    mutants_of: Callable[[str, str], Iterator[Mutant]], files: list[Path], number: int, seed: int
-) -> list[Mutant]:
+def draw(mutants_of: Callable[[str, str], Iterator[Mutant]], files: list[Path], number: int, seed: int) -> list[Mutant]:
     """Draw mutants of files at random, each with the same probability."""
     mutants = [
         mutant for path in files for mutant in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))

@@ -41,7 +41,7 @@ def read_results() -> dict[str, Result]:
     return {result.mutant_id: result for result in results}
 
 
-def tests_of(path: str) -> list[str]:
+def folders_with_tests(path: str) -> list[str]:
     """The tests of a file: the folder that mirrors its folder, or the nearest above it that exists.
 
     The SQL of a slice lies in the migrations of its application and has the slice's name.
@@ -94,7 +94,7 @@ def _work(
     try:
         make_copy(copy)
         while (mutant := waiting.get()) is not None:
-            result = run_mutant(copy, mutant, tests or tests_of(mutant.path))
+            result = run_mutant(copy, mutant, tests or folders_with_tests(mutant.path))
             with lock, RESULTS.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
             finished.put(result)
