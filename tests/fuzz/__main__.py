@@ -44,8 +44,9 @@ async def fuzz(server: Server, folder: Path, number: int, seed: int) -> list[str
     for name in ("provider", "dashboard"):
         async with started(name, server, folder) as (app, db):
             found = await fuzz_requests(app, db, number, seed)
-        print(f"{name}: {number:,} requests, {len(found)} faults", flush=True)
-        faults += found
+        statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(found.statuses.items()))
+        print(f"{name}: {number:,} requests, {len(found.faults)} faults ({statuses})", flush=True)
+        faults += found.faults
     return faults
 
 

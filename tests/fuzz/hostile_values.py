@@ -1,4 +1,4 @@
-"""Values that break readers: edges of numbers and of the calendar, encodings, quotes, formulas, invisible characters."""
+"""Values that break readers: edges of numbers and calendar, encodings, quotes, formulas, invisible characters."""
 
 TEXTS = (
     "",

@@ -54,6 +54,11 @@ class Operation:
     bodies: Mapping[str, Any]
 
 
+def changed_count(choice: random.Random) -> int:
+    """In how many places a request is changed."""
+    return choice.choice((0, 0, *[1] * 9, *[2] * 6, 3, 3, 4, 4))
+
+
 @dataclass
 class HostileRequest:
     """A request as it is sent. path: with its query string, percent-encoded."""
@@ -126,8 +131,7 @@ def resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[s
 
 
 def make_request(choice: random.Random, operation: Operation) -> HostileRequest:
-    """A request of an operation with up to four changes; one in twenty requests has none."""
-    changes = choice.choice((0, *[1] * 9, *[2] * 6, 3, 3, 4, 4))
+    """A request of an operation with up to four changes; one in ten requests has none."""
     path_values = dict(operation.path_parameters)
     query = [(name, value) for name, value in operation.query_parameters.items() if choice.random() < 0.5]
     media_type, body = choice.choice([*operation.bodies.items()] or [("", None)])
@@ -135,7 +139,7 @@ def make_request(choice: random.Random, operation: Operation) -> HostileRequest:
     if media_type:
         headers["Content-Type"] = media_type
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    for _ in range(changes):
+    for _ in range(changed_count(choice)):
         kind = choice.randrange(8)
         if kind == 0 and path_values:
             path_values[choice.choice(list(path_values))] = choice.choice(ALL)
@@ -171,7 +175,7 @@ def mutate_json(choice: random.Random, value: Any) -> bytes:
         if not (inner := keys_of(container[key])):
             break
         parents = [(container[key], name) for name in inner]
-    replacement = choice.choice(
+    replacement: Any = choice.choice(
         (*ALL, None, True, 0, -1, 1.5, 2**63, 10**40, [], {}, [[]], {"": {}}, [None] * 50, "9" * 2000)
     )
     if not parents:

@@ -1,4 +1,4 @@
-"""Runs the tests on mutants, in copies of the project, several at a time; results are kept, so a run can be continued."""
+"""Runs the tests on mutants in copies of the project, several at a time; a run can be continued from its results."""
 
 import json
 import os
