@@ -15,7 +15,8 @@ from dashboard import schedule
 from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.service import measure_feed_lag
+from dashboard.bookings.night_audit import NightAudit
+from dashboard.bookings.service import measure_feed
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
@@ -53,7 +54,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed_lag(pool(), datetime.now(UTC))]))
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
 
     @app.while_serving
@@ -61,12 +62,14 @@ def create_app(config: Config, database_url: Secret) -> Application:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
             feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url))
+            lookback = timedelta(seconds=config.ingest_lookback_seconds)
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
                 config=config,
-                ingestion=Ingestion(pools.jobs, feed, lookback=timedelta(seconds=config.ingest_lookback_seconds)),
+                ingestion=Ingestion(pools.jobs, feed, lookback=lookback),
+                night_audit=NightAudit(pools.jobs, feed, lookback),
                 offers=offers,
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),

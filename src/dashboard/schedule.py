@@ -1,10 +1,9 @@
 """The jobs of the dashboard."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from common.jobs.cleanup import delete_old_rows
 from common.jobs.lease import Job, JobResult, Lease
-from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
@@ -37,13 +36,9 @@ def booking_jobs(resources: Resources) -> list[Job]:
     async def ingest_booking_events(lease: Lease) -> JobResult:
         return await resources.ingestion.run(lease, datetime.now(UTC))
 
-    async def night_audit(lease: Lease) -> JobResult:
-        lookback = timedelta(seconds=config.ingest_lookback_seconds)
-        return await bookings.audit(resources.pools.jobs, resources.ingestion, lease, lookback)
-
     return [
         Job("ingest_booking_events", config.ingest_seconds, ingest_booking_events, timeout=HOUR),
-        Job("night_audit", config.audit_seconds, night_audit, timeout=6 * HOUR),
+        Job("night_audit", config.audit_seconds, resources.night_audit.run, timeout=6 * HOUR),
     ]
 
 
