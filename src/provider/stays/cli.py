@@ -27,7 +27,7 @@ from common.csv_import import (
 )
 from common.limits import LATEST_NIGHT
 from provider.hotel_rooms import BOOKING
-from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_property_id
+from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_description, parse_property_id
 from provider.stays.models import Refusal
 from provider.stays.queries import imports as queries
 from provider.stays.service import AppendEvents, night_events
@@ -43,8 +43,8 @@ Row = tuple[Any, ...]
 
 
 def parse_text(text: str) -> str:
-    if 1 <= len(text) <= 2000 and "\0" not in text:
-        return text
+    if 1 <= len(text) <= 2000:
+        return parse_description(text)
     raise ValueError("must have 1 to 2000 characters")
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_night
+from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_name, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -36,9 +36,8 @@ def parse_property_id(value: Any) -> str:
 
 
 def parse_description(value: str) -> str:
-    """Return the text, which PostgreSQL must be able to store. Raises ValueError when it contains a NUL."""
-    if "\0" in value:
-        raise ValueError("must not contain the character U+0000")
+    """Return the text, which may have several lines. Raises ValueError for what `parse_name` refuses in a line."""
+    parse_name(" ".join(value.replace("\r\n", "\n").replace("\t", "\n").split("\n")))
     return value
 
 
