@@ -64,4 +64,6 @@ def import_events(config: Config, arguments: argparse.Namespace) -> int:
 
 def import_stays(config: Config, arguments: argparse.Namespace) -> int:
     a = arguments
-    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations, append_events))
+    return on_database(
+        config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations, append_events)
+    )

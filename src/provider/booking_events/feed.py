@@ -19,9 +19,7 @@ MAX_UNSTREAMED_EVENTS = 1000
 TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through the feed with `limit`."
 
 
-async def read_page(
-    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
-) -> Page:
+async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int) -> Page:
     """Up to `limit` events after a position; fewer, even none, when a page may not read more to find them.
 
     Whatever the filters are, the statements of a page read about `queries.MAX_READ_EVENTS` events at most.

@@ -55,9 +55,7 @@ async def reserve_within(
     outcome = await _insert_reservation(connection, request, holder, rooms=True)
     reservation = _reservation(outcome, request)
     if outcome is not None and outcome.hotel_id is not None and outcome.room_id is not None:
-        stay = LinkedStay(
-            request.start_date, request.departure, outcome.hotel_id, outcome.room_id, outcome.occurred_at
-        )
+        stay = LinkedStay(request.start_date, request.departure, outcome.hotel_id, outcome.room_id, outcome.occurred_at)
         await append(connection, night_events(stay, BOOKING))
     return reservation
 

@@ -166,7 +166,9 @@ async def test_the_turnover_of_one_property_leaves_the_stays_of_another(provider
     assert dict(rows) == {hut: START + 5 * DAY, "barn": START + 3 * DAY}
 
 
-@pytest.mark.parametrize(("arrival", "departure"), [(date(1899, 12, 31), date(1900, 1, 1)), (date(2199, 12, 31), date(2200, 1, 2))])
+@pytest.mark.parametrize(
+    ("arrival", "departure"), [(date(1899, 12, 31), date(1900, 1, 1)), (date(2199, 12, 31), date(2200, 1, 2))]
+)
 async def test_plain_sql_cannot_store_nights_outside_the_range(
     provider_db: asyncpg.Pool, hut: str, arrival: date, departure: date
 ) -> None:

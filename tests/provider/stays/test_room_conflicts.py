@@ -68,9 +68,7 @@ class TestOneProperty:
     """At most one property is a room."""
 
     @pytest.mark.parametrize(("room", "same"), [(17, 17), (ROOM, ROOM), (ROOM, ROOM.upper())])
-    async def test_a_room_cannot_belong_to_two_properties(
-        self, guest: Guest, room: int | str, same: int | str
-    ) -> None:
+    async def test_a_room_cannot_belong_to_two_properties(self, guest: Guest, room: int | str, same: int | str) -> None:
         await guest.create_property("suite", hotel_id=3, room_id=room)
         await guest.create_property("other")
         link = {"hotel_id": 3, "room_id": same}
@@ -286,7 +284,9 @@ async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
     ]
     for day in range(7):
         assert (name in await guest.available(start + day * DAY, 2)) == is_free(day, 2)
-    reported = [(each["reservation_id"], each["night"]) for each in await conflicts(guest) if each["property_id"] == name]
+    reported = [
+        (each["reservation_id"], each["night"]) for each in await conflicts(guest) if each["property_id"] == name
+    ]
     assert sorted(reported) == sorted(
         (reservation, (start + day * DAY).isoformat())
         for (first, last), reservation in held.items()

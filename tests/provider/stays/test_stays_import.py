@@ -213,9 +213,7 @@ async def test_an_overlap_is_named_before_a_stay_that_is_only_close(
 
     await load(provider_url, files, "djddZlw8apLVfi,2021-01-04,7")
 
-    assert capsys.readouterr().err == (
-        "reservations.csv: line 2: overlaps the stay from 2021-01-10 to 2021-01-12\n"
-    )
+    assert capsys.readouterr().err == ("reservations.csv: line 2: overlaps the stay from 2021-01-10 to 2021-01-12\n")
 
 
 class TestLinkedProperty:

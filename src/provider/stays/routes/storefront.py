@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter
 from common.db.pool import Connection
 from common.web import responses
 from common.web.bearer import bearer_token, invalid_token
-from common.web.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
+from common.web.errors import PROBLEM_TYPE, Invalid, NotFound
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, requested_key, run_once_per_key
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
@@ -224,7 +224,10 @@ async def list_properties(query_args: PageQuery) -> Response:
     401,
     409,
     headers={201: {"Location": "The path of the property"}},
-    descriptions={201: "Created", 409: "The id is taken (`property_exists`), or the room is of another property (`room_linked`)"},
+    descriptions={
+        201: "Created",
+        409: "The id is taken (`property_exists`), or the room is of another property (`room_linked`)",
+    },
     request_example=EXAMPLE_PROPERTY,
     example=EXAMPLE_PROPERTY,
     idempotent=True,
