@@ -178,7 +178,7 @@ async def create_reservation(data: ReservationInput) -> Response:
         reservation = await service.reserve_within(connection, append, data, holder)
         return StoredResponse(200, responses.encode_json(reservation))
 
-    return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
+    return await run_once_per_key(pool(), "POST /reservations", create, caller=str(holder))
 
 
 def parse_reservation_id(text: str) -> UUID:
@@ -226,7 +226,7 @@ async def list_properties(query_args: PageQuery) -> Response:
     headers={201: {"Location": "The path of the property"}},
     descriptions={
         201: "Created",
-        409: "The id is taken (`property_exists`), or the room is of another property (`room_linked`)",
+        409: "The id is taken (`property_exists`), or the room belongs to another property (`room_linked`)",
     },
     request_example=EXAMPLE_PROPERTY,
     example=EXAMPLE_PROPERTY,
@@ -243,7 +243,7 @@ async def create_property(data: PropertyInput) -> Response:
         created = await service.create_property(connection, data, holder)
         return StoredResponse(201, responses.encode_json(created), {"Location": f"/properties/{created.property_id}"})
 
-    return await run_once_per_key(pool(), f"POST /properties {holder}", create)
+    return await run_once_per_key(pool(), "POST /properties", create, caller=str(holder))
 
 
 @blueprint.get("/properties/<property:property_id>")
@@ -262,7 +262,7 @@ async def get_property(property_id: str) -> Response:
     401,
     404,
     409,
-    descriptions={409: "The room is of another property (`room_linked`), or sold by one (`room_sold`)"},
+    descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
 )
