@@ -344,7 +344,7 @@ CREATE TABLE offer (
     CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
     CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
     CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
-    CONSTRAINT offer_price_check CHECK ((price >= 0))
+    CONSTRAINT offer_price_check CHECK (((price >= 0) AND (price <= '1000000000000'::bigint)))
 )
 WITH (fillfactor='80');
 
@@ -406,6 +406,7 @@ CREATE TABLE product_price_change (
     product_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
     price bigint,
+    thinned boolean DEFAULT false NOT NULL,
     CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
 );
 
@@ -616,13 +617,19 @@ CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
+CREATE INDEX offer_closed ON offer USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX offer_price_change_at ON offer_price_change USING btree (at);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX product_name ON product USING btree (name, product_id);
+
+CREATE INDEX product_price_change_at ON product_price_change USING btree (at) WHERE (NOT thinned);
 
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 

@@ -1,13 +1,14 @@
 """HTTP of the catalogue."""
 
 import hmac
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
+from quart_schema import document_response, security_scheme, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
 from common.web import responses
@@ -15,20 +16,36 @@ from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_response
 from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.security import bearer_scheme
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.catalog import service
 from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery, TrendQuery
-from dashboard.catalog.models import Freshness, OfferState, OfferTrend, Product, RegistrationState, Trend, TrendPoint
-from dashboard.catalog.queries import products
+from dashboard.catalog.models import (
+    Freshness,
+    Interval,
+    OfferState,
+    OfferTrend,
+    Period,
+    Product,
+    RegistrationState,
+    Trend,
+    TrendBucket,
+    TrendPoint,
+)
+from dashboard.catalog.queries import products, trends
 from dashboard.resources import resources
 
 blueprint = Blueprint("catalog", __name__)
 tag_blueprint(blueprint, ["catalog"])
 
-SECURITY_SCHEMES = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
+SECURITY_SCHEMES = {
+    "catalogToken": bearer_scheme(
+        "The token that the operator sets as `DASHBOARD_API_TOKEN`; without that variable no token is needed."
+    )
+}
 SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
 """The operator decides whether the token is required, so the document declares it as optional."""
 
@@ -176,7 +193,7 @@ async def delete_product(product_id: UUID) -> Response:
 @security_scheme(SCHEMES)
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
-async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
+async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Response:
     """The product's open offers, most recently changed first; include=closed adds the closed ones."""
     after = decode_cursor(query_args.cursor, tuple[CursorInstant, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
@@ -188,49 +205,76 @@ async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(401, 404, example=TREND_EXAMPLE)
+@operation(401, 404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
 @security_scheme(SCHEMES)
 @validate_querystring(TrendQuery)
 @document_response(Trend)
-async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
-    """The lowest price in stock over a period.
+async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
+    """The lowest price in stock over a period of at most 400 days.
 
     Each price is valid until the next. The first point is the price valid at `from`, if there was one. While nothing
-    is in stock there is no price and no point.
+    is in stock there is no price and no point. Of days more than 400 days ago the first, lowest, highest and last price
+    are kept.
     """
-    query_args.require_ordered()
-    points = await products.select_product_points(pool(), product_id, query_args.from_, query_args.to)
-    if not points and not await products.select_product_exists(pool(), product_id):
+    period = query_args.period(datetime.now(UTC))
+    ends = await trends.select_product_ends(pool(), product_id, period)
+    if ends.first is None and not await products.select_product_exists(pool(), product_id):
         raise unknown_product(product_id)
-    return json_response(Trend(product_id=product_id, **summarise_prices(points, query_args)))
+    prices, headers = await page_of_prices(
+        query_args,
+        period,
+        partial(trends.select_product_points, pool(), product_id),
+        partial(trends.select_buckets, pool(), product_id, None),
+    )
+    trend = Trend(product_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends))
+    return json_response(trend, 200, headers)
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
-@operation(401, 404, example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]})
+@operation(
+    401,
+    404,
+    headers={200: LINK_HEADER},
+    example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]},
+    path_examples={"offer_id": OFFER_EXAMPLE["id"]},
+    components=[TrendPoint, TrendBucket],
+)
 @security_scheme(SCHEMES)
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
-async def offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
-    """The price of one offer over a period while it was in stock; closed offers keep their price changes."""
-    query_args.require_ordered()
+async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
+    """The price of one offer over a period of at most 400 days while it was in stock, also after it was closed."""
+    period = query_args.period(datetime.now(UTC))
     existing_id = None if "\0" in offer_id else await products.select_offer_id(pool(), product_id, offer_id)
     if existing_id is None:
         raise NotFound(f"Product {product_id} has no offer {offer_id}.")
-    points = await products.select_offer_points(pool(), product_id, offer_id, query_args.from_, query_args.to)
-    return json_response(
-        OfferTrend(product_id=product_id, offer_id=existing_id, **summarise_prices(points, query_args))
+    ends = await trends.select_offer_ends(pool(), product_id, offer_id, period)
+    prices, headers = await page_of_prices(
+        query_args,
+        period,
+        partial(trends.select_offer_points, pool(), product_id, offer_id),
+        partial(trends.select_buckets, pool(), product_id, offer_id),
     )
+    trend = OfferTrend(
+        product_id, existing_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends)
+    )
+    return json_response(trend, 200, headers)
 
 
-def summarise_prices(points: list[TrendPoint], query: TrendQuery) -> dict[str, Any]:
-    """The fields that both kinds of trend share."""
-    first, last = (points[0].price, points[-1].price) if points else (None, None)
-    prices = points if query.interval is None else service.group_by_interval(points, query.interval)
-    return {
-        "from_": query.from_,
-        "to": query.to,
-        "prices": msgspec.Raw(responses.encode_json(prices)),
-        "first": first,
-        "last": last,
-        "change_percent": service.change_percent(first, last),
-    }
+SelectPoints = Callable[[Period, datetime | None, int], Awaitable[list[TrendPoint]]]
+SelectBuckets = Callable[[Period, Interval, int], Awaitable[list[TrendBucket]]]
+
+
+async def page_of_prices(
+    query: TrendQuery, period: Period, select_points: SelectPoints, select_buckets: SelectBuckets
+) -> tuple[msgspec.Raw, dict[str, str]]:
+    """The points or buckets of a page, as JSON, and the Link header to the next page."""
+    after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
+    found: Sequence[TrendPoint | TrendBucket]
+    if query.interval is None:
+        found = await select_points(period, after, query.limit + 1)
+    else:
+        start = period.start if after is None else service.next_bucket(after, query.interval)
+        found = await select_buckets(period._replace(start=start), query.interval, query.limit + 1)
+    page, headers = page_and_link(list(found), query.limit, lambda last: (last.at,))
+    return msgspec.Raw(responses.encode_json(page)), headers
