@@ -23,7 +23,7 @@ def create(
     title: str,
     description: str,
     tags: Mapping[str, str],
-    security_schemes: dict[str, Any] | None = None,
+    security_schemes: Mapping[str, Any] | None = None,
 ) -> Application:
     """Create an application; the caller adds routes, jobs and the lifecycle."""
     app = Application(name)

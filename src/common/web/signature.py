@@ -18,6 +18,7 @@ from quart import request
 from common.config import Secret
 from common.db.pool import Executor
 from common.web.errors import Unauthorized
+from common.web.openapi.security import header_scheme
 from common.web.request_body import raw_body
 from common.web.resources import pool
 
@@ -26,7 +27,11 @@ VALID_SECONDS = 300
 SIGNATURE_RETENTION = timedelta(seconds=3 * VALID_SECONDS)
 """A signature is valid from VALID_SECONDS before its time to VALID_SECONDS after it; kept for longer than both."""
 
-SIGNATURE_SCHEME = {"type": "apiKey", "in_": "header", "name": SIGNATURE_HEADER}
+SIGNATURE_SCHEME = header_scheme(
+    SIGNATURE_HEADER,
+    "HMAC of the time and the body with the secret that both applications share (`PROVIDER_ACCOUNTING_SECRET` and "
+    "`DASHBOARD_ACCOUNTING_SECRET`). docs/accounting.md describes it.",
+)
 """The security scheme for the OpenAPI document."""
 
 _HEADER_FORMAT = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")

@@ -50,7 +50,11 @@ async def _audit_feed(config: Config, db: asyncpg.Pool) -> bool:
         try:
             result = await run_now(db, Job("night_audit", config.audit_seconds, night_audit))
         except UpstreamError as error:
-            print(f"nightaudit: the feed cannot be read: {error}", file=sys.stderr)
+            print(
+                f"nightaudit: the feed at {config.provider_url} cannot be read: {error}; start the provider, or set "
+                "DASHBOARD_PROVIDER_URL to its address",
+                file=sys.stderr,
+            )
             return False
     print(f"feed: {', '.join(f'{count} {name}' for name, count in result.items())}".replace("_", " "))
     return True

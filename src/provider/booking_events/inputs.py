@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import (
+    Cursor,
     Id,
     Input,
     Instant,
@@ -62,11 +63,16 @@ class EventInput(Input):
     """A booking event from a client; without an id the server assigns one."""
 
     id: Id | None = None
+    """Id of the event; without one the server assigns it."""
     hotel_id: Id
+    """Id of the hotel."""
     event_timestamp: Annotated[Instant, AfterValidator(_require_plausible_now)]
+    """When the booking or the cancellation was made; at most a day ahead of now."""
     status: Annotated[int, Status]
     room_id: RoomId
+    """The room: a number or a UUID."""
     night_of_stay: Night
+    """The date on which the guest goes to sleep."""
 
 
 class EventsQuery(Input):
@@ -86,7 +92,7 @@ class EventsQuery(Input):
     recorded__gte: Annotated[From | None, Field(description="Stored by the provider at or after")] = None
     recorded__lte: Annotated[To | None, Field(description="Stored by the provider at or before")] = None
     limit: Annotated[QueryInteger | None, Field(ge=1, le=10_000, description="How many events a page holds")] = None
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Cursor | None = None
 
     def require_ordered(self) -> None:
         """Raises Invalid naming every range that ends before it begins, and a cursor without a limit."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_night
+from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -88,7 +88,7 @@ class AvailabilityQuery(Input):
     start_date: Annotated[Day, Field(description="The first night")]
     nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
     limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Cursor | None = None
 
 
 class CalendarQuery(Input):
@@ -109,8 +109,11 @@ class ReservationInput(Input):
     """The nights to reserve."""
 
     property_id: PropertyId
+    """Id of the property."""
     start_date: Annotated[Day, AfterValidator(require_within_window), Field(json_schema_extra=_set_example_start)]
+    """The first night: from today to 2 years ahead."""
     nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    """Number of nights."""
 
     @property
     def departure(self) -> date:
@@ -128,10 +131,14 @@ class PropertyInput(Input):
     """A new property; without an id the server assigns one. A hotel and a room link it to that room."""
 
     property_id: PropertyId | None = None
+    """Id of the property; without one the server assigns it."""
     description: Description
+    """The property in words, for guests."""
     turnover_days: TurnoverDays = 0
     hotel_id: Id | None = None
+    """The hotel whose room this is; the room is required with it."""
     room_id: RoomId | None = None
+    """The room of that hotel: a number or a UUID."""
 
     def require_whole_link(self) -> None:
         """Raises Invalid for a hotel without a room, or a room without a hotel."""
@@ -149,9 +156,12 @@ class PropertyChange(Input):
     """The fields to change; absent fields keep their values. Null for hotel and room removes the link to the room."""
 
     description: Annotated[Description | None, Field(json_schema_extra=_never_null)] = None
+    """The property in words, for guests."""
     turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=_never_null)] = None
     hotel_id: Id | None = None
+    """The hotel whose room this is; null, with the room, removes the link."""
     room_id: RoomId | None = None
+    """The room of that hotel: a number or a UUID."""
 
     @property
     def changes_link(self) -> bool:

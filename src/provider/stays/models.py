@@ -39,49 +39,68 @@ class AvailableProperty(msgspec.Struct, frozen=True):
     """A property that is free for all nights of the search."""
 
     property_id: str
+    """Id of the property."""
     description: str
+    """The property in words, for guests."""
 
 
 class NoAvailability(Problem, frozen=True):
     """No property is free. `alternatives`: start dates, nearest first, on which one is free for as many nights."""
 
     alternatives: tuple[date, ...] = ()
+    """Start dates on which a property is free for as many nights, nearest first."""
 
 
 class Property(msgspec.Struct, frozen=True):
     """A property that can be reserved by the night."""
 
     property_id: str
+    """Id of the property."""
     description: str
+    """The property in words, for guests."""
     turnover_days: int
+    """Nights kept free after each stay."""
     hotel_id: int | None
+    """The hotel whose room this is; null for a property of its own."""
     room_id: int | str | None
+    """The room of that hotel: a number or a UUID."""
 
 
 class Reservation(msgspec.Struct, frozen=True):
     """Nights of a property, reserved by a guest."""
 
     reservation_id: UUID
+    """Id of the reservation."""
     property_id: str
+    """Id of the property."""
     start_date: date
+    """The first night."""
     nights: int
+    """Number of nights."""
     created_at: datetime
+    """When it was made."""
 
 
 class CalendarNight(msgspec.Struct, frozen=True):
     """A night, and whether it is taken, kept free after a stay (turnover), or free."""
 
     night: date
+    """The date on which a guest would go to sleep."""
     status: Literal["free", "taken", "turnover"]
+    """Whether the night is free, taken, or kept free after a stay (turnover)."""
 
 
 class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "to"}):
     """The nights of a property; `to` is not included."""
 
     property_id: str
+    """Id of the property."""
     first: date
+    """The first night."""
     until: date
+    """The day after the last night."""
     nights: list[CalendarNight]
+    """Every night of the calendar, in order."""
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
