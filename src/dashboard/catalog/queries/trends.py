@@ -117,7 +117,9 @@ async def select_offer_points(
                AND offer_id = $2
                AND at >= coalesce((SELECT max(at)
                                      FROM offer_price_change
-                                    WHERE product_id = $1 AND offer_id = $2 AND at <= greatest($3::timestamptz, $5::timestamptz)),
+                                    WHERE product_id = $1
+                                      AND offer_id = $2
+                                      AND at <= greatest($3::timestamptz, $5::timestamptz)),
                                   $3)
                AND ($4::timestamptz IS NULL OR at <= $4)
         ), change AS (
