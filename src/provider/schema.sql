@@ -389,6 +389,12 @@ END),
     CONSTRAINT property_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );
 
+CREATE TABLE rate_limit (
+    key bytea NOT NULL,
+    policy text NOT NULL,
+    full_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE reservation (
     reservation_id uuid DEFAULT uuidv7() NOT NULL,
     property_id text NOT NULL COLLATE pg_catalog."C",
@@ -480,6 +486,9 @@ ALTER TABLE ONLY polled_store
 ALTER TABLE ONLY property
     ADD CONSTRAINT property_pkey PRIMARY KEY (property_id);
 
+ALTER TABLE ONLY rate_limit
+    ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
+
 ALTER TABLE ONLY reservation
     ADD CONSTRAINT reservation_no_night_twice EXCLUDE USING gist (property_id WITH =, daterange(arrival, free_from) WITH &&) WHERE ((cancelled_at IS NULL));
 
@@ -509,13 +518,19 @@ CREATE INDEX dining_cancel_token_expires_at ON dining_cancel_token USING btree (
 
 CREATE INDEX dining_cancel_token_hash ON dining_cancel_token USING btree (token_hash);
 
+CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
+
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
 CREATE INDEX offers_product_token ON offers_product USING btree (token);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
+CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent'::text);
+
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
+
+CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
 CREATE INDEX reservation_of_property ON reservation USING btree (property_id, arrival DESC) INCLUDE (departure, free_from) WHERE (cancelled_at IS NULL);
 

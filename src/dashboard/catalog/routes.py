@@ -1,22 +1,19 @@
 """HTTP of the catalogue."""
 
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import document_response, security_scheme, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
 from common.web import responses
-from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_response
+from common.web.idempotency import StoredResponse, is_repetition, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
-from common.web.openapi.security import bearer_scheme
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
@@ -37,22 +34,13 @@ from dashboard.catalog.models import (
 )
 from dashboard.catalog.queries import products, trends
 from dashboard.resources import resources
+from dashboard.rights import api_token_required
 
 blueprint = Blueprint("catalog", __name__)
 tag_blueprint(blueprint, ["catalog"])
 
-SECURITY_SCHEMES = {
-    "catalogToken": bearer_scheme(
-        "The token that the operator sets as `DASHBOARD_API_TOKEN`; without that variable no token is needed."
-    )
-}
-SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
-"""The operator decides whether the token is required, so the document declares it as optional."""
-
-REALM = "catalogue"
-
-CREATE_PRODUCT_SCOPE = "POST /products"
-"""The scope of the idempotency keys."""
+CREATE_PRODUCT = "POST /products"
+"""The operation of the idempotency keys."""
 
 PRODUCT_PATH = "/products/<uuid:product_id>"
 
@@ -81,27 +69,18 @@ TREND_EXAMPLE = {
 }
 
 
-@blueprint.before_request
-async def authorize() -> None:
-    """Raises Unauthorized for a request without the catalogue token, if one is configured."""
-    token = resources().config.api_token
-    if token is not None and not hmac.compare_digest(bearer_token(REALM).encode(), token.reveal().encode()):
-        raise invalid_token(REALM, "Invalid catalogue token.")
-
-
 def unknown_product(product_id: UUID) -> NotFound:
     return NotFound(f"Unknown product {product_id}.")
 
 
 @blueprint.post("/products")
 @operation(
-    401,
     headers={201: {"Location": "The path of the product"}},
     request_example=PRODUCT_INPUT_EXAMPLE,
     example=PRODUCT_EXAMPLE,
     idempotent=True,
 )
-@security_scheme(SCHEMES)
+@api_token_required
 @document_response(Product, 201)
 @json_body(ProductInput)
 async def create_product(data: ProductInput) -> Response:
@@ -110,8 +89,7 @@ async def create_product(data: ProductInput) -> Response:
     If the registration fails, the product is stored as pending and registered later.
     """
     product_id = service.new_product_id()
-    key = requested_key()
-    if key is not None and await select_response(pool(), CREATE_PRODUCT_SCOPE, key) is not None:
+    if await is_repetition(pool(), CREATE_PRODUCT):
         error: str | None = "not tried yet"  # not stored: the response to the first request is returned again
     else:
         error = await service.try_to_register(resources().offers, product_id, data)
@@ -122,12 +100,12 @@ async def create_product(data: ProductInput) -> Response:
         await products.insert_product(connection, product, datetime.now(UTC))
         return StoredResponse(201, responses.encode_json(product), {"Location": f"/products/{product_id}"})
 
-    return await run_once_per_key(pool(), CREATE_PRODUCT_SCOPE, create)
+    return await run_once_per_key(pool(), CREATE_PRODUCT, create)
 
 
 @blueprint.get("/products")
-@operation(401, headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
-@security_scheme(SCHEMES)
+@operation(headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
+@api_token_required
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
 async def list_products(query_args: ProductsQuery) -> Response:
@@ -139,8 +117,8 @@ async def list_products(query_args: ProductsQuery) -> Response:
 
 
 @blueprint.get(PRODUCT_PATH)
-@operation(401, 404, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 async def get_product(product_id: UUID) -> Response:
     """One product."""
@@ -155,8 +133,8 @@ async def product_response(product_id: UUID) -> Response:
 
 
 @blueprint.put(PRODUCT_PATH)
-@operation(401, 404, request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 @json_body(ProductInput)
 async def replace_product(product_id: UUID, data: ProductInput) -> Response:
@@ -167,8 +145,8 @@ async def replace_product(product_id: UUID, data: ProductInput) -> Response:
 
 
 @blueprint.patch(PRODUCT_PATH)
-@operation(401, 404, request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 @json_body(ProductChange)
 async def change_product(product_id: UUID, data: ProductChange) -> Response:
@@ -179,8 +157,8 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 
 
 @blueprint.delete(PRODUCT_PATH)
-@operation(401, 404, descriptions={204: "Deleted"})
-@security_scheme(SCHEMES)
+@operation(404, descriptions={204: "Deleted"})
+@api_token_required
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and price changes. It stays registered with the offers service."""
     if not await products.delete_product(pool(), product_id):
@@ -189,8 +167,8 @@ async def delete_product(product_id: UUID) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers")
-@operation(401, 404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
-@security_scheme(SCHEMES)
+@operation(404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
+@api_token_required
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
 async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Response:
@@ -205,8 +183,8 @@ async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Resp
 
 
 @blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(401, 404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
-@security_scheme(SCHEMES)
+@operation(404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
+@api_token_required
 @validate_querystring(TrendQuery)
 @document_response(Trend)
 async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
@@ -232,14 +210,13 @@ async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Respons
 
 @blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
 @operation(
-    401,
     404,
     headers={200: LINK_HEADER},
     example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]},
     path_examples={"offer_id": OFFER_EXAMPLE["id"]},
     components=[TrendPoint, TrendBucket],
 )
-@security_scheme(SCHEMES)
+@api_token_required
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
 async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
@@ -270,11 +247,13 @@ async def page_of_prices(
 ) -> tuple[msgspec.Raw, dict[str, str]]:
     """The points or buckets of a page, as JSON, and the Link header to the next page."""
     after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
-    found: Sequence[TrendPoint | TrendBucket]
+    page: list[TrendPoint] | list[TrendBucket]
     if query.interval is None:
-        found = await select_points(period, after, query.limit + 1)
+        points = await select_points(period, after, query.limit + 1)
+        page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
     else:
         start = period.start if after is None else service.next_bucket(after, query.interval)
-        found = await select_buckets(period._replace(start=start), query.interval, query.limit + 1)
-    page, headers = page_and_link(list(found), query.limit, lambda last: (last.at,))
+        rest = Period(start, period.end, period.now)
+        buckets = await select_buckets(rest, query.interval, query.limit + 1)
+        page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
     return msgspec.Raw(responses.encode_json(page)), headers

@@ -190,7 +190,7 @@ async def test_the_wait_that_the_service_asked_for_outlives_the_circuit_breaker(
     assert (await catalogue.create())["registration"] == "pending"
     assert fake.calls == {}
     later = time.monotonic() + 3001
-    monkeypatch.setattr(offers_client.time, "monotonic", lambda: later)
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert (await catalogue.refresh())["refreshed"] > 0
 
 
