@@ -347,13 +347,12 @@ async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
         slice_ = Blueprint(name, __name__)
         tag_blueprint(slice_, ["test"])
 
-        @slice_.get(f"/{name}")
-        @operation()
-        @document_response(thing)
         async def show() -> Response:
             """Show a thing."""
             return json_response({})
 
+        show.__name__ = f"show_{name}"
+        slice_.get(f"/{name}")(operation()(document_response(thing)(show)))
         app.register_blueprint(slice_)
     app.register_blueprint(operations_blueprint(MIGRATIONS, []))
     document = await document_of(app)

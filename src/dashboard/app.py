@@ -17,7 +17,8 @@ from dashboard import rights, schedule
 from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.service import measure_feed_lag
+from dashboard.bookings.night_audit import NightAudit
+from dashboard.bookings.service import measure_feed
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
@@ -55,7 +56,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed_lag(pool(), datetime.now(UTC))]))
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
 
     @app.while_serving
@@ -63,13 +64,15 @@ def create_app(config: Config, database_url: Secret) -> Application:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
             feed = create_feed(http, config)
+            lookback = timedelta(seconds=config.ingest_lookback_seconds)
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
                 operations_tokens=config.operations_token,
                 config=config,
-                ingestion=Ingestion(pools.jobs, feed, lookback=timedelta(seconds=config.ingest_lookback_seconds)),
+                ingestion=Ingestion(pools.jobs, feed, lookback=lookback),
+                night_audit=NightAudit(pools.jobs, feed, lookback),
                 offers=offers,
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),

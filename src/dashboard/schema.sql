@@ -214,6 +214,27 @@ CREATE TABLE failed_login (
     slowed_until timestamp with time zone
 );
 
+CREATE TABLE feed_cut_off (
+    event_timestamp timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL
+);
+
+CREATE TABLE feed_difference (
+    event_id bigint NOT NULL,
+    kind text NOT NULL,
+    counted text NOT NULL,
+    found text,
+    first_found timestamp with time zone NOT NULL,
+    last_found timestamp with time zone NOT NULL,
+    applied_at timestamp with time zone,
+    reason text,
+    CONSTRAINT feed_difference_check CHECK (((kind = 'changed'::text) = (found IS NOT NULL))),
+    CONSTRAINT feed_difference_check1 CHECK (((applied_at IS NULL) = (reason IS NULL))),
+    CONSTRAINT feed_difference_kind_check CHECK ((kind = ANY (ARRAY['missing'::text, 'changed'::text])))
+);
+
 CREATE TABLE feed_progress (
     feed text DEFAULT 'booking_events'::text NOT NULL,
     watermark timestamp with time zone,
@@ -221,6 +242,8 @@ CREATE TABLE feed_progress (
     data_through timestamp with time zone,
     window_seconds double precision DEFAULT 86400 NOT NULL,
     audited_through timestamp with time zone,
+    audit_started_at timestamp with time zone,
+    wait_until timestamp with time zone,
     CONSTRAINT feed_progress_feed_check CHECK ((feed = 'booking_events'::text))
 );
 
@@ -540,6 +563,12 @@ ALTER TABLE ONLY day_counter
 ALTER TABLE ONLY failed_login
     ADD CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address);
 
+ALTER TABLE ONLY feed_cut_off
+    ADD CONSTRAINT feed_cut_off_pkey PRIMARY KEY (event_timestamp);
+
+ALTER TABLE ONLY feed_difference
+    ADD CONSTRAINT feed_difference_pkey PRIMARY KEY (first_found, event_id);
+
 ALTER TABLE ONLY feed_progress
     ADD CONSTRAINT feed_progress_pkey PRIMARY KEY (feed);
 
@@ -620,6 +649,8 @@ ALTER TABLE ONLY used_signature
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
+CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (event_id) WHERE (applied_at IS NULL);
+
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
 
 CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
@@ -627,6 +658,8 @@ CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(
 CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
+
+CREATE INDEX ledger_event_time ON ledger_event USING brin (event_timestamp) WITH (autosummarize='on');
 
 CREATE INDEX offer_closed ON offer USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 

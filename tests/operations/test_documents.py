@@ -23,7 +23,7 @@ RUN_END_TO_END = {
 """Commands, by their beginnings, that tests/end_to_end/test_documents.py runs."""
 
 
-@pytest.mark.parametrize("block", blocks(), ids=lambda block: f"{block.document}: {block.text.splitlines()[0]}")
+@pytest.mark.parametrize("block", list(blocks()), ids=lambda block: f"{block.document}: {block.text.splitlines()[0]}")
 def test_every_block_of_commands_is_run_or_says_what_it_needs(block: Block) -> None:
     if block.needs:
         return

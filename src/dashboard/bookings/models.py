@@ -1,9 +1,11 @@
 """Rows and responses of the booking figures."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
+
+from dashboard.bookings.decoding import BookingEvent
 
 Counts = tuple[int, int]
 """Bookings and cancellations; a plain tuple, since a response by day makes 365 of them."""
@@ -102,7 +104,10 @@ class HotelSummary(msgspec.Struct, frozen=True):
 
 
 class Hotels(msgspec.Struct, frozen=True):
-    """All hotels, and the time up to which the feed is counted."""
+    """Hotels by id, and the time up to which the feed is counted.
+
+    feed_cut_off: the number of instants of which the feed may have more events than it sent.
+    """
 
     hotels: list[HotelSummary]
     """The hotels, by id."""
@@ -110,10 +115,26 @@ class Hotels(msgspec.Struct, frozen=True):
     """The time up to which the feed is counted; null before the first read."""
     lag_seconds: float | None
     """How long ago that was."""
+    feed_cut_off: int
+    """Number of instants of which the feed may have more events than it sent."""
+
+
+class FeedState(NamedTuple):
+    """The time up to which the feed is counted, and at how many instants it may be incomplete."""
+
+    data_through: datetime | None
+    cut_off: int
+
+
+class LedgerTotals(NamedTuple):
+    """The number of events counted, and of their hotels."""
+
+    events: int
+    hotels: int
 
 
 class HotelOutlook(NamedTuple):
-    """A hotel's next nights: room nights on the books, and how many of them were booked today."""
+    """A hotel's next nights: room nights on the books, and their change by the events of today."""
 
     hotel_id: int
     on_the_books: int
@@ -238,6 +259,50 @@ class Quarantine(msgspec.Struct, frozen=True):
 
     items: list[QuarantinedEvent]
     """The values, oldest first."""
+
+
+class FeedDifference(msgspec.Struct, frozen=True):
+    """A counted event that the feed no longer has, or has changed.
+
+    counted: the event as it was counted. found: as the feed has it now; null for an event that is missing. first_found,
+    last_found: starts of the first and of the last night audit that found the difference. applied_at: when the ledger
+    was corrected, with the reason; null while it is not.
+    """
+
+    event_id: int
+    """Id of the event."""
+    kind: Literal["missing", "changed"]
+    """Whether the feed no longer has the event, or has it with other content."""
+    counted: BookingEvent
+    """The event as it was counted."""
+    found: BookingEvent | None
+    """The event as the feed has it now; null for one that is missing."""
+    first_found: datetime
+    """Start of the first night audit that found the difference."""
+    last_found: datetime
+    """Start of the last one that found it."""
+    applied_at: datetime | None
+    """When the ledger was corrected; null while it is not."""
+    reason: str | None
+    """Why it was corrected."""
+
+
+class Audits(msgspec.Struct, frozen=True):
+    """The differences between the feed and the ledger, oldest first; missing, changed: how many are not applied."""
+
+    missing: int
+    """Number of missing events that are not applied."""
+    changed: int
+    """Number of changed events that are not applied."""
+    items: list[FeedDifference]
+    """The differences, oldest first."""
+
+
+class DifferenceCounts(NamedTuple):
+    """How many differences of each kind have not been applied."""
+
+    missing: int
+    changed: int
 
 
 def figures_of(bookings: int, cancellations: int) -> Figures:

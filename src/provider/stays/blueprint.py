@@ -1,18 +1,21 @@
 """The slice `stays`: the storefront where guests search and reserve properties."""
 
+from common.web.bearer import token_scheme
 from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
-from provider.stays import routes
+from provider.stays.routes import conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES = {
-    routes.SECURITY: bearer_scheme(
+    storefront.SECURITY: bearer_scheme(
         "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations made with it.",
         bearer_format="UUID",
-    )
+    ),
+    conflicts.ADMIN_SECURITY: token_scheme("PROVIDER_STAYS_ADMIN_TOKEN", "It sees what concerns all properties."),
 }
 
 
 def install(app: Application) -> None:
     """Serve the storefront."""
-    app.register_blueprint(routes.blueprint)
+    app.register_blueprint(storefront.blueprint)
+    app.register_blueprint(conflicts.blueprint)
