@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from common.upstream import Upstream, UpstreamError
+from common.upstream import Upstream, UpstreamBody, UpstreamError, UpstreamResponse
 from common.web.responses import format_instant
 
 READ_BYTES = 256 * 1024
@@ -94,7 +94,7 @@ class BookingFeed:
             yield FeedResponse(batches, _provider_clock(response), features)
 
 
-def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
+def _provider_clock(response: UpstreamResponse) -> datetime:
     """The time of the Date header, or our own time when the header is missing or invalid."""
     try:
         at = parsedate_to_datetime(response.headers.get("Date", ""))
@@ -103,7 +103,7 @@ def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
         return datetime.now(UTC)
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+async def _lines(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The lines of NDJSON, in batches. Raises UpstreamError when the last line is truncated."""
     rest = b""
     async for chunk in content.iter_chunked(READ_BYTES):
@@ -117,7 +117,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
         raise UpstreamError("GET /events: the response is truncated")
 
 
-async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+async def _values(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The undecoded values of a JSON array, in batches. Raises UpstreamError when it is not an array, or truncated."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # an invalid byte spoils one value only
     rest, delimiter = "", ""

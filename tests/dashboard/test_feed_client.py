@@ -6,10 +6,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
-import aiohttp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.upstream import UpstreamBody
 from dashboard.feed_client import _values
 
 
@@ -25,7 +25,7 @@ class FakeStream:
 
 
 async def read(parts: list[bytes]) -> list[bytes]:
-    content = cast(aiohttp.StreamReader, FakeStream(parts))
+    content = cast(UpstreamBody, FakeStream(parts))
     return [value async for batch in _values(content) for value in batch]
 
 

@@ -13,6 +13,7 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 from common.web import responses
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
+from common.web.negotiation import negotiate
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
@@ -93,9 +94,7 @@ async def dashboard(query_args: DashboardQuery) -> Response:
 
 
 def wants_csv() -> bool:
-    if "Accept" not in request.headers:
-        return False
-    return request.accept_mimetypes.best_match(["application/json", "text/csv"], "application/json") == "text/csv"
+    return "Accept" in request.headers and negotiate("application/json", "text/csv") == "text/csv"
 
 
 def json_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:
