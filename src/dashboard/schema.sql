@@ -455,6 +455,12 @@ CREATE TABLE quarantined_event (
     times bigint DEFAULT 1 NOT NULL
 );
 
+CREATE TABLE rate_limit (
+    key bytea NOT NULL,
+    policy text NOT NULL,
+    full_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE store (
     store_id text NOT NULL COLLATE pg_catalog."C",
     timezone text COLLATE pg_catalog."C",
@@ -613,6 +619,9 @@ ALTER TABLE ONLY product_refresh
 ALTER TABLE ONLY quarantined_event
     ADD CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint);
 
+ALTER TABLE ONLY rate_limit
+    ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
+
 ALTER TABLE ONLY store_file_pull
     ADD CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url);
 
@@ -637,6 +646,8 @@ ALTER TABLE ONLY uptime_report_row
 ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
 
+CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
+
 CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (event_id) WHERE (applied_at IS NULL);
 
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
@@ -653,6 +664,8 @@ CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NU
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
+CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent'::text);
+
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX product_name ON product USING btree (name, product_id);
@@ -660,6 +673,8 @@ CREATE INDEX product_name ON product USING btree (name, product_id);
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 
 CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
+
+CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
 CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
 
