@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from dashboard.bookings.queries.quarantine import delete_old_quarantined
 from dashboard.catalog.jobs import Refresh, delete_old_prices
 from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.config import Config
@@ -40,6 +41,7 @@ def retentions(config: Config) -> Mapping[str, Retention]:
         "sessions": Retention(traces, delete_old_sessions),
         "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
         "closed_offers": Retention(traces, delete_closed_offers),
+        "quarantined_events": Retention(traces, delete_old_quarantined),
     }
 
 
