@@ -46,9 +46,7 @@ def create(
 
 def operations_scheme(name: str) -> bearer.TokenScheme:
     """The security scheme of the operators of an application."""
-    return bearer.token_scheme(
-        f"{name.upper()}_OPERATIONS_TOKEN", "It permits metrics, jobs and other routes for operators."
-    )
+    return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits the routes for operators.")
 
 
 @asynccontextmanager
