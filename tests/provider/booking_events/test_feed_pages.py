@@ -179,7 +179,8 @@ async def test_an_event_stored_between_the_statements_of_a_page_is_not_sent_twic
 async def test_head_has_the_headers_of_get(large: Client, query: str, accept: str) -> None:
     """Of a stream, which HEAD does not begin, and of a page."""
     for path in (f"/events?{query}", f"/events?{query}&limit=4"):
-        get, head = await large.get(path, headers={"Accept": accept}), await large.head(path, headers={"Accept": accept})
+        get = await large.get(path, headers={"Accept": accept})
+        head = await large.head(path, headers={"Accept": accept})
 
         assert head.status_code == get.status_code == 200
         for answer in (get, head):

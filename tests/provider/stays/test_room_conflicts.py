@@ -253,7 +253,7 @@ async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
 ) -> None:
     """The hotel may book what it likes; the storefront sells what is free by both accounts."""
     start = datetime.now(UTC).date() + 30 * DAY
-    room = {"hotel_id": 3, "room_id": str(uuid.uuid4())}
+    room: dict[str, Any] = {"hotel_id": 3, "room_id": str(uuid.uuid4())}
     name = await guest.create_property(turnover_days=turnover, **room)
     held: dict[tuple[int, int], str] = {}
     booked: set[int] = set()
