@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
-from dashboard.catalog.jobs import Refresh
+from dashboard.catalog.jobs import Refresh, delete_old_prices
+from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
@@ -37,6 +38,8 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     return {
         **platform(traces),
         "sessions": Retention(traces, delete_old_sessions),
+        "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
+        "closed_offers": Retention(traces, delete_closed_offers),
     }
 
 

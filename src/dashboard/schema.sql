@@ -367,7 +367,7 @@ CREATE TABLE offer (
     CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
     CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
     CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
-    CONSTRAINT offer_price_check CHECK ((price >= 0))
+    CONSTRAINT offer_price_check CHECK (((price >= 0) AND (price <= '1000000000000'::bigint)))
 )
 WITH (fillfactor='80');
 
@@ -429,6 +429,7 @@ CREATE TABLE product_price_change (
     product_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
     price bigint,
+    thinned boolean DEFAULT false NOT NULL,
     CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
 );
 
@@ -660,7 +661,11 @@ CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_
 
 CREATE INDEX ledger_event_time ON ledger_event USING brin (event_timestamp) WITH (autosummarize='on');
 
+CREATE INDEX offer_closed ON offer USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX offer_price_change_at ON offer_price_change USING btree (at);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
@@ -669,6 +674,8 @@ CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX product_name ON product USING btree (name, product_id);
+
+CREATE INDEX product_price_change_at ON product_price_change USING btree (at) WHERE (NOT thinned);
 
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 
