@@ -96,6 +96,11 @@ class Scheduler:
                 await self._run(job, Lease(job.name, self.owner, epoch))
         except DATABASE_UNAVAILABLE as error:
             log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            # `drain` has cancelled the run, which is recorded; APScheduler would log it as an error.
+            log.info("job_cancelled_at_shutdown", job=job.name)
         finally:
             self._running.discard(task)
 
@@ -123,7 +128,7 @@ class Scheduler:
         """Extend the lease while the block runs. If that fails, cancel the block and raise LeaseLostError."""
         body = asyncio.current_task()
         assert body is not None
-        lost = False
+        lost = ended = False
 
         async def extend() -> None:
             nonlocal lost
@@ -138,12 +143,14 @@ class Scheduler:
                 except DATABASE_UNAVAILABLE:
                     lost = asyncio.get_running_loop().time() >= held_until
                 if lost:
-                    body.cancel()
+                    if not ended:  # else the work is done, and its result counts
+                        body.cancel()
                     return
 
         extender = asyncio.create_task(extend())
         try:
             yield
+            ended = True
         except asyncio.CancelledError:
             if lost and body.uncancel() == 0:
                 raise LeaseLostError(f"{lease.job}: the lease of epoch {lease.epoch} was lost") from None

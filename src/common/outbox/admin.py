@@ -22,6 +22,7 @@ class MessageState(msgspec.Struct, frozen=True):
     attempts: int
     created_at: datetime
     due_at: datetime
+    sent_at: datetime | None
     settled_at: datetime | None
     last_error: str | None
 
@@ -43,7 +44,7 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
     """Messages in one of the states with an id below `before`, if given; newest first."""
     rows = await db.fetch(
         """
-        SELECT id, topic, subject, event, state, attempts, created_at, due_at, settled_at, last_error
+        SELECT id, topic, subject, event, state, attempts, created_at, due_at, sent_at, settled_at, last_error
           FROM outbox
          WHERE state = ANY($1) AND ($2::bigint IS NULL OR id < $2)
          ORDER BY id DESC

@@ -170,6 +170,7 @@ EXAMPLE_MESSAGE = {
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
+    "sent_at": None,
     "settled_at": None,
     "last_error": "UpstreamError: SMTP: SMTPConnectError",
 }
