@@ -1,6 +1,7 @@
 """HTTP of the feed."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
@@ -8,8 +9,9 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
 from common.web import responses
+from common.web.bearer import token_required
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, requested_key, run_once_per_key
+from common.web.idempotency import StoredResponse, credential, requested_key, run_once_per_key
 from common.web.input_types import MAX_ID
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import encode_cursor, next_link
@@ -30,6 +32,10 @@ JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
 """Names the features of this feed beyond the source's parameters. `complete`: responses are never silently cut off."""
+
+FEED = "feed"
+
+feed_token_required = token_required(FEED, lambda: resources().config.feed_token)
 
 EXAMPLE = {
     "id": 1,
@@ -108,6 +114,7 @@ def _content_type(accepted: str) -> str:
     example=EXAMPLE,
     idempotent=True,
 )
+@feed_token_required
 @document_response(Event, 200)
 @document_response(Event, 201)
 @json_body(EventInput)
@@ -123,7 +130,15 @@ async def create_event(data: EventInput) -> Response:
     async def create(connection: Connection) -> StoredResponse:
         return _response(await service.store_one(connection, data))
 
-    return await run_once_per_key(pool(), "POST /events", create)
+    return await run_once_per_key(pool(), "POST /events", create, caller=sender_of([data.hotel_id]))
+
+
+def sender_of(hotel_ids: Iterable[int]) -> str:
+    """The sender of events, whose idempotency keys do not clash with those of other hotels.
+
+    The hotels are part of it even where requests have a credential: all hotels may share the token of the feed.
+    """
+    return f"{credential()} of hotels {sorted(set(hotel_ids))}"
 
 
 def _response(event: StoredEvent) -> StoredResponse:
@@ -140,6 +155,7 @@ def _response(event: StoredEvent) -> StoredResponse:
     },
     idempotent=True,
 )
+@feed_token_required
 @document_response(BatchResult, 201)
 @body_limit(MAX_BATCH_BYTES)
 async def create_events() -> Response:
@@ -153,7 +169,8 @@ async def create_events() -> Response:
     async def create(connection: Connection) -> StoredResponse:
         return StoredResponse(201, responses.encode_json(await service.store_batch(connection, batch)))
 
-    return await run_once_per_key(pool(), "POST /events/batch", create)
+    sender = sender_of(event.hotel_id for event in batch.values())
+    return await run_once_per_key(pool(), "POST /events/batch", create, caller=sender)
 
 
 @blueprint.get(f"/events/<int(min=1, max={MAX_ID}):event_id>")

@@ -175,7 +175,7 @@ async def create_reservation(data: ReservationInput) -> Response:
         reservation = await service.reserve_within(connection, append, data, holder)
         return StoredResponse(200, responses.encode_json(reservation))
 
-    return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
+    return await run_once_per_key(pool(), "POST /reservations", create, caller=str(holder))
 
 
 def parse_reservation_id(text: str) -> UUID:
@@ -238,7 +238,7 @@ async def create_property(data: PropertyInput) -> Response:
             raise Conflict(f"Property {data.property_id!r} exists already.", code="property_exists")
         return StoredResponse(201, responses.encode_json(created), {"Location": f"/properties/{created.property_id}"})
 
-    return await run_once_per_key(pool(), f"POST /properties {g.holder}", create)
+    return await run_once_per_key(pool(), "POST /properties", create, caller=str(g.holder))
 
 
 @blueprint.get("/properties/<property:property_id>")
