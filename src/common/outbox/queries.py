@@ -1,5 +1,6 @@
 """SQL of the outbox. A claim is identified by the count of attempts: the next claim of the message ends it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -41,6 +42,19 @@ async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: A
         """,
         topic, subject, event, encode_json(payload).decode(),
     ) is not None  # fmt: skip
+
+
+async def delete_messages(db: Executor, topics: Sequence[str], subjects: Sequence[str]) -> None:
+    """Delete all messages of the topics about the subjects, also those that wait; for the erasure of a person."""
+    await db.execute("DELETE FROM outbox WHERE subject = ANY($1) AND topic = ANY($2)", subjects, topics)
+
+
+async def update_payloads(db: Executor, topic: str, subjects: Sequence[str], changes: Any) -> None:
+    """Replace fields in the payloads of all messages of a topic about the subjects; for the erasure of a person."""
+    await db.execute(
+        "UPDATE outbox SET payload = payload || $3 WHERE subject = ANY($1) AND topic = $2",
+        subjects, topic, encode_json(changes).decode(),
+    )  # fmt: skip
 
 
 async def claim_due_messages(db: Executor, topic: str, count: int, duration: timedelta) -> list[Message]:

@@ -1,6 +1,7 @@
 """The types of input that the slices share: ids, instants and nights in query strings and bodies."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -110,3 +111,65 @@ class PageQuery(Input):
 
     limit: PageLimit = 100
     cursor: Annotated[str | None, Field(description="Start of the page, from the Link header")] = None
+
+
+MAX_NAME_LENGTH = 100
+
+REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control and format characters, lone surrogates, private and unassigned characters, line breaks: never in a name.
+
+Format characters (Cf) turn the direction of the text around them, or cannot be seen.
+"""
+
+INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""The Hangul fillers, which count as letters."""
+
+JOINERS = frozenset("\u200c\u200d")
+"""Between two letters of a script whose letters join, these format characters are a matter of spelling."""
+
+JOINING_SCRIPTS = frozenset(
+    """ADLAM ARABIC BALINESE BENGALI BRAHMI DEVANAGARI GUJARATI GURMUKHI JAVANESE KANNADA KHMER MALAYALAM MANDAIC
+    MONGOLIAN MYANMAR NKO ORIYA SINHALA SYRIAC TAMIL TELUGU THAANA TIBETAN""".split()
+)
+"""The first words of the Unicode names of their letters."""
+
+
+def parse_name(value: Any, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Return the name of a person or thing: one line that can be seen, without the spaces around it.
+
+    Raises ValueError.
+    """
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    name = value.strip()
+    if not 1 <= len(name) <= max_length:
+        raise ValueError(f"must have 1 to {max_length} characters")
+    if any(map(is_refused_in_names, ["", *name], name, [*name[1:], ""])):
+        raise ValueError("must not contain control characters, line breaks or invisible characters")
+    if not any(character.isalnum() for character in name):
+        raise ValueError("must contain a letter or a digit")
+    return name
+
+
+def is_refused_in_names(before: str, character: str, after: str) -> bool:
+    """Whether a name must not contain the character between the other two, which are empty at its ends."""
+    if character in JOINERS:
+        script = joining_script(before)
+        return script is None or joining_script(after) != script
+    return character in INVISIBLE_LETTERS or unicodedata.category(character) in REFUSED_CATEGORIES
+
+
+def joining_script(character: str) -> str | None:
+    """The script of a letter, or of a mark on one, whose letters join; None for every other character."""
+    if not character or unicodedata.category(character)[0] not in "LM":
+        return None
+    script = unicodedata.name(character, "").partition(" ")[0]
+    return script if script in JOINING_SCRIPTS else None
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(parse_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}),
+]
+"""The name of a person or thing: one line that can be seen, with a letter or a digit."""

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
-from provider.dining.contact_fields import Email, Phone, ShortText
+from common.web.input_types import Id, Input, Instant, Name, PageLimit, PageQuery, QueryId, QueryInteger
+from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import TableType
 
 MAX_PRICE = Decimal("99999.99")
@@ -178,22 +178,30 @@ class BookingInput(Input):
 
     email: Email | None = None
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
-    name: ShortText | None = None
+    name: Name | None = None
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
     starts_at: Annotated[Instant, AfterValidator(_require_future_now)] | None = None
     minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
 
     def require_future_start(self, now: datetime) -> None:
-        """Raises Invalid when the start is in the past at `now`."""
+        """Raises Invalid when the start is in the past at `now`, or the end already reached."""
         try:
             if self.starts_at is not None:
                 require_future(self.starts_at, now)
+                require_future(self.starts_at + timedelta(minutes=self.minutes), now + START_GRACE)
         except ValueError as error:
             raise Invalid.field("starts_at", str(error)) from None
 
 
+class ErasureInput(Input):
+    """The guest to erase. With an email address and a phone number, the bookings with either of them are meant."""
+
+    email: Email | None = None
+    phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
+
+
 class Credentials(Input):
-    username: ShortText
+    username: Name
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -206,4 +214,4 @@ class DecisionInput(Input):
 
     order_id: Id
     decision: Literal["confirm", "decline"]
-    decided_by: ShortText = "accounting"
+    decided_by: Name = "accounting"

@@ -1,22 +1,26 @@
 """Tables, bookings and their changes, as rows and as responses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 TableType = Literal["regular", "cabin", "room"]
-BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
-NextStatus = Literal["confirmed", "declined", "cancelled"]
-Event = Literal["received", "confirmed", "declined", "cancelled"]
-"""The changes of a booking that cause messages."""
+BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
+"""expired: nobody decided on the order before its end."""
+NextStatus = Literal["confirmed", "declined", "cancelled", "expired"]
+Event = Literal["received", "confirmed", "declined", "cancelled", "expired"]
+"""The changes of a booking that cause messages to the guest."""
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The person or program that changes a booking. name: empty for guests, who need no account."""
+    """The person or program that changes a booking. name: empty for guests, who need no account.
 
-    kind: Literal["guest", "admin", "accounting"]
+    clock: nobody; the time of the booking has passed.
+    """
+
+    kind: Literal["guest", "admin", "accounting", "clock"]
     name: str = ""
 
     def __str__(self) -> str:
@@ -25,6 +29,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 GUEST = Actor("guest")
+CLOCK = Actor("clock")
 
 
 class BookableTable(msgspec.Struct, frozen=True):
@@ -54,7 +59,10 @@ class BulkResult(msgspec.Struct, frozen=True):
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An order for a table and its status. price: that of the table when it was ordered."""
+    """An order for a table and its status. price: that of the table when it was ordered.
+
+    erased_at: when the guest's name, email address and phone number were erased.
+    """
 
     id: int
     table_id: int
@@ -69,6 +77,12 @@ class Booking(msgspec.Struct, frozen=True):
     created_at: datetime
     changed_at: datetime
     changed_by: str
+    erased_at: datetime | None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the booking ends; None without a start."""
+        return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
 
 
 class StatusChange(msgspec.Struct, frozen=True):
@@ -98,7 +112,10 @@ class TablePrice(msgspec.Struct, frozen=True):
 
 
 class TableOrder(msgspec.Struct, frozen=True):
-    """A booking with its table, as it is sent to the accounting program."""
+    """A booking with its table, as it is sent to the accounting program.
+
+    erased: whether the accounting program has to erase the guest's name, email address and phone number.
+    """
 
     id: int
     status: BookingStatus
@@ -114,6 +131,7 @@ class TableOrder(msgspec.Struct, frozen=True):
     starts_at: datetime | None
     minutes: int
     ordered_at: datetime
+    erased: bool
 
 
 class TokenPair(msgspec.Struct, frozen=True):
@@ -127,6 +145,12 @@ class RefreshedToken(msgspec.Struct, frozen=True):
     """A new access token."""
 
     access: str
+
+
+class ErasureResult(msgspec.Struct, frozen=True):
+    """The number of bookings whose guest was erased."""
+
+    bookings: int
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
@@ -156,6 +180,7 @@ EXAMPLE_BOOKING = {
     "created_at": "2998-12-01T10:00:00Z",
     "changed_at": "2998-12-01T10:00:00Z",
     "changed_by": "guest",
+    "erased_at": None,
 }
 EXAMPLE_HISTORY = {
     "booking": EXAMPLE_BOOKING,

@@ -23,7 +23,7 @@ from provider.dining.mail.content import format_start
 from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
 from provider.dining.routes import order_limits
-from provider.dining.settings import CANCEL_PATH
+from provider.dining.settings import CANCEL_PATH, ORDER_OPERATION
 from provider.resources import resources
 
 blueprint = Blueprint("dining_customer", __name__)
@@ -89,7 +89,7 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
         booking = await service.book_table(connection, settings, query_args.id, data)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
+    return await run_once_per_key(pool(), ORDER_OPERATION, create)
 
 
 @blueprint.get(CANCEL_PATH)
