@@ -51,6 +51,7 @@ class Scheduler:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._timer = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[None]] = set()
+        self._drained: set[asyncio.Task[None]] = set()
         self._closing = False
         self._not_yet_run = {job.name for job in self.jobs if job.at_start}
 
@@ -78,6 +79,7 @@ class Scheduler:
         self._timer.pause()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
+            self._drained |= late
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -97,9 +99,9 @@ class Scheduler:
         except DATABASE_UNAVAILABLE as error:
             log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
         except asyncio.CancelledError:
-            if not self._closing:
+            if task not in self._drained:
                 raise
-            # `drain` has cancelled the run, which is recorded; APScheduler would log it as an error.
+            # The run is recorded; APScheduler would log the exception as an error.
             log.info("job_cancelled_at_shutdown", job=job.name)
         finally:
             self._running.discard(task)

@@ -182,7 +182,7 @@ class _Run:
             try:
                 async with asyncio.timeout(self.policy.attempt_timeout):
                     outcome = await self.delivery.send(message)
-            except Exception as failure:  # of any kind: the message is kept, with the reason
+            except Exception as failure:  # noqa: BLE001 - of any kind: the message is kept, with the reason
                 return await self._fail(message, failure)
         if self.delivery.store is None:
             return "sent" if await update_settled(self.db, message) else "lost"
@@ -195,10 +195,10 @@ class _Run:
                 if not await update_settled(connection, message):
                     return "lost"
                 await self.delivery.store(connection, message, outcome)
-        except Exception as cause:  # of any kind: the outcome is kept, with the reason
-            failure = OutcomeNotStoredError(describe_failure(cause))
-            failure.__cause__ = cause
-            return await self._fail(message, failure)
+        except Exception as cause:  # noqa: BLE001 - of any kind: the outcome is kept, with the reason
+            not_stored = OutcomeNotStoredError(describe_failure(cause))
+            not_stored.__cause__ = cause
+            return await self._fail(message, not_stored)
         return "sent"
 
     async def _fail(self, message: Message, failure: Exception) -> Outcome:
@@ -226,8 +226,8 @@ class _Run:
             async with transaction(self.db) as connection:
                 if await update_dead(connection, message, error, rejected=rejected) and self.delivery.bury is not None:
                     await self.delivery.bury(connection, message, error)
-        except Exception as failure:  # of any kind: the message must not be tried for ever
-            log.error("dead_message_not_recorded", topic=message.topic, subject=message.subject, exc_info=failure)
+        except Exception:  # of any kind: the message must not be tried for ever
+            log.exception("dead_message_not_recorded", topic=message.topic, subject=message.subject)
             await update_dead(self.db, message, error, rejected=rejected)
 
 

@@ -12,12 +12,12 @@ from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS
+from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
-UNKNOWN_FIELD = "is not a known field"
 
 PROBLEMS_ATTRIBUTE = "_problems"
 """Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
@@ -99,6 +99,12 @@ class NotFound(HttpProblem):
     code = "not_found"
 
 
+class NotAcceptable(HttpProblem):
+    """The request accepts none of the media types that the response can have."""
+
+    code = "not_acceptable"
+
+
 class Conflict(HttpProblem):
     """A valid request that conflicts with the current state."""
 
@@ -150,6 +156,7 @@ STATUS: dict[type[HttpProblem], int] = {
     Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
+    NotAcceptable: 406,
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
@@ -163,10 +170,9 @@ STATUS: dict[type[HttpProblem], int] = {
 def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Every error of a pydantic validation, with dotted paths. prefix: the path of the validated value."""
     found = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+    for detail in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (*prefix, *detail["loc"])) or "body"
-        message = UNKNOWN_FIELD if detail["type"] == "extra_forbidden" else detail["msg"]
-        found.append(FieldError(path, message.removeprefix("Value error, ")))
+        found.append(FieldError(path, message_of(detail)))
     return found
 
 
@@ -179,10 +185,13 @@ def set_error_format(app: Application, prefix: str, render_problem: RenderProble
 
 
 def problem_response(problem: HttpProblem, status: int) -> Response:
-    """The response to an error: a problem document, unless `set_error_format` chose another format for the path."""
-    for prefix, render_problem in current_application().error_formats.items():
+    """The response to an error: a problem document, the page for people, or the format of `set_error_format`."""
+    app = current_application()
+    for prefix, render_problem in app.error_formats.items():
         if request.path.startswith(prefix):
             return render_problem(problem, status)
+    if app.error_page is not None and (page := app.error_page(problem, status)) is not None:
+        return page
     title = HTTPStatus(status).phrase
     document = Problem(
         type="about:blank",

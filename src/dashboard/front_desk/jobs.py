@@ -9,7 +9,7 @@ import msgspec
 
 from common.db.pool import Connection
 from common.jobs.lease import JobResult
-from common.outbox.delivery import DEFAULT_POLICY, Delivery, Policy, deliver
+from common.outbox.delivery import DEFAULT_POLICY, Delivery, OutcomeNotStoredError, Policy, deliver
 from common.outbox.queries import Message
 from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
 from common.web import responses, signature
@@ -24,7 +24,7 @@ ACCEPTED_STATUS = 200
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_REASON_LENGTH = 300
 TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
-"""Of the 4xx, those after which a decision is sent again: the cause is time, or a secret or clock that will be corrected."""
+"""Of the 4xx, those after which a decision is sent again: time, a corrected secret or a corrected clock may help."""
 REFUSAL_STATUSES = frozenset(range(400, 500)) - TRANSIENT_STATUSES
 """The provider refuses the decision for good."""
 
@@ -66,7 +66,9 @@ async def send_decisions(
 
     async def bury(connection: Connection, message: Message, error: str) -> None:
         key = message.payload["table_id"], message.payload["order_id"]
-        reason = f"The restaurant could not be told. {error}"[:MAX_REASON_LENGTH]
+        told = error.startswith(OutcomeNotStoredError.__name__)
+        what = "The answer of the restaurant could not be stored." if told else "The restaurant could not be told."
+        reason = f"{what} {error}"[:MAX_REASON_LENGTH]
         await queries.update_refused(connection, *key, message.payload["number"], reason)
 
     return await deliver(db, Delivery(TOPIC, send, store, bury, policy))

@@ -50,7 +50,9 @@ EXAMPLE_ORDER_INPUT = {
     "ordered_at": "2998-12-01T10:00:00Z",
     "erased": False,
 }
-EXAMPLE_ORDER = {name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name not in ("callback_url", "erased")} | {
+EXAMPLE_ORDER = {
+    name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name not in ("callback_url", "erased")
+} | {
     "received_at": "2998-12-01T10:00:01Z",
     "decision": None,
     "decided_at": None,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, Instant, Name, PageLimit, PageQuery, QueryId, QueryInteger
+from common.web.input_types import Id, Input, Instant, Name, PageInput, PageLimit, PageQuery, QueryId, QueryInteger
 from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import TableType
 
@@ -148,7 +148,7 @@ class MessageIdQuery(Input):
     id: Annotated[QueryId, Field(description="The message")]
 
 
-class CancelTokenQuery(Input):
+class CancelTokenQuery(PageInput):
     id: Annotated[str, Field(description="The token from the email")]
 
 

@@ -33,7 +33,7 @@ EXPIRY_SECONDS = 20.0
 EXPIRY_BATCH = 500
 
 TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
-"""Of the 4xx, those after which an order is sent again: the cause is time, or a secret or clock that will be corrected."""
+"""Of the 4xx, those after which an order is sent again: time, a corrected secret or a corrected clock may help."""
 
 
 async def send_guest_messages(

@@ -29,7 +29,7 @@ EVENT_TEXTS: dict[Event, EventText] = {
     "confirmed": EventText(
         "Your table is confirmed",
         "Your table is confirmed. We look forward to seeing you.",
-        cancelling="If your plans change, please cancel with the button below, so that another guest can have the table.",
+        cancelling="If your plans change, please cancel with the button below: another guest can then have the table.",
     ),
     "declined": EventText(
         "We cannot offer you the table",

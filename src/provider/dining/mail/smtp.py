@@ -1,5 +1,7 @@
 """Sends mail by SMTP, encrypted where the server offers it or where the URL requires it."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Literal
@@ -12,6 +14,9 @@ from common.outbox.delivery import UndeliverableError
 from common.upstream import UpstreamError
 
 TIMEOUT_SECONDS = 20.0
+"""The limit of each step of the dialogue; the attempt as a whole has the limit of the outbox."""
+
+QUIT_SECONDS = 2.0
 
 Encryption = Literal["if offered", "required", "from the first byte"]
 
@@ -58,19 +63,21 @@ async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient
     password. Raises UndeliverableError when the server permanently refuses the recipient or the message, UpstreamError
     for other failures.
     """
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.encryption == "from the first byte",
+        start_tls=START_TLS[server.encryption],
+        username=server.username,
+        password=server.password.reveal() if server.password else None,
+        timeout=TIMEOUT_SECONDS,
+    )
     try:
-        await aiosmtplib.send(
-            message,
-            sender=sender,
-            recipients=[recipient],
-            hostname=server.host,
-            port=server.port,
-            use_tls=server.encryption == "from the first byte",
-            start_tls=START_TLS[server.encryption],
-            username=server.username,
-            password=server.password.reveal() if server.password else None,
-            timeout=TIMEOUT_SECONDS,
-        )
+        await client.connect()
+        await client.send_message(message, sender=sender, recipients=[recipient])
+        with suppress(aiosmtplib.SMTPException, TimeoutError):  # the server has the message
+            async with asyncio.timeout(QUIT_SECONDS):
+                await client.quit()
     except aiosmtplib.SMTPRecipientsRefused as error:
         first = error.recipients[0]
         raise _failure(first.code, first.message) from error
@@ -78,6 +85,8 @@ async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient
         raise _failure(error.code, error.message) from error
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         raise UpstreamError(f"SMTP: {type(error).__name__} {error}") from error
+    finally:
+        client.close()  # without QUIT, for whose answer a cancelled attempt would wait
 
 
 def _failure(code: int, reason: str) -> Exception:

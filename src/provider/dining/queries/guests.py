@@ -15,9 +15,7 @@ class ErasedGuest(NamedTuple):
     phone: str | None
 
 
-async def update_guests_erased(
-    db: Executor, email: str | None, phone: str | None, now: datetime
-) -> list[ErasedGuest]:
+async def update_guests_erased(db: Executor, email: str | None, phone: str | None, now: datetime) -> list[ErasedGuest]:
     """Erase the guest of every booking with this email address, in any case, or this phone number.
 
     Waits for changes of these bookings, and locks them in the order of their ids, so that two calls cannot deadlock.

@@ -8,7 +8,7 @@ from quart_schema import document_response, tag, validate_querystring
 from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.html import PRIVATE_HEADERS, Templates
+from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
@@ -93,6 +93,7 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
 
 
 @blueprint.get(CANCEL_PATH)
+@html_page
 @operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
@@ -102,6 +103,7 @@ async def cancel_page(query_args: CancelTokenQuery) -> Response:
 
 
 @blueprint.post(CANCEL_PATH)
+@html_page
 @operation(404, 409, media=HTML, descriptions={200: "The page, which confirms the cancellation"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
