@@ -44,6 +44,7 @@ class Config:
     generator_seed: int = variable("PROVIDER_GENERATOR_SEED", whole_number(0, 10**9), default="1")
 
     feed_token: Secrets | None = variable("PROVIDER_FEED_TOKEN", rotating_secret)
+    stays_admin_token: Secrets | None = variable("PROVIDER_STAYS_ADMIN_TOKEN", rotating_secret)
     operations_token: Secrets | None = variable("PROVIDER_OPERATIONS_TOKEN", rotating_secret)
     orders_per_hour: int = variable("PROVIDER_ORDERS_PER_HOUR", whole_number(0, 1_000_000), default="10")
     keep_guests_days: int = variable("PROVIDER_KEEP_GUESTS_DAYS", whole_number(0, 36_500), default="730")

@@ -15,8 +15,14 @@ OFFERS_TOKEN_LOCK = 7_240_911_003
 STORE_IMPORT_LOCK = 7_240_911_004
 """Held while the dashboard stores an import of stores, hours or polls."""
 
+ROOM_LINKS_LOCK = 7_240_911_005
+"""Held while a property of the storefront is linked to another room of a hotel."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
+
+UPTIME_REPORT_LOCK = 7_240_913
+"""First of two keys; the second is the hash of a report's id. Held while the report is made."""
 
 PROPERTY_LOCK_SEED = 7_240_912
 """Seed of the hash of a property's id. Held while the nights of the property change. The number stands again in

@@ -22,8 +22,9 @@ MAX_ATTEMPTS = 5
 async def request_report(db: Executor, as_of: datetime | None, new_id: UUID | None = None) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and the same data is shared. The caller must start `make_report`; if its
-    process dies, the job that calls `make_waiting_reports` does.
+    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and
+    the same data is shared. The caller must start `make_report`; if its process dies, the job that calls
+    `make_waiting_reports` does.
     """
     return await reports.upsert_report(db, new_id or uuid4(), as_of)
 
@@ -31,20 +32,22 @@ async def request_report(db: Executor, as_of: datetime | None, new_id: UUID | No
 async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
     """Make a running report unless another process is making it; returns whether this call completed it.
 
-    When the database or this process goes away, the report stays running and can be made again. Any other failure is
-    final; the report then states the reason.
+    Only a call that has claimed the report counts as an attempt, however many ask for it; the attempt is counted on a
+    second connection, so that it stays counted when this process dies. When the database or this process goes away, the
+    report stays running and can be made again. Any other failure is final; the report then states the reason.
     """
-    attempts = await reports.update_report_attempt(db, report_id)
-    if attempts is None:
-        return False
-    if attempts > MAX_ATTEMPTS:
-        await reports.update_report_failed(db, report_id, f"The report was interrupted {MAX_ATTEMPTS} times.")
-        return False
     try:
         async with transaction(db) as connection:
-            await reports.raise_work_memory(connection)
-            if not await reports.lock_report(connection, report_id):
+            if not await reports.claim_report(connection, report_id):
                 return False
+            attempts = await reports.update_report_attempt(db, report_id)
+            if attempts is None:
+                return False
+            if attempts > MAX_ATTEMPTS:
+                reason = f"The report was interrupted {MAX_ATTEMPTS} times."
+                await reports.update_report_failed(connection, report_id, reason)
+                return False
+            await reports.raise_work_memory(connection)
             store_count = await reports.complete_report(connection, report_id)
     except DATABASE_UNAVAILABLE:
         raise
@@ -58,10 +61,7 @@ async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
 
 async def make_waiting_reports(db: asyncpg.Pool) -> int:
     """Make the running reports that no process is making; returns how many were completed."""
-    made = 0
-    while (report_id := await reports.select_waiting_report(db)) is not None:
-        made += await make_report(db, report_id)
-    return made
+    return sum([await make_report(db, report_id) for report_id in await reports.select_running_reports(db)])
 
 
 async def find_report(db: asyncpg.Pool, report_id: str) -> Report | None:

@@ -93,9 +93,7 @@ async def test_the_wait_is_a_minute_after_thousands_of_failures_too(db: asyncpg.
 
 
 @pytest.mark.parametrize(("age", "failures"), [(timedelta(minutes=59), 10), (timedelta(minutes=61), 1)])
-async def test_failures_are_forgiven_after_an_hour_without_one(
-    db: asyncpg.Pool, age: timedelta, failures: int
-) -> None:
+async def test_failures_are_forgiven_after_an_hour_without_one(db: asyncpg.Pool, age: timedelta, failures: int) -> None:
     await fail(db, 9)
     await db.execute("UPDATE failed_login SET failed_at = now() - $1::interval, slowed_until = now()", age)
 

@@ -253,5 +253,7 @@ async def test_the_openapi_document_describes_every_operation(dashboard_app: App
         assert operation["tags"] == ["catalog"]
         assert operation["summary"]
         assert {} in operation["security"]
-        assert "401" in operation["responses"]
-    assert document["components"]["securitySchemes"]["catalogToken"] == {"type": "http", "scheme": "bearer"}
+        assert {"401", "429"} <= set(operation["responses"])
+    scheme = document["components"]["securitySchemes"]["apiToken"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "DASHBOARD_API_TOKEN" in scheme["description"]

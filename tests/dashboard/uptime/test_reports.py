@@ -80,7 +80,7 @@ async def test_requests_for_the_same_report_share_one(db: asyncpg.Pool) -> None:
 async def test_a_report_that_is_being_made_is_shared_without_waiting_for_it(db: asyncpg.Pool) -> None:
     report_id = await service.request_report(db, None)
     async with db.acquire() as making, making.transaction():
-        assert await reports.lock_report(making, report_id)
+        assert await reports.claim_report(making, report_id)
         assert await asyncio.wait_for(service.request_report(db, None), 20) == report_id
         other = await service.request_report(db, AS_OF)
         assert other != report_id
@@ -98,7 +98,7 @@ async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool,
     report_id = await service.request_report(db, None)
     dying = await asyncpg.connect(dashboard_url.reveal())
     await dying.execute("BEGIN")
-    assert await reports.lock_report(dying, report_id)
+    assert await reports.claim_report(dying, report_id)
     await reports.complete_report(dying, report_id)
     assert await service.make_waiting_reports(db) == 0
     pid = dying.get_server_pid()
@@ -106,6 +106,30 @@ async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool,
     await eventually(lambda: db.fetchval("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid))
     assert await service.make_waiting_reports(db) == 1
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row WHERE report_id = $1", report_id) == 2
+
+
+async def test_requests_during_a_report_are_no_attempts(db: asyncpg.Pool) -> None:
+    """Review of commit 6691820, defect 3: six processes that asked for a report made it fail as interrupted."""
+    report_id = await service.request_report(db, None)
+    async with db.acquire() as making, making.transaction():
+        assert await reports.claim_report(making, report_id)
+        asked = [service.make_report(db, report_id) for _ in range(2 * service.MAX_ATTEMPTS)]
+        assert not any(await asyncio.gather(*asked))
+        assert await service.make_waiting_reports(db) == 0
+    assert await service.make_report(db, report_id)
+    assert await db.fetchval("SELECT attempts FROM uptime_report") == 1
+
+
+async def test_an_attempt_stays_counted_when_its_transaction_is_rolled_back(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None)
+    async with db.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
+        making = asyncio.create_task(service.make_report(db, report_id))
+        await eventually(lambda: waits_for_lock(db))
+        making.cancel()
+        assert isinstance((await asyncio.gather(making, return_exceptions=True))[0], asyncio.CancelledError)
+    assert await service.make_report(db, report_id)
+    assert await db.fetchval("SELECT attempts FROM uptime_report") == 2
 
 
 async def test_a_report_that_is_always_interrupted_fails(db: asyncpg.Pool) -> None:

@@ -84,9 +84,7 @@ class TestWithAToken:
         assert result["failed"] == 0
 
 
-async def test_two_hotels_behind_one_address_may_use_the_same_key(
-    client: Client, provider_db: asyncpg.Pool
-) -> None:
+async def test_two_hotels_behind_one_address_may_use_the_same_key(client: Client, provider_db: asyncpg.Pool) -> None:
     first, other = await post(client, "/events", event(1), KEY), await post(client, "/events", event(2), KEY)
 
     assert [first.status_code, other.status_code] == [201, 201]

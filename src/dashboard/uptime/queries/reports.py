@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models import Report
 
@@ -17,8 +18,7 @@ EXPECTED_SECONDS = 3.0
 async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -> UUID:
     """Request a report; returns `report_id`, or the id of a running report with the same `as_of` and data version.
 
-    Does not wait for the transaction that makes the running report and has its row locked. Repeated when another
-    request was inserted at the same time, which the statement's snapshot does not show.
+    Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
     """
     requested_id = None
     while requested_id is None:
@@ -48,52 +48,33 @@ async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -
     return requested_id
 
 
-async def select_waiting_report(db: Executor) -> UUID | None:
-    """The oldest running report that no process is making."""
+async def select_running_reports(db: Executor) -> list[UUID]:
+    """The reports that are neither complete nor failed, oldest request first."""
+    rows = await db.fetch("SELECT report_id FROM uptime_report WHERE status = 'running' ORDER BY requested_at")
+    return [row["report_id"] for row in rows]
+
+
+async def claim_report(db: Connection, report_id: UUID) -> bool:
+    """Claim a report until the transaction ends; False if another process is making it.
+
+    PostgreSQL ends the claim when the process dies, and the report can be made again.
+    """
     return await db.fetchval(
-        """
-        SELECT report_id
-          FROM uptime_report
-         WHERE status = 'running'
-         ORDER BY requested_at
-         LIMIT 1
-           FOR UPDATE SKIP LOCKED
-        """
+        "SELECT pg_try_advisory_xact_lock($1, hashtext($2::text))", UPTIME_REPORT_LOCK, str(report_id)
     )
 
 
 async def update_report_attempt(db: Executor, report_id: UUID) -> int | None:
-    """Count an attempt at a report and return the number; None if it is not running or another process is making it."""
+    """Count an attempt at a report and return the number; None if the report is not running."""
     return await db.fetchval(
         """
         UPDATE uptime_report
            SET attempts = attempts + 1
-         WHERE report_id = (
-            SELECT report_id
-              FROM uptime_report
-             WHERE report_id = $1 AND status = 'running'
-               FOR UPDATE SKIP LOCKED
-         )
+         WHERE report_id = $1 AND status = 'running'
         RETURNING attempts
         """,
         report_id,
     )
-
-
-async def lock_report(db: Connection, report_id: UUID) -> bool:
-    """Lock a report until the transaction ends; False if it is not running or another process is making it.
-
-    The row lock is the lease: PostgreSQL releases it when the process dies, and the report can be made again.
-    """
-    return await db.fetchval(
-        """
-        SELECT TRUE
-          FROM uptime_report
-         WHERE report_id = $1 AND status = 'running'
-           FOR UPDATE SKIP LOCKED
-        """,
-        report_id,
-    ) is not None  # fmt: skip
 
 
 async def raise_work_memory(db: Executor) -> None:
