@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from dashboard.bookings.queries.quarantine import delete_old_quarantined
 from dashboard.catalog.jobs import Refresh
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
@@ -36,6 +37,7 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     traces = timedelta(days=config.keep_traces_days)
     return {
         **platform(traces),
+        "quarantined_events": Retention(traces, delete_old_quarantined),
         "sessions": Retention(traces, delete_old_sessions),
     }
 
