@@ -62,13 +62,21 @@ class JobState(msgspec.Struct, frozen=True):
     """The state of a job, the same for all replicas."""
 
     name: str
+    """Name of the job."""
     interval_seconds: float
+    """Seconds between the starts of two runs; 0: the job is switched off."""
     last_started: datetime | None
+    """Start of the last run; null before the first."""
     last_finished: datetime | None
+    """End of the last finished run."""
     last_outcome: Literal["ok", "failed"] | None
+    """Whether the last finished run succeeded."""
     last_error: str | None
+    """Why the last run failed; null when it succeeded."""
     next_run: datetime | None
+    """When the job is due; null when it is switched off or never ran."""
     last_result: dict[str, int | float] = msgspec.field(name="did")
+    """What the last run did, in numbers."""
 
 
 def tick_seconds(job: Job) -> float:

@@ -35,19 +35,28 @@ class FieldError(msgspec.Struct, frozen=True):
     """One invalid field of the input: its dotted path and a message."""
 
     field: str
+    """Dotted path of the field, or the name of the query parameter."""
     message: str
+    """What is wrong with the value."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document (RFC 9457); `code` is stable and meant for programs."""
 
     type: str
+    """Always `about:blank`: the title says what kind of problem this is."""
     title: str
+    """The phrase of the HTTP status."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What happened, in words for people."""
     code: str
+    """What happened, in a word for programs."""
     request_id: str
+    """Id of the request, as in the header X-Request-ID and in the log."""
     errors: list[FieldError] = []
+    """Every invalid field of the request."""
 
 
 class HttpProblem(Exception):  # noqa: N818 - named after the problem document that it becomes

@@ -19,11 +19,6 @@ _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
-_JOINERS = "\u200c\u200d"
-_OF_A_JOINING_SCRIPT = re.compile("[\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18aa\ufb50-\ufdff\ufe70-\ufefc]")
-"""Arabic, Syriac, the scripts of India, Myanmar, Khmer and Mongolian."""
-
-
 class Input(BaseModel):
     """Base of query strings and bodies: unknown fields are refused, and values are not converted between types."""
 
@@ -68,30 +63,6 @@ def parse_query_integer(value: Any) -> int:
         raise ValueError("must be a whole number")
     return int(value)
 
-
-def require_visible(text: str) -> str:
-    """Return the text. Raises ValueError for control characters, and for those that are invisible or turn text around.
-
-    A joiner or a non-joiner is permitted between two letters, or their marks, of a script that joins letters.
-    """
-    for index, character in enumerate(text):
-        if unicodedata.category(character) not in ("Cc", "Cf"):
-            continue
-        neighbours = (text[index - 1 : index], text[index + 1 : index + 2])
-        if character not in _JOINERS or not all(map(_OF_A_JOINING_SCRIPT.match, neighbours)):
-            raise ValueError(f"must not contain the character U+{ord(character):04X}, which is invisible")
-    return text
-
-
-def parse_name(value: str) -> str:
-    """Return the name of a person or a thing. Raises ValueError unless it is visible and has a letter or a digit."""
-    if not any(map(str.isalnum, value)):
-        raise ValueError("must have a letter or a digit")
-    return require_visible(value)
-
-
-Name = Annotated[str, AfterValidator(parse_name)]
-"""The name of a person or a thing."""
 
 D = TypeVar("D", date, datetime)
 
@@ -141,11 +112,17 @@ PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="Maximum nu
 """The maximum number of items in a page."""
 
 
+Cursor = Annotated[
+    str, Field(description="Start of the page, from the Link header of the page before", examples=["gaDnGkqPUPSTzwE"])
+]
+"""The start of a page."""
+
+
 class PageQuery(Input):
     """The query string of a paginated list."""
 
     limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Start of the page, from the Link header")] = None
+    cursor: Cursor | None = None
 
 
 MAX_NAME_LENGTH = 100

@@ -34,22 +34,34 @@ class OrderInput(Input):
     """An order as the provider sends it, once when it is placed and again when its status changes there."""
 
     id: Id
+    """Id of the order."""
     status: ProviderStatus
+    """The status of the order at the provider."""
     callback_url: Annotated[str, Field(min_length=1, max_length=2000, description="Where to send the decision")]
     table_id: Id
+    """Id of the table."""
     table_type: Line
+    """The kind of table."""
     seats: Annotated[int, Field(ge=1, le=1000)]
+    """Number of seats."""
     price: Price
+    """Price of the table when it was ordered."""
     name: Name | None = None
+    """Name of the guest."""
     email: Line | None = None
+    """Email address of the guest."""
     phone: Line | None = None
+    """Phone number of the guest."""
     guests: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Number of guests."""
     starts_at: Instant | None = None
+    """When the guests come; null: at the next time that suits."""
     minutes: Annotated[int, Field(ge=1, le=100_000)]
+    """How long the table is needed."""
     ordered_at: Instant
-    erased: Annotated[bool, Field(description="Whether to erase the guest's name, email address and phone number")] = (
-        False
-    )
+    """When the guest ordered."""
+    erased: bool = False
+    """Whether to erase the guest's name, email address and phone number."""
 
 
 class OrdersQuery(PageQuery):

@@ -12,33 +12,48 @@ Decision = Literal["confirm", "decline"]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order for a table and the decision on it.
-
-    status: what the provider says about the order, else the decision. reason: why the provider did not accept the last
-    decision; the order then waits for another one. delivered: whether the provider has accepted the decision; null
-    without a decision. was_confirmed: whether an order that is cancelled was confirmed before.
-    """
+    """An order for a table and the decision on it."""
 
     id: int
+    """Id of the order."""
     status: Status
+    """What the provider says about the order, else the decision; expired: nobody decided before its end."""
     table_id: int
+    """Id of the table."""
     table_type: str
+    """The kind of table."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table when it was ordered."""
     name: str | None
+    """Name of the guest."""
     email: str | None
+    """Email address of the guest."""
     phone: str | None
+    """Phone number of the guest."""
     guests: int | None
+    """Number of guests."""
     starts_at: datetime | None
+    """When the guests come; null: at the next time that suits."""
     minutes: int
+    """How long the table is needed."""
     ordered_at: datetime
+    """When the guest ordered."""
     received_at: datetime
+    """When the front desk received the order."""
     decision: Decision | None
+    """The decision of the staff; null while the order waits."""
     decided_at: datetime | None
+    """When they decided."""
     delivered: bool | None
+    """Whether the provider has accepted the decision; null without a decision."""
     reason: str | None
+    """Why the provider did not accept the last decision."""
     changed_at: datetime
+    """When the status last changed."""
     was_confirmed: bool
+    """Whether an order that is cancelled was confirmed before."""
 
     @property
     def ends_at(self) -> datetime | None:

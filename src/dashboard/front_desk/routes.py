@@ -15,6 +15,7 @@ from common.web.bearer import require_token
 from common.web.errors import NotFound, document_problems
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.security import bearer_scheme
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
@@ -28,7 +29,7 @@ from dashboard.resources import resources
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
 
 TAG = "front desk"
-STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
+STAFF_SCHEME = bearer_scheme("The token of the front desk's staff, which the operator sets as `DASHBOARD_STAFF_TOKEN`.")
 STAFF = "staff"
 """The kind of the staff's token: at the log-in of the page and as a bearer token it has one count of failures."""
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
@@ -130,7 +131,7 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 @tag([TAG])
 @staff_only
 @document_response(Order)
-async def confirm(order_id: int) -> Response:
+async def confirm_order(order_id: int) -> Response:
     """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order waits again.
 
     409 when it is not waiting, or when its time has passed.
@@ -143,7 +144,7 @@ async def confirm(order_id: int) -> Response:
 @tag([TAG])
 @staff_only
 @document_response(Order)
-async def decline(order_id: int) -> Response:
+async def decline_order(order_id: int) -> Response:
     """Decline a waiting order. The decision is sent to the provider."""
     return await decide(order_id, "decline")
 
@@ -159,7 +160,7 @@ async def decide(order_id: int, decision: Decision) -> Response:
 @staff_only
 @validate_querystring(PageQuery)
 @document_response(list[MessageState])
-async def view_outbox(query_args: PageQuery) -> Response:
+async def list_messages(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, with the last error: to be retried, or dead."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)

@@ -36,48 +36,70 @@ class BookableTable(msgspec.Struct, frozen=True):
     """A table as a guest sees it."""
 
     id: int
+    """Id of the table."""
     table_type: TableType
+    """Common hall, curtained cabin, or room behind a door."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table."""
 
 
 class Table(msgspec.Struct, frozen=True):
     """A table as staff see it."""
 
     id: int
+    """Id of the table."""
     table_type: TableType
+    """Common hall, curtained cabin, or room behind a door."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table."""
     can_be_booked: bool
+    """Whether guests can order it."""
 
 
 class BulkResult(msgspec.Struct, frozen=True):
     """The tables after the change, in the order of the request."""
 
     added: list[Table]
+    """The added tables."""
     updated: list[Table]
+    """The changed tables."""
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An order for a table and its status. price: that of the table when it was ordered.
-
-    erased_at: when the guest's name, email address and phone number were erased.
-    """
+    """An order for a table and its status."""
 
     id: int
+    """Id of the booking."""
     table_id: int
+    """Id of the table."""
     status: BookingStatus
+    """Whether the order waits for a decision, or the decision on it."""
     email: str | None
+    """Email address of the guest."""
     phone: str | None
+    """Phone number of the guest, in international form."""
     name: str | None
+    """Name of the guest."""
     guests: int | None
+    """Number of guests."""
     starts_at: datetime | None
+    """When the guests come; null: at the next time that suits."""
     minutes: int
+    """How long the table is needed."""
     price: Decimal
+    """Price of the table when it was ordered."""
     created_at: datetime
+    """When it was ordered."""
     changed_at: datetime
+    """When the status last changed."""
     changed_by: str
+    """Who made that change: guest, admin, accounting or clock, and the name."""
     erased_at: datetime | None
+    """When the guest's name, email address and phone number were erased."""
 
     @property
     def ends_at(self) -> datetime | None:
@@ -89,8 +111,11 @@ class StatusChange(msgspec.Struct, frozen=True):
     """A status that a booking has had, with its time and actor."""
 
     status: BookingStatus
+    """The status from then on."""
     changed_at: datetime
+    """When it changed."""
     changed_by: str
+    """Who changed it: guest, admin or accounting, and the name."""
 
     @property
     def by_accounting(self) -> bool:
@@ -101,14 +126,18 @@ class BookingHistory(msgspec.Struct, frozen=True):
     """A booking and every status that it has had, oldest first."""
 
     booking: Booking
+    """The booking as it is now."""
     changes: list[StatusChange]
+    """Every status that it has had, oldest first."""
 
 
 class TablePrice(msgspec.Struct, frozen=True):
     """A price of a table, and since when it has been valid."""
 
     price: Decimal
+    """Price of the table."""
     valid_from: datetime
+    """Since when it has been valid."""
 
 
 class TableOrder(msgspec.Struct, frozen=True):
@@ -138,26 +167,32 @@ class TokenPair(msgspec.Struct, frozen=True):
     """An access token for the admin paths, and a refresh token to get the next one."""
 
     access: str
+    """Access token, valid for half an hour."""
     refresh: str
+    """Refresh token, valid for a day."""
 
 
 class RefreshedToken(msgspec.Struct, frozen=True):
     """A new access token."""
 
     access: str
+    """Access token, valid for half an hour."""
 
 
 class ErasureResult(msgspec.Struct, frozen=True):
-    """The number of bookings whose guest was erased."""
+    """The bookings from which a guest was erased."""
 
     bookings: int
+    """Their number."""
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
     """The status of the order after the decision."""
 
     order_id: int
+    """Id of the order."""
     status: BookingStatus
+    """The status after the decision."""
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}

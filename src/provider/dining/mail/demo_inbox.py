@@ -28,14 +28,23 @@ class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient
     """An email as it arrived."""
 
     id: int
+    """Id of the email in the inbox."""
     received_at: datetime
+    """When it arrived."""
     sender: str
+    """Sender of the envelope."""
     recipient: str
+    """Recipient of the envelope."""
     subject: str
+    """Its subject."""
     message_id: str
+    """Its header Message-ID."""
     headers: dict[str, str]
+    """All its headers."""
     text: str
+    """Its body as plain text."""
     html: str
+    """Its body as HTML."""
 
 
 class MailStore:

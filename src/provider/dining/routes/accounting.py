@@ -30,7 +30,7 @@ TAG = "dining: accounting program"
 @signed(lambda: resources().dining.accounting_secret)
 @document_response(DecisionResult)
 @json_body(DecisionInput)
-async def decide(data: DecisionInput) -> Response:
+async def apply_decision(data: DecisionInput) -> Response:
     """Apply the accounting program's decision about an order. Repeating it changes nothing and gives the same answer.
 
     409 when it is too late (the guest cancelled, or the time of the order has passed) or would overlap a confirmed

@@ -118,7 +118,7 @@ async def change_tables(data: BulkInput) -> Response:
 @admin_only
 @validate_querystring(PageQuery)
 @document_response(list[Table])
-async def view_tables(query_args: PageQuery) -> Response:
+async def list_all_tables(query_args: PageQuery) -> Response:
     """List all tables, including those closed for booking."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await tables.select_tables(pool(), after, query_args.limit + 1)
@@ -131,7 +131,7 @@ async def view_tables(query_args: PageQuery) -> Response:
 @admin_only
 @validate_querystring(TableIdQuery)
 @document_response(list[TablePrice])
-async def view_prices(query_args: TableIdQuery) -> Response:
+async def list_prices(query_args: TableIdQuery) -> Response:
     """List every price that a table has had, oldest first."""
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:
@@ -198,7 +198,7 @@ async def cancel_booking(query_args: BookingIdQuery) -> Response:
 @admin_only
 @validate_querystring(PageQuery)
 @document_response(list[Booking])
-async def view_active_bookings(query_args: PageQuery) -> Response:
+async def list_active_bookings(query_args: PageQuery) -> Response:
     """List waiting orders and confirmed bookings, oldest first."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await bookings.select_active_bookings(pool(), after, query_args.limit + 1)
@@ -211,7 +211,7 @@ async def view_active_bookings(query_args: PageQuery) -> Response:
 @admin_only
 @validate_querystring(BookingIdQuery)
 @document_response(BookingHistory)
-async def view_booking(query_args: BookingIdQuery) -> Response:
+async def get_booking(query_args: BookingIdQuery) -> Response:
     """Return a booking and every status that it has had, with time and actor."""
     booking = await bookings.select_booking(pool(), query_args.id)
     if booking is None:
@@ -241,7 +241,7 @@ async def erase_guest(data: ErasureInput) -> Response:
 @admin_only
 @validate_querystring(OutboxQuery)
 @document_response(list[MessageState])
-async def view_outbox(query_args: OutboxQuery) -> Response:
+async def list_messages(query_args: OutboxQuery) -> Response:
     """List unsent messages to guests and to the accounting program, newest first, with their last error.
 
     Waiting messages are retried automatically, dead ones only by `retry_message`.

@@ -47,7 +47,7 @@ async def add_private_headers(response: Response) -> Response:
 @tag([TAG])
 @validate_querystring(TableListQuery)
 @document_response(list[BookableTable])
-async def view_tables(query_args: TableListQuery) -> Response:
+async def list_tables(query_args: TableListQuery) -> Response:
     """List the bookable tables that match. With `limit`, in pages; the Link header leads to the next."""
     query_args.require_ordered()
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
@@ -97,7 +97,7 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
 @operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
-async def cancel_page(query_args: CancelTokenQuery) -> Response:
+async def show_cancel_page(query_args: CancelTokenQuery) -> Response:
     """Show the page behind the link in the email. It changes nothing, since mail scanners follow links."""
     return cancel_page_response(await find_booking(query_args.id))
 
@@ -107,7 +107,7 @@ async def cancel_page(query_args: CancelTokenQuery) -> Response:
 @operation(404, 409, media=HTML, descriptions={200: "The page, which confirms the cancellation"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
-async def cancel(query_args: CancelTokenQuery) -> Response:
+async def cancel_order(query_args: CancelTokenQuery) -> Response:
     """Cancel the order. Repeating it changes nothing. 409 when the order was declined."""
     booking = await find_booking(query_args.id)
     async with transaction(pool()) as connection:

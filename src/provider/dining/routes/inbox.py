@@ -25,7 +25,7 @@ templates = Templates("provider.dining")
 @operation()
 @tag([TAG])
 @document_response(list[DemoMail])
-async def inbox_json() -> Response:
+async def list_mails() -> Response:
     """List the emails that the demo's SMTP server received, newest first."""
     return json_response(await select_mails(pool(), MAX_SHOWN_MAILS), headers={"Cache-Control": "no-store"})
 
