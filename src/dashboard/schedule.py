@@ -38,6 +38,7 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     traces = timedelta(days=config.keep_traces_days)
     return {
         **platform(traces),
+        "quarantined_events": Retention(traces, delete_old_quarantined),
         "sessions": Retention(traces, delete_old_sessions),
         "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
         "closed_offers": Retention(traces, delete_closed_offers),
