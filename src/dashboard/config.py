@@ -43,7 +43,7 @@ class Config:
     offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
 
     stores_url: str = variable("DASHBOARD_STORES_URL", text, default="http://127.0.0.1:9000/stores")
-    stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600")
+    stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600", demo="60")
 
     api_token: Secret | None = variable("DASHBOARD_API_TOKEN", secret)
     staff_token: Secret | None = variable("DASHBOARD_STAFF_TOKEN", secret, demo="staff")

@@ -85,7 +85,9 @@ def uptime_jobs(resources: Resources) -> list[Job]:
 
     async def pull_stores(lease: Lease) -> JobResult:
         source = source_at(resources.http, config.stores_url)
-        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC))
+        return await uptime.pull_store_files(
+            resources.pools.uptime, lease, source, datetime.now(UTC), patience=uptime.START_UP_SECONDS
+        )
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

@@ -1,6 +1,7 @@
 """HTTP of the reports."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
@@ -61,7 +62,7 @@ async def trigger_report(query_args: ReportRequest) -> Response:
     requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
     async def create(connection: Connection) -> StoredResponse:
-        report_id = await service.request_report(connection, query_args.as_of)
+        report_id = await service.request_report(connection, query_args.as_of, datetime.now(UTC))
         requested.append(report_id)
         return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
@@ -77,14 +78,14 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 @document_response(RequestedReport, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """Request a report, as POST does; the source does not say which method triggers a report."""
-    report_id = await service.request_report(pool(), query_args.as_of)
+    report_id = await service.request_report(pool(), query_args.as_of, datetime.now(UTC))
     _start_making(report_id)
     return json_response(RequestedReport(str(report_id)), 202)
 
 
 def _start_making(report_id: UUID) -> None:
     """Make the report in the background, after its request was committed."""
-    current_app.add_background_task(resources().report_runner.make, report_id)
+    current_app.add_background_task(resources().report_runner.make, report_id, datetime.now(UTC))
 
 
 @blueprint.get("/get_report")
