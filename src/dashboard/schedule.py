@@ -1,16 +1,18 @@
 """The jobs of the dashboard."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from common.jobs.cleanup import delete_old_rows
+from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
-from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
+from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
+from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
@@ -26,8 +28,20 @@ def jobs(resources: Resources) -> list[Job]:
         *catalog_jobs(resources),
         *front_desk_jobs(resources),
         *uptime_jobs(resources),
-        delete_old_rows(resources.pools.jobs, sessions=delete_old_sessions),
+        forget_old(resources.pools.jobs, retentions(resources.config)),
     ]
+
+
+def retentions(config: Config) -> Mapping[str, Retention]:
+    """How long the dashboard keeps the rows of each table that grows; zero means for ever."""
+    traces = timedelta(days=config.keep_traces_days)
+    return {
+        **platform(traces),
+        "sessions": Retention(traces, delete_old_sessions),
+        "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
+        "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
+        "imports": Retention(traces, delete_old_imports),
+    }
 
 
 def booking_jobs(resources: Resources) -> list[Job]:
@@ -37,13 +51,9 @@ def booking_jobs(resources: Resources) -> list[Job]:
     async def ingest_booking_events(lease: Lease) -> JobResult:
         return await resources.ingestion.run(lease, datetime.now(UTC))
 
-    async def night_audit(lease: Lease) -> JobResult:
-        lookback = timedelta(seconds=config.ingest_lookback_seconds)
-        return await bookings.audit(resources.pools.jobs, resources.ingestion, lease, lookback)
-
     return [
         Job("ingest_booking_events", config.ingest_seconds, ingest_booking_events, timeout=HOUR),
-        Job("night_audit", config.audit_seconds, night_audit, timeout=6 * HOUR),
+        Job("night_audit", config.audit_seconds, resources.night_audit.run, timeout=6 * HOUR),
     ]
 
 

@@ -37,12 +37,14 @@ async def measure_poll_age(db: Executor, now: datetime) -> None:
         POLL_AGE.set((now - newest).total_seconds())
 
 
-async def request_report(db: Executor, as_of: datetime | None, now: datetime, *, for_lists: bool = False) -> UUID:
+async def request_report(
+    db: Executor, as_of: datetime | None, now: datetime, *, new_id: UUID | None = None, for_lists: bool = False
+) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    A running report with the same `as_of` and the same data is shared. The caller must start `make_report`; if its
-    process dies, the job that calls `make_waiting_reports` does. Raises Invalid when the polls of the windows were
-    deleted, or are still to come.
+    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and
+    the same data is shared. The caller must start `make_report`; if its process dies, the job that calls
+    `make_waiting_reports` does. Raises Invalid when the polls of the windows were deleted, or are still to come.
     """
     if as_of is not None:
         if as_of > now + MAX_POLL_AHEAD:
@@ -50,14 +52,15 @@ async def request_report(db: Executor, as_of: datetime | None, now: datetime, *,
         earliest = await reports.select_earliest_as_of(db, as_of, LONGEST_PERIOD)
         if earliest is not None:
             raise Invalid.field("as_of", f"must not be before {format_instant(earliest)}: older polls were deleted")
-    return await reports.upsert_report(db, uuid4(), as_of, for_lists=for_lists)
+    return await reports.upsert_report(db, new_id or uuid4(), as_of, for_lists=for_lists)
 
 
 async def make_report(db: asyncpg.Pool, report_id: UUID, now: datetime) -> bool:
     """Make a running report unless another process is making it; returns whether this call completed it.
 
-    When the database or this process goes away, the report stays running and can be made again. Any other failure is
-    final; the report then states the reason.
+    Only a call that has claimed the report counts as an attempt, however many ask for it. When the database or this
+    process goes away, the report stays running and can be made again. Any other failure is final; the report then
+    states the reason.
     """
     try:
         # All its statements see one snapshot, so the rows and the data version are of one state of the data.

@@ -115,17 +115,28 @@ async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool,
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row WHERE report_id = $1", report_id) == 2
 
 
-async def test_a_report_requested_by_many_is_not_given_up(db: asyncpg.Pool) -> None:
-    """An attempt is counted by the process that makes the report, not by those that find it claimed."""
+async def test_requests_during_a_report_are_no_attempts(db: asyncpg.Pool) -> None:
+    """Many processes that asked for a report must not make it fail as interrupted."""
     report_id = await service.request_report(db, None, NOW)
     async with db.acquire() as making, making.transaction():
         assert await reports.claim_report(making, report_id)
-        made = await asyncio.gather(
-            *(service.make_report(db, report_id, NOW) for _ in range(2 * service.MAX_ATTEMPTS)),
-            service.make_waiting_reports(db, NOW),
-        )
-    assert not any(made)
+        asked = [service.make_report(db, report_id, NOW) for _ in range(2 * service.MAX_ATTEMPTS)]
+        assert not any(await asyncio.gather(*asked))
+        assert await service.make_waiting_reports(db, NOW) == 0
     assert await service.make_report(db, report_id, NOW)
+    assert await db.fetchval("SELECT attempts FROM uptime_report_progress") == 1
+
+
+async def test_an_attempt_stays_counted_when_its_transaction_is_rolled_back(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None, NOW)
+    async with db.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
+        making = asyncio.create_task(service.make_report(db, report_id, NOW))
+        await eventually(lambda: waits_for_lock(db))
+        making.cancel()
+        assert isinstance((await asyncio.gather(making, return_exceptions=True))[0], asyncio.CancelledError)
+    assert await service.make_report(db, report_id, NOW)
+    assert await db.fetchval("SELECT attempts FROM uptime_report_progress") == 2
 
 
 async def test_the_progress_is_the_share_of_stores_that_are_done(
