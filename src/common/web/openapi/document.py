@@ -17,7 +17,7 @@ from werkzeug.routing.converters import BaseConverter, IntegerConverter, UUIDCon
 from werkzeug.routing.rules import Rule
 
 from common.web.error_wording import UNKNOWN_FIELD
-from common.web.errors import FieldError, Invalid, PROBLEMS_ATTRIBUTE, PROBLEM_TYPE, Problem, UNKNOWN_FIELD
+from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, FieldError, Invalid, Problem
 from common.web.html import is_page
 from common.web.openapi import swagger
 from common.web.openapi.examples import FORMAT_EXAMPLES, example_of
