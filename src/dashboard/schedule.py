@@ -43,7 +43,6 @@ def retentions(config: Config) -> Mapping[str, Retention]:
         "sessions": Retention(traces, delete_old_sessions),
         "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
         "closed_offers": Retention(traces, delete_closed_offers),
-        "quarantined_events": Retention(traces, delete_old_quarantined),
         "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
         "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
         "imports": Retention(traces, delete_old_imports),
