@@ -25,6 +25,12 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class PageInput(Input):
+    """Base of the query strings of pages for people: unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def parse_instant(value: Any) -> datetime:
     """Parse an RFC 3339 instant with offset; returns it in UTC, cut to microseconds. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -134,32 +140,10 @@ JOINERS = frozenset("\u200c\u200d")
 """Between two letters of a script whose letters join, these format characters are a matter of spelling."""
 
 JOINING_SCRIPTS = frozenset(
-    [
-        "ADLAM",
-        "ARABIC",
-        "BALINESE",
-        "BENGALI",
-        "BRAHMI",
-        "DEVANAGARI",
-        "GUJARATI",
-        "GURMUKHI",
-        "JAVANESE",
-        "KANNADA",
-        "KHMER",
-        "MALAYALAM",
-        "MANDAIC",
-        "MONGOLIAN",
-        "MYANMAR",
-        "NKO",
-        "ORIYA",
-        "SINHALA",
-        "SYRIAC",
-        "TAMIL",
-        "TELUGU",
-        "THAANA",
-        "TIBETAN",
-    ]
-)
+    ("ADLAM", "ARABIC", "BALINESE", "BENGALI", "BRAHMI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+     "KHMER", "MALAYALAM", "MANDAIC", "MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU",
+     "THAANA", "TIBETAN")
+)  # fmt: skip
 """The first words of the Unicode names of their letters."""
 
 
@@ -168,9 +152,9 @@ def parse_name(value: Any, max_length: int = MAX_NAME_LENGTH) -> str:
 
     Raises ValueError.
     """
-    if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004 - pydantic expects it
-    name = value.strip()
+    name = value.strip() if isinstance(value, str) else None
+    if name is None:
+        raise ValueError("must be text")
     if not 1 <= len(name) <= max_length:
         raise ValueError(f"must have 1 to {max_length} characters")
     if any(map(is_refused_in_names, ["", *name], name, [*name[1:], ""])):
