@@ -47,7 +47,10 @@ TEST_ENVIRONMENT = {
     "DASHBOARD_KEEP_TRACES_DAYS": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""The demo with all timers off, and old rows kept: a test runs the jobs that it needs. Orders are limited only in tests of the limit."""
+"""The demo with all timers off, and old rows kept: a test runs the jobs that it needs.
+
+Orders are limited only in tests of the limit.
+"""
 
 settings.register_profile(
     "slow machines",
