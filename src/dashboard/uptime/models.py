@@ -1,8 +1,8 @@
 """Types of stores, reports and imports. Durations are exact; seconds may have a fraction."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,9 +22,13 @@ class ImportSummary(msgspec.Struct, frozen=True):
     """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines."""
 
     rows: int
+    """Rows read, valid and rejected."""
     new: int
+    """Rows that were stored and were not there before."""
     rejected: list[RejectedLine]
+    """The first rejected lines."""
     rejected_total: int
+    """Number of rejected lines."""
 
 
 class NewImport(msgspec.Struct, frozen=True):
@@ -44,119 +48,196 @@ class Import(msgspec.Struct, frozen=True):
     """An import that was recorded: the kind of file, where it came from, when, and its figures."""
 
     import_id: int
+    """Id of the import."""
     kind: str
+    """The kind of file."""
     source: str
+    """Where the file came from."""
     started_at: datetime
+    """Start of the import."""
     finished_at: datetime
+    """End of the import."""
     rows: int
+    """Rows read, valid and rejected."""
     new: int
+    """Rows that were stored and were not there before."""
     rejected: list[RejectedLine]
+    """The first rejected lines."""
     rejected_total: int
+    """Number of rejected lines."""
 
 
 class Report(msgspec.Struct, frozen=True):
     """A report: the request, its progress, and the state of the data it was made from.
 
-    progress: 0 to 1, estimated from the usual duration. as_of, data_version, stores: null until it is complete.
+    progress: the share of its stores that are done, 0 to 1. as_of, data_version, stores: null until it is complete.
     data_version: the id of the last import that the report takes into account.
     """
 
     report_id: str
+    """Id of the report."""
     status: Literal["Running", "Complete", "Failed"]
+    """Whether it is being made, complete, or has failed."""
     progress: float
+    """0 to 1, estimated from the usual duration."""
     requested_at: datetime
+    """When it was requested."""
     finished_at: datetime | None
+    """When it was complete or failed."""
     requested_as_of: datetime | None
+    """The requested end of the windows; null: the newest poll."""
     as_of: datetime | None
+    """The end of the windows; null until it is complete."""
     data_version: int | None
+    """Id of the last import that it takes into account; null until it is complete."""
     stores: int | None
+    """Number of stores; null until it is complete."""
     reason: str | None
+    """Why it failed."""
 
 
 class ReportRow(msgspec.Struct, frozen=True):
     """A store in a report: minutes of the last hour, hours of the last day and week, rounded to 2 places."""
 
     store_id: str
+    """Id of the store."""
     uptime_last_hour: Decimal
+    """Minutes up in the last hour."""
     uptime_last_day: Decimal
+    """Hours up in the last 24 hours."""
     uptime_last_week: Decimal
+    """Hours up in the last 168 hours."""
     downtime_last_hour: Decimal
+    """Minutes down in the last hour."""
     downtime_last_day: Decimal
+    """Hours down in the last 24 hours."""
     downtime_last_week: Decimal
+    """Hours down in the last 168 hours."""
 
 
 class RequestedReport(msgspec.Struct, frozen=True):
     """The id with which the requested report can be fetched."""
 
     report_id: str
+    """Id of the report, for /get_report."""
 
 
 class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Running"):
     """A report that is being made; progress is 0 to 1."""
 
     progress: float
+    """0 to 1, estimated from the usual duration."""
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
     """A complete report, with a row for each store, ordered by store_id."""
 
     rows: list[ReportRow]
+    """A row for each store, by id."""
+
+
+class Window(NamedTuple):
+    """A requested window, `[start, end)`, and what is known of it.
+
+    known: the newest poll of the fleet, or `end` if that is later. now: the time of the request; polls dated after it
+    are ignored.
+    """
+
+    start: datetime
+    end: datetime
+    known: datetime
+    now: datetime
 
 
 class Span(msgspec.Struct, frozen=True):
     """A span of time, `[start, end)`."""
 
     start: datetime
+    """The first moment."""
     end: datetime
+    """The moment after the last."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
     """A span of open time with one status."""
 
     start: datetime
+    """The first moment."""
     end: datetime
+    """The moment after the last."""
     status: Literal["active", "inactive"]
+    """Whether the store was up (active) or down (inactive)."""
 
 
 class Poll(msgspec.Struct, frozen=True):
     """A poll. open: whether it was made in open time. Only such polls count, unless a store has none."""
 
     polled_at: datetime
+    """When the store was polled."""
     status: Literal["active", "inactive"]
+    """Whether it answered (active) or not (inactive)."""
     open: bool
+    """Whether the store was open then; only such polls count, unless it has none."""
 
 
 class Timeline(msgspec.Struct, frozen=True):
     """A store in a window: when it was open, its status then, and the polls from which the status follows.
 
-    `uptime_seconds + downtime_seconds` is the length of `open`. `to` is not after the newest poll of the fleet.
+    All polls up to now decide the status, those after the window included, so that it is the same in every window.
+    `uptime_seconds + downtime_seconds` is the length of `open`; both are null for a store that was never polled. polls:
+    those in the window, and the last one before it.
     """
 
     store_id: str
+    """Id of the store."""
     timezone: str
+    """Its IANA time zone."""
     start: datetime = msgspec.field(name="from")
+    """Start of the window."""
     end: datetime = msgspec.field(name="to")
-    uptime_seconds: float
-    downtime_seconds: float
+    """End of the window."""
+    uptime_seconds: float | None
+    """Open time in which it was up; null where no polls are kept."""
+    downtime_seconds: float | None
+    """Open time in which it was down; null where no polls are kept."""
     open: list[Span]
+    """When it was open."""
     stretches: list[Stretch]
+    """Its status while it was open."""
     polls: list[Poll]
+    """The polls from which the status follows."""
 
 
 class Incident(msgspec.Struct, frozen=True):
     """A store down, from the first to the last moment of open time, including closed time in between.
 
-    duration_seconds: its open time. unobserved_seconds: the part of its open time that is more than 90 minutes after
-    any poll of the store. collector_gap: whether no store at all was polled during a part of it. ongoing: whether it
-    lasts until the end of the window.
+    The window in which it was found changes none of its figures, except where an ongoing incident ends: at the newest
+    poll of the fleet, or at the end of the window if that is later. cut_start, cut_end: the start and the end of the
+    window if the incident began before it, or lasted longer; else null.
+
+    duration_seconds: its open time. downtime_seconds: the part of that in the window. unobserved_seconds: the part of
+    its open time that is more than 90 minutes after any poll of the store. ongoing: whether the store has not been up
+    since, even if it has closed. collector_gap: whether no store at all was polled during a part of it.
     """
 
     start: datetime
+    """The first moment down."""
     end: datetime
+    """The moment after the last."""
+    cut_start: datetime | None
+    """The start of the window if the incident began before it, else null."""
+    cut_end: datetime | None
+    """The end of the window if the incident lasted longer, else null."""
     duration_seconds: float
+    """Its open time."""
+    downtime_seconds: float
+    """The part of its open time that is in the window."""
     unobserved_seconds: float
+    """Open time in it that is more than 90 minutes after any poll of the store."""
     ongoing: bool
+    """Whether the store has not been up since."""
     collector_gap: bool
+    """Whether no store at all was polled during a part of it."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -166,38 +247,89 @@ class Coverage(msgspec.Struct, frozen=True):
     """
 
     store_id: str
+    """Id of the store."""
     start: datetime = msgspec.field(name="from")
+    """Start of the window."""
     end: datetime = msgspec.field(name="to")
+    """End of the window."""
     open_seconds: float
+    """Open time."""
     covered_seconds: float
+    """Open time within 90 minutes after a poll."""
     share: float | None
+    """covered_seconds / open_seconds; null when the store was not open at all."""
     no_data: list[Span]
+    """Open time that is not covered; it is not downtime."""
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A span in which no store at all was polled: a failure of the collector, not of the stores."""
+    """A span in which no store at all was polled: a failure of the collector, not of the stores.
+
+    The window in which it was found changes neither start nor end. cut_start, cut_end: the start and the end of the
+    window if the gap began before it, or lasted longer; else null. ongoing: whether no store has been polled since;
+    `end` is then the time of the request. There is no gap before the first poll of the fleet.
+    """
 
     start: datetime
+    """The last poll before the gap."""
     end: datetime
+    """The first poll after it; the time of the request while there is none."""
+    cut_start: datetime | None
+    """The start of the window if the gap began before it, else null."""
+    cut_end: datetime | None
+    """The end of the window if the gap lasted longer, else null."""
     duration_seconds: float
+    """Time from start to end."""
+    ongoing: bool
+    """Whether no store has been polled since."""
+
+
+class StoreDay(msgspec.Struct, frozen=True):
+    """The figures of a store for a day in its local time, which has 23 or 25 hours when the clock changes.
+
+    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll. The
+    current day ends now.
+    """
+
+    day: date
+    """The day in the store's time zone."""
+    open_seconds: float
+    """Time in which the store was open."""
+    up_seconds: float
+    """Open time in which it was up."""
+    down_seconds: float
+    """Open time in which it was down."""
+    observed_seconds: float
+    """Open time within 90 minutes after a poll."""
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
     """A store in the latest complete report; the share is null if the store was not open in the period."""
 
     store_id: str
+    """Id of the store."""
     timezone: str
+    """Its IANA time zone."""
     uptime_seconds: float
+    """Open time in which it was up."""
     downtime_seconds: float
+    """Open time in which it was down."""
     uptime_share: float | None
+    """Share of its open time that it was up; null if it was not open."""
 
 
 class SlaSummary(msgspec.Struct, frozen=True):
     """How many stores were open in a period, and how many of them were up for less than the target share, 0 to 1."""
 
     report_id: str
+    """Id of the report that the figures are from."""
     as_of: datetime | None
+    """The end of the period."""
     period: Period
-    target: float
+    """The length of the period."""
+    target: Decimal
+    """The minimum share of open time that a store is up, 0 to 1."""
     stores: int
+    """Number of stores that were open in the period."""
     breaches: int
+    """Number of stores that were up for less than the target share."""
