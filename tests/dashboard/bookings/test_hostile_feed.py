@@ -403,7 +403,7 @@ async def test_responses_are_decoded_and_rows_made_off_the_event_loop(
 
         return call
 
-    monkeypatch.setattr(feed_reader, "decode", noting("decode", feed_reader.decode))
+    monkeypatch.setattr(feed_reader, "decode_requested", noting("decode", feed_reader.decode_requested))
     monkeypatch.setattr(ledger, "copy_rows_of", noting("copy_rows_of", ledger.copy_rows_of))
     async with serve_feed(ForeignFeed(hourly(50))) as feed:
         await ingest(ingestion_of(feed.url))
