@@ -19,7 +19,7 @@ from dashboard.bookings.feed_reader import CutOff, IgnoredFilterError, Page, Req
 from dashboard.bookings.ingestion import CutOffError, LedgerSink
 from dashboard.bookings.queries import cut_offs, ledger, quarantine
 from tests.dashboard.bookings.conftest import AssertCountersAgree, IngestionOf, RunOnce
-from tests.support.feeds import Event, ForeignFeed, event, serve_feed
+from tests.support.feeds import Event, ForeignFeed, event, filter_events, serve_feed
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 INSTANT = "2024-03-01T02:00:00Z"
@@ -281,6 +281,19 @@ async def test_an_event_at_the_end_of_the_calendar_ends_the_reading_and_not_the_
     assert result["new"] == 3
     assert result["rejected"] > 0
     await counters_agree(3)
+
+
+async def test_an_invalid_value_dated_beyond_its_window_does_not_end_the_reading(
+    ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    class WithJunk(ForeignFeed):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            found = filter_events(self.events, request.query)
+            return web.json_response([*found, {"id": 0, "event_timestamp": "9998-01-01T00:00:00Z"}])
+
+    async with serve_feed(WithJunk([event(9, "1999-01-01T00:00:00Z"), *hourly(3)])) as feed:
+        await ingest(ingestion_of(feed.url))
+    await counters_agree(4)
 
 
 async def test_a_feed_that_fails_on_windows_over_a_day_is_read_in_the_end(
