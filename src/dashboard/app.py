@@ -11,7 +11,7 @@ from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health
+from common.web import application, cors, health, proxy
 from common.web.resources import Application, pool
 from dashboard import rights, schedule
 from dashboard.board import blueprint as board
@@ -28,6 +28,7 @@ from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
 from dashboard.uptime.report_runner import ReportRunner
+from dashboard.uptime.service import measure_poll_age
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -56,8 +57,15 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
+    measures = [
+        lambda: measure_feed(pool(), datetime.now(UTC)),
+        lambda: measure_poll_age(pool(), datetime.now(UTC)),
+    ]
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
+
+    cors.install(app, config.cors_origins)
+    proxy.install(app, config.trusted_proxies)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:
