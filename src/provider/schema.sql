@@ -74,6 +74,7 @@ BEGIN
     IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
         INSERT INTO linked_room (hotel_id, room_key, property_id)
         VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
+        PERFORM watch_room(NEW.hotel_id, NEW.room_id);
     END IF;
     RETURN NULL;
 END
@@ -89,14 +90,30 @@ CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date,
 SELECT night_of_stay, latest.by_storefront, id
   FROM (
       SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
-        FROM booking_event AS event
+        FROM watched_event AS event
        WHERE hotel_id = hotel
-         AND lower(room_id COLLATE "C") = lower(room COLLATE "C")
+         AND room_key = lower(room COLLATE "C")
          AND night_of_stay >= first_night
          AND night_of_stay < end_date
        ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
   ) AS latest
  WHERE status = 1
+$$;
+
+CREATE FUNCTION note_watched_events() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    IF EXISTS (SELECT FROM watched_room) THEN
+        INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+        SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+          FROM new_event
+          JOIN watched_room USING (hotel_id)
+         WHERE room_key = lower(room_id COLLATE "C");
+    END IF;
+    RETURN NULL;
+END
 $$;
 
 CREATE FUNCTION record_dining_booking_status_change() RETURNS trigger
@@ -180,6 +197,26 @@ BEGIN
     PERFORM lock_property(NEW.property_id);
     PERFORM settle_turnover(NEW.property_id, '-infinity', 'infinity');
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION watch_room(hotel bigint, room text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    watched text := lower(room COLLATE "C");
+BEGIN
+    IF EXISTS (SELECT FROM watched_room WHERE hotel_id = hotel AND room_key = watched) THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7240911006);
+    INSERT INTO watched_room (hotel_id, room_key) VALUES (hotel, watched) ON CONFLICT DO NOTHING;
+    INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+    SELECT hotel_id, watched, night_of_stay, by_storefront, event_timestamp, id, status
+      FROM booking_event
+     WHERE hotel_id = hotel
+       AND lower(room_id COLLATE "C") = watched
+    ON CONFLICT DO NOTHING;
 END
 $$;
 
@@ -479,6 +516,21 @@ CREATE TABLE used_signature (
     used_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE watched_event (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C",
+    night_of_stay date NOT NULL,
+    by_storefront boolean NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    id bigint NOT NULL,
+    status smallint NOT NULL
+);
+
+CREATE TABLE watched_room (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C"
+);
+
 ALTER TABLE ONLY booking_event
     ADD CONSTRAINT booking_event_pkey PRIMARY KEY (id);
 
@@ -554,13 +606,17 @@ ALTER TABLE ONLY store_poll_progress
 ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
 
+ALTER TABLE ONLY watched_event
+    ADD CONSTRAINT watched_event_pkey PRIMARY KEY (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id);
+
+ALTER TABLE ONLY watched_room
+    ADD CONSTRAINT watched_room_pkey PRIMARY KEY (hotel_id, room_key);
+
 CREATE INDEX booking_event_feed ON booking_event USING btree (event_timestamp, id);
 
 CREATE INDEX booking_event_hotel ON booking_event USING btree (hotel_id, event_timestamp, id);
 
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
-
-CREATE INDEX booking_event_room ON booking_event USING btree (lower((room_id COLLATE "C")), hotel_id, night_of_stay);
 
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
 
@@ -593,6 +649,8 @@ CREATE INDEX store_poll_polled_at ON store_poll USING btree (polled_at, store_id
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
 CREATE TRIGGER booking_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON booking_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_booking_event_change();
+
+CREATE TRIGGER booking_event_watched AFTER INSERT ON booking_event REFERENCING NEW TABLE AS new_event FOR EACH STATEMENT EXECUTE FUNCTION note_watched_events();
 
 CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 
