@@ -36,7 +36,9 @@ class RejectedLine(msgspec.Struct, frozen=True, order=True):
     """A line that was not stored, by its number in the file (the header is line 1), and the reason."""
 
     line: int
+    """Number of the line in the file; the header is line 1."""
     reason: str
+    """Why it was not stored."""
 
 
 class CsvHeaderError(Exception):

@@ -10,7 +10,7 @@ from quart_schema import Info
 
 from common.telemetry import metrics
 from common.version import VERSION
-from common.web import bearer, errors, html, instrumentation, request_body, responses
+from common.web import bearer, connection, errors, html, instrumentation, protocol, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
@@ -23,7 +23,7 @@ def create(
     title: str,
     description: str,
     tags: Mapping[str, str],
-    security_schemes: dict[str, Any] | None = None,
+    security_schemes: Mapping[str, Any] | None = None,
 ) -> Application:
     """Create an application; the caller adds routes, jobs and the lifecycle."""
     app = Application(name)
@@ -32,6 +32,8 @@ def create(
     app.config["BODY_TIMEOUT"] = 60
     instrumentation.install(app)
     errors.install(app)
+    protocol.install(app)
+    connection.install(app)
     request_body.install(app)
     document.install(
         app,
@@ -44,7 +46,7 @@ def create(
     return app
 
 
-def operations_scheme(name: str) -> bearer.TokenScheme:
+def operations_scheme(name: str) -> Mapping[str, str]:
     """The security scheme of the operators of an application."""
     return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits the routes for operators.")
 

@@ -9,15 +9,15 @@ import pydantic
 import structlog
 from quart import Quart, Response, g, request
 from quart_schema import RequestSchemaValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
-from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS
+from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
+from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
-UNKNOWN_FIELD = "is not a known field"
 
 PROBLEMS_ATTRIBUTE = "_problems"
 """Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
@@ -35,19 +35,28 @@ class FieldError(msgspec.Struct, frozen=True):
     """One invalid field of the input: its dotted path and a message."""
 
     field: str
+    """Dotted path of the field, or the name of the query parameter."""
     message: str
+    """What is wrong with the value."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document (RFC 9457); `code` is stable and meant for programs."""
 
     type: str
+    """Always `about:blank`: the title says what kind of problem this is."""
     title: str
+    """The phrase of the HTTP status."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What happened, in words for people."""
     code: str
+    """What happened, in a word for programs."""
     request_id: str
+    """Id of the request, as in the header X-Request-ID and in the log."""
     errors: list[FieldError] = []
+    """Every invalid field of the request."""
 
 
 class HttpProblem(Exception):  # noqa: N818 - named after the problem document that it becomes
@@ -97,6 +106,12 @@ class Forbidden(HttpProblem):
 
 class NotFound(HttpProblem):
     code = "not_found"
+
+
+class NotAcceptable(HttpProblem):
+    """The request accepts none of the media types that the response can have."""
+
+    code = "not_acceptable"
 
 
 class Conflict(HttpProblem):
@@ -150,6 +165,7 @@ STATUS: dict[type[HttpProblem], int] = {
     Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
+    NotAcceptable: 406,
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
@@ -163,10 +179,9 @@ STATUS: dict[type[HttpProblem], int] = {
 def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Every error of a pydantic validation, with dotted paths. prefix: the path of the validated value."""
     found = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+    for detail in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (*prefix, *detail["loc"])) or "body"
-        message = UNKNOWN_FIELD if detail["type"] == "extra_forbidden" else detail["msg"]
-        found.append(FieldError(path, message.removeprefix("Value error, ")))
+        found.append(FieldError(path, message_of(detail)))
     return found
 
 
@@ -179,10 +194,13 @@ def set_error_format(app: Application, prefix: str, render_problem: RenderProble
 
 
 def problem_response(problem: HttpProblem, status: int) -> Response:
-    """The response to an error: a problem document, unless `set_error_format` chose another format for the path."""
-    for prefix, render_problem in current_application().error_formats.items():
+    """The response to an error: a problem document, the page for people, or the format of `set_error_format`."""
+    app = current_application()
+    for prefix, render_problem in app.error_formats.items():
         if request.path.startswith(prefix):
             return render_problem(problem, status)
+    if app.error_page is not None and (page := app.error_page(problem, status)) is not None:
+        return page
     title = HTTPStatus(status).phrase
     document = Problem(
         type="about:blank",
@@ -220,13 +238,13 @@ async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response
 
 async def _answer_http_exception(error: HTTPException) -> Response:
     """Answer one of the framework's own errors, such as 404 or 405."""
-    if error.code is not None and error.code < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
     problem = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         problem.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        problem.headers["Content-Range"] = f"{error.units} */{error.length}"
     return problem_response(problem, status)
 
 
@@ -234,7 +252,7 @@ async def _answer_database_unavailable(error: Exception) -> Response:
     if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument of the wrong type: a bug
         return await _answer_unexpected_error(error)
     log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
-    return problem_response(Unavailable("The database cannot be reached at the moment.", retry_after=2), 503)
+    return problem_response(Unavailable(explain_unavailability(error), retry_after=2), 503)
 
 
 async def _answer_nul_in_text(_: Exception) -> Response:

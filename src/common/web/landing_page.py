@@ -11,8 +11,8 @@ from typing import Any
 from quart import Quart, Response
 from quart_schema import hide
 
-from common.db.errors import DATABASE_UNAVAILABLE
-from common.web.html import Templates, content_security_policy
+from common.db.errors import DATABASE_UNAVAILABLE, explain_unavailability
+from common.web.html import Templates, content_security_policy, html_page
 
 templates = Templates("common.web")
 
@@ -56,13 +56,14 @@ def install(app: Quart, *, title: str, description: str, links: Mapping[str, str
     """Serve the page. links: address to label. figures: reads the live figures and tables."""
 
     @app.get("/")
+    @html_page
     @hide
     async def landing_page() -> Response:
         try:
             shown, tables = await figures()
             notice = ""
-        except DATABASE_UNAVAILABLE:
-            shown, tables, notice = [], [], "The database cannot be reached at the moment."
+        except DATABASE_UNAVAILABLE as error:
+            shown, tables, notice = [], [], explain_unavailability(error)
         return templates.page(
             "landing_page.html",
             policy=POLICY,

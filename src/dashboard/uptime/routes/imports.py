@@ -8,12 +8,12 @@ from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.web.bearer import operations_token_required
-from common.web.errors import Invalid, Unavailable, UnsupportedMedia
+from common.web.errors import Invalid, Unavailable
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, rate_limit
-from common.web.request_body import body_limit, require_media_type
+from common.web.request_body import body_encodings, body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.resources import resources
@@ -28,6 +28,7 @@ blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 CSV = "text/csv"
+GZIP = ("gzip", "x-gzip")
 ACCEPTED_MEDIA_TYPES = (
     CSV,
     "application/csv",
@@ -79,6 +80,7 @@ upload = operation(
 @rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_status() -> Response:
     """Import polls: store_id, status, timestamp_utc, in any order of columns.
 
@@ -93,6 +95,7 @@ async def upload_status() -> Response:
 @rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_business_hours() -> Response:
     """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
@@ -107,6 +110,7 @@ async def upload_business_hours() -> Response:
 @rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_timezones() -> Response:
     """Import time zones: store_id, timezone_str. All other stores are in America/Chicago."""
     return await _import_body(StoreFile.TIMEZONES)
@@ -115,16 +119,8 @@ async def upload_timezones() -> Response:
 async def _import_body(kind: StoreFile) -> Response:
     """Import the request's body as it arrives."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
-    match request.headers.get("Content-Encoding", "identity").strip().lower():
-        case "identity" | "":
-            chunks = limit_size(_body_chunks())
-        case "gzip" | "x-gzip":
-            chunks = decompress_gzip(_body_chunks())
-        case other:
-            raise UnsupportedMedia(
-                f"Unsupported Content-Encoding {other[:40]}; send gzip or none.",
-                headers={"Accept-Encoding": "gzip"},
-            )
+    compressed = request.headers.get("Content-Encoding", "").strip().lower() in GZIP
+    chunks = decompress_gzip(_body_chunks()) if compressed else limit_size(_body_chunks())
     if resources().report_runner.upload_slots.locked():
         raise Unavailable("Too many uploads are in progress.", retry_after=5)
     async with resources().report_runner.upload_slots:
