@@ -364,7 +364,7 @@ class TestHowTheFeedIsWatched:
             await other.execute(
                 "INSERT INTO property (property_id, description, hotel_id, room_id) VALUES ('suite', 'x', 3, '17')"
             )
-            sending = asyncio.create_task(hotel(BOOKING, soon))
+            sending = asyncio.ensure_future(hotel(BOOKING, soon))
             await eventually(lambda: sending.done() or waits_for_lock(provider_db))
         await sending
 
