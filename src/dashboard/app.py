@@ -21,13 +21,14 @@ from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.service import measure_feed
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
-from dashboard.config import Config
+from dashboard.config import DEMO_STAFF_TOKEN, Config
 from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import blueprint as front_desk
 from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
 from dashboard.uptime.report_runner import ReportRunner
+from dashboard.uptime.service import measure_poll_age
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -56,7 +57,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
+    measures = [
+        lambda: measure_feed(pool(), datetime.now(UTC)),
+        lambda: measure_poll_age(pool(), datetime.now(UTC)),
+    ]
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
 
     cors.install(app, config.cors_origins)
@@ -113,8 +118,10 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
 
 def front_desk_settings_of(config: Config) -> FrontDeskSettings:
     """The settings of the front desk. Raises ConfigError when a secret is missing."""
+    staff_token = require_secret(config.staff_token, "DASHBOARD_STAFF_TOKEN")
     return FrontDeskSettings(
         provider_url=config.provider_url,
         accounting_secret=require_secret(config.accounting_secret, "DASHBOARD_ACCOUNTING_SECRET"),
-        staff_token=require_secret(config.staff_token, "DASHBOARD_STAFF_TOKEN"),
+        staff_token=staff_token,
+        shown_token=DEMO_STAFF_TOKEN if config.demo and staff_token.accepts(DEMO_STAFF_TOKEN) else None,
     )

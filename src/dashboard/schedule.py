@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from dashboard.bookings.queries.quarantine import delete_old_quarantined
 from dashboard.catalog.jobs import Refresh, delete_old_prices
 from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.config import Config
@@ -13,6 +14,7 @@ from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
+from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
@@ -37,9 +39,13 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     traces = timedelta(days=config.keep_traces_days)
     return {
         **platform(traces),
+        "quarantined_events": Retention(traces, delete_old_quarantined),
         "sessions": Retention(traces, delete_old_sessions),
         "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
         "closed_offers": Retention(traces, delete_closed_offers),
+        "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
+        "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
+        "imports": Retention(traces, delete_old_imports),
     }
 
 
@@ -94,7 +100,9 @@ def uptime_jobs(resources: Resources) -> list[Job]:
 
     async def pull_stores(lease: Lease) -> JobResult:
         source = source_at(resources.http, config.stores_url)
-        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC))
+        return await uptime.pull_store_files(
+            resources.pools.uptime, lease, source, datetime.now(UTC), patience=uptime.START_UP_SECONDS
+        )
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

@@ -33,8 +33,14 @@ CREATE FUNCTION check_dining_transition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF old.erased_at IS NULL AND new.erased_at IS NOT NULL
+        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+    THEN
+        RETURN new; -- the guest is erased, and nothing else; ends_at is computed later
+    END IF;
     IF NOT (
-        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled'))
+        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled', 'expired'))
         OR (old.status = 'confirmed' AND new.status = 'cancelled')
     ) THEN
         RAISE EXCEPTION 'a booking that is % cannot become %', old.status, new.status
@@ -281,14 +287,16 @@ CREATE TABLE dining_booking (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_by text NOT NULL,
+    erased_at timestamp with time zone,
     CONSTRAINT dining_booking_email_check CHECK ((length(email) <= 254)),
+    CONSTRAINT dining_booking_erased CHECK (((erased_at IS NULL) OR (COALESCE(email, phone, name) IS NULL))),
     CONSTRAINT dining_booking_guests_check CHECK (((guests >= 1) AND (guests <= 100))),
     CONSTRAINT dining_booking_minutes_check CHECK (((minutes >= 1) AND (minutes <= 1440))),
     CONSTRAINT dining_booking_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
     CONSTRAINT dining_booking_phone_check CHECK ((phone ~ '^\+[0-9]{4,15}$'::text)),
-    CONSTRAINT dining_booking_reachable CHECK (((email IS NOT NULL) OR (phone IS NOT NULL))),
+    CONSTRAINT dining_booking_reachable CHECK (((email IS NOT NULL) OR (phone IS NOT NULL) OR (erased_at IS NOT NULL))),
     CONSTRAINT dining_booking_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT dining_booking_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text])))
+    CONSTRAINT dining_booking_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text])))
 );
 
 ALTER TABLE dining_booking ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -423,11 +431,15 @@ CREATE TABLE outbox (
     payload jsonb NOT NULL,
     state text DEFAULT 'waiting'::text NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
+    rejections integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    outcome jsonb,
     settled_at timestamp with time zone,
     last_error text,
     CONSTRAINT outbox_check CHECK (((state = 'waiting'::text) = (settled_at IS NULL))),
+    CONSTRAINT outbox_check1 CHECK (((state <> 'sent'::text) OR (sent_at IS NOT NULL))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
 );
 
@@ -620,7 +632,15 @@ CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at) WI
 
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
 
+CREATE INDEX dining_booking_email ON dining_booking USING btree (lower(email)) WHERE (email IS NOT NULL);
+
+CREATE INDEX dining_booking_guest_age ON dining_booking USING btree (GREATEST(ends_at, changed_at)) WHERE (erased_at IS NULL);
+
 CREATE INDEX dining_booking_id ON dining_booking USING btree (id);
+
+CREATE INDEX dining_booking_phone ON dining_booking USING btree (phone) WHERE (phone IS NOT NULL);
+
+CREATE INDEX dining_booking_waiting_end ON dining_booking USING btree (ends_at) WHERE (status = 'waiting'::text);
 
 CREATE INDEX dining_cancel_token_expires_at ON dining_cancel_token USING btree (expires_at);
 
@@ -652,7 +672,7 @@ CREATE TRIGGER booking_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 
 CREATE TRIGGER booking_event_watched AFTER INSERT ON booking_event REFERENCING NEW TABLE AS new_event FOR EACH STATEMENT EXECUTE FUNCTION note_watched_events();
 
-CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
+CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE OF status ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 
 CREATE TRIGGER dining_booking_first_status BEFORE INSERT ON dining_booking FOR EACH ROW EXECUTE FUNCTION check_dining_first_status();
 

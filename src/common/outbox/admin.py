@@ -27,8 +27,10 @@ class MessageState(msgspec.Struct, frozen=True):
     """When it was written."""
     due_at: datetime
     """When it is sent next, if it waits."""
+    sent_at: datetime | None
+    """When it was sent; null until then."""
     settled_at: datetime | None
-    """When it was sent or given up; null while it waits."""
+    """When it was sent and the answer stored, or given up; null while it waits."""
     last_error: str | None
     """Why the last attempt failed."""
 
@@ -50,7 +52,7 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
     """Messages in one of the states with an id below `before`, if given; newest first."""
     rows = await db.fetch(
         """
-        SELECT id, topic, subject, event, state, attempts, created_at, due_at, settled_at, last_error
+        SELECT id, topic, subject, event, state, attempts, created_at, due_at, sent_at, settled_at, last_error
           FROM outbox
          WHERE state = ANY($1) AND ($2::bigint IS NULL OR id < $2)
          ORDER BY id DESC

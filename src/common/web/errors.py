@@ -12,12 +12,12 @@ from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
+from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
-UNKNOWN_FIELD = "is not a known field"
 
 PROBLEMS_ATTRIBUTE = "_problems"
 """Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
@@ -179,10 +179,9 @@ STATUS: dict[type[HttpProblem], int] = {
 def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Every error of a pydantic validation, with dotted paths. prefix: the path of the validated value."""
     found = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+    for detail in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (*prefix, *detail["loc"])) or "body"
-        message = UNKNOWN_FIELD if detail["type"] == "extra_forbidden" else detail["msg"]
-        found.append(FieldError(path, message.removeprefix("Value error, ")))
+        found.append(FieldError(path, message_of(detail)))
     return found
 
 

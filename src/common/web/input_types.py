@@ -140,32 +140,10 @@ JOINERS = frozenset("\u200c\u200d")
 """Between two letters of a script whose letters join, these format characters are a matter of spelling."""
 
 JOINING_SCRIPTS = frozenset(
-    [
-        "ADLAM",
-        "ARABIC",
-        "BALINESE",
-        "BENGALI",
-        "BRAHMI",
-        "DEVANAGARI",
-        "GUJARATI",
-        "GURMUKHI",
-        "JAVANESE",
-        "KANNADA",
-        "KHMER",
-        "MALAYALAM",
-        "MANDAIC",
-        "MONGOLIAN",
-        "MYANMAR",
-        "NKO",
-        "ORIYA",
-        "SINHALA",
-        "SYRIAC",
-        "TAMIL",
-        "TELUGU",
-        "THAANA",
-        "TIBETAN",
-    ]
-)
+    ("ADLAM", "ARABIC", "BALINESE", "BENGALI", "BRAHMI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+     "KHMER", "MALAYALAM", "MANDAIC", "MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU",
+     "THAANA", "TIBETAN")
+)  # fmt: skip
 """The first words of the Unicode names of their letters."""
 
 
@@ -174,9 +152,9 @@ def parse_name(value: Any, max_length: int = MAX_NAME_LENGTH) -> str:
 
     Raises ValueError.
     """
-    if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004 - pydantic expects it
-    name = value.strip()
+    name = value.strip() if isinstance(value, str) else None
+    if name is None:
+        raise ValueError("must be text")
     if not 1 <= len(name) <= max_length:
         raise ValueError(f"must have 1 to {max_length} characters")
     if any(map(is_refused_in_names, ["", *name], name, [*name[1:], ""])):

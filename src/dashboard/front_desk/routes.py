@@ -1,6 +1,7 @@
 """The API of the front desk: the provider sends signed orders, programs of staff decide with the staff token."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -48,23 +49,29 @@ EXAMPLE_ORDER_INPUT = {
     "starts_at": "2999-01-01T19:00:00Z",
     "minutes": 120,
     "ordered_at": "2998-12-01T10:00:00Z",
+    "erased": False,
 }
-EXAMPLE_ORDER = {name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name != "callback_url"} | {
+EXAMPLE_ORDER = {
+    name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name not in ("callback_url", "erased")
+} | {
     "received_at": "2998-12-01T10:00:01Z",
     "decision": None,
     "decided_at": None,
     "delivered": None,
     "reason": None,
+    "changed_at": "2998-12-01T10:00:01Z",
+    "was_confirmed": False,
 }
 EXAMPLE_MESSAGE = {
     "id": 1,
     "topic": "decision",
     "subject": "table:1",
-    "event": "order 1 decided",
+    "event": "order 1 decision 1",
     "state": "waiting",
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
+    "sent_at": None,
     "settled_at": None,
     "last_error": "UpstreamError: POST http://127.0.0.1:9000/api/accounting/decisions: ClientConnectorError",
 }
@@ -96,6 +103,8 @@ def staff_only(view: View) -> View:
 async def receive_order(data: OrderInput) -> Response:
     """Receive an order from the provider. A repeated order is stored once; a newer status updates it.
 
+    With `erased`, the guest's name, email address and phone number are erased.
+
     The callback address must be under DASHBOARD_PROVIDER_URL.
     """
     async with transaction(pool()) as connection:
@@ -123,7 +132,10 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 @staff_only
 @document_response(Order)
 async def confirm_order(order_id: int) -> Response:
-    """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order is refused."""
+    """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order waits again.
+
+    409 when it is not waiting, or when its time has passed.
+    """
     return await decide(order_id, "confirm")
 
 
@@ -139,7 +151,7 @@ async def decline_order(order_id: int) -> Response:
 
 async def decide(order_id: int, decision: Decision) -> Response:
     async with transaction(pool()) as connection:
-        return json_response(await service.decide(connection, order_id, decision, "front desk"))
+        return json_response(await service.decide(connection, order_id, decision, "front desk", datetime.now(UTC)))
 
 
 @blueprint.get("/outbox")

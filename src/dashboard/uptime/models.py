@@ -1,8 +1,8 @@
 """Types of stores, reports and imports. Durations are exact; seconds may have a fraction."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -70,7 +70,7 @@ class Import(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """A report: the request, its progress, and the state of the data it was made from.
 
-    progress: 0 to 1, estimated from the usual duration. as_of, data_version, stores: null until it is complete.
+    progress: the share of its stores that are done, 0 to 1. as_of, data_version, stores: null until it is complete.
     data_version: the id of the last import that the report takes into account.
     """
 
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True):
     status: Literal["Running", "Complete", "Failed"]
     """Whether it is being made, complete, or has failed."""
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
     requested_at: datetime
     """When it was requested."""
     finished_at: datetime | None
@@ -126,7 +126,7 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
     """A report that is being made; progress is 0 to 1."""
 
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
@@ -134,6 +134,19 @@ class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Compl
 
     rows: list[ReportRow]
     """A row for each store, by id."""
+
+
+class Window(NamedTuple):
+    """A requested window, `[start, end)`, and what is known of it.
+
+    known: the newest poll of the fleet, or `end` if that is later. now: the time of the request; polls dated after it
+    are ignored.
+    """
+
+    start: datetime
+    end: datetime
+    known: datetime
+    now: datetime
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -170,7 +183,9 @@ class Poll(msgspec.Struct, frozen=True):
 class Timeline(msgspec.Struct, frozen=True):
     """A store in a window: when it was open, its status then, and the polls from which the status follows.
 
-    `uptime_seconds + downtime_seconds` is the length of `open`. `to` is not after the newest poll of the fleet.
+    All polls up to now decide the status, those after the window included, so that it is the same in every window.
+    `uptime_seconds + downtime_seconds` is the length of `open`; both are null for a store that was never polled. polls:
+    those in the window, and the last one before it.
     """
 
     store_id: str
@@ -181,10 +196,10 @@ class Timeline(msgspec.Struct, frozen=True):
     """Start of the window."""
     end: datetime = msgspec.field(name="to")
     """End of the window."""
-    uptime_seconds: float
-    """Open time in which it was up."""
-    downtime_seconds: float
-    """Open time in which it was down."""
+    uptime_seconds: float | None
+    """Open time in which it was up; null if the store was never polled."""
+    downtime_seconds: float | None
+    """Open time in which it was down; null if the store was never polled."""
     open: list[Span]
     """When it was open."""
     stretches: list[Stretch]
@@ -196,21 +211,31 @@ class Timeline(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True):
     """A store down, from the first to the last moment of open time, including closed time in between.
 
-    duration_seconds: its open time. unobserved_seconds: the part of its open time that is more than 90 minutes after
-    any poll of the store. collector_gap: whether no store at all was polled during a part of it. ongoing: whether it
-    lasts until the end of the window.
+    The window in which it was found changes none of its figures, except where an ongoing incident ends: at the newest
+    poll of the fleet, or at the end of the window if that is later. cut_start, cut_end: the start and the end of the
+    window if the incident began before it, or lasted longer; else null.
+
+    duration_seconds: its open time. downtime_seconds: the part of that in the window. unobserved_seconds: the part of
+    its open time that is more than 90 minutes after any poll of the store. ongoing: whether the store has not been up
+    since, even if it has closed. collector_gap: whether no store at all was polled during a part of it.
     """
 
     start: datetime
     """The first moment down."""
     end: datetime
     """The moment after the last."""
+    cut_start: datetime | None
+    """The start of the window if the incident began before it, else null."""
+    cut_end: datetime | None
+    """The end of the window if the incident lasted longer, else null."""
     duration_seconds: float
-    """Open time from start to end."""
+    """Its open time."""
+    downtime_seconds: float
+    """The part of its open time that is in the window."""
     unobserved_seconds: float
     """Open time in it that is more than 90 minutes after any poll of the store."""
     ongoing: bool
-    """Whether it lasts until the end of the window."""
+    """Whether the store has not been up since."""
     collector_gap: bool
     """Whether no store at all was polled during a part of it."""
 
@@ -238,14 +263,44 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A span in which no store at all was polled: a failure of the collector, not of the stores."""
+    """A span in which no store at all was polled: a failure of the collector, not of the stores.
+
+    The window in which it was found changes neither start nor end. cut_start, cut_end: the start and the end of the
+    window if the gap began before it, or lasted longer; else null. ongoing: whether no store has been polled since;
+    `end` is then the time of the request. There is no gap before the first poll of the fleet.
+    """
 
     start: datetime
     """The last poll before the gap."""
     end: datetime
-    """The first poll after it."""
+    """The first poll after it; the time of the request while there is none."""
+    cut_start: datetime | None
+    """The start of the window if the gap began before it, else null."""
+    cut_end: datetime | None
+    """The end of the window if the gap lasted longer, else null."""
     duration_seconds: float
     """Time from start to end."""
+    ongoing: bool
+    """Whether no store has been polled since."""
+
+
+class StoreDay(msgspec.Struct, frozen=True):
+    """The figures of a store for a day in its local time, which has 23 or 25 hours when the clock changes.
+
+    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll. The
+    current day ends now.
+    """
+
+    day: date
+    """The day in the store's time zone."""
+    open_seconds: float
+    """Time in which the store was open."""
+    up_seconds: float
+    """Open time in which it was up."""
+    down_seconds: float
+    """Open time in which it was down."""
+    observed_seconds: float
+    """Open time within 90 minutes after a poll."""
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
@@ -272,7 +327,7 @@ class SlaSummary(msgspec.Struct, frozen=True):
     """The end of the period."""
     period: Period
     """The length of the period."""
-    target: float
+    target: Decimal
     """The minimum share of open time that a store is up, 0 to 1."""
     stores: int
     """Number of stores that were open in the period."""

@@ -10,8 +10,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Cursor, Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
-from provider.dining.contact_fields import Email, Phone, ShortText
+from common.web.input_types import (
+    Cursor,
+    Id,
+    Input,
+    Instant,
+    Name,
+    PageInput,
+    PageLimit,
+    PageQuery,
+    QueryId,
+    QueryInteger,
+)
+from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import TableType
 
 MAX_PRICE = Decimal("99999.99")
@@ -159,7 +170,7 @@ class MessageIdQuery(Input):
     id: Annotated[QueryId, Field(description="The message")]
 
 
-class CancelTokenQuery(Input):
+class CancelTokenQuery(PageInput):
     id: Annotated[str, Field(description="The token from the email", examples=["lFvM0JpVxk2b1nQeJ4XnQ9m2Yw7cR5tUe8sA"])]
 
 
@@ -191,7 +202,7 @@ class BookingInput(Input):
     """Email address of the guest; required without a phone number."""
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
     """Phone number of the guest, in international form."""
-    name: ShortText | None = None
+    name: Name | None = None
     """Name of the guest."""
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
     """Number of guests."""
@@ -200,16 +211,26 @@ class BookingInput(Input):
     minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
 
     def require_future_start(self, now: datetime) -> None:
-        """Raises Invalid when the start is in the past at `now`."""
+        """Raises Invalid when the start is in the past at `now`, or the end already reached."""
         try:
             if self.starts_at is not None:
                 require_future(self.starts_at, now)
+                require_future(self.starts_at + timedelta(minutes=self.minutes), now + START_GRACE)
         except ValueError as error:
             raise Invalid.field("starts_at", str(error)) from None
 
 
+class ErasureInput(Input):
+    """The guest to erase. With an email address and a phone number, the bookings with either of them are meant."""
+
+    email: Email | None = None
+    """Email address of the guest, in any case."""
+    phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
+    """Phone number of the guest, in international form."""
+
+
 class Credentials(Input):
-    username: ShortText
+    username: Name
     """Name of the user."""
     password: Annotated[str, Field(min_length=1, max_length=1024)]
     """Password of the user."""
@@ -227,5 +248,5 @@ class DecisionInput(Input):
     """Id of the order."""
     decision: Literal["confirm", "decline"]
     """Whether the order is confirmed or declined."""
-    decided_by: ShortText = "accounting"
+    decided_by: Name = "accounting"
     """Who decided, for the history of the booking."""

@@ -1,22 +1,26 @@
 """Tables, bookings and their changes, as rows and as responses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 TableType = Literal["regular", "cabin", "room"]
-BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
-NextStatus = Literal["confirmed", "declined", "cancelled"]
-Event = Literal["received", "confirmed", "declined", "cancelled"]
-"""The changes of a booking that cause messages."""
+BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
+"""expired: nobody decided on the order before its end."""
+NextStatus = Literal["confirmed", "declined", "cancelled", "expired"]
+Event = Literal["received", "confirmed", "declined", "cancelled", "expired"]
+"""The changes of a booking that cause messages to the guest."""
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The person or program that changes a booking. name: empty for guests, who need no account."""
+    """The person or program that changes a booking. name: empty for guests, who need no account.
 
-    kind: Literal["guest", "admin", "accounting"]
+    clock: nobody; the time of the booking has passed.
+    """
+
+    kind: Literal["guest", "admin", "accounting", "clock"]
     name: str = ""
 
     def __str__(self) -> str:
@@ -25,6 +29,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 GUEST = Actor("guest")
+CLOCK = Actor("clock")
 
 
 class BookableTable(msgspec.Struct, frozen=True):
@@ -65,7 +70,7 @@ class BulkResult(msgspec.Struct, frozen=True):
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An order for a table and its status. price: that of the table when it was ordered."""
+    """An order for a table and its status."""
 
     id: int
     """Id of the booking."""
@@ -92,7 +97,14 @@ class Booking(msgspec.Struct, frozen=True):
     changed_at: datetime
     """When the status last changed."""
     changed_by: str
-    """Who made that change: guest, admin or accounting, and the name."""
+    """Who made that change: guest, admin, accounting or clock, and the name."""
+    erased_at: datetime | None
+    """When the guest's name, email address and phone number were erased."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the booking ends; None without a start."""
+        return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
 
 
 class StatusChange(msgspec.Struct, frozen=True):
@@ -129,7 +141,10 @@ class TablePrice(msgspec.Struct, frozen=True):
 
 
 class TableOrder(msgspec.Struct, frozen=True):
-    """A booking with its table, as it is sent to the accounting program."""
+    """A booking with its table, as it is sent to the accounting program.
+
+    erased: whether the accounting program has to erase the guest's name, email address and phone number.
+    """
 
     id: int
     status: BookingStatus
@@ -145,6 +160,7 @@ class TableOrder(msgspec.Struct, frozen=True):
     starts_at: datetime | None
     minutes: int
     ordered_at: datetime
+    erased: bool
 
 
 class TokenPair(msgspec.Struct, frozen=True):
@@ -161,6 +177,13 @@ class RefreshedToken(msgspec.Struct, frozen=True):
 
     access: str
     """Access token, valid for half an hour."""
+
+
+class ErasureResult(msgspec.Struct, frozen=True):
+    """The bookings from which a guest was erased."""
+
+    bookings: int
+    """Their number."""
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
@@ -192,6 +215,7 @@ EXAMPLE_BOOKING = {
     "created_at": "2998-12-01T10:00:00Z",
     "changed_at": "2998-12-01T10:00:00Z",
     "changed_by": "guest",
+    "erased_at": None,
 }
 EXAMPLE_HISTORY = {
     "booking": EXAMPLE_BOOKING,
@@ -206,6 +230,7 @@ EXAMPLE_MESSAGE = {
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
+    "sent_at": None,
     "settled_at": None,
     "last_error": "UpstreamError: SMTP: SMTPConnectError",
 }

@@ -16,7 +16,8 @@ from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE, QUART_SC
 from werkzeug.routing.converters import BaseConverter, IntegerConverter, UUIDConverter
 from werkzeug.routing.rules import Rule
 
-from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, UNKNOWN_FIELD, FieldError, Invalid, Problem
+from common.web.error_wording import UNKNOWN_FIELD
+from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, FieldError, Invalid, Problem
 from common.web.html import is_page
 from common.web.openapi import swagger
 from common.web.openapi.examples import FORMAT_EXAMPLES, example_of
@@ -59,6 +60,8 @@ HEADER_EXAMPLES = {
     "Content-Encoding": "gzip",
     "Idempotency-Key": "5c1e8a52-6a8f-4f0e-9d0e-0d6a3c6f0e4a",
     "If-None-Match": '"1f0c5d8c72a5"',
+    "If-Range": '"1f0c5d8c72a5"',
+    "Range": "bytes=0-1023",
 }
 """Examples of request headers."""
 

@@ -8,7 +8,7 @@ from quart_schema import document_response, tag, validate_querystring
 from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.html import PRIVATE_HEADERS, Templates
+from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
@@ -23,7 +23,7 @@ from provider.dining.mail.content import format_start
 from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
 from provider.dining.routes import order_limits
-from provider.dining.settings import CANCEL_PATH
+from provider.dining.settings import CANCEL_PATH, ORDER_OPERATION
 from provider.resources import resources
 
 blueprint = Blueprint("dining_customer", __name__)
@@ -89,10 +89,11 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
         booking = await service.book_table(connection, settings, query_args.id, data)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
+    return await run_once_per_key(pool(), ORDER_OPERATION, create)
 
 
 @blueprint.get(CANCEL_PATH)
+@html_page
 @operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
@@ -102,6 +103,7 @@ async def show_cancel_page(query_args: CancelTokenQuery) -> Response:
 
 
 @blueprint.post(CANCEL_PATH)
+@html_page
 @operation(404, 409, media=HTML, descriptions={200: "The page, which confirms the cancellation"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)

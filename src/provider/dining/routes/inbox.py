@@ -5,7 +5,7 @@ import re
 from quart import Blueprint, Response
 from quart_schema import document_response, hide, tag
 
-from common.web.html import Templates, content_security_policy
+from common.web.html import Templates, content_security_policy, html_page
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -31,6 +31,7 @@ async def list_mails() -> Response:
 
 
 @blueprint.get("/inbox")
+@html_page
 @hide
 async def inbox() -> Response:
     """Show the emails as a mail program would, with working buttons."""
