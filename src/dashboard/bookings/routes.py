@@ -223,6 +223,7 @@ async def list_quarantined_events(query_args: PageQuery) -> Response:
 
 @blueprint.get("/audits")
 @operation(headers={200: LINK_HEADER})
+@operations_token_required
 @validate_querystring(PageQuery)
 @document_response(Audits)
 async def list_feed_differences(query_args: PageQuery) -> Response:
