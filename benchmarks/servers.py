@@ -32,6 +32,7 @@ QUIET = {
     "PROVIDER_LOG_LEVEL": "warning",
     "PROVIDER_GENERATOR_RATE": "0",
     "PROVIDER_STORES_RATE": "0",
+    "PROVIDER_ORDERS_PER_HOUR": "0",
     "DASHBOARD_LOG_LEVEL": "warning",
     "DASHBOARD_INGEST_SECONDS": "0",
     "DASHBOARD_AUDIT_SECONDS": "0",
@@ -39,7 +40,7 @@ QUIET = {
     "DASHBOARD_STORES_SECONDS": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""Timers are off unless a benchmark sets them."""
+"""Timers and limits are off unless a benchmark sets them."""
 
 
 @dataclass(frozen=True)

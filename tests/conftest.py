@@ -38,9 +38,10 @@ TEST_ENVIRONMENT = {
     "DASHBOARD_STORES_SECONDS": "0",
     "PROVIDER_OUTBOX_SECONDS": "0",
     "DASHBOARD_OUTBOX_SECONDS": "0",
+    "PROVIDER_ORDERS_PER_HOUR": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""The demo with all timers off: a test runs the jobs that it needs."""
+"""The demo with all timers off: a test runs the jobs that it needs. Orders are limited only in tests of the limit."""
 
 settings.register_profile(
     "slow machines",

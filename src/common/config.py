@@ -4,8 +4,9 @@
 raises one `ConfigError` that names every invalid variable.
 """
 
+import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields
 from email.headerregistry import HeaderRegistry
 from pathlib import Path
@@ -14,6 +15,9 @@ from urllib.parse import urlsplit
 
 DEMO_VARIABLE = "NIGHTAUDIT_DEMO"
 """Set by `make run`: secrets, which have no default otherwise, take their demo value."""
+
+MIN_SECRET_LENGTH = 16
+"""The least number of characters of a secret outside the demo."""
 
 
 class ConfigError(Exception):
@@ -46,11 +50,61 @@ class Secret:
     __str__ = __repr__
 
 
+class Secrets:
+    """One secret, or several while it is being replaced: each is accepted, and the first is `current`.
+
+    current: the one that signs, and that is sent to others.
+    """
+
+    __slots__ = ("_all",)
+
+    def __init__(self, current: Secret, *others: Secret) -> None:
+        self._all = (current, *others)
+
+    @property
+    def current(self) -> Secret:
+        return self._all[0]
+
+    def accepts(self, value: str) -> bool:
+        """Whether the value is one of the secrets; takes the same time whichever it is, or if it is none of them."""
+        given = value.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(given, each.reveal().encode()) for each in self._all]  # all of them
+        return any(matches)
+
+    def __iter__(self) -> Iterator[Secret]:
+        return iter(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secrets) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    def __repr__(self) -> str:
+        return "Secrets(***)"
+
+    __str__ = __repr__
+
+
 def text(value: str) -> str:
     return value
 
 
 def secret(value: str) -> Secret:
+    """A secret that the operator chooses."""
+    return Secret(value)
+
+
+def rotating_secret(value: str) -> Secrets:
+    """A secret that the operator chooses, or several, separated by commas, while one replaces another."""
+    parts = [part.strip() for part in value.split(",")]
+    if not all(parts):
+        raise ValueError("must not have an empty value beside a comma")
+    return Secrets(*map(Secret, parts))
+
+
+def upstream_secret(value: str) -> Secret:
+    """A secret that the operator of another service chose, so it may be short."""
     return Secret(value)
 
 
@@ -176,6 +230,8 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
             value = meta["default"] or ""
         try:
             values[item.name] = meta["parse"](value) if value else None
+            if not demo:
+                require_long_secrets(values[item.name], meta["parse"])
         except ValueError as error:
             faults.append(f"{meta['variable']} {error}")
     if faults:
@@ -183,13 +239,30 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
     return model(**values)
 
 
-def require_secrets(**secrets: Secret | None) -> None:
+def require_long_secrets(value: Any, parse: Callable[[str], Any]) -> None:
+    """Raises ValueError for a secret of fewer than MIN_SECRET_LENGTH characters that the operator chose."""
+    if parse is secret:
+        chosen = [value] if value is not None else []
+    elif parse is rotating_secret:
+        chosen = list(value or ())
+    else:
+        return
+    if any(len(each.reveal()) < MIN_SECRET_LENGTH for each in chosen):
+        raise ValueError(
+            f"must have at least {MIN_SECRET_LENGTH} characters outside the demo; make one with: openssl rand -hex 32"
+        )
+
+
+S = TypeVar("S", Secret, Secrets)
+
+
+def require_secrets(**secrets: Secret | Secrets | None) -> None:
     """Raise one ConfigError that names every secret that is not set."""
     if missing := [name for name, value in secrets.items() if value is None]:
         raise ConfigError(f"{', '.join(missing)} not set; there is no default outside the demo of make run")
 
 
-def require_secret(value: Secret | None, name: str) -> Secret:
+def require_secret(value: S | None, name: str) -> S:
     """Return the secret. Raises ConfigError naming the variable when it is not set."""
     if value is None:
         raise ConfigError(f"{name} is not set and has no default outside the demo of make run")

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import aiohttp
 
+from common.config import Secret
 from common.telemetry import metrics, tracing
 
 CONNECT_SECONDS = 5.0
@@ -140,7 +141,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 class Upstream:
-    """An external service: its name (for metrics) and base URL."""
+    """An external service: its name (for metrics) and base URL. token: sent as a bearer token with every call."""
 
     def __init__(
         self,
@@ -150,12 +151,14 @@ class Upstream:
         *,
         timeout: aiohttp.ClientTimeout | None = None,
         breaker: CircuitBreaker | None = None,
+        token: Secret | None = None,
     ) -> None:
         self.client = client
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout or aiohttp.ClientTimeout(total=15, sock_connect=CONNECT_SECONDS, sock_read=10)
         self.breaker = breaker
+        self._headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
 
     @asynccontextmanager
     async def call(
@@ -167,7 +170,7 @@ class Upstream:
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Make one call; the block reads the response. Raises UpstreamError for any failure, even while reading."""
-        options["headers"] = {**tracing.request_headers(), **(options.get("headers") or {})}
+        options["headers"] = {**tracing.request_headers(), **self._headers, **(options.get("headers") or {})}
         options.setdefault("timeout", self.timeout)
         if self.breaker:
             self.breaker.check()

@@ -11,7 +11,7 @@ from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
 from common.web import application, health
 from common.web.resources import Application, pool
-from dashboard import schedule
+from dashboard import rights, schedule
 from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
@@ -46,7 +46,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
         title=TITLE,
         description=DESCRIPTION,
         tags={**bookings.TAGS, **catalog.TAGS, **uptime.TAGS, **front_desk.TAGS},
-        security_schemes={**catalog.SECURITY_SCHEMES, **front_desk.SECURITY_SCHEMES},
+        security_schemes={**rights.SECURITY_SCHEMES, **front_desk.SECURITY_SCHEMES},
     )
     bookings.install(app)
     catalog.install(app)
@@ -60,11 +60,12 @@ def create_app(config: Config, database_url: Secret) -> Application:
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
-            feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url))
+            feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
+                operations_tokens=config.operations_token,
                 config=config,
                 ingestion=Ingestion(pools.jobs, feed, lookback=timedelta(seconds=config.ingest_lookback_seconds)),
                 offers=offers,

@@ -6,14 +6,16 @@ from pathlib import Path
 from common.config import (
     DEMO_VARIABLE,
     Secret,
+    Secrets,
     database_url,
     decimal_number,
     one_of,
     path,
     require_secrets,
-    secret,
+    rotating_secret,
     switch,
     text,
+    upstream_secret,
     url,
     variable,
     whole_number,
@@ -34,6 +36,7 @@ class Config:
     pool_size: int = variable("DASHBOARD_POOL_SIZE", whole_number(1, 200), default="10")
 
     provider_url: str = variable("DASHBOARD_PROVIDER_URL", url("http", "https"), default="http://127.0.0.1:9000")
+    feed_token: Secret | None = variable("DASHBOARD_FEED_TOKEN", upstream_secret)
     ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
     ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")
     audit_seconds: int = variable("DASHBOARD_AUDIT_SECONDS", whole_number(0, 604_800), default="86400")
@@ -45,12 +48,18 @@ class Config:
     stores_url: str = variable("DASHBOARD_STORES_URL", text, default="http://127.0.0.1:9000/stores")
     stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600")
 
-    api_token: Secret | None = variable("DASHBOARD_API_TOKEN", secret)
-    staff_token: Secret | None = variable("DASHBOARD_STAFF_TOKEN", secret, demo="staff")
-    accounting_secret: Secret | None = variable(
-        "DASHBOARD_ACCOUNTING_SECRET", secret, demo="demo-accounting-secret-of-make-run"
+    api_token: Secrets | None = variable("DASHBOARD_API_TOKEN", rotating_secret)
+    operations_token: Secrets | None = variable("DASHBOARD_OPERATIONS_TOKEN", rotating_secret)
+    staff_token: Secrets | None = variable("DASHBOARD_STAFF_TOKEN", rotating_secret, demo="staff")
+    accounting_secret: Secrets | None = variable(
+        "DASHBOARD_ACCOUNTING_SECRET", rotating_secret, demo="demo-accounting-secret-of-make-run"
     )
     outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
+
+    keep_reports_days: int = variable("DASHBOARD_KEEP_REPORTS_DAYS", whole_number(0, 36_500), default="30")
+    keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", whole_number(0, 36_500), default="400")
+    keep_prices_days: int = variable("DASHBOARD_KEEP_PRICES_DAYS", whole_number(0, 36_500), default="400")
+    keep_traces_days: int = variable("DASHBOARD_KEEP_TRACES_DAYS", whole_number(0, 36_500), default="90")
 
     def require_secrets(self) -> None:
         """Raises ConfigError that names every missing secret that serving needs."""

@@ -1,11 +1,13 @@
 """The jobs of the dashboard."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from common.jobs.cleanup import delete_old_rows
+from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
 from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
+from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
@@ -26,8 +28,17 @@ def jobs(resources: Resources) -> list[Job]:
         *catalog_jobs(resources),
         *front_desk_jobs(resources),
         *uptime_jobs(resources),
-        delete_old_rows(resources.pools.jobs, sessions=delete_old_sessions),
+        forget_old(resources.pools.jobs, retentions(resources.config)),
     ]
+
+
+def retentions(config: Config) -> Mapping[str, Retention]:
+    """How long the dashboard keeps the rows of each table that grows; zero means for ever."""
+    traces = timedelta(days=config.keep_traces_days)
+    return {
+        **platform(traces),
+        "sessions": Retention(traces, delete_old_sessions),
+    }
 
 
 def booking_jobs(resources: Resources) -> list[Job]:

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import aiohttp
+
 from common.config import Secret, require_secret
 from common.db.pool import UNLIMITED, create_pool
 from common.jobs import routes as job_routes
@@ -61,7 +63,12 @@ def create_app(config: Config, database_url: Secret) -> Application:
             **dining.TAGS,
             **(dining.INBOX_TAGS if dining_settings.inbox else {}),
         },
-        security_schemes={**stays.SECURITY_SCHEMES, **offers.SECURITY_SCHEMES, **dining.SECURITY_SCHEMES},
+        security_schemes={
+            **booking_events.SECURITY_SCHEMES,
+            **stays.SECURITY_SCHEMES,
+            **offers.SECURITY_SCHEMES,
+            **dining.SECURITY_SCHEMES,
+        },
     )
     booking_events.install(app)
     stays.install(app)
@@ -81,10 +88,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
             provider_resources = Resources(
                 pools=pools,
                 http=http,
+                operations_tokens=config.operations_token,
                 config=config,
                 event_writer=EventWriter(pools.requests),
                 append_events=append_events,
-                generator=Generator(Upstream(http, "own_feed", config.own_url), simulation, rate=config.generator_rate),
+                generator=Generator(own_feed(http, config), simulation, rate=config.generator_rate),
                 offers=create_offers_behaviour(config),
                 dining=dining_settings,
                 authenticator=Authenticator(dining_settings.users),
@@ -97,6 +105,12 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 yield
 
     return app
+
+
+def own_feed(http: aiohttp.ClientSession, config: Config) -> Upstream:
+    """Return the feed of this process as the simulated hotels call it, with the token that writing requires."""
+    token = config.feed_token.current if config.feed_token is not None else None
+    return Upstream(http, "own_feed", config.own_url, token=token)
 
 
 def create_pools(config: Config, database_url: Secret) -> ProviderPools:
@@ -124,6 +138,8 @@ def create_dining_settings(config: Config) -> DiningSettings:
         mail_from=config.mail_from,
         smtp_url=config.smtp_url,
         inbox=config.demo and config.smtp_url is None,
+        orders_per_hour=config.orders_per_hour,
+        demo_diners=config.demo,
     )
 
 

@@ -9,7 +9,7 @@ from provider.app import MIGRATIONS, create_app
 from provider.booking_events.cli import connect, import_file
 from provider.booking_events.models import COLUMNS
 from provider.booking_events.queries import select_last_hotel
-from provider.booking_events.service import append_in_bulk
+from provider.booking_events.service import append_events, append_in_bulk
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
@@ -64,4 +64,6 @@ def import_events(config: Config, arguments: argparse.Namespace) -> int:
 
 def import_stays(config: Config, arguments: argparse.Namespace) -> int:
     a = arguments
-    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations))
+    return on_database(
+        config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations, append_events)
+    )

@@ -6,12 +6,14 @@ from pathlib import Path
 from common.config import (
     DEMO_VARIABLE,
     Secret,
+    Secrets,
     database_url,
     decimal_number,
     mailbox,
     one_of,
     path,
     require_secrets,
+    rotating_secret,
     secret,
     secret_url,
     switch,
@@ -41,22 +43,29 @@ class Config:
     generator_rooms: int = variable("PROVIDER_GENERATOR_ROOMS", whole_number(1, 5_000), default="40")
     generator_seed: int = variable("PROVIDER_GENERATOR_SEED", whole_number(0, 10**9), default="1")
 
+    feed_token: Secrets | None = variable("PROVIDER_FEED_TOKEN", rotating_secret)
+    operations_token: Secrets | None = variable("PROVIDER_OPERATIONS_TOKEN", rotating_secret)
+    orders_per_hour: int = variable("PROVIDER_ORDERS_PER_HOUR", whole_number(0, 1_000_000), default="10")
+    keep_guests_days: int = variable("PROVIDER_KEEP_GUESTS_DAYS", whole_number(0, 36_500), default="730")
+    keep_traces_days: int = variable("PROVIDER_KEEP_TRACES_DAYS", whole_number(0, 36_500), default="90")
+
     accounting_url: str = variable(
         "PROVIDER_ACCOUNTING_URL", url("http", "https"), default="http://127.0.0.1:8000/front-desk"
     )
-    accounting_secret: Secret | None = variable(
-        "PROVIDER_ACCOUNTING_SECRET", secret, demo="demo-accounting-secret-of-make-run"
+    accounting_secret: Secrets | None = variable(
+        "PROVIDER_ACCOUNTING_SECRET", rotating_secret, demo="demo-accounting-secret-of-make-run"
     )
     smtp_url: Secret | None = variable("PROVIDER_SMTP_URL", secret_url("smtp", "smtps"))
     mail_from: str = variable("PROVIDER_MAIL_FROM", mailbox, default="Nightaudit Dining <dining@nightaudit.example>")
     public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
     callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))
     outbox_seconds: float = variable("PROVIDER_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
+    stays_admin_token: Secret | None = variable("PROVIDER_STAYS_ADMIN_TOKEN", secret)
     past_stays: str = variable("PROVIDER_PAST_STAYS", one_of("refuse", "allow"), default="refuse")
     admin_username: str = variable("PROVIDER_ADMIN_USERNAME", text, default="admin")
     admin_password: Secret | None = variable("PROVIDER_ADMIN_PASSWORD", secret, demo="1")
-    jwt_secret: Secret | None = variable(
-        "PROVIDER_JWT_SECRET", secret, demo="demo-jwt-secret-of-make-run-only-0123456789"
+    jwt_secret: Secrets | None = variable(
+        "PROVIDER_JWT_SECRET", rotating_secret, demo="demo-jwt-secret-of-make-run-only-0123456789"
     )
     offers_latency_ms: int = variable("PROVIDER_OFFERS_LATENCY_MS", whole_number(0, 600_000), default="0")
     offers_error_rate: float = variable("PROVIDER_OFFERS_ERROR_RATE", decimal_number(0, 1), default="0")

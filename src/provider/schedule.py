@@ -1,14 +1,15 @@
 """The provider's jobs and their intervals."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
-from common.db.pool import Executor
-from common.jobs.cleanup import delete_old_rows
+from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from provider.config import Config
 from provider.dining import jobs as dining
 from provider.dining.queries.bookings import delete_expired_cancel_tokens
 from provider.dining.sms import LoggingSmsGateway
-from provider.offers.jobs import delete_old_tokens
+from provider.offers.queries import delete_expired_tokens
 from provider.resources import Resources
 from provider.store_polls.jobs import poll_fleet
 
@@ -29,13 +30,20 @@ def jobs(resources: Resources) -> list[Job]:
     async def poll_stores(lease: Lease) -> JobResult:
         return {"polls": await poll_fleet(db, lease, datetime.now(UTC))}
 
-    async def delete_old_offers_tokens(db: Executor) -> int:
-        return await delete_old_tokens(db, datetime.now(UTC))
-
     return [
         Job("simulate_hotels", 1 if config.generator_rate else 0, simulate_hotels),
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),
-        delete_old_rows(db, cancel_tokens=delete_expired_cancel_tokens, offers_tokens=delete_old_offers_tokens),
+        forget_old(db, retentions(config)),
     ]
+
+
+def retentions(config: Config) -> Mapping[str, Retention]:
+    """How long the provider keeps the rows of each table that grows; zero means for ever."""
+    traces = timedelta(days=config.keep_traces_days)
+    return {
+        **platform(traces),
+        "cancel_tokens": Retention(traces, delete_expired_cancel_tokens),
+        "offers_tokens": Retention(traces, delete_expired_tokens),
+    }

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import dashboard.config
 import provider.config
-from common.config import ConfigError, Secret, decimal_number, read_config, require_secret, url, whole_number
+from common.config import ConfigError, Secret, Secrets, decimal_number, read_config, require_secret, url, whole_number
 
 CONFIGS = [provider.config.Config, dashboard.config.Config]
 PASSWORD = "s3cret-Pa55"
+SECRET_PARSERS = ("secret", "rotating_secret", "upstream_secret")
 
 
 def variables(model: Any) -> list[dataclasses.Field[Any]]:
@@ -30,7 +31,7 @@ def test_an_empty_environment_results_in_the_documented_defaults_without_secrets
     assert config.host == "127.0.0.1"
     assert config.workers == 1
     assert config.database_url is None
-    assert not any(isinstance(getattr(config, field.name), Secret) for field in variables(model))
+    assert not any(isinstance(getattr(config, field.name), Secret | Secrets) for field in variables(model))
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
@@ -50,7 +51,7 @@ def test_every_invalid_variable_is_named_in_one_line_without_its_value(model: An
     checked = [
         field.metadata["variable"]
         for field in variables(model)
-        if field.metadata["parse"].__name__ not in ("text", "secret", "path", "switch")
+        if field.metadata["parse"].__name__ not in ("text", "path", "switch", *SECRET_PARSERS)
     ]
     assert len(checked) > 5
 
@@ -65,10 +66,14 @@ def test_every_invalid_variable_is_named_in_one_line_without_its_value(model: An
 
 @pytest.mark.parametrize("model", CONFIGS)
 def test_no_representation_of_a_configuration_contains_a_secret(model: Any) -> None:
-    secrets = [field for field in variables(model) if field.metadata["parse"].__name__ in ("secret", "database_url")]
+    kinds = (*SECRET_PARSERS, "database_url")
+    secrets = [field for field in variables(model) if field.metadata["parse"].__name__ in kinds]
     value = f"postgresql://user:{PASSWORD}@127.0.0.1/db"
     config = read_config(model, {field.metadata["variable"]: value for field in secrets})
-    assert all(getattr(config, field.name).reveal() == value for field in secrets)
+    assert len(secrets) > 3
+    for field in secrets:
+        value_read = getattr(config, field.name)
+        assert (value_read.current if isinstance(value_read, Secrets) else value_read).reveal() == value
 
     texts = [repr(config), str(config), f"{config}", str(dataclasses.asdict(config)), str(vars(config))]
     texts.append(msgspec.json.encode(config, enc_hook=str).decode())
@@ -100,7 +105,52 @@ def test_demo_values_apply_only_in_the_demo_to_unset_variables() -> None:
     assert demo.jwt_secret is not None
     assert demo.accounting_secret == read_config(dashboard.config.Config, {"NIGHTAUDIT_DEMO": "1"}).accounting_secret
     overridden = read_config(provider.config.Config, {"NIGHTAUDIT_DEMO": "1", "PROVIDER_JWT_SECRET": "mine"})
-    assert overridden.jwt_secret == Secret("mine")
+    assert overridden.jwt_secret == Secrets(Secret("mine"))
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_outside_the_demo_a_secret_of_fewer_than_16_characters_is_refused(model: Any) -> None:
+    chosen = [
+        field.metadata["variable"]
+        for field in variables(model)
+        if field.metadata["parse"].__name__ in ("secret", "rotating_secret")
+    ]
+    assert len(chosen) >= 4
+
+    with pytest.raises(ConfigError) as caught:
+        read_config(model, dict.fromkeys(chosen, "x" * 15))
+    assert [name for name in chosen if f"{name} must have at least 16 characters" not in str(caught.value)] == []
+    assert "x" * 15 not in str(caught.value)
+    read_config(model, dict.fromkeys(chosen, "x" * 16))
+    read_config(model, {**dict.fromkeys(chosen, "x"), "NIGHTAUDIT_DEMO": "1"})
+
+
+def test_each_value_of_a_secret_that_is_being_replaced_has_the_least_length() -> None:
+    long, other = "a" * 16, "b" * 16
+    both = read_config(dashboard.config.Config, {"DASHBOARD_API_TOKEN": f"{long}, {other}"}).api_token
+    assert both == Secrets(Secret(long), Secret(other))
+    for value in (f"{long},{'b' * 15}", f"{'b' * 15},{long}"):
+        with pytest.raises(ConfigError, match="at least 16 characters"):
+            read_config(dashboard.config.Config, {"DASHBOARD_API_TOKEN": value})
+    for value in (f"{long},", f",{long}", f"{long},,{other}", ","):
+        with pytest.raises(ConfigError, match="must not have an empty value"):
+            read_config(dashboard.config.Config, {"DASHBOARD_API_TOKEN": value})
+
+
+def test_the_token_of_a_foreign_feed_may_be_short() -> None:
+    assert read_config(dashboard.config.Config, {"DASHBOARD_FEED_TOKEN": "abc"}).feed_token == Secret("abc")
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [("old", True), ("new", True), ("", False), ("ol", False), ("old,new", False), ("OLD", False), ("\ud800", False)],
+)
+def test_every_value_of_a_secret_is_accepted_and_no_other(value: str, accepted: bool) -> None:
+    secrets = Secrets(Secret("old"), Secret("new"))
+    assert secrets.accepts(value) is accepted
+    assert secrets.current == Secret("old")
+    assert list(secrets) == [Secret("old"), Secret("new")]
+    assert "old" not in f"{secrets!r} {secrets}"
 
 
 def test_a_missing_secret_is_named_when_it_is_required() -> None:

@@ -27,6 +27,7 @@ RULES = re.compile(
             r"is not a valid instant",  # the year 0, or a leap second, fit `date-time`
             r"is not a valid date",
             r"is at the end of the calendar",  # its first and last moments cannot be stored
+            r"must be from 1900-01-0[12] to 2(199-12-31|200-01-01)|must not be before 1900-01-01",  # any `date` has its form
             r"must have 1 to 255 characters",
             r"is after `to`",  # the same
             r"is above (seats|price)_max",  # a range that ends before it begins
@@ -44,7 +45,9 @@ RULES = re.compile(
             r"must name at least one table",
             r"must be after `from`|is more than 366 nights after `from`",  # how two dates stand to one another
             r"is required with (hotel_id|room_id)",  # each requires the other, unless both are null
-            r"is more than 2 years ahead",  # today is not known to a schema
+            r"must have a letter or a digit",
+            r"must not contain the character U\+[0-9A-F]{4,6}, which is invisible",
+            r"is more than 730 days ahead",  # today is not known to a schema
             r"is in the past",  # the same
             r"is changed twice",
             r"is not under the provider's address",

@@ -15,6 +15,9 @@ OFFERS_TOKEN_LOCK = 7_240_911_003
 STORE_IMPORT_LOCK = 7_240_911_004
 """Held while the dashboard stores an import of stores, hours or polls."""
 
+ROOM_LINKS_LOCK = 7_240_911_005
+"""Held while a property of the storefront is linked to another room of a hotel."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 

@@ -48,6 +48,7 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';
 CREATE INDEX outbox_state ON outbox (state, id);
+CREATE INDEX outbox_sent ON outbox (settled_at) WHERE state = 'sent';
 
 -- Signatures accepted lately, as hashes, so that none is accepted twice; see common/web/signature.py.
 CREATE TABLE used_signature (
@@ -57,7 +58,7 @@ CREATE TABLE used_signature (
 
 CREATE INDEX used_signature_used_at ON used_signature (used_at);
 
--- Failed logins; see common/web/login_throttle.py.
+-- Failed logins and wrong bearer tokens; see common/web/login_throttle.py.
 CREATE TABLE failed_login (
     login_key text NOT NULL,
     address text NOT NULL,
@@ -66,3 +67,15 @@ CREATE TABLE failed_login (
     slowed_until timestamptz,
     PRIMARY KEY (login_key, address)
 );
+
+CREATE INDEX failed_login_failed_at ON failed_login (failed_at);
+
+-- Token buckets of the rate limits; see common/web/rate_limit.py.
+CREATE TABLE rate_limit (
+    key bytea NOT NULL, -- SHA-256 of the caller, or of the recipient of a message
+    policy text NOT NULL,
+    full_at timestamptz NOT NULL, -- when the bucket is full again; until then every token taken moves it ahead
+    PRIMARY KEY (key, policy)
+);
+
+CREATE INDEX rate_limit_full_at ON rate_limit (full_at);

@@ -7,6 +7,7 @@ from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
 from common.jobs.lease import Job, JobState, select_jobs
+from common.web.bearer import operations_token_required
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -21,14 +22,14 @@ class Jobs(msgspec.Struct, frozen=True):
 JOBS_EXAMPLE = {
     "jobs": [
         {
-            "name": "delete_old_rows",
-            "interval_seconds": 3600.0,
+            "name": "forget_old",
+            "interval_seconds": 86400.0,
             "last_started": "2020-01-01T00:00:00Z",
             "last_finished": "2020-01-01T00:00:01Z",
             "last_outcome": "ok",
             "last_error": None,
-            "next_run": "2020-01-01T01:00:00Z",
-            "did": {"idempotency_keys": 2, "messages": 0, "signatures": 1, "failed_logins": 0},
+            "next_run": "2020-01-02T00:00:00Z",
+            "did": {"idempotency_keys": 2, "messages": 0, "signatures": 1, "failed_logins": 0, "rate_limits": 3},
         }
     ]
 }
@@ -41,6 +42,7 @@ def blueprint(jobs: Callable[[], Sequence[Job]]) -> Blueprint:
 
     @routes.get("/jobs")
     @operation(example=JOBS_EXAMPLE)
+    @operations_token_required
     @document_response(Jobs)
     async def list_jobs() -> Response:
         """Each job: its last run, the result or error of that run, and when it runs next."""

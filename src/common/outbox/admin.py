@@ -7,9 +7,6 @@ import msgspec
 from common.db.pool import Executor
 from common.outbox.queries import State
 
-SENT_RETENTION = timedelta(days=30)
-"""How long sent messages are kept. Dead ones are kept until an operator retries them."""
-
 
 class MessageState(msgspec.Struct, frozen=True):
     """The state of a message for an operator, without its content."""
@@ -54,16 +51,25 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
     return [MessageState(**row) for row in rows]
 
 
-async def delete_old_messages(db: Executor) -> int:
-    """Delete messages that were sent longer ago than SENT_RETENTION; returns how many."""
+async def delete_old_messages(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` messages that were sent longer ago than `keep`; returns how many.
+
+    Dead messages stay until an operator retries them.
+    """
     return await db.fetchval(
         """
         WITH deleted AS (
             DELETE FROM outbox
-             WHERE state = 'sent' AND settled_at < now() - $1::interval
+             WHERE (subject, topic, event) IN (
+                SELECT subject, topic, event
+                  FROM outbox
+                 WHERE state = 'sent' AND settled_at < now() - $1::interval
+                 ORDER BY settled_at
+                 LIMIT $2
+             )
             RETURNING 1
         )
         SELECT count(*) FROM deleted
         """,
-        SENT_RETENTION,
-    )
+        keep, limit,
+    )  # fmt: skip

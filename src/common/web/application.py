@@ -10,7 +10,7 @@ from quart_schema import Info
 
 from common.telemetry import metrics
 from common.version import VERSION
-from common.web import errors, html, instrumentation, request_body, responses
+from common.web import bearer, errors, html, instrumentation, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
@@ -37,11 +37,16 @@ def create(
         app,
         Info(title=title, version=VERSION, description=description),
         tags={**tags, "operations": "Health, metrics and jobs"},
-        security_schemes=security_schemes,
+        security_schemes={**(security_schemes or {}), bearer.scheme_of(bearer.OPERATIONS): operations_scheme(name)},
     )
     responses.install(app)
     html.install(app)
     return app
+
+
+def operations_scheme(name: str) -> dict[str, str]:
+    """The security scheme of the operators of an application."""
+    return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits metrics and jobs.")
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import pydantic
@@ -18,6 +18,17 @@ log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
 UNKNOWN_FIELD = "is not a known field"
+
+PROBLEMS_ATTRIBUTE = "_problems"
+"""Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def document_problems(view: V, *statuses: int) -> V:
+    """Return the view, marked with statuses that a decorator may answer besides those marked before."""
+    setattr(view, PROBLEMS_ATTRIBUTE, getattr(view, PROBLEMS_ATTRIBUTE, frozenset()) | set(statuses))
+    return view
 
 
 class FieldError(msgspec.Struct, frozen=True):

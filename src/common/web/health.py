@@ -13,7 +13,9 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db import migrate
 from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.row_counts import select_row_counts
 from common.telemetry import metrics
+from common.web.bearer import operations_token_required
 from common.web.errors import Unavailable
 from common.web.input_types import Input
 from common.web.openapi.document import operation
@@ -81,16 +83,23 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
 
     @routes.get("/metrics")
     @operation(media={200: {"text/plain": {"type": "string"}}}, descriptions={200: "The text format of Prometheus"})
+    @operations_token_required
     async def metrics_page() -> Response:
         """Metrics for Prometheus."""
         metrics.measure_pools(current_application().resources.pools.by_name())
-        for measure in measures:
+        for measure in (measure_rows, *measures):
             with suppress(*DATABASE_UNAVAILABLE):
                 await measure()
         page, content_type = metrics.metrics_page()
         return Response(page, content_type=content_type)
 
     return routes
+
+
+async def measure_rows() -> None:
+    """Set the gauge `rows_kept` of each table."""
+    for table, rows in (await select_row_counts(pool())).items():
+        metrics.ROWS.labels(table).set(rows)
 
 
 async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:

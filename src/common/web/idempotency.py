@@ -1,7 +1,8 @@
 """Idempotency-Key: a POST that creates something may be repeated, and creates it once.
 
 The key, a fingerprint of the request, and the response are stored in the transaction that creates, so that they exist
-together or not at all. Keys are kept for `KEY_RETENTION`.
+together or not at all. Keys are kept for `KEY_RETENTION`. Two callers may use the same key: its scope is the operation
+and the caller.
 """
 
 import hashlib
@@ -51,6 +52,19 @@ def earliest_possible_send_time(now: datetime) -> datetime:
     return now if requested_key() is None else now - KEY_RETENTION
 
 
+def credential() -> str:
+    """A digest of the credential that the current request has in the header Authorization; empty without one."""
+    header = request.headers.get("Authorization", "").strip()
+    return hashlib.sha256(header.encode("utf-8", "surrogatepass")).hexdigest() if header else ""
+
+
+def scope_of(operation: str, caller: str | None) -> str:
+    """The scope of the current request's key; `run_once_per_key` describes the arguments."""
+    if caller is None:
+        caller = credential() or f"address {request.remote_addr}"
+    return f"{operation} {hashlib.sha256(caller.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
 async def fingerprint() -> bytes:
     """A hash of the path, query string and body of the current request."""
     digest = hashlib.sha256(request.full_path.encode())
@@ -60,11 +74,16 @@ async def fingerprint() -> bytes:
 
 
 async def run_once_per_key(
-    db: asyncpg.Pool, scope: str, create: Callable[[Connection], Awaitable[StoredResponse]]
+    db: asyncpg.Pool,
+    operation: str,
+    create: Callable[[Connection], Awaitable[StoredResponse]],
+    *,
+    caller: str | None = None,
 ) -> Response:
     """Run `create` in a transaction, and at most once for the request's Idempotency-Key.
 
-    scope: the operation and, where the request is authenticated, the caller, so that keys of two callers do not clash.
+    caller: whose key it is, so that the same key of another caller is another key; by default the credential of the
+    request, without one its address. A view that knows the caller better, such as by a user's name, passes it.
     Without the header `create` runs each time. A second request with the same key waits until the first has ended.
     Raises IdempotencyKeyReused when the key was used with another request. Nothing is stored when `create` raises.
     """
@@ -72,6 +91,7 @@ async def run_once_per_key(
     if key is None:
         async with transaction(db) as connection:
             return (await create(connection)).response()
+    scope = scope_of(operation, caller)
     request_fingerprint = await fingerprint()
     async with transaction(db) as connection:
         if not await insert_key(connection, scope, key, request_fingerprint):
@@ -82,6 +102,12 @@ async def run_once_per_key(
         created = await create(connection)
         await update_response(connection, scope, key, msgspec.msgpack.encode(created))
     return created.response()
+
+
+async def is_repetition(db: Executor, operation: str, *, caller: str | None = None) -> bool:
+    """Whether the current request has a key that was used before, so that `run_once_per_key` would not create."""
+    key = requested_key()
+    return key is not None and await select_response(db, scope_of(operation, caller), key) is not None
 
 
 async def insert_key(db: Executor, scope: str, key: str, request_fingerprint: bytes) -> bool:
@@ -107,16 +133,22 @@ async def update_response(db: Executor, scope: str, key: str, response: bytes) -
     await db.execute("UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2", scope, key, response)
 
 
-async def delete_old_keys(db: Executor) -> int:
-    """Delete the keys older than KEY_RETENTION; returns how many."""
+async def delete_old_keys(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` keys older than `keep`; returns how many."""
     return await db.fetchval(
         """
         WITH deleted AS (
             DELETE FROM idempotency_key
-             WHERE created_at < now() - $1::interval
+             WHERE (scope, key) IN (
+                SELECT scope, key
+                  FROM idempotency_key
+                 WHERE created_at < now() - $1::interval
+                 ORDER BY created_at
+                 LIMIT $2
+             )
             RETURNING 1
         )
         SELECT count(*) FROM deleted
         """,
-        KEY_RETENTION,
-    )
+        keep, limit,
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """The types of input that the slices share: ids, instants and nights in query strings and bodies."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +17,11 @@ _INSTANT = re.compile(
 )
 _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+
+
+_JOINERS = "\u200c\u200d"
+_OF_A_JOINING_SCRIPT = re.compile("[\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18aa\ufb50-\ufdff\ufe70-\ufefc]")
+"""Arabic, Syriac, the scripts of India, Myanmar, Khmer and Mongolian."""
 
 
 class Input(BaseModel):
@@ -56,6 +62,30 @@ def parse_query_integer(value: Any) -> int:
         raise ValueError("must be a whole number")
     return int(value)
 
+
+def require_visible(text: str) -> str:
+    """Return the text. Raises ValueError for control characters, and for those that are invisible or turn text around.
+
+    A joiner or a non-joiner is permitted between two letters, or their marks, of a script that joins letters.
+    """
+    for index, character in enumerate(text):
+        if unicodedata.category(character) not in ("Cc", "Cf"):
+            continue
+        neighbours = (text[index - 1 : index], text[index + 1 : index + 2])
+        if character not in _JOINERS or not all(map(_OF_A_JOINING_SCRIPT.match, neighbours)):
+            raise ValueError(f"must not contain the character U+{ord(character):04X}, which is invisible")
+    return text
+
+
+def parse_name(value: str) -> str:
+    """Return the name of a person or a thing. Raises ValueError unless it is visible and has a letter or a digit."""
+    if not any(map(str.isalnum, value)):
+        raise ValueError("must have a letter or a digit")
+    return require_visible(value)
+
+
+Name = Annotated[str, AfterValidator(parse_name)]
+"""The name of a person or a thing."""
 
 D = TypeVar("D", date, datetime)
 

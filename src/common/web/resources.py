@@ -7,6 +7,7 @@ from typing import Any, cast
 import aiohttp
 from quart import Quart, current_app
 
+from common.config import Secrets
 from common.db.pool import BoundedPool
 
 
@@ -27,10 +28,14 @@ class Pools:
 
 @dataclass(frozen=True, kw_only=True)
 class CommonResources:
-    """The resources that both applications have."""
+    """The resources that both applications have.
+
+    operations_tokens: the tokens of operators; None: operators need no token.
+    """
 
     pools: Pools
     http: aiohttp.ClientSession = field(repr=False)
+    operations_tokens: Secrets | None = None
 
 
 class Application(Quart):

@@ -1,7 +1,8 @@
 """Signed requests between two programs that share a secret.
 
 The header is `X-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. A signature is valid for five
-minutes and for one request: used signatures are stored in the database, so that every replica refuses a replay.
+minutes and for one request: used signatures are stored in the database, so that every replica refuses a replay. It
+covers time and body, not method, path or direction. While a secret is replaced, signatures of both are accepted.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Any
 
 from quart import request
 
-from common.config import Secret
+from common.config import Secret, Secrets
 from common.db.pool import Executor
 from common.web.errors import Unauthorized
 from common.web.request_body import raw_body
@@ -24,7 +25,10 @@ from common.web.resources import pool
 SIGNATURE_HEADER = "X-Signature"
 VALID_SECONDS = 300
 SIGNATURE_RETENTION = timedelta(seconds=3 * VALID_SECONDS)
-"""A signature is valid from VALID_SECONDS before its time to VALID_SECONDS after it; kept for longer than both."""
+"""The least time for which used signatures are kept.
+
+A signature may be used from VALID_SECONDS before its time to VALID_SECONDS after it, so for twice that long.
+"""
 
 SIGNATURE_SCHEME = {"type": "apiKey", "in_": "header", "name": SIGNATURE_HEADER}
 """The security scheme for the OpenAPI document."""
@@ -44,8 +48,8 @@ def sign(secret: Secret, body: bytes, now: float) -> str:
     return f"t={timestamp},v1={_digest(secret, timestamp, body).hex()}"
 
 
-def verify(secret: Secret, header: str | None, body: bytes, now: float) -> bytes:
-    """Return the digest of a valid signature, even if it was used before.
+def verify(secrets: Secrets, header: str | None, body: bytes, now: float) -> bytes:
+    """Return the digest of a signature that is valid by one of the secrets, even if it was used before.
 
     Raises Unauthorized when the signature is missing or malformed, does not match the body, or has expired.
     """
@@ -53,7 +57,8 @@ def verify(secret: Secret, header: str | None, body: bytes, now: float) -> bytes
     if match is None:
         raise invalid_signature(f"{SIGNATURE_HEADER} is missing or does not have the form t=<unix seconds>,v1=<hex>.")
     digest = bytes.fromhex(match[2])
-    if not hmac.compare_digest(digest, _digest(secret, match[1], body)):
+    matches = [hmac.compare_digest(digest, _digest(secret, match[1], body)) for secret in secrets]  # all of them
+    if not any(matches):
         raise invalid_signature("The signature does not match the body.")
     if abs(now - int(match[1])) > VALID_SECONDS:
         raise invalid_signature("The time of the signature differs from ours by more than 5 minutes.")
@@ -64,8 +69,8 @@ def invalid_signature(detail: str) -> Unauthorized:
     return Unauthorized(detail, challenge="Signature", code="bad_signature")
 
 
-def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
-    """Admit only requests signed with the secret, each signature once; goes above the decorator that reads the body.
+def signed(secrets: Callable[[], Secrets]) -> Callable[[View], View]:
+    """Admit only requests signed with one of the secrets, each signature once; goes above the decorator that reads the body.
 
     A signature counts as used even if the view fails: a sender signs each attempt anew.
     """
@@ -73,7 +78,7 @@ def signed(secret: Callable[[], Secret]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            digest = verify(secret(), request.headers.get(SIGNATURE_HEADER), await raw_body(), time.time())
+            digest = verify(secrets(), request.headers.get(SIGNATURE_HEADER), await raw_body(), time.time())
             if not await insert_used_signature(pool(), hashlib.sha256(digest).digest()):
                 raise invalid_signature("The signature was used before.")
             return await view(*args, **kwargs)
@@ -96,16 +101,22 @@ async def insert_used_signature(db: Executor, signature_hash: bytes) -> bool:
     ) is not None  # fmt: skip
 
 
-async def delete_old_signatures(db: Executor) -> int:
-    """Delete the signatures that have expired; returns how many."""
+async def delete_old_signatures(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` signatures used longer than `keep` ago, and SIGNATURE_RETENTION; returns how many."""
     return await db.fetchval(
         """
         WITH deleted AS (
             DELETE FROM used_signature
-             WHERE used_at < now() - $1::interval
+             WHERE signature_hash IN (
+                SELECT signature_hash
+                  FROM used_signature
+                 WHERE used_at < now() - $1::interval
+                 ORDER BY used_at
+                 LIMIT $2
+             )
             RETURNING 1
         )
         SELECT count(*) FROM deleted
         """,
-        SIGNATURE_RETENTION,
-    )
+        max(keep, SIGNATURE_RETENTION), limit,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.web import responses
+from common.web.bearer import operations_token_required
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
@@ -196,6 +197,7 @@ async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 
 @blueprint.get("/quarantine")
 @operation(headers={200: LINK_HEADER})
+@operations_token_required
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
 async def quarantine(query_args: PageQuery) -> Response:

@@ -4,7 +4,6 @@ from common.web.resources import Application
 from dashboard.catalog import routes
 
 TAGS = {"catalog": "Products, their offers, and trends of their prices"}
-SECURITY_SCHEMES = routes.SECURITY_SCHEMES
 
 
 def install(app: Application) -> None:

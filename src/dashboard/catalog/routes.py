@@ -1,19 +1,17 @@
 """HTTP of the catalogue."""
 
-import hmac
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import HttpSecurityScheme, document_response, security_scheme, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
 from common.web import responses
-from common.web.bearer import bearer_token, invalid_token
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, requested_key, run_once_per_key, select_response
+from common.web.idempotency import StoredResponse, is_repetition, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
@@ -24,18 +22,13 @@ from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, P
 from dashboard.catalog.models import Freshness, OfferState, OfferTrend, Product, RegistrationState, Trend, TrendPoint
 from dashboard.catalog.queries import products
 from dashboard.resources import resources
+from dashboard.rights import api_token_required
 
 blueprint = Blueprint("catalog", __name__)
 tag_blueprint(blueprint, ["catalog"])
 
-SECURITY_SCHEMES = {"catalogToken": HttpSecurityScheme(scheme="bearer")}
-SCHEMES: list[dict[str, list[str]]] = [{}, {"catalogToken": []}]
-"""The operator decides whether the token is required, so the document declares it as optional."""
-
-REALM = "catalogue"
-
-CREATE_PRODUCT_SCOPE = "POST /products"
-"""The scope of the idempotency keys."""
+CREATE_PRODUCT = "POST /products"
+"""The operation of the idempotency keys."""
 
 PRODUCT_PATH = "/products/<uuid:product_id>"
 
@@ -64,27 +57,18 @@ TREND_EXAMPLE = {
 }
 
 
-@blueprint.before_request
-async def authorize() -> None:
-    """Raises Unauthorized for a request without the catalogue token, if one is configured."""
-    token = resources().config.api_token
-    if token is not None and not hmac.compare_digest(bearer_token(REALM).encode(), token.reveal().encode()):
-        raise invalid_token(REALM, "Invalid catalogue token.")
-
-
 def unknown_product(product_id: UUID) -> NotFound:
     return NotFound(f"Unknown product {product_id}.")
 
 
 @blueprint.post("/products")
 @operation(
-    401,
     headers={201: {"Location": "The path of the product"}},
     request_example=PRODUCT_INPUT_EXAMPLE,
     example=PRODUCT_EXAMPLE,
     idempotent=True,
 )
-@security_scheme(SCHEMES)
+@api_token_required
 @document_response(Product, 201)
 @json_body(ProductInput)
 async def create_product(data: ProductInput) -> Response:
@@ -93,8 +77,7 @@ async def create_product(data: ProductInput) -> Response:
     If the registration fails, the product is stored as pending and registered later.
     """
     product_id = service.new_product_id()
-    key = requested_key()
-    if key is not None and await select_response(pool(), CREATE_PRODUCT_SCOPE, key) is not None:
+    if await is_repetition(pool(), CREATE_PRODUCT):
         error: str | None = "not tried yet"  # not stored: the response to the first request is returned again
     else:
         error = await service.try_to_register(resources().offers, product_id, data)
@@ -105,12 +88,12 @@ async def create_product(data: ProductInput) -> Response:
         await products.insert_product(connection, product, datetime.now(UTC))
         return StoredResponse(201, responses.encode_json(product), {"Location": f"/products/{product_id}"})
 
-    return await run_once_per_key(pool(), CREATE_PRODUCT_SCOPE, create)
+    return await run_once_per_key(pool(), CREATE_PRODUCT, create)
 
 
 @blueprint.get("/products")
-@operation(401, headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
-@security_scheme(SCHEMES)
+@operation(headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
+@api_token_required
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
 async def list_products(query_args: ProductsQuery) -> Response:
@@ -122,8 +105,8 @@ async def list_products(query_args: ProductsQuery) -> Response:
 
 
 @blueprint.get(PRODUCT_PATH)
-@operation(401, 404, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 async def get_product(product_id: UUID) -> Response:
     """One product."""
@@ -138,8 +121,8 @@ async def product_response(product_id: UUID) -> Response:
 
 
 @blueprint.put(PRODUCT_PATH)
-@operation(401, 404, request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 @json_body(ProductInput)
 async def replace_product(product_id: UUID, data: ProductInput) -> Response:
@@ -150,8 +133,8 @@ async def replace_product(product_id: UUID, data: ProductInput) -> Response:
 
 
 @blueprint.patch(PRODUCT_PATH)
-@operation(401, 404, request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
+@api_token_required
 @document_response(Product)
 @json_body(ProductChange)
 async def change_product(product_id: UUID, data: ProductChange) -> Response:
@@ -162,8 +145,8 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 
 
 @blueprint.delete(PRODUCT_PATH)
-@operation(401, 404, descriptions={204: "Deleted"})
-@security_scheme(SCHEMES)
+@operation(404, descriptions={204: "Deleted"})
+@api_token_required
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and price changes. It stays registered with the offers service."""
     if not await products.delete_product(pool(), product_id):
@@ -172,8 +155,8 @@ async def delete_product(product_id: UUID) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers")
-@operation(401, 404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
-@security_scheme(SCHEMES)
+@operation(404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
+@api_token_required
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
 async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
@@ -188,8 +171,8 @@ async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(401, 404, example=TREND_EXAMPLE)
-@security_scheme(SCHEMES)
+@operation(404, example=TREND_EXAMPLE)
+@api_token_required
 @validate_querystring(TrendQuery)
 @document_response(Trend)
 async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
@@ -206,8 +189,8 @@ async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
-@operation(401, 404, example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]})
-@security_scheme(SCHEMES)
+@operation(404, example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]})
+@api_token_required
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
 async def offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:

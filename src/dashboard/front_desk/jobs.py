@@ -65,7 +65,7 @@ async def post_decision(
     """
     headers = {
         "Content-Type": "application/json",
-        signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
+        signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret.current, body, time.time()),
     }
     provider = Upstream(client, "order_callback", "")
     async with provider.call(

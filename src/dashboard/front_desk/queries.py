@@ -160,15 +160,21 @@ async def delete_session(db: Executor, token_hash: bytes) -> None:
     await db.execute("DELETE FROM front_desk_session WHERE token_hash = $1", token_hash)
 
 
-async def delete_old_sessions(db: Executor) -> int:
-    """Delete expired sessions; returns how many."""
+async def delete_old_sessions(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` sessions that expired longer ago than `keep`; returns how many."""
     return await db.fetchval(
         """
         WITH deleted AS (
             DELETE FROM front_desk_session
-             WHERE expires_at < now()
+             WHERE token_hash IN (
+                SELECT token_hash
+                  FROM front_desk_session
+                 WHERE expires_at < now() - $1::interval
+                 LIMIT $2
+             )
             RETURNING 1
         )
         SELECT count(*) FROM deleted
-        """
-    )
+        """,
+        keep, limit,
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 """The API of the front desk: the provider sends signed orders, programs of staff decide with the staff token."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
@@ -11,8 +10,8 @@ from quart_schema import document_response, security_scheme, tag, validate_query
 from common.db.pool import transaction
 from common.outbox import admin
 from common.outbox.admin import MessageState
-from common.web.bearer import bearer_token, invalid_token
-from common.web.errors import NotFound
+from common.web.bearer import require_token
+from common.web.errors import NotFound, document_problems
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
@@ -29,7 +28,8 @@ blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
 
 TAG = "front desk"
 STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
-REALM = "front desk"
+STAFF = "staff"
+"""The kind of the staff's token: at the log-in of the page and as a bearer token it has one count of failures."""
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
 
 EXAMPLE_ORDER_INPUT = {
@@ -72,17 +72,15 @@ View = Callable[..., Awaitable[Any]]
 
 
 def staff_only(view: View) -> View:
-    """Restrict a view to requests with the staff token. Raises Unauthorized."""
+    """Restrict a view to requests with the staff token. Raises Unauthorized or TooManyRequests."""
 
     @security_scheme([{"staff": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        token = bearer_token(REALM)
-        if not hmac.compare_digest(token.encode(), resources().front_desk.staff_token.reveal().encode()):
-            raise invalid_token(REALM, "Invalid staff token.")
+        await require_token(STAFF, resources().front_desk.staff_token)
         return await view(*args, **kwargs)
 
-    return wrapper
+    return document_problems(wrapper, 401, 429)
 
 
 @blueprint.post("/orders")

@@ -13,6 +13,8 @@ from werkzeug.datastructures import MultiDict
 
 from common.db.pool import transaction
 from common.web import login_throttle
+from common.web.bearer import login_key
+from common.web.caller import caller_address
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from common.web.html import PRIVATE_HEADERS, Templates
 from common.web.request_body import require_media_type
@@ -20,6 +22,7 @@ from common.web.resources import pool
 from dashboard.front_desk import queries, service
 from dashboard.front_desk.inputs import NoticeQuery
 from dashboard.front_desk.models import Decision
+from dashboard.front_desk.routes import STAFF
 from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix="/front-desk")
@@ -105,15 +108,14 @@ async def page(query_args: NoticeQuery) -> Response:
 async def log_in() -> Response:
     """Begin a session if the staff token is right."""
     token_sent = (await read_form()).get("token", "")
-    address = request.remote_addr or ""
+    staff, address = login_key(STAFF), caller_address()
     try:
-        await login_throttle.require_not_throttled(pool(), "staff", address)
+        await login_throttle.begin_attempt(pool(), staff, address)
     except TooManyRequests:
         return redirect_with_notice("throttled")
-    if not hmac.compare_digest(token_sent.encode(), resources().front_desk.staff_token.reveal().encode()):
-        await login_throttle.upsert_failure(pool(), "staff", address)
+    if not resources().front_desk.staff_token.accepts(token_sent):
         return redirect_with_notice("invalid_token")
-    await login_throttle.delete_failures(pool(), "staff", address)
+    await login_throttle.delete_failures(pool(), staff, address)
     token = secrets.token_urlsafe(32)
     await queries.insert_session(pool(), hash_session_token(token), SESSION_LIFETIME)
     response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE_HEADERS})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.config import Secret
+from common.config import Secrets
 
 
 @dataclass(frozen=True)
@@ -10,5 +10,5 @@ class FrontDeskSettings:
     """Settings of the front desk. provider_url: every callback address of an order must be under it."""
 
     provider_url: str
-    accounting_secret: Secret
-    staff_token: Secret
+    accounting_secret: Secrets
+    staff_token: Secrets

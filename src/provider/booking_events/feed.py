@@ -1,20 +1,56 @@
-"""Streams the whole feed: lines from PostgreSQL's COPY, in constant memory."""
+"""Reads the feed: in pages, and as a whole by PostgreSQL's COPY, in constant memory."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import asyncpg
 
-from common.db.pool import Connection
+from common.db.pool import Connection, Executor
+from common.limits import MAX_WINDOW_DAYS
+from common.web.errors import Invalid
 from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
 from provider.booking_events.inputs import EventsQuery
-from provider.booking_events.models import Position
+from provider.booking_events.models import Page, Position
 from provider.booking_events.queries import FeedFormat
 
 MAX_UNSTREAMED_EVENTS = 1000
 
 TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through the feed with `limit`."
+
+
+async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int) -> Page:
+    """Up to `limit` events after a position; fewer, even none, when a page may not read more to find them.
+
+    Whatever the filters are, the statements of a page read about `queries.MAX_READ_EVENTS` events at most.
+    """
+    end = None
+    if not queries.is_filtered(query):
+        rows = await queries.select_page(db, query, form, after, limit + 1)
+    elif await queries.is_small(db, query):
+        rows = await queries.select_few(db, query, form, after, limit + 1)
+    else:
+        rows = await queries.select_filtered_page(db, query, form, after, limit + 1)
+        if len(rows) <= limit:
+            end = await queries.select_end_of_filtered_page(db, query, after)
+    lines = [row["line"] for row in rows[:limit]]
+    last = (rows[len(lines) - 1]["event_timestamp"], rows[len(lines) - 1]["id"]) if rows else None
+    if len(rows) > limit:
+        return Page(lines, last)
+    # Events stored between the two statements may have moved the end before the last event of the page.
+    return Page(lines, max(end, last) if end is not None and last is not None else end)
+
+
+async def require_narrow(db: Executor, query: EventsQuery) -> None:
+    """Raises Invalid for events by room or night, without `limit`, that only a reading of a large feed could find."""
+    if not query.is_wide or await queries.is_small(db, query):
+        return
+    if await queries.select_end_of_filtered_page(db, query, None) is not None:
+        raise Invalid.field(
+            "hotel_id",
+            "is required with a room or a night, since the feed is large; instead of it, `limit`, or `updated__gte` and"
+            f" `updated__lte` that are at most {MAX_WINDOW_DAYS} days apart",
+        )
 
 
 def lines_after(
@@ -44,20 +80,23 @@ def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> 
 
 
 def as_array(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The lines as a JSON array, an event per line. `first`: items, joined; `second` and `rest`: chunks of whole lines.
+    """The lines as a JSON array, an event per line. `first` and `second` may be empty; chunks of `rest` are not.
 
     The closing bracket is sent only after the last chunk, so a stream that breaks is not valid JSON.
     """
 
     async def body() -> AsyncIterator[bytes]:
         async with aclosing(rest) as chunks:
-            yield b"[" + first + _as_items(second)
+            items = _as_items(first + second)
+            yield b"[" + items
+            separator = b",\n" if items else b""
             async for chunk in chunks:
-                yield _as_items(chunk)
+                yield separator + _as_items(chunk)
+                separator = b",\n"
         yield b"]\n"
 
     return body()
 
 
 def _as_items(lines: bytes) -> bytes:
-    return b",\n" + lines[:-1].replace(b"\n", b",\n")
+    return lines[:-1].replace(b"\n", b",\n")

@@ -17,8 +17,8 @@ from common.csv_import import (
     parse_file_instant,
     read_records,
 )
-from common.web.input_types import MAX_ID, parse_night, require_finite
-from provider.booking_events.inputs import require_plausible
+from common.limits import require_sane_event_time, require_sane_night
+from common.web.input_types import MAX_ID, parse_night
 from provider.booking_events.models import COLUMNS, StagedRow
 from provider.hotel_rooms import parse_room_id_text
 
@@ -76,7 +76,7 @@ def parse_status(text: str) -> int:
 
 @lru_cache(4096)
 def parse_file_night(text: str) -> date:
-    return require_finite(parse_night(text))
+    return require_sane_night(parse_night(text))
 
 
 def record_parser(positions: list[int], now: datetime) -> Callable[[int, list[str]], StagedRow | RejectedLine]:
@@ -86,7 +86,7 @@ def record_parser(positions: list[int], now: datetime) -> Callable[[int, list[st
     """
 
     def parse_event_time(text: str) -> datetime:
-        return require_plausible(require_finite(parse_file_instant(text)), now)
+        return require_sane_event_time(parse_file_instant(text), now)
 
     parsers: tuple[Callable[[str], int | str | date | datetime], ...] = (
         parse_id,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
+from common.limits import MAX_WINDOW_DAYS, require_sane_event_time, require_sane_night
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import (
     Id,
@@ -18,9 +19,6 @@ from common.web.input_types import (
     parse_query_instant,
 )
 from provider.hotel_rooms import BOOKING, CANCELLATION, QueryRoomId, RoomId
-
-MAX_FUTURE = timedelta(days=1)
-"""How far the sender's clock may be ahead of ours."""
 
 
 def parse_from(value: Any) -> datetime:
@@ -46,16 +44,9 @@ To = Annotated[datetime, BeforeValidator(parse_to), _INSTANT_OR_DATE_SCHEMA]
 Status = Field(ge=BOOKING, le=CANCELLATION, description="1 = booking, 2 = cancellation")
 
 
-def require_plausible(at: datetime, now: datetime) -> datetime:
-    """Return the instant. Raises ValueError when it is more than a day after `now`."""
-    if at > now + MAX_FUTURE:
-        raise ValueError("is more than a day in the future")
-    return at
-
-
-def _require_plausible_now(at: datetime, info: ValidationInfo) -> datetime:
+def _require_sane_time(at: datetime, info: ValidationInfo) -> datetime:
     assert info.context is not None
-    return require_plausible(at, info.context["now"])
+    return require_sane_event_time(at, info.context["now"])
 
 
 class EventInput(Input):
@@ -63,10 +54,10 @@ class EventInput(Input):
 
     id: Id | None = None
     hotel_id: Id
-    event_timestamp: Annotated[Instant, AfterValidator(_require_plausible_now)]
+    event_timestamp: Annotated[Instant, AfterValidator(_require_sane_time)]
     status: Annotated[int, Status]
     room_id: RoomId
-    night_of_stay: Night
+    night_of_stay: Annotated[Night, AfterValidator(require_sane_night)]
 
 
 class EventsQuery(Input):
@@ -87,6 +78,14 @@ class EventsQuery(Input):
     recorded__lte: Annotated[To | None, Field(description="Stored by the provider at or before")] = None
     limit: Annotated[QueryInteger | None, Field(ge=1, le=10_000, description="How many events a page holds")] = None
     cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it selects by room or night among all events: of every hotel, and of more than MAX_WINDOW_DAYS."""
+        low, high = self.updated__gte, self.updated__lte
+        is_window = low is not None and high is not None and high - low <= timedelta(days=MAX_WINDOW_DAYS)
+        selects = (self.room_id, self.night_of_stay__gte, self.night_of_stay__lte) != (None, None, None)
+        return selects and self.hotel_id is None and not is_window
 
     def require_ordered(self) -> None:
         """Raises Invalid naming every range that ends before it begins, and a cursor without a limit."""

@@ -18,6 +18,13 @@ Position = tuple[datetime, int]
 """A reader's place in the feed: the time and the id of the last event that it has."""
 
 
+class Page(NamedTuple):
+    """A part of the feed: lines, and the place after which the next page begins; None when no event can follow."""
+
+    lines: list[str]
+    end: Position | None
+
+
 def decode_position(cursor: str) -> Position:
     """Decode the position in a cursor of this list. Raises Invalid."""
     at, event_id = decode_cursor(cursor, tuple[datetime, CursorId])
@@ -46,7 +53,10 @@ class BatchResult(msgspec.Struct, frozen=True):
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """An event to be stored; `room_id` in the form that the database stores."""
+    """An event to be stored; `room_id` in the form that the database stores.
+
+    by_storefront: it is of a reservation of our own storefront, not one that somebody sent.
+    """
 
     id: int
     hotel_id: int
@@ -54,6 +64,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     status: int
     room_id: str
     night_of_stay: date
+    by_storefront: bool = False
 
     @property
     def content(self) -> tuple[int, datetime, int, str, date]:

@@ -1,10 +1,11 @@
 """SQL of the feed. `body` is the JSON of an event, rendered when it was stored."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Literal
 
 import asyncpg
+import msgspec
 
 from common.db.pool import Connection, Executor
 from provider.booking_events.inputs import EventsQuery
@@ -21,50 +22,135 @@ MAX_COUNTED_EVENTS = 10_000
 
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 
-_FILTERS = {
+MAX_READ_EVENTS = 50_000
+"""How many events the statement of a page reads at most, so that no filter makes it slow."""
+
+# The feed is read in the order of an index; these filters are ranges of that index.
+_RANGE_FILTERS = {
     "hotel_id": "hotel_id = {}::bigint",
     "updated__gte": "event_timestamp >= {}::timestamptz",
     "updated__lte": "event_timestamp <= {}::timestamptz",
-    "rpg_status": "status = {}::smallint",
-    "room_id": "lower(room_id) = lower({}::text)",
-    "night_of_stay__gte": "night_of_stay >= {}::date",
-    "night_of_stay__lte": "night_of_stay <= {}::date",
+}
+_RECORDED_FILTERS = {
     "recorded__gte": "recorded_at >= {}::timestamptz",
     "recorded__lte": "recorded_at <= {}::timestamptz",
 }
+_ROOM_FILTER = {"room_id": 'lower(room_id COLLATE "C") = lower({}::text COLLATE "C")'}
+_OTHER_FILTERS = {
+    "rpg_status": "status = {}::smallint",
+    **_ROOM_FILTER,
+    "night_of_stay__gte": "night_of_stay >= {}::date",
+    "night_of_stay__lte": "night_of_stay <= {}::date",
+    **_RECORDED_FILTERS,
+}
+_FILTERS = {**_RANGE_FILTERS, **_OTHER_FILTERS}
 
 
-def feed_statement(
-    query: EventsQuery, form: FeedFormat, after: Position | None, columns: str = ""
-) -> tuple[str, list[Any]]:
-    """The statement that selects from the feed in its order, and its arguments.
+class _Conditions:
+    """The conditions of a query, and the arguments of the statement in which they stand."""
+
+    def __init__(self, query: EventsQuery, after: Position | None = None) -> None:
+        """after: the position of the last event already read."""
+        self.query = query
+        self.after = after
+        self.arguments: list[Any] = []
+
+    def add(self, argument: Any) -> str:
+        """The placeholder of an argument."""
+        self.arguments.append(argument)
+        return f"${len(self.arguments)}"
+
+    def where(self, filters: Mapping[str, str]) -> str:
+        """The WHERE clause of the given filters and, with filters of a range, of the position."""
+        found = [(condition, getattr(self.query, name)) for name, condition in filters.items()]
+        conditions = [condition.format(self.add(value)) for condition, value in found if value is not None]
+        if self.after is not None and "updated__gte" in filters:
+            at, event_id = map(self.add, self.after)
+            conditions.append(f"(event_timestamp, id) > ({at}::timestamptz, {event_id}::bigint)")
+        return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def is_filtered(query: EventsQuery) -> bool:
+    """Whether the query has filters that are not ranges of the order of the feed."""
+    return any(getattr(query, name) is not None for name in _OTHER_FILTERS)
+
+
+def feed_statement(query: EventsQuery, form: FeedFormat, after: Position | None) -> tuple[str, list[Any]]:
+    """The statement that selects from the feed in its order, and its arguments: line, event_timestamp, id.
 
     Built from the pieces above, because with `$1 IS NULL OR …` the planner would not use the index on the hotel.
-    after: the position of the last event already read.
     """
-    conditions: list[str] = []
-    arguments: list[Any] = []
-    for name, condition in _FILTERS.items():
-        value = getattr(query, name)
-        if value is not None:
-            arguments.append(value)
-            conditions.append(condition.format(f"${len(arguments)}"))
-    if after is not None:
-        arguments += after
-        conditions.append(f"(event_timestamp, id) > (${len(arguments) - 1}::timestamptz, ${len(arguments)}::bigint)")
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    conditions = _Conditions(query, after)
     return (
-        f"SELECT {LINE_EXPRESSIONS[form]} AS line{columns} FROM booking_event {where} ORDER BY event_timestamp, id",  # noqa: S608 - only of the literals above
-        arguments,
+        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - only of the literals above
+        f" FROM booking_event {conditions.where(_FILTERS)} ORDER BY event_timestamp, id",
+        conditions.arguments,
     )
 
 
 async def select_page(
     db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Up to `limit` events after a position: line, event_timestamp, id."""
-    statement, arguments = feed_statement(query, form, after, ", event_timestamp, id")
+    """Up to `limit` events after a position: line, event_timestamp, id. The query has filters of ranges only."""
+    statement, arguments = feed_statement(query, form, after)
     return await db.fetch(f"{statement} LIMIT ${len(arguments) + 1}", *arguments, limit)
+
+
+async def select_few(
+    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+) -> list[asyncpg.Record]:
+    """Like `select_page`, of a query that few events match: all of them are read, then sorted."""
+    statement, arguments = feed_statement(query, form, after)
+    statement = statement.removesuffix(" ORDER BY event_timestamp, id")
+    return await db.fetch(
+        f"WITH few AS MATERIALIZED ({statement})"  # noqa: S608 - only of the literals above
+        f" SELECT line, event_timestamp, id FROM few ORDER BY event_timestamp, id LIMIT ${len(arguments) + 1}",
+        *arguments,
+        limit,
+    )
+
+
+async def select_filtered_page(
+    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+) -> list[asyncpg.Record]:
+    """Like `select_page`, of any query, but only among the next MAX_READ_EVENTS events of its ranges."""
+    conditions = _Conditions(query, after)
+    ranges = conditions.where(_RANGE_FILTERS)
+    most = conditions.add(MAX_READ_EVENTS)
+    others = conditions.where(_OTHER_FILTERS)
+    return await db.fetch(
+        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - only of the literals above
+        f" FROM (SELECT * FROM booking_event {ranges} ORDER BY event_timestamp, id LIMIT {most}::bigint) AS read"
+        f" {others} ORDER BY event_timestamp, id LIMIT {conditions.add(limit)}::bigint",
+        *conditions.arguments,
+    )
+
+
+async def select_end_of_filtered_page(db: Executor, query: EventsQuery, after: Position | None) -> Position | None:
+    """The position of the last event that `select_filtered_page` reads; None when it reads all of its ranges."""
+    conditions = _Conditions(query, after)
+    row = await db.fetchrow(
+        f"SELECT event_timestamp, id FROM booking_event {conditions.where(_RANGE_FILTERS)}"  # noqa: S608
+        f" ORDER BY event_timestamp, id OFFSET {conditions.add(MAX_READ_EVENTS - 1)}::bigint LIMIT 1",
+        *conditions.arguments,
+    )
+    return None if row is None else (row["event_timestamp"], row["id"])
+
+
+async def is_small(db: Executor, query: EventsQuery) -> bool:
+    """Whether an index shows that at most MAX_READ_EVENTS events have the query's room or recorded time."""
+    for filters in (_RECORDED_FILTERS, _ROOM_FILTER | {"hotel_id": _RANGE_FILTERS["hotel_id"]}):
+        if not any(getattr(query, name) is not None for name in filters if name != "hotel_id"):
+            continue
+        conditions = _Conditions(query)
+        counted = await db.fetchval(
+            f"SELECT count(*) FROM (SELECT FROM booking_event {conditions.where(filters)}"  # noqa: S608
+            f" LIMIT {conditions.add(MAX_READ_EVENTS + 1)}::bigint) AS matching",
+            *conditions.arguments,
+        )
+        if counted <= MAX_READ_EVENTS:
+            return True
+    return False
 
 
 async def copy_feed(
@@ -76,7 +162,7 @@ async def copy_feed(
 ) -> None:
     """Write all events after a position to `output`, one per line, as fast as `output` accepts them."""
     statement, arguments = feed_statement(query, form, after)
-    await connection.copy_from_query(statement, *arguments, output=output)
+    await connection.copy_from_query(f"SELECT line FROM ({statement}) AS feed", *arguments, output=output)  # noqa: S608
 
 
 async def select_event(db: Executor, event_id: int) -> str | None:
@@ -103,13 +189,14 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
     The first of several events with the same id is stored. All writers insert in id order to avoid deadlocks.
     """
     ordered = sorted(events, key=attrgetter("id"))
-    columns = zip(
-        *((e.id, e.hotel_id, e.event_timestamp, e.status, e.room_id, e.night_of_stay) for e in ordered), strict=True
-    )
+    columns = zip(*map(msgspec.structs.astuple, ordered), strict=True)
     rows = await db.fetch(
         """
-        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[])
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+        SELECT *
+          FROM unnest(
+              $1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[], $7::boolean[]
+          )
         ON CONFLICT (id) DO NOTHING
         RETURNING id, body
         """,

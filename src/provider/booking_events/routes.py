@@ -1,6 +1,7 @@
 """HTTP of the feed."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
@@ -8,8 +9,9 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
 from common.web import responses
+from common.web.bearer import token_required
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, requested_key, run_once_per_key
+from common.web.idempotency import StoredResponse, credential, requested_key, run_once_per_key
 from common.web.input_types import MAX_ID
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import encode_cursor, next_link
@@ -19,7 +21,7 @@ from common.web.streaming import empty_body
 from provider.booking_events import feed, queries, service
 from provider.booking_events.batch_body import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, parse_array, parse_lines
 from provider.booking_events.inputs import EventInput, EventsQuery
-from provider.booking_events.models import BatchResult, Event, Position, StoredEvent, decode_position
+from provider.booking_events.models import BatchResult, Event, Page, StoredEvent, decode_position
 from provider.booking_events.queries import FeedFormat
 from provider.resources import resources
 
@@ -30,6 +32,10 @@ JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
 """Names the features of this feed beyond the source's parameters. `complete`: responses are never silently cut off."""
+
+FEED = "feed"
+
+feed_token_required = token_required(FEED, lambda: resources().config.feed_token)
 
 EXAMPLE = {
     "id": 1,
@@ -53,42 +59,46 @@ async def list_events(query_args: EventsQuery) -> Response:
     """The events that match, in the order of their time and id.
 
     Without `limit`, all of them are streamed. With `limit`, the response is one page; the Link header leads to the
-    next. The Accept header chooses a JSON array, NDJSON or CSV.
+    next. A page may hold fewer events than `limit`, even none: only a page without a Link header is the last. The
+    Accept header chooses a JSON array, NDJSON or CSV.
     """
     query_args.require_ordered()
     accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
     form: FeedFormat = "csv" if accepted == CSV else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
-    limit = query_args.limit or feed.MAX_UNSTREAMED_EVENTS
-    rows = await queries.select_page(pool(), query_args, form, after, limit + 1)
-    page = [row["line"] for row in rows[:limit]]
+    page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
     headers = dict(FEATURES)
-    if len(rows) > limit:
-        last = (rows[limit - 1]["event_timestamp"], rows[limit - 1]["id"])
+    if page.end is not None:
         if query_args.limit is None:
-            return await _stream(accepted, page, query_args, form, last)
-        headers["Link"] = next_link(encode_cursor(*last))
+            await feed.require_narrow(pool(), query_args)
+            return await _stream(accepted, page, query_args, form)
+        headers["Link"] = next_link(encode_cursor(*page.end))
     if accepted == JSON:
-        body = "[" + ",\n".join(page) + "]\n"
+        body = "[" + ",\n".join(page.lines) + "]\n"
     else:
-        body = "".join(f"{line}\n" for line in page)
+        body = _as_text(page.lines)
     return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
 
 
-async def _stream(accepted: str, page: list[str], query: EventsQuery, form: FeedFormat, after: Position) -> Response:
+async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedFormat) -> Response:
     """All events: those of the first page, then the output of COPY.
 
     The response begins after COPY has begun, so that an error before that still gets its status.
     """
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
-    rest = feed.lines_after(resources().pools.streams, query, form, after)
-    second = await anext(rest)
+    first = _as_text(page.lines).encode()
+    rest = feed.lines_after(resources().pools.streams, query, form, page.end)
+    second = await anext(rest, b"")
     if accepted == JSON:
-        body = feed.as_array(",\n".join(page).encode(), second, rest)
+        body = feed.as_array(first, second, rest)
     else:
-        body = feed.as_lines(_csv_header(accepted) + "".join(f"{line}\n" for line in page).encode(), second, rest)
+        body = feed.as_lines(_csv_header(accepted) + first, second, rest)
     return Response(body, content_type=_content_type(accepted), headers=FEATURES)
+
+
+def _as_text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _csv_header(accepted: str) -> bytes:
@@ -108,6 +118,7 @@ def _content_type(accepted: str) -> str:
     example=EXAMPLE,
     idempotent=True,
 )
+@feed_token_required
 @document_response(Event, 200)
 @document_response(Event, 201)
 @json_body(EventInput)
@@ -123,7 +134,15 @@ async def create_event(data: EventInput) -> Response:
     async def create(connection: Connection) -> StoredResponse:
         return _response(await service.store_one(connection, data))
 
-    return await run_once_per_key(pool(), "POST /events", create)
+    return await run_once_per_key(pool(), "POST /events", create, caller=sender_of([data.hotel_id]))
+
+
+def sender_of(hotel_ids: Iterable[int]) -> str:
+    """The sender of events, whose idempotency keys do not clash with those of other hotels.
+
+    The hotels are part of it even where requests have a credential: all hotels may share the token of the feed.
+    """
+    return f"{credential()} of hotels {sorted(set(hotel_ids))}"
 
 
 def _response(event: StoredEvent) -> StoredResponse:
@@ -140,6 +159,7 @@ def _response(event: StoredEvent) -> StoredResponse:
     },
     idempotent=True,
 )
+@feed_token_required
 @document_response(BatchResult, 201)
 @body_limit(MAX_BATCH_BYTES)
 async def create_events() -> Response:
@@ -153,7 +173,8 @@ async def create_events() -> Response:
     async def create(connection: Connection) -> StoredResponse:
         return StoredResponse(201, responses.encode_json(await service.store_batch(connection, batch)))
 
-    return await run_once_per_key(pool(), "POST /events/batch", create)
+    sender = sender_of(event.hotel_id for event in batch.values())
+    return await run_once_per_key(pool(), "POST /events/batch", create, caller=sender)
 
 
 @blueprint.get(f"/events/<int(min=1, max={MAX_ID}):event_id>")

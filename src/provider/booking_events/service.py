@@ -26,6 +26,9 @@ MAX_CONCURRENT_GROUPS = 3
 STUCK_SECONDS = 0.1
 """A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
 
+MAX_APPENDED = 10_000
+"""Events of reservations that one statement stores."""
+
 DrawIds = Callable[[int], Awaitable[Sequence[int]]]
 """Draws that many new ids."""
 
@@ -112,18 +115,20 @@ async def draw_new_ids(db: Executor, count: int) -> list[int]:
     return ids
 
 
-async def store_events(db: Executor, given: Sequence[EventInput], draw_ids: DrawIds) -> list[StoredEvent | Conflict]:
+async def store_events(
+    db: Executor, given: Sequence[EventInput], draw_ids: DrawIds, *, by_storefront: bool = False
+) -> list[StoredEvent | Conflict]:
     """Store the events whose ids are new; a Conflict stands for an event whose id is stored with different content.
 
     The first of several events with the same id counts. An event without an id is tried again until its drawn id is
-    new.
+    new. by_storefront: the events are of reservations of our own storefront.
     """
     results: dict[int, StoredEvent | Conflict] = {}
     given_ids = {event.id for event in given if event.id is not None}
     unstored = dict(enumerate(given))
     while unstored:
         ids = await _draw_other_ids(draw_ids, sum(event.id is None for event in unstored.values()), given_ids)
-        events = {index: with_id(event, ids) for index, event in unstored.items()}
+        events = {index: with_id(event, ids, by_storefront=by_storefront) for index, event in unstored.items()}
         inserted = await queries.insert_events(db, list(events.values()))
         existing = (
             await queries.select_stored_events(db, [event.id for event in events.values()])
@@ -151,7 +156,7 @@ async def _draw_other_ids(draw_ids: DrawIds, count: int, given_ids: set[int]) ->
     return ids
 
 
-def with_id(event: EventInput, ids: deque[int]) -> NewEvent:
+def with_id(event: EventInput, ids: deque[int], *, by_storefront: bool = False) -> NewEvent:
     """The event with its own id, or with the next of `ids`."""
     return NewEvent(
         ids.popleft() if event.id is None else event.id,
@@ -160,6 +165,7 @@ def with_id(event: EventInput, ids: deque[int]) -> NewEvent:
         event.status,
         event.room_id,
         event.night_of_stay,
+        by_storefront,
     )
 
 
@@ -189,9 +195,11 @@ async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchRes
 
 
 async def append_events(connection: Connection, events: Sequence[NightEvent]) -> None:
-    """Store events from other slices inside the caller's transaction; the server assigns their ids."""
-    given = [EventInput.model_construct(id=None, **event._asdict()) for event in events]
-    await store_events(connection, given, partial(draw_new_ids, connection))
+    """Store the events of reservations inside the caller's transaction; the server assigns their ids."""
+    for start in range(0, len(events), MAX_APPENDED):
+        part = events[start : start + MAX_APPENDED]
+        given = [EventInput.model_construct(id=None, **event._asdict()) for event in part]
+        await store_events(connection, given, partial(draw_new_ids, connection), by_storefront=True)
 
 
 async def append_in_bulk(connection: Connection, events: Sequence[NightEvent]) -> int:

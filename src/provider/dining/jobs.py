@@ -77,7 +77,7 @@ async def forward_orders(
         body = responses.encode_json(message.payload)
         headers = {
             "Content-Type": "application/json",
-            signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret, body, time.time()),
+            signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret.current, body, time.time()),
         }
         async with accounting.call("POST", "/orders", data=body, headers=headers) as response:
             await response.read()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from common.config import Secret
+from common.config import Secret, Secrets
 
 DECISIONS_PATH = "/api/accounting/decisions"
 CANCEL_PATH = "/api/customer/cancel_booking/"
@@ -26,17 +26,21 @@ class DiningSettings:
 
     public_url: base of the links in emails. callback_url: base of the address that the accounting program calls back.
     smtp_url: the server that takes the emails; None: they wait in the outbox. inbox: the demo's own server takes them.
+    orders_per_hour: orders that one address may send; 0: any number. demo_diners: orders of the demo's own diners are not
+    limited.
     """
 
     users: tuple[User, ...]
-    jwt_secret: Secret
+    jwt_secret: Secrets
     public_url: str
     callback_url: str
     accounting_url: str
-    accounting_secret: Secret
+    accounting_secret: Secrets
     mail_from: str
     smtp_url: Secret | None
     inbox: bool
+    orders_per_hour: int
+    demo_diners: bool
 
     @property
     def decisions_url(self) -> str:

@@ -37,10 +37,12 @@ CREATE TABLE booking_event (
     id bigint PRIMARY KEY CHECK (id > 0),
     hotel_id bigint NOT NULL CHECK (hotel_id > 0),
     event_timestamp timestamptz NOT NULL
-        CHECK (event_timestamp >= '0001-01-01 00:00:00+00' AND event_timestamp < '10000-01-01 00:00:00+00'),
+        CHECK (event_timestamp >= '1900-01-01 00:00:00+00' AND event_timestamp < '2200-01-01 00:00:00+00'),
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    night_of_stay date NOT NULL CHECK (night_of_stay >= '0001-01-01' AND night_of_stay < '10000-01-01'),
+    night_of_stay date NOT NULL CHECK (night_of_stay BETWEEN '1900-01-01' AND '2199-12-31'),
     status smallint NOT NULL CHECK (status IN (1, 2)), -- 1 = booking, 2 = cancellation
+    -- the event of a reservation of our own storefront, not one that somebody sent
+    by_storefront boolean NOT NULL DEFAULT false,
     -- a positive 64-bit integer, or a UUID in the case of its letters: digits alone are shorter than 20 characters
     room_id text NOT NULL
         CHECK (
@@ -55,6 +57,8 @@ CREATE TABLE booking_event (
 
 CREATE INDEX booking_event_feed ON booking_event (event_timestamp, id);
 CREATE INDEX booking_event_hotel ON booking_event (hotel_id, event_timestamp, id);
+-- The nights of a room. The collation "C" makes the comparison of ids, which are ASCII, as fast as it can be.
+CREATE INDEX booking_event_room ON booking_event (lower(room_id COLLATE "C"), hotel_id, night_of_stay);
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at)
     WITH (pages_per_range = 16, autosummarize = on);
 

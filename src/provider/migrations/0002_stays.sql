@@ -17,15 +17,26 @@ CREATE TABLE property (
                 ELSE room_id::uuid::text = lower(room_id)
             END
         ),
+    -- a digest of the bearer token of the request that created it; null: created by a command
+    holder uuid,
     CONSTRAINT property_whole_link CHECK ((hotel_id IS NULL) = (room_id IS NULL)),
     CONSTRAINT property_id_not_a_route CHECK (property_id <> 'available')
+);
+
+-- The property of each linked room: no room belongs to two properties. A table of its own, because a distributed table
+-- property could not enforce the key. A trigger keeps it.
+CREATE TABLE linked_room (
+    hotel_id bigint,
+    room_key text COLLATE "C", -- the room's id in lower case
+    property_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (hotel_id, room_key)
 );
 
 CREATE TABLE reservation (
     reservation_id uuid NOT NULL DEFAULT uuidv7(),
     property_id text COLLATE "C" NOT NULL REFERENCES property,
-    arrival date NOT NULL CHECK (arrival >= '0001-01-01'),
-    departure date NOT NULL CHECK (departure <= '9999-12-31'),
+    arrival date NOT NULL CHECK (arrival >= '1900-01-01'),
+    departure date NOT NULL CHECK (departure <= '2200-01-01'),
     -- the first day on which another guest may arrive: the departure plus the property's turnover. A trigger sets it.
     free_from date NOT NULL,
     -- a digest of the bearer token of the request; null: imported
@@ -47,3 +58,7 @@ CREATE TABLE reservation (
 -- this index shows whether a property is free, for any number of reservations.
 CREATE INDEX reservation_of_property ON reservation (property_id, arrival DESC) INCLUDE (departure, free_from)
 WHERE cancelled_at IS NULL;
+
+-- The stays that are in the feed, for the conflicts with events that others sent.
+CREATE INDEX reservation_in_feed ON reservation (property_id, arrival) INCLUDE (departure, hotel_id, room_id)
+WHERE hotel_id IS NOT NULL AND cancelled_at IS NULL;

@@ -1,6 +1,6 @@
 """SQL of the stand-in: tokens and the products registered with them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from common.db.locks import OFFERS_TOKEN_LOCK
@@ -59,16 +59,23 @@ async def select_registration_status(db: Executor, token: UUID, product_id: str,
     return RegistrationStatus(**row)
 
 
-async def delete_expired_tokens(db: Executor, before: datetime) -> int:
-    """Delete the tokens that expired before `before`, and their products; returns the number of tokens."""
+async def delete_expired_tokens(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` tokens that expired longer ago than `keep`, and their products; returns how many tokens."""
     return await db.fetchval(
         """
         WITH deleted AS (
-            DELETE FROM issued_token WHERE expires_at < $1 RETURNING token
+            DELETE FROM issued_token
+             WHERE token IN (
+                SELECT token
+                  FROM issued_token
+                 WHERE expires_at < now() - $1::interval
+                 LIMIT $2
+             )
+            RETURNING token
         ), deleted_products AS (
             DELETE FROM offers_product WHERE token IN (SELECT token FROM deleted)
         )
         SELECT count(*) FROM deleted
         """,
-        before,
-    )
+        keep, limit,
+    )  # fmt: skip

@@ -3,12 +3,20 @@
 from typing import Any
 
 from common.web.resources import Application
-from provider.stays import routes
+from provider.stays.routes import conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
-SECURITY_SCHEMES: dict[str, Any] = {routes.SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"}}
+SECURITY_SCHEMES: dict[str, Any] = {
+    storefront.SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"},
+    conflicts.ADMIN_SECURITY: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The value of `PROVIDER_STAYS_ADMIN_TOKEN`, which the operator sets.",
+    },
+}
 
 
 def install(app: Application) -> None:
     """Serve the storefront."""
-    app.register_blueprint(routes.blueprint)
+    app.register_blueprint(storefront.blueprint)
+    app.register_blueprint(conflicts.blueprint)

@@ -2,7 +2,8 @@
 
 Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
 chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
-reported. Rows that are stored already are skipped: the import can be repeated.
+reported. Rows that are stored already are skipped: the import can be repeated. The stays of a hotel's room enter the
+feed in the same transaction.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,19 +25,26 @@ from common.csv_import import (
     print_error,
     read_records,
 )
-from provider.stays.inputs import LAST_DAY, MAX_NIGHTS, parse_day, parse_property_id
+from common.limits import LATEST_NIGHT
+from provider.hotel_rooms import BOOKING
+from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_description, parse_property_id
+from provider.stays.models import Refusal
 from provider.stays.queries import imports as queries
+from provider.stays.service import AppendEvents, night_events
 
 CHUNK_ROWS = 500
 """A transaction holds a lock for each of its properties, and PostgreSQL's lock table is small."""
+
+CHUNK_NIGHTS = 20_000
+"""Nights of a transaction, each of which may become an event; then it ends even before CHUNK_ROWS rows."""
 
 Row = tuple[Any, ...]
 """The number of a line, then the values of its columns."""
 
 
 def parse_text(text: str) -> str:
-    if 1 <= len(text) <= 2000 and "\0" not in text:
-        return text
+    if 1 <= len(text) <= 2000:
+        return parse_description(text)
     raise ValueError("must have 1 to 2000 characters")
 
 
@@ -88,46 +96,83 @@ async def import_properties(connection: asyncpg.Connection, path: Path, result: 
         result.already_stored += len(chunk) - stored
 
 
-async def import_reservations(connection: asyncpg.Connection, path: Path, result: ImportResult) -> None:
-    rows = read_rows(path, RESERVATION, result)
-    while chunk := list(islice(rows, CHUNK_ROWS)):
+async def import_reservations(
+    connection: asyncpg.Connection, path: Path, result: ImportResult, append: AppendEvents
+) -> None:
+    await queries.create_imported(connection)
+    for chunk in chunks_by_nights(read_rows(path, RESERVATION, result)):
         possible = []
-        for line, property_id, arrival, nights in chunk:
-            if arrival > LAST_DAY - timedelta(days=nights):
-                result.rejected.append(RejectedLine(line, "ends after the year 9999"))
+        for row in chunk:
+            line, _, arrival, nights = row
+            if arrival + timedelta(days=nights - 1) > LATEST_NIGHT:
+                result.rejected.append(RejectedLine(line, f"ends after the night of {LATEST_NIGHT}"))
             else:
-                possible.append((line, property_id, arrival, nights))
-        stored = await queries.insert_reservations(connection, possible)
+                possible.append(row)
+        stored = await store_reservations(connection, possible, append)
         result.stored += len(stored)
-        for line, reason in await select_reasons(connection, [row for row in possible if row[0] not in stored]):
+        unstored = [row for row in possible if row[0] not in stored]
+        for refusal in await queries.select_refusals(connection, unstored) if unstored else []:
+            reason = reason_of(refusal)
             if reason is None:
                 result.already_stored += 1
             else:
-                result.rejected.append(RejectedLine(line, reason))
+                result.rejected.append(RejectedLine(refusal.line, reason))
 
 
-async def select_reasons(connection: asyncpg.Connection, rows: Sequence[Row]) -> list[tuple[int, str | None]]:
-    """The line of each row that was not stored, and the reason; None when it is stored already."""
-    reasons: list[tuple[int, str | None]] = []
-    for line, property_is_known, conflict in await queries.select_conflicts(connection, rows) if rows else []:
-        if not property_is_known:
-            reasons.append((line, "property_id is unknown"))
-        elif conflict is None:
-            reasons.append((line, None))
-        else:
-            reasons.append((line, f"overlaps the stay from {conflict.arrival} to {conflict.departure}"))
-    return reasons
+def chunks_by_nights(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Chunks of at most CHUNK_ROWS rows, each ended by the row with which it exceeds CHUNK_NIGHTS nights."""
+    chunk: list[Row] = []
+    nights = 0
+    for row in rows:
+        chunk.append(row)
+        nights += row[3]
+        if len(chunk) == CHUNK_ROWS or nights > CHUNK_NIGHTS:
+            yield chunk
+            chunk, nights = [], 0
+    if chunk:
+        yield chunk
 
 
-async def import_files(url: Secret, properties: Path, reservations: Path) -> int:
-    """Load both files and print a report of each; returns the exit status, 1 if any row was rejected."""
+async def store_reservations(connection: asyncpg.Connection, rows: Sequence[Row], append: AppendEvents) -> set[int]:
+    """Store the rows whose nights are free, with the events of hotels' rooms; returns their lines."""
+    async with connection.transaction():
+        stored = await queries.insert_reservations(connection, rows)
+        linked = [stay for stay in stored if stay.hotel_id is not None]
+        await append(connection, [event for stay in linked for event in night_events(stay, BOOKING)])
+    return {stay.line for stay in stored}
+
+
+def reason_of(refusal: Refusal) -> str | None:
+    """Why a row was not stored; None when it was imported earlier."""
+    if not refusal.is_property_known:
+        return "property_id is unknown"
+    if refusal.arrival is None:
+        if refusal.booked_night is not None:
+            return f"the feed of the hotel has the night of {refusal.booked_night} as booked"
+        return "its nights were taken for a moment; import the file again"
+    if refusal.is_same and not refusal.is_online:
+        return None if refusal.stored_line is None else f"is the same as line {refusal.stored_line}"
+    stay = f"the stay from {refusal.arrival} to {refusal.departure}"
+    if refusal.is_online:
+        stay += ", which a guest has reserved online"
+    if refusal.is_overlapping:
+        return f"overlaps {stay}"
+    return f"is within the turnover ({refusal.turnover_days} days) of {stay}"
+
+
+async def import_files(url: Secret, properties: Path, reservations: Path, append: AppendEvents) -> int:
+    """Load both files and print a report of each; returns the exit status, 1 if any row was rejected.
+
+    append: stores the events of stays in hotels' rooms.
+    """
     results = [ImportResult(properties.name), ImportResult(reservations.name)]
-    connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC", "jit": "off"})
+    settings = {"timezone": "UTC", "jit": "off", "transaction_timeout": "60s"}  # the feed promises as much
+    connection = await asyncpg.connect(url.reveal(), server_settings=settings)
     path = properties
     try:
         await import_properties(connection, properties, results[0])
         path = reservations
-        await import_reservations(connection, reservations, results[1])
+        await import_reservations(connection, reservations, results[1], append)
     except CsvHeaderError as error:
         return print_error(f"{path}: {error}")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:

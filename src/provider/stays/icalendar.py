@@ -1,7 +1,7 @@
 """A property's stays as iCalendar (RFC 5545), the format in which rental sites exchange booked nights."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import icalendar
@@ -12,7 +12,10 @@ PRODUCT = "-//Nightaudit//Stays//EN"
 
 
 def render(stays: Sequence[Stay]) -> bytes:
-    """One all-day event per stay, from the arrival to the departure (exclusive), without the guest."""
+    """One all-day event per stay, from the arrival to the departure (exclusive), without the guest.
+
+    A calendar must have a component (RFC 5545, 3.6): without stays it is the definition of UTC.
+    """
     calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -26,8 +29,22 @@ def render(stays: Sequence[Stay]) -> bytes:
         event.add("summary", "Reserved")
         event.add("transp", "OPAQUE")
         calendar.add_component(event)
+    if not stays:
+        calendar.add_component(utc_definition())
     rendered: bytes = calendar.to_ical()
     return rendered
+
+
+def utc_definition() -> icalendar.Timezone:
+    """The time zone UTC, which never changes its offset."""
+    standard = icalendar.TimezoneStandard()
+    standard.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 - a local time, as the standard demands
+    standard.add("tzoffsetfrom", timedelta(0))
+    standard.add("tzoffsetto", timedelta(0))
+    zone = icalendar.Timezone()
+    zone.add("tzid", "UTC")
+    zone.add_component(standard)
+    return zone
 
 
 def creation_time(reservation_id: UUID) -> datetime:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
+from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_night
+from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_name, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -16,11 +17,7 @@ MAX_NIGHTS = 365
 MAX_CALENDAR_NIGHTS = 366
 EXAMPLE_DAYS_AHEAD = 700
 """The example of a reservation is sent from the browser, even when the document was rendered more than a year before;
-two years are the most that a reservation may be ahead."""
-
-FIRST_DAY = date.min + timedelta(days=1)
-LAST_DAY = date.max - timedelta(days=1)
-"""asyncpg takes the first and the last day of Python's calendar for infinity."""
+a reservation may be MAX_DAYS_AHEAD at most."""
 
 PROPERTY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}")
 RESERVED_IDS = frozenset({"available"})
@@ -39,18 +36,22 @@ def parse_property_id(value: Any) -> str:
 
 
 def parse_description(value: str) -> str:
-    """Return the text, which PostgreSQL must be able to store. Raises ValueError when it contains a NUL."""
-    if "\0" in value:
-        raise ValueError("must not contain the character U+0000")
+    """Return the text, which may have several lines. Raises ValueError for what `parse_name` refuses in a line."""
+    parse_name(" ".join(value.replace("\r\n", "\n").replace("\t", "\n").split("\n")))
     return value
 
 
 def parse_day(value: Any) -> date:
-    """Parse a date written YYYY-MM-DD, from `FIRST_DAY` to `LAST_DAY`. Raises ValueError."""
-    day = parse_night(value)
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise ValueError(f"must be from {FIRST_DAY} to {LAST_DAY}")
-    return day
+    """Parse a date written YYYY-MM-DD, from `EARLIEST_NIGHT` to `LATEST_NIGHT`. Raises ValueError."""
+    return require_sane_night(parse_night(value))
+
+
+def parse_end(value: Any) -> date:
+    """Parse the day after a last night. Raises ValueError."""
+    end = parse_night(value)
+    if not EARLIEST_NIGHT < end <= LATEST_NIGHT + timedelta(days=1):
+        raise ValueError(f"must be from {EARLIEST_NIGHT + timedelta(days=1)} to {LATEST_NIGHT + timedelta(days=1)}")
+    return end
 
 
 def require_within_window(start: date, info: ValidationInfo) -> date:
@@ -77,6 +78,11 @@ Day = Annotated[
     BeforeValidator(parse_day),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-01-05"]}),
 ]
+End = Annotated[
+    date,
+    BeforeValidator(parse_end),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-01-08"]}),
+]
 PropertyId = Annotated[str, BeforeValidator(parse_property_id), WithJsonSchema(_PROPERTY_ID_SCHEMA)]
 Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(parse_description)]
 TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
@@ -95,7 +101,7 @@ class CalendarQuery(Input):
     """The nights of a calendar."""
 
     first: Annotated[Day, Field(alias="from", description="The first night")]
-    until: Annotated[Day, Field(alias="to", description="The day after the last night")]
+    until: Annotated[End, Field(alias="to", description="The day after the last night")]
 
     def require_ordered(self) -> None:
         """Raises Invalid for a calendar without nights, and for one of too many."""

@@ -1,6 +1,6 @@
 """Properties, reservations and calendars, as stored and as sent in responses."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import msgspec
 
 from common.web.errors import Problem
 
-YEARS_AHEAD = 2
+MAX_DAYS_AHEAD = 730
 
 
 class BookingWindow(msgspec.Struct, frozen=True):
@@ -20,19 +20,18 @@ class BookingWindow(msgspec.Struct, frozen=True):
     @classmethod
     def on(cls, today: date, *, past: bool) -> "BookingWindow":
         """The window as of a day. past: reservations may start before it."""
-        try:
-            last = today.replace(year=today.year + YEARS_AHEAD)
-        except ValueError:  # 29 February
-            last = today.replace(year=today.year + YEARS_AHEAD, day=28)
-        return cls(None if past else today, last)
+        return cls(None if past else today, today + timedelta(days=MAX_DAYS_AHEAD))
 
     def require(self, start: date) -> date:
         """Return the day. Raises ValueError when it is outside the window."""
         if self.first is not None and start < self.first:
             raise ValueError("is in the past")
         if start > self.last:
-            raise ValueError(f"is more than {YEARS_AHEAD} years ahead")
+            raise ValueError(f"is more than {MAX_DAYS_AHEAD} days ahead")
         return start
+
+    def __contains__(self, day: date) -> bool:
+        return (self.first is None or self.first <= day) and day <= self.last
 
 
 class AvailableProperty(msgspec.Struct, frozen=True):
@@ -69,7 +68,7 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class CalendarNight(msgspec.Struct, frozen=True):
-    """A night, and whether it is taken, kept free after a stay (turnover), or free."""
+    """A night, and whether it is taken, kept free after or before a stay (turnover), or free."""
 
     night: date
     status: Literal["free", "taken", "turnover"]
@@ -96,6 +95,58 @@ class InsertOutcome(msgspec.Struct, frozen=True):
     hotel_id: int | None
     room_id: str | None
     occurred_at: datetime
+
+
+class LinkedStay(msgspec.Struct, frozen=True):
+    """A stay that just got a hotel's room: its nights, the room and the time."""
+
+    arrival: date
+    departure: date
+    hotel_id: int
+    room_id: str
+    occurred_at: datetime
+
+
+class ImportedStay(msgspec.Struct, frozen=True):
+    """A row of a file that was stored: its line and nights, the hotel's room that they take, if any, and the time."""
+
+    line: int
+    arrival: date
+    departure: date
+    hotel_id: int | None
+    room_id: str | None
+    occurred_at: datetime
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a row of a file was not stored.
+
+    booked_night: the first of its nights that the feed has as booked. arrival, departure: the stay in its way, None if
+    none is; is_online: a guest made it; is_same: it has the nights of the row; is_overlapping: it has some of them;
+    turnover_days: how long the property stays free after it; stored_line: the line of the same file that it was.
+    """
+
+    line: int
+    is_property_known: bool
+    booked_night: date | None
+    arrival: date | None
+    departure: date | None
+    is_online: bool
+    is_same: bool | None
+    is_overlapping: bool | None
+    turnover_days: int | None
+    stored_line: int | None
+
+
+class NightConflict(msgspec.Struct, frozen=True):
+    """A night of a hotel's room that a reservation holds, although the event has booked it for somebody else."""
+
+    property_id: str
+    reservation_id: UUID
+    night: date
+    hotel_id: int
+    room_id: int | str
+    event_id: int
 
 
 class CancelledStay(msgspec.Struct, frozen=True):

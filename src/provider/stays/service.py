@@ -7,12 +7,22 @@ from uuid import UUID
 
 import asyncpg
 
-from common.db.pool import Connection, transaction
+from common.db.pool import Connection, Executor, transaction
+from common.limits import EARLIEST_NIGHT, LATEST_NIGHT
 from common.web.errors import Conflict, Invalid, NotFound
 from provider.hotel_rooms import BOOKING, CANCELLATION, NightEvent
-from provider.stays.inputs import FIRST_DAY, LAST_DAY, AvailabilityQuery, ReservationInput
-from provider.stays.models import AvailableProperty, InsertOutcome, Reservation
-from provider.stays.queries import storefront
+from provider.stays.inputs import AvailabilityQuery, PropertyChange, PropertyInput, ReservationInput
+from provider.stays.models import (
+    AvailableProperty,
+    BookingWindow,
+    CancelledStay,
+    ImportedStay,
+    InsertOutcome,
+    LinkedStay,
+    Property,
+    Reservation,
+)
+from provider.stays.queries import properties, storefront
 
 ALTERNATIVE_DAYS = 14
 """Alternative start dates are at most this far from the requested one."""
@@ -31,7 +41,7 @@ async def reserve(db: asyncpg.Pool, append: AppendEvents, request: ReservationIn
 
     A property that is not a hotel's room takes one statement, in a transaction of its own.
     """
-    outcome = await storefront.insert_reservation(db, request, holder, rooms=False)
+    outcome = await _insert_reservation(db, request, holder, rooms=False)
     if outcome is None or outcome.hotel_id is None:
         return _reservation(outcome, request)
     async with transaction(db) as connection:
@@ -42,17 +52,23 @@ async def reserve_within(
     connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID
 ) -> Reservation:
     """Reserve inside the caller's transaction, and append the events of a hotel's room."""
-    outcome = await storefront.insert_reservation(connection, request, holder, rooms=True)
+    outcome = await _insert_reservation(connection, request, holder, rooms=True)
     reservation = _reservation(outcome, request)
     if outcome is not None and outcome.hotel_id is not None and outcome.room_id is not None:
-        await append(
-            connection,
-            [
-                NightEvent(outcome.hotel_id, outcome.occurred_at, BOOKING, outcome.room_id, night)
-                for night in nights_between(request.start_date, request.departure)
-            ],
-        )
+        stay = LinkedStay(request.start_date, request.departure, outcome.hotel_id, outcome.room_id, outcome.occurred_at)
+        await append(connection, night_events(stay, BOOKING))
     return reservation
+
+
+async def _insert_reservation(
+    db: Executor, request: ReservationInput, holder: UUID, *, rooms: bool
+) -> InsertOutcome | None:
+    try:
+        return await storefront.insert_reservation(db, request, holder, rooms=rooms)
+    except asyncpg.SerializationError:
+        raise Conflict(
+            "The property was linked to another room at the same moment; try again.", code="not_available"
+        ) from None
 
 
 def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Reservation:
@@ -73,13 +89,56 @@ async def cancel(db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, h
             raise NotFound("There is no such reservation.")
         stay = await storefront.update_cancelled(connection, property_id, reservation_id)
         if stay is not None and stay.hotel_id is not None and stay.room_id is not None:
-            await append(
-                connection,
-                [
-                    NightEvent(stay.hotel_id, stay.occurred_at, CANCELLATION, stay.room_id, night)
-                    for night in nights_between(stay.arrival, stay.departure)
-                ],
-            )
+            await append(connection, night_events(stay, CANCELLATION))
+
+
+async def create_property(connection: Connection, new: PropertyInput, holder: UUID) -> Property:
+    """Store a property inside the caller's transaction. Raises Conflict when its id or its room is taken."""
+    try:
+        created = await properties.insert_property(connection, new, holder)
+    except asyncpg.UniqueViolationError:
+        raise room_is_linked() from None
+    if created is None:
+        raise Conflict(f"Property {new.property_id!r} exists already.", code="property_exists")
+    return created
+
+
+async def change_property(
+    db: asyncpg.Pool, append: AppendEvents, property_id: str, change: PropertyChange
+) -> Property | None:
+    """Change a property; a new room gets the events of the stays that are not in the feed. None: it does not exist.
+
+    Raises Conflict when the room belongs to another property, or when another has sold it for a night of these stays.
+    """
+    async with transaction(db) as connection:
+        if change.changes_link:
+            await properties.lock_room_links(connection)
+            await properties.lock_property(connection, property_id)
+        try:
+            changed = await properties.update_property(connection, property_id, change)
+        except asyncpg.UniqueViolationError:
+            raise room_is_linked() from None
+        if change.changes_link and changed is not None and changed.hotel_id is not None:
+            night = await properties.select_night_sold_by_another(connection, property_id)
+            if night is not None:
+                raise Conflict(f"Another property has sold this room for the night of {night}.", code="room_sold")
+            stays = await properties.update_linked_stays(connection, property_id)
+            await append(connection, [event for stay in stays for event in night_events(stay, BOOKING)])
+    return changed
+
+
+def room_is_linked() -> Conflict:
+    return Conflict("The room belongs to another property; remove that link first.", code="room_linked")
+
+
+def night_events(stay: LinkedStay | ImportedStay | CancelledStay, status: int) -> list[NightEvent]:
+    """An event for each night of a stay in a hotel's room."""
+    assert stay.hotel_id is not None
+    assert stay.room_id is not None
+    return [
+        NightEvent(stay.hotel_id, stay.occurred_at, status, stay.room_id, night)
+        for night in nights_between(stay.arrival, stay.departure)
+    ]
 
 
 def nights_between(arrival: date, departure: date) -> list[date]:
@@ -88,15 +147,17 @@ def nights_between(arrival: date, departure: date) -> list[date]:
 
 
 async def find_available(
-    db: asyncpg.Pool, search: AvailabilityQuery, after: str, first_day: date | None
+    db: asyncpg.Pool, search: AvailabilityQuery, after: str, window: BookingWindow
 ) -> list[AvailableProperty]:
-    """The free properties after the id `after`, up to one more than the page holds.
+    """The properties that can be reserved, after the id `after`, up to one more than the page holds.
 
-    Raises NotFound with alternatives when no property is free. first_day: no alternative is earlier.
+    Raises NotFound with alternatives when there is none. window: the days on which a reservation may start.
     """
-    found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
+    found = []
+    if search.start_date in window:
+        found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
     if not found and not after:
-        days = nearest_days(search.start_date, first_day)
+        days = nearest_days(search.start_date, window)
         alternatives = await storefront.select_available_start_dates(db, days, search.nights)
         raise NotFound(
             "No property is free for all of these nights.",
@@ -106,9 +167,8 @@ async def find_available(
     return found
 
 
-def nearest_days(day: date, first: date | None) -> list[date]:
-    """The days up to ALTERNATIVE_DAYS before and after, nearest first, later before earlier; none before `first`."""
+def nearest_days(day: date, window: BookingWindow) -> list[date]:
+    """The days of the window up to ALTERNATIVE_DAYS before and after, nearest first, later before earlier."""
     offsets = sorted((o for o in range(-ALTERNATIVE_DAYS, ALTERNATIVE_DAYS + 1) if o), key=lambda o: (abs(o), -o))
-    lowest = (first or FIRST_DAY).toordinal()
-    ordinals = (day.toordinal() + offset for offset in offsets)
-    return [date.fromordinal(n) for n in ordinals if lowest <= n <= LAST_DAY.toordinal()]
+    days = (day + timedelta(days=offset) for offset in offsets)
+    return [each for each in days if each in window and EARLIEST_NIGHT <= each <= LATEST_NIGHT]

@@ -214,6 +214,6 @@ async def test_old_messages_are_deleted_once_sent(db: asyncpg.Pool) -> None:
             state,
             settled,
         )
-    assert await admin.delete_old_messages(db) == 1
+    assert await admin.delete_old_messages(db, timedelta(days=30), 100) == 1
     rows = await db.fetch("SELECT subject FROM outbox ORDER BY subject")
     assert [row["subject"] for row in rows] == ["order:2", "order:3", "order:4"]

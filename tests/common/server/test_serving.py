@@ -187,7 +187,7 @@ def test_several_workers_share_the_port_and_their_metrics_add_up(workers: Applic
     expected = 'http_request_duration_seconds_count{method="POST",route="/events",status="201"} 40.0'
     assert {expected in get(f"{workers.url}/metrics").decode() for _ in range(10)} == {True}
     jobs = json.loads(get(f"{workers.url}/jobs"))["jobs"]
-    assert "delete_old_rows" in {job["name"] for job in jobs}
+    assert "forget_old" in {job["name"] for job in jobs}
     assert workers.stop() == 0
     wait_until(lambda: not any(is_alive(child) for child in children))
     assert "Traceback" not in workers.output()

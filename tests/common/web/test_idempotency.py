@@ -9,12 +9,17 @@ import pytest
 
 from common.web.idempotency import KEY_RETENTION, delete_old_keys
 from common.web.resources import Application
+from tests.support.callers import sent_from
 
 KEY = {"Idempotency-Key": "one"}
 
 
-async def create(app: Application, headers: dict[str, str] | None = KEY, **body: Any) -> Any:
-    return await app.test_client().post("/things", json={"name": "a", **body}, headers=headers)
+async def create(
+    app: Application, headers: dict[str, str] | None = KEY, *, address: str = "192.0.2.1", **body: Any
+) -> Any:
+    return await app.test_client().post(
+        "/things", json={"name": "a", **body}, headers=headers, scope_base=sent_from(address)
+    )
 
 
 async def count(db: asyncpg.Pool, table: str = "thing") -> int:
@@ -111,11 +116,50 @@ async def test_a_key_may_contain_any_character_of_a_header(ground: Application, 
     assert await count(ground_pool) == 1
 
 
+async def test_two_addresses_may_use_the_same_key(ground: Application, ground_pool: asyncpg.Pool) -> None:
+    first = await create(ground, name="a")
+    other = await create(ground, name="b", address="192.0.2.2")
+    again = await create(ground, name="b", address="192.0.2.2")
+
+    assert [answer.status_code for answer in (first, other, again)] == [201, 201, 201]
+    assert await other.get_data() == await again.get_data() != await first.get_data()
+    assert await count(ground_pool) == 2
+
+
+async def test_a_credential_is_the_caller_wherever_it_calls_from(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
+    ann, ben = ({**KEY, "Authorization": f"Bearer {name}"} for name in ("ann", "ben"))
+    first = await create(ground, ann)
+    again = await create(ground, ann, address="192.0.2.2")
+    other = await create(ground, ben, name="b")
+    anonymous = await create(ground, name="c")
+
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert await first.get_data() == await again.get_data()
+    assert (other.status_code, anonymous.status_code) == (201, 201)
+    assert await count(ground_pool) == 3
+    stored = await ground_pool.fetch("SELECT scope FROM idempotency_key")
+    assert not any("ann" in row["scope"] or "192.0.2" in row["scope"] for row in stored)
+
+
+async def test_keys_are_deleted_a_batch_at_a_time_oldest_first(
+    ground: Application, ground_pool: asyncpg.Pool
+) -> None:
+    for number in range(3):
+        await create(ground, {"Idempotency-Key": f"{number}"})
+    await ground_pool.execute("UPDATE idempotency_key SET created_at = now() - make_interval(days => 10 - key::int)")
+
+    assert await delete_old_keys(ground_pool, KEY_RETENTION, 2) == 2
+    assert await ground_pool.fetchval("SELECT key FROM idempotency_key") == "2"
+    assert [await delete_old_keys(ground_pool, KEY_RETENTION, 2) for _ in range(2)] == [1, 0]
+
+
 async def test_keys_are_kept_for_a_day_and_deleted_later(ground: Application, ground_pool: asyncpg.Pool) -> None:
     assert timedelta(hours=24) <= KEY_RETENTION
     await create(ground)
-    assert await delete_old_keys(ground_pool) == 0
+    assert await delete_old_keys(ground_pool, KEY_RETENTION, 100) == 0
     await ground_pool.execute("UPDATE idempotency_key SET created_at = created_at - $1::interval", KEY_RETENTION)
     await create(ground, {"Idempotency-Key": "two"})
-    assert await delete_old_keys(ground_pool) == 1
+    assert await delete_old_keys(ground_pool, KEY_RETENTION, 100) == 1
     assert await ground_pool.fetchval("SELECT key FROM idempotency_key") == "two"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from quart import Response
 
+from common.web import login_throttle
 from common.web.resources import Application
 from dashboard.catalog.service import new_product_id
 from tests.support.fake_offers import Catalogue, FakeOffers, offer
@@ -202,8 +203,13 @@ class TestWithToken:
         [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3Blbg=="}, {"Bearer": "open sesame"}],
     )
     async def test_every_call_without_the_token_is_unauthorized(
-        self, catalogue: Catalogue, fake: FakeOffers, headers: dict[str, str]
+        self,
+        catalogue: Catalogue,
+        fake: FakeOffers,
+        headers: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(login_throttle, "FAILURES_WITHOUT_WAIT", 100)
         client = catalogue.app.test_client()
         body = {"name": "Mower", "description": ""}
         path = f"/products/{UNKNOWN_ID}"
@@ -220,7 +226,7 @@ class TestWithToken:
 
         for response in responses:
             assert response.status_code == 401
-            assert response.headers["WWW-Authenticate"].startswith('Bearer realm="catalogue"')
+            assert response.headers["WWW-Authenticate"].startswith('Bearer realm="API"')
             assert response.mimetype == "application/problem+json"
         assert fake.calls == {}
 
@@ -247,5 +253,7 @@ async def test_the_openapi_document_describes_every_operation(dashboard_app: App
         assert operation["tags"] == ["catalog"]
         assert operation["summary"]
         assert {} in operation["security"]
-        assert "401" in operation["responses"]
-    assert document["components"]["securitySchemes"]["catalogToken"] == {"type": "http", "scheme": "bearer"}
+        assert {"401", "429"} <= set(operation["responses"])
+    scheme = document["components"]["securitySchemes"]["apiToken"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "DASHBOARD_API_TOKEN" in scheme["description"]

@@ -12,7 +12,7 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from common import upstream
-from common.config import Secret
+from common.config import Secret, Secrets
 from common.outbox.delivery import Policy
 from common.upstream import create_client_session
 from common.web import signature
@@ -159,7 +159,7 @@ async def test_a_decision_reaches_the_provider_signed(desk: Desk, provider: aior
     body = call.kwargs["data"]
     assert json.loads(body) == {"order_id": 70001, "decision": "confirm", "decided_by": "front desk"}
     header = call.kwargs["headers"][signature.SIGNATURE_HEADER]
-    signature.verify(SECRET, header, body, time.time())
+    signature.verify(Secrets(SECRET), header, body, time.time())
     assert call.kwargs["allow_redirects"] is False
     [order] = await desk.orders()
     assert (order["status"], order["delivered"], order["reason"]) == ("confirmed", True, None)
@@ -222,7 +222,7 @@ async def test_a_reason_that_arrives_in_two_parts_is_read_whole(
 
     app = web.Application()
     app.router.add_post("/", refuse)
-    settings = FrontDeskSettings("http://provider.example", Secret("a-secret"), Secret("a-token"))
+    settings = FrontDeskSettings("http://provider.example", Secrets(Secret("a-secret")), Secrets(Secret("a-token")))
     async with TestServer(app) as server, create_client_session() as client:
         assert await jobs.post_decision(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
 

@@ -38,6 +38,19 @@ async def test_the_same_event_again_stores_nothing(provider_app: Application) ->
     assert len(await (await provider_app.test_client().get("/events")).get_json()) == 1
 
 
+async def test_a_uuid_in_the_other_case_is_the_same_event(provider_app: Application) -> None:
+    room = "6f1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
+    await post(provider_app, id=7, room_id=room)
+
+    answer = await post(provider_app, id=7, room_id=room.upper())
+    batch = [{**EVENT, "id": 7, "room_id": room.upper()}]
+    again = await provider_app.test_client().post("/events/batch", json=batch)
+
+    assert answer.status_code == 200
+    assert (await answer.get_json())["room_id"] == room
+    assert await again.get_json() == {"stored": 0, "duplicates": 1}
+
+
 async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Application) -> None:
     await post(provider_app, id=7)
 
@@ -59,10 +72,10 @@ async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Applic
         ("room_id", "no uuid"),
         ("room_id", 1.5),
         ("night_of_stay", "2020-02-30"),
-        ("night_of_stay", "0001-01-01"),
-        ("night_of_stay", "9999-12-31"),
-        ("event_timestamp", "0001-01-01T00:00:00Z"),
-        ("event_timestamp", "0001-01-01T00:00:00+01:00"),
+        ("night_of_stay", "1899-12-31"),
+        ("night_of_stay", "2200-01-01"),
+        ("event_timestamp", "1899-12-31T23:59:59.999999Z"),
+        ("event_timestamp", "1900-01-01T00:59:59+01:00"),
         ("room_id", 2**63),
         ("room_id", "4711"),
         ("room_id", "6f1c2b1e9a514c3f8f570d5b7f5a2c11"),
@@ -93,9 +106,11 @@ async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
     assert {fault["field"] for fault in (await answer.get_json())["errors"]} == {*wrong, "night_of_stay"}
 
 
-@pytest.mark.parametrize("night", ["0001-01-02", "9999-12-30"])
-async def test_events_near_the_ends_of_the_calendar_are_stored_and_found(provider_app: Application, night: str) -> None:
-    answer = await post(provider_app, id=7, event_timestamp="0001-01-01T00:00:00.000001Z", night_of_stay=night)
+@pytest.mark.parametrize("night", ["1900-01-01", "2199-12-31"])
+async def test_events_of_the_first_and_of_the_last_night_are_stored_and_found(
+    provider_app: Application, night: str
+) -> None:
+    answer = await post(provider_app, id=7, event_timestamp="1900-01-01T00:00:00Z", night_of_stay=night)
 
     assert answer.status_code == 201
     all_of_time = "/events?night_of_stay__gte=0001-01-01&night_of_stay__lte=9999-12-31&updated__gte=0001-01-01"

@@ -16,8 +16,8 @@ from tests.support.restaurant import Restaurant
 
 SECRETS = {
     "PROVIDER_JWT_SECRET": "0123456789012345678901234567890123456789",
-    "PROVIDER_ADMIN_PASSWORD": "a password",
-    "PROVIDER_ACCOUNTING_SECRET": "a secret",
+    "PROVIDER_ADMIN_PASSWORD": "a password of many letters",
+    "PROVIDER_ACCOUNTING_SECRET": "a secret of both programs",
 }
 
 
@@ -56,7 +56,11 @@ async def test_outside_the_demo_there_is_no_inbox_and_no_customer_account(
         client = app.test_client()
         assert (await client.get("/inbox")).status_code == 404
         assert (await client.get("/inbox.json")).status_code == 404
-        for name, password, status in (("admin", "1", 401), ("josh", "1", 401), ("admin", "a password", 200)):
+        for name, password, status in (
+            ("admin", "1", 401),
+            ("josh", "1", 401),
+            ("admin", "a password of many letters", 200),
+        ):
             response = await client.post("/api/token/", json={"username": name, "password": password})
             assert response.status_code == status
 
@@ -67,7 +71,7 @@ async def test_without_an_smtp_server_emails_wait_and_the_outbox_says_why(
     app = await create_app_outside_the_demo(environment, provider_url)
     async with app.test_app():
         client = app.test_client()
-        login = {"username": "admin", "password": "a password"}
+        login = {"username": "admin", "password": "a password of many letters"}
         access = (await (await client.post("/api/token/", json=login)).get_json())["access"]
         headers = {"Authorization": f"Bearer {access}"}
         table = await (await client.post("/api/admin/add_table/", json={}, headers=headers)).get_json()
@@ -106,10 +110,10 @@ def test_a_sender_that_is_not_a_mailbox_is_refused(value: str) -> None:
 async def test_the_password_may_be_given_as_an_argon2_hash(environment: dict[str, str], provider_url: Secret) -> None:
     from argon2 import PasswordHasher
 
-    environment["PROVIDER_ADMIN_PASSWORD"] = PasswordHasher().hash("a password")
+    environment["PROVIDER_ADMIN_PASSWORD"] = PasswordHasher().hash("a password of many letters")
     app = create_app(read_config(provider.config.Config, environment), provider_url)
     async with app.test_app():
-        for password, status in (("a password", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
+        for password, status in (("a password of many letters", 200), (environment["PROVIDER_ADMIN_PASSWORD"], 401)):
             response = await app.test_client().post("/api/token/", json={"username": "admin", "password": password})
             assert response.status_code == status
 

@@ -10,14 +10,15 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from common.config import Secret
-from common.jobs.cleanup import delete_old_rows
+from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
 from common.outbox import delivery
 from common.outbox.delivery import Policy
 from common.outbox.queries import claim_due_messages, extend_claims, update_failed, update_sent
 from provider.dining import jobs
 from provider.dining.mail import smtp
-from provider.dining.queries.bookings import delete_expired_cancel_tokens
+from provider.resources import resources_of
+from provider.schedule import retentions
 from tests.support.fake_smtp import FakeSmtp, body, cancel_path
 from tests.support.restaurant import ACCOUNTING_URL, SLOW_RETRY, Restaurant
 
@@ -272,9 +273,9 @@ async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, f
     booking = await restaurant.book(await restaurant.add_table())
     await restaurant.decide(booking, "confirm")
     await restaurant.send_mails()
-    await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '31 days' WHERE state = 'sent'")
-    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '1 hour'")
-    cleanup = delete_old_rows(restaurant.db, cancel_tokens=delete_expired_cancel_tokens)
+    await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '91 days' WHERE state = 'sent'")
+    await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '91 days'")
+    cleanup = forget_old(restaurant.db, retentions(resources_of(restaurant.app).config))
 
     result = await run_now(restaurant.db, cleanup)
 

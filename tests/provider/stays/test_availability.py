@@ -10,10 +10,10 @@ from tests.support.storefront import Guest
 DAY = timedelta(days=1)
 
 
-async def test_a_property_without_reservations_is_free(guest: Guest) -> None:
+async def test_a_property_without_reservations_is_free(guest: Guest, soon: date) -> None:
     await guest.create_property("meadow", description="A hut in a meadow")
 
-    answer, found = await guest.get("/properties/available?start_date=2021-01-05&nights=3")
+    answer, found = await guest.get(f"/properties/available?start_date={soon}&nights=3")
 
     assert answer.status_code == 200
     assert found == [{"property_id": "meadow", "description": "A hut in a meadow"}]
@@ -80,6 +80,46 @@ async def test_alternatives_are_days_on_which_the_search_finds_a_property(guest:
     assert {date.fromisoformat(day) for day in problem["alternatives"]} == found
 
 
+@pytest.mark.parametrize("nights", [1, 3])
+async def test_search_and_alternatives_offer_what_can_be_reserved_and_nothing_else(
+    guest: Guest, today: date, nights: int
+) -> None:
+    """At both ends of the days on which a stay may begin: today, and 730 days ahead."""
+    await guest.create_property("hut")
+    for offset in (-15, -2, -1, 0, 1, 716, 717, 729, 730, 731, 732, 744, 745):
+        start = today + offset * DAY
+        answer, found = await guest.get(f"/properties/available?start_date={start}&nights={nights}")
+        reserved, reservation = await guest.reserve("hut", start, nights)
+        assert (answer.status_code, reserved.status_code) == ((200, 200) if 0 <= offset <= 730 else (404, 400))
+        if answer.status_code == 200:
+            await guest.cancel(reservation["reservation_id"])
+            continue
+        days = {date.fromisoformat(day) for day in found["alternatives"]}
+        near = {start + n * DAY for n in range(-14, 15)}
+        assert days == {day for day in near if today <= day <= today + 730 * DAY}
+
+
+class TestPastStaysAllowed:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return {**environment, "PROVIDER_PAST_STAYS": "allow"}
+
+    async def test_past_days_are_offered(self, guest: Guest, today: date) -> None:
+        await guest.create_property("hut")
+
+        assert await guest.available(date(2021, 1, 5), 3) == ["hut"]
+        _, problem = await guest.get(f"/properties/available?start_date={today + 740 * DAY}&nights=1")
+        assert max(problem["alternatives"]) == (today + 730 * DAY).isoformat()
+
+    async def test_alternatives_end_with_the_first_night(self, guest: Guest) -> None:
+        await guest.create_property("hut")
+        await guest.reserve("hut", date(1900, 1, 1), 3)
+
+        _, problem = await guest.get("/properties/available?start_date=1900-01-02&nights=1")
+
+        assert min(problem["alternatives"]) == "1900-01-04"
+
+
 async def test_alternatives_to_a_day_ahead_are_never_in_the_past(guest: Guest, today: date) -> None:
     await guest.create_property("hut")
     await guest.reserve("hut", today, 3)
@@ -89,8 +129,9 @@ async def test_alternatives_to_a_day_ahead_are_never_in_the_past(guest: Guest, t
     assert min(problem["alternatives"]) == (today + 3 * DAY).isoformat()
 
 
-@pytest.mark.parametrize("day", ["0001-01-02", "9999-12-30"])
-async def test_the_ends_of_the_calendar_can_be_searched(guest: Guest, day: str) -> None:
+@pytest.mark.parametrize("day", ["1900-01-01", "2199-12-31"])
+async def test_the_first_and_the_last_night_can_be_searched(guest: Guest, day: str) -> None:
+    await guest.create_property("hut")
     answer, problem = await guest.get(f"/properties/available?start_date={day}&nights=365")
 
     assert answer.status_code == 404
@@ -120,8 +161,8 @@ async def test_pages_follow_one_another_by_id(guest: Guest, soon: date) -> None:
     [
         ("", ["start_date", "nights"]),
         ("start_date=2021-02-30&nights=0", ["start_date", "nights"]),
-        ("start_date=0001-01-01&nights=1", ["start_date"]),
-        ("start_date=9999-12-31&nights=1", ["start_date"]),
+        ("start_date=1899-12-31&nights=1", ["start_date"]),
+        ("start_date=2200-01-01&nights=1", ["start_date"]),
         ("start_date=2021-01-05&nights=366", ["nights"]),
         ("start_date=2021-01-05&nights=1.5", ["nights"]),
         ("start_date=2021-01-05T00:00:00Z&nights=1&limit=0", ["start_date", "limit"]),

@@ -23,9 +23,48 @@ async def test_each_night_is_free_taken_or_turnover(guest: Guest, soon: date) ->
     await guest.create_property("hut", turnover_days=2)
     await guest.reserve("hut", soon, 2)
 
+    statuses = await guest.calendar("hut", soon - 3 * DAY, 8)
+
+    assert statuses == ["free", "turnover", "turnover", "taken", "taken", "turnover", "turnover", "free"]
+
+
+async def test_a_night_before_a_stay_that_cannot_be_sold_is_turnover(guest: Guest, soon: date) -> None:
+    """The calendar calls free what a reservation of one night takes, and nothing else."""
+    await guest.create_property("hut", turnover_days=2)
+    for offset, nights in ((0, 2), (6, 1), (20, 3)):
+        await guest.reserve("hut", soon + offset * DAY, nights)
+
+    statuses = await guest.calendar("hut", soon - 4 * DAY, 32)
+
+    free = [n for n in range(32) if await guest.available(soon + (n - 4) * DAY, 1)]
+    assert [n for n, status in enumerate(statuses) if status == "free"] == free
+    assert [n - 4 for n, status in enumerate(statuses) if status == "taken"] == [0, 1, 6, 20, 21, 22]
+
+
+@pytest.mark.parametrize("turnover", [0, 1, 300])
+async def test_the_turnover_of_a_calendar_begins_and_ends_with_its_days(
+    guest: Guest, soon: date, turnover: int
+) -> None:
+    await guest.create_property("hut", turnover_days=turnover)
+    arrival = soon + 310 * DAY
+    await guest.reserve("hut", arrival, 2)
+
+    before = await guest.calendar("hut", arrival - (turnover + 1) * DAY, turnover + 2)
+    after = await guest.calendar("hut", arrival + DAY, turnover + 2)
+
+    assert before == ["free", *["turnover"] * turnover, "taken"]
+    assert after == ["taken", *["turnover"] * turnover, "free"]
+
+
+async def test_a_stay_that_was_sold_within_a_longer_turnover_is_taken(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut")
+    await guest.reserve("hut", soon, 2)
+    await guest.reserve("hut", soon + 3 * DAY, 1)
+    await guest.call("PATCH", "/properties/hut", json={"turnover_days": 3})
+
     statuses = await guest.calendar("hut", soon - DAY, 6)
 
-    assert statuses == ["free", "taken", "taken", "turnover", "turnover", "free"]
+    assert statuses == ["turnover", "taken", "taken", "turnover", "taken", "turnover"]
 
 
 async def test_the_calendar_names_its_nights(guest: Guest) -> None:
@@ -122,11 +161,44 @@ async def test_the_icalendar_follows_the_standard(guest: Guest, soon: date) -> N
     assert event["DTSTART"].params["VALUE"] == "DATE"
 
 
+async def test_the_icalendar_has_the_longest_stay_until_it_left_a_year_ago(
+    guest: Guest, provider_db: asyncpg.Pool, today: date
+) -> None:
+    await guest.create_property("hut")
+    left = today - 364 * DAY
+    await provider_db.execute(
+        "INSERT INTO reservation (property_id, arrival, departure) VALUES ('hut', $1, $2)", left - 365 * DAY, left
+    )
+
+    answer, _ = await guest.get("/properties/hut/calendar.ics")
+
+    (event,) = icalendar.Calendar.from_ical(await answer.get_data()).walk("VEVENT")
+    assert moment_of(event, "DTEND") == left
+
+
+async def test_an_icalendar_without_stays_is_valid(guest: Guest, soon: date) -> None:
+    """A calendar has at least one component (RFC 5545, 3.6), but an event would block a night."""
+    await guest.create_property("hut")
+
+    answer, _ = await guest.get("/properties/hut/calendar.ics")
+
+    calendar = icalendar.Calendar.from_ical(await answer.get_data())
+    (zone,) = calendar.subcomponents
+    assert zone.name == "VTIMEZONE"
+    assert zone["TZID"] == "UTC"
+    (standard,) = zone.subcomponents
+    assert (standard["TZOFFSETFROM"].td, standard["TZOFFSETTO"].td) == (timedelta(0), timedelta(0))
+    await guest.reserve("hut", soon, 1)
+    filled, _ = await guest.get("/properties/hut/calendar.ics")
+    names = [each.name for each in icalendar.Calendar.from_ical(await filled.get_data()).subcomponents]
+    assert names == ["VEVENT"]
+
+
 async def test_the_icalendar_goes_back_a_year(guest: Guest, provider_db: asyncpg.Pool, today: date) -> None:
     await guest.create_property("hut")
     await provider_db.executemany(
         "INSERT INTO reservation (property_id, arrival, departure) VALUES ('hut', $1, $2)",
-        [(today - n * DAY, today - (n - 2) * DAY) for n in (400, 366, 364, 10)],
+        [(today - n * DAY, today - (n - 2) * DAY) for n in (400, 367, 366, 364, 10)],  # one left exactly a year ago
     )
 
     answer, _ = await guest.get("/properties/hut/calendar.ics")

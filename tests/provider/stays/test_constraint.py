@@ -8,6 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.databases import waits_for_lock
+from tests.support.waiting import eventually
+
 DAY = timedelta(days=1)
 START = date(2026, 6, 1)
 
@@ -81,8 +84,101 @@ async def test_a_stay_needs_a_property(provider_db: asyncpg.Pool) -> None:
         await book(provider_db, "nowhere", 0, 1)
 
 
+async def test_an_insert_waits_for_the_lock_and_not_in_the_constraint(provider_db: asyncpg.Pool, hut: str) -> None:
+    """In the constraint it would already have a row that the first transaction meets: each would wait for the other."""
+    async with provider_db.acquire() as first:
+        transaction = first.transaction()
+        await transaction.start()
+        await first.execute(INSERT, hut, START, START + 3 * DAY)
+        second = asyncio.create_task(book(provider_db, hut, 2, 5))
+        await eventually(lambda: waits_for_lock(provider_db))
+        await first.execute(INSERT, hut, START + 4 * DAY, START + 6 * DAY)
+        await transaction.commit()
+
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await second
+    assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE reservation SET arrival = arrival + 1 WHERE arrival = $1", "UPDATE reservation SET cancelled_at = NULL"],
+)
+async def test_a_change_of_nights_waits_for_the_lock_too(provider_db: asyncpg.Pool, hut: str, change: str) -> None:
+    await book(provider_db, hut, 10, 12)
+    await provider_db.execute("UPDATE reservation SET cancelled_at = now() WHERE $1", "cancelled_at" in change)
+    arguments = [START + 10 * DAY] if "$1" in change else []
+    async with provider_db.acquire() as first, first.transaction():
+        await first.execute("SELECT lock_property($1)", hut)
+        changing = asyncio.create_task(provider_db.execute(change, *arguments))
+        await eventually(lambda: changing.done() or waits_for_lock(provider_db))
+        assert not changing.done()
+    await changing
+
+
+async def test_a_turnover_applies_to_a_stay_that_is_stored_at_the_same_moment(
+    provider_db: asyncpg.Pool, hut: str
+) -> None:
+    """The change of the turnover waits for the lock of the property, which the new stay holds."""
+    async with provider_db.acquire() as first, first.transaction():
+        await first.execute(INSERT, hut, START, START + 3 * DAY)
+        changing = asyncio.create_task(provider_db.execute("UPDATE property SET turnover_days = 5"))
+        await eventually(lambda: changing.done() or waits_for_lock(provider_db))
+    await changing
+
+    assert await provider_db.fetchval("SELECT free_from FROM reservation") == START + 8 * DAY
+
+
+async def test_a_long_turnover_returns_after_the_next_stay_is_cancelled(provider_db: asyncpg.Pool, hut: str) -> None:
+    """A stay and its turnover together may be longer than a year."""
+    await book(provider_db, hut, 0, 100)
+    await book(provider_db, hut, 390, 391)
+    await provider_db.execute("UPDATE property SET turnover_days = 300")
+    assert await provider_db.fetchval("SELECT min(free_from) FROM reservation") == START + 390 * DAY
+
+    await provider_db.execute("UPDATE reservation SET cancelled_at = now() WHERE arrival > $1", START)
+
+    assert await provider_db.fetchval("SELECT min(free_from) FROM reservation") == START + 400 * DAY
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await book(provider_db, hut, 390, 391)
+
+
+async def test_the_longest_stay_and_turnover_return_in_full(provider_db: asyncpg.Pool, hut: str) -> None:
+    await book(provider_db, hut, 0, 365)
+    await book(provider_db, hut, 729, 730)
+    await provider_db.execute("UPDATE property SET turnover_days = 365")
+    assert await provider_db.fetchval("SELECT min(free_from) FROM reservation") == START + 729 * DAY
+
+    await provider_db.execute("UPDATE reservation SET cancelled_at = now() WHERE arrival > $1", START)
+
+    assert await provider_db.fetchval("SELECT min(free_from) FROM reservation") == START + 730 * DAY
+
+
+async def test_the_turnover_of_one_property_leaves_the_stays_of_another(provider_db: asyncpg.Pool, hut: str) -> None:
+    await provider_db.execute("INSERT INTO property (property_id, description) VALUES ('barn', 'A barn')")
+    for name in (hut, "barn"):
+        await book(provider_db, name, 0, 3)
+
+    await provider_db.execute("UPDATE property SET turnover_days = 2 WHERE property_id = $1", hut)
+    await provider_db.execute("UPDATE reservation SET cancelled_at = now() WHERE property_id = 'barn'")
+
+    rows = await provider_db.fetch("SELECT property_id, free_from FROM reservation")
+    assert dict(rows) == {hut: START + 5 * DAY, "barn": START + 3 * DAY}
+
+
+@pytest.mark.parametrize(
+    ("arrival", "departure"), [(date(1899, 12, 31), date(1900, 1, 1)), (date(2199, 12, 31), date(2200, 1, 2))]
+)
+async def test_plain_sql_cannot_store_nights_outside_the_range(
+    provider_db: asyncpg.Pool, hut: str, arrival: date, departure: date
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await provider_db.execute(INSERT, hut, arrival, departure)
+    await provider_db.execute(INSERT, hut, date(1900, 1, 1), date(1900, 1, 2))
+    await provider_db.execute(INSERT, hut, date(2199, 12, 31), date(2200, 1, 1))
+
+
 async def test_many_connections_that_insert_with_plain_sql_never_deadlock(provider_db: asyncpg.Pool, hut: str) -> None:
-    """Without the trigger's lock the constraint alone deadlocks here."""
 
     async def attempt(number: int) -> int:
         try:

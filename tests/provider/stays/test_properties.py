@@ -23,6 +23,16 @@ async def test_a_property_is_returned_as_it_was_sent(guest: Guest) -> None:
     assert (await guest.get("/properties"))[1] == [created]
 
 
+@pytest.mark.parametrize(
+    "description",
+    ["A hut\r\nin a meadow\n\twith a stove", "کلبه\u200cای در چمن", "श्री क्\u200dष", "7", "Hütte 🏡 «à côté»", "小屋"],
+)
+async def test_a_description_may_have_lines_and_any_letters(guest: Guest, description: str) -> None:
+    await guest.create_property("hut", description=description)
+
+    assert (await guest.get("/properties/hut"))[1]["description"] == description
+
+
 async def test_an_id_is_assigned_when_none_is_given(guest: Guest) -> None:
     first = await guest.create_property()
     second = await guest.create_property()
@@ -68,6 +78,13 @@ GOOD = {"property_id": "hut", "description": "A place to sleep"}
         ({"description": ""}, ["description"]),
         ({"description": None}, ["description"]),
         ({"description": "a\0b"}, ["description"]),
+        ({"description": "a\x07b"}, ["description"]),
+        ({"description": "A hut \u202etuh"}, ["description"]),
+        ({"description": "A\u200bhut"}, ["description"]),
+        ({"description": "A\u200dhut"}, ["description"]),
+        ({"description": "\ufeffA hut"}, ["description"]),
+        ({"description": "…!"}, ["description"]),
+        ({"description": " \n "}, ["description"]),
         ({"description": "x" * 2001}, ["description"]),
         ({"turnover_days": -1}, ["turnover_days"]),
         ({"turnover_days": 366}, ["turnover_days"]),

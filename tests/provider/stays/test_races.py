@@ -52,7 +52,7 @@ async def test_contended_properties_never_deadlock(
 ) -> None:
     """Overlapping stays of several lengths, cancellations and changes of the turnover, all on three properties."""
     for number in range(3):
-        await guest.create_property(f"p{number}", **link)
+        await guest.create_property(f"p{number}", **{name: value + number for name, value in link.items()})
     chance = random.Random(3)
     plans = [(chance.randrange(3), chance.randrange(20), chance.randint(1, 5), chance.random()) for _ in range(500)]
 

@@ -177,9 +177,8 @@ async def test_a_body_that_is_not_a_json_object_is_refused(guest: Guest, body: s
     assert problem["code"] == "invalid"
 
 
-async def test_stays_begin_from_today_to_two_years_ahead(guest: Guest, today: date) -> None:
-    february = (today.month, today.day) == (2, 29)
-    last = today.replace(year=today.year + 2, day=28 if february else today.day)
+async def test_stays_begin_from_today_to_730_days_ahead(guest: Guest, today: date) -> None:
+    last = today + 730 * DAY
     await guest.create_property("hut")
 
     starts = [today - DAY, today, last, last + DAY]
@@ -219,7 +218,7 @@ class TestPastStaysAllowed:
         await guest.create_property("hut")
 
         assert (await guest.reserve("hut", date(2021, 1, 5), 3))[0].status_code == 200
-        assert (await guest.reserve("hut", date(1, 1, 2), 365))[0].status_code == 200
+        assert (await guest.reserve("hut", date(1900, 1, 1), 365))[0].status_code == 200
         assert await guest.available(date(2021, 1, 7), 1) == []
 
 

@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from provider.stays.cli import CHUNK_ROWS, import_files
+from provider.booking_events.service import append_events
+from provider.stays import cli
+from provider.stays.cli import CHUNK_ROWS
 
 PROPERTIES = """property_id,description
 xE6vqTqA6LTwpE,Spacious 1-bedroom villa overlooking a lake!
@@ -20,6 +22,11 @@ xE6vqTqA6LTwpE,2021-01-04,7
 xE6vqTqA6LTwpE,2021-01-22,3
 djddZlw8apLVfi,2021-01-10,2
 """
+
+
+async def import_files(url: Secret, properties: Path, reservations: Path) -> int:
+    """The command, with the feed of this application."""
+    return await cli.import_files(url, properties, reservations, append_events)
 
 
 @pytest.fixture
@@ -79,8 +86,8 @@ async def test_overlapping_rows_are_reported_and_the_valid_ones_stored(
         "nowhere,2021-01-03,2",
         "xE6vqTqA6LTwpE,2021-02-30,0",
         "xE6vqTqA6LTwpE,2021-03-01",
-        "xE6vqTqA6LTwpE,9999-12-29,365",
-        "xE6vqTqA6LTwpE,0001-01-01,1",
+        "xE6vqTqA6LTwpE,2199-12-31,2",
+        "xE6vqTqA6LTwpE,1899-12-31,1",
     ]
     right = "djddZlw8apLVfi,2021-01-12,5"
     files[1].write_text(RESERVATIONS + "\n".join([*wrong, right]) + "\n")
@@ -96,10 +103,184 @@ async def test_overlapping_rows_are_reported_and_the_valid_ones_stored(
         "reservations.csv: line 8: start_date is not a valid date; "
         "number_of_nights must be a whole number from 1 to 365",
         "reservations.csv: line 9: has 2 columns instead of 3",
-        "reservations.csv: line 10: ends after the year 9999",
-        "reservations.csv: line 11: start_date must be from 0001-01-02 to 9999-12-30",
+        "reservations.csv: line 10: ends after the night of 2199-12-31",
+        "reservations.csv: line 11: start_date must be from 1900-01-01 to 2199-12-31",
     ]
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 5
+
+
+async def test_a_description_with_invisible_characters_is_rejected(
+    provider_url: Secret, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files[0].write_text("property_id,description\na,A hut \u202etuh\nb,…\nc,A hut\n")
+    files[1].write_text("property_id,start_date,number_of_nights\n")
+
+    assert await import_files(provider_url, *files) == 1
+
+    assert capsys.readouterr().err.splitlines() == [
+        "properties.csv: line 2: description must not contain the character U+202E, which is invisible",
+        "properties.csv: line 3: description must have a letter or a digit",
+    ]
+
+
+async def load(url: Secret, files: tuple[Path, Path], *lines: str) -> int:
+    """Import the properties and these lines."""
+    files[1].write_text("\n".join(["property_id,start_date,number_of_nights", *lines]) + "\n")
+    return await import_files(url, *files)
+
+
+async def test_the_same_row_twice_in_one_file_is_reported(
+    provider_url: Secret, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["djddZlw8apLVfi,2021-01-10,2", "g3hbWxJ5TdXidt,2021-01-10,2", "djddZlw8apLVfi,2021-01-10,2"]
+
+    first = await load(provider_url, files, *lines)
+    captured = capsys.readouterr()
+    again = await load(provider_url, files, *lines)
+
+    assert (first, again) == (1, 0)
+    assert "reservations.csv: 2 stored, 0 already stored, 1 rejected" in captured.out
+    assert captured.err == "reservations.csv: line 4: is the same as line 2\n"
+    assert "reservations.csv: 0 stored, 3 already stored, 0 rejected" in capsys.readouterr().out
+
+
+async def test_the_same_row_in_another_chunk_is_reported_too(
+    provider_url: Secret, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "CHUNK_ROWS", 1)
+
+    assert await load(provider_url, files, *["djddZlw8apLVfi,2021-01-10,2"] * 3) == 1
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"reservations.csv: line {line}: is the same as line 2" for line in (3, 4)
+    ]
+
+
+async def test_a_row_that_overlaps_a_reservation_of_a_guest_says_so(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even one of the same nights: the row is another guest's stay, not the same stay again."""
+    await load(provider_url, files)
+    await provider_db.execute(
+        "INSERT INTO reservation (property_id, arrival, departure, holder)"
+        " VALUES ('djddZlw8apLVfi', '2021-01-10', '2021-01-12', uuidv7())"
+    )
+    capsys.readouterr()
+
+    assert await load(provider_url, files, "djddZlw8apLVfi,2021-01-10,2", "djddZlw8apLVfi,2021-01-11,5") == 1
+
+    captured = capsys.readouterr()
+    assert "reservations.csv: 0 stored, 0 already stored, 2 rejected" in captured.out
+    assert captured.err.splitlines() == [
+        f"reservations.csv: line {line}: overlaps the stay from 2021-01-10 to 2021-01-12, which a guest has reserved"
+        " online"
+        for line in (2, 3)
+    ]
+
+
+async def test_a_row_that_is_too_close_for_the_turnover_says_so(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await load(provider_url, files)
+    await provider_db.execute("UPDATE property SET turnover_days = 3 WHERE property_id = 'djddZlw8apLVfi'")
+    capsys.readouterr()
+    lines = [
+        "djddZlw8apLVfi,2021-01-10,2",
+        "djddZlw8apLVfi,2021-01-14,1",  # two days after
+        "djddZlw8apLVfi,2021-01-06,2",  # two days before
+        "djddZlw8apLVfi,2021-01-11,1",
+        "djddZlw8apLVfi,2021-01-15,1",
+        "djddZlw8apLVfi,2020-12-30,1",
+    ]
+
+    assert await load(provider_url, files, *lines) == 1
+
+    captured = capsys.readouterr()
+    assert "reservations.csv: 3 stored, 0 already stored, 3 rejected" in captured.out
+    assert captured.err.splitlines() == [
+        "reservations.csv: line 3: is within the turnover (3 days) of the stay from 2021-01-10 to 2021-01-12",
+        "reservations.csv: line 4: is within the turnover (3 days) of the stay from 2021-01-10 to 2021-01-12",
+        "reservations.csv: line 5: overlaps the stay from 2021-01-10 to 2021-01-12",
+    ]
+
+
+async def test_an_overlap_is_named_before_a_stay_that_is_only_close(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await load(provider_url, files, "djddZlw8apLVfi,2021-01-02,1", "djddZlw8apLVfi,2021-01-10,2")
+    await provider_db.execute("UPDATE property SET turnover_days = 3 WHERE property_id = 'djddZlw8apLVfi'")
+    capsys.readouterr()
+
+    await load(provider_url, files, "djddZlw8apLVfi,2021-01-04,7")
+
+    assert capsys.readouterr().err == ("reservations.csv: line 2: overlaps the stay from 2021-01-10 to 2021-01-12\n")
+
+
+class TestLinkedProperty:
+    """Stays of a hotel's room."""
+
+    @pytest.fixture
+    async def linked(self, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]) -> None:
+        await load(provider_url, files)
+        await provider_db.execute(
+            "UPDATE property SET hotel_id = 3, room_id = '17' WHERE property_id = 'djddZlw8apLVfi'"
+        )
+
+    async def test_imported_stays_enter_the_feed(
+        self, linked: None, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
+    ) -> None:
+        lines = ["djddZlw8apLVfi,2021-01-10,2", "g3hbWxJ5TdXidt,2021-01-10,2", "djddZlw8apLVfi,2021-03-01,1"]
+
+        assert [await load(provider_url, files, *lines) for _ in range(2)] == [0, 0]
+
+        events = await provider_db.fetch(
+            "SELECT hotel_id, room_id, status, night_of_stay::text FROM booking_event ORDER BY night_of_stay"
+        )
+        assert [tuple(event) for event in events] == [
+            (3, "17", 1, night) for night in ("2021-01-10", "2021-01-11", "2021-03-01")
+        ]
+        rooms = await provider_db.fetch("SELECT property_id, room_id FROM reservation ORDER BY arrival, property_id")
+        assert [tuple(row) for row in rooms] == [
+            ("djddZlw8apLVfi", "17"), ("g3hbWxJ5TdXidt", None), ("djddZlw8apLVfi", "17"),
+        ]  # fmt: skip
+
+    async def test_nights_that_the_hotel_has_sold_are_refused_with_that_reason(
+        self,
+        linked: None,
+        provider_url: Secret,
+        provider_db: asyncpg.Pool,
+        files: tuple[Path, Path],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        await provider_db.execute(
+            "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
+            " VALUES (1, 3, now(), 1, '17', '2021-01-11')"
+        )
+        capsys.readouterr()
+
+        assert await load(provider_url, files, "djddZlw8apLVfi,2021-01-10,2", "djddZlw8apLVfi,2021-01-12,2") == 1
+
+        captured = capsys.readouterr()
+        assert "reservations.csv: 1 stored, 0 already stored, 1 rejected" in captured.out
+        assert captured.err == (
+            "reservations.csv: line 2: the feed of the hotel has the night of 2021-01-11 as booked\n"
+        )
+
+    async def test_a_transaction_has_a_bounded_number_of_nights(
+        self,
+        linked: None,
+        provider_url: Secret,
+        provider_db: asyncpg.Pool,
+        files: tuple[Path, Path],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Each night of a room is an event, and the feed promises that a transaction does not last long."""
+        monkeypatch.setattr(cli, "CHUNK_NIGHTS", 3)
+
+        assert await load(provider_url, files, *(f"djddZlw8apLVfi,2021-0{month}-01,2" for month in range(1, 6))) == 0
+
+        transactions = await provider_db.fetch("SELECT count(*) FROM booking_event GROUP BY xmin::text ORDER BY 1")
+        assert [row["count"] for row in transactions] == [2, 4, 4]
 
 
 async def test_columns_may_come_in_any_order_and_files_have_any_length(

@@ -20,7 +20,7 @@ def is_free(stays: Stays, arrival: int, departure: int, turnover: int) -> bool:
 def status(stays: Stays, night: int, turnover: int) -> str:
     if any(first <= night < last for first, last in stays):
         return "taken"
-    return "turnover" if any(last <= night < last + turnover for _, last in stays) else "free"
+    return "free" if is_free(stays, night, night + 1, turnover) else "turnover"
 
 
 STEPS = st.lists(

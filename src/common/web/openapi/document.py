@@ -16,9 +16,10 @@ from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE
 from werkzeug.routing.converters import BaseConverter, IntegerConverter
 from werkzeug.routing.rules import Rule
 
-from common.web.errors import PROBLEM_TYPE, UNKNOWN_FIELD, FieldError, Invalid, Problem
+from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, UNKNOWN_FIELD, FieldError, Invalid, Problem
 from common.web.openapi import swagger
 from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
+from common.web.rate_limit import POLICY_HEADER, RATE_LIMIT_HEADER, RATE_LIMITED_ATTRIBUTE
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,6 +43,8 @@ HEADER_DESCRIPTIONS = {
     "ETag": "Strong validator of the body",
     "Idempotent-Replayed": "`true` if this is the stored response of an earlier request with the same key",
     "Link": "The next page, rel=next (RFC 8288)",
+    RATE_LIMIT_HEADER: "What is left of each rate limit: r requests, and t seconds until it is whole again or retried",
+    POLICY_HEADER: "The rate limits: q requests in w seconds",
     "Retry-After": "Seconds to wait",
     "WWW-Authenticate": "The authentication scheme",
     "X-Request-ID": "The id of this request, as in the log",
@@ -110,6 +113,14 @@ def _add_example(owners: list[dict[str, Any]], given: Any, components: dict[str,
                     content["example"] = example_of(content["schema"], components)
 
 
+def _add_rate_limit_headers(op: dict[str, Any]) -> None:
+    """Add the rate limit headers to the responses of an operation with a rate limit."""
+    for status, response in op["responses"].items():
+        if status < "300" or status == "429":
+            names = (RATE_LIMIT_HEADER, POLICY_HEADER)
+            response["headers"].update({name: _header(HEADER_DESCRIPTIONS[name]) for name in names})
+
+
 class Document(OpenAPIProvider):
     """The document of quart-schema, completed."""
 
@@ -153,8 +164,11 @@ class Document(OpenAPIProvider):
                     op["requestBody"]["required"] = False
                 completed = methods[method] = self._complete(path, method, op, described, components)
                 if not described.get("native_errors"):
-                    self._add_problems(completed, {400, 500, 503, *problems}, components)
+                    statuses = {400, 500, 503, *problems, *getattr(view, PROBLEMS_ATTRIBUTE, ())}
+                    self._add_problems(completed, statuses, components)
                 self._add_headers(completed, described)
+                if hasattr(view, RATE_LIMITED_ATTRIBUTE):
+                    _add_rate_limit_headers(completed)
         return self._disambiguate(rule, paths, {name: tidy(schema) for name, schema in components.items()})
 
     def _disambiguate(

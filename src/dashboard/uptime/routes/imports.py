@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.web.bearer import operations_token_required
 from common.web.errors import Invalid, Unavailable, UnsupportedMedia
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
+from common.web.rate_limit import Policy, rate_limit
 from common.web.request_body import body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.resources import resources
+from dashboard.rights import api_token_required
 from dashboard.uptime.intake.decompress import MAX_FILE_BYTES, decompress_gzip, limit_size
 from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
@@ -32,6 +36,7 @@ ACCEPTED_MEDIA_TYPES = (
     "application/x-www-form-urlencoded",
 )
 """Media types that programs send CSV with; the last is curl's default."""
+UPLOADS = Policy("uploads", 60, timedelta(hours=1))
 MAX_STALL_SECONDS = 60.0
 """An upload is abandoned when no data arrives for this long."""
 
@@ -49,6 +54,7 @@ IMPORT = {
 
 @blueprint.get("/stores/imports")
 @operation(headers={200: LINK_HEADER}, example=[IMPORT])
+@operations_token_required
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
@@ -69,6 +75,8 @@ upload = operation(
 
 @blueprint.put("/stores/status")
 @upload
+@api_token_required
+@rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_status() -> Response:
@@ -81,6 +89,8 @@ async def upload_status() -> Response:
 
 @blueprint.put("/stores/business-hours")
 @upload
+@api_token_required
+@rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_business_hours() -> Response:
@@ -93,6 +103,8 @@ async def upload_business_hours() -> Response:
 
 @blueprint.put("/stores/timezones")
 @upload
+@api_token_required
+@rate_limit(UPLOADS)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 async def upload_timezones() -> Response:

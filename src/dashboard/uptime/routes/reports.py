@@ -1,18 +1,21 @@
 """HTTP of the reports."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from uuid import UUID
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 from quart import Blueprint, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.db.pool import Connection
+from common.db.pool import Connection, transaction
 from common.web import responses
+from common.web.caller import caller_address
 from common.web.errors import FailedPermanently, NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
 from common.web.responses import format_instant, json_response
 from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
@@ -34,6 +37,7 @@ TAG = "uptime"
 tag_blueprint(blueprint, [TAG])
 
 CSV, JSON = "text/csv", "application/json"
+NEW_REPORTS = Policy("new-reports", 60, timedelta(hours=1))
 TRIGGERED = {"report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"}
 REPORT = {
     **TRIGGERED,
@@ -51,17 +55,18 @@ REPORT = {
 
 @blueprint.post("/trigger_report")
 @operation(descriptions={202: "The report is being made"}, example=TRIGGERED, idempotent=True)
+@declare_rate_limit(NEW_REPORTS)
 @validate_querystring(ReportRequest)
 @document_response(RequestedReport, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
     """Request a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
 
-    A running report with the same `as_of` and the same data is shared.
+    A running report with the same `as_of` and the same data is shared; such a request does not count against the limit.
     """
     requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
     async def create(connection: Connection) -> StoredResponse:
-        report_id = await service.request_report(connection, query_args.as_of)
+        report_id = await _request_report(connection, query_args.as_of)
         requested.append(report_id)
         return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
@@ -73,13 +78,24 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 
 @blueprint.get("/trigger_report")
 @operation(descriptions={202: "The report is being made"}, example=TRIGGERED)
+@declare_rate_limit(NEW_REPORTS)
 @validate_querystring(ReportRequest)
 @document_response(RequestedReport, 202)
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """Request a report, as POST does; the source does not say which method triggers a report."""
-    report_id = await service.request_report(pool(), query_args.as_of)
+    async with transaction(pool()) as connection:
+        report_id = await _request_report(connection, query_args.as_of)
     _start_making(report_id)
     return json_response(RequestedReport(str(report_id)), 202)
+
+
+async def _request_report(connection: Connection, as_of: datetime | None) -> UUID:
+    """Request a report; a new one counts against the caller's limit. Raises TooManyRequests, and is then rolled back."""
+    new_id = uuid4()
+    report_id = await service.request_report(connection, as_of, new_id)
+    if report_id == new_id:
+        await take_token(connection, NEW_REPORTS, caller_address())
+    return report_id
 
 
 def _start_making(report_id: UUID) -> None:

@@ -40,22 +40,22 @@ class Authenticator:
     async def log_in(self, db: asyncpg.Pool, username: str, password: str, address: str) -> User:
         """Return the user with this password. Raises Unauthorized, or TooManyRequests while throttled.
 
-        The throttle is checked after queueing for a verification, so that parallel guesses cannot bypass it.
+        A throttled attempt does not queue, so that guesses from one address do not take the places of others.
         """
+        await login_throttle.begin_attempt(db, username, address)
         if self._queued >= MAX_QUEUED_LOGINS:
+            await login_throttle.update_attempt_withdrawn(db, username, address)
             raise TooManyRequests("Too many logins at once; try again later.", retry_after=2)
         self._queued += 1
         try:
             async with self._verifications:
-                await login_throttle.require_not_throttled(db, username, address)
                 user = await asyncio.to_thread(self._verify, username, password)
-                if user is None:
-                    await login_throttle.upsert_failure(db, username, address)
-                    raise Unauthorized("Invalid username or password.", code="bad_credentials")
-                await login_throttle.delete_failures(db, username, address)
-                return user
         finally:
             self._queued -= 1
+        if user is None:
+            raise Unauthorized("Invalid username or password.", code="bad_credentials")
+        await login_throttle.delete_failures(db, username, address)
+        return user
 
     def _verify(self, username: str, password: str) -> User | None:
         user = self._users.get(username)

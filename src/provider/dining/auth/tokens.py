@@ -1,14 +1,15 @@
 """JSON Web Tokens for staff. The algorithm is fixed here and never taken from the token."""
 
-import secrets
+import secrets as random_secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import jwt
 import msgspec
 
-from common.config import Secret
-from common.web.bearer import invalid_token
+from common.config import Secret, Secrets
+from common.web.bearer import challenge, invalid_token
 from common.web.errors import Unauthorized
 from provider.dining.settings import Role, User
 
@@ -35,21 +36,42 @@ def issue(secret: Secret, user: User, token_type: TokenType, now: datetime) -> s
         "token_type": token_type,
         "iat": int(now.timestamp()),
         "exp": int((now + LIFETIMES[token_type]).timestamp()),
-        "jti": secrets.token_hex(8),
+        "jti": random_secrets.token_hex(8),
     }
     return jwt.encode(claims, secret.reveal(), algorithm=ALGORITHM)
 
 
-def verify(secret: Secret, token: str, token_type: TokenType) -> Claims:
-    """Return the claims of a token. Raises Unauthorized when it is forged, expired, or of another type."""
+class ForgedTokenError(Unauthorized):
+    """The token was not signed with one of the secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token is invalid or has expired.",
+            challenge=challenge(REALM, error="invalid_token"),
+            code="invalid_token",
+        )
+
+
+def verify(secrets: Secrets, token: str, token_type: TokenType) -> Claims:
+    """Return the claims of a token.
+
+    Raises ForgedTokenError, or Unauthorized when it has expired or is of another type.
+    """
     try:
-        decoded = jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED_CLAIMS})
-        claims = msgspec.convert(decoded, Claims)
+        claims = msgspec.convert(decode(secrets, token), Claims)
     except (jwt.InvalidTokenError, msgspec.ValidationError):
         raise invalid("The token is invalid or has expired.") from None
     if claims.token_type != token_type:
         raise invalid(f'The token is not of type "{token_type}".')
     return claims
+
+
+def decode(secrets: Secrets, token: str) -> dict[str, Any]:
+    """Return the payload of a token signed with one of the secrets. Raises ForgedTokenError or InvalidTokenError."""
+    for secret in secrets:
+        with suppress(jwt.DecodeError, jwt.InvalidAlgorithmError):  # not signed, or not with this secret
+            return jwt.decode(token, secret.reveal(), algorithms=[ALGORITHM], options={"require": REQUIRED_CLAIMS})
+    raise ForgedTokenError
 
 
 def invalid(detail: str) -> Unauthorized:

@@ -1,6 +1,6 @@
 """SQL of the bookings. Their primary key is the table and the id; an index serves lookups by the id alone."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -150,15 +150,22 @@ async def select_booking_by_cancel_token(db: Executor, token_hash: bytes, now: d
     return Booking(**row) if row else None
 
 
-async def delete_expired_cancel_tokens(db: Executor) -> int:
-    """Delete the expired cancel tokens; returns how many."""
+async def delete_expired_cancel_tokens(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` cancel tokens that expired longer ago than `keep`; returns how many."""
     return await db.fetchval(
         """
         WITH deleted AS (
             DELETE FROM dining_cancel_token
-             WHERE expires_at < now()
+             WHERE (table_id, booking_id, token_hash) IN (
+                SELECT table_id, booking_id, token_hash
+                  FROM dining_cancel_token
+                 WHERE expires_at < now() - $1::interval
+                 ORDER BY expires_at
+                 LIMIT $2
+             )
             RETURNING 1
         )
         SELECT count(*) FROM deleted
-        """
-    )
+        """,
+        keep, limit,
+    )  # fmt: skip

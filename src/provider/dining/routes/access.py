@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from quart import Blueprint, Response, g, request
+from quart import Blueprint, Response, g
 from quart_schema import document_response, security_scheme, tag
 
-from common.web.bearer import bearer_token
-from common.web.errors import Forbidden
+from common.web.bearer import bearer_token, count_wrong_token
+from common.web.caller import caller_address
+from common.web.errors import Forbidden, document_problems
 from common.web.openapi.document import operation
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from provider.dining.auth import tokens
+from provider.dining.auth.tokens import Claims, TokenType
 from provider.dining.inputs import Credentials, RefreshInput
 from provider.dining.models import Actor, RefreshedToken, TokenPair
 from provider.resources import resources
@@ -29,18 +31,27 @@ View = Callable[..., Awaitable[Any]]
 
 
 def admin_only(view: View) -> View:
-    """Require an admin's access token. Raises Unauthorized or Forbidden."""
+    """Require an admin's access token. Raises Unauthorized, Forbidden or TooManyRequests."""
 
     @security_scheme([{"admin": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        claims = tokens.verify(resources().dining.jwt_secret, bearer_token(tokens.REALM), "access")
+        claims = await require_claims(bearer_token(tokens.REALM), "access")
         if claims.role != "admin":
             raise Forbidden("Requires the admin role.")
         g.dining_actor = Actor("admin", claims.sub)
         return await view(*args, **kwargs)
 
-    return wrapper
+    return document_problems(wrapper, 429)
+
+
+async def require_claims(token: str, token_type: TokenType) -> Claims:
+    """Return the claims of a token. Raises Unauthorized, or TooManyRequests after several forged tokens."""
+    try:
+        return tokens.verify(resources().dining.jwt_secret, token, token_type)
+    except tokens.ForgedTokenError:
+        await count_wrong_token(f"{tokens.REALM} {token_type}")
+        raise
 
 
 def current_actor() -> Actor:
@@ -58,8 +69,8 @@ async def log_in(data: Credentials) -> Response:
 
     After repeated failures for a username from one address, further attempts get 429 with Retry-After.
     """
-    user = await resources().authenticator.log_in(pool(), data.username, data.password, request.remote_addr or "")
-    now, secret = datetime.now(UTC), resources().dining.jwt_secret
+    user = await resources().authenticator.log_in(pool(), data.username, data.password, caller_address())
+    now, secret = datetime.now(UTC), resources().dining.jwt_secret.current
     pair = TokenPair(
         access=tokens.issue(secret, user, "access", now),
         refresh=tokens.issue(secret, user, "refresh", now),
@@ -68,16 +79,15 @@ async def log_in(data: Credentials) -> Response:
 
 
 @blueprint.post("/api/token/refresh/")
-@operation(401)
+@operation(401, 429)
 @tag([TAG])
 @document_response(RefreshedToken)
 @json_body(RefreshInput)
 async def refresh(data: RefreshInput) -> Response:
     """Return a new access token. The user must still exist; the token carries the current role."""
-    secret = resources().dining.jwt_secret
-    claims = tokens.verify(secret, data.refresh, "refresh")
+    claims = await require_claims(data.refresh, "refresh")
     user = resources().authenticator.find_user(claims.sub)
     if user is None:
         raise tokens.invalid("The user does not exist any more.")
-    access = tokens.issue(secret, user, "access", datetime.now(UTC))
+    access = tokens.issue(resources().dining.jwt_secret.current, user, "access", datetime.now(UTC))
     return json_response(RefreshedToken(access), headers=NO_STORE)

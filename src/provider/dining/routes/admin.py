@@ -68,7 +68,7 @@ async def add_table(data: TableInput) -> Response:
         [table] = await tables.insert_tables(connection, [data])
         return StoredResponse(201, responses.encode_json(table))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/add_table/ {current_actor()}", create)
+    return await run_once_per_key(pool(), "POST /api/admin/add_table/", create, caller=str(current_actor()))
 
 
 @blueprint.patch("/update_table/")
@@ -106,7 +106,7 @@ async def change_tables(data: BulkInput) -> Response:
         result = await service.change_tables(connection, data)
         return StoredResponse(201 if result.added else 200, responses.encode_json(result))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/tables/bulk {current_actor()}", create)
+    return await run_once_per_key(pool(), "POST /api/admin/tables/bulk", create, caller=str(current_actor()))
 
 
 @blueprint.get("/view_tables/")
@@ -156,7 +156,7 @@ async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
         booking = await service.set_booking(connection, settings, query_args.id, data, actor)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), f"POST /api/admin/set_booking/ {actor}", create)
+    return await run_once_per_key(pool(), "POST /api/admin/set_booking/", create, caller=str(actor))
 
 
 @blueprint.post("/accept_booking/")

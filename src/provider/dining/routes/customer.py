@@ -12,6 +12,7 @@ from common.web.html import PRIVATE_HEADERS, Templates
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.rate_limit import rate_limit
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -21,6 +22,7 @@ from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, 
 from provider.dining.mail.content import format_start
 from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
+from provider.dining.routes import order_limits
 from provider.dining.settings import CANCEL_PATH
 from provider.resources import resources
 
@@ -72,10 +74,13 @@ async def find_tables(data: TableFilter) -> Response:
 @validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
 @json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
+@rate_limit(order_limits.per_address, key=order_limits.address)
+@rate_limit(order_limits.per_recipient, key=order_limits.recipient)
 async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     """Order a table. The order waits until staff decide; until then the table remains bookable.
 
-    An email address or a phone number is required. 409 when the table is closed for booking.
+    An email address or a phone number is required. 409 when the table is closed for booking. The number of orders per
+    hour is limited for each address that sends them and for each recipient of the messages about them.
     """
     settings = resources().dining
 

@@ -1,5 +1,5 @@
 -- release 1
--- Locks and turnovers of the stays.
+-- Locks, turnovers and linked rooms of the stays.
 
 -- Transactions that change the nights of a property take turns. The constraint alone would reject overlaps, but two
 -- transactions that insert at the same time would deadlock in it. The lock lasts until the end of the transaction and
@@ -8,14 +8,21 @@ CREATE OR REPLACE FUNCTION lock_property(locked text) RETURNS void
 LANGUAGE sql
 AS $$ SELECT pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
 
--- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current.
+-- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A new
+-- stay of a property whose room changed while the transaction waited for the lock is refused: its events would be of
+-- the wrong room.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    owner record;
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    NEW.free_from := NEW.departure
-        + coalesce((SELECT turnover_days FROM property WHERE property_id = NEW.property_id), 0);
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = NEW.property_id;
+    IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
+        RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
+    END IF;
+    NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
     RETURN NEW;
 END
 $$;
@@ -81,3 +88,26 @@ $$;
 
 CREATE OR REPLACE TRIGGER reservation_cancelled AFTER UPDATE OF cancelled_at ON reservation
 FOR EACH ROW WHEN (old.cancelled_at IS NULL AND new.cancelled_at IS NOT NULL) EXECUTE FUNCTION stay_cancelled();
+
+-- Note which property a room belongs to. Raises a unique violation when it belongs to another.
+CREATE OR REPLACE FUNCTION link_room() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM linked_room
+         WHERE hotel_id = OLD.hotel_id
+           AND room_key = lower(OLD.room_id)
+           AND property_id = OLD.property_id;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
+        INSERT INTO linked_room (hotel_id, room_key, property_id)
+        VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_room_linked
+AFTER INSERT OR DELETE OR UPDATE OF property_id, hotel_id, room_id ON property
+FOR EACH ROW EXECUTE FUNCTION link_room();

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from common.db.pool import Executor
-from provider.stays.models import Stay
+from common.db.pool import Connection, Executor
+from provider.stays.models import ImportedStay, Refusal
 
 
 async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -24,62 +24,85 @@ async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> in
     )  # fmt: skip
 
 
-async def insert_reservations(db: Executor, rows: Sequence[tuple[Any, ...]]) -> set[int]:
-    """Store the reservations whose nights are free; returns their lines. rows: line, property_id, arrival, nights.
+async def create_imported(connection: Connection) -> None:
+    """Create a temporary table of the lines of the file that became reservations; it ends with the connection."""
+    await connection.execute(
+        "CREATE TEMPORARY TABLE imported_line (reservation_id uuid PRIMARY KEY, line bigint NOT NULL)"
+    )
+
+
+async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:
+    """Store the reservations whose nights are free, and return them. rows: line, property_id, arrival, nights.
 
     Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two overlapping
-    rows is stored.
+    rows is stored. Raises SerializationError when a property was linked to another room meanwhile.
     """
-    lines, ids, arrivals, nights = zip(*rows, strict=True) if rows else ((), (), (), ())
-    stored = await db.fetch(
+    found = await connection.fetch(
         """
         WITH given AS (
             SELECT line, property_id, arrival, arrival + nights AS departure
               FROM unnest($1::bigint[], $2::text[], $3::date[], $4::integer[])
                 AS row (line, property_id, arrival, nights)
         ), stored AS (
-            INSERT INTO reservation (property_id, arrival, departure)
-            SELECT property_id, arrival, departure
+            INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
+            SELECT property_id, arrival, departure, hotel_id, room_id
               FROM given
-             WHERE property_id IN (SELECT property_id FROM property)
+              JOIN property USING (property_id)
+             WHERE hotel_id IS NULL
+                OR NOT EXISTS (SELECT FROM nights_booked_in_feed(hotel_id, room_id, arrival, departure))
              ORDER BY property_id COLLATE "C", line
             ON CONFLICT DO NOTHING
-            RETURNING property_id, arrival, departure
+            RETURNING reservation_id, property_id, arrival, departure, hotel_id, room_id
+        ), noted AS (
+            INSERT INTO imported_line (reservation_id, line)
+            SELECT reservation_id, min(line)
+              FROM stored
+              JOIN given USING (property_id, arrival, departure)
+             GROUP BY reservation_id
+            RETURNING reservation_id, line
         )
-        SELECT min(line) AS line
-          FROM stored
-          JOIN given USING (property_id, arrival, departure)
-         GROUP BY property_id, arrival, departure
+        SELECT line, arrival, departure, hotel_id, room_id, clock_timestamp()
+          FROM noted
+          JOIN stored USING (reservation_id)
+         ORDER BY line
         """,
-        lines, ids, arrivals, nights,
-    )  # fmt: skip
-    return {row["line"] for row in stored}
+        *(zip(*rows, strict=True) if rows else ((), (), (), ())),
+    )
+    return [ImportedStay(*row) for row in found]
 
 
-async def select_conflicts(db: Executor, rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, bool, Stay | None]]:
-    """For each row that was not stored: its line, whether the property is known, and the stay that conflicts.
-
-    The stay is None when the very same reservation is stored.
-    """
-    found = await db.fetch(
+async def select_refusals(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Refusal]:
+    """Why each of the rows was not stored, by line. rows: line, property_id, arrival, nights."""
+    found = await connection.fetch(
         """
-        SELECT line, property.property_id IS NOT NULL AS known, conflict.*
-          FROM unnest($1::bigint[], $2::text[], $3::date[], $4::integer[]) AS given (line, property_id, arrival, nights)
+        SELECT given.line, property.property_id IS NOT NULL, booked_night,
+               stay.arrival, stay.departure, stay.holder IS NOT NULL,
+               (stay.arrival, stay.departure) = (given.arrival, given.departure),
+               daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure),
+               turnover_days, imported_line.line
+          FROM (SELECT line, property_id, arrival, arrival + nights AS departure
+                  FROM unnest($1::bigint[], $2::text[], $3::date[], $4::integer[])
+                    AS row (line, property_id, arrival, nights)) AS given
           LEFT JOIN property USING (property_id)
           LEFT JOIN LATERAL (
-                   SELECT reservation_id, stay.arrival, stay.departure
-                     FROM reservation AS stay
-                    WHERE stay.property_id = property.property_id
+                   SELECT reservation_id, arrival, departure, holder
+                     FROM reservation AS each
+                    WHERE each.property_id = property.property_id
                       AND cancelled_at IS NULL
-                      AND stay.arrival < given.arrival + nights + turnover_days
-                      AND stay.free_from > given.arrival
-                    ORDER BY (stay.arrival, stay.departure) = (given.arrival, given.arrival + nights) DESC, stay.arrival
+                      AND each.arrival < given.departure + turnover_days
+                      AND each.free_from > given.arrival
+                    ORDER BY (each.arrival, each.departure) = (given.arrival, given.departure) DESC,
+                             daterange(each.arrival, each.departure) && daterange(given.arrival, given.departure) DESC,
+                             each.arrival
                     LIMIT 1
-               ) AS conflict ON (conflict.arrival, conflict.departure) <> (given.arrival, given.arrival + nights)
-         ORDER BY line
+               ) AS stay ON true
+          LEFT JOIN LATERAL (
+                   SELECT min(night) AS booked_night
+                     FROM nights_booked_in_feed(property.hotel_id, property.room_id, given.arrival, given.departure)
+               ) AS in_feed ON true
+          LEFT JOIN imported_line USING (reservation_id)
+         ORDER BY given.line
         """,
         *zip(*rows, strict=True),
     )
-    return [
-        (row["line"], row["known"], None if row["reservation_id"] is None else Stay(*tuple(row)[2:])) for row in found
-    ]
+    return [Refusal(*row) for row in found]

@@ -2,25 +2,22 @@
 
 A new stay is possible if the property's last stay that arrives before the new departure (plus turnover) departs, its
 own turnover included, no later than the new arrival. Stays of a property do not overlap, so no earlier stay can
-conflict; the index `reservation_of_property` finds the last one in one descent. Every statement that checks repeats the
-condition.
+conflict; the index `reservation_of_property` finds the last one in one descent. A hotel's room must also not stand as
+booked in the feed, by `nights_booked_in_feed`. Every statement that checks repeats the conditions.
 """
 
 from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-import asyncpg
-
 from common.db.pool import Connection, Executor
-from provider.stays.inputs import PropertyChange, PropertyInput, ReservationInput
+from provider.stays.inputs import ReservationInput
 from provider.stays.models import (
     AvailableProperty,
     Calendar,
     CalendarNight,
     CancelledStay,
     InsertOutcome,
-    Property,
     Reservation,
     Stay,
 )
@@ -44,6 +41,8 @@ async def select_available(db: Executor, arrival: date, nights: int, after: str,
                     AND arrival < $1::date + $2::integer + turnover_days
                   ORDER BY arrival DESC
                   LIMIT 1) > $1) IS NOT TRUE
+           AND (hotel_id IS NULL
+                OR NOT EXISTS (SELECT FROM nights_booked_in_feed(hotel_id, room_id, $1, $1::date + $2::integer)))
          ORDER BY property_id
          LIMIT $4
         """,
@@ -67,6 +66,8 @@ async def select_available_start_dates(db: Executor, days: Sequence[date], night
                                AND arrival < day + $2::integer + turnover_days
                              ORDER BY arrival DESC
                              LIMIT 1) > day) IS NOT TRUE
+                      AND (hotel_id IS NULL
+                           OR NOT EXISTS (SELECT FROM nights_booked_in_feed(hotel_id, room_id, day, day + $2::integer)))
                )
          ORDER BY position
         """,
@@ -82,7 +83,8 @@ async def insert_reservation(
 
     rooms: insert also when the property is a hotel's room, whose events the same transaction must append. Nights that
     are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the property's lock (taken
-    by the trigger), and the constraint decides.
+    by the trigger), and the constraint decides. Raises SerializationError when the property was linked to another room
+    while the insert waited.
     """
     row = await db.fetchrow(
         """
@@ -102,6 +104,10 @@ async def insert_reservation(
                         AND arrival < $2::date + $3::integer + turnover_days
                       ORDER BY arrival DESC
                       LIMIT 1) > $2::date) IS NOT TRUE
+               AND (hotel_id IS NULL
+                    OR NOT EXISTS (
+                        SELECT FROM nights_booked_in_feed(hotel_id, room_id, $2::date, $2::date + $3::integer)
+                    ))
             ON CONFLICT DO NOTHING
             RETURNING reservation_id
         )
@@ -161,77 +167,30 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
     return None if row is None else CancelledStay(*row)
 
 
-async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
-    """Up to `limit` properties by id, after the id `after`."""
-    rows = await db.fetch(
-        """
-        SELECT property_id, description, turnover_days, hotel_id, room_id
-          FROM property
-         WHERE property_id > $1
-         ORDER BY property_id
-         LIMIT $2
-        """,
-        after, limit,
-    )  # fmt: skip
-    return [_property(row) for row in rows]
-
-
-async def select_property(db: Executor, property_id: str) -> Property | None:
-    row = await db.fetchrow(
-        "SELECT property_id, description, turnover_days, hotel_id, room_id FROM property WHERE property_id = $1",
-        property_id,
-    )
-    return None if row is None else _property(row)
-
-
-async def insert_property(db: Executor, new: PropertyInput) -> Property | None:
-    """Insert the property, assigning an id when none is given; None when the id is taken."""
-    row = await db.fetchrow(
-        """
-        INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id)
-        VALUES (coalesce($1, uuidv7()::text), $2, $3, $4, $5)
-        ON CONFLICT (property_id) DO NOTHING
-        RETURNING property_id, description, turnover_days, hotel_id, room_id
-        """,
-        new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id,
-    )  # fmt: skip
-    return None if row is None else _property(row)
-
-
-async def update_property(db: Executor, property_id: str, change: PropertyChange) -> Property | None:
-    """Change the given fields of the property; None when it does not exist."""
-    row = await db.fetchrow(
-        """
-        UPDATE property
-           SET description = coalesce($2, description),
-               turnover_days = coalesce($3, turnover_days),
-               hotel_id = CASE WHEN $6 THEN $4 ELSE hotel_id END,
-               room_id = CASE WHEN $6 THEN $5 ELSE room_id END
-         WHERE property_id = $1
-        RETURNING property_id, description, turnover_days, hotel_id, room_id
-        """,
-        property_id, change.description, change.turnover_days, change.hotel_id, change.room_id, change.changes_link,
-    )  # fmt: skip
-    return None if row is None else _property(row)
-
-
-def _property(row: asyncpg.Record) -> Property:
-    room_id = row["room_id"]
-    is_number = room_id is not None and len(room_id) < 20
-    return Property(**{**row, "room_id": int(room_id) if is_number else room_id})
-
-
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:
-    """The nights from `first` to `until` (exclusive); None when the property does not exist."""
+    """The nights from `first` to `until` (exclusive); None when the property does not exist.
+
+    A night is taken by a stay, or by a booking of the hotel's room in the feed. Of the others, it is turnover when not
+    even one night can be sold: too soon after a stay, or too close before one.
+    """
     rows = await db.fetch(
         """
-        SELECT night, CASE WHEN departure > night THEN 'taken' WHEN free_from > night THEN 'turnover' ELSE 'free' END
+        SELECT night,
+               CASE
+                   WHEN latest.departure > night OR night = ANY(in_feed.nights) THEN 'taken'
+                   WHEN nearest.free_from > night THEN 'turnover'
+                   ELSE 'free'
+               END
           FROM property
+         CROSS JOIN LATERAL (
+                   SELECT array_agg(sold.night) AS nights
+                     FROM nights_booked_in_feed(property.hotel_id, property.room_id, $2::date, $3::date) AS sold
+               ) AS in_feed
          CROSS JOIN LATERAL (
                    SELECT $2::date + i AS night FROM generate_series(0, $3::date - $2::date - 1) AS i
                ) AS nights
           LEFT JOIN LATERAL (
-                   SELECT departure, free_from
+                   SELECT departure
                      FROM reservation AS stay
                     WHERE stay.property_id = property.property_id
                       AND cancelled_at IS NULL
@@ -239,6 +198,15 @@ async def select_calendar(db: Executor, property_id: str, first: date, until: da
                     ORDER BY arrival DESC
                     LIMIT 1
                ) AS latest ON true
+          LEFT JOIN LATERAL (
+                   SELECT free_from
+                     FROM reservation AS stay
+                    WHERE stay.property_id = property.property_id
+                      AND cancelled_at IS NULL
+                      AND arrival < night + 1 + property.turnover_days
+                    ORDER BY arrival DESC
+                    LIMIT 1
+               ) AS nearest ON true
          WHERE property.property_id = $1
          ORDER BY night
         """,

@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter
 from common.db.pool import Connection
 from common.web import responses
 from common.web.bearer import bearer_token, invalid_token
-from common.web.errors import PROBLEM_TYPE, Conflict, Invalid, NotFound
+from common.web.errors import PROBLEM_TYPE, Invalid, NotFound
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, requested_key, run_once_per_key
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
@@ -34,7 +34,7 @@ from provider.stays.inputs import (
     is_property_id,
 )
 from provider.stays.models import AvailableProperty, BookingWindow, Calendar, NoAvailability, Property, Reservation
-from provider.stays.queries import storefront
+from provider.stays.queries import properties, storefront
 
 T = TypeVar("T", AvailableProperty, Property)
 
@@ -87,10 +87,14 @@ def convert_property_ids(setup: BlueprintSetupState) -> None:
 @blueprint.before_request
 async def authorise() -> None:
     """Require a bearer token that is a UUID; a reservation belongs to the token that made it. Raises Unauthorized."""
-    token = bearer_token("stays")
+    g.holder = holder_of(bearer_token("stays"))
+
+
+def holder_of(token: str) -> UUID:
+    """The digest under which a guest's token stands in the database. Raises Unauthorized for other than a UUID."""
     if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    g.holder = service.token_digest(UUID(token))
+    return service.token_digest(UUID(token))
 
 
 def window(now: datetime) -> BookingWindow:
@@ -139,15 +143,13 @@ def property_page(found: list[T], limit: int) -> Response:
 @validate_querystring(AvailabilityQuery)
 @document_response(list[AvailableProperty])
 async def list_available(query_args: AvailabilityQuery) -> Response:
-    """The properties that are free for all of the nights, by id.
+    """The properties of which these nights can be reserved, by id.
 
     If there is none, 404 lists the start dates, up to 14 days earlier or later and nearest first, on which a property
-    is free for as many nights.
+    can be reserved for as many nights.
     """
     after = decode_position(query_args.cursor)
-    now = datetime.now(UTC)
-    first_day = window(now).first if query_args.start_date >= now.date() else None
-    found = await service.find_available(pool(), query_args, after, first_day)
+    found = await service.find_available(pool(), query_args, after, window(datetime.now(UTC)))
     return property_page(found, query_args.limit)
 
 
@@ -164,7 +166,8 @@ async def list_available(query_args: AvailabilityQuery) -> Response:
 async def create_reservation(data: ReservationInput) -> Response:
     """Reserve nights of a property.
 
-    409 when a night is taken. If the property is a hotel's room, its bookings are in the feed before the answer.
+    409 when a night is taken, in the feed too if the property is a hotel's room; its bookings are then in the feed
+    before the answer.
     """
     holder, append = g.holder, resources().append_events
     if requested_key() is None:
@@ -175,7 +178,7 @@ async def create_reservation(data: ReservationInput) -> Response:
         reservation = await service.reserve_within(connection, append, data, holder)
         return StoredResponse(200, responses.encode_json(reservation))
 
-    return await run_once_per_key(pool(), f"POST /reservations {holder}", create)
+    return await run_once_per_key(pool(), "POST /reservations", create, caller=str(holder))
 
 
 def parse_reservation_id(text: str) -> UUID:
@@ -212,7 +215,7 @@ async def delete_reservation(reservation_id: str) -> Response:
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
     """All properties, by id."""
-    found = await storefront.select_properties(pool(), decode_position(query_args.cursor), query_args.limit + 1)
+    found = await properties.select_properties(pool(), decode_position(query_args.cursor), query_args.limit + 1)
     return property_page(found, query_args.limit)
 
 
@@ -221,7 +224,10 @@ async def list_properties(query_args: PageQuery) -> Response:
     401,
     409,
     headers={201: {"Location": "The path of the property"}},
-    descriptions={201: "Created", 409: "The id is taken (`property_exists`)"},
+    descriptions={
+        201: "Created",
+        409: "The id is taken (`property_exists`), or the room belongs to another property (`room_linked`)",
+    },
     request_example=EXAMPLE_PROPERTY,
     example=EXAMPLE_PROPERTY,
     idempotent=True,
@@ -229,16 +235,15 @@ async def list_properties(query_args: PageQuery) -> Response:
 @document_response(Property, 201)
 @json_body(PropertyInput)
 async def create_property(data: PropertyInput) -> Response:
-    """Add a property; without an id the server assigns one."""
+    """Add a property; without an id the server assigns one. A hotel's room belongs to one property at most."""
     data.require_whole_link()
+    holder: UUID = g.holder
 
     async def create(connection: Connection) -> StoredResponse:
-        created = await storefront.insert_property(connection, data)
-        if created is None:
-            raise Conflict(f"Property {data.property_id!r} exists already.", code="property_exists")
+        created = await service.create_property(connection, data, holder)
         return StoredResponse(201, responses.encode_json(created), {"Location": f"/properties/{created.property_id}"})
 
-    return await run_once_per_key(pool(), f"POST /properties {g.holder}", create)
+    return await run_once_per_key(pool(), "POST /properties", create, caller=str(holder))
 
 
 @blueprint.get("/properties/<property:property_id>")
@@ -246,24 +251,32 @@ async def create_property(data: PropertyInput) -> Response:
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
-    found = await storefront.select_property(pool(), property_id)
+    found = await properties.select_property(pool(), property_id)
     if found is None:
         raise unknown_property(property_id)
     return responses.json_response(found)
 
 
 @blueprint.patch("/properties/<property:property_id>")
-@operation(401, 404, request_example={"turnover_days": 1}, example=EXAMPLE_PROPERTY)
+@operation(
+    401,
+    404,
+    409,
+    descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
+    request_example={"turnover_days": 1},
+    example=EXAMPLE_PROPERTY,
+)
 @document_response(Property)
 @json_body(PropertyChange)
 async def change_property(property_id: str, data: PropertyChange) -> Response:
     """Change the given fields of a property.
 
     A longer turnover applies to later reservations; closer stays that were sold before are kept. Hotel and room must be
-    given together; earlier reservations belong to the room for which they were made.
+    given together. The bookings of stays that are not in the feed yet enter it under the new room; the other stays
+    belong to the room for which they were made.
     """
     data.require_whole()
-    changed = await storefront.update_property(pool(), property_id, data)
+    changed = await service.change_property(pool(), resources().append_events, property_id, data)
     if changed is None:
         raise unknown_property(property_id)
     return responses.json_response(changed)
@@ -274,7 +287,10 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
-    """The status of each night: taken, turnover (kept free after a stay) or free."""
+    """The status of each night: taken, turnover (kept free after a stay, or too close before one) or free.
+
+    The nights of a hotel's room that the feed has as booked are taken too.
+    """
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:

@@ -1,0 +1,49 @@
+"""Limits of orders by guests, since each sends an email or a text message to somebody."""
+
+from datetime import timedelta
+from typing import Any
+
+from common.web.caller import caller_address
+from common.web.rate_limit import Policy
+from provider.dining.inputs import BookingInput
+from provider.resources import resources
+
+HOUR = timedelta(hours=1)
+ORDERS_PER_RECIPIENT = Policy("orders-to-recipient", 5, HOUR)
+
+DEMO_DINERS_DOMAIN = "diners.example"
+"""In the demo, orders with an email address in this domain are those of its own diners, which are not limited."""
+
+
+def per_address() -> Policy | None:
+    """The limit of the orders from one address; None if the operator switched both limits off."""
+    limit = resources().dining.orders_per_hour
+    return Policy("orders", limit, HOUR) if limit else None
+
+
+def per_recipient() -> Policy | None:
+    """The limit of the orders for one recipient of messages; None if the operator switched both limits off."""
+    return ORDERS_PER_RECIPIENT if resources().dining.orders_per_hour else None
+
+
+async def address(*, data: BookingInput, **_: Any) -> str | None:
+    """The address that sends the order; None for the demo's own diners."""
+    return None if is_demo_diner(data) else caller_address()
+
+
+async def recipient(*, data: BookingInput, **_: Any) -> str | None:
+    """The recipient of the messages about the order; None for the demo's own diners."""
+    return None if is_demo_diner(data) else recipient_of(data)
+
+
+def recipient_of(order: BookingInput) -> str | None:
+    """The mailbox or the phone number that gets the messages: one key for all spellings of a mailbox."""
+    if order.email is None:
+        return order.phone
+    local, _, domain = order.email.casefold().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def is_demo_diner(order: BookingInput) -> bool:
+    email = order.email or ""
+    return resources().dining.demo_diners and email.casefold().endswith(f"@{DEMO_DINERS_DOMAIN}")

@@ -1,0 +1,163 @@
+"""SQL of properties, and of the rooms to which they are linked."""
+
+from datetime import date
+from uuid import UUID
+
+import asyncpg
+
+from common.db.locks import ROOM_LINKS_LOCK
+from common.db.pool import Connection, Executor
+from provider.stays.inputs import PropertyChange, PropertyInput
+from provider.stays.models import LinkedStay, NightConflict, Property
+
+
+async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
+    """Up to `limit` properties by id, after the id `after`."""
+    rows = await db.fetch(
+        """
+        SELECT property_id, description, turnover_days, hotel_id, room_id
+          FROM property
+         WHERE property_id > $1
+         ORDER BY property_id
+         LIMIT $2
+        """,
+        after, limit,
+    )  # fmt: skip
+    return [_property(row) for row in rows]
+
+
+async def select_property(db: Executor, property_id: str) -> Property | None:
+    row = await db.fetchrow(
+        "SELECT property_id, description, turnover_days, hotel_id, room_id FROM property WHERE property_id = $1",
+        property_id,
+    )
+    return None if row is None else _property(row)
+
+
+async def insert_property(db: Executor, new: PropertyInput, holder: UUID) -> Property | None:
+    """Insert the property, assigning an id when none is given; None when the id is taken.
+
+    Raises UniqueViolationError when its room belongs to another property.
+    """
+    row = await db.fetchrow(
+        """
+        INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
+        VALUES (coalesce($1, uuidv7()::text), $2, $3, $4, $5, $6)
+        ON CONFLICT (property_id) DO NOTHING
+        RETURNING property_id, description, turnover_days, hotel_id, room_id
+        """,
+        new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id, holder,
+    )  # fmt: skip
+    return None if row is None else _property(row)
+
+
+async def update_property(db: Executor, property_id: str, change: PropertyChange) -> Property | None:
+    """Change the given fields of the property; None when it does not exist.
+
+    Raises UniqueViolationError when its new room belongs to another property. The caller has locked a property whose
+    room changes.
+    """
+    row = await db.fetchrow(
+        """
+        UPDATE property
+           SET description = coalesce($2, description),
+               turnover_days = coalesce($3, turnover_days),
+               hotel_id = CASE WHEN $6 THEN $4 ELSE hotel_id END,
+               room_id = CASE WHEN $6 THEN $5 ELSE room_id END
+         WHERE property_id = $1
+        RETURNING property_id, description, turnover_days, hotel_id, room_id
+        """,
+        property_id, change.description, change.turnover_days, change.hotel_id, change.room_id, change.changes_link,
+    )  # fmt: skip
+    return None if row is None else _property(row)
+
+
+async def lock_room_links(connection: Connection) -> None:
+    """Lock all links of properties to rooms until the transaction ends: two that swap their rooms would deadlock."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", ROOM_LINKS_LOCK)
+
+
+async def lock_property(connection: Connection, property_id: str) -> None:
+    """Lock the property until the transaction ends, as every transaction does before it changes the nights of one."""
+    await connection.execute("SELECT lock_property($1)", property_id)
+
+
+async def select_night_sold_by_another(connection: Connection, property_id: str) -> date | None:
+    """The first night of a stay that is not in the feed on which another property has sold the property's room."""
+    return await connection.fetchval(
+        """
+        SELECT min(night)
+          FROM property
+          JOIN reservation AS stay USING (property_id)
+         CROSS JOIN LATERAL nights_booked_in_feed(property.hotel_id, property.room_id, arrival, departure)
+         WHERE property_id = $1
+           AND cancelled_at IS NULL
+           AND stay.hotel_id IS NULL
+           AND by_storefront
+        """,
+        property_id,
+    )
+
+
+async def update_linked_stays(connection: Connection, property_id: str) -> list[LinkedStay]:
+    """Give the stays that are not in the feed the room of their property, and return them by arrival.
+
+    The caller appends their events, and has locked the property.
+    """
+    rows = await connection.fetch(
+        """
+        WITH linked AS (
+            UPDATE reservation AS stay
+               SET hotel_id = property.hotel_id, room_id = property.room_id
+              FROM property
+             WHERE property.property_id = $1
+               AND property.hotel_id IS NOT NULL
+               AND stay.property_id = $1
+               AND stay.hotel_id IS NULL
+               AND stay.cancelled_at IS NULL
+            RETURNING stay.arrival, stay.departure, stay.hotel_id, stay.room_id
+        )
+        SELECT arrival, departure, hotel_id, room_id, clock_timestamp()
+          FROM linked
+         ORDER BY arrival
+        """,
+        property_id,
+    )
+    return [LinkedStay(*row) for row in rows]
+
+
+async def select_conflicts(
+    db: Executor, holder: UUID | None, after: tuple[str, date], limit: int
+) -> list[NightConflict]:
+    """Up to `limit` nights that a reservation holds and that others have booked in the feed, after a position.
+
+    By property and night; the position is a property's id and a night. holder: only of the properties of this holder;
+    None: of all.
+    """
+    rows = await db.fetch(
+        """
+        SELECT property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id
+          FROM property
+          JOIN reservation AS stay USING (property_id)
+         CROSS JOIN LATERAL nights_booked_in_feed(stay.hotel_id, stay.room_id, arrival, departure)
+         WHERE cancelled_at IS NULL
+           AND stay.hotel_id IS NOT NULL
+           AND NOT by_storefront
+           AND ($1::uuid IS NULL OR property.holder = $1)
+           AND property_id >= $2
+           AND (property_id, night) > ($2, $3::date)
+         ORDER BY property_id, night
+         LIMIT $4
+        """,
+        holder, *after, limit,
+    )  # fmt: skip
+    return [NightConflict(**{**row, "room_id": room_id_in_json(row["room_id"])}) for row in rows]
+
+
+def _property(row: asyncpg.Record) -> Property:
+    return Property(**{**row, "room_id": room_id_in_json(row["room_id"])})
+
+
+def room_id_in_json(room_id: str | None) -> int | str | None:
+    """A stored room id as clients send and get it: digits are a number."""
+    return int(room_id) if room_id is not None and len(room_id) < 20 else room_id

@@ -1,0 +1,72 @@
+"""HTTP of the conflicts between reservations and the feed."""
+
+import hmac
+from datetime import date
+from uuid import UUID
+
+from quart import Blueprint, Response
+from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+
+from common.web import responses
+from common.web.bearer import bearer_token
+from common.web.errors import Invalid
+from common.web.input_types import PageQuery
+from common.web.openapi.document import LINK_HEADER, operation
+from common.web.pagination import decode_cursor, page_and_link
+from common.web.resources import pool
+from provider.resources import resources
+from provider.stays.inputs import is_property_id
+from provider.stays.models import NightConflict
+from provider.stays.queries import properties
+from provider.stays.routes.storefront import SECURITY, holder_of
+
+blueprint = Blueprint("stay_conflicts", __name__)
+
+ADMIN_SECURITY = "stays_admin_token"
+tag_blueprint(blueprint, ["stays"])
+security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+
+EXAMPLE_CONFLICT = {
+    "property_id": "hotel-1-suite",
+    "reservation_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+    "night": "2026-07-01",
+    "hotel_id": 1,
+    "room_id": 9001,
+    "event_id": 4711,
+}
+
+
+@blueprint.get("/conflicts")
+@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_CONFLICT])
+@validate_querystring(PageQuery)
+@document_response(list[NightConflict])
+async def list_conflicts(query_args: PageQuery) -> Response:
+    """The nights that a reservation holds although an event of the feed has booked the room for somebody else.
+
+    The feed stores facts, so such an event is stored and reported here; a cancellation of either ends the conflict. A
+    token sees the conflicts of the properties that it created; the administrator's token sees all.
+    """
+    holder = visible_holder()
+    after = decode_position(query_args.cursor)
+    found = await properties.select_conflicts(pool(), holder, after, query_args.limit + 1)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.property_id, last.night))
+    return responses.json_response(page, headers=headers)
+
+
+def visible_holder() -> UUID | None:
+    """The holder whose conflicts the caller may see; None: all. Raises Unauthorized."""
+    token = bearer_token("stays")
+    admin = resources().config.stays_admin_token
+    if admin is not None and hmac.compare_digest(admin.reveal().encode(), token.encode("utf-8", "surrogatepass")):
+        return None
+    return holder_of(token)
+
+
+def decode_position(cursor: str | None) -> tuple[str, date]:
+    """Decode the property and the night after which a page begins. Raises Invalid."""
+    if cursor is None:
+        return "", date.min
+    property_id, night = decode_cursor(cursor, tuple[str, date])
+    if not is_property_id(property_id):
+        raise Invalid.field("cursor", "is not a valid cursor for this list")
+    return property_id, night

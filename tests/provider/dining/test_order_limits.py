@@ -1,0 +1,109 @@
+"""How many orders guests may send: per address, and per recipient of the messages about them."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.callers import sent_from
+from tests.support.restaurant import Restaurant
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return environment | {"PROVIDER_ORDERS_PER_HOUR": "6"}
+
+
+async def order(restaurant: Restaurant, table: int, address: str = "192.0.2.1", **body: Any) -> Any:
+    return await restaurant.client.post(
+        f"/api/customer/book_table/?id={table}", json=body, scope_base=sent_from(address)
+    )
+
+
+async def test_an_address_may_order_so_often_an_hour_and_another_still_may(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    answers = [await order(restaurant, table, email=f"guest{number}@example.com") for number in range(7)]
+
+    assert [answer.status_code for answer in answers] == [201] * 6 + [429]
+    assert int(answers[-1].headers["Retry-After"]) <= 600
+    assert '"orders";q=6;w=3600' in answers[-1].headers["RateLimit-Policy"]
+    assert (await order(restaurant, table, "192.0.2.2", email="guest9@example.com")).status_code == 201
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking") == 7
+
+
+async def test_a_mailbox_gets_messages_about_five_orders_an_hour_however_it_is_spelt(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    spellings = ["ann@example.com", "Ann@Example.com", "ann+1@example.com", "ann+2@example.com", "ann@example.com"]
+
+    for number, email in enumerate(spellings):
+        assert (await order(restaurant, table, f"192.0.2.{number}", email=email)).status_code == 201
+
+    assert (await order(restaurant, table, "192.0.2.9", email="ann+3@example.com")).status_code == 429
+    assert (await order(restaurant, table, "192.0.2.9", email="ben@example.com")).status_code == 201
+    assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE topic = 'mail'") == 6
+
+
+async def test_a_phone_gets_messages_about_five_orders_an_hour(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    answers = [await order(restaurant, table, f"192.0.2.{n}", phone="+4930123456") for n in range(6)]
+
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+
+
+async def test_an_order_that_is_not_valid_does_not_count(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    for _ in range(8):
+        assert (await order(restaurant, table, email="nonsense")).status_code == 400
+
+    assert (await order(restaurant, table, email="ann@example.com")).status_code == 201
+
+
+async def test_the_demos_own_diners_are_not_limited(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    answers = [await order(restaurant, table, email="josh@diners.example") for _ in range(8)]
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert await restaurant.db.fetchval("SELECT count(*) FROM rate_limit") == 0
+
+
+async def test_staff_may_set_any_number_of_bookings(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    for _ in range(8):
+        answer = await restaurant.admin("POST", f"set_booking/?id={table}", json={"email": "ann@example.com"})
+        assert answer.status_code == 201
+
+
+class TestOutsideTheDemo:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in environment.items() if name != "NIGHTAUDIT_DEMO"} | {
+            "PROVIDER_ADMIN_PASSWORD": "a-password-of-the-admin",
+            "PROVIDER_JWT_SECRET": "a-secret-that-signs-the-tokens-of-staff",
+        }
+
+    async def test_nobody_is_exempt(self, restaurant: Restaurant) -> None:
+        await restaurant.db.execute(
+            "INSERT INTO dining_table (table_type, seats, price, can_be_booked) VALUES ('regular', 2, 1, true)"
+        )
+        table = await restaurant.db.fetchval("SELECT table_id FROM dining_table")
+
+        answers = [await order(restaurant, table, email="josh@diners.example") for _ in range(6)]
+
+        assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+
+
+class TestSwitchedOff:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"PROVIDER_ORDERS_PER_HOUR": "0"}
+
+    async def test_zero_switches_both_limits_off(self, restaurant: Restaurant) -> None:
+        table = await restaurant.add_table()
+
+        answers = [await order(restaurant, table, email="ann@example.com") for _ in range(12)]
+
+        assert {answer.status_code for answer in answers} == {201}
+        assert not any("RateLimit" in answer.headers for answer in answers)

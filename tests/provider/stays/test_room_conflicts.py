@@ -1,0 +1,447 @@
+"""A hotel's room is sold once, by the storefront or by the hotel; where both sold it, the conflict is reported."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.web.resources import Application
+from tests.support.databases import waits_for_lock
+from tests.support.storefront import Guest
+from tests.support.waiting import eventually
+
+DAY = timedelta(days=1)
+ROOM = str(uuid.UUID(int=0xABCDEF))
+BOOKING, CANCELLATION = 1, 2
+ADMIN = "an-administrators-token-of-32-chars"
+
+Hotel = Callable[..., Awaitable[int]]
+"""Sends an event of a night to the feed, as the hotel would; returns the event's id."""
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "PROVIDER_STAYS_ADMIN_TOKEN": ADMIN}
+
+
+@pytest.fixture
+def hotel(provider_app: Application) -> Hotel:
+    sent = datetime.now(UTC) - timedelta(hours=1)
+
+    async def send(status: int, night: date, *, hotel_id: int = 3, room_id: int | str = 17, at: Any = None) -> int:
+        nonlocal sent
+        sent += timedelta(milliseconds=1)
+        body = {
+            "hotel_id": hotel_id,
+            "event_timestamp": (at or sent).isoformat(),
+            "status": status,
+            "room_id": room_id,
+            "night_of_stay": night.isoformat(),
+        }
+        answer = await provider_app.test_client().post("/events", json=body)
+        assert answer.status_code == 201
+        return (await answer.get_json())["id"]
+
+    return send
+
+
+async def nights_in_feed(guest: Guest, status: int = BOOKING, **room: Any) -> list[str]:
+    """The nights of the room in the feed, in its order."""
+    room = {"hotel_id": 3, "room_id": 17, **room}
+    _, found = await guest.get(f"/events?rpg_status={status}&hotel_id={room['hotel_id']}&room_id={room['room_id']}")
+    return [each["night_of_stay"] for each in found]
+
+
+async def conflicts(guest: Guest) -> list[Any]:
+    answer, found = await guest.get("/conflicts?limit=1000")
+    assert answer.status_code == 200
+    return found
+
+
+class TestOneProperty:
+    """At most one property is a room."""
+
+    @pytest.mark.parametrize(("room", "same"), [(17, 17), (ROOM, ROOM), (ROOM, ROOM.upper())])
+    async def test_a_room_cannot_belong_to_two_properties(self, guest: Guest, room: int | str, same: int | str) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=room)
+        await guest.create_property("other")
+        link = {"hotel_id": 3, "room_id": same}
+
+        made, problem = await guest.call("POST", "/properties", json={"description": "Same room", **link})
+        moved, _ = await guest.call("PATCH", "/properties/other", json=link)
+
+        assert (made.status_code, moved.status_code) == (409, 409)
+        assert problem["code"] == "room_linked"
+        assert len((await guest.get("/properties"))[1]) == 2
+
+    @pytest.mark.parametrize("link", [{"hotel_id": 4, "room_id": 17}, {"hotel_id": 3, "room_id": 18}])
+    async def test_another_room_may(self, guest: Guest, link: dict[str, int]) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+
+        assert await guest.create_property("other", **link) == "other"
+
+    async def test_a_room_whose_link_was_removed_is_free_for_another(self, guest: Guest) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await guest.create_property("other")
+        await guest.call("PATCH", "/properties/suite", json={"hotel_id": None, "room_id": None})
+
+        answer, _ = await guest.call("PATCH", "/properties/other", json={"hotel_id": 3, "room_id": 17})
+        again, _ = await guest.call("PATCH", "/properties/other", json={"hotel_id": 3, "room_id": 17})
+
+        assert (answer.status_code, again.status_code) == (200, 200)
+        assert (await guest.call("PATCH", "/properties/suite", json={"hotel_id": 3, "room_id": 17}))[
+            0
+        ].status_code == 409
+
+    async def test_plain_sql_cannot_link_a_room_twice(self, provider_db: asyncpg.Pool) -> None:
+        insert = "INSERT INTO property (property_id, description, hotel_id, room_id) VALUES ($1, 'x', 3, $2)"
+        await provider_db.execute(insert, "suite", ROOM)
+
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await provider_db.execute(insert, "other", ROOM.upper())
+        await provider_db.execute("INSERT INTO property (property_id, description) VALUES ('other', 'x')")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await provider_db.execute("UPDATE property SET hotel_id = 3, room_id = $1", ROOM)
+        await provider_db.execute("DELETE FROM property WHERE property_id = 'suite'")
+        await provider_db.execute("UPDATE property SET hotel_id = 3, room_id = $1", ROOM)
+
+    async def test_two_properties_that_swap_their_rooms_at_once_do_not_deadlock(self, guest: Guest) -> None:
+        for name, room in (("a", 1), ("b", 2)):
+            await guest.create_property(name, hotel_id=3, room_id=room)
+
+        for _ in range(10):
+            links = [("a", 2), ("b", 1), ("a", 1), ("b", 2)]
+            answers = await asyncio.gather(
+                *(guest.call("PATCH", f"/properties/{name}", json={"hotel_id": 3, "room_id": n}) for name, n in links)
+            )
+            assert {answer.status_code for answer, _ in answers} <= {200, 409}
+
+
+class TestBookedInTheFeed:
+    """Nights that the hotel has sold."""
+
+    async def test_a_night_that_the_hotel_has_sold_is_not_sold_again(
+        self, guest: Guest, hotel: Hotel, soon: date
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await hotel(BOOKING, soon + DAY)
+
+        answer, problem = await guest.reserve("suite", soon, 2)
+
+        assert answer.status_code == 409
+        assert problem["code"] == "not_available"
+        assert await guest.available(soon, 2) == []
+        assert await guest.available(soon, 1) == ["suite"]
+        assert await guest.available(soon + 2 * DAY, 1) == ["suite"]
+        assert await guest.calendar("suite", soon, 3) == ["free", "taken", "free"]
+        assert (await guest.reserve("suite", soon, 1))[0].status_code == 200
+        assert (await guest.reserve("suite", soon + 2 * DAY, 1))[0].status_code == 200
+
+    @pytest.mark.parametrize("key", [None, "k"])
+    async def test_a_night_that_the_hotel_has_cancelled_is_sold(
+        self, guest: Guest, hotel: Hotel, soon: date, key: str | None
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await hotel(BOOKING, soon)
+        assert (await guest.reserve("suite", soon, 1, key=key))[0].status_code == 409
+        await hotel(CANCELLATION, soon)
+
+        assert (await guest.reserve("suite", soon, 1, key=key))[0].status_code == 200
+
+    async def test_the_latest_event_by_its_own_time_counts(self, guest: Guest, hotel: Hotel, soon: date) -> None:
+        """An event that arrives late does not undo a later one; of one instant the higher id is the later event."""
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        now = datetime.now(UTC)
+        await hotel(BOOKING, soon, at=now)
+        await hotel(CANCELLATION, soon, at=now - timedelta(days=1))
+        await hotel(CANCELLATION, soon + DAY, at=now)
+        await hotel(BOOKING, soon + DAY, at=now)
+
+        assert await guest.calendar("suite", soon, 2) == ["taken", "taken"]
+
+    async def test_other_rooms_do_not_count(self, guest: Guest, hotel: Hotel, soon: date) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=ROOM)
+        await guest.create_property("hut")
+        await hotel(BOOKING, soon, hotel_id=4, room_id=ROOM)
+        await hotel(BOOKING, soon, room_id=17)
+
+        assert await guest.available(soon, 1) == ["hut", "suite"]
+        await hotel(BOOKING, soon, room_id=ROOM.upper())
+        assert await guest.available(soon, 1) == ["hut"]
+        assert (await guest.reserve("suite", soon, 1))[0].status_code == 409
+
+    async def test_alternatives_leave_out_the_nights_that_the_hotel_has_sold(
+        self, guest: Guest, hotel: Hotel, soon: date
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        for day in (0, 2):
+            await hotel(BOOKING, soon + day * DAY)
+
+        _, problem = await guest.get(f"/properties/available?start_date={soon}&nights=2")
+
+        days = [date.fromisoformat(day) for day in problem["alternatives"]]
+        assert days == sorted(days, key=lambda day: (abs(day - soon), soon - day))
+        assert set(days) == {soon + n * DAY for n in range(-14, 15)} - {soon + n * DAY for n in (-1, 0, 1, 2)}
+
+    async def test_a_cancelled_reservation_leaves_what_the_hotel_has_sold(
+        self, guest: Guest, hotel: Hotel, soon: date
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        _, reservation = await guest.reserve("suite", soon, 1)
+        await hotel(BOOKING, soon)
+
+        await guest.cancel(reservation["reservation_id"])
+
+        assert await guest.available(soon, 1) == []
+        assert (await guest.reserve("suite", soon, 1))[0].status_code == 409
+
+    async def test_a_stay_of_a_former_property_of_the_room_keeps_its_nights(self, guest: Guest, soon: date) -> None:
+        await guest.create_property("old", hotel_id=3, room_id=17)
+        _, reservation = await guest.reserve("old", soon, 2)
+        await guest.call("PATCH", "/properties/old", json={"hotel_id": None, "room_id": None})
+        await guest.create_property("new", hotel_id=3, room_id=17)
+
+        assert (await guest.reserve("new", soon + DAY, 1))[0].status_code == 409
+        assert "new" not in await guest.available(soon + DAY, 1)
+        await guest.cancel(reservation["reservation_id"])
+        assert (await guest.reserve("new", soon + DAY, 1))[0].status_code == 200
+
+    async def test_a_reservation_that_waits_while_the_link_changes_is_refused(
+        self, guest: Guest, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        """Its events would be of the former room."""
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await guest.create_property("hut")
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT lock_property('suite'), lock_property('hut')")
+            waiting = [asyncio.create_task(guest.reserve(name, soon, 1)) for name in ("suite", "hut")]
+            await eventually(lambda: all_wait(provider_db, len(waiting)))
+            await other.execute("UPDATE property SET hotel_id = 3, room_id = '18' WHERE property_id = 'suite'")
+            await other.execute("UPDATE property SET hotel_id = 3, room_id = '19' WHERE property_id = 'hut'")
+
+        answers = await asyncio.gather(*waiting)
+
+        assert [answer.status_code for answer, _ in answers] == [409, 409]
+        assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 0
+        assert [(await guest.reserve(name, soon, 1))[0].status_code for name in ("suite", "hut")] == [200, 200]
+
+
+async def all_wait(db: asyncpg.Pool, count: int) -> bool:
+    waiting = await db.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    )
+    return waiting >= count
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["reserve", "cancel", "book", "unbook"]), st.integers(0, 6), st.integers(1, 3)),
+    min_size=1,
+    max_size=15,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turnover=st.integers(0, 2), steps=STEPS)
+async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
+    guest: Guest, hotel: Hotel, turnover: int, steps: list[tuple[str, int, int]]
+) -> None:
+    """The hotel may book what it likes; the storefront sells what is free by both accounts."""
+    start = datetime.now(UTC).date() + 30 * DAY
+    room = {"hotel_id": 3, "room_id": str(uuid.uuid4())}
+    name = await guest.create_property(turnover_days=turnover, **room)
+    held: dict[tuple[int, int], str] = {}
+    booked: set[int] = set()
+
+    def is_free(day: int, nights: int) -> bool:
+        return not booked & set(range(day, day + nights)) and all(
+            day + nights + turnover <= first or last + turnover <= day for first, last in held
+        )
+
+    for action, day, nights in steps:
+        if action == "reserve":
+            answer, reservation = await guest.reserve(name, start + day * DAY, nights)
+            assert answer.status_code == (200 if is_free(day, nights) else 409)
+            if answer.status_code == 200:
+                held[day, day + nights] = reservation["reservation_id"]
+        elif action == "cancel" and held:
+            assert await guest.cancel(held.pop(sorted(held)[day % len(held)])) == 204
+        elif action == "book":
+            await hotel(BOOKING, start + day * DAY, **room)
+            booked.add(day)
+        elif action == "unbook":
+            await hotel(CANCELLATION, start + day * DAY, **room)
+            booked.discard(day)
+
+    taken = {day for first, last in held for day in range(first, last)} | booked
+    assert await guest.calendar(name, start, 9) == [
+        "taken" if day in taken else "free" if is_free(day, 1) else "turnover" for day in range(9)
+    ]
+    for day in range(7):
+        assert (name in await guest.available(start + day * DAY, 2)) == is_free(day, 2)
+    reported = [
+        (each["reservation_id"], each["night"]) for each in await conflicts(guest) if each["property_id"] == name
+    ]
+    assert sorted(reported) == sorted(
+        (reservation, (start + day * DAY).isoformat())
+        for (first, last), reservation in held.items()
+        for day in range(first, last)
+        if day in booked
+    )
+
+
+class TestConflicts:
+    async def test_a_booking_of_a_reserved_night_is_stored_and_reported(
+        self, guest: Guest, hotel: Hotel, soon: date
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        _, reservation = await guest.reserve("suite", soon, 3)
+        assert await conflicts(guest) == []
+
+        event_id = await hotel(BOOKING, soon + DAY)
+
+        assert (await guest.get(f"/events/{event_id}"))[0].status_code == 200
+        assert await conflicts(guest) == [
+            {
+                "property_id": "suite",
+                "reservation_id": reservation["reservation_id"],
+                "night": (soon + DAY).isoformat(),
+                "hotel_id": 3,
+                "room_id": 17,
+                "event_id": event_id,
+            }
+        ]
+
+    @pytest.mark.parametrize("ends", ["guest", "hotel"])
+    async def test_a_cancellation_of_either_ends_the_conflict(
+        self, guest: Guest, hotel: Hotel, soon: date, ends: str
+    ) -> None:
+        await guest.create_property("suite", hotel_id=3, room_id=ROOM)
+        _, reservation = await guest.reserve("suite", soon, 1)
+        await hotel(BOOKING, soon, room_id=ROOM.upper())
+        assert [each["room_id"] for each in await conflicts(guest)] == [ROOM]
+
+        if ends == "guest":
+            await guest.cancel(reservation["reservation_id"])
+        else:
+            await hotel(CANCELLATION, soon, room_id=ROOM)
+
+        assert await conflicts(guest) == []
+
+    async def test_the_creator_of_a_property_and_the_administrator_see_its_conflicts(
+        self, provider_app: Application, guest: Guest, new_guest: Callable[[], Guest], hotel: Hotel, soon: date
+    ) -> None:
+        other, stranger = new_guest(), new_guest()
+        await guest.create_property("mine", hotel_id=3, room_id=17)
+        await other.create_property("theirs", hotel_id=3, room_id=18)
+        for name, room in (("theirs", 18), ("mine", 17)):
+            await stranger.reserve(name, soon, 2)
+            for day in (0, 1):
+                await hotel(BOOKING, soon + day * DAY, room_id=room)
+        administrator = Guest(provider_app, ADMIN)
+
+        async def names(who: Guest) -> list[str]:
+            return [each["property_id"] for each in await conflicts(who)]
+
+        assert await names(guest) == ["mine"] * 2
+        assert await names(other) == ["theirs"] * 2
+        assert await names(stranger) == []
+        assert await names(administrator) == ["mine", "mine", "theirs", "theirs"]
+        for token in (None, "Bearer wrong", "Bearer " + ADMIN[:-1], "Basic " + ADMIN):
+            headers = {} if token is None else {"Authorization": token}
+            assert (await provider_app.test_client().get("/conflicts", headers=headers)).status_code == 401
+
+    async def test_conflicts_come_in_pages(self, guest: Guest, hotel: Hotel, soon: date) -> None:
+        expected = []
+        for number in range(2):
+            await guest.create_property(f"p{number}", hotel_id=3, room_id=1 + number)
+            await guest.reserve(f"p{number}", soon, 3)
+            for day in range(3):
+                await hotel(BOOKING, soon + day * DAY, room_id=1 + number)
+                expected.append((f"p{number}", (soon + day * DAY).isoformat()))
+        found = []
+        path = "/conflicts?limit=2"
+        while path:
+            answer, page = await guest.get(path)
+            assert len(page) == 2
+            found += [(each["property_id"], each["night"]) for each in page]
+            link = answer.headers.get("Link", "").partition(">")[0]
+            path = link[link.index("/conflicts") :] if link else ""
+
+        assert found == expected
+        assert (await guest.get("/conflicts?cursor=x"))[0].status_code == 400
+        assert (await guest.get("/conflicts?limit=0"))[0].status_code == 400
+
+
+class TestLinking:
+    """The stays of a property that becomes a room."""
+
+    async def test_linking_brings_the_stays_into_the_feed(self, guest: Guest, soon: date) -> None:
+        await guest.create_property("hut")
+        _, first = await guest.reserve("hut", soon, 2)
+        await guest.reserve("hut", soon + 5 * DAY, 1)
+        _, gone = await guest.reserve("hut", soon + 9 * DAY, 1)
+        await guest.cancel(gone["reservation_id"])
+
+        answer, _ = await guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17})
+
+        assert answer.status_code == 200
+        assert await nights_in_feed(guest) == [(soon + n * DAY).isoformat() for n in (0, 1, 5)]
+        await guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17, "turnover_days": 1})
+        assert len(await nights_in_feed(guest)) == 3
+        await guest.cancel(first["reservation_id"])
+        assert await nights_in_feed(guest, CANCELLATION) == [(soon + n * DAY).isoformat() for n in (0, 1)]
+
+    async def test_nights_that_the_hotel_has_sold_too_are_a_conflict(
+        self, guest: Guest, hotel: Hotel, soon: date
+    ) -> None:
+        await guest.create_property("hut")
+        await guest.reserve("hut", soon, 2)
+        await hotel(BOOKING, soon)
+
+        await guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17})
+
+        assert [each["night"] for each in await conflicts(guest)] == [soon.isoformat()]
+        assert await nights_in_feed(guest) == [soon.isoformat(), soon.isoformat(), (soon + DAY).isoformat()]
+
+    async def test_a_room_that_another_property_has_sold_for_these_nights_is_refused(
+        self, guest: Guest, soon: date
+    ) -> None:
+        await guest.create_property("old", hotel_id=3, room_id=17)
+        await guest.reserve("old", soon, 2)
+        await guest.call("PATCH", "/properties/old", json={"hotel_id": None, "room_id": None})
+        await guest.create_property("hut")
+        await guest.reserve("hut", soon + DAY, 2)
+
+        answer, problem = await guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17})
+
+        assert answer.status_code == 409
+        assert problem["code"] == "room_sold"
+        assert str(soon + DAY) in problem["detail"]
+        assert (await guest.get("/properties/hut"))[1]["hotel_id"] is None
+        assert len(await nights_in_feed(guest)) == 2
+
+    async def test_an_unknown_property_cannot_be_linked(self, guest: Guest) -> None:
+        answer, _ = await guest.call("PATCH", "/properties/nowhere", json={"hotel_id": 3, "room_id": 17})
+
+        assert answer.status_code == 404
+
+    async def test_a_stay_that_is_reserved_while_its_property_is_linked_enters_the_feed_once(
+        self, guest: Guest, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        await guest.create_property("hut")
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT lock_property('hut')")
+            linking = asyncio.create_task(guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17}))
+            await eventually(lambda: waits_for_lock(provider_db))
+            await other.execute(
+                "INSERT INTO reservation (property_id, arrival, departure) VALUES ('hut', $1, $2)", soon, soon + DAY
+            )
+
+        assert (await linking)[0].status_code == 200
+        assert await nights_in_feed(guest) == [soon.isoformat()]

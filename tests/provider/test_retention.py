@@ -1,0 +1,47 @@
+"""How long the provider keeps rows."""
+
+from datetime import timedelta
+
+import asyncpg
+
+import provider.config
+from common.config import read_config
+from common.jobs.cleanup import forget_old
+from common.jobs.scheduler import run_now
+from provider.offers.queries import delete_expired_tokens
+from provider.schedule import retentions
+
+CONFIG = read_config(provider.config.Config, {})
+
+
+def test_every_kind_has_its_documented_age() -> None:
+    ages = {name: retention.keep for name, retention in retentions(CONFIG).items()}
+    assert ages["idempotency_keys"] == timedelta(hours=48)
+    assert ages["messages"] == ages["signatures"] == ages["offers_tokens"] == timedelta(days=90)
+    assert (CONFIG.keep_traces_days, CONFIG.keep_guests_days, CONFIG.orders_per_hour) == (90, 730, 10)
+
+
+async def test_the_job_runs_on_an_empty_database(provider_db: asyncpg.Pool) -> None:
+    result = await run_now(provider_db, forget_old(provider_db, retentions(CONFIG)))
+    assert set(result.values()) == {0}
+    assert set(result) == set(retentions(CONFIG))
+
+
+async def test_expired_offers_tokens_are_deleted_with_their_products_a_batch_at_a_time(
+    provider_db: asyncpg.Pool,
+) -> None:
+    await provider_db.execute(
+        """
+        INSERT INTO issued_token (token, expires_at)
+        SELECT gen_random_uuid(), expires_at
+          FROM unnest(ARRAY[now() - interval '91 days', now() - interval '92 days', now() - interval '93 days',
+                            now() - interval '89 days', 'infinity']) AS expires_at;
+        INSERT INTO offers_product (product_id, token, name, description)
+        SELECT number::text, token, 'Mower', '' FROM issued_token, generate_series(1, 2) AS number
+        """
+    )
+
+    keep = timedelta(days=90)
+    assert [await delete_expired_tokens(provider_db, keep, 2) for _ in range(3)] == [2, 1, 0]
+    assert await provider_db.fetchval("SELECT count(*) FROM issued_token") == 2
+    assert await provider_db.fetchval("SELECT count(*) FROM offers_product") == 4
