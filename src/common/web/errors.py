@@ -99,6 +99,12 @@ class NotFound(HttpProblem):
     code = "not_found"
 
 
+class NotAcceptable(HttpProblem):
+    """The request accepts none of the media types that the response can have."""
+
+    code = "not_acceptable"
+
+
 class Conflict(HttpProblem):
     """A valid request that conflicts with the current state."""
 
@@ -150,6 +156,7 @@ STATUS: dict[type[HttpProblem], int] = {
     Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
+    NotAcceptable: 406,
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
@@ -179,10 +186,13 @@ def set_error_format(app: Application, prefix: str, render_problem: RenderProble
 
 
 def problem_response(problem: HttpProblem, status: int) -> Response:
-    """The response to an error: a problem document, unless `set_error_format` chose another format for the path."""
-    for prefix, render_problem in current_application().error_formats.items():
+    """The response to an error: a problem document, the page for people, or the format of `set_error_format`."""
+    app = current_application()
+    for prefix, render_problem in app.error_formats.items():
         if request.path.startswith(prefix):
             return render_problem(problem, status)
+    if app.error_page is not None and (page := app.error_page(problem, status)) is not None:
+        return page
     title = HTTPStatus(status).phrase
     document = Problem(
         type="about:blank",

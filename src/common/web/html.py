@@ -1,15 +1,26 @@
-"""HTML pages: templates, their one style sheet and scripts, and the security headers of pages."""
+"""HTML pages: templates, their one style sheet and scripts, their security headers, and their errors."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
-from quart import Quart, Response
+from quart import Response, current_app, request
 from quart_schema import hide
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 
-from common.web.errors import NotFound
+from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
+from common.web.negotiation import accept_header, preferred
+from common.web.resources import Application
+
+View = TypeVar("View", bound=Callable[..., Any])
+_PAGE_ATTRIBUTE = "_html_page"
+
+HTML = "text/html"
 
 PRIVATE_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """For pages whose address or content is for one person."""
@@ -91,8 +102,51 @@ class Templates:
         )
 
 
-def install(app: Quart) -> None:
-    """Serve the files of the folder `assets`."""
+def html_page(view: View) -> View:
+    """Mark a view as a page for people; goes directly below the route.
+
+    A browser gets the errors of the view as a page, and parameters that the view does not know are ignored: mail
+    programs and social networks add theirs to links. A page with parameters of its own has a `PageInput`.
+    """
+    setattr(view, _PAGE_ATTRIBUTE, True)
+    return view
+
+
+def is_page(endpoint: str | None) -> bool:
+    """Whether the view of an endpoint is a page for people."""
+    return hasattr(current_app.view_functions.get(endpoint or ""), _PAGE_ATTRIBUTE)
+
+
+def error_page(problem: HttpProblem, status: int) -> Response | None:
+    """An error as a page; None unless the request is for a page and comes from a browser."""
+    wants_page = preferred(accept_header(), (PROBLEM_TYPE, HTML), PROBLEM_TYPE) == HTML
+    if not wants_page or not is_page(_requested_endpoint()):
+        return None
+    page = _templates.page("error.html", title=HTTPStatus(status).phrase, problem=problem)
+    page.status_code = status
+    page.headers.update(problem.headers)
+    return page
+
+
+def _requested_endpoint() -> str | None:
+    """The endpoint of the current request, also if it has a method that the endpoint does not allow."""
+    not_allowed = request.routing_exception
+    if not isinstance(not_allowed, MethodNotAllowed) or not not_allowed.valid_methods:
+        return request.endpoint
+    adapter = current_app.create_url_adapter(request)
+    try:
+        endpoint, _ = adapter.match(method=next(iter(not_allowed.valid_methods)))
+    except (HTTPException, RequestRedirect):
+        return None
+    return endpoint
+
+
+_templates = Templates("common.web")
+
+
+def install(app: Application) -> None:
+    """Serve the files of the folder `assets`, and answer errors of pages with pages."""
+    app.error_page = error_page
 
     @app.get("/assets/<version>/<name>")
     @hide

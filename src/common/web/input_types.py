@@ -30,6 +30,12 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class PageInput(Input):
+    """Base of the query strings of pages for people: unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def parse_instant(value: Any) -> datetime:
     """Parse an RFC 3339 instant with offset; returns it in UTC, cut to microseconds. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:

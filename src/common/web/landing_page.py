@@ -12,7 +12,7 @@ from quart import Quart, Response
 from quart_schema import hide
 
 from common.db.errors import DATABASE_UNAVAILABLE
-from common.web.html import Templates, content_security_policy
+from common.web.html import Templates, content_security_policy, html_page
 
 templates = Templates("common.web")
 
@@ -56,6 +56,7 @@ def install(app: Quart, *, title: str, description: str, links: Mapping[str, str
     """Serve the page. links: address to label. figures: reads the live figures and tables."""
 
     @app.get("/")
+    @html_page
     @hide
     async def landing_page() -> Response:
         try:

@@ -42,7 +42,8 @@ class Application(Quart):
     """A Quart application with typed resources.
 
     resources: set by the lifecycle before the first request. error_formats: by path prefix, a function that renders
-    errors other than as problem documents (see `errors.set_error_format`).
+    errors other than as problem documents (see `errors.set_error_format`). error_page: renders an error as a page;
+    None where the request or the route asks for a problem document (see `html.html_page`).
     """
 
     resources: CommonResources
@@ -50,6 +51,7 @@ class Application(Quart):
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
         self.error_formats: dict[str, Callable[[Any, int], Any]] = {}
+        self.error_page: Callable[[Any, int], Any] | None = None
 
 
 def current_application() -> Application:

@@ -5,10 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 from jinja2 import UndefinedError
-from quart import Quart
+from quart import Quart, Response
+from quart.typing import ResponseReturnValue
+from quart_schema import validate_querystring
 
 from common.web import application, html, landing_page
-from common.web.html import ASSETS, asset_url, content_security_policy
+from common.web.errors import NotFound
+from common.web.html import ASSETS, asset_url, content_security_policy, html_page
+from common.web.input_types import PageInput
 from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
 from common.web.resources import Application
 
@@ -24,10 +28,37 @@ async def no_database() -> tuple[list[Figure], list[FigureTable]]:
     raise ConnectionRefusedError
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+class ShelfQuery(PageInput):
+    shelf: str | None = None
+
+
 def app_with(figures: landing_page.Figures) -> Application:
     app = application.create("ground", title="Ground", description="For tests", tags={})
     landing_page.install(app, title="T", description=SCRIPT, links={"/x": SCRIPT}, figures=figures)
+    add_pages(app)
     return app
+
+
+def add_pages(app: Application) -> None:
+    @app.get("/shelf")
+    @html_page
+    @validate_querystring(ShelfQuery)
+    async def shelf(query_args: ShelfQuery) -> Response:
+        if query_args.shelf == "gone":
+            raise NotFound(f"There is no {SCRIPT}.")
+        return Response(query_args.shelf or "all")
+
+    @app.post("/shelf/decide")
+    @html_page
+    async def decide() -> ResponseReturnValue:
+        raise RuntimeError("SELECT secret")
+
+    @app.get("/plain")
+    async def plain() -> ResponseReturnValue:
+        raise NotFound("Not here.")
 
 
 async def text_of(app: Quart, path: str = "/") -> str:
@@ -47,6 +78,53 @@ async def test_every_text_of_the_landing_page_is_escaped() -> None:
 
 async def test_the_landing_page_says_when_the_database_cannot_be_reached() -> None:
     assert "The database cannot be reached" in await text_of(app_with(no_database))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/shelf"])
+@pytest.mark.parametrize("query", ["utm_source=mail&fbclid=1", "utm_source=a&utm_source=b", "%ff=%ff", "x"])
+async def test_a_page_ignores_parameters_that_it_does_not_know(path: str, query: str) -> None:
+    assert await text_of(app_with(figures), f"{path}?{query}")
+
+
+async def test_a_page_still_reads_and_checks_its_own_parameters() -> None:
+    app = app_with(figures)
+    assert await text_of(app, "/shelf?shelf=3&utm_source=mail") == "3"
+    response = await app.test_client().get("/shelf?shelf=3&shelf=4", headers={"Accept": BROWSER})
+    assert (response.status_code, response.mimetype) == (400, "text/html")
+    assert "shelf: is given more than once" in await response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/shelf?shelf=gone", 404), ("POST", "/shelf/decide", 500), ("GET", "/shelf/decide", 405)],
+)
+async def test_a_browser_gets_the_errors_of_a_page_as_a_page(method: str, path: str, status: int) -> None:
+    response = await app_with(figures).test_client().open(path, method=method, headers={"Accept": BROWSER})
+    page = await response.get_data(as_text=True)
+
+    assert (response.status_code, response.mimetype) == (status, "text/html")
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["Cache-Control"] == "no-store"
+    assert '<a href="/">' in page
+    assert "SELECT" not in page
+    assert "<script>alert" not in page
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/problem+json, text/html;q=0.9"])
+@pytest.mark.parametrize("path", ["/shelf?shelf=gone", "/shelf/decide"])
+async def test_a_program_gets_the_errors_of_a_page_as_problem_documents(accept: str | None, path: str) -> None:
+    headers = {"Accept": accept} if accept else {}
+    response = await app_with(figures).test_client().get(path, headers=headers)
+
+    assert response.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/plain", "/nothing"])
+async def test_a_browser_gets_all_other_errors_as_problem_documents(path: str) -> None:
+    response = await app_with(figures).test_client().get(path, headers={"Accept": BROWSER})
+
+    assert (response.status_code, response.content_type) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

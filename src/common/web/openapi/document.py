@@ -17,6 +17,7 @@ from werkzeug.routing.converters import BaseConverter, IntegerConverter
 from werkzeug.routing.rules import Rule
 
 from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, UNKNOWN_FIELD, FieldError, Invalid, Problem
+from common.web.html import is_page
 from common.web.openapi import swagger
 from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
 from common.web.rate_limit import POLICY_HEADER, RATE_LIMIT_HEADER, RATE_LIMITED_ATTRIBUTE
@@ -284,8 +285,8 @@ def install(app: Quart, info: Info, *, tags: Mapping[str, str], security_schemes
 
     @app.before_request
     async def refuse_unknown_parameters() -> None:
-        """Refuse all parameters of a route that takes none; quart-schema validates those of the others."""
-        if request.query_string and request.url_rule is not None and request.endpoint not in ("docs", "docs_assets"):
+        """Refuse all parameters of a route that takes none, except of a page; quart-schema validates the others'."""
+        if request.query_string and request.url_rule is not None and not is_page(request.endpoint):
             view = app.view_functions[request.endpoint]  # type: ignore[index]  # a matched rule has an endpoint
             if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE):
                 unknown = [FieldError(name, UNKNOWN_FIELD) for name in request.args]

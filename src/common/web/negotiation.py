@@ -1,0 +1,64 @@
+"""The media type of a response, by the Accept header of the request (RFC 9110, section 12.5.1)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from quart import request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from common.web.errors import NotAcceptable
+
+ANYTHING = "*/*"
+CACHED_HEADERS = 1024
+
+Rank = tuple[float, int]
+"""Quality, then how exactly the header names the type: 2 by its name, 1 as `text/*`, 0 as `*/*`."""
+
+
+def negotiate(*offered: str, default: str | None = None) -> str:
+    """The media type to answer with: the one that the request prefers, on a tie the first of `offered`.
+
+    default: the type for a request without an Accept header or with `*/*` alone; by default the first of `offered`.
+    Raises NotAcceptable if the request accepts none of them.
+    """
+    chosen = preferred(accept_header(), offered, default or offered[0])
+    if chosen is None:
+        raise not_acceptable(offered)
+    return chosen
+
+
+def accept_header() -> str:
+    """The Accept header of the current request; `*/*` if there is none."""
+    return ", ".join(request.headers.getlist("Accept")) or ANYTHING
+
+
+def not_acceptable(offered: Sequence[str]) -> NotAcceptable:
+    return NotAcceptable(f"The Accept header allows none of {', '.join(offered)}.")
+
+
+@lru_cache(CACHED_HEADERS)
+def preferred(accept: str, offered: tuple[str, ...], default: str) -> str | None:
+    """The best of `offered` for an Accept header; None if it accepts none of them."""
+    ranks = {media_type: _rank(accept, media_type) for media_type in offered}
+    best = max(ranks.values())
+    if best[0] <= 0:
+        return None
+    if best[1] == 0 and ranks[default] == best:
+        return default
+    return next(media_type for media_type in offered if ranks[media_type] == best)
+
+
+def _rank(accept: str, media_type: str) -> Rank:
+    """How much an Accept header wants a media type; the most exact range that names it decides its quality.
+
+    Parameters of a range, such as charset, do not matter.
+    """
+    exactness = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, ANYTHING: 0, "*": 0}
+    found = [
+        (exactness[media_range], quality)
+        for value, quality in parse_accept_header(accept, MIMEAccept)
+        if (media_range := value.partition(";")[0].strip().lower()) in exactness
+    ]
+    exact, quality = max(found, default=(0, 0.0))
+    return quality, exact
