@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from common.upstream import Upstream, UpstreamError
-from common.web.responses import format_instant
+from common.instants import format_instant
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024

@@ -12,6 +12,7 @@ from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS
+from common.web import responses
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
@@ -204,7 +205,7 @@ def problem_response(problem: HttpProblem, status: int) -> Response:
         errors=problem.errors,
     )
     body = msgspec.to_builtins(document) | msgspec.to_builtins(problem.extra)
-    response = Response(msgspec.json.encode(body), status=status, content_type=PROBLEM_TYPE)
+    response = Response(responses.encode_json(body), status=status, content_type=PROBLEM_TYPE)
     response.headers.update(problem.headers)
     return response
 

@@ -17,7 +17,8 @@ from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
-from common.web.responses import format_instant, json_response
+from common.instants import format_instant
+from common.web.responses import json_response
 from dashboard.bookings import service
 from dashboard.bookings.inputs import BookingCurveQuery, DashboardQuery, LeadTimeQuery, PaceQuery, PickupQuery
 from dashboard.bookings.models import (

@@ -17,7 +17,8 @@ from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
-from common.web.responses import format_instant, json_response
+from common.instants import format_instant
+from common.web.responses import json_response
 from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
 from dashboard.resources import resources
 from dashboard.uptime import service
