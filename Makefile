@@ -7,7 +7,7 @@ SCALE ?= 1m
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema openapi bench up down lock clean
+.PHONY: help run test check format schema openapi bench mutants fuzz up down lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ openapi: $(VENV)/.development ## write openapi/*.json from the code
 
 bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))
+
+mutants: $(VENV)/.development ## change the product in small ways and see which no test notices (ARGS="--module dashboard/bookings")
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+fuzz: $(VENV)/.development ## send hostile files and requests, 20,000 of each (ARGS="--number 1000 --seed 7")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 up: ## run the system with docker compose
 	docker compose up --build --detach --wait

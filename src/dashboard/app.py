@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
+
 from common.config import Secret, require_secret
 from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
@@ -15,7 +17,8 @@ from dashboard import rights, schedule
 from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.service import measure_feed_lag
+from dashboard.bookings.night_audit import NightAudit
+from dashboard.bookings.service import measure_feed
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import Config
@@ -53,21 +56,23 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed_lag(pool(), datetime.now(UTC))]))
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
-            feed = BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
+            feed = create_feed(http, config)
+            lookback = timedelta(seconds=config.ingest_lookback_seconds)
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
                 pools=pools,
                 http=http,
                 operations_tokens=config.operations_token,
                 config=config,
-                ingestion=Ingestion(pools.jobs, feed, lookback=timedelta(seconds=config.ingest_lookback_seconds)),
+                ingestion=Ingestion(pools.jobs, feed, lookback=lookback),
+                night_audit=NightAudit(pools.jobs, feed, lookback),
                 offers=offers,
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),
@@ -80,6 +85,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 await offers.shared_token.close()
 
     return app
+
+
+def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
+    """The client of the booking feed, with the token that a foreign feed may require."""
+    return BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
 
 
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:

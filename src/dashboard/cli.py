@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
 from dashboard.app import MIGRATIONS, create_app
-from dashboard.bookings.cli import run_audit
+from dashboard.bookings.cli import AuditOptions, run_audit
 from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
 from dashboard.uptime.cli import import_files
@@ -24,7 +24,15 @@ def main() -> int:
     add_command(commands, "migrate", "migrate the database", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
     audit_command = add_command(commands, "audit", "recount the ledger and compare it with the counters", audit)
     audit_command.add_argument(
-        "--feed", action="store_true", help="first read the whole feed again and add missing events"
+        "--feed",
+        action="store_true",
+        help="first read the whole feed again, add missing events, and name those that it has changed or no longer has",
+    )
+    audit_command.add_argument(
+        "--apply", action="store_true", help="with --feed: correct the ledger by the events that it names"
+    )
+    audit_command.add_argument(
+        "--reason", default="the feed is right", metavar="TEXT", help="with --apply: why; GET /audits keeps it"
     )
     stores = add_command(commands, "import-stores", "import store files (CSV, also .gz and .xz)", import_stores)
     stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
@@ -43,7 +51,8 @@ def serve(config: Config, _: argparse.Namespace) -> int:
 
 
 def audit(config: Config, arguments: argparse.Namespace) -> int:
-    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(config, url, feed=arguments.feed))
+    options = AuditOptions(feed=arguments.feed, apply=arguments.apply, reason=arguments.reason)
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(config, url, options))
 
 
 def import_stores(config: Config, arguments: argparse.Namespace) -> int:

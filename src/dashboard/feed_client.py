@@ -4,19 +4,21 @@ A foreign feed may support only the parameters of the source. Our provider names
 without that header we assume that responses may be truncated silently.
 """
 
+import asyncio
 import codecs
 import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+from yarl import URL
 
-from common.upstream import Upstream, UpstreamError
 from common.instants import format_instant
+from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamError
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
@@ -25,21 +27,26 @@ ACCEPT = "application/x-ndjson, application/json;q=0.9"
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 """No total time-out: a first read of years of events takes long. A silent feed ends after `sock_read`."""
 
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+
 
 @dataclass(frozen=True)
 class FeedQuery:
     """Events to read; every bound is included.
 
-    since, until: event time. recorded_since: the provider's clock when it stored the event. status, first_night,
-    last_night: to split the events of one instant.
+    since, until: event time. recorded_since: the provider's clock when it stored the event. The other filters divide
+    the events of one instant.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     recorded_since: datetime | None = None
     status: int | None = None
-    first_night: str | None = None
-    last_night: str | None = None
+    first_night: date | None = None
+    last_night: date | None = None
+    hotel_id: int | None = None
+    room_id: str | None = None
 
     def parameters(self) -> dict[str, str]:
         """The query parameters of the request."""
@@ -48,8 +55,10 @@ class FeedQuery:
             "updated__lte": format_instant(self.until) if self.until else None,
             "recorded__gte": format_instant(self.recorded_since) if self.recorded_since else None,
             "rpg_status": str(self.status) if self.status else None,
-            "night_of_stay__gte": self.first_night,
-            "night_of_stay__lte": self.last_night,
+            "night_of_stay__gte": self.first_night.isoformat() if self.first_night else None,
+            "night_of_stay__lte": self.last_night.isoformat() if self.last_night else None,
+            "hotel_id": str(self.hotel_id) if self.hotel_id else None,
+            "room_id": self.room_id,
         }
         return {name: value for name, value in parameters.items() if value is not None}
 
@@ -82,16 +91,54 @@ class BookingFeed:
     async def read(self, query: FeedQuery) -> AsyncIterator[FeedResponse]:
         """Read events in batches while they arrive.
 
-        Raises UpstreamError when the feed fails: no response, an error status, a response that is truncated or is not
-        JSON. Batches yielded before the error are valid.
+        Raises UpstreamError when the feed fails: no response, an error status, a redirect to another host, a response
+        that is truncated or is not JSON. Batches yielded before the error are valid.
         """
-        async with self._upstream.call(
-            "GET", "/events", params=query.parameters(), headers={"Accept": ACCEPT}, timeout=TIMEOUT
-        ) as response:
+        async with self._get(query.parameters()) as response:
             ndjson = response.content_type == "application/x-ndjson"
             features = frozenset(filter(None, map(str.strip, response.headers.get("X-Feed", "").split(","))))
             batches = _lines(response.content) if ndjson else _values(response.content)
             yield FeedResponse(batches, _provider_clock(response), features)
+
+    @asynccontextmanager
+    async def _get(self, parameters: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to a request, after redirects within the same host."""
+        upstream, path, params = self._upstream, "/events", parameters
+        for _ in range(MAX_REDIRECTS + 1):
+            async with upstream.call(
+                "GET",
+                path,
+                params=params,
+                headers={"Accept": ACCEPT},
+                timeout=TIMEOUT,
+                accept=SUCCESS_STATUSES | REDIRECT_STATUSES,
+            ) as response:
+                if response.status not in REDIRECT_STATUSES:
+                    yield response
+                    return
+                target = _redirect_target(response)
+            credentials = URL(self._upstream.base_url)
+            base_url = target.origin().with_user(credentials.user).with_password(credentials.password)
+            upstream, path, params = Upstream(upstream.client, upstream.name, str(base_url)), target.raw_path_qs, {}
+        raise UpstreamError(f"GET /events: more than {MAX_REDIRECTS} redirects")
+
+
+def _redirect_target(response: aiohttp.ClientResponse) -> URL:
+    """The address that a redirect names. Raises UpstreamError unless it is on the same host and not less secure."""
+    source = response.url
+    try:
+        target = source.join(URL(response.headers.get("Location", "")))
+        same_port = target.port == source.port
+        upgrade = (source.scheme, source.port, target.scheme, target.port) == ("http", 80, "https", 443)
+        followed = target.host == source.host and ((target.scheme == source.scheme and same_port) or upgrade)
+    except ValueError:
+        followed = False
+    if not followed or target == source:
+        raise UpstreamError(
+            f"GET /events answered {response.status}: only redirects to another address of the same host are followed",
+            status=response.status,
+        )
+    return target
 
 
 def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
@@ -122,7 +169,7 @@ async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # an invalid byte spoils one value only
     rest, delimiter = "", ""
     async for chunk in content.iter_chunked(READ_BYTES):
-        values, rest, delimiter = _split_array(rest + decoder.decode(chunk), delimiter)
+        values, rest, delimiter = await asyncio.to_thread(_split_array, rest + decoder.decode(chunk), delimiter)
         if len(rest) > MAX_VALUE_LENGTH:
             raise UpstreamError("GET /events: the response is not a JSON array, or a value exceeds 1 MiB")
         if values:

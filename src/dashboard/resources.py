@@ -10,6 +10,7 @@ from common.web.resources import Application, CommonResources, Pools
 
 if TYPE_CHECKING:
     from dashboard.bookings.ingestion import Ingestion
+    from dashboard.bookings.night_audit import NightAudit
     from dashboard.catalog.offers_client import OffersClient
     from dashboard.config import Config
     from dashboard.front_desk.settings import FrontDeskSettings
@@ -30,6 +31,7 @@ class Resources(CommonResources):
     pools: DashboardPools
     config: "Config"
     ingestion: "Ingestion"
+    night_audit: "NightAudit"
     offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"

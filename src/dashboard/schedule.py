@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
-from dashboard.bookings import jobs as bookings
 from dashboard.catalog.jobs import Refresh
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
@@ -48,13 +47,9 @@ def booking_jobs(resources: Resources) -> list[Job]:
     async def ingest_booking_events(lease: Lease) -> JobResult:
         return await resources.ingestion.run(lease, datetime.now(UTC))
 
-    async def night_audit(lease: Lease) -> JobResult:
-        lookback = timedelta(seconds=config.ingest_lookback_seconds)
-        return await bookings.audit(resources.pools.jobs, resources.ingestion, lease, lookback)
-
     return [
         Job("ingest_booking_events", config.ingest_seconds, ingest_booking_events, timeout=HOUR),
-        Job("night_audit", config.audit_seconds, night_audit, timeout=6 * HOUR),
+        Job("night_audit", config.audit_seconds, resources.night_audit.run, timeout=6 * HOUR),
     ]
 
 

@@ -214,6 +214,27 @@ CREATE TABLE failed_login (
     slowed_until timestamp with time zone
 );
 
+CREATE TABLE feed_cut_off (
+    event_timestamp timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL
+);
+
+CREATE TABLE feed_difference (
+    event_id bigint NOT NULL,
+    kind text NOT NULL,
+    counted text NOT NULL,
+    found text,
+    first_found timestamp with time zone NOT NULL,
+    last_found timestamp with time zone NOT NULL,
+    applied_at timestamp with time zone,
+    reason text,
+    CONSTRAINT feed_difference_check CHECK (((kind = 'changed'::text) = (found IS NOT NULL))),
+    CONSTRAINT feed_difference_check1 CHECK (((applied_at IS NULL) = (reason IS NULL))),
+    CONSTRAINT feed_difference_kind_check CHECK ((kind = ANY (ARRAY['missing'::text, 'changed'::text])))
+);
+
 CREATE TABLE feed_progress (
     feed text DEFAULT 'booking_events'::text NOT NULL,
     watermark timestamp with time zone,
@@ -221,6 +242,8 @@ CREATE TABLE feed_progress (
     data_through timestamp with time zone,
     window_seconds double precision DEFAULT 86400 NOT NULL,
     audited_through timestamp with time zone,
+    audit_started_at timestamp with time zone,
+    wait_until timestamp with time zone,
     CONSTRAINT feed_progress_feed_check CHECK ((feed = 'booking_events'::text))
 );
 
@@ -432,6 +455,12 @@ CREATE TABLE quarantined_event (
     times bigint DEFAULT 1 NOT NULL
 );
 
+CREATE TABLE rate_limit (
+    key bytea NOT NULL,
+    policy text NOT NULL,
+    full_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE store (
     store_id text NOT NULL COLLATE pg_catalog."C",
     timezone text COLLATE pg_catalog."C",
@@ -533,6 +562,12 @@ ALTER TABLE ONLY day_counter
 ALTER TABLE ONLY failed_login
     ADD CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address);
 
+ALTER TABLE ONLY feed_cut_off
+    ADD CONSTRAINT feed_cut_off_pkey PRIMARY KEY (event_timestamp);
+
+ALTER TABLE ONLY feed_difference
+    ADD CONSTRAINT feed_difference_pkey PRIMARY KEY (first_found, event_id);
+
 ALTER TABLE ONLY feed_progress
     ADD CONSTRAINT feed_progress_pkey PRIMARY KEY (feed);
 
@@ -584,6 +619,9 @@ ALTER TABLE ONLY product_refresh
 ALTER TABLE ONLY quarantined_event
     ADD CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint);
 
+ALTER TABLE ONLY rate_limit
+    ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
+
 ALTER TABLE ONLY store_file_pull
     ADD CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url);
 
@@ -608,6 +646,10 @@ ALTER TABLE ONLY uptime_report_row
 ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
 
+CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
+
+CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (event_id) WHERE (applied_at IS NULL);
+
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
 
 CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
@@ -616,9 +658,13 @@ CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
+CREATE INDEX ledger_event_time ON ledger_event USING brin (event_timestamp) WITH (autosummarize='on');
+
 CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
+
+CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent'::text);
 
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
@@ -627,6 +673,8 @@ CREATE INDEX product_name ON product USING btree (name, product_id);
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 
 CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
+
+CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
 CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
 

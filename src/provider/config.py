@@ -44,6 +44,7 @@ class Config:
     generator_seed: int = variable("PROVIDER_GENERATOR_SEED", whole_number(0, 10**9), default="1")
 
     feed_token: Secrets | None = variable("PROVIDER_FEED_TOKEN", rotating_secret)
+    stays_admin_token: Secrets | None = variable("PROVIDER_STAYS_ADMIN_TOKEN", rotating_secret)
     operations_token: Secrets | None = variable("PROVIDER_OPERATIONS_TOKEN", rotating_secret)
     orders_per_hour: int = variable("PROVIDER_ORDERS_PER_HOUR", whole_number(0, 1_000_000), default="10")
     keep_guests_days: int = variable("PROVIDER_KEEP_GUESTS_DAYS", whole_number(0, 36_500), default="730")
@@ -60,7 +61,6 @@ class Config:
     public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
     callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))
     outbox_seconds: float = variable("PROVIDER_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
-    stays_admin_token: Secret | None = variable("PROVIDER_STAYS_ADMIN_TOKEN", secret)
     past_stays: str = variable("PROVIDER_PAST_STAYS", one_of("refuse", "allow"), default="refuse")
     admin_username: str = variable("PROVIDER_ADMIN_USERNAME", text, default="admin")
     admin_password: Secret | None = variable("PROVIDER_ADMIN_PASSWORD", secret, demo="1")

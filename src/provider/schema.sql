@@ -48,17 +48,56 @@ $$;
 CREATE FUNCTION keep_turnover() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    owner record;
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    NEW.free_from := NEW.departure
-        + coalesce((SELECT turnover_days FROM property WHERE property_id = NEW.property_id), 0);
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = NEW.property_id;
+    IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
+        RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
+    END IF;
+    NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
     RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION link_room() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM linked_room
+         WHERE hotel_id = OLD.hotel_id
+           AND room_key = lower(OLD.room_id)
+           AND property_id = OLD.property_id;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
+        INSERT INTO linked_room (hotel_id, room_key, property_id)
+        VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
+    END IF;
+    RETURN NULL;
 END
 $$;
 
 CREATE FUNCTION lock_property(locked text) RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
+
+CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date, end_date date) RETURNS TABLE(night date, by_storefront boolean, event_id bigint)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT night_of_stay, latest.by_storefront, id
+  FROM (
+      SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
+        FROM booking_event AS event
+       WHERE hotel_id = hotel
+         AND lower(room_id COLLATE "C") = lower(room COLLATE "C")
+         AND night_of_stay >= first_night
+         AND night_of_stay < end_date
+       ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
+  ) AS latest
+ WHERE status = 1
+$$;
 
 CREATE FUNCTION record_dining_booking_status_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -151,12 +190,13 @@ CREATE TABLE booking_event (
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     night_of_stay date NOT NULL,
     status smallint NOT NULL,
+    by_storefront boolean DEFAULT false NOT NULL,
     room_id text NOT NULL,
     body text GENERATED ALWAYS AS (booking_event_json(id, hotel_id, event_timestamp, status, room_id, night_of_stay)) STORED NOT NULL,
-    CONSTRAINT booking_event_event_timestamp_check CHECK (((event_timestamp >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (event_timestamp < '10000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT booking_event_event_timestamp_check CHECK (((event_timestamp >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (event_timestamp < '2200-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT booking_event_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT booking_event_id_check CHECK ((id > 0)),
-    CONSTRAINT booking_event_night_of_stay_check CHECK (((night_of_stay >= '0001-01-01'::date) AND (night_of_stay < '10000-01-01'::date))),
+    CONSTRAINT booking_event_night_of_stay_check CHECK (((night_of_stay >= '1900-01-01'::date) AND (night_of_stay <= '2199-12-31'::date))),
     CONSTRAINT booking_event_room_id_check CHECK (
 CASE
     WHEN (length(room_id) < 20) THEN (((room_id)::bigint > 0) AND (((room_id)::bigint)::text = room_id))
@@ -315,6 +355,12 @@ CREATE TABLE job (
     CONSTRAINT job_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['ok'::text, 'failed'::text])))
 );
 
+CREATE TABLE linked_room (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C",
+    property_id text NOT NULL COLLATE pg_catalog."C"
+);
+
 CREATE TABLE migration (
     name text NOT NULL,
     checksum text NOT NULL,
@@ -376,6 +422,7 @@ CREATE TABLE property (
     turnover_days smallint DEFAULT 0 NOT NULL,
     hotel_id bigint,
     room_id text,
+    holder uuid,
     CONSTRAINT property_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
     CONSTRAINT property_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT property_id_not_a_route CHECK ((property_id <> 'available'::text)),
@@ -389,6 +436,12 @@ END),
     CONSTRAINT property_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );
 
+CREATE TABLE rate_limit (
+    key bytea NOT NULL,
+    policy text NOT NULL,
+    full_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE reservation (
     reservation_id uuid DEFAULT uuidv7() NOT NULL,
     property_id text NOT NULL COLLATE pg_catalog."C",
@@ -399,8 +452,8 @@ CREATE TABLE reservation (
     hotel_id bigint,
     room_id text,
     cancelled_at timestamp with time zone,
-    CONSTRAINT reservation_arrival_check CHECK ((arrival >= '0001-01-01'::date)),
-    CONSTRAINT reservation_departure_check CHECK ((departure <= '9999-12-31'::date)),
+    CONSTRAINT reservation_arrival_check CHECK ((arrival >= '1900-01-01'::date)),
+    CONSTRAINT reservation_departure_check CHECK ((departure <= '2200-01-01'::date)),
     CONSTRAINT reservation_free_from CHECK ((free_from >= departure)),
     CONSTRAINT reservation_nights CHECK ((((departure - arrival) >= 1) AND ((departure - arrival) <= 365))),
     CONSTRAINT reservation_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
@@ -462,6 +515,9 @@ ALTER TABLE ONLY issued_token
 ALTER TABLE ONLY job
     ADD CONSTRAINT job_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY linked_room
+    ADD CONSTRAINT linked_room_pkey PRIMARY KEY (hotel_id, room_key);
+
 ALTER TABLE ONLY migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
@@ -479,6 +535,9 @@ ALTER TABLE ONLY polled_store
 
 ALTER TABLE ONLY property
     ADD CONSTRAINT property_pkey PRIMARY KEY (property_id);
+
+ALTER TABLE ONLY rate_limit
+    ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
 
 ALTER TABLE ONLY reservation
     ADD CONSTRAINT reservation_no_night_twice EXCLUDE USING gist (property_id WITH =, daterange(arrival, free_from) WITH &&) WHERE ((cancelled_at IS NULL));
@@ -501,6 +560,8 @@ CREATE INDEX booking_event_hotel ON booking_event USING btree (hotel_id, event_t
 
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
 
+CREATE INDEX booking_event_room ON booking_event USING btree (lower((room_id COLLATE "C")), hotel_id, night_of_stay);
+
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
 
 CREATE INDEX dining_booking_id ON dining_booking USING btree (id);
@@ -509,13 +570,21 @@ CREATE INDEX dining_cancel_token_expires_at ON dining_cancel_token USING btree (
 
 CREATE INDEX dining_cancel_token_hash ON dining_cancel_token USING btree (token_hash);
 
+CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
+
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
 CREATE INDEX offers_product_token ON offers_product USING btree (token);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
+CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent'::text);
+
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
+
+CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
+
+CREATE INDEX reservation_in_feed ON reservation USING btree (property_id, arrival) INCLUDE (departure, hotel_id, room_id) WHERE ((hotel_id IS NOT NULL) AND (cancelled_at IS NULL));
 
 CREATE INDEX reservation_of_property ON reservation USING btree (property_id, arrival DESC) INCLUDE (departure, free_from) WHERE (cancelled_at IS NULL);
 
@@ -538,6 +607,8 @@ CREATE TRIGGER dining_table_added AFTER INSERT ON dining_table FOR EACH ROW EXEC
 CREATE TRIGGER dining_table_price_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dining_table_price FOR EACH STATEMENT EXECUTE FUNCTION refuse_dining_history_change();
 
 CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION record_dining_table_price();
+
+CREATE TRIGGER property_room_linked AFTER INSERT OR DELETE OR UPDATE OF property_id, hotel_id, room_id ON property FOR EACH ROW EXECUTE FUNCTION link_room();
 
 CREATE TRIGGER property_turnover_changed AFTER UPDATE OF turnover_days ON property FOR EACH ROW WHEN ((old.turnover_days <> new.turnover_days)) EXECUTE FUNCTION turnover_changed();
 

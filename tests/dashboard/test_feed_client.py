@@ -1,16 +1,21 @@
-"""Splitting the JSON array of a feed's response into values."""
+"""The client of a feed: splitting a JSON array into values, and redirects."""
 
 import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import aiohttp
+import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.feed_client import _values
+from common.upstream import Upstream, UpstreamError, create_client_session
+from dashboard.feed_client import BookingFeed, FeedQuery, _values
+from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
 class FakeStream:
@@ -48,3 +53,78 @@ def test_the_values_of_an_array_are_found_however_the_stream_is_split(
     bounds = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     found = asyncio.run(read([body[start:end] for start, end in itertools.pairwise(bounds)]))
     assert [json.loads(value) for value in found] == written
+
+
+class RedirectingFeed(ForeignFeed):
+    """Answers `/events` with a redirect to `location`, and other paths as a feed does."""
+
+    location = ""
+    status = 308
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/events":
+            self.requests.append(dict(request.query))
+            return web.Response(status=self.status, headers={"Location": self.location.format(request.query_string)})
+        return await super().answer(request)
+
+
+async def read_feed(feed: BookingFeed, query: FeedQuery) -> list[int]:
+    async with feed.read(query) as response:
+        return [json.loads(value)["id"] async for batch in response.batches for value in batch]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with create_client_session() as session:
+        yield session
+
+
+EVENTS = [event(1, "2024-01-01T00:00:00Z"), event(2, "2024-01-02T00:00:00Z")]
+FROM_THE_SECOND = FeedQuery(since=datetime(2024, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/v2/events?{}", "v2/events?{}", "//HOST/v2/events?{}"])
+async def test_a_redirect_within_the_host_is_followed(
+    client: aiohttp.ClientSession, status: int, location: str
+) -> None:
+    feed = RedirectingFeed(list(EVENTS))
+    async with serve_feed(feed):
+        feed.status, feed.location = status, location.replace("HOST", feed.url.removeprefix("http://"))
+        booking_feed = BookingFeed(Upstream(client, "booking_feed", feed.url))
+        assert await read_feed(booking_feed, FROM_THE_SECOND) == [2]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "http://127.0.0.2:{port}/v2/events",
+        "http://localhost:{port}/v2/events",
+        "http://127.0.0.1:1/v2/events",
+        "https://127.0.0.1:{port}/v2/events",
+        "ftp://127.0.0.1/v2/events",
+        "http://[::1/v2/events",
+        "/events?{query}",
+    ],
+)
+async def test_no_other_redirect_is_followed(client: aiohttp.ClientSession, location: str) -> None:
+    feed = RedirectingFeed(list(EVENTS))
+    async with serve_feed(feed):
+        feed.location = location.replace("{port}", feed.url.rpartition(":")[2]).replace("{query}", "{}")
+        booking_feed = BookingFeed(Upstream(client, "booking_feed", feed.url))
+        with pytest.raises(UpstreamError, match="only redirects to another address of the same host"):
+            await read_feed(booking_feed, FROM_THE_SECOND)
+    assert len(feed.requests) == 1
+
+
+async def test_a_chain_of_redirects_has_an_end(client: aiohttp.ClientSession) -> None:
+    class Endless(ForeignFeed):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            self.requests.append(dict(request.query))
+            return web.Response(status=302, headers={"Location": f"/events?step={len(self.requests)}"})
+
+    async with serve_feed(Endless()) as feed:
+        with pytest.raises(UpstreamError, match="more than 5 redirects"):
+            await read_feed(BookingFeed(Upstream(client, "booking_feed", feed.url)), FROM_THE_SECOND)
+    assert len(feed.requests) == 6

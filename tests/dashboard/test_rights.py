@@ -8,7 +8,8 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from common.web.resources import Application
-from dashboard.feed_client import FeedQuery
+from dashboard.app import create_feed
+from dashboard.feed_client import BookingFeed, FeedQuery
 from dashboard.resources import resources_of
 
 API_TOKEN, OPERATIONS_TOKEN, FEED_TOKEN = "the-token-of-the-api", "the-token-of-operators", "foreign"
@@ -32,9 +33,16 @@ OPERATIONS_ROUTES = [("GET", path) for path in ("/metrics", "/jobs", "/quarantin
 OPEN_ROUTES = ["/", "/livez", "/readyz", "/hotels", "/reports", "/stores", "/openapi.json", "/front-desk"]
 
 
+def feed_of(app: Application) -> BookingFeed:
+    """The client of the feed, as the application configures it."""
+    resources = resources_of(app)
+    return create_feed(resources.http, resources.config)
+
+
 async def call(app: Application, method: str, path: str, token: str | None) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    return await app.test_client().open(path, method=method, headers=headers)
+    client = app.test_client()
+    return await getattr(client, method.lower())(path, headers=headers)
 
 
 class TestWithTokens:
@@ -77,7 +85,7 @@ class TestWithTokens:
         assert without == {"POST /trigger_report"}
 
     async def test_the_feed_is_read_with_its_token(self, dashboard_app: Application) -> None:
-        feed = resources_of(dashboard_app).ingestion.feed
+        feed = feed_of(dashboard_app)
         with aioresponses() as mocked:
             mocked.get("http://feed.example/events", body="[]", headers={"Content-Type": "application/json"})
             async with feed.read(FeedQuery()) as response:
@@ -87,15 +95,13 @@ class TestWithTokens:
 
 
 @pytest.mark.parametrize(("method", "path"), [*API_ROUTES, *OPERATIONS_ROUTES])
-async def test_without_its_variable_a_right_is_switched_off(
-    dashboard_app: Application, method: str, path: str
-) -> None:
+async def test_without_its_variable_a_right_is_switched_off(dashboard_app: Application, method: str, path: str) -> None:
     for token in (None, "any token"):
         assert (await call(dashboard_app, method, path, token)).status_code not in (401, 403, 429)
 
 
 async def test_the_feed_gets_no_token_that_is_not_configured(dashboard_app: Application) -> None:
-    feed = resources_of(dashboard_app).ingestion.feed
+    feed = feed_of(dashboard_app)
     with aioresponses() as mocked:
         mocked.get("http://127.0.0.1:9000/events", exception=aiohttp.ClientConnectionError())
         with pytest.raises(Exception, match="ClientConnectionError"):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -50,6 +50,8 @@ def filter_events(events: Iterable[Event], query: Any) -> list[Event]:
             continue
         if "updated__lte" in query and at > parse_instant(query["updated__lte"], end=True):
             continue
+        if "room_id" in query and str(each["room_id"]) != query["room_id"]:
+            continue
         if "rpg_status" in query and each["status"] != int(query["rpg_status"]):
             continue
         if "night_of_stay__gte" in query and each["night_of_stay"] < query["night_of_stay__gte"]:
@@ -73,30 +75,39 @@ SOURCE_PARAMETERS = {
 
 @dataclass
 class ForeignFeed:
-    """A provider with the source's parameters only. It answers with a JSON array of at most `cap` events."""
+    """A provider with the source's parameters only. It answers with a JSON array of at most `cap` events.
+
+    ignored, refused: parameters that it accepts without effect, and those that it answers with 422.
+    """
 
     events: list[Event] = field(default_factory=list)
     cap: int | None = None
     shuffled: bool = False
+    ignored: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         query = dict(request.query)
         self.requests.append(query)
-        if unknown := set(query) - SOURCE_PARAMETERS:
+        if unknown := set(query) - SOURCE_PARAMETERS | set(query) & self.refused:
             return web.json_response({"detail": f"unknown: {unknown}"}, status=422)
+        query = {name: value for name, value in query.items() if name not in self.ignored}
         found = filter_events(self.events, query)[: self.cap]
         if self.shuffled:
             found = found[1::2] + found[::2]
         return web.json_response(found, dumps=lambda value: json.dumps(value, indent=1))
 
 
+Feed = TypeVar("Feed", bound=ForeignFeed)
+
+
 @asynccontextmanager
-async def serve_feed(feed: ForeignFeed) -> AsyncIterator[ForeignFeed]:
+async def serve_feed(feed: Feed) -> AsyncIterator[Feed]:
     """Serve a feed on loopback, at `feed.url`."""
     application = web.Application()
-    application.router.add_get("/events", feed.answer)
+    application.router.add_get("/{path:(v2/)?events}", feed.answer)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -44,9 +44,9 @@ def create(
     return app
 
 
-def operations_scheme(name: str) -> dict[str, str]:
+def operations_scheme(name: str) -> bearer.TokenScheme:
     """The security scheme of the operators of an application."""
-    return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits metrics and jobs.")
+    return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits the routes for operators.")
 
 
 @asynccontextmanager

@@ -7,11 +7,12 @@ not what keeps them from being guessed.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 from quart import request
-from quart_schema import security_scheme
+from quart_schema import HttpSecurityScheme, security_scheme
 
 from common.config import Secrets
 from common.web import login_throttle
@@ -69,10 +70,19 @@ def scheme_of(kind: str) -> str:
     return f"{kind.lower()}Token"
 
 
-def token_scheme(variable: str, use: str) -> dict[str, str]:
+@dataclass
+class TokenScheme(HttpSecurityScheme):
+    """The security scheme of a token, with a description, for the OpenAPI document."""
+
+    scheme: str = "bearer"
+    description: str | None = None
+
+
+def token_scheme(variable: str, use: str) -> TokenScheme:
     """The security scheme of a token for the OpenAPI document. use: what the token permits."""
-    description = f"The value of `{variable}`, which the operator sets. {use} Without that variable none is needed."
-    return {"type": "http", "scheme": "bearer", "description": description}
+    return TokenScheme(
+        description=f"The value of `{variable}`, which the operator sets. {use} Without that variable none is needed."
+    )
 
 
 def token_required(kind: str, tokens: Callable[[], Secrets | None]) -> Callable[[View], View]:

@@ -13,7 +13,8 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from quart import Response, after_this_request
+from quart import after_this_request
+from quart.typing import ResponseTypes
 
 from common.db.pool import Executor
 from common.web.caller import caller_address
@@ -112,7 +113,7 @@ def add_headers(policy: Policy, left: int, reset: int) -> None:
     """Add the rate limit headers to the response of the current request, after those of its other limits."""
 
     @after_this_request
-    async def add(response: Response) -> Response:
+    async def add(response: ResponseTypes) -> ResponseTypes:
         items = {
             POLICY_HEADER: f'"{policy.name}";q={policy.limit};w={policy.per.total_seconds():.0f}',
             RATE_LIMIT_HEADER: f'"{policy.name}";r={left};t={reset}',

@@ -70,7 +70,9 @@ def invalid_signature(detail: str) -> Unauthorized:
 
 
 def signed(secrets: Callable[[], Secrets]) -> Callable[[View], View]:
-    """Admit only requests signed with one of the secrets, each signature once; goes above the decorator that reads the body.
+    """Admit only requests signed with one of the secrets, each signature once.
+
+    Goes above the decorator that reads the body.
 
     A signature counts as used even if the view fails: a sender signs each attempt anew.
     """

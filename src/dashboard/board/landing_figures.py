@@ -6,33 +6,43 @@ from datetime import UTC, datetime
 from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
 from common.web.resources import pool
 from dashboard.bookings.queries import counters
-from dashboard.bookings.queries.feed_progress import select_data_through
+from dashboard.bookings.queries.feed_progress import select_feed_state
 
 NIGHTS_AHEAD = 30
+HOTELS_SHOWN = 20
 MONTHS_OF_HOTEL = "/dashboard?hotel_id={}&period=month&year={}"
 
 
 async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
-    """Live counts, and the next 30 nights of each hotel compared with the busiest one."""
+    """Live counts, and the next 30 nights of the hotels with the latest events, compared with the busiest of them.
+
+    An event dated ahead of now is counted from its date on, as in the figures that the page links to.
+    """
     now = datetime.now(UTC)
-    hotels = await counters.select_hotels(pool())
-    through = await select_data_through(pool())
-    outlooks = await counters.select_outlook(pool(), now.date(), NIGHTS_AHEAD)
+    totals = await counters.select_ledger_totals(pool())
+    state = await select_feed_state(pool())
+    through = state.data_through
+    outlooks = await counters.select_outlook(pool(), now.date(), NIGHTS_AHEAD, HOTELS_SHOWN)
     figures = [
-        Figure("events counted", f"{sum(hotel.events for hotel in hotels):,}"),
-        Figure("hotels", f"{len(hotels):,}"),
+        Figure("events counted", f"{totals.events:,}"),
+        Figure("hotels", f"{totals.hotels:,}"),
         instant_figure("counted through", through),
         Figure("behind", f"{max(0.0, (now - through).total_seconds()):.0f} s" if through else "-"),
     ]
-    busiest = max((outlook.on_the_books for outlook in outlooks), default=0) or 1
+    if state.cut_off:
+        figures.append(Figure("instants of which the feed may have cut off events", f"{state.cut_off:,}"))
+    busiest = max((outlook.on_the_books for outlook in outlooks), default=0)
     rows = [
         (
             LinkCell(f"{outlook.hotel_id}", MONTHS_OF_HOTEL.format(outlook.hotel_id, now.year)),
             outlook.on_the_books,
             f"{outlook.today:+d}",
-            outlook.on_the_books / busiest,
+            max(0.0, outlook.on_the_books / busiest) if busiest > 0 else 0.0,
         )
         for outlook in outlooks
     ]
     head = ("hotel", "room nights on the books", "today", "compared with the busiest")
-    return figures, [FigureTable(f"The next {NIGHTS_AHEAD} nights", head, rows)]
+    title = f"The next {NIGHTS_AHEAD} nights"
+    if totals.hotels > len(outlooks):
+        title += f" of the {len(outlooks)} hotels with the latest events"
+    return figures, [FigureTable(title, head, rows)]

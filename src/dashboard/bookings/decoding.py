@@ -1,14 +1,19 @@
 """Decode values of the feed to events that can be counted, or to reasons why they cannot."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from common.csv_import import parse_file_instant
+from common.limits import EARLIEST_INSTANT, EARLIEST_NIGHT, LATEST_NIGHT
 from common.web.input_types import MAX_ID
 
 EventId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 HotelId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+RoomId = int | Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Status = Literal[1, 2]
 MAX_RAW_LENGTH = 10_000
 """Characters of a rejected value that are stored."""
 
@@ -19,15 +24,26 @@ class BookingEvent(msgspec.Struct, frozen=True, gc=False):
     id: EventId
     hotel_id: HotelId
     event_timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
-    status: Literal[1, 2]
-    room_id: int | Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    status: Status
+    room_id: RoomId
+    night_of_stay: date
+
+
+class UndatedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of the feed whose time is not yet parsed."""
+
+    id: EventId
+    hotel_id: HotelId
+    event_timestamp: int | str
+    status: Status
+    room_id: RoomId
     night_of_stay: date
 
 
 class EventTime(msgspec.Struct, frozen=True, gc=False):
     """The time of a value that is not a valid event."""
 
-    event_timestamp: datetime
+    event_timestamp: int | str
 
 
 class RejectedEvent(NamedTuple):
@@ -40,27 +56,31 @@ class RejectedEvent(NamedTuple):
 
 _one_event = msgspec.json.Decoder(BookingEvent)
 _many_events = msgspec.json.Decoder(list[BookingEvent])
+_undated_event = msgspec.json.Decoder(UndatedEvent)
 _event_time = msgspec.json.Decoder(EventTime)
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Raised by msgspec for a value that is not a valid event; RecursionError for one that is nested too deeply."""
 
-_MIN_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
-_MAX_INSTANT = datetime(9999, 12, 30, tzinfo=UTC)
+_TIME_WITH_ZONE = re.compile(r":[0-9]{2}([.,][0-9]+)?\s*(Z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)$", re.IGNORECASE)
+"""The end of an instant that names its zone. Without one the feed may mean the time of any place."""
 
 
-def decode(batch: list[bytes]) -> tuple[list[BookingEvent], list[RejectedEvent]]:
-    """The events of a batch of JSON values in their order, and the values that are not valid events."""
+def decode(batch: list[bytes], latest: datetime) -> tuple[list[BookingEvent], list[RejectedEvent]]:
+    """The events of a batch of JSON values in their order, and the values that are not valid events.
+
+    latest: an event dated after this instant is not valid yet.
+    """
     whole = b"[" + b",".join(batch) + b"]"
     try:
         events = _many_events.decode(whole)
     except DECODE_ERRORS:
         pass
     else:
-        if len(events) == len(batch) and b"\\u0000" not in whole and _all_storable(events):
+        if len(events) == len(batch) and b"\\u0000" not in whole and _all_in_range(events, latest):
             return events, []
     events, rejected = [], []
     for raw in batch:
-        result = _decode_one(raw)
+        result = _decode_one(raw, latest)
         if isinstance(result, RejectedEvent):
             rejected.append(result)
         else:
@@ -68,23 +88,43 @@ def decode(batch: list[bytes]) -> tuple[list[BookingEvent], list[RejectedEvent]]
     return events, rejected
 
 
-def _decode_one(raw: bytes) -> BookingEvent | RejectedEvent:
+def _decode_one(raw: bytes, latest: datetime) -> BookingEvent | RejectedEvent:
+    event: BookingEvent | None
     try:
         event = _one_event.decode(raw)
     except DECODE_ERRORS as error:
-        return RejectedEvent(_storable_text(raw), str(error), _event_time_of(raw))
-    if not _storable(event):
-        return RejectedEvent(_storable_text(raw), "event_timestamp, night_of_stay or room_id cannot be stored")
+        event = _with_parsed_time(raw)
+        if event is None:
+            return RejectedEvent(_storable_text(raw), str(error), _event_time_of(raw))
+    reason = _unacceptable(event, latest)
+    if reason is not None:
+        return RejectedEvent(_storable_text(raw), reason, _storable_instant(event.event_timestamp))
     return event
 
 
-def _event_time_of(raw: bytes) -> datetime | None:
+def _with_parsed_time(raw: bytes) -> BookingEvent | None:
+    """The event, if it is valid but for an instant in a form that JSON does not know; else None."""
     try:
-        at = _event_time.decode(raw).event_timestamp
-    except DECODE_ERRORS:
+        undated = _undated_event.decode(raw)
+        at = _parse_instant(undated.event_timestamp)
+    except (*DECODE_ERRORS, ValueError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at if _MIN_INSTANT <= at <= _MAX_INSTANT else None
+    return BookingEvent(undated.id, undated.hotel_id, at, undated.status, undated.room_id, undated.night_of_stay)
+
+
+def _parse_instant(value: int | str) -> datetime:
+    """Parse an instant that names its zone, or seconds or milliseconds since 1970. Raises ValueError."""
+    if isinstance(value, str) and not _TIME_WITH_ZONE.search(value):
+        raise ValueError("must be an instant with a zone")
+    return parse_file_instant(str(value))
+
+
+def _event_time_of(raw: bytes) -> datetime | None:
+    """The time of a value that is not a valid event, taken as UTC if it names no zone; None if it has none."""
+    try:
+        return _storable_instant(parse_file_instant(str(_event_time.decode(raw).event_timestamp)))
+    except (*DECODE_ERRORS, ValueError):
+        return None
 
 
 def _storable_text(raw: bytes) -> str:
@@ -92,22 +132,35 @@ def _storable_text(raw: bytes) -> str:
     return raw.decode("utf-8", errors="replace")[:MAX_RAW_LENGTH].replace("\0", "\ufffd")
 
 
-def _all_storable(events: list[BookingEvent]) -> bool:
-    """Whether the instants and nights of all events can be stored."""
+_FIRST_IN_UTC = datetime(1, 1, 2, tzinfo=UTC)
+_LAST_IN_UTC = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def _storable_instant(at: datetime) -> datetime | None:
+    """The instant, unless it does not exist in UTC or asyncpg would take it for an infinity."""
+    return at if _FIRST_IN_UTC <= at <= _LAST_IN_UTC else None
+
+
+def _all_in_range(events: list[BookingEvent], latest: datetime) -> bool:
+    """Whether the instants and nights of all events are sane."""
     times = [event.event_timestamp for event in events]
     nights = [event.night_of_stay for event in events]
     return (
-        min(times) >= _MIN_INSTANT and max(times) <= _MAX_INSTANT and date.min < min(nights) and max(nights) < date.max
+        min(times) >= EARLIEST_INSTANT
+        and max(times) <= latest
+        and min(nights) >= EARLIEST_NIGHT
+        and max(nights) <= LATEST_NIGHT
     )
 
 
-def _storable(event: BookingEvent) -> bool:
-    """Whether PostgreSQL can store the event.
-
-    Text must not contain NUL, an instant must exist in UTC, and asyncpg takes the first and last date for infinities.
-    """
-    return (
-        _MIN_INSTANT <= event.event_timestamp <= _MAX_INSTANT
-        and date.min < event.night_of_stay < date.max
-        and (isinstance(event.room_id, int) or "\0" not in event.room_id)
-    )
+def _unacceptable(event: BookingEvent, latest: datetime) -> str | None:
+    """Why a well-formed event is not counted; None if it is."""
+    if event.event_timestamp < EARLIEST_INSTANT:
+        return f"event_timestamp is before {EARLIEST_INSTANT.year}"
+    if event.event_timestamp > latest:
+        return "event_timestamp is more than a day in the future"
+    if not EARLIEST_NIGHT <= event.night_of_stay <= LATEST_NIGHT:
+        return f"night_of_stay is not from {EARLIEST_NIGHT} to {LATEST_NIGHT}"
+    if isinstance(event.room_id, str) and "\0" in event.room_id:
+        return "room_id contains a NUL character"
+    return None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from common.web.input_types import Input, Night, QueryId, QueryInteger
+from common.web.input_types import Input, Night, PageQuery, QueryId, QueryInteger
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
 AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); by default today")]
@@ -22,6 +22,14 @@ class DashboardQuery(Input):
         Field(description="Count an event on its night of stay, or on the date (UTC) of the event"),
     ] = "night_of_stay"
     as_of: AsOf = None
+
+
+class HotelsQuery(PageQuery):
+    """A page of the hotels whose ids begin with some digits."""
+
+    search: Annotated[
+        str, Field(pattern=r"^[0-9]{0,19}$", description="Only hotels whose id begins with these digits")
+    ] = ""
 
 
 class PickupQuery(Input):

@@ -1,9 +1,11 @@
 """Rows and responses of the booking figures."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
+
+from dashboard.bookings.decoding import BookingEvent
 
 Counts = tuple[int, int]
 """Bookings and cancellations; a plain tuple, since a response by day makes 365 of them."""
@@ -81,15 +83,33 @@ class HotelSummary(msgspec.Struct, frozen=True):
 
 
 class Hotels(msgspec.Struct, frozen=True):
-    """All hotels, and the time up to which the feed is counted."""
+    """Hotels by id, and the time up to which the feed is counted.
+
+    feed_cut_off: the number of instants of which the feed may have more events than it sent.
+    """
 
     hotels: list[HotelSummary]
     data_through: datetime | None
     lag_seconds: float | None
+    feed_cut_off: int
+
+
+class FeedState(NamedTuple):
+    """The time up to which the feed is counted, and at how many instants it may be incomplete."""
+
+    data_through: datetime | None
+    cut_off: int
+
+
+class LedgerTotals(NamedTuple):
+    """The number of events counted, and of their hotels."""
+
+    events: int
+    hotels: int
 
 
 class HotelOutlook(NamedTuple):
-    """A hotel's next nights: room nights on the books, and how many of them were booked today."""
+    """A hotel's next nights: room nights on the books, and their change by the events of today."""
 
     hotel_id: int
     on_the_books: int
@@ -179,6 +199,39 @@ class Quarantine(msgspec.Struct, frozen=True):
     """Values of the feed that were not counted, oldest first."""
 
     items: list[QuarantinedEvent]
+
+
+class FeedDifference(msgspec.Struct, frozen=True):
+    """A counted event that the feed no longer has, or has changed.
+
+    counted: the event as it was counted. found: as the feed has it now; null for an event that is missing. first_found,
+    last_found: starts of the first and of the last night audit that found the difference. applied_at: when the ledger
+    was corrected, with the reason; null while it is not.
+    """
+
+    event_id: int
+    kind: Literal["missing", "changed"]
+    counted: BookingEvent
+    found: BookingEvent | None
+    first_found: datetime
+    last_found: datetime
+    applied_at: datetime | None
+    reason: str | None
+
+
+class Audits(msgspec.Struct, frozen=True):
+    """The differences between the feed and the ledger, oldest first; missing, changed: how many are not applied."""
+
+    missing: int
+    changed: int
+    items: list[FeedDifference]
+
+
+class DifferenceCounts(NamedTuple):
+    """How many differences of each kind have not been applied."""
+
+    missing: int
+    changed: int
 
 
 def figures_of(bookings: int, cancellations: int) -> Figures:

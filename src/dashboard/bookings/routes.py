@@ -10,18 +10,27 @@ import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.limits import MAX_CURVE_DAYS
 from common.web import responses
 from common.web.bearer import operations_token_required
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
-from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
 from common.instants import format_instant
 from common.web.responses import json_response
 from dashboard.bookings import service
-from dashboard.bookings.inputs import BookingCurveQuery, DashboardQuery, LeadTimeQuery, PaceQuery, PickupQuery
+from dashboard.bookings.inputs import (
+    BookingCurveQuery,
+    DashboardQuery,
+    HotelsQuery,
+    LeadTimeQuery,
+    PaceQuery,
+    PickupQuery,
+)
 from dashboard.bookings.models import (
+    Audits,
     BookingCurve,
     Counts,
     Dashboard,
@@ -34,9 +43,9 @@ from dashboard.bookings.models import (
     Quarantine,
     figures_of,
 )
-from dashboard.bookings.queries import counters
+from dashboard.bookings.queries import counters, differences
 from dashboard.bookings.queries import quarantine as quarantine_queries
-from dashboard.bookings.queries.feed_progress import select_data_through
+from dashboard.bookings.queries.feed_progress import select_feed_state
 
 blueprint = Blueprint("bookings", __name__)
 tag_blueprint(blueprint, ["bookings"])
@@ -142,13 +151,18 @@ def response_with_etag(body: bytes, content_type: str, data_through: datetime | 
 
 
 @blueprint.get("/hotels")
-@operation()
+@operation(headers={200: LINK_HEADER})
+@validate_querystring(HotelsQuery)
 @document_response(Hotels)
-async def hotels() -> Response:
-    """All hotels in the feed, and the time up to which the feed is counted."""
-    through = await select_data_through(pool())
-    lag = round((datetime.now(UTC) - through) / timedelta(seconds=1), 3) if through else None
-    return json_response(Hotels(await counters.select_hotels(pool()), through, lag and max(0.0, lag)))
+async def hotels(query_args: HotelsQuery) -> Response:
+    """The hotels in the feed by id, and the time up to which the feed is counted."""
+    after = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else 0
+    state = await select_feed_state(pool())
+    found = await counters.select_hotels(pool(), query_args.search, after, query_args.limit + 1)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.hotel_id,))
+    through = state.data_through
+    lag = max(0.0, round((datetime.now(UTC) - through) / timedelta(seconds=1), 3)) if through else None
+    return json_response(Hotels(page, through, lag, state.cut_off), 200, headers)
 
 
 @blueprint.get(f"{HOTEL_PATH}/pickup")
@@ -180,9 +194,9 @@ async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
 @validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
 async def booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
-    """How a night filled up, day by day from its first event on."""
+    """How a night filled up, day by day from its first event on, but at most 730 days before the night."""
     await service.require_hotel(pool(), hotel_id)
-    points = await counters.select_curve(pool(), hotel_id, query_args.night)
+    points = await counters.select_curve(pool(), hotel_id, query_args.night, today(), MAX_CURVE_DAYS)
     return json_response(BookingCurve(hotel_id, query_args.night, points))
 
 
@@ -193,7 +207,7 @@ async def booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Respons
 async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
     await service.require_hotel(pool(), hotel_id)
-    return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year))
+    return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year, today()))
 
 
 @blueprint.get("/quarantine")
@@ -207,3 +221,19 @@ async def quarantine(query_args: PageQuery) -> Response:
     found = await quarantine_queries.select_quarantine(pool(), after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
     return json_response(Quarantine([event for _, event in page]), 200, headers)
+
+
+@blueprint.get("/audits")
+@operation(headers={200: LINK_HEADER})
+@validate_querystring(PageQuery)
+@document_response(Audits)
+async def audits(query_args: PageQuery) -> Response:
+    """Counted events that the feed no longer has, or has changed, as the night audits found them.
+
+    They change no figure until `python -m dashboard audit --feed --apply` applies them.
+    """
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant, CursorId]) if query_args.cursor else None
+    counts = await differences.select_difference_counts(pool())
+    found = await differences.select_differences_page(pool(), after, query_args.limit + 1)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.first_found, last.event_id))
+    return json_response(Audits(counts.missing, counts.changed, page), 200, headers)

@@ -23,6 +23,9 @@ from dashboard.bookings.queries import counters, feed_progress
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
 
 FEED_LAG = Gauge("feed_lag_seconds", "How far the counters are behind now", multiprocess_mode="mostrecent")
+FEED_CUT_OFF = Gauge(
+    "feed_cut_off", "Instants of which the feed may have more events than it sent", multiprocess_mode="mostrecent"
+)
 
 SAME_WEEKDAY = timedelta(days=364)
 FIRST_COMPARABLE_DATE = date(2, 1, 2)
@@ -31,11 +34,12 @@ FIRST_COMPARABLE_DATE = date(2, 1, 2)
 NO_COUNTS = (0, 0)
 
 
-async def measure_feed_lag(db: Executor, now: datetime) -> None:
-    """Set the gauge `feed_lag_seconds`; leave it unset until the feed has been read once."""
-    through = await feed_progress.select_data_through(db)
-    if through is not None:
-        FEED_LAG.set((now - through).total_seconds())
+async def measure_feed(db: Executor, now: datetime) -> None:
+    """Set the gauges of the feed; the lag stays unset until the feed has been read once."""
+    state = await feed_progress.select_feed_state(db)
+    FEED_CUT_OFF.set(state.cut_off)
+    if state.data_through is not None:
+        FEED_LAG.set((now - state.data_through).total_seconds())
 
 
 def unknown_hotel(hotel_id: int) -> NotFound:
@@ -140,9 +144,9 @@ async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, matc
     ]
 
 
-async def compute_lead_time(db: Executor, hotel_id: int, year: int) -> LeadTime:
-    """Group the bookings of a year's nights by days ahead."""
-    row = await counters.select_lead_time(db, hotel_id, date(year, 1, 1), date(year, 12, 31))
+async def compute_lead_time(db: Executor, hotel_id: int, year: int, as_of: date) -> LeadTime:
+    """Group the bookings of a year's nights, dated on or before `as_of`, by days ahead."""
+    row = await counters.select_lead_time(db, hotel_id, date(year, 1, 1), date(year, 12, 31), as_of)
     assert row is not None
     ends = [*(start - 1 for start in LEAD_TIME_FROM[1:]), None]
     buckets = [

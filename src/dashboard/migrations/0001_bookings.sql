@@ -11,6 +11,10 @@ CREATE TABLE ledger_event (
     room_id text NOT NULL
 );
 
+-- The night audit compares ranges of time with the feed. Events arrive almost in the order of their time, so the ranges
+-- of blocks are narrow, and unlike a B-tree this index costs the ingestion next to nothing.
+CREATE INDEX ledger_event_time ON ledger_event USING brin (event_timestamp) WITH (autosummarize = on);
+
 CREATE TABLE hotel_summary (
     hotel_id bigint PRIMARY KEY,
     events bigint NOT NULL,
@@ -48,12 +52,40 @@ CREATE TABLE feed_progress (
     recorded_through timestamptz, -- by the provider's clock: every event stored before it has been read
     data_through timestamptz,     -- the instant whose feed the counters show
     window_seconds double precision NOT NULL DEFAULT 86400, -- of a feed that has to be read in windows of time
-    audited_through timestamptz   -- where a night audit that has not ended continues
+    audited_through timestamptz,  -- where a night audit that has not ended continues
+    audit_started_at timestamptz, -- when that audit began
+    wait_until timestamptz        -- the feed asked not to be called before
 );
 
 INSERT INTO feed_progress DEFAULT VALUES;
 
--- Values of the feed that are not a valid event, or that differ from the event counted under their id.
+-- Instants of which the feed may have more events than it sent, until a night audit finds them complete.
+CREATE TABLE feed_cut_off (
+    event_timestamp timestamptz PRIMARY KEY,
+    reason text NOT NULL,
+    first_seen timestamptz NOT NULL,
+    last_seen timestamptz NOT NULL
+);
+
+-- Counted events that the feed no longer has, or has changed. The night audit finds them; only the command
+-- `audit --feed --apply` corrects the ledger, and keeps the reason.
+CREATE TABLE feed_difference (
+    event_id bigint NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('missing', 'changed')),
+    counted text NOT NULL, -- JSON of the event as it was counted
+    found text,            -- JSON of the event as the feed has it now
+    first_found timestamptz NOT NULL,
+    last_found timestamptz NOT NULL,
+    applied_at timestamptz,
+    reason text,
+    PRIMARY KEY (first_found, event_id),
+    CHECK ((kind = 'changed') = (found IS NOT NULL)),
+    CHECK ((applied_at IS NULL) = (reason IS NULL))
+);
+
+CREATE UNIQUE INDEX feed_difference_open ON feed_difference (event_id) WHERE applied_at IS NULL;
+
+-- Values of the feed that are not a valid event.
 CREATE TABLE quarantined_event (
     fingerprint bytea PRIMARY KEY,
     reason text NOT NULL,

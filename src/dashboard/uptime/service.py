@@ -22,8 +22,9 @@ MAX_ATTEMPTS = 5
 async def request_report(db: Executor, as_of: datetime | None, new_id: UUID | None = None) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and the same data is shared. The caller must start `make_report`; if its
-    process dies, the job that calls `make_waiting_reports` does.
+    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and
+    the same data is shared. The caller must start `make_report`; if its process dies, the job that calls
+    `make_waiting_reports` does.
     """
     return await reports.upsert_report(db, new_id or uuid4(), as_of)
 

@@ -26,8 +26,8 @@ class DiningSettings:
 
     public_url: base of the links in emails. callback_url: base of the address that the accounting program calls back.
     smtp_url: the server that takes the emails; None: they wait in the outbox. inbox: the demo's own server takes them.
-    orders_per_hour: orders that one address may send; 0: any number. demo_diners: orders of the demo's own diners are not
-    limited.
+    orders_per_hour: orders that one address may send; 0: any number. demo_diners: the demo's own diners are exempt from
+    that limit.
     """
 
     users: tuple[User, ...]

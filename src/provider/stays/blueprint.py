@@ -2,17 +2,14 @@
 
 from typing import Any
 
+from common.web.bearer import token_scheme
 from common.web.resources import Application
 from provider.stays.routes import conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES: dict[str, Any] = {
     storefront.SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"},
-    conflicts.ADMIN_SECURITY: {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The value of `PROVIDER_STAYS_ADMIN_TOKEN`, which the operator sets.",
-    },
+    conflicts.ADMIN_SECURITY: token_scheme("PROVIDER_STAYS_ADMIN_TOKEN", "It sees what concerns all properties."),
 }
 
 

@@ -143,9 +143,7 @@ async def test_a_credential_is_the_caller_wherever_it_calls_from(
     assert not any("ann" in row["scope"] or "192.0.2" in row["scope"] for row in stored)
 
 
-async def test_keys_are_deleted_a_batch_at_a_time_oldest_first(
-    ground: Application, ground_pool: asyncpg.Pool
-) -> None:
+async def test_keys_are_deleted_a_batch_at_a_time_oldest_first(ground: Application, ground_pool: asyncpg.Pool) -> None:
     for number in range(3):
         await create(ground, {"Idempotency-Key": f"{number}"})
     await ground_pool.execute("UPDATE idempotency_key SET created_at = now() - make_interval(days => 10 - key::int)")

@@ -93,9 +93,7 @@ async def test_the_wait_is_a_minute_after_thousands_of_failures_too(db: asyncpg.
 
 
 @pytest.mark.parametrize(("age", "failures"), [(timedelta(minutes=59), 10), (timedelta(minutes=61), 1)])
-async def test_failures_are_forgiven_after_an_hour_without_one(
-    db: asyncpg.Pool, age: timedelta, failures: int
-) -> None:
+async def test_failures_are_forgiven_after_an_hour_without_one(db: asyncpg.Pool, age: timedelta, failures: int) -> None:
     await fail(db, 9)
     await db.execute("UPDATE failed_login SET failed_at = now() - $1::interval, slowed_until = now()", age)
 
@@ -155,5 +153,5 @@ async def test_old_failures_are_deleted_a_batch_at_a_time_but_never_within_the_h
     await db.execute("UPDATE failed_login SET failed_at = now() - interval '59 minutes' WHERE login_key = '3'")
 
     assert [await delete_old_failures(db, timedelta(0), 2) for _ in range(3)] == [2, 1, 0]
-    assert FAILURE_RETENTION == timedelta(hours=1)
+    assert timedelta(hours=1) == FAILURE_RETENTION
     assert [row[0] for row in await db.fetch("SELECT login_key FROM failed_login ORDER BY 1")] == ["3", "4"]

@@ -16,7 +16,9 @@ async def test_the_rows_of_each_table_are_a_metric(ground: Application, ground_p
 
     page = await (await ground.test_client().get("/metrics")).get_data(as_text=True)
 
-    rows = {table: float(number) for table, number in re.findall(r'^rows_kept\{table="(\w+)"\} (\S+)$', page, re.M)}
+    rows = {
+        table: float(number) for table, number in re.findall(r'^rows_kept\{table="(\w+)"\} (\S+)$', page, re.MULTILINE)
+    }
     assert rows["thing"] == 600
     assert {"job", "outbox", "idempotency_key", "used_signature", "failed_login", "rate_limit"} <= set(rows)
 

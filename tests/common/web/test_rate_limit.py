@@ -180,8 +180,7 @@ async def test_only_buckets_that_are_full_again_are_deleted(app: Application, gr
     for number in range(4):
         await send(app, "friend", address=f"192.0.2.{number}")
     await ground_pool.execute(
-        "UPDATE rate_limit SET full_at = now() - interval '2 hours'"
-        " WHERE key IN (SELECT key FROM rate_limit LIMIT 3)"
+        "UPDATE rate_limit SET full_at = now() - interval '2 hours' WHERE key IN (SELECT key FROM rate_limit LIMIT 3)"
     )
 
     assert [await delete_full_buckets(ground_pool, HOUR, 2) for _ in range(3)] == [2, 1, 0]

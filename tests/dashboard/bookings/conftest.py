@@ -9,8 +9,8 @@ import pytest
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import Upstream, create_client_session
-from dashboard.bookings import jobs
 from dashboard.bookings.ingestion import Ingestion
+from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.feed_client import BookingFeed
 
@@ -18,15 +18,22 @@ FEED_URL = "http://feed.test"
 LOOKBACK = timedelta(minutes=5)
 
 RunOnce = Callable[..., Awaitable[JobResult]]
+FeedAt = Callable[[str], BookingFeed]
 IngestionOf = Callable[[str], Ingestion]
 AssertCountersAgree = Callable[[int], Awaitable[None]]
 
 
 @pytest.fixture
-async def ingestion_of(dashboard_db: asyncpg.Pool) -> AsyncIterator[IngestionOf]:
-    """Creates an ingestion of the feed at a URL."""
+async def feed_at() -> AsyncIterator[FeedAt]:
+    """Creates a client of the feed at a URL."""
     async with create_client_session() as client:
-        yield lambda url: Ingestion(dashboard_db, BookingFeed(Upstream(client, "booking_feed", url)), lookback=LOOKBACK)
+        yield lambda url: BookingFeed(Upstream(client, "booking_feed", url))
+
+
+@pytest.fixture
+def ingestion_of(dashboard_db: asyncpg.Pool, feed_at: FeedAt) -> IngestionOf:
+    """Creates an ingestion of the feed at a URL."""
+    return lambda url: Ingestion(dashboard_db, feed_at(url), lookback=LOOKBACK)
 
 
 @pytest.fixture
@@ -43,14 +50,12 @@ def ingest(dashboard_db: asyncpg.Pool) -> RunOnce:
 
 
 @pytest.fixture
-def audit(dashboard_db: asyncpg.Pool) -> RunOnce:
-    """Runs the job `night_audit` once."""
+def audit(dashboard_db: asyncpg.Pool, feed_at: FeedAt) -> RunOnce:
+    """Runs the job `night_audit` once, of the feed at a URL."""
 
-    async def run(ingestion: Ingestion) -> JobResult:
-        async def work(lease: Lease) -> JobResult:
-            return await jobs.audit(dashboard_db, ingestion, lease, LOOKBACK)
-
-        return await run_now(dashboard_db, Job("night_audit", 86_400, work))
+    async def run(url: str) -> JobResult:
+        night_audit = NightAudit(dashboard_db, feed_at(url), LOOKBACK)
+        return await run_now(dashboard_db, Job("night_audit", 86_400, night_audit.run))
 
     return run
 

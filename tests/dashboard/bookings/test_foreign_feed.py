@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from common.jobs.lease import Lease
-from dashboard.bookings import ingestion
+from dashboard.bookings import feed_reader
 from tests.dashboard.bookings.conftest import AssertCountersAgree, IngestionOf, RunOnce
 from tests.support.feeds import ForeignFeed, event, serve_feed
 
@@ -55,28 +55,6 @@ async def test_a_foreign_feed_out_of_order_is_read_completely(
     await counters_agree(299)
 
 
-async def test_the_night_audit_adds_events_that_a_foreign_feed_back_dated(
-    ingestion_of: IngestionOf,
-    ingest: RunOnce,
-    audit: RunOnce,
-    counters_agree: AssertCountersAgree,
-    dashboard_db: asyncpg.Pool,
-) -> None:
-    async with serve_feed(ForeignFeed([event(1, "2024-05-01T00:00:00Z")])) as feed:
-        reader = ingestion_of(feed.url)
-        await ingest(reader)
-        feed.events += [event(2, "2023-01-01T00:00:00Z"), event(3, "1998-01-01T00:00:00Z")]
-        feed.events[0] = {**feed.events[0], "room_id": 2}
-        assert (await ingest(reader))["new"] == 0
-
-        result = await audit(reader)
-
-    assert (result["repaired"], result["changed_upstream"] > 0) == (2, True)
-    await counters_agree(3)
-    assert "counted with different content" in await dashboard_db.fetchval("SELECT reason FROM quarantined_event")
-    assert await dashboard_db.fetchval("SELECT audited_through FROM feed_progress") is None
-
-
 async def test_several_dashboards_ingesting_at_once_count_every_event_once(
     dashboard_db: asyncpg.Pool,
     ingestion_of: IngestionOf,
@@ -89,7 +67,7 @@ async def test_several_dashboards_ingesting_at_once_count_every_event_once(
         """A guard that never raises."""
 
     monkeypatch.setattr(Lease, "guard", always_held)
-    monkeypatch.setattr(ingestion, "EVENTS_PER_PAGE", 50)
+    monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 50)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     events = [
         event(

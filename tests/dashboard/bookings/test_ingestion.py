@@ -14,7 +14,9 @@ from aioresponses import aioresponses
 
 from common.jobs.lease import Lease, LeaseLostError
 from common.upstream import UpstreamError
-from dashboard.bookings import ingestion
+from dashboard import feed_client
+from dashboard.bookings import feed_reader
+from dashboard.bookings.ingestion import RememberedIds
 from tests.dashboard.bookings.conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 from tests.support.feeds import Event, event
 
@@ -272,10 +274,10 @@ async def test_after_a_lost_connection_complete_pages_are_kept_and_the_next_run_
     dashboard_db: asyncpg.Pool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ingestion, "EVENTS_PER_PAGE", 10)
+    monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 10)
     events = [event(number, f"2019-01-01T00:{number // 60:02}:{number % 60:02}Z") for number in range(1, 100)]
     whole = lines(*events)
-    respond(upstream, whole[: len(whole) // 2])
+    respond(upstream, "", whole[: len(whole) // 2])
     reader = ingestion_of(FEED_URL)
 
     with pytest.raises(UpstreamError, match="truncated"):
@@ -283,7 +285,7 @@ async def test_after_a_lost_connection_complete_pages_are_kept_and_the_next_run_
     kept = await dashboard_db.fetchval("SELECT count(*) FROM ledger_event")
     await counters_agree(kept)
 
-    respond(upstream, whole, whole, whole)
+    respond(upstream, whole, "", whole)
     await ingest(ingestion_of(FEED_URL))  # another process, without remembered ids
     await counters_agree(99)
 
@@ -342,13 +344,206 @@ async def test_of_several_events_with_one_id_the_first_counts(
     assert await dashboard_db.fetchval("SELECT hotel_id FROM ledger_event") == 1
 
 
-async def test_counted_ids_are_remembered_for_one_look_back_and_forgotten_after_two(ingestion_of: IngestionOf) -> None:
-    reader, start = ingestion_of(FEED_URL), datetime(2020, 1, 1, tzinfo=UTC)
+def test_counted_ids_are_remembered_for_one_look_back_and_forgotten_after_two() -> None:
+    remembered, start = RememberedIds(LOOKBACK), datetime(2020, 1, 1, tzinfo=UTC)
 
     for number in range(4):
-        reader._remember([number], start + number * LOOKBACK)
-    assert reader._remembered_ids >= {2, 3}
+        remembered.add([number], start + number * LOOKBACK)
+    assert 2 in remembered
+    assert 3 in remembered
 
-    reader._remember([4], start + 6 * LOOKBACK)
-    reader._remember([5], start + 8 * LOOKBACK)
-    assert reader._remembered_ids == {4, 5}
+    remembered.add([4], start + 6 * LOOKBACK)
+    remembered.add([5], start + 8 * LOOKBACK)
+    assert [number for number in range(6) if number in remembered] == [4, 5]
+
+
+def test_few_counted_ids_are_remembered_however_many_are_read() -> None:
+    remembered, now = RememberedIds(LOOKBACK), datetime(2020, 1, 1, tzinfo=UTC)
+
+    for first in range(0, 1_000_000, 20_000):
+        remembered.add(range(first, first + 20_000), now)
+
+    assert sum(number in remembered for number in range(1_000_000)) <= 150_000
+    assert 999_999 in remembered
+
+
+async def test_a_later_batch_that_goes_back_in_time_holds_the_watermark(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    dashboard_db: asyncpg.Pool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The response is cut off, so events between the two batches may be missing."""
+    newer, older = lines(event(1, "2019-06-02T00:00:00Z")), lines(event(2, "2019-06-01T00:00:00Z"))
+    monkeypatch.setattr(feed_client, "READ_BYTES", len(newer))
+    monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 2)
+    respond(upstream, "", newer + older + '{"id": 3')
+
+    with pytest.raises(UpstreamError, match="truncated"):
+        await ingest(ingestion_of(FEED_URL))
+
+    assert await dashboard_db.fetchval("SELECT watermark FROM feed_progress") < datetime(2019, 1, 1, tzinfo=UTC)
+
+
+async def test_an_owner_that_lost_its_lease_moves_no_progress(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, dashboard_db: asyncpg.Pool
+) -> None:
+    """Neither a reading without events nor a failed one."""
+    respond(upstream, "", lines(event(1)), lines(event(1)))
+    reader = ingestion_of(FEED_URL)
+    await ingest(reader)
+    before = await dashboard_db.fetch("SELECT * FROM feed_progress")
+    stalled = Lease("ingest_booking_events", "stalled", 41)
+
+    respond(upstream, "", "", "", "")
+    with pytest.raises(LeaseLostError):
+        await reader.run(stalled, datetime.now(UTC))
+    upstream.clear()
+    upstream.get(re.compile(rf"{FEED_URL}/events.*"), status=500, repeat=True)
+    with pytest.raises(LeaseLostError):
+        await reader.run(stalled, datetime.now(UTC))
+
+    assert await dashboard_db.fetch("SELECT * FROM feed_progress") == before
+
+
+async def test_an_instant_in_any_form_that_names_its_zone_is_counted(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    counters_agree: AssertCountersAgree,
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    forms = [
+        "2019-10-01 10:00:00+00",
+        "2019-10-01T12:00:00+0200",
+        "2019-10-01 10:00:00 UTC",
+        "2019-10-01T10:00:00Z",
+        "2019-10-01T10:00:00.000000000Z",
+        "2019-10-01 05:00-05",
+    ]
+    respond(upstream, "", lines(*(event(number, at) for number, at in enumerate(forms, start=1))), "")
+
+    result = await ingest(ingestion_of(FEED_URL))
+
+    assert (result["new"], result["rejected"]) == (len(forms), 0)
+    await counters_agree(len(forms))
+    found = await dashboard_db.fetch("SELECT DISTINCT event_timestamp FROM ledger_event")
+    assert [row["event_timestamp"] for row in found] == [datetime(2019, 10, 1, 10, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(
+    "at", ["2019-10-01 10:00:00", "2019-10-01T10:00", "2019-10-01", "2019-10-01-05", "yesterday 10:00:00Z", ""]
+)
+async def test_an_instant_without_a_zone_is_quarantined(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, at: str
+) -> None:
+    respond(upstream, "", lines(event(1, at)), "")
+
+    assert (await ingest(ingestion_of(FEED_URL)))["rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("night_of_stay", "1899-12-31", "night_of_stay is not from 1900-01-01 to 2199-12-31"),
+        ("night_of_stay", "2200-01-01", "night_of_stay is not from 1900-01-01 to 2199-12-31"),
+        ("night_of_stay", "9998-06-01", "night_of_stay is not from 1900-01-01 to 2199-12-31"),
+        ("event_timestamp", "1899-12-31T23:59:59.999999Z", "event_timestamp is before 1900"),
+        ("event_timestamp", "9998-06-01T00:00:00Z", "event_timestamp is more than a day in the future"),
+    ],
+)
+async def test_an_event_beyond_the_sane_values_is_quarantined(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    dashboard_db: asyncpg.Pool,
+    field: str,
+    value: str,
+    reason: str,
+) -> None:
+    respond(upstream, "", lines({**event(1), field: value}, event(2)), "")
+
+    result = await ingest(ingestion_of(FEED_URL))
+
+    assert (result["new"], result["rejected"]) == (1, 1)
+    assert await dashboard_db.fetchval("SELECT reason FROM quarantined_event") == reason
+
+
+@pytest.mark.parametrize("night", ["1900-01-01", "2199-12-31"])
+async def test_the_first_and_the_last_sane_night_are_counted(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, night: str
+) -> None:
+    respond(upstream, lines(event(1, "1900-01-01T00:00:00Z", night=night)), "")
+
+    assert (await ingest(ingestion_of(FEED_URL)))["new"] == 1
+    await counters_agree(1)
+
+
+async def test_an_event_too_far_ahead_is_counted_when_its_time_is_near(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    now = datetime(2019, 6, 1, 12, tzinfo=UTC)
+    body = lines(event(1, "2019-06-02T12:00:00Z"), event(2, "2019-06-02T12:00:00.000001Z"))
+    respond(upstream, "", body, body, "")
+    reader = ingestion_of(FEED_URL)
+
+    first = await ingest(reader, now)
+    second = await ingest(reader, now + timedelta(seconds=1))
+
+    assert (first["new"], first["rejected"], second["new"], second["rejected"]) == (1, 1, 1, 0)
+    await counters_agree(2)
+
+
+async def test_an_event_read_again_from_another_replica_is_looked_up_in_the_ledger(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    body = lines(*(event(number) for number in range(1, 40)))
+    respond(upstream, "", body)
+    await ingest(ingestion_of(FEED_URL))
+
+    respond(upstream, body, "", body)  # one window, the rest, and by the time of recording
+    result = await ingest(ingestion_of(FEED_URL))
+
+    assert (result["read"], result["read_again"], result["new"], result["late"]) == (39, 39, 0, 0)
+    await counters_agree(39)
+
+
+async def test_waits_that_a_feed_asks_for_are_kept(
+    upstream: aioresponses,
+    ingestion_of: IngestionOf,
+    ingest: RunOnce,
+    audit: RunOnce,
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """By every replica and by the night audit."""
+    respond(upstream, "", lines(event(1)))
+    await ingest(ingestion_of(FEED_URL))
+    upstream.get(re.compile(rf"{FEED_URL}/events.*"), status=429, headers={"Retry-After": "120"})
+    now = datetime.now(UTC)
+    with pytest.raises(UpstreamError, match="429"):
+        await ingest(ingestion_of(FEED_URL))
+    asked = len(request_parameters(upstream))
+
+    with pytest.raises(UpstreamError, match="asked to wait until"):
+        await ingest(ingestion_of(FEED_URL), now + timedelta(seconds=119))
+    with pytest.raises(UpstreamError, match="asked to wait until"):
+        await audit(FEED_URL)
+    assert len(request_parameters(upstream)) == asked
+
+    respond(upstream, lines(event(1), event(2)), "", "")
+    assert (await ingest(ingestion_of(FEED_URL), datetime.now(UTC) + timedelta(seconds=121)))["new"] == 1
+    assert await dashboard_db.fetchval("SELECT wait_until FROM feed_progress") is None
+
+
+async def test_no_feed_makes_the_ingestion_wait_longer_than_an_hour(
+    upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, dashboard_db: asyncpg.Pool
+) -> None:
+    upstream.get(re.compile(rf"{FEED_URL}/events.*"), status=503, headers={"Retry-After": "9" * 30})
+    with pytest.raises(UpstreamError, match="503"):
+        await ingest(ingestion_of(FEED_URL))
+
+    assert await dashboard_db.fetchval("SELECT wait_until < now() + interval '61 minutes' FROM feed_progress")
+    await dashboard_db.execute("UPDATE feed_progress SET wait_until = '2999-01-01'")
+    respond(upstream, "", lines(event(1)))
+    assert (await ingest(ingestion_of(FEED_URL)))["new"] == 1, "a wait beyond the hour comes from a wrong clock"

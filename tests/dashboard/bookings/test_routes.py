@@ -9,15 +9,18 @@ from quart import Response
 
 from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
-from dashboard.bookings.queries.feed_progress import update_data_through
 from dashboard.bookings.queries.ledger import insert_events
-from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.bookings.queries.quarantine import delete_old_quarantined, upsert_quarantine
 
 HOTEL = 4001
 
 
 def booking_event(event_id: int, night: str, at: str, status: Literal[1, 2] = 1) -> BookingEvent:
     return BookingEvent(event_id, HOTEL, datetime.fromisoformat(at), status, 1, date.fromisoformat(night))
+
+
+async def set_data_through(db: asyncpg.Pool, instant: str) -> None:
+    await db.execute("UPDATE feed_progress SET data_through = $1::text::timestamptz", instant)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ async def booked(dashboard_db: asyncpg.Pool) -> None:
     events.append(booking_event(3000, "2020-02-29", "2020-01-03T00:00:00Z"))
     async with dashboard_db.acquire() as connection:
         await insert_events(connection, events)
-    await update_data_through(dashboard_db, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    await set_data_through(dashboard_db, "2026-01-02 03:04:05Z")
 
 
 async def get(app: Application, path: str, **headers: str) -> Response:
@@ -131,7 +134,7 @@ async def test_the_etag_changes_only_with_the_figures(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, booked: None
 ) -> None:
     first = await get(dashboard_app, MONTHS)
-    await update_data_through(dashboard_db, datetime(2026, 1, 3, tzinfo=UTC))
+    await set_data_through(dashboard_db, "2026-01-03 00:00:00Z")
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
     weakened = await get(dashboard_app, MONTHS, **{"If-None-Match": f"W/{first.headers['ETag']}"})
     async with dashboard_db.acquire() as connection:
@@ -207,6 +210,58 @@ async def test_hotels(dashboard_app: Application, booked: None) -> None:
     ]
     assert body["data_through"] == "2026-01-02T03:04:05Z"
     assert body["lag_seconds"] > 0
+
+
+async def insert_hotels(db: asyncpg.Pool, *hotels: int) -> None:
+    await db.execute(
+        """
+        INSERT INTO hotel_summary
+        SELECT hotel, 1, '2020-01-01', '2020-01-01', '2020-01-01' FROM unnest($1::bigint[]) AS hotel
+        """,
+        hotels,
+    )
+
+
+async def test_hotels_come_in_pages_and_can_be_searched(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
+    await insert_hotels(dashboard_db, 1, 2, 12, 120, 21, 2**63 - 1)
+
+    async def ids(path: str) -> list[int]:
+        found = []
+        while path:
+            response = await get(dashboard_app, path)
+            found += [hotel["hotel_id"] for hotel in (await response.get_json())["hotels"]]
+            link = response.headers.get("Link", "")
+            path = link[link.index("/hotels") : link.index(">")] if link else ""
+        return found
+
+    assert await ids("/hotels?limit=2") == [1, 2, 12, 21, 120, 2**63 - 1]
+    assert await ids("/hotels?limit=1&search=12") == [12, 120]
+    assert await ids("/hotels?search=3") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("search=%25", "search"),
+        ("search=-1", "search"),
+        ("cursor=x", "cursor"),
+    ],
+)
+async def test_invalid_pages_of_hotels_are_named(dashboard_app: Application, query: str, field: str) -> None:
+    response = await get(dashboard_app, f"/hotels?{query}")
+
+    assert response.status_code == 400
+    assert [fault["field"] for fault in (await response.get_json())["errors"]] == [field]
+
+
+async def test_the_lag_is_not_negative_when_the_clock_of_the_provider_is_ahead(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool
+) -> None:
+    await set_data_through(dashboard_db, "2999-01-01 00:00:00Z")
+
+    assert (await (await get(dashboard_app, "/hotels")).get_json())["lag_seconds"] == 0
 
 
 async def test_pickup(dashboard_app: Application, booked: None) -> None:
@@ -288,3 +343,16 @@ async def test_the_landing_page_shows_figures_and_links(dashboard_app: Applicati
     assert ">36<" in page
     for link in ("/docs", "/jobs", "/metrics"):
         assert f'href="{link}"' in page
+
+
+async def test_quarantined_values_are_deleted_when_they_were_not_received_again(dashboard_db: asyncpg.Pool) -> None:
+    await upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event") for number in range(5)])
+    await dashboard_db.execute(
+        "UPDATE quarantined_event SET first_seen = now() - interval '200 days', last_seen = now() - interval '91 days'"
+    )
+    await upsert_quarantine(dashboard_db, [RejectedEvent("raw 0", "not an event"), RejectedEvent("raw 9", "new")])
+
+    keep = timedelta(days=90)
+    assert [await delete_old_quarantined(dashboard_db, keep, 3) for _ in range(3)] == [3, 1, 0]
+    left = await dashboard_db.fetch("SELECT raw FROM quarantined_event ORDER BY raw")
+    assert [row["raw"] for row in left] == ["raw 0", "raw 9"]

@@ -107,9 +107,7 @@ async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
 
 
 @pytest.mark.parametrize("night", ["1900-01-01", "2199-12-31"])
-async def test_events_of_the_first_and_of_the_last_night_are_stored_and_found(
-    provider_app: Application, night: str
-) -> None:
+async def test_the_first_and_the_last_night_are_stored_and_found(provider_app: Application, night: str) -> None:
     answer = await post(provider_app, id=7, event_timestamp="1900-01-01T00:00:00Z", night_of_stay=night)
 
     assert answer.status_code == 201

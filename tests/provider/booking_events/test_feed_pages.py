@@ -182,9 +182,9 @@ async def test_head_has_the_headers_of_get(large: Client, query: str, accept: st
         get, head = [await large.open(path, method=method, headers={"Accept": accept}) for method in ("GET", "HEAD")]
 
         assert head.status_code == get.status_code == 200
-        own = {"X-Request-Id", "Date", "Content-Length"}
-        assert {k: v for k, v in head.headers.items() if k not in own} == {
-            k: v for k, v in get.headers.items() if k not in own
-        }
+        for answer in (get, head):
+            del answer.headers["X-Request-ID"]
+            answer.headers.pop("Content-Length", None)
+        assert dict(head.headers) == dict(get.headers)
         assert head.headers["X-Feed"]
         assert await head.get_data() == b""

@@ -159,11 +159,11 @@ async def test_expired_tokens_are_deleted_with_their_products(provider_app: Appl
     token = await token_of(provider_app)
     await register(provider_app, token)
     db = provider_app.resources.pools.requests
-    now = datetime.now(UTC)
 
-    assert await delete_expired_tokens(db, now) == 0
-    await db.execute("UPDATE issued_token SET expires_at = $1", now - timedelta(days=2))
-    assert await delete_expired_tokens(db, now - timedelta(days=1)) == 1
+    assert await delete_expired_tokens(db, timedelta(0), 100) == 0
+    await db.execute("UPDATE issued_token SET expires_at = now() - interval '2 days'")
+    assert await delete_expired_tokens(db, timedelta(days=3), 100) == 0
+    assert await delete_expired_tokens(db, timedelta(days=1), 100) == 1
     assert await db.fetchval("SELECT count(*) FROM offers_product") == 0
 
 

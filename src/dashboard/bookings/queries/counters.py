@@ -5,7 +5,15 @@ from datetime import date
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.bookings.models import CountedDays, CountsByPeriod, CurvePoint, HotelOutlook, HotelSummary, NightPickup
+from dashboard.bookings.models import (
+    CountedDays,
+    CountsByPeriod,
+    CurvePoint,
+    HotelOutlook,
+    HotelSummary,
+    LedgerTotals,
+    NightPickup,
+)
 
 _NO_EVENT_AFTER_AS_OF = "hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC'"
 """The hotel has no event dated after `as_of`."""
@@ -91,16 +99,28 @@ async def select_hotel_exists(db: Executor, hotel_id: int) -> bool:
     return await db.fetchval("SELECT true FROM hotel_summary WHERE hotel_id = $1", hotel_id) is not None
 
 
-async def select_hotels(db: Executor) -> list[HotelSummary]:
-    """All hotels by id."""
+async def select_hotels(db: Executor, search: str, after: int, limit: int) -> list[HotelSummary]:
+    """Up to `limit` hotels with ids above `after` that begin with the digits `search`, by id."""
     rows = await db.fetch(
         """
         SELECT hotel_id, events, first_night, last_night, last_event_timestamp
           FROM hotel_summary
+         WHERE hotel_id > $2 AND starts_with(hotel_id::text, $1)
          ORDER BY hotel_id
-        """
+         LIMIT $3
+        """,
+        search,
+        after,
+        limit,
     )
     return [HotelSummary(**row) for row in rows]
+
+
+async def select_ledger_totals(db: Executor) -> LedgerTotals:
+    """The number of events counted, and of their hotels."""
+    row = await db.fetchrow("SELECT coalesce(sum(events), 0)::bigint AS events, count(*) AS hotels FROM hotel_summary")
+    assert row is not None
+    return LedgerTotals(**row)
 
 
 async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nights: int) -> list[NightPickup]:
@@ -141,15 +161,18 @@ async def select_net_by_night(db: Executor, hotel_id: int, first: date, last: da
     return {row["night_of_stay"]: row["net"] for row in rows}
 
 
-async def select_curve(db: Executor, hotel_id: int, night: date) -> list[CurvePoint]:
-    """Cumulative net bookings per day before the night, from the first event's day to 0; later events count at 0."""
+async def select_curve(db: Executor, hotel_id: int, night: date, as_of: date, max_days: int) -> list[CurvePoint]:
+    """Cumulative net bookings per day before the night, of events up to `as_of`, from the first event's day to 0.
+
+    Events after the night count at 0, and events more than `max_days` before it at `max_days`.
+    """
     rows = await db.fetch(
         """
         WITH change AS (
-            SELECT greatest(night_of_stay - event_date, 0) AS days_before,
+            SELECT least(greatest(night_of_stay - event_date, 0), $4::int) AS days_before,
                    sum(bookings - cancellations) AS net
               FROM night_counter
-             WHERE hotel_id = $1 AND night_of_stay = $2
+             WHERE hotel_id = $1 AND night_of_stay = $2 AND event_date <= $3
              GROUP BY 1
         )
         SELECT day AS days_before,
@@ -160,6 +183,8 @@ async def select_curve(db: Executor, hotel_id: int, night: date) -> list[CurvePo
         """,
         hotel_id,
         night,
+        as_of,
+        max_days,
     )
     return [CurvePoint(**row) for row in rows]
 
@@ -168,17 +193,17 @@ LEAD_TIME_FROM = (0, 1, 4, 8, 15, 31, 61, 91, 181)
 """Days ahead at which each bucket of lead times begins."""
 
 
-async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date) -> asyncpg.Record | None:
+async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date, as_of: date) -> asyncpg.Record | None:
     """Bookings per bucket, and mean and median of the days ahead, for the nights from `first` to `last`.
 
-    A booking made after its night counts as 0 days ahead.
+    Events after `as_of` do not count. A booking made after its night counts as 0 days ahead.
     """
     return await db.fetchrow(
         """
         WITH ahead AS (
             SELECT greatest(night_of_stay - event_date, 0) AS days, sum(bookings) AS bookings
               FROM night_counter
-             WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3 AND bookings > 0
+             WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3 AND event_date <= $4 AND bookings > 0
              GROUP BY 1
         ), ranked AS (
             SELECT days, bookings,
@@ -187,8 +212,8 @@ async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date)
               FROM ahead
         )
         SELECT (SELECT array_agg(coalesce(found.bookings, 0)::int ORDER BY bucket)
-                  FROM generate_series(1, array_length($4::int[], 1)) AS bucket
-                  LEFT JOIN (SELECT width_bucket(days, $4::int[]) AS bucket, sum(bookings) AS bookings
+                  FROM generate_series(1, array_length($5::int[], 1)) AS bucket
+                  LEFT JOIN (SELECT width_bucket(days, $5::int[]) AS bucket, sum(bookings) AS bookings
                                FROM ahead
                               GROUP BY 1) AS found USING (bucket)) AS buckets,
                round(sum(days * bookings) / sum(bookings), 2)::float8 AS mean,
@@ -199,6 +224,7 @@ async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date)
         hotel_id,
         first,
         last,
+        as_of,
         LEAD_TIME_FROM,
     )
 
@@ -250,20 +276,23 @@ async def select_differences(db: Executor) -> asyncpg.Record:
     return row
 
 
-async def select_outlook(db: Executor, today: date, nights: int) -> list[HotelOutlook]:
-    """Net bookings of the next nights for the 20 hotels with the latest events, by id."""
+async def select_outlook(db: Executor, today: date, nights: int, hotels: int) -> list[HotelOutlook]:
+    """Net bookings of the next nights, of events up to today, for the hotels with the latest events, by id."""
     rows = await db.fetch(
         """
-        SELECT hotel_id,
-               sum(bookings - cancellations)::int AS on_the_books,
+        SELECT latest.hotel_id,
+               coalesce(sum(bookings - cancellations), 0)::int AS on_the_books,
                coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = $1::date), 0)::int AS today
-          FROM night_counter
-         WHERE hotel_id IN (SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC LIMIT 20)
+          FROM (SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC, hotel_id LIMIT $3) AS latest
+          LEFT JOIN night_counter
+            ON night_counter.hotel_id = latest.hotel_id
            AND night_of_stay BETWEEN $1::date AND $1::date + $2::int - 1
-         GROUP BY hotel_id
-         ORDER BY hotel_id
+           AND event_date <= $1::date
+         GROUP BY latest.hotel_id
+         ORDER BY latest.hotel_id
         """,
         today,
         nights,
+        hotels,
     )
     return [HotelOutlook(*row) for row in rows]

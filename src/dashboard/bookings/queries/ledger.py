@@ -1,8 +1,9 @@
 """SQL of the ledger: store each event once, and add it to the counters in the same transaction."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from io import BytesIO
+from typing import NamedTuple
 
 import msgspec
 
@@ -144,11 +145,11 @@ async def count_events(db: Executor, ids: Sequence[int]) -> None:
     )
 
 
-async def select_changed_ids(db: Executor, events: Sequence[BookingEvent]) -> list[int]:
-    """Ids of events that the ledger holds with different content."""
+async def select_changed_events(db: Executor, events: Sequence[BookingEvent]) -> list[BookingEvent]:
+    """Of the events that the ledger holds with other content than these: that content."""
     rows = await db.fetch(
         """
-        SELECT id
+        SELECT id, kept.hotel_id, kept.event_timestamp, kept.status, kept.room_id, kept.night_of_stay
           FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[])
             AS page (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
           JOIN ledger_event AS kept USING (id)
@@ -162,4 +163,133 @@ async def select_changed_ids(db: Executor, events: Sequence[BookingEvent]) -> li
         [str(event.room_id) for event in events],
         [event.night_of_stay for event in events],
     )
-    return [row["id"] for row in rows]
+    return [BookingEvent(*row) for row in rows]
+
+
+class LedgerRange(NamedTuple):
+    """The events after a position, and before a time; None stands for the end of the ledger on that side."""
+
+    after: datetime | None
+    after_id: int
+    before: datetime | None
+
+
+async def select_unseen_events(
+    db: Executor, searched: LedgerRange, seen: Collection[int], limit: int
+) -> list[BookingEvent]:
+    """Up to `limit` events of a range of the ledger whose ids are not in `seen`, in the order of (time, id)."""
+    rows = await db.fetch(
+        """
+        SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+          FROM ledger_event
+         WHERE event_timestamp >= coalesce($1::timestamptz, '-infinity')
+           AND event_timestamp < coalesce($3::timestamptz, 'infinity')
+           AND (event_timestamp, id) > (coalesce($1::timestamptz, '-infinity'), $2::bigint)
+           AND NOT EXISTS (SELECT FROM unnest($4::bigint[]) AS seen (id) WHERE seen.id = ledger_event.id)
+         ORDER BY event_timestamp, id
+         LIMIT $5
+        """,
+        *searched,
+        list(seen),
+        limit,
+    )
+    return [BookingEvent(*row) for row in rows]
+
+
+async def select_hotel_ids(db: Executor, limit: int) -> list[int]:
+    """The ids of up to `limit` hotels, those with the latest events."""
+    rows = await db.fetch(
+        "SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC, hotel_id LIMIT $1", limit
+    )
+    return [row["hotel_id"] for row in rows]
+
+
+async def select_room_ids(db: Executor, hotel_id: int, limit: int) -> list[str]:
+    """Up to `limit` rooms of a hotel."""
+    rows = await db.fetch("SELECT DISTINCT room_id FROM ledger_event WHERE hotel_id = $1 LIMIT $2", hotel_id, limit)
+    return [row["room_id"] for row in rows]
+
+
+async def uncount_events(db: Executor, ids: Sequence[int]) -> None:
+    """Take these events of the ledger off the counters per night and per day. `upsert_hotel_summaries` must follow."""
+    await db.execute(
+        """
+        WITH night AS MATERIALIZED (
+            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
+                   count(*) FILTER (WHERE status = 1) AS bookings,
+                   count(*) FILTER (WHERE status = 2) AS cancellations
+              FROM ledger_event
+             WHERE id = ANY($1::bigint[])
+             GROUP BY 1, 2, 3
+        ), from_night AS (
+            MERGE INTO night_counter AS kept
+            USING night ON kept.hotel_id = night.hotel_id
+                       AND kept.night_of_stay = night.night_of_stay
+                       AND kept.event_date = night.event_date
+             WHEN MATCHED AND kept.bookings + kept.cancellations = night.bookings + night.cancellations THEN DELETE
+             WHEN MATCHED THEN
+                  UPDATE SET bookings = kept.bookings - night.bookings,
+                             cancellations = kept.cancellations - night.cancellations
+        )
+        MERGE INTO day_counter AS kept
+        USING (SELECT hotel_id, false AS by_event_date, night_of_stay AS day,
+                      sum(bookings) AS bookings, sum(cancellations) AS cancellations
+                 FROM night
+                GROUP BY hotel_id, night_of_stay
+                UNION ALL
+               SELECT hotel_id, true, event_date, sum(bookings), sum(cancellations)
+                 FROM night
+                GROUP BY hotel_id, event_date) AS day
+           ON kept.hotel_id = day.hotel_id AND kept.by_event_date = day.by_event_date AND kept.day = day.day
+         WHEN MATCHED AND kept.bookings + kept.cancellations = day.bookings + day.cancellations THEN DELETE
+         WHEN MATCHED THEN
+              UPDATE SET bookings = kept.bookings - day.bookings,
+                         cancellations = kept.cancellations - day.cancellations
+        """,
+        ids,
+    )
+
+
+async def delete_events(db: Executor, ids: Sequence[int]) -> None:
+    """Delete events of the ledger. They must have been uncounted."""
+    await db.execute("DELETE FROM ledger_event WHERE id = ANY($1::bigint[])", ids)
+
+
+async def upsert_hotel_summaries(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Summarise these hotels from the counters per night and the ledger."""
+    await db.execute(
+        """
+        WITH counted AS (
+            SELECT hotel_id, sum(bookings + cancellations) AS events, min(night_of_stay) AS first_night,
+                   max(night_of_stay) AS last_night, max(event_date) AS last_event_date
+              FROM night_counter
+             WHERE hotel_id = ANY($1::bigint[])
+             GROUP BY hotel_id
+        )
+        INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
+        SELECT hotel_id, events, first_night, last_night,
+               (SELECT max(event_timestamp)
+                  FROM ledger_event
+                 WHERE ledger_event.hotel_id = counted.hotel_id
+                   AND event_timestamp >= last_event_date::timestamp AT TIME ZONE 'UTC')
+          FROM counted
+        ON CONFLICT (hotel_id) DO UPDATE
+           SET events = excluded.events,
+               first_night = excluded.first_night,
+               last_night = excluded.last_night,
+               last_event_timestamp = excluded.last_event_timestamp
+        """,
+        hotel_ids,
+    )
+
+
+async def delete_empty_hotels(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Delete the summaries of those of these hotels that have no events left."""
+    await db.execute(
+        """
+        DELETE FROM hotel_summary
+         WHERE hotel_id = ANY($1::bigint[])
+           AND NOT EXISTS (SELECT FROM night_counter WHERE night_counter.hotel_id = hotel_summary.hotel_id)
+        """,
+        hotel_ids,
+    )

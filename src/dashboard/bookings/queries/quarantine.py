@@ -1,7 +1,7 @@
 """SQL of the quarantine: values of the feed that were not counted."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from common.db.pool import Executor
@@ -42,3 +42,22 @@ async def select_quarantine(
         limit,
     )
     return [(row["fingerprint"], QuarantinedEvent(*tuple(row)[1:])) for row in rows]
+
+
+async def delete_old_quarantined(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` values that were not received again for `keep`; returns how many."""
+    return await db.fetchval(
+        """
+        WITH deleted AS (
+            DELETE FROM quarantined_event
+             WHERE fingerprint IN (SELECT fingerprint
+                                     FROM quarantined_event
+                                    WHERE last_seen < now() - $1::interval
+                                    LIMIT $2)
+            RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+        """,
+        keep,
+        limit,
+    )

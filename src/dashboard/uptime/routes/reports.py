@@ -91,7 +91,10 @@ async def trigger_report_by_get(query_args: ReportRequest) -> Response:
 
 
 async def _request_report(connection: Connection, as_of: datetime | None) -> UUID:
-    """Request a report; a new one counts against the caller's limit. Raises TooManyRequests, and is then rolled back."""
+    """Request a report; a new one counts against the caller's limit.
+
+    Raises TooManyRequests beyond it; the transaction is then rolled back, and the report with it.
+    """
     new_id = uuid4()
     report_id = await service.request_report(connection, as_of, new_id)
     if report_id == new_id:

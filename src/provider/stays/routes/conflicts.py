@@ -1,6 +1,5 @@
 """HTTP of the conflicts between reservations and the feed."""
 
-import hmac
 from datetime import date
 from uuid import UUID
 
@@ -8,12 +7,13 @@ from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
 
 from common.web import responses
-from common.web.bearer import bearer_token
+from common.web.bearer import bearer_token, count_wrong_token
 from common.web.errors import Invalid
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.resources import pool
+from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
 from provider.stays.inputs import is_property_id
 from provider.stays.models import NightConflict
@@ -22,7 +22,8 @@ from provider.stays.routes.storefront import SECURITY, holder_of
 
 blueprint = Blueprint("stay_conflicts", __name__)
 
-ADMIN_SECURITY = "stays_admin_token"
+ADMIN = "stays administrator"
+ADMIN_SECURITY = "staysAdminToken"
 tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
 
@@ -37,7 +38,7 @@ EXAMPLE_CONFLICT = {
 
 
 @blueprint.get("/conflicts")
-@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_CONFLICT])
+@operation(401, 429, headers={200: LINK_HEADER}, example=[EXAMPLE_CONFLICT])
 @validate_querystring(PageQuery)
 @document_response(list[NightConflict])
 async def list_conflicts(query_args: PageQuery) -> Response:
@@ -46,19 +47,24 @@ async def list_conflicts(query_args: PageQuery) -> Response:
     The feed stores facts, so such an event is stored and reported here; a cancellation of either ends the conflict. A
     token sees the conflicts of the properties that it created; the administrator's token sees all.
     """
-    holder = visible_holder()
+    holder = await visible_holder()
     after = decode_position(query_args.cursor)
     found = await properties.select_conflicts(pool(), holder, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.property_id, last.night))
     return responses.json_response(page, headers=headers)
 
 
-def visible_holder() -> UUID | None:
-    """The holder whose conflicts the caller may see; None: all. Raises Unauthorized."""
+async def visible_holder() -> UUID | None:
+    """The holder whose conflicts the caller may see; None: all.
+
+    Raises Unauthorized, or TooManyRequests after several wrong tokens.
+    """
     token = bearer_token("stays")
     admin = resources().config.stays_admin_token
-    if admin is not None and hmac.compare_digest(admin.reveal().encode(), token.encode("utf-8", "surrogatepass")):
+    if admin is not None and admin.accepts(token):
         return None
+    if admin is not None and not UUID_PATTERN.fullmatch(token):
+        await count_wrong_token(ADMIN)
     return holder_of(token)
 
 

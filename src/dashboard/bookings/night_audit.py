@@ -1,0 +1,224 @@
+"""The night audit: read the whole feed again, add missing events, and report where the feed contradicts the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from common.jobs.lease import JobResult, Lease
+from common.limits import MAX_EVENT_AHEAD
+from common.upstream import UpstreamError
+from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.feed_reader import CutOff, FeedMemory, FeedReader, Page
+from dashboard.bookings.feed_walk import FeedWalk
+from dashboard.bookings.ingestion import guarded, note_failure, require_may_call
+from dashboard.bookings.queries import differences, feed_progress, ledger
+from dashboard.bookings.queries.cut_offs import delete_resolved_cut_offs, select_cut_off_count, upsert_cut_off
+from dashboard.bookings.queries.ledger import LedgerRange
+from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.feed_client import BookingFeed, FeedResponse
+
+NOT_READ = {"read": 0, "repaired": 0, "changed_upstream": 0, "missing_upstream": 0, "rejected": 0, "cut_off": 0}
+
+EVENTS_PER_SEARCH = 20_000
+"""Events of the ledger that one search for missing events returns."""
+
+EVENTS_PER_CORRECTION = 1_000
+
+MAX_SEEN = 1_000_000
+"""Events that the audit keeps in memory until it can compare them: those of one response that is not in order."""
+
+
+@dataclass(frozen=True)
+class NightAudit:
+    """Audits one database against one feed."""
+
+    db: asyncpg.Pool
+    feed: BookingFeed
+    lookback: timedelta
+
+    async def run(self, lease: Lease) -> JobResult:
+        """Audit the whole feed; returns how many events of each kind were found.
+
+        An event that the feed has changed, or no longer has, is stored as a difference; the ledger keeps it. Continues
+        where an interrupted audit stopped. Does nothing until the ingestion has read the feed once. Raises
+        UpstreamError.
+        """
+        now = datetime.now(UTC)
+        progress = await feed_progress.select_progress(self.db)
+        if progress.data_through is None:
+            return NOT_READ
+        require_may_call(progress, now)
+        since = progress.audited_through - self.lookback if progress.audited_through else None
+        started_at = progress.audit_started_at or now
+        walk = FeedWalk(
+            db=self.db,
+            reader=FeedReader(self.feed, FeedMemory(), latest=now + MAX_EVENT_AHEAD),
+            now=now,
+            lookback=self.lookback,
+            window=timedelta(seconds=progress.window_seconds),
+        )
+        comparison = Comparison(self.db, lease, walk, started_at, since)
+        # 1. Note the start: differences and cut-offs of earlier audits that this one does not find again are resolved.
+        if since is None:
+            async with guarded(self.db, lease) as connection:
+                await feed_progress.update_audit_start(connection, started_at)
+        # 2. Read the feed, comparing part by part. No transaction is open during a request.
+        try:
+            total = await walk.read(comparison, since)
+            await comparison.compare_until(None)
+        except UpstreamError as error:
+            await note_failure(self.db, lease, walk, error)
+            raise
+        # 3. Note the end.
+        async with guarded(self.db, lease) as connection:
+            await differences.delete_resolved_differences(connection, started_at)
+            await delete_resolved_cut_offs(connection, started_at)
+            await feed_progress.update_audit_end(connection, walk.window.total_seconds())
+            open_differences = await differences.select_difference_counts(connection)
+            cut_offs = await select_cut_off_count(connection)
+        return {
+            "read": total.rows,
+            "repaired": total.new,
+            "changed_upstream": open_differences.changed,
+            "missing_upstream": open_differences.missing,
+            "rejected": total.rejected,
+            "cut_off": cut_offs,
+        }
+
+
+class Comparison:
+    """Receives what the audit reads, and compares it with the ledger; every transaction holds the lease."""
+
+    def __init__(
+        self, db: asyncpg.Pool, lease: Lease, walk: FeedWalk, started_at: datetime, since: datetime | None
+    ) -> None:
+        self._db = db
+        self._lease = lease
+        self._walk = walk
+        self._started_at = started_at
+        self._compared_until = since
+        self._seen: dict[int, datetime] = {}
+        self._cut_off_instants: set[datetime] = set()
+
+    async def begin(self, response: FeedResponse) -> None:
+        """The audit notes nothing of a response."""
+
+    async def store(self, page: Page) -> int:
+        """Add the events that the ledger does not hold; store those that it holds with other content."""
+        async with guarded(self._db, self._lease) as connection:
+            counted = {event.id: event for event in await ledger.select_changed_events(connection, page.events)}
+            if counted:
+                found = {event.id: event for event in page.events if event.id in counted}
+                pairs = [(counted[event_id], event) for event_id, event in found.items()]
+                await differences.upsert_changed_events(
+                    connection, [pair[0] for pair in pairs], [pair[1] for pair in pairs], self._started_at
+                )
+            new = await ledger.insert_events(connection, page.events) if page.events else 0
+            if page.rejected:
+                await upsert_quarantine(connection, page.rejected)
+        self._seen.update((event.id, event.event_timestamp) for event in page.events)
+        if len(self._seen) > MAX_SEEN:
+            raise UpstreamError(f"GET /events sent more than {MAX_SEEN} events in no order, too many to audit")
+        if page.through is not None:
+            await self.reached(page.through)
+        return new
+
+    async def reached(self, position: datetime) -> None:
+        """Compare what has been read before a position, and continue from there if the audit is interrupted."""
+        if self._compared_until is not None and position <= self._compared_until:
+            return
+        await self.compare_until(position)
+        async with guarded(self._db, self._lease) as connection:
+            await feed_progress.update_audited_through(connection, min(position, self._walk.now))
+
+    async def cut_off(self, cut: CutOff) -> None:
+        self._cut_off_instants.add(cut.at)
+        async with guarded(self._db, self._lease) as connection:
+            await upsert_cut_off(connection, cut, self._started_at)
+
+    async def compare_until(self, position: datetime | None) -> None:
+        """Store the events of the ledger before a position that the feed no longer has.
+
+        An event that was not seen may have been stored after its part of the feed was read. So the feed is asked again
+        for the time of these events: what the ledger held before that request, the answer must contain.
+        """
+        after, after_id = self._compared_until, 0
+        while True:
+            unseen = await ledger.select_unseen_events(
+                self._db, LedgerRange(after, after_id, position), self._seen, EVENTS_PER_SEARCH
+            )
+            if not unseen:
+                break
+            present = PresentIds()
+            beside = FeedWalk(
+                db=self._db,
+                reader=self._walk.reader,
+                now=self._walk.now,
+                lookback=self._walk.lookback,
+                window=self._walk.window,
+            )
+            await beside.read(present, unseen[0].event_timestamp, unseen[-1].event_timestamp)
+            await self._store_missing(
+                [
+                    event
+                    for event in unseen
+                    if event.id not in present.ids
+                    and event.event_timestamp not in self._cut_off_instants | present.cut_off_instants
+                ]
+            )
+            after, after_id = unseen[-1].event_timestamp, unseen[-1].id
+        self._compared_until = position
+        if position is not None:
+            self._seen = {event_id: at for event_id, at in self._seen.items() if at >= position}
+
+    async def _store_missing(self, events: Sequence[BookingEvent]) -> None:
+        if events:
+            async with guarded(self._db, self._lease) as connection:
+                await differences.upsert_missing_events(connection, events, self._started_at)
+
+
+class PresentIds:
+    """The ids of the events that the feed has in a range of time."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self.cut_off_instants: set[datetime] = set()
+
+    async def begin(self, response: FeedResponse) -> None:
+        """Nothing to note."""
+
+    async def store(self, page: Page) -> int:
+        self.ids.update(event.id for event in page.events)
+        return 0
+
+    async def reached(self, position: datetime) -> None:
+        """Nothing to note."""
+
+    async def cut_off(self, cut: CutOff) -> None:
+        self.cut_off_instants.add(cut.at)
+
+
+async def apply_differences(db: asyncpg.Pool, lease: Lease, now: datetime, reason: str) -> int:
+    """Correct the ledger and the counters by all differences, which keep the reason; returns how many.
+
+    An event that the feed no longer has is deleted; one that it has changed is counted as the feed has it now.
+    """
+    corrected = 0
+    while True:
+        async with guarded(db, lease) as connection:
+            found = await differences.select_open_differences(connection, EVENTS_PER_CORRECTION)
+            if not found:
+                return corrected
+            ids = [difference.event_id for difference in found]
+            replacements = [difference.found for difference in found if difference.found is not None]
+            hotels = {difference.counted.hotel_id for difference in found}
+            await ledger.lock_ledger(connection)
+            await ledger.uncount_events(connection, ids)
+            await ledger.delete_events(connection, ids)
+            await ledger.insert_events(connection, replacements)
+            await ledger.delete_empty_hotels(connection, list(hotels))
+            await ledger.upsert_hotel_summaries(connection, list(hotels))
+            await differences.update_applied_differences(connection, ids, now, reason)
+            corrected += len(ids)

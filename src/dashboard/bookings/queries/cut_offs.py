@@ -1,0 +1,34 @@
+"""SQL of the instants of which the feed may have more events than it sent."""
+
+from datetime import datetime
+
+from common.db.pool import Executor
+from dashboard.bookings.feed_reader import CutOff
+
+
+async def upsert_cut_off(db: Executor, cut: CutOff, now: datetime) -> None:
+    """Store an instant, or its new reason."""
+    await db.execute(
+        """
+        INSERT INTO feed_cut_off (event_timestamp, reason, first_seen, last_seen)
+        VALUES ($1, $2, $3, $3)
+        ON CONFLICT (event_timestamp) DO UPDATE
+           SET reason = excluded.reason, last_seen = excluded.last_seen
+        """,
+        cut.at,
+        cut.reason[:MAX_REASON_LENGTH].replace("\0", "\ufffd"),
+        now,
+    )
+
+
+MAX_REASON_LENGTH = 500
+
+
+async def select_cut_off_count(db: Executor) -> int:
+    """The number of instants of which the feed may have more events."""
+    return await db.fetchval("SELECT count(*) FROM feed_cut_off")
+
+
+async def delete_resolved_cut_offs(db: Executor, audit_started_at: datetime) -> None:
+    """Delete the instants that a complete audit found whole: those not seen since it began."""
+    await db.execute("DELETE FROM feed_cut_off WHERE last_seen < $1", audit_started_at)

@@ -1,0 +1,78 @@
+"""`make mutants`: change the product in small ways and see which changes no test notices."""
+
+import argparse
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.mutants.mutant import Mutant
+from tests.mutants.python_mutants import python_mutants
+from tests.mutants.runner import ROOT, Result, run_mutants
+from tests.mutants.sql_mutants import sql_mutants
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--module", default="", help="only files below this folder of src, such as dashboard/bookings")
+    parser.add_argument("--python", type=int, default=200, help="how many changes of Python code are drawn")
+    parser.add_argument("--sql", type=int, default=100, help="how many changes of SQL are drawn")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same changes of the same code")
+    parser.add_argument("--processes", type=int, default=2, help="how many are tried at a time")
+    parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each changed file's folder")
+    options = parser.parse_args()
+    chosen = [
+        *draw(python_mutants, python_files(options.module), options.python, options.seed),
+        *draw(sql_mutants, sql_files(options.module), options.sql, options.seed),
+    ]
+    results = []
+    for number, result in enumerate(run_mutants(chosen, options.processes, options.tests), 1):
+        results.append(result)
+        print(f"{number}/{len(chosen)} {format_result(result)}", flush=True)
+    print_summary(results)
+    return 0
+
+
+def python_files(module: str) -> list[Path]:
+    return sorted(path for path in (ROOT / "src" / module).rglob("*.py") if path.name != "__init__.py")
+
+
+def sql_files(module: str) -> list[Path]:
+    """The files with SQL: the migrations and the Python files. The dumped schema is made from the migrations."""
+    migrations = [path for path in (ROOT / "src").rglob("*.sql") if path.name != "schema.sql"]
+    if module:
+        below = Path(module)
+        migrations = [
+            path
+            for path in migrations
+            if path.is_relative_to(ROOT / "src" / below)
+            or (path.is_relative_to(ROOT / "src" / below.parts[0]) and path.stem.lstrip("0123456789_") == below.name)
+        ]
+    return sorted([*migrations, *python_files(module)])
+
+
+def draw(mutants_of: Callable[[str, str], Iterator[Mutant]], files: list[Path], number: int, seed: int) -> list[Mutant]:
+    """Draw mutants of files at random, each with the same probability."""
+    mutants = [
+        mutant for path in files for mutant in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+    ]
+    return random.Random(seed).sample(mutants, min(number, len(mutants)))
+
+
+def format_result(result: Result) -> str:
+    verdict = "noticed " if result.noticed else "SURVIVED"
+    return f"{verdict} {result.path}:{result.line} {result.change}"
+
+
+def print_summary(results: list[Result]) -> None:
+    """Print the share that was noticed, and each survivor."""
+    survivors = [result for result in results if not result.noticed]
+    for result in sorted(survivors, key=lambda each: (each.path, each.line)):
+        print(format_result(result))
+    noticed = len(results) - len(survivors)
+    share = f" ({noticed / len(results):.1%})" if results else ""
+    print(f"{noticed} of {len(results)} noticed{share}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The changes of meaning that `make mutants` draws from."""
+
+import ast
+from pathlib import Path
+
+from tests.mutants.mutant import Mutant
+from tests.mutants.python_mutants import python_mutants
+from tests.mutants.runner import ROOT, folders_with_tests
+from tests.mutants.sql_mutants import sql_mutants
+
+QUERY = '''"""SELECT is only a word FROM a docstring WHERE nothing runs."""
+
+
+async def select_rows(db, first):
+    """SELECT FROM a docstring."""
+    return await db.fetch(
+        """
+        SELECT max(night) FROM row
+         WHERE night >= $1
+           AND cancelled_at IS NULL
+        """,
+        first,
+    )
+'''
+
+
+def changed_lines(text: str, mutants: list[Mutant]) -> set[str]:
+    """The lines that the mutants have and the text does not."""
+    known = set(text.splitlines())
+    return {line.strip() for mutant in mutants for line in mutant.text.splitlines() if line not in known}
+
+
+def test_python_is_changed_in_one_place_at_a_time() -> None:
+    text = "def open(hour: int | None) -> bool:\n    return hour is not None and hour >= 9\n"
+    assert changed_lines(text, list(python_mutants("src/x.py", text))) >= {
+        "return hour is not None and hour > 9",
+        "return hour is not None and hour < 9",
+        "return hour is None and hour >= 9",
+        "return hour is not None or hour >= 9",
+        "return hour is not None and hour >= 10",
+    }
+
+
+def test_types_are_not_changed() -> None:
+    assert list(python_mutants("src/x.py", "def open(hour: int | None) -> str | None: ...\n")) == []
+
+
+def test_the_sql_of_a_statement_is_changed_and_no_docstring() -> None:
+    mutants = list(sql_mutants("src/x.py", QUERY))
+    assert changed_lines(QUERY, mutants) >= {
+        "SELECT min(night) FROM row",
+        "WHERE night > $1",
+        "WHERE TRUE OR night >= $1",
+        "AND cancelled_at IS NOT NULL",
+        "OR cancelled_at IS NULL",
+    }
+    assert {mutant.line for mutant in mutants} <= {8, 9, 10}
+    for mutant in mutants:
+        ast.parse(mutant.text)
+
+
+def test_a_condition_is_dropped_with_its_line() -> None:
+    dropped = [
+        mutant for mutant in sql_mutants("src/x.py", QUERY) if mutant.change.startswith("a condition is dropped")
+    ]
+    assert len(dropped) == 1
+    assert "cancelled_at" not in dropped[0].text
+
+
+def test_comments_of_a_migration_are_not_changed() -> None:
+    text = "-- less than 3 >= 2\nCREATE TABLE x (n integer CHECK (n >= 2)); -- n >= 2\n"
+    mutants = list(sql_mutants("src/x.sql", text))
+    assert mutants
+    for mutant in mutants:
+        assert mutant.line == 2
+        assert mutant.text.endswith("; -- n >= 2\n")
+
+
+def test_the_same_change_has_the_same_id_and_others_have_not() -> None:
+    first, again = (list(sql_mutants("src/x.py", QUERY)) for _ in range(2))
+    assert [mutant.mutant_id for mutant in first] == [mutant.mutant_id for mutant in again]
+    assert len({mutant.mutant_id for mutant in first}) == len({mutant.text for mutant in first})
+
+
+def test_the_folders_with_tests_a_file_are_those_of_its_folder() -> None:
+    assert folders_with_tests("src/dashboard/bookings/queries/counters.py") == ["tests/dashboard/bookings"]
+    assert folders_with_tests("src/dashboard/app.py") == ["tests/dashboard"]
+    assert folders_with_tests("src/common/web/errors.py") == ["tests/common/web"]
+    assert folders_with_tests("src/provider/migrations/functions/stays.sql") == ["tests/provider/stays"]
+
+
+def test_each_migration_of_a_slice_has_the_folder_of_its_tests() -> None:
+    for path in (ROOT / "src").rglob("migrations/[0-9]*.sql"):
+        (folder,) = folders_with_tests(str(path.relative_to(ROOT)))
+        assert Path(folder).name in path.stem, path
