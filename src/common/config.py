@@ -123,6 +123,19 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def zero_or_whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A parser for 0, and for whole numbers from `low` to `high`, both included."""
+    parse_number = whole_number(low, high)
+
+    def parse(value: str) -> int:
+        try:
+            return 0 if value == "0" else parse_number(value)
+        except ValueError:
+            raise ValueError(f"must be 0 or a whole number from {low} to {high}") from None
+
+    return parse
+
+
 def decimal_number(low: float, high: float) -> Callable[[str], float]:
     """A parser for finite decimal numbers from `low` to `high`, both included."""
 

@@ -28,6 +28,7 @@ from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
 from dashboard.uptime.report_runner import ReportRunner
+from dashboard.uptime.service import measure_poll_age
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -56,7 +57,11 @@ def create_app(config: Config, database_url: Secret) -> Application:
     uptime.install(app)
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
-    app.register_blueprint(health.blueprint(MIGRATIONS, measures=[lambda: measure_feed(pool(), datetime.now(UTC))]))
+    measures = [
+        lambda: measure_feed(pool(), datetime.now(UTC)),
+        lambda: measure_poll_age(pool(), datetime.now(UTC)),
+    ]
+    app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
 
     @app.while_serving

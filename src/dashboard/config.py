@@ -19,6 +19,7 @@ from common.config import (
     url,
     variable,
     whole_number,
+    zero_or_whole_number,
 )
 
 
@@ -46,7 +47,7 @@ class Config:
     offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
 
     stores_url: str = variable("DASHBOARD_STORES_URL", text, default="http://127.0.0.1:9000/stores")
-    stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600")
+    stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600", demo="60")
 
     api_token: Secrets | None = variable("DASHBOARD_API_TOKEN", rotating_secret)
     operations_token: Secrets | None = variable("DASHBOARD_OPERATIONS_TOKEN", rotating_secret)
@@ -57,7 +58,7 @@ class Config:
     outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
 
     keep_reports_days: int = variable("DASHBOARD_KEEP_REPORTS_DAYS", whole_number(0, 36_500), default="30")
-    keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", whole_number(0, 36_500), default="400")
+    keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", zero_or_whole_number(8, 36_500), default="400")
     keep_prices_days: int = variable("DASHBOARD_KEEP_PRICES_DAYS", whole_number(0, 36_500), default="400")
     keep_traces_days: int = variable("DASHBOARD_KEEP_TRACES_DAYS", whole_number(0, 36_500), default="90")
 

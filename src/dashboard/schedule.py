@@ -12,6 +12,7 @@ from dashboard.front_desk.queries import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
+from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
@@ -37,6 +38,9 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     return {
         **platform(traces),
         "sessions": Retention(traces, delete_old_sessions),
+        "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
+        "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
+        "imports": Retention(traces, delete_old_imports),
     }
 
 
@@ -91,7 +95,9 @@ def uptime_jobs(resources: Resources) -> list[Job]:
 
     async def pull_stores(lease: Lease) -> JobResult:
         source = source_at(resources.http, config.stores_url)
-        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC))
+        return await uptime.pull_store_files(
+            resources.pools.uptime, lease, source, datetime.now(UTC), patience=uptime.START_UP_SECONDS
+        )
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

@@ -9,11 +9,136 @@ CREATE FUNCTION add_store_poll_key() RETURNS void
     ALTER TABLE store_poll ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
 $$;
 
-CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange)
+CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp with time zone, min_length interval, known timestamp with time zone) RETURNS TABLE(started_at timestamp with time zone, ended_at timestamp with time zone, ongoing boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT gap.started_at, coalesce(gap.next_poll_at, known), gap.next_poll_at IS NULL
+      FROM (
+        SELECT last_polled_at AS started_at, lead(first_polled_at) OVER (ORDER BY span_start) AS next_poll_at
+          FROM poll_span
+         WHERE span_start >= coalesce((
+                SELECT span_start
+                  FROM poll_span
+                 WHERE span_start <= since AND first_polled_at <= since
+                 ORDER BY span_start DESC
+                 LIMIT 1
+             ), '-infinity')
+           AND span_start <= coalesce((
+                SELECT span_start
+                  FROM poll_span
+                 WHERE span_start > until - INTERVAL '5 minutes' AND first_polled_at >= until
+                 ORDER BY span_start
+                 LIMIT 1
+             ), 'infinity')
+           AND first_polled_at <= known
+      ) AS gap
+     WHERE gap.started_at < until
+       AND coalesce(gap.next_poll_at, known) > since
+       AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
+$$;
+
+CREATE FUNCTION last_counted_poll(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := INTERVAL '192 hours';
+    before timestamptz := moment;
+    latest timestamptz;
+    found timestamptz;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < before;
+        IF latest IS NULL THEN
+            RETURN NULL;
+        END IF;
+        before := latest - step;
+        SELECT max(poll.polled_at) INTO found
+          FROM open_time(ARRAY[of_store], before, latest + INTERVAL '1 microsecond') AS hours,
+               store_poll AS poll
+         WHERE poll.store_id = of_store
+           AND poll.polled_at BETWEEN before AND latest
+           AND poll.polled_at <@ hours.open;
+        IF found IS NOT NULL THEN
+            RETURN found;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
+
+CREATE TABLE store (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    timezone text COLLATE pg_catalog."C",
+    first_polled_at timestamp with time zone,
+    last_polled_at timestamp with time zone,
+    polls_since timestamp with time zone,
+    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
+    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
+    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
+);
+
+CREATE FUNCTION last_visible_poll(of_store store, known timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN of_store.last_polled_at <= known THEN of_store.last_polled_at
+                ELSE (
+                    SELECT max(poll.polled_at)
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = of_store.store_id AND poll.polled_at <= known
+                )
+           END
+$$;
+
+CREATE FUNCTION length_of(parts tstzmultirange) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(sum(upper(part) - lower(part)), '0') FROM unnest(parts) AS part
+$$;
+
+CREATE FUNCTION next_counted_poll(of_store text, moment timestamp with time zone, known timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := INTERVAL '192 hours';
+    after timestamptz := moment;
+    earliest timestamptz;
+    found timestamptz;
+BEGIN
+    LOOP
+        SELECT min(poll.polled_at) INTO earliest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at >= after AND poll.polled_at <= known;
+        IF earliest IS NULL THEN
+            RETURN NULL;
+        END IF;
+        after := earliest + step;
+        SELECT min(poll.polled_at) INTO found
+          FROM open_time(ARRAY[of_store], earliest, after) AS hours, store_poll AS poll
+         WHERE poll.store_id = of_store
+           AND poll.polled_at >= earliest
+           AND poll.polled_at < after
+           AND poll.polled_at <= known
+           AND poll.polled_at <@ hours.open;
+        IF found IS NOT NULL THEN
+            RETURN found;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT store.store_id,
-           CASE WHEN count(hours.store_id) = 0 THEN tstzmultirange(tstzrange(NULL, until))
+           CASE WHEN count(hours.store_id) = 0
+                     OR bit_or(1 << hours.weekday) FILTER (
+                         WHERE hours.opens = TIME '00:00'
+                           AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                     ) = 127
+                    THEN tstzmultirange(tstzrange(NULL, until))
                 ELSE coalesce(
                          range_agg(tstzrange(shift.opens_at, shift.closes_at))
                              FILTER (WHERE shift.opens_at < shift.closes_at),
@@ -33,7 +158,7 @@ CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until t
           FROM (
             SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
               FROM store
-             WHERE of_store IS NULL OR store.store_id = of_store
+             WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
           ) AS zones
          CROSS JOIN LATERAL (
             SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
@@ -55,47 +180,19 @@ CREATE FUNCTION open_time(of_store text, since timestamp with time zone, until t
                     ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
                END AS closes_at
       ) AS shift ON TRUE
-     WHERE of_store IS NULL OR store.store_id = of_store
+     WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
      GROUP BY store.store_id
 $$;
 
-CREATE FUNCTION open_time_before(of_store text, moment timestamp with time zone) RETURNS tstzmultirange
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION open_time_since(of_store text, found timestamp with time zone, moment timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-DECLARE
-    back CONSTANT interval := INTERVAL '360 hours';
-    step interval := INTERVAL '192 hours';
-    before timestamptz := moment;
-    latest timestamptz;
-    found timestamptz;
-    recent tstzmultirange;
-BEGIN
-    LOOP
-        SELECT max(poll.polled_at) INTO latest
-          FROM store_poll AS poll
-         WHERE poll.store_id = of_store AND poll.polled_at < before;
-        IF latest IS NULL THEN
-            RETURN NULL;
-        END IF;
-        before := latest - step;
-        SELECT max(poll.polled_at) INTO found
-          FROM open_time(of_store, before, latest + INTERVAL '1 microsecond') AS hours,
-               store_poll AS poll
-         WHERE poll.store_id = of_store
-           AND poll.polled_at BETWEEN before AND latest
-           AND poll.polled_at <@ hours.open;
-        EXIT WHEN found IS NOT NULL;
-        step := step * 2;
-    END LOOP;
-    SELECT hours.open INTO recent FROM open_time(of_store, greatest(found, moment - back), moment) AS hours;
-    IF found >= moment - back THEN
-        RETURN recent;
-    ELSIF recent = tstzmultirange(tstzrange(moment - back, moment)) THEN
-        -- open without a break for two weeks, so open round the clock: hours repeat every week
-        RETURN tstzmultirange(tstzrange(found, moment));
-    END IF;
-    RETURN recent + tstzmultirange(tstzrange(found, found, '[]'));
-END
+    SELECT CASE WHEN found >= moment - INTERVAL '360 hours' THEN hours.open
+                WHEN hours.open = tstzmultirange(tstzrange(moment - INTERVAL '360 hours', moment))
+                    THEN tstzmultirange(tstzrange(found, moment))
+                ELSE hours.open + tstzmultirange(tstzrange(found, found, '[]'))
+           END
+      FROM open_time(ARRAY[of_store], moment - INTERVAL '360 hours', moment) AS hours
 $$;
 
 CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text) RETURNS timestamp with time zone
@@ -108,55 +205,284 @@ CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text) RET
       ) AS passes
 $$;
 
-CREATE FUNCTION store_status(of_store text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange)
+CREATE FUNCTION roll_up_polls(keep interval, max_rows bigint, coverage interval, imports_lock bigint, at_time timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    due record;
+    counted_at timestamptz;
+    deleted bigint;
+    total bigint := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(imports_lock);
+    FOR due IN
+        SELECT store.store_id, span.since, span.until
+          FROM store
+         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+         CROSS JOIN LATERAL (SELECT last_visible_poll(store, at_time) AS newest OFFSET 0) AS visible
+         CROSS JOIN LATERAL (
+            SELECT coalesce(
+                       store.polls_since,
+                       opening_instant(date_trunc('day', store.first_polled_at AT TIME ZONE local.zone), local.zone)
+                   ) AS since,
+                   opening_instant(date_trunc('day', (visible.newest - keep) AT TIME ZONE local.zone), local.zone)
+                       AS until
+          ) AS span
+         WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
+         ORDER BY store.store_id
+    LOOP
+        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time)
+        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time
+          FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
+        ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
+           SET open_time = kept.open_time + excluded.open_time,
+               uptime = kept.uptime + excluded.uptime,
+               observed_time = kept.observed_time + excluded.observed_time;
+        counted_at := coalesce(
+            last_counted_poll(due.store_id, due.until),
+            (SELECT max(polled_at) FROM store_poll WHERE store_id = due.store_id AND polled_at < due.until)
+        );
+        DELETE FROM store_poll WHERE store_id = due.store_id AND polled_at < counted_at;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        UPDATE store SET polls_since = due.until WHERE store_id = due.store_id;
+        total := total + deleted;
+        EXIT WHEN total >= max_rows;
+    END LOOP;
+    RETURN total;
+END
+$$;
+
+CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT hours.store_id, total.open, coalesce(total.open * turns.active, '{}')
-      FROM open_time(of_store, since - INTERVAL '48 hours', until) AS hours
-      JOIN store ON store.store_id = hours.store_id
+    SELECT local.day,
+           length_of(history.open * local.span),
+           length_of(history.up * local.span),
+           length_of(history.open * local.span) - length_of(history.gaps * local.span)
+      FROM (
+        SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
+          FROM store_history(of_store, since, until, known)
+        OFFSET 0
+      ) AS history
      CROSS JOIN LATERAL (
-        SELECT (
-            SELECT poll.polled_at
+        SELECT each.day,
+               tstzmultirange(tstzrange(
+                   opening_instant(each.day::timestamp, zone.name),
+                   opening_instant((each.day + 1)::timestamp, zone.name)
+               ) * tstzrange(since, until)) AS span
+          FROM (
+            SELECT coalesce(timezone, 'America/Chicago') AS name FROM store WHERE store_id = of_store
+          ) AS zone
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zone.name)::date AS first,
+                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zone.name)::date AS last
+          ) AS days
+         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS each
+      ) AS local
+     WHERE NOT isempty(local.span)
+$$;
+
+CREATE FUNCTION store_history(of_store text, since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(open tstzmultirange, up tstzmultirange)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT hours.open,
+           CASE WHEN status.counted OR later.poll_at IS NULL THEN status.up * tstzmultirange(tstzrange(since, until))
+                ELSE (
+                    SELECT CASE WHEN poll.active THEN hours.open ELSE '{}' END
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = of_store AND poll.polled_at = later.poll_at
+                )
+           END
+      FROM (
+        SELECT whole.open * tstzmultirange(tstzrange(since, until)) AS open
+          FROM open_time(ARRAY[of_store], since, until) AS whole
+        OFFSET 0
+      ) AS hours
+     CROSS JOIN (
+        SELECT least(known + INTERVAL '1 microsecond', until + INTERVAL '360 hours') AS at
+      ) AS horizon
+      LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN status.counted OR horizon.at > known THEN NULL
+                    ELSE coalesce(
+                        next_counted_poll(of_store, horizon.at, known),
+                        CASE WHEN status.counted IS NULL THEN (
+                            SELECT min(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = of_store AND poll.polled_at <= known
+                        ) END
+                    )
+               END AS poll_at
+        OFFSET 0
+      ) AS later
+$$;
+
+CREATE FUNCTION store_incidents(of_store text, since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(started_at timestamp with time zone, ended_at timestamp with time zone, ongoing boolean, down tstzmultirange)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := INTERVAL '168 hours';
+    earliest timestamptz;
+    first timestamptz;
+    last timestamptz;
+    open_parts tstzmultirange;
+    up_parts tstzmultirange;
+    down_parts tstzmultirange;
+    within tstzmultirange;
+BEGIN
+    SELECT greatest(least(
+               store.first_polled_at,
+               (
+                   SELECT lower(opening)
+                     FROM open_time(
+                              ARRAY[of_store],
+                              store.first_polled_at - INTERVAL '360 hours',
+                              store.first_polled_at + INTERVAL '1 microsecond'
+                          ) AS hours
+                    CROSS JOIN LATERAL unnest(hours.open) AS opening
+                    WHERE opening @> store.first_polled_at
+                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
+               )
+           ), store.polls_since)
+      INTO earliest
+      FROM store
+     WHERE store.store_id = of_store AND store.first_polled_at <= known;
+    IF earliest IS NULL OR earliest >= until THEN
+        RETURN;
+    END IF;
+    LOOP
+        -- Look farther back and ahead until the store was up on both sides of the downtime in the window.
+        first := greatest(earliest, since - step);
+        last := least(known, until + step);
+        SELECT history.open, history.up INTO open_parts, up_parts
+          FROM store_history(of_store, first, last, known) AS history;
+        down_parts := open_parts - up_parts;
+        EXIT WHEN (first = earliest OR lower(up_parts) <= since) AND (last = known OR upper(up_parts) >= until);
+        step := step * 2;
+    END LOOP;
+    RETURN QUERY
+    WITH part AS (
+        SELECT each AS span, TRUE AS is_up FROM unnest(up_parts) AS each
+        UNION ALL
+        SELECT each, FALSE FROM unnest(down_parts) AS each
+    ), run AS (
+        SELECT part.span, part.is_up, count(*) FILTER (WHERE part.is_up) OVER (ORDER BY lower(part.span)) AS recoveries
+          FROM part
+    ), incident AS (
+        SELECT min(lower(run.span)) AS start, max(upper(run.span)) AS stop, range_agg(run.span) AS parts, run.recoveries
+          FROM run
+         WHERE NOT run.is_up
+         GROUP BY run.recoveries
+    )
+    SELECT incident.start,
+           incident.stop,
+           last = known AND incident.recoveries = (SELECT count(*) FROM unnest(up_parts)),
+           incident.parts
+      FROM incident
+     WHERE incident.start < until
+       AND (
+           incident.stop > since
+           OR (last = known AND incident.recoveries = (SELECT count(*) FROM unnest(up_parts)))
+       );
+END
+$$;
+
+CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    WITH recent AS MATERIALIZED (
+        SELECT hours.store_id,
+               hours.open,
+               (
+                   SELECT poll.polled_at
+                     FROM store_poll AS poll
+                    WHERE poll.store_id = hours.store_id
+                      AND poll.polled_at < since
+                      AND poll.polled_at
+                          >= CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE since - INTERVAL '48 hours' END
+                      AND poll.polled_at <@ hours.open
+                    ORDER BY poll.polled_at DESC
+                    LIMIT 1
+               ) AS counted_at,
+               store.first_polled_at < since - INTERVAL '48 hours' AS polled_earlier
+          FROM open_time(of_stores, since - INTERVAL '48 hours', until) AS hours
+          JOIN store ON store.store_id = hours.store_id
+         WHERE store.first_polled_at <= known
+    ), silent AS MATERIALIZED (
+        SELECT recent.store_id, latest.at
+          FROM recent
+         CROSS JOIN LATERAL (
+            SELECT poll.polled_at AS at
               FROM store_poll AS poll
-             WHERE poll.store_id = hours.store_id
-               AND poll.polled_at < since
-               AND poll.polled_at
-                   >= CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE since - INTERVAL '48 hours' END
-               AND poll.polled_at <@ hours.open
+             WHERE poll.store_id = recent.store_id AND poll.polled_at < since - INTERVAL '48 hours'
              ORDER BY poll.polled_at DESC
              LIMIT 1
-        ) AS at
-        OFFSET 0
-      ) AS previous
+          ) AS latest
+         WHERE recent.counted_at IS NULL AND recent.polled_earlier AND NOT lower_inf(recent.open)
+    ), searched AS (
+        SELECT hours.store_id,
+               (
+                   SELECT poll.polled_at
+                     FROM store_poll AS poll
+                    WHERE poll.store_id = hours.store_id
+                      AND poll.polled_at >= cohort.first - INTERVAL '48 hours'
+                      AND poll.polled_at <= cohort.last
+                      AND poll.polled_at < since - INTERVAL '48 hours'
+                      AND poll.polled_at <@ hours.open
+                    ORDER BY poll.polled_at DESC
+                    LIMIT 1
+               ) AS found
+          FROM (
+            SELECT array_agg(silent.store_id) AS stores, min(silent.at) AS first, max(silent.at) AS last
+              FROM silent
+             GROUP BY date_bin('7 days', silent.at, '2000-01-03 00:00:00+00')
+          ) AS cohort
+         CROSS JOIN LATERAL open_time(
+            cohort.stores, cohort.first - INTERVAL '48 hours', cohort.last + INTERVAL '1 microsecond'
+          ) AS hours
+    ), earlier AS MATERIALIZED (
+        SELECT store_id, coalesce(found, last_counted_poll(store_id, since - INTERVAL '48 hours')) AS found
+          FROM searched
+    ), base AS MATERIALIZED (
+        SELECT recent.store_id,
+               recent.open,
+               coalesce(recent.counted_at, earlier.found) AS counted_at,
+               CASE WHEN earlier.found IS NULL THEN recent.open
+                    -- the store closed in the 48 hours: that is all that the turns below ask for
+                    WHEN NOT recent.open @> tstzrange(since - INTERVAL '48 hours', since)
+                        THEN recent.open + tstzmultirange(tstzrange(earlier.found, earlier.found, '[]'))
+                    ELSE recent.open
+                        + open_time_since(recent.store_id, earlier.found, since - INTERVAL '48 hours')
+               END AS counting
+          FROM recent
+          LEFT JOIN earlier ON earlier.store_id = recent.store_id
+    )
+    SELECT base.store_id,
+           total.open,
+           coalesce(total.open * turns.active, '{}'),
+           base.counted_at IS NOT NULL OR NOT upper_inc(counting.open)
+      FROM base
      CROSS JOIN LATERAL (
-        SELECT CASE WHEN previous.at IS NULL AND store.first_polled_at < since - INTERVAL '48 hours'
-                        THEN open_time_before(hours.store_id, since - INTERVAL '48 hours')
-               END AS open
-        OFFSET 0
-      ) AS earlier
-     CROSS JOIN LATERAL (
-        SELECT CASE WHEN previous.at IS NOT NULL THEN hours.open
-                    WHEN earlier.open IS NOT NULL THEN hours.open + earlier.open
+        SELECT CASE WHEN base.counted_at IS NOT NULL THEN base.counting
                     WHEN EXISTS (
                         SELECT
                           FROM store_poll AS poll
-                         WHERE poll.store_id = hours.store_id
+                         WHERE poll.store_id = base.store_id
                            AND poll.polled_at >= since
-                           AND poll.polled_at < until
-                           AND poll.polled_at <@ hours.open
-                    ) THEN hours.open
+                           AND poll.polled_at <= known
+                           AND poll.polled_at <@ base.counting
+                    ) THEN base.counting
                     ELSE tstzmultirange(tstzrange(NULL, until, '(]'))
                END AS open
         OFFSET 0
       ) AS counting
      CROSS JOIN LATERAL (
         SELECT coalesce(
-                   previous.at,
-                   lower(earlier.open),
+                   base.counted_at,
                    CASE WHEN upper_inc(counting.open) THEN (
                        SELECT max(poll.polled_at)
                          FROM store_poll AS poll
-                        WHERE poll.store_id = hours.store_id AND poll.polled_at < since
+                        WHERE poll.store_id = base.store_id AND poll.polled_at < since
                    ) END,
                    since
                ) AS at
@@ -181,9 +507,9 @@ CREATE FUNCTION store_status(of_store text, since timestamp with time zone, unti
                            lag(poll.active) OVER before AS active_before,
                            lag(poll.polled_at) OVER before AS polled_before
                       FROM store_poll AS poll
-                     WHERE poll.store_id = hours.store_id
+                     WHERE poll.store_id = base.store_id
                        AND poll.polled_at >= beginning.at
-                       AND poll.polled_at <= until
+                       AND poll.polled_at <= known
                        AND poll.polled_at <@ counting.open
                     WINDOW before AS (ORDER BY poll.polled_at)
                   ) AS counted
@@ -191,8 +517,18 @@ CREATE FUNCTION store_status(of_store text, since timestamp with time zone, unti
               ) AS turn
           ) AS stretch
       ) AS turns
-     CROSS JOIN LATERAL (SELECT hours.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
-     WHERE store.first_polled_at <= until
+     CROSS JOIN LATERAL (SELECT base.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
+$$;
+
+CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interval, known timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT parts - coalesce(range_agg(tstzrange(poll.polled_at, poll.polled_at + coverage)), '{}')
+      FROM store_poll AS poll
+     WHERE poll.store_id = of_store
+       AND poll.polled_at > lower(parts) - coverage
+       AND poll.polled_at < upper(parts)
+       AND poll.polled_at <= known
 $$;
 
 CREATE TABLE day_counter (
@@ -416,6 +752,16 @@ ALTER TABLE outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE poll_span (
+    span_start timestamp with time zone NOT NULL,
+    first_polled_at timestamp with time zone NOT NULL,
+    last_polled_at timestamp with time zone NOT NULL,
+    CONSTRAINT poll_span_check CHECK ((span_start <= first_polled_at)),
+    CONSTRAINT poll_span_check1 CHECK ((first_polled_at <= last_polled_at)),
+    CONSTRAINT poll_span_check2 CHECK ((last_polled_at < (span_start + '00:05:00'::interval))),
+    CONSTRAINT poll_span_span_start_check CHECK ((span_start = date_bin('00:05:00'::interval, span_start, '2000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+
 CREATE TABLE product (
     product_id uuid NOT NULL,
     name text NOT NULL,
@@ -461,14 +807,14 @@ CREATE TABLE rate_limit (
     full_at timestamp with time zone NOT NULL
 );
 
-CREATE TABLE store (
+CREATE TABLE store_day (
     store_id text NOT NULL COLLATE pg_catalog."C",
-    timezone text COLLATE pg_catalog."C",
-    first_polled_at timestamp with time zone,
-    last_polled_at timestamp with time zone,
-    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
-    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
-    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
+    day date NOT NULL,
+    open_time interval NOT NULL,
+    uptime interval NOT NULL,
+    observed_time interval NOT NULL,
+    CONSTRAINT store_day_check CHECK (((open_time >= uptime) AND (uptime >= '00:00:00'::interval))),
+    CONSTRAINT store_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval)))
 );
 
 CREATE TABLE store_file_pull (
@@ -527,8 +873,8 @@ CREATE TABLE uptime_report (
     requested_as_of timestamp with time zone,
     requested_version bigint NOT NULL,
     requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    for_lists boolean NOT NULL,
     status text DEFAULT 'running'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
     as_of timestamp with time zone,
     data_version bigint,
     stores integer,
@@ -538,6 +884,15 @@ CREATE TABLE uptime_report (
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
     CONSTRAINT uptime_report_check2 CHECK (((status = 'failed'::text) = (reason IS NOT NULL))),
     CONSTRAINT uptime_report_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text])))
+);
+
+CREATE TABLE uptime_report_progress (
+    report_id uuid NOT NULL,
+    attempts integer NOT NULL,
+    stores_done integer DEFAULT 0 NOT NULL,
+    stores integer,
+    CONSTRAINT uptime_report_progress_attempts_check CHECK ((attempts > 0)),
+    CONSTRAINT uptime_report_progress_stores_done_check CHECK ((stores_done >= 0))
 );
 
 CREATE TABLE uptime_report_row (
@@ -607,6 +962,9 @@ ALTER TABLE ONLY offers_token
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event);
 
+ALTER TABLE ONLY poll_span
+    ADD CONSTRAINT poll_span_pkey PRIMARY KEY (span_start);
+
 ALTER TABLE ONLY product
     ADD CONSTRAINT product_pkey PRIMARY KEY (product_id);
 
@@ -621,6 +979,9 @@ ALTER TABLE ONLY quarantined_event
 
 ALTER TABLE ONLY rate_limit
     ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
+
+ALTER TABLE ONLY store_day
+    ADD CONSTRAINT store_day_pkey PRIMARY KEY (store_id, day);
 
 ALTER TABLE ONLY store_file_pull
     ADD CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url);
@@ -639,6 +1000,9 @@ ALTER TABLE ONLY store_poll
 
 ALTER TABLE ONLY uptime_report
     ADD CONSTRAINT uptime_report_pkey PRIMARY KEY (report_id);
+
+ALTER TABLE ONLY uptime_report_progress
+    ADD CONSTRAINT uptime_report_progress_pkey PRIMARY KEY (report_id);
 
 ALTER TABLE ONLY uptime_report_row
     ADD CONSTRAINT uptime_report_row_pkey PRIMARY KEY (report_id, store_id);
@@ -676,11 +1040,11 @@ CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (firs
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
-CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize='on');
+CREATE INDEX store_import_changed ON store_import USING btree (import_id) WHERE changed;
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone)) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
@@ -695,6 +1059,9 @@ ALTER TABLE ONLY product_price_change
 
 ALTER TABLE ONLY product_refresh
     ADD CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY uptime_report_progress
+    ADD CONSTRAINT uptime_report_progress_report_id_fkey FOREIGN KEY (report_id) REFERENCES uptime_report(report_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY uptime_report_row
     ADD CONSTRAINT uptime_report_row_report_id_fkey FOREIGN KEY (report_id) REFERENCES uptime_report(report_id) ON DELETE CASCADE;

@@ -63,7 +63,7 @@ async def test_a_report_whose_process_is_killed_is_completed_after_the_restart(
     # Open on Monday from 9 to 12 in Chicago, down since the poll at 11:15; the report is of 12:15.
     header, row = await eventually(lambda: rows(report_id))
     assert row == "1,0.00,2.25,2.25,45.00,0.75,0.75"
-    assert await dashboard_db.fetchval("SELECT attempts FROM uptime_report") == 2
+    assert await dashboard_db.fetchval("SELECT attempts FROM uptime_report_progress") == 2
     await put("status", NEXT_POLL)
     assert await rows(report_id) == [header, row], "a complete report does not change"
     other = await trigger()

@@ -56,8 +56,8 @@ RULES = re.compile(
             r"the header is longer than 1000 bytes",  # the same
             r"the file is empty",  # the same
             r"is not valid gzip",
-            r"must be before `to`, which is the newest poll at the latest",  # a schema does not know the data
-            r"must be at most 366 days before `to`",
+            r"must be before `to`, which is now at the latest",  # how two instants stand to one another, and to now
+            r"must be at most 400 days before `to`",
         )
     )
 )

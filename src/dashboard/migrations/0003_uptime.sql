@@ -7,6 +7,7 @@ CREATE TABLE store (
     timezone text COLLATE "C", -- null: no file names one, so America/Chicago
     first_polled_at timestamptz,
     last_polled_at timestamptz,
+    polls_since timestamptz, -- the polls before it were deleted, and store_day has the figures; null: none were
     CHECK (first_polled_at <= last_polled_at),
     CHECK ((first_polled_at IS NULL) = (last_polled_at IS NULL))
 );
@@ -31,8 +32,28 @@ $$;
 
 SELECT add_store_poll_key();
 
--- For the gaps of the poller: polls that arrived at about the same time are stored near each other.
-CREATE INDEX store_poll_polled_at ON store_poll USING brin (polled_at) WITH (autosummarize = on);
+-- The five minutes in which any store was polled, with the first and the last of these polls: the gaps of the poller
+-- are between them. Rows stay when the polls are deleted.
+CREATE TABLE poll_span (
+    span_start timestamptz PRIMARY KEY CHECK (span_start = date_bin('5 minutes', span_start, '2000-01-01 00:00:00+00')),
+    first_polled_at timestamptz NOT NULL,
+    last_polled_at timestamptz NOT NULL,
+    CHECK (span_start <= first_polled_at),
+    CHECK (first_polled_at <= last_polled_at),
+    CHECK (last_polled_at < span_start + interval '5 minutes')
+);
+
+-- The figures of a store for the local days before `polls_since`. They no longer change with its hours or time zone.
+CREATE TABLE store_day (
+    store_id text COLLATE "C" NOT NULL,
+    day date NOT NULL,
+    open_time interval NOT NULL,
+    uptime interval NOT NULL,
+    observed_time interval NOT NULL, -- the part of the open time that a poll covers
+    PRIMARY KEY (store_id, day),
+    CHECK (open_time >= uptime AND uptime >= interval '0'),
+    CHECK (open_time >= observed_time AND observed_time >= interval '0')
+);
 
 -- As in the file, in local wall clock; a store without any row is always open.
 CREATE TABLE store_hours (
@@ -58,6 +79,8 @@ CREATE TABLE store_import (
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+CREATE INDEX store_import_changed ON store_import (import_id) WHERE changed;
+
 -- The last pull of each file of the source, so that an unchanged file is not read again.
 CREATE TABLE store_file_pull (
     kind text NOT NULL CHECK (kind IN ('status', 'business-hours', 'timezones')),
@@ -73,8 +96,8 @@ CREATE TABLE uptime_report (
     requested_as_of timestamptz, -- null: the newest poll
     requested_version bigint NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    for_lists boolean NOT NULL, -- requested by the lists of stores, which replace it
     status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'complete', 'failed')),
-    attempts integer NOT NULL DEFAULT 0,
     as_of timestamptz,
     data_version bigint,
     stores integer,
@@ -87,9 +110,19 @@ CREATE TABLE uptime_report (
 
 -- Two requests for the same report while it is being made are one.
 CREATE UNIQUE INDEX uptime_report_running
-ON uptime_report (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz))) WHERE status = 'running';
+ON uptime_report (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists)
+WHERE status = 'running';
 
 CREATE INDEX uptime_report_requested_at ON uptime_report (requested_at, report_id);
+
+-- How far a report is. In a table of its own, since the transaction that makes the report sees one snapshot and could
+-- not change a row that others have changed since.
+CREATE TABLE uptime_report_progress (
+    report_id uuid PRIMARY KEY REFERENCES uptime_report ON DELETE CASCADE,
+    attempts integer NOT NULL CHECK (attempts > 0),
+    stores_done integer NOT NULL DEFAULT 0 CHECK (stores_done >= 0),
+    stores integer -- null: not counted yet
+);
 
 -- Exact; readers round.
 CREATE TABLE uptime_report_row (

@@ -1,26 +1,33 @@
 """Input types of stores and reports."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger
+from common.limits import MAX_WINDOW_DAYS
+from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger, QueryNight
 from dashboard.uptime.models import Period, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
-def parse_share(value: Any) -> float:
-    """Parse a share from a query string, written as a JSON number. Raises ValueError."""
-    if isinstance(value, float):
+def parse_share(value: Any) -> Decimal:
+    """Parse a share from a query string, written as a JSON number, to its exact value. Raises ValueError."""
+    if isinstance(value, Decimal):
         return value
     if not isinstance(value, str) or not _SHARE.fullmatch(value):
         raise ValueError("must be a decimal number from 0 to 1, such as 0.99")
-    return float(value)
+    return Decimal(value)
 
 
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+Share = Annotated[
+    Decimal,
+    BeforeValidator(parse_share),
+    Field(ge=0, le=1),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
 Target = Annotated[Share, Field(description="The minimum share of open time that a store is up, 0 to 1")]
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
@@ -41,7 +48,10 @@ class WindowQuery(Input):
     ] = None
     to: Annotated[
         QueryInstant | None,
-        Field(description="End of the window; the newest poll of the fleet by default and at the latest"),
+        Field(
+            description="End of the window; now by default and at the latest. If the fleet was not polled in the last "
+            "168 hours, by default its newest poll"
+        ),
     ] = None
 
 
@@ -50,7 +60,14 @@ class WindowPageQuery(WindowQuery, PageQuery):
 
 
 class GapsQuery(WindowPageQuery):
-    minutes: Annotated[QueryInteger, Field(ge=1, le=100_000, description="Minimum length of a gap in minutes")] = 90
+    minutes: Annotated[QueryInteger, Field(ge=5, le=100_000, description="Minimum length of a gap in minutes")] = 90
+
+
+class DaysQuery(Input):
+    """Local days of a store."""
+
+    days: Annotated[QueryInteger, Field(ge=1, le=MAX_WINDOW_DAYS, description="Number of days")] = 90
+    to: Annotated[QueryNight | None, Field(description="The last day; by default the current day of the store")] = None
 
 
 class StoresQuery(PageQuery):
@@ -61,7 +78,7 @@ class StoresQuery(PageQuery):
 
 
 class TargetQuery(Input):
-    target: Target = 0.99
+    target: Target = Decimal("0.99")
     period: ReportPeriod = "week"
 
 

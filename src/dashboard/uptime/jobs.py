@@ -4,6 +4,7 @@ Only new data is read: a file with an unchanged ETag is skipped, and only polls 
 requested, so that late ones are included. Importing a file twice changes nothing.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -26,12 +27,33 @@ LOOKBACK = timedelta(hours=24)
 """How late a poll may reach the source and still be found by the next pull."""
 
 
-async def pull_store_files(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) -> JobResult:
+START_UP_SECONDS = 20.0
+"""How long the first pull of all waits for a source that was started at the same time and has no polls yet."""
+PAUSE_SECONDS = 1.0
+
+
+async def pull_store_files(
+    db: asyncpg.Pool, lease: Lease, source: Source, now: datetime, *, patience: float = 0.0
+) -> JobResult:
     """Import the new data of each file; a file that fails does not stop the others.
 
-    db: a pool whose time-outs allow for the time in which a file arrives. Raises UpstreamError when a file could not be
-    imported, and when there are no polls at all, so that a source that is still filling up is asked again soon.
+    db: a pool whose time-outs allow for the time in which a file arrives. patience: seconds for which a pull that fails
+    is repeated while no polls are stored. Raises UpstreamError when a file could not be imported, and when there are
+    still no polls at all, so that a source that is filling up is asked again soon.
     """
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await _pull_files(db, lease, source, now)
+        except UpstreamError:
+            late = asyncio.get_running_loop().time() + PAUSE_SECONDS > deadline
+            if late or await select_newest_poll(db, now) is not None:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _pull_files(db: asyncpg.Pool, lease: Lease, source: Source, now: datetime) -> JobResult:
+    """Import the new data of each file once. Raises UpstreamError as `pull_store_files` does."""
     result = {"files": 0, "unchanged": 0, "rows": 0, "new": 0, "rejected": 0}
     failures = []
     for kind, url in await source.files():
@@ -54,7 +76,7 @@ async def pull_store_files(db: asyncpg.Pool, lease: Lease, source: Source, now: 
             )
     if failures:
         raise UpstreamError("; ".join(failures))
-    if await select_newest_poll(db) is None:
+    if await select_newest_poll(db, now) is None:
         raise UpstreamError("the files contain no polls yet")
     return result
 
@@ -67,7 +89,7 @@ async def _pull_file(
     last = await select_last_pull(db, kind, url)
     since = None
     if last is not None and kind is StoreFile.STATUS and source.takes_since:
-        newest = await select_newest_poll(db)
+        newest = await select_newest_poll(db, now)
         # A poll dated in the future must not hide the polls made until then.
         since = min(newest, last.pulled_at) - LOOKBACK if newest else None
     etag = last.etag if last is not None and last.since == since else None

@@ -1,8 +1,8 @@
 """Types of stores, reports and imports. Durations are exact; seconds may have a fraction."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -57,7 +57,7 @@ class Import(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """A report: the request, its progress, and the state of the data it was made from.
 
-    progress: 0 to 1, estimated from the usual duration. as_of, data_version, stores: null until it is complete.
+    progress: the share of its stores that are done, 0 to 1. as_of, data_version, stores: null until it is complete.
     data_version: the id of the last import that the report takes into account.
     """
 
@@ -103,6 +103,19 @@ class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Compl
     rows: list[ReportRow]
 
 
+class Window(NamedTuple):
+    """A requested window, `[start, end)`, and what is known of it.
+
+    known: the newest poll of the fleet, or `end` if that is later. now: the time of the request; polls dated after it
+    are ignored.
+    """
+
+    start: datetime
+    end: datetime
+    known: datetime
+    now: datetime
+
+
 class Span(msgspec.Struct, frozen=True):
     """A span of time, `[start, end)`."""
 
@@ -129,15 +142,17 @@ class Poll(msgspec.Struct, frozen=True):
 class Timeline(msgspec.Struct, frozen=True):
     """A store in a window: when it was open, its status then, and the polls from which the status follows.
 
-    `uptime_seconds + downtime_seconds` is the length of `open`. `to` is not after the newest poll of the fleet.
+    All polls up to now decide the status, those after the window included, so that it is the same in every window.
+    `uptime_seconds + downtime_seconds` is the length of `open`; both are null for a store that was never polled. polls:
+    those in the window, and the last one before it.
     """
 
     store_id: str
     timezone: str
     start: datetime = msgspec.field(name="from")
     end: datetime = msgspec.field(name="to")
-    uptime_seconds: float
-    downtime_seconds: float
+    uptime_seconds: float | None
+    downtime_seconds: float | None
     open: list[Span]
     stretches: list[Stretch]
     polls: list[Poll]
@@ -146,14 +161,21 @@ class Timeline(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True):
     """A store down, from the first to the last moment of open time, including closed time in between.
 
-    duration_seconds: its open time. unobserved_seconds: the part of its open time that is more than 90 minutes after
-    any poll of the store. collector_gap: whether no store at all was polled during a part of it. ongoing: whether it
-    lasts until the end of the window.
+    The window in which it was found changes none of its figures, except where an ongoing incident ends: at the newest
+    poll of the fleet, or at the end of the window if that is later. cut_start, cut_end: the start and the end of the
+    window if the incident began before it, or lasted longer; else null.
+
+    duration_seconds: its open time. downtime_seconds: the part of that in the window. unobserved_seconds: the part of
+    its open time that is more than 90 minutes after any poll of the store. ongoing: whether the store has not been up
+    since, even if it has closed. collector_gap: whether no store at all was polled during a part of it.
     """
 
     start: datetime
     end: datetime
+    cut_start: datetime | None
+    cut_end: datetime | None
     duration_seconds: float
+    downtime_seconds: float
     unobserved_seconds: float
     ongoing: bool
     collector_gap: bool
@@ -175,11 +197,33 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A span in which no store at all was polled: a failure of the collector, not of the stores."""
+    """A span in which no store at all was polled: a failure of the collector, not of the stores.
+
+    The window in which it was found changes neither start nor end. cut_start, cut_end: the start and the end of the
+    window if the gap began before it, or lasted longer; else null. ongoing: whether no store has been polled since;
+    `end` is then the time of the request. There is no gap before the first poll of the fleet.
+    """
 
     start: datetime
     end: datetime
+    cut_start: datetime | None
+    cut_end: datetime | None
     duration_seconds: float
+    ongoing: bool
+
+
+class StoreDay(msgspec.Struct, frozen=True):
+    """The figures of a store for a day in its local time, which has 23 or 25 hours when the clock changes.
+
+    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll. The
+    current day ends now.
+    """
+
+    day: date
+    open_seconds: float
+    up_seconds: float
+    down_seconds: float
+    observed_seconds: float
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
@@ -198,6 +242,6 @@ class SlaSummary(msgspec.Struct, frozen=True):
     report_id: str
     as_of: datetime | None
     period: Period
-    target: float
+    target: Decimal
     stores: int
     breaches: int

@@ -1,6 +1,7 @@
 """Make reports in this process: at once when they are requested, a few at a time."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +19,8 @@ MAX_CONCURRENT_REPORTS = 2
 """More would compete for the same processors."""
 MAX_CONCURRENT_UPLOADS = 4
 """Each upload holds a connection until it has arrived."""
+REPLACED_REPORTS_KEPT = timedelta(minutes=10)
+"""How long the pages of a list stay available after newer data have replaced its report."""
 
 
 class ReportRunner:
@@ -32,29 +35,32 @@ class ReportRunner:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
 
-    async def make(self, report_id: UUID) -> None:
+    async def make(self, report_id: UUID, now: datetime) -> None:
         """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
         if report_id in self._making:
             return
         self._making.add(report_id)
         try:
             async with self._slots:
-                await service.make_report(self.db, report_id)
+                await service.make_report(self.db, report_id, now)
         except DATABASE_UNAVAILABLE as error:
             log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
         finally:
             self._making.discard(report_id)
 
-    async def newest(self) -> Report | None:
+    async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
 
         Raises Unavailable while another process is making the first report.
         """
-        if await imports.select_newest_poll(self.db) is None:
+        newest_poll = await imports.select_newest_poll(self.db, now)
+        if newest_poll is None:
             return None
         latest = await fleet.select_latest_report(self.db)
-        if latest is None or latest.data_version != await imports.select_data_version(self.db):
-            await self.make(await service.request_report(self.db, None))
+        state = (await imports.select_data_version(self.db), newest_poll)
+        if latest is None or (latest.data_version, latest.as_of) != state:
+            await self.make(await service.request_report(self.db, None, now, for_lists=True), now)
+            await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
             latest = await fleet.select_latest_report(self.db)
         if latest is None:
             raise Unavailable("The first report is being made.", retry_after=3)
@@ -63,4 +69,4 @@ class ReportRunner:
     async def make_waiting(self) -> int:
         """Make the reports whose process died; returns how many were completed."""
         async with self._slots:
-            return await service.make_waiting_reports(self.db)
+            return await service.make_waiting_reports(self.db, datetime.now(UTC))

@@ -1,54 +1,82 @@
-"""Reports: requests are deduplicated, and an interrupted report is made again by another process."""
+"""Reports and windows: requests are deduplicated, and an interrupted report is made again by another process."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
-import msgspec
 import structlog
+from prometheus_client import Gauge
 
 from common.db.errors import DATABASE_UNAVAILABLE
-from common.db.pool import Executor, transaction
+from common.db.pool import Connection, Executor
+from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
-from dashboard.uptime.models import Incident, Report
+from common.web.responses import format_instant
+from dashboard.uptime.models import Report, Window
 from dashboard.uptime.queries import imports, reports, stores
 
 log = structlog.get_logger()
 
+POLL_AGE = Gauge(
+    "store_newest_poll_age_seconds", "Age of the newest poll of the stores", multiprocess_mode="mostrecent"
+)
+
 MAX_ATTEMPTS = 5
 """Give up after this many interruptions; the report itself probably causes them."""
 
+STORES_PER_STATEMENT = 1000
+"""A report is made in statements of so many stores, each of which is a step of its progress."""
 
-async def request_report(db: Executor, as_of: datetime | None, new_id: UUID | None = None) -> UUID:
+LONGEST_PERIOD = timedelta(hours=168)
+
+
+async def measure_poll_age(db: Executor, now: datetime) -> None:
+    """Set the gauge `store_newest_poll_age_seconds`; leave it unset until there are polls."""
+    newest = await imports.select_newest_poll(db, now)
+    if newest is not None:
+        POLL_AGE.set((now - newest).total_seconds())
+
+
+async def request_report(
+    db: Executor, as_of: datetime | None, now: datetime, *, new_id: UUID | None = None, for_lists: bool = False
+) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
     new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and
     the same data is shared. The caller must start `make_report`; if its process dies, the job that calls
-    `make_waiting_reports` does.
+    `make_waiting_reports` does. Raises Invalid when the polls of the windows were deleted, or are still to come.
     """
-    return await reports.upsert_report(db, new_id or uuid4(), as_of)
+    if as_of is not None:
+        if as_of > now + MAX_POLL_AHEAD:
+            raise Invalid.field("as_of", "is in the future")
+        earliest = await reports.select_earliest_as_of(db, as_of, LONGEST_PERIOD)
+        if earliest is not None:
+            raise Invalid.field("as_of", f"must not be before {format_instant(earliest)}: older polls were deleted")
+    return await reports.upsert_report(db, new_id or uuid4(), as_of, for_lists=for_lists)
 
 
-async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
+async def make_report(db: asyncpg.Pool, report_id: UUID, now: datetime) -> bool:
     """Make a running report unless another process is making it; returns whether this call completed it.
 
-    Only a call that has claimed the report counts as an attempt, however many ask for it; the attempt is counted on a
-    second connection, so that it stays counted when this process dies. When the database or this process goes away, the
-    report stays running and can be made again. Any other failure is final; the report then states the reason.
+    Only a call that has claimed the report counts as an attempt, however many ask for it. When the database or this
+    process goes away, the report stays running and can be made again. Any other failure is final; the report then
+    states the reason.
     """
     try:
-        async with transaction(db) as connection:
+        # All its statements see one snapshot, so the rows and the data version are of one state of the data.
+        async with db.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            # 1. Claim the report; PostgreSQL releases the claim if this process dies.
             if not await reports.claim_report(connection, report_id):
                 return False
-            attempts = await reports.update_report_attempt(db, report_id)
+            # 2. Count the attempt on another connection, so that the count remains if this process dies.
+            attempts = await reports.upsert_report_attempt(db, report_id)
             if attempts is None:
                 return False
             if attempts > MAX_ATTEMPTS:
-                reason = f"The report was interrupted {MAX_ATTEMPTS} times."
-                await reports.update_report_failed(connection, report_id, reason)
+                await reports.update_report_failed(db, report_id, f"The report was interrupted {MAX_ATTEMPTS} times.")
                 return False
-            await reports.raise_work_memory(connection)
-            store_count = await reports.complete_report(connection, report_id)
+            # 3. Make the rows; each step shows in the progress, on another connection as well.
+            store_count = await _complete(db, connection, report_id, now)
     except DATABASE_UNAVAILABLE:
         raise
     except asyncpg.PostgresError as error:
@@ -59,9 +87,25 @@ async def make_report(db: asyncpg.Pool, report_id: UUID) -> bool:
     return True
 
 
-async def make_waiting_reports(db: asyncpg.Pool) -> int:
+async def _complete(db: asyncpg.Pool, connection: Connection, report_id: UUID, now: datetime) -> int:
+    """Insert the rows of a report and mark it complete; returns the number of stores."""
+    await reports.raise_work_memory(connection)
+    as_of = await reports.select_report_as_of(connection, report_id, now)
+    if as_of is None:
+        return await reports.update_report_complete(connection, report_id, None)
+    known = min(as_of, now)
+    store_ids = await reports.select_polled_stores(connection, known)
+    for done in range(0, len(store_ids), STORES_PER_STATEMENT):
+        await reports.update_report_progress(db, report_id, done, len(store_ids))
+        step = store_ids[done : done + STORES_PER_STATEMENT]
+        await reports.insert_report_rows(connection, report_id, as_of, known, step)
+    await reports.update_report_progress(db, report_id, len(store_ids), len(store_ids))
+    return await reports.update_report_complete(connection, report_id, as_of)
+
+
+async def make_waiting_reports(db: asyncpg.Pool, now: datetime) -> int:
     """Make the running reports that no process is making; returns how many were completed."""
-    return sum([await make_report(db, report_id) for report_id in await reports.select_running_reports(db)])
+    return sum([await make_report(db, report_id, now) for report_id in await reports.select_running_reports(db)])
 
 
 async def find_report(db: asyncpg.Pool, report_id: str) -> Report | None:
@@ -73,43 +117,44 @@ async def find_report(db: asyncpg.Pool, report_id: str) -> Report | None:
     return await reports.select_report(db, parsed) if str(parsed) == report_id else None
 
 
-async def find_incidents(db: asyncpg.Pool, store_id: str, start: datetime, end: datetime) -> list[Incident]:
-    """When a store was down within a window; incidents that overlap a gap of the collector are marked."""
-    incidents = await stores.select_incidents(db, store_id, start, end)
-    if not incidents:
-        return []
-    gaps = await stores.select_gaps(db, start, end, stores.POLL_COVERAGE)
-    return [
-        msgspec.structs.replace(
-            incident, collector_gap=any(gap.start < incident.end and incident.start < gap.end for gap in gaps)
-        )
-        for incident in incidents
-    ]
-
-
-MAX_WINDOW_DAYS = 366
 DEFAULT_WINDOW = timedelta(hours=168)
 EARLIEST_DEFAULT_END = datetime(1970, 1, 8, tzinfo=UTC)
 """The end of the earliest default window; no poll is older than 1970."""
 
 
-async def resolve_window(
-    db: Executor, start: datetime | None, end: datetime | None, now: datetime
-) -> tuple[datetime, datetime]:
-    """Complete a requested window: by default the 168 hours to the newest poll, which is also the latest end.
+async def resolve_window(db: Executor, start: datetime | None, end: datetime | None, now: datetime) -> Window:
+    """Complete a requested window; by default it is the last 168 hours.
 
-    Raises Invalid for a window that is empty or too long.
+    Without `end` it ends now, or, if the fleet was not polled in the last 168 hours, at its newest poll. An `end` in
+    the future is now. Raises Invalid for a window that is empty or too long.
     """
-    newest = await imports.select_newest_poll(db) or now
-    end = newest if end is None else min(end, newest)
+    newest = await imports.select_newest_poll(db, now) or now
+    if end is None:
+        end = now if newest > now - DEFAULT_WINDOW else newest
+    end = min(end, now)
     start = max(end, EARLIEST_DEFAULT_END) - DEFAULT_WINDOW if start is None else start
     require_valid_window(start, end)
-    return start, end
+    return Window(start, end, max(newest, end), now)
 
 
 def require_valid_window(start: datetime, end: datetime) -> None:
-    """Raises Invalid for a window that is empty or longer than a year."""
+    """Raises Invalid for a window that is empty or longer than MAX_WINDOW_DAYS."""
     if start >= end:
-        raise Invalid.field("from", "must be before `to`, which is the newest poll at the latest")
-    if (end - start).days > MAX_WINDOW_DAYS:
+        raise Invalid.field("from", "must be before `to`, which is now at the latest")
+    if end - start > timedelta(days=MAX_WINDOW_DAYS):
         raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before `to`")
+
+
+async def resolve_store_window(
+    db: Executor, store_id: str, start: datetime | None, end: datetime | None, now: datetime
+) -> Window:
+    """Complete a requested window of a store. Raises Invalid when it begins before the polls that are kept."""
+    window = await resolve_window(db, start, end, now)
+    kept_since = await stores.select_polls_since(db, store_id)
+    if kept_since is not None and window.start < kept_since:
+        raise Invalid.field(
+            "from",
+            f"must not be before {format_instant(kept_since)}: older polls of this store were deleted; "
+            "its `days` have the figures",
+        )
+    return window

@@ -7,8 +7,13 @@ from uuid import uuid4
 
 import asyncpg
 
+from dashboard.uptime import service
+from dashboard.uptime.models import Window
 from dashboard.uptime.queries import reports
 from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+"""After all polls of the tests."""
 
 
 class Store(NamedTuple):
@@ -39,7 +44,10 @@ def every_day(opens: str, closes: str) -> list[Hours]:
 
 async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
     """Replace all stores by these."""
-    await db.execute("TRUNCATE store, store_poll, store_hours, uptime_report, uptime_report_row")
+    await db.execute(
+        "TRUNCATE store, store_poll, poll_span, store_hours, store_day,"
+        " uptime_report, uptime_report_progress, uptime_report_row"
+    )
     polls: dict[tuple[str, datetime], bool] = {}
     for name, store in stores.items():
         for at, active in store.polls:
@@ -57,12 +65,21 @@ async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
         "INSERT INTO store_hours VALUES ($1, $2, $3, $4::text::time)",
         [(name, weekday, opens, closes.isoformat() if closes else "24:00") for name, weekday, opens, closes in hours],
     )
+    await db.execute(
+        "INSERT INTO poll_span SELECT date_bin('5 minutes', polled_at, '2000-01-01 00:00:00+00'),"
+        " min(polled_at), max(polled_at) FROM store_poll GROUP BY 1"
+    )
 
 
-async def measured(db: asyncpg.Pool, as_of: datetime | None = None) -> dict[str, Figures]:
+def window(start: datetime, end: datetime, now: datetime | None = None) -> Window:
+    """A window of which all polls up to `now` are known, by default up to its end."""
+    return Window(start, end, now or end, now or end)
+
+
+async def measured(db: asyncpg.Pool, as_of: datetime | None = None, now: datetime = LATER) -> dict[str, Figures]:
     """The exact figures of a report."""
     report_id = await reports.upsert_report(db, uuid4(), as_of)
-    await reports.complete_report(db, report_id)
+    assert await service.make_report(db, report_id, now)
     rows = await db.fetch("SELECT * FROM uptime_report_row WHERE report_id = $1 ORDER BY store_id", report_id)
     return {
         row["store_id"]: Figures(

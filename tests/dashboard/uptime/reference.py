@@ -120,3 +120,109 @@ def figures(
                     total += max(timedelta(), end - max(start, as_of - length))
             totals[status].append(total)
     return Figures(tuple(totals[True]), tuple(totals[False]))  # type: ignore[arg-type]  # three windows each
+
+
+COVERED = timedelta(minutes=90)
+ALWAYS_OPEN_AFTER = timedelta(days=15)
+"""Hours repeat every week: a store that does not close for so long never closes."""
+
+
+class Known(NamedTuple):
+    """A store as it is known at an instant: its polls up to then, in order, and its open time around them."""
+
+    polls: list[Poll]
+    open_time: list[Interval]
+    at: datetime
+
+
+def known_at(polls: Iterable[Poll], hours: Sequence[Hours], timezone: str | None, span: Interval) -> Known:
+    """A store at the end of `span`; its open time begins well before its first poll and `span`, and ends after it."""
+    start, at = span
+    by_instant: dict[datetime, bool] = {}
+    for poll_at, active in polls:
+        if poll_at <= at:
+            by_instant[poll_at] = by_instant.get(poll_at, True) and active
+    in_order = sorted(by_instant.items())
+    first = min([start, *(poll_at for poll_at, _ in in_order)])
+    zone = ZoneInfo(timezone or "America/Chicago")
+    around = timedelta(days=20)
+    return Known(in_order, open_intervals(hours, zone, (first - around).date(), (at + around).date()), at)
+
+
+def stretches_of(store: Known) -> list[tuple[datetime, datetime, bool]]:
+    """The whole open time of a store in stretches of one status; none without polls."""
+    if not store.polls:
+        return []
+    counted = [poll for poll in store.polls if any(start <= poll[0] < end for start, end in store.open_time)]
+    return status_stretches(store.open_time, counted or store.polls)
+
+
+def cut(intervals: Iterable[Interval], start: datetime, end: datetime) -> list[Interval]:
+    """The parts of intervals between two instants."""
+    return united((max(first, start), min(last, end)) for first, last in intervals)
+
+
+def total(intervals: Iterable[Interval]) -> timedelta:
+    return sum((end - start for start, end in intervals), timedelta())
+
+
+def uncovered(intervals: Sequence[Interval], polls: Iterable[Poll]) -> list[Interval]:
+    """The parts of intervals that no poll covers."""
+    rest = list(intervals)
+    for at, _ in polls:
+        rest = [
+            part
+            for start, end in rest
+            for part in ((start, min(end, at)), (max(start, at + COVERED), end))
+            if part[0] < part[1]
+        ]
+    return united(rest)
+
+
+class Outage(NamedTuple):
+    """An incident as a whole: its open time in parts, and whether the store was not up again."""
+
+    parts: list[Interval]
+    ongoing: bool
+
+
+def outages(store: Known) -> list[Outage]:
+    """The incidents of a store until the instant at which it is known."""
+    found: list[list[Interval]] = []
+    was_up = True
+    if not store.polls:
+        return []
+    first = store.polls[0][0]
+    openings = [start for start, end in store.open_time if start <= first < end]
+    since = openings[0] if openings and first - openings[0] < ALWAYS_OPEN_AFTER else first
+    for start, end, active in stretches_of(store):
+        part = (max(start, since), min(end, store.at))
+        if part[0] >= part[1]:
+            continue
+        if not active and was_up:
+            found.append([])
+        if not active:
+            found[-1].append(part)
+        was_up = active
+    return [Outage(united(parts), not was_up and parts is found[-1]) for parts in found]
+
+
+def gaps_between(
+    instants: Iterable[datetime], now: datetime, min_length: timedelta
+) -> list[tuple[datetime, datetime, bool]]:
+    """The spans of at least `min_length` between polls, and whether they last until now."""
+    in_order = sorted({at for at in instants if at <= now})
+    ends = [*in_order, now][1:]
+    found = zip(in_order, ends, strict=True)
+    return [(start, end, start == in_order[-1]) for start, end in found if end - start >= min_length]
+
+
+def local_days(timezone: str | None, first: date, last: date) -> list[tuple[date, Interval]]:
+    """The local days of a time zone."""
+    zone = ZoneInfo(timezone or "America/Chicago")
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    def midnight(day: date) -> datetime:
+        return first_pass(datetime.combine(day, time()), zone)
+
+    return [(day, (midnight(day), midnight(day + timedelta(days=1)))) for day in days]

@@ -15,7 +15,7 @@ from dashboard.uptime.intake.load import import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports
-from tests.dashboard.uptime.fleet import utc
+from tests.dashboard.uptime.fleet import LATER, utc
 
 STATUS = "store_id,status,timestamp_utc\n"
 HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
@@ -67,7 +67,7 @@ async def test_late_polls_are_accepted_and_first_and_last_poll_are_kept(dashboar
     store = await dashboard_db.fetchrow("SELECT * FROM store")
     assert store is not None
     assert (store["first_polled_at"], store["last_polled_at"]) == (utc("2023-01-20 12:00"), utc("2023-01-22 12:00"))
-    assert await imports.select_newest_poll(dashboard_db) == utc("2023-01-22 12:00")
+    assert await imports.select_newest_poll(dashboard_db, LATER) == utc("2023-01-22 12:00")
 
 
 async def test_all_hours_of_a_store_in_the_file_are_replaced_and_other_stores_keep_theirs(

@@ -17,11 +17,14 @@ from yarl import URL
 import dashboard.app
 import dashboard.config
 from common.config import Secret, read_config
+from common.db.pool import Connection
 from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError
+from dashboard.uptime import jobs
 from dashboard.uptime.intake.sources import DirectorySource, source_at
 from dashboard.uptime.jobs import LOOKBACK, pull_store_files
+from dashboard.uptime.queries.imports import select_newest_poll
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
 from tests.dashboard.uptime.fleet import utc
 
@@ -103,7 +106,7 @@ async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(
     service.files["status.csv"] += "1,active,2150-01-01 00:00:00 UTC\n"
     await pull(dashboard_db)
     await pull(dashboard_db)
-    since = (NOW - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    since = (utc("2023-01-23 16:14") - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert service.requests[-1][:2] == ("status.csv", since)
 
 
@@ -139,6 +142,37 @@ async def test_a_source_without_polls_is_asked_again_soon(dashboard_db: asyncpg.
     service.files["status.csv"] = STATUS
     with pytest.raises(UpstreamError, match="no polls yet"):
         await pull(dashboard_db)
+
+
+async def test_the_first_pull_waits_for_a_source_that_is_filling_up(
+    dashboard_db: asyncpg.Pool, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a source does that was started at the same time. Once there are polls, a pull fails at once."""
+    monkeypatch.setattr(jobs, "PAUSE_SECONDS", 0)
+    whole, service.files["status.csv"] = service.files["status.csv"], STATUS
+    service.faults["timezones.csv"] = aiohttp.ClientConnectionError("not started yet")
+    pauses: list[float] = []
+
+    async def run(lease: Lease) -> JobResult:
+        async with aiohttp.ClientSession() as client:
+            return await pull_store_files(dashboard_db, lease, source_at(client, BASE), NOW, patience=60)
+
+    async def start_meanwhile(_: Connection, now: datetime) -> datetime | None:
+        pauses.append(0)
+        if len(pauses) == 3:
+            service.faults.clear()
+        if len(pauses) == 5:
+            service.files["status.csv"] = whole
+        return await select_newest_poll(dashboard_db, now)
+
+    monkeypatch.setattr(jobs, "select_newest_poll", start_meanwhile)
+    job = Job("pull_stores", 3600, run)
+    assert (await run_now(dashboard_db, job))["new"] == 1
+    service.faults["business_hours.csv"] = CallbackResult(status=404)
+    asked = len(service.requests)
+    with pytest.raises(UpstreamError):
+        await run_now(dashboard_db, job)
+    assert len(service.requests) == asked + 2
 
 
 async def test_an_owner_whose_lease_was_lost_imports_nothing(dashboard_db: asyncpg.Pool, service: FakeService) -> None:

@@ -155,6 +155,46 @@ async def test_rows_that_cover_every_day_are_one_interval_too(dashboard_db: asyn
         assert await week(dashboard_db, store, "2023-01-23 11:00") == (hours(72), hours(96))
 
 
+async def test_a_store_silent_for_weeks_keeps_its_status_if_it_has_not_closed_since(dashboard_db: asyncpg.Pool) -> None:
+    """Its days are in two rows each; the silence is shorter and longer than the two weeks that the search looks at."""
+    rows = [*every_day("00:00", "12:00"), *every_day("12:00", "24:00")]
+    for first in ("2023-01-13 10:00", "2023-01-01 10:00", "2022-12-30 10:59", "2022-12-30 11:00", "2022-06-01 10:00"):
+        store = Store([(utc(first), False), (utc("2023-01-20 11:00"), True)], rows, "America/New_York")
+        assert await week(dashboard_db, store, "2023-01-23 11:00") == (hours(72), hours(96))
+
+
+async def test_a_store_silent_for_weeks_that_has_closed_since_has_the_status_of_its_next_poll(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """Open from Monday to Saturday without a break. The window begins on a Thursday, the next poll is on the Friday."""
+    rows = [row(weekday, "00:00", "24:00") for weekday in range(6)]
+    for first in ("2023-01-14 10:00", "2023-01-07 10:00", "2022-12-30 10:00", "2022-06-01 10:00"):
+        store = Store([(utc(first), True), (utc("2023-01-20 11:00"), False)], rows, "UTC")
+        assert await week(dashboard_db, store, "2023-01-26 20:00") == (NOTHING, hours(144))
+    in_the_same_week = Store([(utc("2023-01-16 00:00"), True), (utc("2023-01-20 11:00"), False)], rows, "UTC")
+    assert await week(dashboard_db, in_the_same_week, "2023-01-26 20:00") == (hours(15), hours(129))
+
+
+async def test_stores_silent_for_different_times_are_each_found(dashboard_db: asyncpg.Pool) -> None:
+    """In one report, with polls that count and later ones that do not, of the same week and of others."""
+    rows = every_day("09:00", "12:00")
+    stores = {}
+    for number, silent in enumerate((3, 10, 11, 60, 400)):
+        last = utc("2023-01-16 20:00") - timedelta(days=silent)
+        closed = [(last + timedelta(hours=n), True) for n in range(4)]
+        stores[f"counted {number}"] = Store([(last - timedelta(hours=10), False), *closed], rows, "UTC")
+        stores[f"counted long before {number}"] = Store(
+            [(last - timedelta(days=30, hours=10), False), *closed], rows, "UTC"
+        )
+        stores[f"never counted {number}"] = Store(closed, rows, "UTC")
+    await load(dashboard_db, stores)
+    found = await measured(dashboard_db, utc("2023-01-25 20:00"))
+    assert found == expected(stores, utc("2023-01-25 20:00"))
+    assert {name: figures.down[2] for name, figures in found.items()} == {
+        name: NOTHING if name.startswith("never") else hours(21) for name in found
+    }
+
+
 async def test_the_default_time_zone_is_chicago(dashboard_db: asyncpg.Pool) -> None:
     store = Store([(utc("2023-01-23 16:00"), True)], [row(MONDAY, "09:00", "12:00")])
     figures = await figures_of(dashboard_db, store, "2023-01-23 16:30")

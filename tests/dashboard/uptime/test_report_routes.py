@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -98,7 +99,7 @@ async def test_a_failed_report_is_a_problem_with_the_reason(
     async def fail(*_: object) -> None:
         raise asyncpg.DivisionByZeroError("division by zero")
 
-    monkeypatch.setattr(reports, "complete_report", fail)
+    monkeypatch.setattr(reports, "update_report_complete", fail)
     report_id = await stores.trigger()
 
     async def ended() -> Any:
@@ -139,7 +140,7 @@ async def test_an_idempotency_key_triggers_once(stores: Stores, monkeypatch: pyt
     report_id = (await first.get_json())["report_id"]
     await stores.complete(report_id)
     started: list[object] = []
-    monkeypatch.setattr(ReportRunner, "make", lambda _, started_id: started.append(started_id))
+    monkeypatch.setattr(ReportRunner, "make", lambda _, started_id, now: started.append(started_id))
     again = await stores.client.post("/trigger_report", headers=key)
     assert again.status_code == 202
     assert (await again.get_json())["report_id"] == report_id
@@ -167,8 +168,8 @@ async def test_health_checks_are_answered_during_a_report(stores: Stores, dashbo
 async def test_a_report_whose_process_died_is_made_by_the_next(
     dashboard_url: Secret, dashboard_db: asyncpg.Pool, environment: dict[str, str]
 ) -> None:
-    report_id = await service.request_report(dashboard_db, None)
-    await reports.update_report_attempt(dashboard_db, report_id)
+    report_id = await service.request_report(dashboard_db, None, datetime.now(UTC))
+    await reports.upsert_report_attempt(dashboard_db, report_id)
     app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with app.test_app():
         await Stores(app).complete(str(report_id))

@@ -2,19 +2,25 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from common.config import Secret
+from common.db.pool import Connection
+from common.web.errors import Invalid
 from dashboard.uptime import service
 from dashboard.uptime.queries import fleet, reports
+from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from tests.support.databases import waits_for_lock
 from tests.support.waiting import eventually
 
 AS_OF = utc("2023-01-23 11:00")
+NOW = AS_OF + timedelta(days=30)
 
 
 @pytest.fixture
@@ -40,12 +46,12 @@ async def import_data(db: asyncpg.Pool) -> None:
 
 async def test_a_report_has_the_version_of_its_data(db: asyncpg.Pool) -> None:
     await import_data(db)
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     running = await service.find_report(db, str(report_id))
     assert running is not None
     assert (running.status, running.as_of, running.data_version) == ("Running", None, None)
     assert 0 <= running.progress < 1
-    assert await service.make_report(db, report_id)
+    assert await service.make_report(db, report_id, NOW)
     report = await service.find_report(db, str(report_id))
     assert report is not None
     version = await db.fetchval("SELECT max(import_id) FROM store_import")
@@ -53,8 +59,8 @@ async def test_a_report_has_the_version_of_its_data(db: asyncpg.Pool) -> None:
 
 
 async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_the_id(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
-    await service.make_report(db, report_id)
+    report_id = await service.request_report(db, None, NOW)
+    await service.make_report(db, report_id, NOW)
     lines: list[bytes] = []
 
     async def output(data: bytes) -> None:
@@ -67,86 +73,187 @@ async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_th
 
 
 async def test_requests_for_the_same_report_share_one(db: asyncpg.Pool) -> None:
-    first = await asyncio.gather(*(service.request_report(db, None) for _ in range(5)))
+    first = await asyncio.gather(*(service.request_report(db, None, NOW) for _ in range(5)))
     assert len(set(first)) == 1
-    other = await service.request_report(db, AS_OF - timedelta(hours=1))
+    other = await service.request_report(db, AS_OF - timedelta(hours=1), NOW)
     assert other not in first
     await import_data(db)
-    assert await service.request_report(db, None) not in first
-    await service.make_report(db, other)
-    assert await service.request_report(db, AS_OF - timedelta(hours=1)) != other
+    assert await service.request_report(db, None, NOW) not in first
+    await service.make_report(db, other, NOW)
+    assert await service.request_report(db, AS_OF - timedelta(hours=1), NOW) != other
 
 
 async def test_a_report_that_is_being_made_is_shared_without_waiting_for_it(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     async with db.acquire() as making, making.transaction():
         assert await reports.claim_report(making, report_id)
-        assert await asyncio.wait_for(service.request_report(db, None), 20) == report_id
-        other = await service.request_report(db, AS_OF)
+        assert await asyncio.wait_for(service.request_report(db, None, NOW), 20) == report_id
+        other = await service.request_report(db, AS_OF, NOW)
         assert other != report_id
-        assert await service.request_report(db, AS_OF) == other
+        assert await service.request_report(db, AS_OF, NOW) == other
 
 
 async def test_concurrent_calls_make_a_report_once(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
-    assert sum(await asyncio.gather(*(service.make_report(db, report_id) for _ in range(4)))) == 1
-    assert not await service.make_report(db, report_id)
+    report_id = await service.request_report(db, None, NOW)
+    assert sum(await asyncio.gather(*(service.make_report(db, report_id, NOW) for _ in range(4)))) == 1
+    assert not await service.make_report(db, report_id, NOW)
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row") == 2
 
 
 async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool, dashboard_url: Secret) -> None:
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     dying = await asyncpg.connect(dashboard_url.reveal())
     await dying.execute("BEGIN")
     assert await reports.claim_report(dying, report_id)
-    await reports.complete_report(dying, report_id)
-    assert await service.make_waiting_reports(db) == 0
+    await reports.insert_report_rows(dying, report_id, AS_OF, AS_OF, ["9", "10"])
+    await reports.update_report_complete(dying, report_id, AS_OF)
+    assert await service.make_waiting_reports(db, NOW) == 0
     pid = dying.get_server_pid()
     dying.terminate()
     await eventually(lambda: db.fetchval("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid))
-    assert await service.make_waiting_reports(db) == 1
+    assert await service.make_waiting_reports(db, NOW) == 1
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row WHERE report_id = $1", report_id) == 2
 
 
 async def test_requests_during_a_report_are_no_attempts(db: asyncpg.Pool) -> None:
-    """Review of commit 6691820, defect 3: six processes that asked for a report made it fail as interrupted."""
-    report_id = await service.request_report(db, None)
+    """Many processes that asked for a report must not make it fail as interrupted."""
+    report_id = await service.request_report(db, None, NOW)
     async with db.acquire() as making, making.transaction():
         assert await reports.claim_report(making, report_id)
-        asked = [service.make_report(db, report_id) for _ in range(2 * service.MAX_ATTEMPTS)]
+        asked = [service.make_report(db, report_id, NOW) for _ in range(2 * service.MAX_ATTEMPTS)]
         assert not any(await asyncio.gather(*asked))
-        assert await service.make_waiting_reports(db) == 0
-    assert await service.make_report(db, report_id)
-    assert await db.fetchval("SELECT attempts FROM uptime_report") == 1
+        assert await service.make_waiting_reports(db, NOW) == 0
+    assert await service.make_report(db, report_id, NOW)
+    assert await db.fetchval("SELECT attempts FROM uptime_report_progress") == 1
 
 
 async def test_an_attempt_stays_counted_when_its_transaction_is_rolled_back(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     async with db.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
-        making = asyncio.create_task(service.make_report(db, report_id))
+        making = asyncio.create_task(service.make_report(db, report_id, NOW))
         await eventually(lambda: waits_for_lock(db))
         making.cancel()
         assert isinstance((await asyncio.gather(making, return_exceptions=True))[0], asyncio.CancelledError)
-    assert await service.make_report(db, report_id)
-    assert await db.fetchval("SELECT attempts FROM uptime_report") == 2
+    assert await service.make_report(db, report_id, NOW)
+    assert await db.fetchval("SELECT attempts FROM uptime_report_progress") == 2
+
+
+async def test_the_progress_is_the_share_of_stores_that_are_done(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another connection sees it while the report is being made; an interrupted report begins again at 0."""
+    await load(db, {str(number): Store([(AS_OF, True)]) for number in range(5)})
+    monkeypatch.setattr(service, "STORES_PER_STATEMENT", 2)
+    insert_report_rows = reports.insert_report_rows
+    seen: list[float] = []
+
+    async def insert_and_look(connection: Connection, report_id: UUID, *arguments: Any) -> None:
+        await insert_report_rows(connection, report_id, *arguments)
+        running = await service.find_report(db, str(report_id))
+        assert running is not None
+        assert (running.status, running.stores) == ("Running", None)
+        seen.append(running.progress)
+        if seen == [0, 0.4]:
+            raise asyncpg.ConnectionDoesNotExistError("interrupted")
+
+    monkeypatch.setattr(reports, "insert_report_rows", insert_and_look)
+    report_id = await service.request_report(db, None, NOW)
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await service.make_report(db, report_id, NOW)
+    assert await service.make_waiting_reports(db, NOW) == 1
+    assert seen == [0, 0.4, 0, 0.4, 0.8]
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    assert (report.status, report.progress, report.stores) == ("Complete", 1, 5)
+
+
+async def test_a_report_on_many_stores_sees_one_state_of_the_data(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polls that come in between two of its statements are in none of its rows, nor is their import its version."""
+    await load(db, {name: Store([(AS_OF - timedelta(days=9), True), (AS_OF, True)]) for name in ("a", "b", "c")})
+    await import_data(db)
+    version = await db.fetchval("SELECT max(import_id) FROM store_import")
+    monkeypatch.setattr(service, "STORES_PER_STATEMENT", 1)
+    insert_report_rows = reports.insert_report_rows
+
+    async def insert_while_data_change(*arguments: Any) -> None:
+        await insert_report_rows(*arguments)
+        await db.execute("UPDATE store_poll SET active = false")
+        await import_data(db)
+
+    monkeypatch.setattr(reports, "insert_report_rows", insert_while_data_change)
+    report_id = await service.request_report(db, None, NOW)
+    assert await service.make_report(db, report_id, NOW)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    assert (report.data_version, report.stores) == (version, 3)
+    assert await db.fetchval("SELECT sum(downtime_last_week) FROM uptime_report_row") == timedelta()
+
+
+async def test_a_report_is_not_of_the_future_nor_of_deleted_polls(db: asyncpg.Pool) -> None:
+    """An instant that a clock ahead of ours calls now is accepted."""
+    await service.request_report(db, NOW + timedelta(minutes=10), NOW)
+    with pytest.raises(Invalid):
+        await service.request_report(db, NOW + timedelta(minutes=10, microseconds=1), NOW)
+    kept_since = AS_OF - timedelta(hours=1)
+    await db.execute("UPDATE store SET polls_since = $1 WHERE store_id = '9'", kept_since)
+    earliest = kept_since + timedelta(hours=168)
+    await service.request_report(db, earliest, NOW)
+    with pytest.raises(Invalid) as refused:
+        await service.request_report(db, earliest - timedelta(microseconds=1), NOW)
+    assert "must not be before 2023-01-30T10:00:00" in refused.value.errors[0].message
+    await db.execute("UPDATE store SET first_polled_at = last_polled_at WHERE store_id = '9'")
+    await service.request_report(db, AS_OF - timedelta(seconds=2), NOW)  # the store is not in it
+
+
+async def test_lists_keep_one_report_and_for_ten_minutes_those_that_it_replaced(db: asyncpg.Pool) -> None:
+    """Reports that somebody triggered are not touched."""
+    runner = ReportRunner(db)
+    triggered = str(await service.request_report(db, None, NOW))
+    await service.make_report(db, UUID(triggered), NOW)
+    made = []
+    for number in range(4):
+        await import_data(db)
+        newest = await runner.newest(NOW)
+        assert newest is not None
+        made.append(newest.report_id)
+        assert (await runner.newest(NOW)) == newest, "no report without new data"
+        if number == 2:
+            await db.execute("UPDATE uptime_report SET finished_at = finished_at - INTERVAL '11 minutes'")
+    assert len(set(made)) == 4
+    left = {report.report_id for report in await reports.select_reports(db, None, None, 100)}
+    assert left == {triggered, made[3]}
+    assert await db.fetchval("SELECT count(*) FROM uptime_report_row") == 4
+
+
+async def test_the_lists_have_a_new_report_when_the_time_of_a_stored_poll_has_come(db: asyncpg.Pool) -> None:
+    soon = NOW + timedelta(minutes=5)
+    await load(db, {"9": Store([(AS_OF, True), (soon, False)])})
+    runner = ReportRunner(db)
+    before, at_its_time = [await runner.newest(now) for now in (NOW, soon)]
+    assert before is not None
+    assert at_its_time is not None
+    assert before.report_id != at_its_time.report_id
+    assert (before.as_of, at_its_time.as_of) == (AS_OF, soon)
 
 
 async def test_a_report_that_is_always_interrupted_fails(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     for _ in range(service.MAX_ATTEMPTS):
-        assert await reports.update_report_attempt(db, report_id)
-    assert not await service.make_report(db, report_id)
+        assert await reports.upsert_report_attempt(db, report_id)
+    assert not await service.make_report(db, report_id, NOW)
     report = await service.find_report(db, str(report_id))
     assert report is not None
     assert (report.status, report.reason) == ("Failed", "The report was interrupted 5 times.")
-    assert await service.make_waiting_reports(db) == 0
+    assert await service.make_waiting_reports(db, NOW) == 0
 
 
 async def test_a_report_that_the_database_refuses_fails_with_the_reason(db: asyncpg.Pool) -> None:
     await db.execute("UPDATE store SET timezone = 'Mars/Olympus' WHERE store_id = '10'")
-    report_id = await service.request_report(db, None)
-    assert not await service.make_report(db, report_id)
+    report_id = await service.request_report(db, None, NOW)
+    assert not await service.make_report(db, report_id, NOW)
     report = await service.find_report(db, str(report_id))
     assert report is not None
     assert (report.status, report.reason) == ("Failed", "The database refused the report: InvalidParameterValueError.")
@@ -156,10 +263,10 @@ async def test_a_change_during_a_report_is_not_in_it(db: asyncpg.Pool) -> None:
     """One statement is one snapshot, even if it waits for a lock."""
     await import_data(db)
     before = await db.fetchval("SELECT max(import_id) FROM store_import")
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     async with db.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE uptime_report_row IN EXCLUSIVE MODE")
-        making = asyncio.create_task(service.make_report(db, report_id))
+        making = asyncio.create_task(service.make_report(db, report_id, NOW))
         await eventually(lambda: waits_for_lock(db))
         # it waits before or after its snapshot was taken: in both cases it must be of one state
         await import_data(db)
@@ -172,8 +279,8 @@ async def test_a_change_during_a_report_is_not_in_it(db: asyncpg.Pool) -> None:
 
 
 async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(dashboard_db, None)
-    assert await service.make_report(dashboard_db, report_id)
+    report_id = await service.request_report(dashboard_db, None, NOW)
+    assert await service.make_report(dashboard_db, report_id, NOW)
     report = await service.find_report(dashboard_db, str(report_id))
     assert report is not None
     assert (report.status, report.as_of, report.data_version, report.stores) == ("Complete", None, 0, 0)
@@ -181,7 +288,7 @@ async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) ->
 
 
 async def test_reports_are_listed_in_pages_latest_first(db: asyncpg.Pool) -> None:
-    report_ids = [await service.request_report(db, AS_OF - timedelta(hours=hours)) for hours in range(5)]
+    report_ids = [await service.request_report(db, AS_OF - timedelta(hours=hours), NOW) for hours in range(5)]
     first = await reports.select_reports(db, None, None, 2)
     last = first[-1]
     position = (last.requested_at, report_ids[3])
@@ -190,7 +297,7 @@ async def test_reports_are_listed_in_pages_latest_first(db: asyncpg.Pool) -> Non
 
 
 async def test_an_unknown_report_is_none(db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(db, None)
+    report_id = await service.request_report(db, None, NOW)
     for unknown in ("", "x", str(uuid4()), str(report_id).upper(), report_id.hex):
         assert await service.find_report(db, unknown) is None
 
@@ -202,11 +309,10 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     }
     stores["closed"] = Store([(AS_OF, True)], [(2, utc("2023-01-01 09:00").time(), None)], "UTC")
     await load(db, stores)
-    report_id = await service.request_report(db, None)
-    await service.make_report(db, report_id)
-    await service.make_report(
-        db, await service.request_report(db, AS_OF + timedelta(days=1))
-    )  # not as of the newest poll
+    report_id = await service.request_report(db, None, NOW)
+    await service.make_report(db, report_id, NOW)
+    not_as_of_the_newest_poll = await service.request_report(db, AS_OF + timedelta(days=1), NOW)
+    await service.make_report(db, not_as_of_the_newest_poll, NOW)
     assert (await fleet.select_latest_report(db)) == await service.find_report(db, str(report_id))
     orders = {
         "store_id": ["closed", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"],
@@ -223,7 +329,36 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
             value = {"store_id": 0.0, "downtime": last.downtime_seconds, "uptime": last.uptime_share}[order]
             after = (value, last.store_id)
         assert found == names
-    below = await fleet.select_store_uptimes(db, fleet.StoreSelection(report_id, "hour", "uptime", below=0.6), None, 10)
+    below = await fleet.select_store_uptimes(
+        db, fleet.StoreSelection(report_id, "hour", "uptime", below=Decimal("0.6")), None, 10
+    )
     assert [store.store_id for store in below] == ["s3", "s7"]
-    summary = await fleet.select_sla_summary(db, report_id, "hour", 0.9)
+    summary = await fleet.select_sla_summary(db, report_id, "hour", Decimal("0.9"))
     assert (summary.stores, summary.breaches) == (8, 6)
+
+
+async def test_a_store_exactly_at_the_target_is_not_a_breach_in_either_list(db: asyncpg.Pool) -> None:
+    """Nor by a share that is rounded: 59.4 minutes of 60 are 99 %, of which a binary fraction falls short."""
+    hour = timedelta(hours=1)
+    down = {
+        "at": timedelta(seconds=36),
+        "below": timedelta(seconds=36, microseconds=1),
+        "above": timedelta(seconds=36) - timedelta(microseconds=1),
+    }
+    await load(db, {name: Store([(AS_OF - 9 * hour, True), (AS_OF - late, False)]) for name, late in down.items()})
+    report_id = await service.request_report(db, AS_OF, NOW)
+    await service.make_report(db, report_id, NOW)
+    least = Decimal(1).scaleb(-12)
+    for target, breaches in (
+        (Decimal("0.99"), ["below"]),
+        (Decimal("0.99") + least, ["below", "at"]),
+        (Decimal("0.99") - least, ["below"]),
+        (Decimal("0.9899999997"), []),
+        (Decimal("0.9900000003"), ["below", "at", "above"]),
+        (Decimal(1), ["below", "at", "above"]),
+        (Decimal(0), []),
+    ):
+        stores = fleet.StoreSelection(report_id, "hour", "uptime", below=target)
+        found = await fleet.select_store_uptimes(db, stores, None, 10)
+        assert [store.store_id for store in found] == breaches
+        assert (await fleet.select_sla_summary(db, report_id, "hour", target)).breaches == len(breaches)

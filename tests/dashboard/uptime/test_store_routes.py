@@ -1,6 +1,7 @@
 """Single stores and the fleet over HTTP."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -28,7 +29,7 @@ async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> N
         "store_id": "1",
         "timezone": "America/Chicago",
         "from": "2023-01-23T00:00:00Z",
-        "to": "2023-01-23T18:00:00Z",
+        "to": "2023-01-23T23:00:00Z",
         "uptime_seconds": 8100.0,
         "downtime_seconds": 2700.0,
         "open": [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T18:00:00Z"}],
@@ -51,7 +52,10 @@ async def test_incidents_have_a_duration_and_may_be_ongoing(stores: Stores) -> N
         {
             "start": "2023-01-23T17:15:00Z",
             "end": "2023-01-23T18:00:00Z",
+            "cut_start": None,
+            "cut_end": None,
             "duration_seconds": 2700.0,
+            "downtime_seconds": 2700.0,
             "unobserved_seconds": 0.0,
             "ongoing": True,
             "collector_gap": False,
@@ -82,10 +86,82 @@ async def test_gaps_are_spans_without_any_poll(stores: Stores) -> None:
     await stores.put("status", STATUS + polls)
     path = "/stores/gaps?from=2023-01-23T10:00:00Z"
     assert await stores.get(path) == [
-        {"start": "2023-01-23T11:00:00Z", "end": "2023-01-23T15:00:00Z", "duration_seconds": 14400.0}
+        {
+            "start": "2023-01-23T11:00:00Z",
+            "end": "2023-01-23T15:00:00Z",
+            "cut_start": None,
+            "cut_end": None,
+            "duration_seconds": 14400.0,
+            "ongoing": False,
+        }
     ]
     assert len(await pages(stores, f"{path}&minutes=30&limit=1")) == 3
     assert await stores.get(f"{path}&minutes=1000") == []
+    await stores.get(f"{path}&minutes=4", 400)
+
+
+async def test_a_window_may_end_after_the_newest_poll_but_not_in_the_future(stores: Stores) -> None:
+    """What nobody saw is a gap, and open time without data."""
+    await stores.load_monday()
+    window = "from=2023-01-23T18:00:00Z&to=2023-01-24T18:00:00Z"
+    (gap,) = await stores.get(f"/stores/gaps?{window}")
+    assert (gap["start"], gap["cut_end"], gap["ongoing"]) == ("2023-01-23T18:00:00Z", "2023-01-24T18:00:00Z", True)
+    coverage = await stores.get(f"/stores/2/coverage?{window}")
+    assert (coverage["to"], coverage["open_seconds"], coverage["covered_seconds"]) == (
+        "2023-01-24T18:00:00Z",
+        86_400,
+        5400,
+    )
+    now = datetime.now(UTC)
+    ahead = (now + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    behind = (now - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    timeline = await stores.get(f"/stores/2/timeline?from={behind}&to={ahead}")
+    assert now <= datetime.fromisoformat(timeline["to"]) <= datetime.now(UTC)
+    await stores.get(f"/stores/2/timeline?from={ahead}", 400)
+
+
+async def test_days_are_local_days(stores: Stores) -> None:
+    await stores.load_monday()
+    assert await stores.get("/stores/1/days?days=2&to=2023-01-24") == [
+        {
+            "day": "2023-01-23",
+            "open_seconds": 10800,
+            "up_seconds": 8100,
+            "down_seconds": 2700,
+            "observed_seconds": 6360,
+        },
+        {"day": "2023-01-24", "open_seconds": 0, "up_seconds": 0, "down_seconds": 0, "observed_seconds": 0},
+    ]
+    assert await stores.get("/stores/1/days?to=2023-01-22") == []
+    assert len(await stores.get("/stores/1/days")) == 90
+    for wrong in ("days=0", "days=401", "to=yesterday", "from=2023-01-01"):
+        await stores.get(f"/stores/1/days?{wrong}", 400)
+    await stores.get("/stores/unknown/days", 404)
+
+
+async def test_windows_before_the_polls_that_are_kept_are_refused(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    await stores.load_monday()
+    await dashboard_db.execute("UPDATE store SET polls_since = '2023-01-23 06:00:00+00' WHERE store_id = '1'")
+    for view in ("timeline", "incidents", "coverage"):
+        problem = await stores.get(f"/stores/1/{view}?from=2023-01-23T05:00:00Z", 400)
+        (error,) = problem["errors"]
+        assert error["message"].startswith("must not be before 2023-01-23T06:00:00")
+        await stores.get(f"/stores/1/{view}?from=2023-01-23T06:00:00Z")
+        await stores.get(f"/stores/2/{view}?from=2023-01-23T05:00:00Z")
+
+
+async def test_a_page_of_a_list_whose_report_was_replaced_is_refused(
+    stores: Stores, dashboard_db: asyncpg.Pool
+) -> None:
+    """An empty page would say that there are no more stores."""
+    await stores.load_monday()
+    first = await stores.client.get("/stores?limit=1")
+    link = re.match(r'<(?:http://[^/]+)?(.*)>; rel="next"', first.headers["Link"])
+    assert link
+    assert len(await stores.get(link[1])) == 1
+    await dashboard_db.execute("DELETE FROM uptime_report")
+    problem = await stores.get(link[1], 400)
+    assert "request the first page again" in problem["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("view", ["timeline", "incidents", "coverage"])
@@ -146,6 +222,7 @@ async def test_stores_below_the_target_are_breaches(stores: Stores) -> None:
     found = await pages(stores, "/stores/sla/breaches?target=0.9&period=day&limit=1")
     assert [store["store_id"] for store in found] == ["1"]
     assert await stores.get("/stores/sla/breaches?target=0.75&period=day") == []
+    assert (await stores.get("/stores/sla?target=0.75&period=day"))["breaches"] == 0
     assert (await stores.get("/stores/sla?target=1e-3"))["breaches"] == 0
     for wrong in ("target=2", "target=-1", "target=nan", "target=x"):
         await stores.get(f"/stores/sla?{wrong}", 400)
@@ -155,4 +232,6 @@ async def test_a_store_that_has_hours_and_no_polls_has_a_timeline(stores: Stores
     await stores.put("business-hours", HOURS + "9,0,09:00:00,12:00:00\n")
     found = await stores.get("/stores/9/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z")
     assert found["polls"] == found["stretches"] == []
+    assert found["open"] == [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T18:00:00Z"}]
+    assert found["uptime_seconds"] is found["downtime_seconds"] is None
     assert await stores.get("/stores/9/incidents") == []

@@ -1,5 +1,5 @@
 -- release 1
--- The rules of uptime as functions over ranges. Every statement of the slice calls them.
+-- The rules of uptime as functions over ranges. Every statement of the slice calls them, or those of uptime_views.sql.
 
 -- The first instant at which a wall clock in a zone shows a time. PostgreSQL resolves an ambiguous time to its second
 -- pass and a skipped one by the offset before. That is right for a closing; an opening needs the first pass. Therefore
@@ -15,15 +15,21 @@ AS $$
       ) AS passes
 $$;
 
--- The open time of a store (null: of every store) between two instants, as ranges [opening, closing) that neither touch
--- nor overlap. A store without hours is open from minus infinity on. On days near a change of the clock each opening is
--- resolved by the time zone; on all others it is an offset from midnight, which is several times faster.
-CREATE OR REPLACE FUNCTION open_time(of_store text, since timestamptz, until timestamptz)
+-- The open time of stores (null: of every store) between two instants, as ranges [opening, closing) that neither touch
+-- nor overlap. A store without hours, and one that is open all day on every weekday, is open from minus infinity on. On
+-- days near a change of the clock each opening is resolved by the time zone; on all others it is an offset from
+-- midnight, which is several times faster.
+CREATE OR REPLACE FUNCTION open_time(of_stores text [], since timestamptz, until timestamptz)
 RETURNS TABLE (store_id text, open tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT store.store_id,
-           CASE WHEN count(hours.store_id) = 0 THEN tstzmultirange(tstzrange(NULL, until))
+           CASE WHEN count(hours.store_id) = 0
+                     OR bit_or(1 << hours.weekday) FILTER (
+                         WHERE hours.opens = TIME '00:00'
+                           AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                     ) = 127
+                    THEN tstzmultirange(tstzrange(NULL, until))
                 ELSE coalesce(
                          range_agg(tstzrange(shift.opens_at, shift.closes_at))
                              FILTER (WHERE shift.opens_at < shift.closes_at),
@@ -43,7 +49,7 @@ AS $$
           FROM (
             SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
               FROM store
-             WHERE of_store IS NULL OR store.store_id = of_store
+             WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
           ) AS zones
          CROSS JOIN LATERAL (
             SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
@@ -65,23 +71,33 @@ AS $$
                     ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
                END AS closes_at
       ) AS shift ON TRUE
-     WHERE of_store IS NULL OR store.store_id = of_store
+     WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
      GROUP BY store.store_id
 $$;
 
--- The open time of a store from its last poll in open time before `moment`, up to `moment`; null without such a poll.
--- The search goes back from the last poll in steps that double, so that a store without polls for a year costs no more
--- than one polled yesterday.
-CREATE OR REPLACE FUNCTION open_time_before(of_store text, moment timestamptz) RETURNS tstzmultirange
+-- The newest poll of a store up to `known`; null without one. A stored poll may be dated after it.
+CREATE OR REPLACE FUNCTION last_visible_poll(of_store store, known timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN of_store.last_polled_at <= known THEN of_store.last_polled_at
+                ELSE (
+                    SELECT max(poll.polled_at)
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = of_store.store_id AND poll.polled_at <= known
+                )
+           END
+$$;
+
+-- The last poll of a store before `moment` that was made in open time; null without one. The search goes back from the
+-- last poll in steps that double, so that a store without polls for a year costs no more than one polled yesterday.
+CREATE OR REPLACE FUNCTION last_counted_poll(of_store text, moment timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-    back CONSTANT interval := INTERVAL '360 hours';
     step interval := INTERVAL '192 hours';
     before timestamptz := moment;
     latest timestamptz;
     found timestamptz;
-    recent tstzmultirange;
 BEGIN
     LOOP
         SELECT max(poll.polled_at) INTO latest
@@ -92,82 +108,175 @@ BEGIN
         END IF;
         before := latest - step;
         SELECT max(poll.polled_at) INTO found
-          FROM open_time(of_store, before, latest + INTERVAL '1 microsecond') AS hours,
+          FROM open_time(ARRAY[of_store], before, latest + INTERVAL '1 microsecond') AS hours,
                store_poll AS poll
          WHERE poll.store_id = of_store
            AND poll.polled_at BETWEEN before AND latest
            AND poll.polled_at <@ hours.open;
-        EXIT WHEN found IS NOT NULL;
+        IF found IS NOT NULL THEN
+            RETURN found;
+        END IF;
         step := step * 2;
     END LOOP;
-    SELECT hours.open INTO recent FROM open_time(of_store, greatest(found, moment - back), moment) AS hours;
-    IF found >= moment - back THEN
-        RETURN recent;
-    ELSIF recent = tstzmultirange(tstzrange(moment - back, moment)) THEN
-        -- open without a break for two weeks, so open round the clock: hours repeat every week
-        RETURN tstzmultirange(tstzrange(found, moment));
-    END IF;
-    RETURN recent + tstzmultirange(tstzrange(found, found, '[]'));
 END
 $$;
 
--- The open time of a store (null: of every store polled at or before `until`) between two instants, and the part of it
--- in which the store was up. In the rest of the open time it was down, so the two always add up. Polls after `until`
--- are ignored, as in a report as of `until`.
+-- The first poll of a store from `moment` to `known` that was made in open time; null without one.
+CREATE OR REPLACE FUNCTION next_counted_poll(of_store text, moment timestamptz, known timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    step interval := INTERVAL '192 hours';
+    after timestamptz := moment;
+    earliest timestamptz;
+    found timestamptz;
+BEGIN
+    LOOP
+        SELECT min(poll.polled_at) INTO earliest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at >= after AND poll.polled_at <= known;
+        IF earliest IS NULL THEN
+            RETURN NULL;
+        END IF;
+        after := earliest + step;
+        SELECT min(poll.polled_at) INTO found
+          FROM open_time(ARRAY[of_store], earliest, after) AS hours, store_poll AS poll
+         WHERE poll.store_id = of_store
+           AND poll.polled_at >= earliest
+           AND poll.polled_at < after
+           AND poll.polled_at <= known
+           AND poll.polled_at <@ hours.open;
+        IF found IS NOT NULL THEN
+            RETURN found;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
+
+-- The open time of a store between its last counted poll, `found`, and `moment`, as far as it shows whether the store
+-- closed in between. Hours repeat every week: a store open without a break for fifteen days has been open since.
+CREATE OR REPLACE FUNCTION open_time_since(of_store text, found timestamptz, moment timestamptz) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN found >= moment - INTERVAL '360 hours' THEN hours.open
+                WHEN hours.open = tstzmultirange(tstzrange(moment - INTERVAL '360 hours', moment))
+                    THEN tstzmultirange(tstzrange(found, moment))
+                ELSE hours.open + tstzmultirange(tstzrange(found, found, '[]'))
+           END
+      FROM open_time(ARRAY[of_store], moment - INTERVAL '360 hours', moment) AS hours
+$$;
+
+-- The open time of stores (null: of every store) polled at or before `known`, between two instants, and the part of it
+-- in which the store was up. In the rest of the open time it was down, so the two always add up. Polls after `known`,
+-- which is not after `until`, are ignored. counted: whether a poll was made in open time.
 --
 -- A poll counts if it was made in open time; if none ever was, all polls count. Of those that count, only a poll whose
 -- status differs from the one before changes the status: from its own instant on, or from the opening on if it is the
 -- first since the store opened. The first of all holds from the beginning.
-CREATE OR REPLACE FUNCTION store_status(of_store text, since timestamptz, until timestamptz)
-RETURNS TABLE (store_id text, open tstzmultirange, up tstzmultirange)
+--
+-- The last counted poll before `since` is looked for within 48 hours first. Stores without one are searched together,
+-- those whose last polls are of the same week in one step, and only what is left one by one: a report as of a time far
+-- from the polls costs little more than another.
+CREATE OR REPLACE FUNCTION store_status(
+    of_stores text [], since timestamptz, until timestamptz, known timestamptz
+)
+RETURNS TABLE (store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT hours.store_id, total.open, coalesce(total.open * turns.active, '{}')
-      FROM open_time(of_store, since - INTERVAL '48 hours', until) AS hours
-      JOIN store ON store.store_id = hours.store_id
-     CROSS JOIN LATERAL (
-        SELECT (
-            SELECT poll.polled_at
+    WITH recent AS MATERIALIZED (
+        SELECT hours.store_id,
+               hours.open,
+               (
+                   SELECT poll.polled_at
+                     FROM store_poll AS poll
+                    WHERE poll.store_id = hours.store_id
+                      AND poll.polled_at < since
+                      AND poll.polled_at
+                          >= CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE since - INTERVAL '48 hours' END
+                      AND poll.polled_at <@ hours.open
+                    ORDER BY poll.polled_at DESC
+                    LIMIT 1
+               ) AS counted_at,
+               store.first_polled_at < since - INTERVAL '48 hours' AS polled_earlier
+          FROM open_time(of_stores, since - INTERVAL '48 hours', until) AS hours
+          JOIN store ON store.store_id = hours.store_id
+         WHERE store.first_polled_at <= known
+    ), silent AS MATERIALIZED (
+        SELECT recent.store_id, latest.at
+          FROM recent
+         CROSS JOIN LATERAL (
+            SELECT poll.polled_at AS at
               FROM store_poll AS poll
-             WHERE poll.store_id = hours.store_id
-               AND poll.polled_at < since
-               AND poll.polled_at
-                   >= CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE since - INTERVAL '48 hours' END
-               AND poll.polled_at <@ hours.open
+             WHERE poll.store_id = recent.store_id AND poll.polled_at < since - INTERVAL '48 hours'
              ORDER BY poll.polled_at DESC
              LIMIT 1
-        ) AS at
-        OFFSET 0
-      ) AS previous
+          ) AS latest
+         WHERE recent.counted_at IS NULL AND recent.polled_earlier AND NOT lower_inf(recent.open)
+    ), searched AS (
+        SELECT hours.store_id,
+               (
+                   SELECT poll.polled_at
+                     FROM store_poll AS poll
+                    WHERE poll.store_id = hours.store_id
+                      AND poll.polled_at >= cohort.first - INTERVAL '48 hours'
+                      AND poll.polled_at <= cohort.last
+                      AND poll.polled_at < since - INTERVAL '48 hours'
+                      AND poll.polled_at <@ hours.open
+                    ORDER BY poll.polled_at DESC
+                    LIMIT 1
+               ) AS found
+          FROM (
+            SELECT array_agg(silent.store_id) AS stores, min(silent.at) AS first, max(silent.at) AS last
+              FROM silent
+             GROUP BY date_bin('7 days', silent.at, '2000-01-03 00:00:00+00')
+          ) AS cohort
+         CROSS JOIN LATERAL open_time(
+            cohort.stores, cohort.first - INTERVAL '48 hours', cohort.last + INTERVAL '1 microsecond'
+          ) AS hours
+    ), earlier AS MATERIALIZED (
+        SELECT store_id, coalesce(found, last_counted_poll(store_id, since - INTERVAL '48 hours')) AS found
+          FROM searched
+    ), base AS MATERIALIZED (
+        SELECT recent.store_id,
+               recent.open,
+               coalesce(recent.counted_at, earlier.found) AS counted_at,
+               CASE WHEN earlier.found IS NULL THEN recent.open
+                    -- the store closed in the 48 hours: that is all that the turns below ask for
+                    WHEN NOT recent.open @> tstzrange(since - INTERVAL '48 hours', since)
+                        THEN recent.open + tstzmultirange(tstzrange(earlier.found, earlier.found, '[]'))
+                    ELSE recent.open
+                        + open_time_since(recent.store_id, earlier.found, since - INTERVAL '48 hours')
+               END AS counting
+          FROM recent
+          LEFT JOIN earlier ON earlier.store_id = recent.store_id
+    )
+    SELECT base.store_id,
+           total.open,
+           coalesce(total.open * turns.active, '{}'),
+           base.counted_at IS NOT NULL OR NOT upper_inc(counting.open)
+      FROM base
      CROSS JOIN LATERAL (
-        SELECT CASE WHEN previous.at IS NULL AND store.first_polled_at < since - INTERVAL '48 hours'
-                        THEN open_time_before(hours.store_id, since - INTERVAL '48 hours')
-               END AS open
-        OFFSET 0
-      ) AS earlier
-     CROSS JOIN LATERAL (
-        SELECT CASE WHEN previous.at IS NOT NULL THEN hours.open
-                    WHEN earlier.open IS NOT NULL THEN hours.open + earlier.open
+        SELECT CASE WHEN base.counted_at IS NOT NULL THEN base.counting
                     WHEN EXISTS (
                         SELECT
                           FROM store_poll AS poll
-                         WHERE poll.store_id = hours.store_id
+                         WHERE poll.store_id = base.store_id
                            AND poll.polled_at >= since
-                           AND poll.polled_at < until
-                           AND poll.polled_at <@ hours.open
-                    ) THEN hours.open
+                           AND poll.polled_at <= known
+                           AND poll.polled_at <@ base.counting
+                    ) THEN base.counting
                     ELSE tstzmultirange(tstzrange(NULL, until, '(]'))
                END AS open
         OFFSET 0
       ) AS counting
      CROSS JOIN LATERAL (
         SELECT coalesce(
-                   previous.at,
-                   lower(earlier.open),
+                   base.counted_at,
                    CASE WHEN upper_inc(counting.open) THEN (
                        SELECT max(poll.polled_at)
                          FROM store_poll AS poll
-                        WHERE poll.store_id = hours.store_id AND poll.polled_at < since
+                        WHERE poll.store_id = base.store_id AND poll.polled_at < since
                    ) END,
                    since
                ) AS at
@@ -192,9 +301,9 @@ AS $$
                            lag(poll.active) OVER before AS active_before,
                            lag(poll.polled_at) OVER before AS polled_before
                       FROM store_poll AS poll
-                     WHERE poll.store_id = hours.store_id
+                     WHERE poll.store_id = base.store_id
                        AND poll.polled_at >= beginning.at
-                       AND poll.polled_at <= until
+                       AND poll.polled_at <= known
                        AND poll.polled_at <@ counting.open
                     WINDOW before AS (ORDER BY poll.polled_at)
                   ) AS counted
@@ -202,6 +311,5 @@ AS $$
               ) AS turn
           ) AS stretch
       ) AS turns
-     CROSS JOIN LATERAL (SELECT hours.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
-     WHERE store.first_polled_at <= until
+     CROSS JOIN LATERAL (SELECT base.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
 $$;

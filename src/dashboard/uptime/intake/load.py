@@ -110,6 +110,8 @@ async def _merge_polls(connection: Connection, rows: int) -> LoadOutcome:
     await queries.analyze_staged_polls(connection)
     if first_bulk:
         await queries.drop_store_poll_primary_key(connection)
+    await queries.upsert_poll_spans(connection)
+    await queries.delete_staged_polls_of_kept_days(connection)
     marked_inactive = await queries.mark_inactive_on_conflict(connection)
     new = await queries.insert_staged_polls(connection)
     if first_bulk:

@@ -1,6 +1,11 @@
-"""SQL of the latest report on the fleet: the stores by downtime or share of uptime, and those that miss a target."""
+"""SQL of the latest report on the fleet: the stores by downtime or share of uptime, and those that miss a target.
+
+A target is compared with the exact durations, never with a share, which is rounded.
+"""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
@@ -15,24 +20,49 @@ async def select_latest_report(db: Executor) -> Report | None:
         SELECT report_id
           FROM uptime_report
          WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL
-         ORDER BY data_version DESC, requested_at DESC
+         ORDER BY data_version DESC, as_of DESC, requested_at DESC
          LIMIT 1
         """
     )
     return await select_report(db, report_id) if report_id else None
 
 
+async def delete_replaced_reports(db: Executor, keep: timedelta) -> None:
+    """Delete the reports for lists but the latest complete one, if they ended longer than `keep` ago.
+
+    Until then the pages that follow a first one can be fetched.
+    """
+    await db.execute(
+        """
+        DELETE FROM uptime_report
+         WHERE for_lists
+           AND finished_at < statement_timestamp() - $1::interval
+           AND report_id <> coalesce(
+               (
+                   SELECT report_id
+                     FROM uptime_report
+                    WHERE for_lists AND status = 'complete'
+                    ORDER BY data_version DESC, as_of DESC, requested_at DESC
+                    LIMIT 1
+               ),
+               '00000000-0000-0000-0000-000000000000'
+           )
+        """,
+        keep,
+    )
+
+
 @dataclass(frozen=True)
 class StoreSelection:
     """Stores of a report, ordered by id, by most downtime or by least share of uptime; then by id.
 
-    below: only stores whose share of uptime in the period is less.
+    below: only stores that were up for less than this share of the period.
     """
 
     report_id: UUID
     period: Period
     order: StoreOrder
-    below: float | None = None
+    below: Decimal | None = None
 
 
 async def select_store_uptimes(
@@ -48,16 +78,17 @@ async def select_store_uptimes(
         WITH measured AS (
             SELECT store_id,
                    extract(epoch FROM CASE $2 WHEN 'hour' THEN uptime_last_hour WHEN 'day' THEN uptime_last_day
-                                              ELSE uptime_last_week END)::float8 AS up,
+                                              ELSE uptime_last_week END) AS up,
                    extract(epoch FROM CASE $2 WHEN 'hour' THEN downtime_last_hour WHEN 'day' THEN downtime_last_day
-                                              ELSE downtime_last_week END)::float8 AS down
+                                              ELSE downtime_last_week END) AS down
               FROM uptime_report_row
              WHERE report_id = $1
         ), ranked AS (
-            SELECT store_id, up, down, up / nullif(up + down, 0) AS share,
-                   CASE $3 WHEN 'downtime' THEN -down WHEN 'uptime' THEN coalesce(up / nullif(up + down, 0), 2) ELSE 0
-                   END AS rank
+            SELECT store_id, up::float8 AS up, down::float8 AS down, share,
+                   CASE $3 WHEN 'downtime' THEN -down::float8 WHEN 'uptime' THEN coalesce(share, 2) ELSE 0 END AS rank
               FROM measured
+             CROSS JOIN LATERAL (SELECT up::float8 / nullif(up + down, 0)::float8 AS share) AS quotient
+             WHERE $4::numeric IS NULL OR up < (up + down) * $4
         )
         SELECT ranked.store_id,
                coalesce(store.timezone, 'America/Chicago') AS timezone,
@@ -66,8 +97,7 @@ async def select_store_uptimes(
                share AS uptime_share
           FROM ranked
           JOIN store ON store.store_id = ranked.store_id
-         WHERE ($4::float8 IS NULL OR share < $4)
-           AND ($6::text IS NULL OR (rank, ranked.store_id) > (
+         WHERE ($6::text IS NULL OR (rank, ranked.store_id) > (
                CASE $3 WHEN 'downtime' THEN -$5::float8 WHEN 'uptime' THEN coalesce($5::float8, 2) ELSE 0 END, $6
            ))
          ORDER BY rank, ranked.store_id
@@ -84,7 +114,7 @@ async def select_store_uptimes(
     return [StoreUptime(**row) for row in rows]
 
 
-async def select_sla_summary(db: Executor, report_id: UUID, period: Period, target: float) -> SlaSummary:
+async def select_sla_summary(db: Executor, report_id: UUID, period: Period, target: Decimal) -> SlaSummary:
     """How many stores of a report were open in the period, and how many of them were up for less than the target."""
     row = await db.fetchrow(
         """

@@ -127,6 +127,34 @@ async def mark_inactive_on_conflict(db: Executor) -> int:
     return int(status.split()[-1])
 
 
+async def upsert_poll_spans(db: Executor) -> None:
+    """Add the staged polls to the five minutes in which the fleet was polled."""
+    await db.execute(
+        """
+        INSERT INTO poll_span AS stored (span_start, first_polled_at, last_polled_at)
+        SELECT date_bin('5 minutes', polled_at, '2000-01-01 00:00:00+00'), min(polled_at), max(polled_at)
+          FROM staged_poll
+         GROUP BY 1
+        ON CONFLICT (span_start) DO UPDATE
+           SET first_polled_at = least(stored.first_polled_at, excluded.first_polled_at),
+               last_polled_at = greatest(stored.last_polled_at, excluded.last_polled_at)
+         WHERE stored.first_polled_at > excluded.first_polled_at
+            OR stored.last_polled_at < excluded.last_polled_at
+        """
+    )
+
+
+async def delete_staged_polls_of_kept_days(db: Executor) -> None:
+    """Delete the staged polls of the days whose polls were deleted: their figures are kept and no longer change."""
+    await db.execute(
+        """
+        DELETE FROM staged_poll AS staged
+         USING store
+         WHERE store.store_id = staged.store_id AND staged.polled_at < store.polls_since
+        """
+    )
+
+
 async def insert_staged_polls(db: Executor) -> int:
     """Insert the staged polls that are new, and update when each store was first and last polled; returns how many.
 
@@ -256,9 +284,9 @@ async def select_imports(db: Executor, before: int | None, limit: int) -> list[I
 
 async def select_data_version(db: Executor) -> int:
     """The id of the last import that changed any data, 0 if there is none."""
-    return await db.fetchval("SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) FROM store_import")
+    return await db.fetchval("SELECT coalesce(max(import_id), 0) FROM store_import WHERE changed")
 
 
-async def select_newest_poll(db: Executor) -> datetime | None:
-    """The instant of the newest poll; None if there are no polls."""
-    return await db.fetchval("SELECT max(last_polled_at) FROM store")
+async def select_newest_poll(db: Executor, now: datetime) -> datetime | None:
+    """The instant of the newest poll up to `now`; None if there are no polls. Stored polls may be dated later."""
+    return await db.fetchval("SELECT max(last_visible_poll(store, $1)) FROM store", now)

@@ -1,7 +1,7 @@
 """SQL of the reports. The function `store_status` (migrations/functions/uptime.sql) defines uptime."""
 
-from collections.abc import Callable, Coroutine
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,25 +11,26 @@ from dashboard.uptime.models import Report
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
-EXPECTED_SECONDS = 3.0
-"""The usual duration of a report, from which its progress is estimated."""
+MAX_RUNNING_PROGRESS = 0.99
+"""A report whose stores are all done is not complete before its transaction has ended."""
 
 
-async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -> UUID:
+async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None, *, for_lists: bool = False) -> UUID:
     """Request a report; returns `report_id`, or the id of a running report with the same `as_of` and data version.
 
-    Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
+    for_lists: it is for the lists of stores, which replace it. Does not wait for the transaction that makes the running
+    report. Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
     """
     requested_id = None
     while requested_id is None:
         requested_id = await db.fetchval(
             """
             WITH data AS (
-                SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) AS version FROM store_import
+                SELECT coalesce(max(import_id), 0) AS version FROM store_import WHERE changed
             ), made AS (
-                INSERT INTO uptime_report (report_id, requested_as_of, requested_version)
-                SELECT $1, $2, version FROM data
-                ON CONFLICT (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)))
+                INSERT INTO uptime_report (report_id, requested_as_of, requested_version, for_lists)
+                SELECT $1, $2, version, $3 FROM data
+                ON CONFLICT (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists)
                       WHERE status = 'running'
                 DO NOTHING
                 RETURNING report_id
@@ -40,12 +41,31 @@ async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None) -
               FROM uptime_report
               JOIN data ON version = requested_version
              WHERE status = 'running'
+               AND for_lists = $3
                AND coalesce(requested_as_of, '-infinity'::timestamptz) = coalesce($2, '-infinity'::timestamptz)
             """,
             report_id,
             as_of,
+            for_lists,
         )
     return requested_id
+
+
+async def select_earliest_as_of(db: Executor, as_of: datetime, period: timedelta) -> datetime | None:
+    """None if all polls of a report on the last `period` are kept, else the earliest `as_of` for which they are.
+
+    Stores that were first polled after `as_of` are not in the report.
+    """
+    return await db.fetchval(
+        """
+        SELECT max(polls_since) + $2::interval
+          FROM store
+         WHERE first_polled_at <= $1::timestamptz
+        HAVING max(polls_since) > $1::timestamptz - $2::interval
+        """,
+        as_of,
+        period,
+    )
 
 
 async def select_running_reports(db: Executor) -> list[UUID]:
@@ -64,21 +84,33 @@ async def claim_report(db: Connection, report_id: UUID) -> bool:
     )
 
 
-async def update_report_attempt(db: Executor, report_id: UUID) -> int | None:
-    """Count an attempt at a report and return the number; None if the report is not running."""
+async def upsert_report_attempt(db: Executor, report_id: UUID) -> int | None:
+    """Count an attempt at a report, whose claim the caller has; returns the number, or None if it is not running."""
     return await db.fetchval(
         """
-        UPDATE uptime_report
-           SET attempts = attempts + 1
+        INSERT INTO uptime_report_progress AS progress (report_id, attempts)
+        SELECT report_id, 1
+          FROM uptime_report
          WHERE report_id = $1 AND status = 'running'
+        ON CONFLICT (report_id) DO UPDATE
+           SET attempts = progress.attempts + 1, stores_done = 0, stores = NULL
         RETURNING attempts
         """,
         report_id,
     )
 
 
+async def update_report_progress(db: Executor, report_id: UUID, stores_done: int, stores: int) -> None:
+    await db.execute(
+        "UPDATE uptime_report_progress SET stores_done = $2, stores = $3 WHERE report_id = $1",
+        report_id,
+        stores_done,
+        stores,
+    )
+
+
 async def raise_work_memory(db: Executor) -> None:
-    """Let this transaction keep the open time of all stores in memory."""
+    """Let this transaction keep the open time of many stores in memory."""
     await db.execute("SELECT set_config('work_mem', '64MB', true)")
 
 
@@ -94,53 +126,71 @@ def _window_lengths(ranges: str) -> str:
     """  # noqa: S608 - the name of a column
 
 
-async def complete_report(db: Executor, report_id: UUID) -> int:
-    """Insert the rows of a report and mark it complete; returns the number of stores.
-
-    One statement is one snapshot, so the rows and `data_version` are of one state of the data. Hours are elapsed time.
-    Without a requested `as_of` it is the newest poll; without any poll there are no rows.
-    """
+async def select_report_as_of(db: Executor, report_id: UUID, now: datetime) -> datetime | None:
+    """The end of a report's windows: as requested, else the newest poll up to `now`; None without any poll."""
     return await db.fetchval(
-        f"""
-        WITH state AS MATERIALIZED (
-            SELECT coalesce(
-                       (SELECT requested_as_of FROM uptime_report WHERE report_id = $1),
-                       (SELECT max(last_polled_at) FROM store)
-                   ) AS as_of,
-                   (SELECT coalesce(max(import_id) FILTER (WHERE changed), 0) FROM store_import) AS data_version
-        ), made AS (
-            INSERT INTO uptime_report_row (
-                report_id, store_id,
-                uptime_last_hour, uptime_last_day, uptime_last_week,
-                downtime_last_hour, downtime_last_day, downtime_last_week
-            )
-            SELECT $1, status.store_id,
-                   up.last_hour, up.last_day, up.last_week,
-                   open.last_hour - up.last_hour, open.last_day - up.last_day, open.last_week - up.last_week
-              FROM (
-                SELECT as_of,
-                       as_of - INTERVAL '1 hour' AS hour,
-                       as_of - INTERVAL '24 hours' AS day,
-                       as_of - INTERVAL '168 hours' AS week
-                  FROM state
-              ) AS since
-             CROSS JOIN LATERAL store_status(NULL, since.week, since.as_of) AS status
-             CROSS JOIN LATERAL ({_window_lengths("status.open")}) AS open
-             CROSS JOIN LATERAL ({_window_lengths("status.up")}) AS up
-             ORDER BY status.store_id
-            RETURNING 1
-        )
-        UPDATE uptime_report
-           SET status = 'complete',
-               as_of = state.as_of,
-               data_version = state.data_version,
-               stores = (SELECT count(*) FROM made),
-               finished_at = clock_timestamp()
-          FROM state
+        """
+        SELECT coalesce(requested_as_of, (SELECT max(last_visible_poll(store, $2)) FROM store))
+          FROM uptime_report
          WHERE report_id = $1
-        RETURNING stores
+        """,
+        report_id,
+        now,
+    )
+
+
+async def select_polled_stores(db: Executor, as_of: datetime) -> list[str]:
+    """The ids of the stores with a poll at or before `as_of`, in order."""
+    rows = await db.fetch("SELECT store_id FROM store WHERE first_polled_at <= $1 ORDER BY store_id", as_of)
+    return [row["store_id"] for row in rows]
+
+
+async def insert_report_rows(
+    db: Executor, report_id: UUID, as_of: datetime, known: datetime, stores: Sequence[str]
+) -> None:
+    """Insert the rows of a report on some of the stores. known: polls after it are ignored. Hours are elapsed time."""
+    await db.execute(
+        f"""
+        INSERT INTO uptime_report_row (
+            report_id, store_id,
+            uptime_last_hour, uptime_last_day, uptime_last_week,
+            downtime_last_hour, downtime_last_day, downtime_last_week
+        )
+        SELECT $1, status.store_id,
+               up.last_hour, up.last_day, up.last_week,
+               open.last_hour - up.last_hour, open.last_day - up.last_day, open.last_week - up.last_week
+          FROM (
+            SELECT $2::timestamptz - INTERVAL '1 hour' AS hour,
+                   $2::timestamptz - INTERVAL '24 hours' AS day,
+                   $2::timestamptz - INTERVAL '168 hours' AS week
+          ) AS since
+         CROSS JOIN LATERAL store_status($4, since.week, $2, $3) AS status
+         CROSS JOIN LATERAL ({_window_lengths("status.open")}) AS open
+         CROSS JOIN LATERAL ({_window_lengths("status.up")}) AS up
+         ORDER BY status.store_id
         """,  # noqa: S608 - names of columns
         report_id,
+        as_of,
+        known,
+        stores,
+    )
+
+
+async def update_report_complete(db: Executor, report_id: UUID, as_of: datetime | None) -> int:
+    """Mark a report complete, with the version of the data that its transaction sees; returns the number of stores."""
+    return await db.fetchval(
+        """
+        UPDATE uptime_report
+           SET status = 'complete',
+               as_of = $2,
+               data_version = (SELECT coalesce(max(import_id), 0) FROM store_import WHERE changed),
+               stores = (SELECT count(*) FROM uptime_report_row WHERE report_id = $1),
+               finished_at = clock_timestamp()
+         WHERE report_id = $1
+        RETURNING stores
+        """,
+        report_id,
+        as_of,
     )
 
 
@@ -168,25 +218,28 @@ async def select_reports(
     """Reports, latest first: one, or those before a position of (requested_at, report_id)."""
     rows = await db.fetch(
         """
-        SELECT report_id::text AS report_id,
-               initcap(status) AS status,
-               CASE WHEN status = 'running' THEN round(least(
-                        0.95, extract(epoch FROM clock_timestamp() - requested_at) / $5::float8
-                    )::numeric, 2)::float8
+        SELECT report.report_id::text AS report_id,
+               initcap(report.status) AS status,
+               CASE WHEN report.status = 'running'
+                        THEN least(
+                            $5::float8, coalesce(progress.stores_done::float8 / nullif(progress.stores, 0)::float8, 0)
+                        )
                     ELSE 1
                END AS progress,
-               requested_at, finished_at, requested_as_of, as_of, data_version, stores, reason
-          FROM uptime_report
-         WHERE ($1::uuid IS NULL OR report_id = $1)
-           AND ($2::timestamptz IS NULL OR (requested_at, uptime_report.report_id) < ($2, $3::uuid))
-         ORDER BY requested_at DESC, uptime_report.report_id DESC
+               report.requested_at, report.finished_at, report.requested_as_of, report.as_of, report.data_version,
+               report.stores, report.reason
+          FROM uptime_report AS report
+          LEFT JOIN uptime_report_progress AS progress ON progress.report_id = report.report_id
+         WHERE ($1::uuid IS NULL OR report.report_id = $1)
+           AND ($2::timestamptz IS NULL OR (report.requested_at, report.report_id) < ($2, $3::uuid))
+         ORDER BY report.requested_at DESC, report.report_id DESC
          LIMIT $4
         """,
         report_id,
         before[0] if before else None,
         before[1] if before else None,
         limit,
-        EXPECTED_SECONDS,
+        MAX_RUNNING_PROGRESS,
     )
     return [Report(**row) for row in rows]
 

@@ -1,9 +1,12 @@
-"""SQL of single stores and of the collector: timeline, incidents, coverage, gaps."""
+"""SQL of single stores and of the collector: timeline, incidents, coverage, days, gaps.
 
-from datetime import datetime, timedelta
+The rules are functions of the database: migrations/functions/uptime.sql.
+"""
+
+from datetime import date, datetime, timedelta
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, Stretch, Timeline
+from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, StoreDay, Stretch, Timeline, Window
 
 POLL_COVERAGE = timedelta(minutes=90)
 """How long a poll covers the time after it; polls are about an hour apart."""
@@ -17,119 +20,124 @@ async def select_timezone(db: Executor, store_id: str) -> str | None:
     )
 
 
-async def select_timeline(db: Executor, store_id: str, start: datetime, end: datetime) -> Timeline | None:
-    """A store in `[start, end)`; None if the store is unknown. end: not after the newest poll of the fleet.
+async def select_polls_since(db: Executor, store_id: str) -> datetime | None:
+    """The time before which the polls of a store were deleted; None if none were."""
+    return await db.fetchval("SELECT polls_since FROM store WHERE store_id = $1", store_id)
 
-    It agrees with a report as of `end`. The polls are those in the window and the last one before it.
-    """
+
+async def select_timeline(db: Executor, store_id: str, window: Window) -> Timeline | None:
+    """A store in a window; None if the store is unknown. The polls are those in the window and the last one before."""
     row = await db.fetchrow(
         """
         SELECT store.store_id,
                coalesce(store.timezone, 'America/Chicago') AS timezone,
-               array(SELECT unnest(status.open)) AS open,
-               array(SELECT unnest(status.up)) AS up,
-               array(SELECT unnest(status.open - status.up)) AS down,
+               array(SELECT unnest(history.open)) AS open,
+               array(SELECT unnest(history.up)) AS up,
+               array(SELECT unnest(history.open - history.up)) AS down,
+               history.up IS NOT NULL AS polled,
                array(
                    SELECT (poll.polled_at, poll.active, poll.polled_at <@ hours.open)
                      FROM (
-                        SELECT coalesce(max(polled_at), $2) AS at
+                        SELECT max(polled_at) AS since, max(polled_at) + INTERVAL '1 microsecond' AS until
                           FROM store_poll
                          WHERE store_id = $1 AND polled_at < $2
-                     ) AS first
-                    CROSS JOIN LATERAL open_time($1, first.at, $3 + INTERVAL '1 microsecond') AS hours
+                        HAVING max(polled_at) IS NOT NULL
+                        UNION ALL
+                        SELECT $2, $3 + INTERVAL '1 microsecond'
+                     ) AS span
+                    CROSS JOIN LATERAL open_time(ARRAY[$1], span.since, span.until) AS hours
                      JOIN store_poll AS poll
-                       ON poll.store_id = $1 AND poll.polled_at >= first.at AND poll.polled_at <= $3
+                       ON poll.store_id = $1 AND poll.polled_at >= span.since AND poll.polled_at < span.until
                     ORDER BY poll.polled_at
                ) AS polls
           FROM store
-          LEFT JOIN LATERAL store_status($1, $2, $3) AS status ON TRUE
+         CROSS JOIN LATERAL store_history($1, $2, $3, $4) AS history
          WHERE store.store_id = $1
         """,
         store_id,
-        start,
-        end,
+        window.start,
+        window.end,
+        window.known,
     )
     if row is None:
         return None
     stretches = [Stretch(s.lower, s.upper, "active") for s in row["up"]]
     stretches += [Stretch(s.lower, s.upper, "inactive") for s in row["down"]]
+    up, down = (sum((s.upper - s.lower for s in row[part]), timedelta()).total_seconds() for part in ("up", "down"))
     return Timeline(
         store_id=row["store_id"],
         timezone=row["timezone"],
-        start=start,
-        end=end,
-        uptime_seconds=sum((s.upper - s.lower for s in row["up"]), timedelta()).total_seconds(),
-        downtime_seconds=sum((s.upper - s.lower for s in row["down"]), timedelta()).total_seconds(),
+        start=window.start,
+        end=window.end,
+        uptime_seconds=up if row["polled"] else None,
+        downtime_seconds=down if row["polled"] else None,
         open=[Span(s.lower, s.upper) for s in row["open"]],
         stretches=sorted(stretches, key=lambda stretch: stretch.start),
         polls=[Poll(at, "active" if active else "inactive", is_open) for at, active, is_open in row["polls"]],
     )
 
 
-async def select_incidents(db: Executor, store_id: str, start: datetime, end: datetime) -> list[Incident]:
-    """When a store was down in `[start, end)`, in order; spans with only closed time between them are one incident."""
+async def select_incidents(
+    db: Executor, store_id: str, window: Window, after: datetime | None, limit: int
+) -> list[Incident]:
+    """The incidents of a store that overlap a window, in order; those that start after `after`, if given."""
     rows = await db.fetch(
         """
-        WITH status AS MATERIALIZED (
-            SELECT open, up FROM store_status($1, $2, $3)
-        ), down AS (
-            SELECT part, (SELECT count(*) FROM unnest(status.up) AS up WHERE upper(up) <= lower(part)) AS recoveries
-              FROM status
-             CROSS JOIN LATERAL unnest(status.open - status.up) AS part
-        ), incident AS (
-            SELECT min(lower(part)) AS start, max(upper(part)) AS "end", range_agg(part) AS parts
-              FROM down
-             GROUP BY recoveries
+        WITH incident AS MATERIALIZED (
+            SELECT started_at, ended_at, ongoing, down
+              FROM store_incidents($1, $2, $3, $4)
+             WHERE $6::timestamptz IS NULL OR started_at > $6
+             ORDER BY started_at
+             LIMIT $7
+        ), gap AS MATERIALIZED (
+            SELECT gap.started_at, gap.ended_at
+              FROM (SELECT min(started_at) AS since, max(ended_at) AS until FROM incident) AS span
+             CROSS JOIN LATERAL collector_gaps(span.since, span.until, $8, $5) AS gap
         )
-        SELECT incident.start, incident.end,
-               length.down AS duration_seconds,
-               unobserved.seconds AS unobserved_seconds,
-               incident.end = (SELECT max(upper(part)) FROM status CROSS JOIN LATERAL unnest(status.open) AS part)
-                   AND incident.end = $3 AS ongoing
+        SELECT started_at AS start,
+               ended_at AS "end",
+               CASE WHEN started_at < $2 THEN $2 END AS cut_start,
+               CASE WHEN ended_at > $3 THEN $3 END AS cut_end,
+               extract(epoch FROM length_of(down))::float8 AS duration_seconds,
+               extract(epoch FROM length_of(down * tstzmultirange(tstzrange($2, $3))))::float8 AS downtime_seconds,
+               extract(epoch FROM length_of(unobserved($1, down, $8, $5)))::float8 AS unobserved_seconds,
+               ongoing,
+               EXISTS (
+                   SELECT
+                     FROM gap
+                    WHERE gap.started_at < incident.ended_at AND gap.ended_at > incident.started_at
+               ) AS collector_gap
           FROM incident
-         CROSS JOIN LATERAL (
-            SELECT extract(epoch FROM sum(upper(part) - lower(part)))::float8 AS down
-              FROM unnest(incident.parts) AS part
-         ) AS length
-         CROSS JOIN LATERAL (
-            SELECT coalesce(extract(epoch FROM sum(upper(part) - lower(part))), 0)::float8 AS seconds
-              FROM unnest(incident.parts - coalesce((
-                SELECT range_agg(tstzrange(poll.polled_at, poll.polled_at + $4::interval))
-                  FROM store_poll AS poll
-                 WHERE poll.store_id = $1
-                   AND poll.polled_at > incident.start - $4::interval
-                   AND poll.polled_at < incident.end
-              ), '{}')) AS part
-         ) AS unobserved
-         ORDER BY incident.start
+         ORDER BY started_at
         """,
         store_id,
-        start,
-        end,
+        window.start,
+        window.end,
+        window.known,
+        window.now,
+        after,
+        limit,
         POLL_COVERAGE,
     )
-    return [Incident(**row, collector_gap=False) for row in rows]
+    return [Incident(**row) for row in rows]
 
 
-async def select_coverage(db: Executor, store_id: str, start: datetime, end: datetime) -> Coverage:
-    """How much of a store's open time in `[start, end)` is within 90 minutes after a poll, and its other parts."""
+async def select_coverage(db: Executor, store_id: str, window: Window) -> Coverage:
+    """How much of a store's open time in a window is within 90 minutes after a poll, and its other parts."""
     row = await db.fetchrow(
         """
-        WITH hours AS MATERIALIZED (
-            SELECT open * tstzmultirange(tstzrange($2, $3)) AS open FROM open_time($1, $2, $3)
-        ), observed AS (
-            SELECT coalesce(range_agg(tstzrange(poll.polled_at, poll.polled_at + $4::interval)), '{}') AS ranges
-              FROM store_poll AS poll
-             WHERE poll.store_id = $1 AND poll.polled_at > $2::timestamptz - $4::interval AND poll.polled_at < $3
-        )
         SELECT array(SELECT unnest(hours.open)) AS open,
-               array(SELECT unnest(hours.open - observed.ranges)) AS no_data
-          FROM hours
-         CROSS JOIN observed
+               array(SELECT unnest(unobserved($1, hours.open, $5, $4))) AS no_data
+          FROM (
+            SELECT open * tstzmultirange(tstzrange($2, $3)) AS open
+              FROM open_time(ARRAY[$1], $2, $3)
+            OFFSET 0
+          ) AS hours
         """,
         store_id,
-        start,
-        end,
+        window.start,
+        window.end,
+        window.known,
         POLL_COVERAGE,
     )
     is_open = [Span(s.lower, s.upper) for s in row["open"]] if row else []
@@ -138,8 +146,8 @@ async def select_coverage(db: Executor, store_id: str, start: datetime, end: dat
     covered = open_for - sum((s.end - s.start for s in no_data), timedelta())
     return Coverage(
         store_id=store_id,
-        start=start,
-        end=end,
+        start=window.start,
+        end=window.end,
         open_seconds=open_for.total_seconds(),
         covered_seconds=covered.total_seconds(),
         share=covered / open_for if open_for else None,
@@ -147,34 +155,78 @@ async def select_coverage(db: Executor, store_id: str, start: datetime, end: dat
     )
 
 
-async def select_gaps(db: Executor, start: datetime, end: datetime, min_length: timedelta) -> list[Gap]:
-    """When no store was polled for at least `min_length` within `[start, end)`, in order.
+async def select_days(db: Executor, store_id: str, days: int, to: date | None, now: datetime) -> list[StoreDay]:
+    """The last `days` local days of a store up to `to`, by default its current day; none before its first poll.
 
-    Polls within one minute count as one span without gaps.
+    Days whose polls were deleted have the figures that were kept.
     """
     rows = await db.fetch(
         """
-        WITH polled AS (
-            SELECT min(polled_at) AS first, max(polled_at) AS last
-              FROM store_poll
-             WHERE polled_at >= $1 AND polled_at < $2
-             GROUP BY date_bin('1 minute', polled_at, '2000-01-01 00:00:00+00')
+        WITH store_local AS (
+            SELECT store.polls_since,
+                   span.last,
+                   greatest(span.last - $2::int + 1, (store.first_polled_at AT TIME ZONE local.zone)::date) AS first,
+                   local.zone
+              FROM store
+             CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+             CROSS JOIN LATERAL (
+                SELECT least(coalesce($3::date, 'infinity'), ($4::timestamptz AT TIME ZONE local.zone)::date) AS last
+             ) AS span
+             WHERE store.store_id = $1 AND store.first_polled_at <= $4
+        ), figures AS (
+            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time
+              FROM store_local
+              JOIN store_day AS kept ON kept.store_id = $1 AND kept.day BETWEEN store_local.first AND store_local.last
             UNION ALL
-            SELECT NULL, $1
-            UNION ALL
-            SELECT $2, NULL
-        ), gap AS (
-            SELECT lag(last) OVER in_order AS start, first AS "end"
-              FROM polled
-            WINDOW in_order AS (ORDER BY coalesce(first, last), first NULLS FIRST)
+            SELECT made.day, made.open_time, made.uptime, made.observed_time
+              FROM store_local
+             CROSS JOIN LATERAL (
+                SELECT greatest(opening_instant(first::timestamp, zone), polls_since) AS since,
+                       least(opening_instant((last + 1)::timestamp, zone), $4) AS until
+             ) AS span
+             CROSS JOIN LATERAL store_days($1, span.since, span.until, $5, $4) AS made
+             WHERE span.since < span.until
         )
-        SELECT gap.start, gap.end, extract(epoch FROM gap.end - gap.start)::float8 AS duration_seconds
-          FROM gap
-         WHERE gap.end - gap.start >= $3
-         ORDER BY gap.start
+        SELECT day,
+               extract(epoch FROM sum(open_time))::float8 AS open_seconds,
+               extract(epoch FROM sum(uptime))::float8 AS up_seconds,
+               extract(epoch FROM sum(open_time - uptime))::float8 AS down_seconds,
+               extract(epoch FROM sum(observed_time))::float8 AS observed_seconds
+          FROM figures
+         GROUP BY day
+         ORDER BY day
         """,
-        start,
-        end,
+        store_id,
+        days,
+        to,
+        now,
+        POLL_COVERAGE,
+    )
+    return [StoreDay(**row) for row in rows]
+
+
+async def select_gaps(
+    db: Executor, window: Window, min_length: timedelta, after: datetime | None, limit: int
+) -> list[Gap]:
+    """The gaps of at least `min_length` that overlap a window, in order; those that start after `after`, if given."""
+    rows = await db.fetch(
+        """
+        SELECT started_at AS start,
+               ended_at AS "end",
+               CASE WHEN started_at < $1 THEN $1 END AS cut_start,
+               CASE WHEN ended_at > $2 THEN $2 END AS cut_end,
+               extract(epoch FROM ended_at - started_at)::float8 AS duration_seconds,
+               ongoing
+          FROM collector_gaps($1, $2, $3, $4)
+         WHERE $5::timestamptz IS NULL OR started_at > $5
+         ORDER BY started_at
+         LIMIT $6
+        """,
+        window.start,
+        window.end,
         min_length,
+        window.now,
+        after,
+        limit,
     )
     return [Gap(**row) for row in rows]

@@ -1,7 +1,7 @@
 """HTTP of the reports."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from quart import Blueprint, Response, current_app, request
@@ -96,7 +96,7 @@ async def _request_report(connection: Connection, as_of: datetime | None) -> UUI
     Raises TooManyRequests beyond it; the transaction is then rolled back, and the report with it.
     """
     new_id = uuid4()
-    report_id = await service.request_report(connection, as_of, new_id)
+    report_id = await service.request_report(connection, as_of, datetime.now(UTC), new_id=new_id)
     if report_id == new_id:
         await take_token(connection, NEW_REPORTS, caller_address())
     return report_id
@@ -104,7 +104,7 @@ async def _request_report(connection: Connection, as_of: datetime | None) -> UUI
 
 def _start_making(report_id: UUID) -> None:
     """Make the report in the background, after its request was committed."""
-    current_app.add_background_task(resources().report_runner.make, report_id)
+    current_app.add_background_task(resources().report_runner.make, report_id, datetime.now(UTC))
 
 
 @blueprint.get("/get_report")

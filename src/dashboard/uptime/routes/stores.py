@@ -1,13 +1,14 @@
 """HTTP of single stores and of the fleet: timelines, incidents, coverage, uptime, targets, gaps."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.web.errors import NotFound
+from common.web.errors import Invalid, NotFound
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
@@ -16,14 +17,26 @@ from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import (
     BreachesQuery,
+    DaysQuery,
     GapsQuery,
     StoresQuery,
     TargetQuery,
     WindowPageQuery,
     WindowQuery,
 )
-from dashboard.uptime.models import Coverage, Gap, Incident, Period, SlaSummary, StoreOrder, StoreUptime, Timeline
-from dashboard.uptime.queries import fleet, stores
+from dashboard.uptime.models import (
+    Coverage,
+    Gap,
+    Incident,
+    Period,
+    SlaSummary,
+    StoreDay,
+    StoreOrder,
+    StoreUptime,
+    Timeline,
+    Window,
+)
+from dashboard.uptime.queries import fleet, reports, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -53,7 +66,10 @@ TIMELINE = {
 INCIDENT = {
     "start": TURN,
     "end": TO,
+    "cut_start": None,
+    "cut_end": None,
     "duration_seconds": 2700.0,
+    "downtime_seconds": 2700.0,
     "unobserved_seconds": 0.0,
     "ongoing": True,
     "collector_gap": False,
@@ -82,7 +98,21 @@ SLA_SUMMARY = {
     "stores": 14092,
     "breaches": 3120,
 }
-GAP = {"start": FROM, "end": TO, "duration_seconds": 10800.0}
+DAY = {
+    "day": "2023-01-23",
+    "open_seconds": 10800.0,
+    "up_seconds": 8100.0,
+    "down_seconds": 2700.0,
+    "observed_seconds": 6360.0,
+}
+GAP = {
+    "start": FROM,
+    "end": TO,
+    "cut_start": None,
+    "cut_end": "2023-01-23T17:00:00Z",
+    "duration_seconds": 10800.0,
+    "ongoing": False,
+}
 
 
 async def require_known_store(store_id: str) -> None:
@@ -91,8 +121,15 @@ async def require_known_store(store_id: str) -> None:
         raise NotFound("Unknown store.")
 
 
-async def requested_window(query: WindowQuery) -> tuple[datetime, datetime]:
-    return await service.resolve_window(pool(), query.from_, query.to, datetime.now(UTC))
+async def requested_window(store_id: str, query: WindowQuery) -> Window:
+    """The window of a known store. Raises NotFound and Invalid."""
+    await require_known_store(store_id)
+    return await service.resolve_store_window(pool(), store_id, query.from_, query.to, datetime.now(UTC))
+
+
+def last_start(query: WindowPageQuery) -> datetime | None:
+    """The start of the last item of the page before."""
+    return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
 
 
 @blueprint.get(f"{STORE}/timeline")
@@ -101,8 +138,7 @@ async def requested_window(query: WindowQuery) -> tuple[datetime, datetime]:
 @document_response(Timeline)
 async def timeline(store_id: str, query_args: WindowQuery) -> Response:
     """When a store was open, when it was up and down, and the polls from which that follows."""
-    await require_known_store(store_id)
-    found = await stores.select_timeline(pool(), store_id, *await requested_window(query_args))
+    found = await stores.select_timeline(pool(), store_id, await requested_window(store_id, query_args))
     assert found is not None
     return json_response(found)
 
@@ -112,9 +148,12 @@ async def timeline(store_id: str, query_args: WindowQuery) -> Response:
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
 async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
-    """When a store was down within the window, in order; incidents during a gap of the collector are marked."""
-    await require_known_store(store_id)
-    found = await service.find_incidents(pool(), store_id, *await requested_window(query_args))
+    """The incidents of a store that overlap the window, in order, each with its true start and end.
+
+    Those during which the collector had a gap are marked.
+    """
+    window = await requested_window(store_id, query_args)
+    found = await stores.select_incidents(pool(), store_id, window, last_start(query_args), query_args.limit + 1)
     return page_by_start(found, query_args)
 
 
@@ -124,8 +163,22 @@ async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
 @document_response(Coverage)
 async def coverage(store_id: str, query_args: WindowQuery) -> Response:
     """How much of a store's open time is within 90 minutes after a poll. Time without data is not downtime."""
+    window = await requested_window(store_id, query_args)
+    return json_response(await stores.select_coverage(pool(), store_id, window))
+
+
+@blueprint.get(f"{STORE}/days")
+@operation(404, example=[DAY])
+@validate_querystring(DaysQuery)
+@document_response(list[StoreDay])
+async def days(store_id: str, query_args: DaysQuery) -> Response:
+    """The figures of a store for each local day, in order; none before its first poll.
+
+    Days whose polls were deleted keep their figures.
+    """
     await require_known_store(store_id)
-    return json_response(await stores.select_coverage(pool(), store_id, *await requested_window(query_args)))
+    now = datetime.now(UTC)
+    return json_response(await stores.select_days(pool(), store_id, query_args.days, query_args.to, now))
 
 
 @blueprint.get("/stores/gaps")
@@ -133,9 +186,13 @@ async def coverage(store_id: str, query_args: WindowQuery) -> Response:
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
 async def gaps(query_args: GapsQuery) -> Response:
-    """When no store was polled at all: failures of the collector, not outages of stores."""
+    """When no store was polled at all: failures of the collector, not outages of stores.
+
+    The gaps that overlap the window, in order, each with its true start and end.
+    """
+    window = await service.resolve_window(pool(), query_args.from_, query_args.to, datetime.now(UTC))
     min_length = timedelta(minutes=query_args.minutes)
-    found = await stores.select_gaps(pool(), *await requested_window(query_args), min_length)
+    found = await stores.select_gaps(pool(), window, min_length, last_start(query_args), query_args.limit + 1)
     return page_by_start(found, query_args)
 
 
@@ -143,10 +200,7 @@ T = TypeVar("T", Incident, Gap)
 
 
 def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
-    """A page of items that are ordered by their starts."""
-    if query.cursor:
-        (after,) = decode_cursor(query.cursor, tuple[CursorInstant])
-        found = [each for each in found if each.start > after]
+    """A page of items that are ordered by their starts. found: those after the page before, one more than the limit."""
     page, headers = page_and_link(found, query.limit, lambda last: (last.start,))
     return json_response(page, 200, headers)
 
@@ -166,7 +220,7 @@ async def list_stores(query_args: StoresQuery) -> Response:
 @document_response(SlaSummary)
 async def sla_summary(query_args: TargetQuery) -> Response:
     """How many stores were open in the period, and how many of them were up for less than the target share."""
-    report = await resources().report_runner.newest()
+    report = await resources().report_runner.newest(datetime.now(UTC))
     if report is None:
         raise NotFound("There are no polls yet.")
     report_id = UUID(report.report_id)
@@ -191,17 +245,19 @@ class PagePosition(NamedTuple):
 
 
 async def page_of_stores(
-    period: Period, order: StoreOrder, below: float | None, query: StoresQuery | BreachesQuery
+    period: Period, order: StoreOrder, below: Decimal | None, query: StoresQuery | BreachesQuery
 ) -> Response:
     """A page of stores; the pages that follow are of the same report."""
     position = decode_cursor(query.cursor, PagePosition) if query.cursor else None
     if position is None:
-        report = await resources().report_runner.newest()
+        report = await resources().report_runner.newest(datetime.now(UTC))
         if report is None:
             return json_response([])
         report_id = UUID(report.report_id)
     else:
         report_id = position.report_id
+        if await reports.select_report(pool(), report_id) is None:
+            raise Invalid.field("cursor", "has expired, since newer data came in; request the first page again")
     selection = fleet.StoreSelection(report_id, period, order, below)
     after = (position.value, position.store_id) if position else None
     found = await fleet.select_store_uptimes(pool(), selection, after, query.limit + 1)

@@ -1,0 +1,270 @@
+-- release 1
+-- What the views of stores show, by the rules of uptime.sql: history, incidents, gaps of the collector, local days; and
+-- the deletion of old polls.
+
+-- The open time of a store between two instants, and the part of it in which the store was up by all its polls up to
+-- `known`, those after `until` included: the same instant is up or down whatever the window. up: null for a store
+-- without any poll up to `known`.
+--
+-- Only the first counted poll after `until` can matter, and only if the store has not closed before it, which it does
+-- within fifteen days unless it is always open, or if no poll before it counts.
+CREATE OR REPLACE FUNCTION store_history(
+    of_store text, since timestamptz, until timestamptz, known timestamptz
+)
+RETURNS TABLE (open tstzmultirange, up tstzmultirange)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT hours.open,
+           CASE WHEN status.counted OR later.poll_at IS NULL THEN status.up * tstzmultirange(tstzrange(since, until))
+                ELSE (
+                    SELECT CASE WHEN poll.active THEN hours.open ELSE '{}' END
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = of_store AND poll.polled_at = later.poll_at
+                )
+           END
+      FROM (
+        SELECT whole.open * tstzmultirange(tstzrange(since, until)) AS open
+          FROM open_time(ARRAY[of_store], since, until) AS whole
+        OFFSET 0
+      ) AS hours
+     CROSS JOIN (
+        SELECT least(known + INTERVAL '1 microsecond', until + INTERVAL '360 hours') AS at
+      ) AS horizon
+      LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN status.counted OR horizon.at > known THEN NULL
+                    ELSE coalesce(
+                        next_counted_poll(of_store, horizon.at, known),
+                        CASE WHEN status.counted IS NULL THEN (
+                            SELECT min(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = of_store AND poll.polled_at <= known
+                        ) END
+                    )
+               END AS poll_at
+        OFFSET 0
+      ) AS later
+$$;
+
+-- The incidents of a store that overlap a window, by all its polls up to `known`. An incident is a run of downtime
+-- with nothing but closed time in between; `down` is its open time. It has the same start and end in every window, and
+-- is ongoing until the store was up again.
+--
+-- Downtime before the store's first poll is the status of that poll carried back; it is part of an incident only from
+-- the opening before that poll, or from the poll itself if the store is always open or was closed then. An incident
+-- that began before the polls that are kept starts with them.
+CREATE OR REPLACE FUNCTION store_incidents(
+    of_store text, since timestamptz, until timestamptz, known timestamptz
+)
+RETURNS TABLE (started_at timestamptz, ended_at timestamptz, ongoing boolean, down tstzmultirange)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    step interval := INTERVAL '168 hours';
+    earliest timestamptz;
+    first timestamptz;
+    last timestamptz;
+    open_parts tstzmultirange;
+    up_parts tstzmultirange;
+    down_parts tstzmultirange;
+    within tstzmultirange;
+BEGIN
+    SELECT greatest(least(
+               store.first_polled_at,
+               (
+                   SELECT lower(opening)
+                     FROM open_time(
+                              ARRAY[of_store],
+                              store.first_polled_at - INTERVAL '360 hours',
+                              store.first_polled_at + INTERVAL '1 microsecond'
+                          ) AS hours
+                    CROSS JOIN LATERAL unnest(hours.open) AS opening
+                    WHERE opening @> store.first_polled_at
+                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
+               )
+           ), store.polls_since)
+      INTO earliest
+      FROM store
+     WHERE store.store_id = of_store AND store.first_polled_at <= known;
+    IF earliest IS NULL OR earliest >= until THEN
+        RETURN;
+    END IF;
+    LOOP
+        -- Look farther back and ahead until the store was up on both sides of the downtime in the window.
+        first := greatest(earliest, since - step);
+        last := least(known, until + step);
+        SELECT history.open, history.up INTO open_parts, up_parts
+          FROM store_history(of_store, first, last, known) AS history;
+        down_parts := open_parts - up_parts;
+        EXIT WHEN (first = earliest OR lower(up_parts) <= since) AND (last = known OR upper(up_parts) >= until);
+        step := step * 2;
+    END LOOP;
+    RETURN QUERY
+    WITH part AS (
+        SELECT each AS span, TRUE AS is_up FROM unnest(up_parts) AS each
+        UNION ALL
+        SELECT each, FALSE FROM unnest(down_parts) AS each
+    ), run AS (
+        SELECT part.span, part.is_up, count(*) FILTER (WHERE part.is_up) OVER (ORDER BY lower(part.span)) AS recoveries
+          FROM part
+    ), incident AS (
+        SELECT min(lower(run.span)) AS start, max(upper(run.span)) AS stop, range_agg(run.span) AS parts, run.recoveries
+          FROM run
+         WHERE NOT run.is_up
+         GROUP BY run.recoveries
+    )
+    SELECT incident.start,
+           incident.stop,
+           last = known AND incident.recoveries = (SELECT count(*) FROM unnest(up_parts)),
+           incident.parts
+      FROM incident
+     WHERE incident.start < until
+       AND (
+           incident.stop > since
+           OR (last = known AND incident.recoveries = (SELECT count(*) FROM unnest(up_parts)))
+       );
+END
+$$;
+
+-- The spans of at least `min_length`, five minutes or more, in which no store was polled, of those that overlap a
+-- window. The last one lasts until `known` if it is not over. There is none before the first poll of the fleet.
+CREATE OR REPLACE FUNCTION collector_gaps(
+    since timestamptz, until timestamptz, min_length interval, known timestamptz
+)
+RETURNS TABLE (started_at timestamptz, ended_at timestamptz, ongoing boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT gap.started_at, coalesce(gap.next_poll_at, known), gap.next_poll_at IS NULL
+      FROM (
+        SELECT last_polled_at AS started_at, lead(first_polled_at) OVER (ORDER BY span_start) AS next_poll_at
+          FROM poll_span
+         WHERE span_start >= coalesce((
+                SELECT span_start
+                  FROM poll_span
+                 WHERE span_start <= since AND first_polled_at <= since
+                 ORDER BY span_start DESC
+                 LIMIT 1
+             ), '-infinity')
+           AND span_start <= coalesce((
+                SELECT span_start
+                  FROM poll_span
+                 WHERE span_start > until - INTERVAL '5 minutes' AND first_polled_at >= until
+                 ORDER BY span_start
+                 LIMIT 1
+             ), 'infinity')
+           AND first_polled_at <= known
+      ) AS gap
+     WHERE gap.started_at < until
+       AND coalesce(gap.next_poll_at, known) > since
+       AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
+$$;
+
+-- The parts of a store's open time that are more than `coverage` after any poll up to `known`.
+CREATE OR REPLACE FUNCTION unobserved(
+    of_store text, parts tstzmultirange, coverage interval, known timestamptz
+)
+RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT parts - coalesce(range_agg(tstzrange(poll.polled_at, poll.polled_at + coverage)), '{}')
+      FROM store_poll AS poll
+     WHERE poll.store_id = of_store
+       AND poll.polled_at > lower(parts) - coverage
+       AND poll.polled_at < upper(parts)
+       AND poll.polled_at <= known
+$$;
+
+CREATE OR REPLACE FUNCTION length_of(parts tstzmultirange) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(sum(upper(part) - lower(part)), '0') FROM unnest(parts) AS part
+$$;
+
+-- The figures of a store for each of its local days, of the part of them between two instants, by its polls up to
+-- `known`: open time, the part of it in which the store was up, and the part that a poll covers.
+CREATE OR REPLACE FUNCTION store_days(
+    of_store text, since timestamptz, until timestamptz, coverage interval, known timestamptz
+)
+RETURNS TABLE (day date, open_time interval, uptime interval, observed_time interval)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT local.day,
+           length_of(history.open * local.span),
+           length_of(history.up * local.span),
+           length_of(history.open * local.span) - length_of(history.gaps * local.span)
+      FROM (
+        SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
+          FROM store_history(of_store, since, until, known)
+        OFFSET 0
+      ) AS history
+     CROSS JOIN LATERAL (
+        SELECT each.day,
+               tstzmultirange(tstzrange(
+                   opening_instant(each.day::timestamp, zone.name),
+                   opening_instant((each.day + 1)::timestamp, zone.name)
+               ) * tstzrange(since, until)) AS span
+          FROM (
+            SELECT coalesce(timezone, 'America/Chicago') AS name FROM store WHERE store_id = of_store
+          ) AS zone
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zone.name)::date AS first,
+                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zone.name)::date AS last
+          ) AS days
+         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS each
+      ) AS local
+     WHERE NOT isempty(local.span)
+$$;
+
+-- Delete the polls of stores that are older than `keep` before the newest poll of their store, after the figures of
+-- their local days are kept in store_day. Goes on until `max_rows` polls are deleted or no store has older ones;
+-- returns how many were deleted. The last poll that counts before the time kept stays: its status continues into it.
+-- imports_lock: held meanwhile, so that no import adds polls to these days.
+CREATE OR REPLACE FUNCTION roll_up_polls(
+    keep interval, max_rows bigint, coverage interval, imports_lock bigint, at_time timestamptz
+)
+RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    due record;
+    counted_at timestamptz;
+    deleted bigint;
+    total bigint := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(imports_lock);
+    FOR due IN
+        SELECT store.store_id, span.since, span.until
+          FROM store
+         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+         CROSS JOIN LATERAL (SELECT last_visible_poll(store, at_time) AS newest OFFSET 0) AS visible
+         CROSS JOIN LATERAL (
+            SELECT coalesce(
+                       store.polls_since,
+                       opening_instant(date_trunc('day', store.first_polled_at AT TIME ZONE local.zone), local.zone)
+                   ) AS since,
+                   opening_instant(date_trunc('day', (visible.newest - keep) AT TIME ZONE local.zone), local.zone)
+                       AS until
+          ) AS span
+         WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
+         ORDER BY store.store_id
+    LOOP
+        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time)
+        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time
+          FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
+        ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
+           SET open_time = kept.open_time + excluded.open_time,
+               uptime = kept.uptime + excluded.uptime,
+               observed_time = kept.observed_time + excluded.observed_time;
+        counted_at := coalesce(
+            last_counted_poll(due.store_id, due.until),
+            (SELECT max(polled_at) FROM store_poll WHERE store_id = due.store_id AND polled_at < due.until)
+        );
+        DELETE FROM store_poll WHERE store_id = due.store_id AND polled_at < counted_at;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        UPDATE store SET polls_since = due.until WHERE store_id = due.store_id;
+        total := total + deleted;
+        EXIT WHEN total >= max_rows;
+    END LOOP;
+    RETURN total;
+END
+$$;
