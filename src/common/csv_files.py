@@ -1,7 +1,7 @@
 """The one reader of CSV files, for every import, upload and pull: from the bytes of a file to its cells.
 
-Compression, encoding, line ends, delimiter and the order of columns are told by the content. Spreadsheets, databases and
-programs differ in all of them.
+Compression, encoding, line ends, delimiter and the order of columns are told by the content: spreadsheets, databases
+and programs differ in all of them.
 """
 
 import codecs
@@ -62,7 +62,7 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
         with TemporaryFile() as copy:
             shutil.copyfileobj(given, copy, BLOCK_BYTES)
             copy.seek(0)
-            yield copy  # type: ignore[misc]  # a binary file in all but its declared type
+            yield copy
 
 
 def read_blocks(
@@ -246,8 +246,8 @@ def parse_header(
 ) -> Header:
     """Find the wanted columns in a header line, in any order and case; `_`, `-` and spaces do not matter.
 
-    aliases: other names of columns. delimiter: as a line before the header gives it; else the one of comma, semicolon and
-    tab by which the header names most columns. Raises CsvHeaderError when a column is missing or named twice.
+    aliases: other names of columns. delimiter: as a line before the header gives it; else the one of comma, semicolon
+    and tab by which the header names most columns. Raises CsvHeaderError when a column is missing or named twice.
     """
     text = line.decode(errors="replace").strip()
     if not text:
@@ -296,7 +296,9 @@ class CsvFile:
     Raises CsvHeaderError; that and the records also raise what `read_blocks` does.
     """
 
-    def __init__(self, blocks: Iterator[bytes], columns: Sequence[str], aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, blocks: Iterator[bytes], columns: Sequence[str], aliases: Mapping[str, str] | None = None
+    ) -> None:
         self.line = 0
         """The number of lines read."""
         self.record = b""
@@ -326,9 +328,9 @@ class CsvFile:
     def records(self, reject: Reject) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Yield the number of the first line and the cells of the wanted columns of each record, without outer spaces.
 
-        Blank lines are skipped. A quoted cell may contain line breaks; a quotation mark that is never closed affects only
-        its own line. A record that does not decode, is not CSV, is too long or has too few or too many cells goes to
-        `reject`.
+        Blank lines are skipped. A quoted cell may contain line breaks; a quotation mark that is never closed affects
+        only its own line. A record that does not decode, is not CSV, is too long or has too few or too many cells goes
+        to `reject`.
         """
         pick: Callable[[list[str]], tuple[str, ...]] = (
             itemgetter(*self.header.positions)
@@ -366,9 +368,11 @@ class CsvFile:
         return cells if len(cells) == width else f"has {len(cells)} columns instead of {width}"
 
     def _split_with_next_lines(self, line: bytes) -> list[str] | None:
-        """The cells of a record whose quoted cell goes on in the next lines; None, with these unread, if it has none."""
+        """The cells of a record whose quoted cell goes on in the next lines; None, with these unread, if none does."""
         record, taken = line, []
-        while record.count(b'"') % 2 and len(record) <= MAX_RECORD_BYTES and (following := self._next_line()) is not None:
+        while (
+            record.count(b'"') % 2 and len(record) <= MAX_RECORD_BYTES and (following := self._next_line()) is not None
+        ):
             taken.append(following)
             record += b"\n" + following
         cells = self.split(record) if len(record) <= MAX_RECORD_BYTES else ""

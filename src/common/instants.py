@@ -12,14 +12,16 @@ _SECONDS = re.compile(r"(\d{9,10})(?:[.,](\d{1,9}))?", re.ASCII)
 _MILLISECONDS = re.compile(r"\d{12,13}", re.ASCII)
 _LOST_PLUS = re.compile(r"(:\d\d(?:[.,]\d{1,9})?) (\d\d(?::?\d\d)?)", re.ASCII)
 
+WITHOUT_ZONE = "must be an instant with an offset from UTC, such as 2020-01-01T00:00:00Z"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(text: str) -> datetime:
     """Parse an instant as programs write it; returns it in UTC. Raises ValueError.
 
-    A date, `T` or a space, and a time with or without seconds and fraction; as zone `Z`, `UTC`, `GMT`, `+01`, `+0100` or
-    `+01:00`; without a zone it is UTC. Digits finer than a microsecond are cut off. Or the time since 1970: 9 or 10
+    A date, `T` or a space, and a time with or without seconds and fraction; as zone `Z`, `UTC`, `GMT`, `+01`, `+0100`
+    or `+01:00`; without a zone it is UTC. Digits finer than a microsecond are cut off. Or the time since 1970: 9 or 10
     digits are seconds, which may have a fraction, 12 or 13 digits are milliseconds, so no instant has two meanings.
     """
     if match := _ISO.fullmatch(text):
@@ -35,7 +37,7 @@ def parse_instant_with_zone(text: str) -> datetime:
     """Parse an instant that names its zone, or counts from 1970; returns it in UTC. Raises ValueError."""
     match = _ISO.fullmatch(text)
     if match is not None and match["zone"] is None:
-        raise ValueError("must be an instant with an offset from UTC, such as 2020-01-01T00:00:00Z")
+        raise ValueError(WITHOUT_ZONE)
     return parse_instant(text)
 
 

@@ -29,7 +29,7 @@ def main() -> int:
     )
     add_command(commands, "serve", "migrate, then serve the provider", serve)
     add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
-    importing = add_command(commands, "import", "load booking events from a CSV file (also gzip, xz, zip)", import_events)
+    importing = add_command(commands, "import", "load booking events from a CSV file (gzip, xz, zip)", import_events)
     importing.add_argument("file", type=Path, help=f"columns in any order: {', '.join(COLUMNS)}")
     add_import_options(importing)
     stays = add_command(commands, "import-stays", "load properties and reservations from two CSV files", import_stays)
@@ -62,7 +62,9 @@ def generate(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def import_events(config: Config, arguments: argparse.Namespace) -> int:
-    return on_database(config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file, import_options(arguments)))
+    return on_database(
+        config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file, import_options(arguments))
+    )
 
 
 def import_stays(config: Config, arguments: argparse.Namespace) -> int:

@@ -36,11 +36,11 @@ class PageInput(Input):
 
 
 def parse_instant(value: Any) -> datetime:
-    """Parse an instant with its zone, in any form that `common.instants` reads; returns it in UTC. Raises ValueError."""
+    """Parse an instant with its zone, in any form of `common.instants`; returns it in UTC. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
     if not isinstance(value, str):
-        raise ValueError("must be an instant with an offset from UTC, such as 2020-01-01T00:00:00Z")
+        raise ValueError(instants.WITHOUT_ZONE)  # noqa: TRY004 - pydantic takes ValueError
     return instants.parse_instant_with_zone(value)
 
 

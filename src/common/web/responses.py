@@ -27,8 +27,8 @@ class MsgspecJsonProvider(JSONProvider):
 def encode_json(value: Any) -> bytes:
     """Encode a value as in every JSON response.
 
-    msgspec leaves out the zeros at the end of a second's fraction. Only where it did so the value is encoded again, with
-    instants as text: looking for it in the JSON costs less than looking at every value.
+    msgspec leaves out the zeros at the end of a second's fraction. Only where it did so the value is encoded again,
+    with instants as text: looking for it in the JSON costs less than looking at every value.
     """
     encoded = _encoder.encode(value)
     if b'Z"' in encoded and _SHORT_INSTANT.search(encoded):

@@ -10,6 +10,7 @@ import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.instants import format_instant
 from common.limits import MAX_CURVE_DAYS
 from common.web import responses
 from common.web.bearer import operations_token_required
@@ -18,7 +19,6 @@ from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
-from common.instants import format_instant
 from common.web.responses import json_response
 from dashboard.bookings import service
 from dashboard.bookings.inputs import (

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -38,6 +38,13 @@ class ReportRequest(Input):
 
 class ReportQuery(Input):
     report_id: Annotated[str, Field(max_length=1000, description="The id that /trigger_report returned")]
+
+
+class UploadQuery(Input):
+    rejected: Annotated[
+        Literal["all"] | None,
+        Field(description="`all`: list every rejected line with its text, not only the first ones"),
+    ] = None
 
 
 class WindowQuery(Input):

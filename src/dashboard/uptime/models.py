@@ -19,12 +19,16 @@ StoreOrder = Literal["store_id", "downtime", "uptime"]
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
-    """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines."""
+    """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines.
+
+    notices: what a person should know about the file, such as columns that were ignored.
+    """
 
     rows: int
     new: int
     rejected: list[RejectedLine]
     rejected_total: int
+    notices: list[str] = []
 
 
 class NewImport(msgspec.Struct, frozen=True):
@@ -38,6 +42,7 @@ class NewImport(msgspec.Struct, frozen=True):
     changed: bool
     rejected: list[RejectedLine]
     rejected_total: int
+    notices: list[str]
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -52,6 +57,7 @@ class Import(msgspec.Struct, frozen=True):
     new: int
     rejected: list[RejectedLine]
     rejected_total: int
+    notices: list[str]
 
 
 class Report(msgspec.Struct, frozen=True):

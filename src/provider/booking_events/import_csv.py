@@ -22,7 +22,7 @@ _ROUNDED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE | re.ASCII)
 
 
 def open_events(file: BinaryIO, progress: Callable[[int], object] | None = None) -> CsvFile:
-    """Read the header of a file of events. Raises CsvHeaderError, also for a file that is damaged from the beginning."""
+    """Read the header of a file of events. Raises CsvHeaderError and DamagedFileError."""
     return CsvFile(read_blocks(file, progress=progress), COLUMNS, ALIASES)
 
 

@@ -28,10 +28,9 @@ def find_store_files(folder: Path) -> FoundFiles:
     for path in sorted(each for each in folder.iterdir() if TABLE_NAME.fullmatch(each.name) and each.is_file()):
         try:
             files.append((kind_of(path), path))
-        except (CsvHeaderError, DamagedFileError) as error:
-            unread[path.name] = str(error)
-        except OSError as error:
-            unread[path.name] = error.strerror or str(error)
+        except (CsvHeaderError, DamagedFileError, OSError) as error:
+            if path.suffix.lower() != ".txt":  # which may be any text
+                unread[path.name] = str(error)
     return FoundFiles(sorted(files, key=lambda found: ORDER.index(found[0])), unread)
 
 
@@ -61,4 +60,3 @@ def _explained(faults: list[tuple[StoreFile, str]]) -> str:
     kinds = "; ".join(f"{kind}: {', '.join(TITLES[kind])}" for kind in ORDER)
     _, _, header = faults[0][1].rpartition("(it is ")
     return f"its header names the columns of none of the store files ({kinds}); it is {header.rstrip(')')}"
-

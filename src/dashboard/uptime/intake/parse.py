@@ -118,9 +118,7 @@ def timezone_parser(names: Mapping[str, str]) -> Callable[[str], str]:
 
 # Visible ASCII without the quotation mark; the delimiter is taken out for each file.
 _ID_CHARACTERS = "!#-~"
-_DAY_PATTERN = (
-    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
-)
+_DAY_PATTERN = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 """The days of any year; 29 February is left to `parse_poll_instant`."""
 _TIME_PATTERN = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _ZONE_PATTERN = r"(?:\.\d{1,6})?(?: UTC|Z|\+00(?::?00)?)?"
@@ -132,7 +130,9 @@ _ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:\.\d+)?E\+\d+)(?=[,;\t\n\"])",
 def past_instants(now: datetime) -> str:
     """A pattern of the usual forms of instants, all of them in the past: of earlier years, days or minutes."""
     earlier_year = f"(?!0|1[0-8]|19[0-6])(?:{_below(now.year, 4)})-{_DAY_PATTERN}"
-    earlier_day = f"{now.year}-(?:(?=(?:{_below(now.month)})-){_DAY_PATTERN}|{now.month:02}-(?!00)(?:{_below(now.day)}))"
+    earlier_day = (
+        f"{now.year}-(?:(?=(?:{_below(now.month)})-){_DAY_PATTERN}|{now.month:02}-(?!00)(?:{_below(now.day)}))"
+    )
     earlier_minute = f"(?:{_below(now.hour)}):[0-5]\\d|{now.hour:02}:(?:{_below(now.minute)})"
     return (
         f"(?:(?:{earlier_year}|{earlier_day})[ T]{_TIME_PATTERN}|{now:%Y-%m-%d}[ T](?:{earlier_minute}):[0-5]\\d)"
@@ -190,8 +190,8 @@ class Outcome:
     """What became of the rows of a file.
 
     rows: rows read, valid and rejected; empty lines do not count. rejected: the first rejected lines, up to
-    `MAX_KEPT_REJECTIONS`; rejected_total: how many there are. spoiled_stores: the stores of rejected rows, with the line
-    of the first. notices: what a person should know about the file.
+    `MAX_KEPT_REJECTIONS`; rejected_total: how many there are. spoiled_stores: the stores of rejected rows, with the
+    line of the first. notices: what a person should know about the file.
     """
 
     rows: int = 0
@@ -204,8 +204,8 @@ class Outcome:
 class StoreFileReader:
     """Reads one file: rows for COPY in the order of `columns`, separated by `delimiter`.
 
-    blocks: its text, as `read_blocks` yields it. on_rejected: gets every rejected line, with its text. Raises Invalid for
-    a wrong header.
+    blocks: its text, as `read_blocks` yields it. on_rejected: gets every rejected line, with its text. Raises Invalid
+    for a wrong header.
     """
 
     def __init__(
@@ -313,8 +313,6 @@ class StoreFileReader:
             except ValueError as error:
                 faults.append(f"{column.title} {_quoted(cell)} {error}")
         if faults:
-            if 0 < len(cells[0]) <= MAX_ID_LENGTH:
-                self.outcome.spoiled_stores.setdefault(cells[0], number)
             return self._reject_line(number, "; ".join(faults), line)
         self._rounded += len(_ROUNDED_ID.findall(b"\n" + values[0].encode() + b"\n"))
         self.outcome.rows += 1
@@ -331,8 +329,19 @@ class StoreFileReader:
         self.outcome.rejected_total += 1
         if len(self.outcome.rejected) < MAX_KEPT_REJECTIONS:
             self.outcome.rejected.append(RejectedLine(number, reason))
-        self._on_rejected(RejectedLine(number, reason, line.decode(errors="replace")))
+        text = line.decode(errors="replace")
+        self._note_spoiled_store(number, text)
+        self._on_rejected(RejectedLine(number, reason, text))
         return b""
+
+    def _note_spoiled_store(self, number: int, text: str) -> None:
+        """Remember the store that a rejected line names, as far as it can be told."""
+        if self.kind is StoreFile.BUSINESS_HOURS:
+            cells = text.split(self.delimiter)
+            position = self._file.header.positions[0]
+            store_id = cells[position].strip(' "') if position < len(cells) else ""
+            if 0 < len(store_id) <= MAX_ID_LENGTH and store_id.isprintable():
+                self.outcome.spoiled_stores.setdefault(store_id, number)
 
 
 def order_of(header: Header) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from quart import Blueprint, Response, current_app, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection, transaction
+from common.instants import format_instant
 from common.web import responses
 from common.web.caller import caller_address
 from common.web.errors import FailedPermanently, NotFound
@@ -17,7 +18,6 @@ from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
-from common.instants import format_instant
 from common.web.responses import json_response
 from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
 from dashboard.resources import resources
