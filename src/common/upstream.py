@@ -41,6 +41,14 @@ class ResponseTooLargeError(UpstreamError):
     """The body of the response exceeds the limit."""
 
 
+FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
+"""What aiohttp raises when a call fails."""
+
+
+def call_failure(method: str, path: str, error: Exception) -> UpstreamError:
+    return UpstreamError(f"{method} {path}: {type(error).__name__} {error}".strip())
+
+
 class CircuitBreaker:
     """Opens after `threshold` failures in a row; after `seconds` it lets one call through."""
 
@@ -116,7 +124,44 @@ def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> 
         )
 
 
-async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+class UpstreamBody:
+    """The body of a response. Every read raises UpstreamError when the service fails."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """The decompressed bytes, in pieces of at most `size`."""
+        return self._reading(self._response.content.iter_chunked(size))
+
+    def iter_any(self) -> AsyncIterator[bytes]:
+        """The decompressed bytes, in pieces as they arrive."""
+        return self._reading(self._response.content.iter_any())
+
+    async def _reading(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        while True:
+            try:
+                part = await anext(parts)
+            except StopAsyncIteration:
+                return
+            except FAILURES as error:
+                raise call_failure(self._response.method, self._response.url.path, error) from error
+            yield part
+
+
+class UpstreamResponse:
+    """A response of an external service, whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.method = response.method
+        self.url = response.url
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.content_type = response.content_type
+        self.content = UpstreamBody(response)
+
+
+async def read_body(response: UpstreamResponse, max_bytes: int) -> bytes:
     """The whole body, decompressed. Raises ResponseTooLargeError as soon as it exceeds `max_bytes`."""
     parts = []
     room = max_bytes
@@ -168,39 +213,45 @@ class Upstream:
         *,
         accept: frozenset[int] = SUCCESS_STATUSES,
         **options: Unpack[RequestOptions],
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Make one call; the block reads the response. Raises UpstreamError for any failure, even while reading."""
-        options["headers"] = {**tracing.request_headers(), **self._headers, **(options.get("headers") or {})}
-        options.setdefault("timeout", self.timeout)
+    ) -> AsyncIterator[UpstreamResponse]:
+        """Make one call; the block reads the response. Raises UpstreamError for any failure, even while reading.
+
+        An error of the block itself is not the service's: it passes unchanged, and the breaker does not count it. The
+        block raises UpstreamError for content that is not valid.
+        """
         if self.breaker:
             self.breaker.check()
         started = time.perf_counter()
         outcome = "error"
         try:
-            async with self.client.request(
-                method,
-                self.base_url + path,
-                allow_redirects=False,
-                **options,
-            ) as response:
+            response = await self._request(method, path, options)
+            try:
                 outcome = str(response.status)
                 require_status(response, accept)
-                yield response
+                yield UpstreamResponse(response)
+            finally:
+                response.release()
             if self.breaker:
                 self.breaker.succeeded()
         except UpstreamError as error:
+            if error.status is None:
+                outcome = "error"
             if self.breaker:
                 answered = error.status is not None and error.status not in RETRY_STATUSES
                 self.breaker.succeeded() if answered else self.breaker.failed()
             raise
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            outcome = "error"
-            if self.breaker:
-                self.breaker.failed()
-            raise UpstreamError(f"{method} {path}: {type(error).__name__} {error}".strip()) from error
         finally:
             metrics.UPSTREAM_CALLS.labels(self.name, outcome).inc()
             metrics.UPSTREAM_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+
+    async def _request(self, method: str, path: str, options: RequestOptions) -> aiohttp.ClientResponse:
+        """Send the request; returns the response when its headers have arrived. Raises UpstreamError."""
+        options["headers"] = {**tracing.request_headers(), **self._headers, **(options.get("headers") or {})}
+        options.setdefault("timeout", self.timeout)
+        try:
+            return await self.client.request(method, self.base_url + path, allow_redirects=False, **options)
+        except FAILURES as error:
+            raise call_failure(method, path, error) from error
 
     async def fetch(
         self,

@@ -11,7 +11,7 @@ from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health
+from common.web import application, cors, health, proxy
 from common.web.resources import Application, pool
 from dashboard import rights, schedule
 from dashboard.board import blueprint as board
@@ -63,6 +63,9 @@ def create_app(config: Config, database_url: Secret) -> Application:
     ]
     app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
+
+    cors.install(app, config.cors_origins)
+    proxy.install(app, config.trusted_proxies)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:

@@ -22,6 +22,8 @@ from common.config import (
     whole_number,
     zero_or_whole_number,
 )
+from common.web import cors
+from common.web.proxy import TrustedProxies, trusted_proxies
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Config:
     host: str = variable("DASHBOARD_HOST", text, default="127.0.0.1")
     port: int = variable("DASHBOARD_PORT", whole_number(1, 65535), default="8000")
     workers: int = variable("DASHBOARD_WORKERS", whole_number(1, 64), default="1")
+    trusted_proxies: TrustedProxies | None = variable("DASHBOARD_TRUSTED_PROXIES", trusted_proxies)
+    cors_origins: frozenset[str] | None = variable("DASHBOARD_CORS_ORIGINS", cors.origins)
     database_url: Secret | None = variable("DASHBOARD_DATABASE_URL", database_url)
     pool_size: int = variable("DASHBOARD_POOL_SIZE", whole_number(1, 200), default="10")
 

@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from common.instants import format_instant
-from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamError
+from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamBody, UpstreamError, UpstreamResponse
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
@@ -101,7 +101,7 @@ class BookingFeed:
             yield FeedResponse(batches, _provider_clock(response), features)
 
     @asynccontextmanager
-    async def _get(self, parameters: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _get(self, parameters: dict[str, str]) -> AsyncIterator[UpstreamResponse]:
         """The response to a request, after redirects within the same host."""
         upstream, path, params = self._upstream, "/events", parameters
         for _ in range(MAX_REDIRECTS + 1):
@@ -123,7 +123,7 @@ class BookingFeed:
         raise UpstreamError(f"GET /events: more than {MAX_REDIRECTS} redirects")
 
 
-def _redirect_target(response: aiohttp.ClientResponse) -> URL:
+def _redirect_target(response: UpstreamResponse) -> URL:
     """The address that a redirect names. Raises UpstreamError unless it is on the same host and not less secure."""
     source = response.url
     try:
@@ -141,7 +141,7 @@ def _redirect_target(response: aiohttp.ClientResponse) -> URL:
     return target
 
 
-def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
+def _provider_clock(response: UpstreamResponse) -> datetime:
     """The time of the Date header, or our own time when the header is missing or invalid."""
     try:
         at = parsedate_to_datetime(response.headers.get("Date", ""))
@@ -150,7 +150,7 @@ def _provider_clock(response: aiohttp.ClientResponse) -> datetime:
         return datetime.now(UTC)
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+async def _lines(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The lines of NDJSON, in batches. Raises UpstreamError when the last line is truncated."""
     rest = b""
     async for chunk in content.iter_chunked(READ_BYTES):
@@ -164,7 +164,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
         raise UpstreamError("GET /events: the response is truncated")
 
 
-async def _values(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+async def _values(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The undecoded values of a JSON array, in batches. Raises UpstreamError when it is not an array, or truncated."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # an invalid byte spoils one value only
     rest, delimiter = "", ""

@@ -10,7 +10,7 @@ from common.db.pool import UNLIMITED, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
-from common.web import application, health, landing_page
+from common.web import application, cors, health, landing_page, proxy
 from common.web.resources import Application
 from provider import schedule
 from provider.booking_events import blueprint as booking_events
@@ -79,6 +79,9 @@ def create_app(config: Config, database_url: Secret) -> Application:
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
     links = LINKS | {"/inbox": "Inbox"} if dining_settings.inbox else LINKS
     landing_page.install(app, title=TITLE, description=DESCRIPTION, links=links, figures=landing_figures)
+
+    cors.install(app, config.cors_origins)
+    proxy.install(app, config.trusted_proxies)
 
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:

@@ -23,6 +23,8 @@ from common.config import (
     whole_number,
 )
 from common.server import ports
+from common.web import cors
+from common.web.proxy import TrustedProxies, trusted_proxies
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Config:
     host: str = variable("PROVIDER_HOST", text, default="127.0.0.1")
     port: int = variable("PROVIDER_PORT", whole_number(1, 65535), default="9000")
     workers: int = variable("PROVIDER_WORKERS", whole_number(1, 64), default="1")
+    trusted_proxies: TrustedProxies | None = variable("PROVIDER_TRUSTED_PROXIES", trusted_proxies)
+    cors_origins: frozenset[str] | None = variable("PROVIDER_CORS_ORIGINS", cors.origins)
     database_url: Secret | None = variable("PROVIDER_DATABASE_URL", database_url)
     pool_size: int = variable("PROVIDER_POOL_SIZE", whole_number(1, 200), default="10")
 

@@ -13,7 +13,7 @@ from yarl import URL
 
 from common import upstream as upstream_client
 from common.telemetry import metrics, tracing
-from common.upstream import Upstream, UpstreamError, retry_after_seconds
+from common.upstream import CircuitBreaker, Upstream, UpstreamError, retry_after_seconds
 
 BASE = "http://upstream.test/base"
 THING = f"{BASE}/thing"
@@ -93,6 +93,17 @@ async def test_a_longer_wait_than_allowed_is_reported_at_once(
         await upstream.fetch("GET", "/thing", attempts=5)
     assert caught.value.retry_after == 3600
     assert (calls(mocked), slept) == (1, [])
+
+
+@pytest.mark.parametrize(("wait", "attempts"), [("5", 2), ("6", 1)])
+async def test_a_wait_of_the_limit_is_the_longest_that_is_waited(
+    upstream: Upstream, mocked: aioresponses, slept: list[float], wait: str, attempts: int
+) -> None:
+    mocked.get(THING, status=503, headers={"Retry-After": wait}, repeat=True)
+    with pytest.raises(UpstreamError):
+        await upstream.fetch("GET", "/thing", attempts=2)
+    assert calls(mocked) == attempts
+    assert slept == [5.0] * (attempts - 1)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +250,65 @@ async def test_an_answer_beyond_the_limit_is_refused(client: aiohttp.ClientSessi
         assert await upstream.fetch("GET", "/thing", max_bytes=5000) == body
         with pytest.raises(UpstreamError, match="more than 4999 bytes"):
             await upstream.fetch("GET", "/thing", max_bytes=4999)
+
+
+@pytest.mark.parametrize(
+    "failure", [TimeoutError("no free connection"), ConnectionResetError("our database"), OSError("disk"), ValueError()]
+)
+async def test_an_error_of_the_block_is_not_the_services(
+    client: aiohttp.ClientSession, mocked: aioresponses, failure: Exception
+) -> None:
+    breaker = CircuitBreaker(threshold=1, seconds=10)
+    upstream = Upstream(client, "test", BASE, breaker=breaker)
+    mocked.get(THING, body=b"fine")
+    before = metrics.UPSTREAM_CALLS.labels("test", "200")._value.get()
+
+    async def work() -> None:
+        async with upstream.call("GET", "/thing") as response:
+            async for _ in response.content.iter_any():
+                raise failure
+
+    with pytest.raises(type(failure)) as caught:
+        await work()
+
+    assert caught.value is failure
+    assert breaker.closed
+    assert metrics.UPSTREAM_CALLS.labels("test", "200")._value.get() == before + 1
+
+
+async def test_an_error_of_the_block_while_the_body_still_arrives_leaves_the_connection_closed(
+    client: aiohttp.ClientSession,
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"
+
+    async def work(address: str) -> None:
+        async with Upstream(client, "test", address).call("GET", "/thing") as response:
+            await anext(response.content.iter_chunked(4))
+            raise TimeoutError("ours")
+
+    async with raw_server(answer, stay_open=True) as address:
+        with pytest.raises(TimeoutError, match="ours"):
+            await work(address)
+    assert client.connector is not None
+    assert not client.connector._acquired
+
+
+@pytest.mark.parametrize("read", ["iter_any", "iter_chunked"])
+async def test_a_body_that_breaks_off_is_the_services_failure(client: aiohttp.ClientSession, read: str) -> None:
+    breaker = CircuitBreaker(threshold=1, seconds=10)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"
+    async with raw_server(answer) as address:
+        upstream = Upstream(client, "test", address, breaker=breaker)
+
+        async def work() -> None:
+            async with upstream.call("GET", "/thing") as response:
+                content = response.content
+                async for _ in content.iter_any() if read == "iter_any" else content.iter_chunked(4):
+                    pass
+
+        with pytest.raises(UpstreamError, match=r"GET /thing: ClientPayloadError"):
+            await work()
+    assert not breaker.closed
 
 
 def test_backoff_stays_within_its_bounds() -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.upstream import Upstream, UpstreamError, create_client_session
+from common.upstream import Upstream, UpstreamBody, UpstreamError, create_client_session
 from dashboard.feed_client import BookingFeed, FeedQuery, _values
 from tests.support.feeds import ForeignFeed, event, serve_feed
 
@@ -30,7 +30,7 @@ class FakeStream:
 
 
 async def read(parts: list[bytes]) -> list[bytes]:
-    content = cast(aiohttp.StreamReader, FakeStream(parts))
+    content = cast(UpstreamBody, FakeStream(parts))
     return [value async for batch in _values(content) for value in batch]
 
 

@@ -96,7 +96,9 @@ class Served:
     url: str
     responses: list[ChunkedResponse] = field(default_factory=list)
 
-    async def get(self, path: str, *, method: str = "GET", accept: str = "*/*") -> tuple[ResponseHead, ChunkedResponse]:
+    async def get(
+        self, path: str, *, method: str = "GET", accept: str = "*/*", coding: str = "identity"
+    ) -> tuple[ResponseHead, ChunkedResponse]:
         """Send a request on a new connection and read the head of the response."""
         host, port = self.url.removeprefix("http://").split(":")
         client = socket.socket()
@@ -105,7 +107,8 @@ class Served:
         await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
         reader, writer = await asyncio.open_connection(sock=client, limit=BUFFER)
         self.responses.append(ChunkedResponse(reader, writer))
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode())
+        fields_sent = f"Host: {host}\r\nAccept: {accept}\r\nAccept-Encoding: {coding}\r\n"
+        writer.write(f"{method} {path} HTTP/1.1\r\n{fields_sent}\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         status, *fields = head.decode().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in fields)}

@@ -2,8 +2,17 @@
 
 import asyncpg
 
+
+class NoConnectionError(ConnectionError):
+    """PostgreSQL cannot be connected to."""
+
+
+class PoolExhaustedError(NoConnectionError):
+    """Every connection of the pool stayed in use for as long as the caller may wait."""
+
+
 DATABASE_UNAVAILABLE: tuple[type[Exception], ...] = (
-    OSError,
+    ConnectionError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -12,7 +21,10 @@ DATABASE_UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalClientError,
 )
-"""Raised while PostgreSQL is down, starting, stopping or full, or if the pool has no free connection in time."""
+"""Raised while PostgreSQL is down, starting, stopping or full, or if the pool has no free connection in time.
+
+An OSError of another kind is not among them, because it may come from a file: a full disk of ours is not PostgreSQL's.
+"""
 
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     *DATABASE_UNAVAILABLE,
@@ -23,8 +35,25 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
 )
 """Transient failures; the same request may succeed when retried (deadlocks, lock time-outs)."""
 
+EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (PoolExhaustedError, "All connections to the database are in use at the moment."),
+    (asyncpg.QueryCanceledError, "The database took too long to answer."),
+    (asyncpg.TransactionRollbackError, "Other requests changed the same data at the same time."),
+    (asyncpg.LockNotAvailableError, "Other requests change the same data at the moment."),
+    (asyncpg.TransactionTimeoutError, "The request took too long."),
+    (asyncpg.IdleInTransactionSessionTimeoutError, "The request took too long."),
+    (asyncpg.InsufficientResourcesError, "The database has no resources left at the moment."),
+    (asyncpg.ReadOnlySQLTransactionError, "The database can only be read at the moment."),
+)
+UNREACHABLE = "The database cannot be reached at the moment."
+
 NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 """Raised when text contains a NUL byte, which PostgreSQL cannot store."""
+
+
+def explain_unavailability(error: BaseException) -> str:
+    """A sentence for people on one of TRANSIENT_ERRORS."""
+    return next((text for kind, text in EXPLANATIONS if isinstance(error, kind)), UNREACHABLE)
 
 
 def describe_failure(failure: BaseException) -> str:

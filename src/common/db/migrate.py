@@ -24,7 +24,7 @@ import structlog
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.locks import MIGRATION_LOCK
-from common.db.pool import Executor
+from common.db.pool import Executor, connect
 
 log = structlog.get_logger()
 
@@ -103,7 +103,7 @@ async def migrate(url: Secret, folder: Path) -> list[str]:
     """
     files = list_files(folder)
     applied = []
-    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    connection = await connect(url.reveal(), timeout=10)
     try:
         while (name := await _apply_next_with_retries(connection, files)) is not None:
             applied.append(name)

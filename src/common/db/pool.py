@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import structlog
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 from common.config import Secret
-from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.errors import DATABASE_UNAVAILABLE, NoConnectionError, PoolExhaustedError
 
 log = structlog.get_logger()
 
@@ -27,36 +27,65 @@ class BoundedPool(asyncpg.Pool):
     """A pool that acquires connections in FIFO order with a time-out, including inside `pool.fetch`.
 
     By default asyncpg waits without a limit, and gives a free connection to the next caller, ahead of those that wait:
-    under load some would wait until their time-out.
+    under load some would wait until their time-out. Raises PoolExhaustedError, or NoConnectionError when PostgreSQL
+    cannot be reached.
     """
 
     acquire_seconds = ACQUIRE_SECONDS
-    waiters: asyncio.Semaphore
+    turns: asyncio.Semaphore
+    """As many as connections; FIFO."""
+    in_turn: set[PoolConnectionProxy]
+    """The connections in use, each of which holds a turn."""
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
         return _FifoAcquisition(self, self.acquire_seconds if timeout is None else timeout)
 
+    async def release(self, connection: PoolConnectionProxy, *, timeout: float | None = None) -> None:
+        try:
+            await super().release(connection, timeout=timeout)
+        finally:
+            if connection in self.in_turn:
+                self.in_turn.remove(connection)
+                self.turns.release()
+
 
 class _FifoAcquisition(PoolAcquireContext):
-    """Acquires in first-come, first-served order."""
+    """Acquires in first-come, first-served order, by `async with` as by `await`."""
 
     pool: BoundedPool
     timeout: float
 
     async def __aenter__(self) -> PoolConnectionProxy:
-        async with asyncio.timeout(self.timeout):
-            await self.pool.waiters.acquire()
-            try:
-                return await super().__aenter__()
-            except BaseException:  # a cancellation too: the next waiter goes on
-                self.pool.waiters.release()
-                raise
-
-    async def __aexit__(self, *error: Any) -> None:
+        has_turn = False
         try:
-            await super().__aexit__(*error)
-        finally:
-            self.pool.waiters.release()
+            async with asyncio.timeout(self.timeout):
+                await self.pool.turns.acquire()
+                has_turn = True
+                return await self.acquire_in_turn()
+        except TimeoutError:
+            if has_turn:
+                raise NoConnectionError(f"PostgreSQL did not answer within {self.timeout:g} s") from None
+            raise PoolExhaustedError(f"no connection was free within {self.timeout:g} s") from None
+
+    def __await__(self) -> Generator[Any, None, PoolConnectionProxy]:
+        return self.__aenter__().__await__()
+
+    async def acquire_in_turn(self) -> PoolConnectionProxy:
+        try:
+            connection: PoolConnectionProxy = await super().__aenter__()
+        except BaseException:  # a cancellation too: the next waiter goes on
+            self.pool.turns.release()
+            raise
+        self.pool.in_turn.add(connection)
+        return connection
+
+
+async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
+    """Connect as `asyncpg.connect` does. Raises NoConnectionError when PostgreSQL cannot be reached."""
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except OSError as error:  # a TimeoutError is one
+        raise NoConnectionError(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
 
 
 async def _skip_reset(connection: asyncpg.Connection) -> None:
@@ -90,7 +119,7 @@ def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Time
         max_inactive_connection_lifetime=300.0,
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,
-        connect=None,
+        connect=connect,
         setup=None,
         init=None,
         reset=_skip_reset,
@@ -107,7 +136,8 @@ def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Time
         },
     )
     pool.acquire_seconds = timeouts.acquire
-    pool.waiters = asyncio.Semaphore(size)
+    pool.turns = asyncio.Semaphore(size)
+    pool.in_turn = set()
     return pool
 
 
@@ -119,11 +149,11 @@ async def transaction(db: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
 
 
 async def wait_until_reachable(url: Secret, *, seconds: float) -> None:
-    """Return when PostgreSQL accepts connections. Raises the last error of asyncpg if it does not within `seconds`."""
+    """Return when PostgreSQL accepts connections. Raises the last error if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connection: asyncpg.Connection[Any] = await asyncpg.connect(url.reveal(), timeout=5)
+            connection = await connect(url.reveal(), timeout=5)
         except DATABASE_UNAVAILABLE:
             if time.monotonic() > deadline:
                 raise

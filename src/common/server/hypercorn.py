@@ -2,17 +2,33 @@
 
 import asyncio
 import signal
+import socket
 
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.config import Sockets
 from quart import Quart
 
 SHUTDOWN_SECONDS = 10.0
 
+SILENT_SECONDS = 60.0
+"""A connection whose client takes nothing of what is sent to it for this long is closed by the operating system."""
+
+
+class ServerConfig(HypercornConfig):
+    """Closes connections whose clients have stopped reading, on Linux; otherwise they would stay open for good."""
+
+    def create_sockets(self) -> Sockets:
+        sockets = super().create_sockets()
+        for listener in (*sockets.secure_sockets, *sockets.insecure_sockets):
+            if listener.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
+        return sockets
+
 
 def hypercorn_config(host: str, port: int) -> HypercornConfig:
     """The settings of the server; times in seconds."""
-    config = HypercornConfig()
+    config = ServerConfig()
     config.bind = [f"{host}:{port}"]
     config.accesslog = None
     config.errorlog = None

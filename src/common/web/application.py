@@ -10,7 +10,7 @@ from quart_schema import Info
 
 from common.telemetry import metrics
 from common.version import VERSION
-from common.web import bearer, errors, html, instrumentation, request_body, responses
+from common.web import bearer, connection, errors, html, instrumentation, protocol, request_body, responses
 from common.web.openapi import document
 from common.web.resources import Application, CommonResources
 
@@ -32,6 +32,8 @@ def create(
     app.config["BODY_TIMEOUT"] = 60
     instrumentation.install(app)
     errors.install(app)
+    protocol.install(app)
+    connection.install(app)
     request_body.install(app)
     document.install(
         app,

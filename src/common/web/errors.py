@@ -9,9 +9,9 @@ import pydantic
 import structlog
 from quart import Quart, Response, g, request
 from quart_schema import RequestSchemaValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
-from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS
+from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
 from common.web import responses
 from common.web.resources import Application, current_application
 
@@ -231,13 +231,13 @@ async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response
 
 async def _answer_http_exception(error: HTTPException) -> Response:
     """Answer one of the framework's own errors, such as 404 or 405."""
-    if error.code is not None and error.code < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect, in werkzeug's class
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
     problem = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         problem.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        problem.headers["Content-Range"] = f"{error.units} */{error.length}"
     return problem_response(problem, status)
 
 
@@ -245,7 +245,7 @@ async def _answer_database_unavailable(error: Exception) -> Response:
     if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument of the wrong type: a bug
         return await _answer_unexpected_error(error)
     log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
-    return problem_response(Unavailable("The database cannot be reached at the moment.", retry_after=2), 503)
+    return problem_response(Unavailable(explain_unavailability(error), retry_after=2), 503)
 
 
 async def _answer_nul_in_text(_: Exception) -> Response:

@@ -134,6 +134,7 @@ def _requested_endpoint() -> str | None:
     if not isinstance(not_allowed, MethodNotAllowed) or not not_allowed.valid_methods:
         return request.endpoint
     adapter = current_app.create_url_adapter(request)
+    assert adapter is not None
     try:
         endpoint, _ = adapter.match(method=next(iter(not_allowed.valid_methods)))
     except (HTTPException, RequestRedirect):

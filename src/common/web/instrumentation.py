@@ -10,6 +10,9 @@ from common.telemetry import metrics, tracing
 
 P = TypeVar("P")
 
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"
+"""Tells browsers to use https for a year."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with their own series in the metrics; clients can invent any number of others."""
 
@@ -26,14 +29,14 @@ def install(app: Quart) -> None:
     # Each use of the proxies `request` and `g` is a look-up; one for a function is cheaper.
     @app.before_request
     async def begin() -> None:
-        context, headers = _unproxied(g), request.headers
+        context, headers = unproxied(g), request.headers
         context.started = time.perf_counter()
         context.request_id = tracing.begin_trace(headers.get("X-Request-ID"), headers.get("traceparent"))
         metrics.IN_FLIGHT.inc()
 
     @app.after_request
     async def finish(response: Response) -> Response:
-        context, current = _unproxied(g), _unproxied(request)
+        context, current = unproxied(g), unproxied(request)
         if "started" not in context:
             return response
         seconds = time.perf_counter() - context.started
@@ -42,6 +45,8 @@ def install(app: Quart) -> None:
         metrics.REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
         response.headers["X-Request-ID"] = context.request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if current.scheme == "https":
+            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
         if route not in QUIET_ROUTES:
             log.info(
                 "request",
@@ -58,6 +63,6 @@ def install(app: Quart) -> None:
             metrics.IN_FLIGHT.dec()
 
 
-def _unproxied(proxy: P) -> P:
+def unproxied(proxy: P) -> P:
     """The object that a proxy of Quart currently stands for."""
     return proxy._get_current_object()  # type: ignore[attr-defined]  # werkzeug gives proxies this method

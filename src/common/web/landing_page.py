@@ -11,7 +11,7 @@ from typing import Any
 from quart import Quart, Response
 from quart_schema import hide
 
-from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.errors import DATABASE_UNAVAILABLE, explain_unavailability
 from common.web.html import Templates, content_security_policy, html_page
 
 templates = Templates("common.web")
@@ -62,8 +62,8 @@ def install(app: Quart, *, title: str, description: str, links: Mapping[str, str
         try:
             shown, tables = await figures()
             notice = ""
-        except DATABASE_UNAVAILABLE:
-            shown, tables, notice = [], [], "The database cannot be reached at the moment."
+        except DATABASE_UNAVAILABLE as error:
+            shown, tables, notice = [], [], explain_unavailability(error)
         return templates.page(
             "landing_page.html",
             policy=POLICY,

@@ -1,16 +1,17 @@
 """The media type of a response, by the Accept header of the request (RFC 9110, section 12.5.1)."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from quart import request
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
+from werkzeug.http import parse_list_header
 
 from common.web.errors import NotAcceptable
 
 ANYTHING = "*/*"
 CACHED_HEADERS = 1024
+QUALITY = re.compile(r"0?\.[0-9]{1,3}|0\.?|1(\.0{0,3})?")
 
 Rank = tuple[float, int]
 """Quality, then how exactly the header names the type: 2 by its name, 1 as `text/*`, 0 as `*/*`."""
@@ -57,8 +58,18 @@ def _rank(accept: str, media_type: str) -> Rank:
     exactness = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, ANYTHING: 0, "*": 0}
     found = [
         (exactness[media_range], quality)
-        for value, quality in parse_accept_header(accept, MIMEAccept)
-        if (media_range := value.partition(";")[0].strip().lower()) in exactness
+        for media_range, quality in map(_parse_range, parse_list_header(accept))
+        if media_range in exactness
     ]
     exact, quality = max(found, default=(0, 0.0))
     return quality, exact
+
+
+def _parse_range(text: str) -> tuple[str, float]:
+    """A media range in lower case and its quality, of which clients also write `.2`; 0 for one that is not valid."""
+    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return media_range, float(value) if QUALITY.fullmatch(value.strip()) else 0.0
+    return media_range, 1.0

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from quart import request
@@ -60,6 +60,10 @@ def page_and_link(
 
 
 def next_link(cursor: str) -> str:
-    """The value of the Link header to the next page of the current request."""
+    """The value of the Link header to the next page of the current request.
+
+    The address is relative (RFC 8288, section 3), since the host may be known to the outside by another name.
+    """
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f'<{request.base_url}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+    path = quote(request.root_path + request.path)
+    return f'<{path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'

@@ -1,29 +1,23 @@
-"""Request bodies: size limits, back pressure, and validated JSON."""
+"""Request bodies: size limits, encodings, media types, and validated JSON."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
 import pydantic
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart import Quart, Request, request
-from quart.asgi import ASGIHTTPConnection
-from quart.typing import ResponseTypes
-from quart.utils import encode_headers
 from quart.wrappers.request import Body
-from quart.wrappers.response import DataBody
 from quart_schema import document_request
 
 from common.web.errors import FieldError, Invalid, TooLarge, UnsupportedMedia, field_errors
 
 DEFAULT_MAX_BYTES = 1024 * 1024
 HIGH_WATER = 1024 * 1024
-LINGER_SECONDS = 10.0
-SILENCE_SECONDS = 1.0
+IDENTITY = frozenset({"", "identity"})
 _LIMIT_ATTRIBUTE = "_body_limit"
+_ENCODINGS_ATTRIBUTE = "_body_encodings"
 EMPTY_BODY_ATTRIBUTE = "_empty_body"
 """Marks a view whose request body is optional, for the OpenAPI document."""
 
@@ -95,67 +89,6 @@ class BoundedRequest(Request):
     body_class = BoundedBody
 
 
-class BackpressureConnection(ASGIHTTPConnection):
-    """Receives the next part of a body only when there is room for it, and reads on after an early response.
-
-    A client may send its whole body before it reads. Closing the connection while it still sends would lose a response
-    that was sent early, so the rest of the body is received and dropped for a while.
-    """
-
-    body: BoundedBody | None = None
-
-    async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
-        body = request.body
-        assert isinstance(body, BoundedBody)
-        self.body = body
-        while True:
-            await body.room()
-            message = await receive()
-            if message["type"] == "http.request":
-                body.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    body.set_complete()
-                    body.arrived.set()
-            elif message["type"] == "http.disconnect":
-                return
-
-    async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
-        """Send the response; a body that is complete goes in one message with its end, where Quart sends two."""
-        body = response.response
-        received = self.body is None or self.body.arrived.is_set()
-        if self.scope["method"] == "HEAD":  # the headers are those of GET; no body is made
-            await self._send_whole(send, response, b"")
-            return
-        if received and isinstance(body, DataBody):
-            await self._send_whole(send, response, bytes(body.data[body.begin : body.end]))
-            return
-
-        async def send_and_linger(message: Any) -> None:
-            if message["type"] == "http.response.body" and not message["more_body"]:
-                await self._linger()
-            await send(message)
-
-        await super()._send_response(send_and_linger, response)
-
-    async def _send_whole(self, send: ASGISendCallable, response: ResponseTypes, body: bytes) -> None:
-        headers = encode_headers(response.headers)
-        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-
-    async def _linger(self) -> None:
-        """Receive the rest of the body, until the client pauses for SILENCE_SECONDS, for at most LINGER_SECONDS."""
-        if self.body is None or self.body.arrived.is_set():
-            return
-        self.body.discard()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS):
-                received = -1
-                while received != self.body.received and not self.body.arrived.is_set():
-                    received = self.body.received
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self.body.arrived.wait(), SILENCE_SECONDS)
-
-
 def body_limit(size: int) -> Callable[[V], V]:
     """Give a route a limit other than 1 MiB. size: in bytes as received, before decompression."""
 
@@ -166,9 +99,34 @@ def body_limit(size: int) -> Callable[[V], V]:
     return decorate
 
 
+def body_encodings(*names: str) -> Callable[[V], V]:
+    """Let a route receive bodies with one of these Content-Encodings; its view decodes them.
+
+    `x-gzip` means gzip (RFC 9110, section 8.4.1.3).
+    """
+
+    def decorate(view: V) -> V:
+        setattr(view, _ENCODINGS_ATTRIBUTE, names)
+        return view
+
+    return decorate
+
+
+def require_known_encoding(view: Any) -> None:
+    """Raises UnsupportedMedia when the body of the request has a Content-Encoding that its view does not decode."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+    decoded: tuple[str, ...] = getattr(view, _ENCODINGS_ATTRIBUTE, ())
+    if encoding in IDENTITY or encoding in decoded:
+        return
+    allowed = f"send {' or '.join(decoded)}, or no Content-Encoding" if decoded else "send the body unencoded"
+    raise UnsupportedMedia(
+        f"Unsupported Content-Encoding {encoding[:40]}; {allowed}.",
+        headers={"Accept-Encoding": ", ".join(decoded) or "identity"},
+    )
+
+
 def install(app: Quart) -> None:
     app.request_class = BoundedRequest
-    app.asgi_http_class = BackpressureConnection
     app.config["MAX_CONTENT_LENGTH"] = None
 
     @app.before_request
@@ -200,8 +158,13 @@ def parse_json(adapter: pydantic.TypeAdapter[Any], data: bytes, context: Mapping
 
 
 def require_media_type(*accepted: str) -> str:
-    """The media type of the request, by default the first of `accepted`. Raises UnsupportedMedia for any other."""
-    media_type = request.mimetype or accepted[0]
+    """The media type of the request. Raises UnsupportedMedia unless it is one of `accepted`.
+
+    A request without a Content-Type is refused too: browsers send it to other sites without asking them first.
+    """
+    media_type = request.mimetype
+    if not media_type:
+        raise UnsupportedMedia(f"The header Content-Type is missing; send {' or '.join(accepted)}.")
     if media_type not in accepted:
         raise UnsupportedMedia(f"Unsupported media type {media_type}; send {' or '.join(accepted)}.")
     return media_type

@@ -43,7 +43,8 @@ class Application(Quart):
 
     resources: set by the lifecycle before the first request. error_formats: by path prefix, a function that renders
     errors other than as problem documents (see `errors.set_error_format`). error_page: renders an error as a page;
-    None where the request or the route asks for a problem document (see `html.html_page`).
+    None where the request or the route asks for a problem document (see `html.html_page`). cors_origins: the sites
+    whose pages may read and write (see `cors.install`).
     """
 
     resources: CommonResources
@@ -52,6 +53,7 @@ class Application(Quart):
         super().__init__(name, static_folder=None)
         self.error_formats: dict[str, Callable[[Any, int], Any]] = {}
         self.error_page: Callable[[Any, int], Any] | None = None
+        self.cors_origins: frozenset[str] = frozenset()
 
 
 def current_application() -> Application:

@@ -8,11 +8,10 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from common.db.errors import PoolExhaustedError
 from common.web.errors import Unavailable
 
 MAX_BUFFERED_CHUNKS = 8
-STALLED_READER_SECONDS = 60.0
-"""A client that reads nothing for this long is disconnected, since it holds a connection and a snapshot."""
 
 TOO_MANY_STREAMS = "All streaming connections are in use; retry in a few seconds."
 
@@ -24,26 +23,23 @@ async def stream_copy(db: asyncpg.Pool, copy: Copy, *, detail: str = TOO_MANY_ST
     """The output of `copy` in chunks, each ending at the end of a line.
 
     copy: gets a connection of `db` and a function to write to. Raises Unavailable with `detail` before the first chunk
-    when every connection of `db` is in use.
+    when every connection of `db` is in use. `connection` ends a stream whose reader is too slow.
     """
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_BUFFERED_CHUNKS)
 
     async def write(chunk: bytes) -> None:
-        async with asyncio.timeout(STALLED_READER_SECONDS):
-            await chunks.put(bytes(chunk))  # asyncpg may pass a bytearray
+        await chunks.put(bytes(chunk))  # asyncpg may pass a bytearray
 
     async def produce() -> None:
         try:
-            connection = await db.acquire()
-        except TimeoutError:
+            async with db.acquire() as connection:
+                try:
+                    await copy(connection, write)
+                except BaseException:  # cancellation too; raised again
+                    connection.terminate()  # asyncpg cannot reuse a connection whose COPY was interrupted
+                    raise
+        except PoolExhaustedError:
             raise Unavailable(detail, retry_after=5) from None
-        try:
-            await copy(connection, write)
-        except BaseException:  # cancellation too; raised again
-            connection.terminate()  # asyncpg cannot reuse a connection whose COPY was interrupted
-            raise
-        finally:
-            await db.release(connection)
         await chunks.put(None)
 
     producer = asyncio.create_task(produce())

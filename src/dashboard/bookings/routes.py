@@ -16,6 +16,7 @@ from common.web import responses
 from common.web.bearer import operations_token_required
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
+from common.web.negotiation import negotiate
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
@@ -104,9 +105,7 @@ async def dashboard(query_args: DashboardQuery) -> Response:
 
 
 def wants_csv() -> bool:
-    if "Accept" not in request.headers:
-        return False
-    return request.accept_mimetypes.best_match(["application/json", "text/csv"], "application/json") == "text/csv"
+    return "Accept" in request.headers and negotiate("application/json", "text/csv") == "text/csv"
 
 
 def json_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:

@@ -13,6 +13,7 @@ from common.web.bearer import token_required
 from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, credential, requested_key, run_once_per_key
 from common.web.input_types import MAX_ID
+from common.web.negotiation import negotiate
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import encode_cursor, next_link
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
@@ -63,7 +64,7 @@ async def list_events(query_args: EventsQuery) -> Response:
     Accept header chooses a JSON array, NDJSON or CSV.
     """
     query_args.require_ordered()
-    accepted = request.accept_mimetypes.best_match([JSON, NDJSON, CSV], JSON)
+    accepted = negotiate(JSON, NDJSON, CSV)
     form: FeedFormat = "csv" if accepted == CSV else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
     page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)

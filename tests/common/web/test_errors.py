@@ -18,6 +18,7 @@ from common.web.errors import (
     HttpProblem,
     IdempotencyKeyReused,
     Invalid,
+    NotAcceptable,
     NotFound,
     TooLarge,
     TooManyRequests,
@@ -77,7 +78,7 @@ async def test_an_unknown_method_is_a_problem(bare: Application) -> None:
 async def test_options_names_the_methods_and_head_has_no_body(ground: Application) -> None:
     client = ground.test_client()
     options = await client.options("/things")
-    assert options.status_code == 200
+    assert options.status_code == 204
     assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
     head = await client.head("/things")
     assert head.status_code == 200
@@ -232,6 +233,7 @@ async def test_closed_connections_are_503_once_and_replaced(ground: Application,
         (Unauthorized("x"), 401),
         (Forbidden("x"), 403),
         (NotFound("x"), 404),
+        (NotAcceptable("x"), 406),
         (Conflict("x", code="taken"), 409),
         (TooLarge("x"), 413),
         (UnsupportedMedia("x"), 415),

@@ -99,7 +99,7 @@ async def test_a_page_still_reads_and_checks_its_own_parameters() -> None:
     [("GET", "/shelf?shelf=gone", 404), ("POST", "/shelf/decide", 500), ("GET", "/shelf/decide", 405)],
 )
 async def test_a_browser_gets_the_errors_of_a_page_as_a_page(method: str, path: str, status: int) -> None:
-    response = await app_with(figures).test_client().open(path, method=method, headers={"Accept": BROWSER})
+    response = await app_with(figures).test_client().open(path, method=method, headers={"Accept": BROWSER}, json=None)
     page = await response.get_data(as_text=True)
 
     assert (response.status_code, response.mimetype) == (status, "text/html")

@@ -96,3 +96,13 @@ async def test_the_next_link_keeps_every_other_parameter() -> None:
     assert relation == 'rel="next"'
     assert parse_qs(urlsplit(address.strip("<>")).query) == {"limit": ["2"], "hotel_id": ["1", "2"], "cursor": ["new"]}
     assert urlsplit(address.strip("<>")).path == "/events"
+
+
+@pytest.mark.usefixtures("in_request")
+async def test_the_next_link_is_relative_so_that_it_holds_behind_a_proxy() -> None:
+    assert next_link("new").startswith("</events?")
+
+
+async def test_a_path_with_special_characters_is_quoted_in_the_next_link(app: Quart) -> None:
+    async with app.test_request_context("/offers/a%3E%22%20%C3%A9?limit=1"):
+        assert next_link("new").startswith("</offers/a%3E%22%20%C3%A9?limit=1&cursor=new>")

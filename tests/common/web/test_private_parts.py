@@ -28,6 +28,7 @@ from werkzeug.local import LocalProxy
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
 BODY = "common/web/request_body.py"
+CONNECTION = "common/web/connection.py"
 DOCUMENT = "common/web/openapi/document.py"
 POOL = "common/db/pool.py"
 WORKERS = "common/server/worker_pool.py"
@@ -54,9 +55,10 @@ CALLEES = [
     Callee(Body, "set_complete", "self", BODY),
     Callee(Body, "__anext__", "self", BODY, is_async=True),
     Callee(Body, "__await__", "self", BODY),
-    Callee(ASGIHTTPConnection, "handle_messages", "self request receive", BODY, is_async=True),
-    Callee(ASGIHTTPConnection, "_send_response", "self send response", BODY, is_async=True),
-    Callee(quart.utils, "encode_headers", "headers", BODY),
+    Callee(ASGIHTTPConnection, "handle_messages", "self request receive", CONNECTION, is_async=True),
+    Callee(ASGIHTTPConnection, "_create_request_from_scope", "self send", CONNECTION),
+    Callee(ASGIHTTPConnection, "_send_response", "self send response", CONNECTION, is_async=True),
+    Callee(quart.utils, "encode_headers", "headers", CONNECTION),
     Callee(LocalProxy, "_get_current_object", "self", "common/web/instrumentation.py"),
     Callee(OpenAPIProvider, "__init__", "self app extension", DOCUMENT),
     Callee(OpenAPIProvider, "schema", "self", DOCUMENT),
@@ -67,6 +69,8 @@ CALLEES = [
     Callee(asyncpg.Pool, "acquire", "self timeout", POOL),
     Callee(PoolAcquireContext, "__init__", "self pool timeout", POOL),
     Callee(PoolAcquireContext, "__aenter__", "self", POOL, is_async=True),
+    Callee(asyncpg.Pool, "release", "self connection timeout", POOL, is_async=True),
+    Callee(PoolAcquireContext, "__await__", "self", POOL),
     Callee(PoolAcquireContext, "__aexit__", "self exc_type exc_val exc_tb", POOL, is_async=True),
     Callee(Config, "create_sockets", "self", WORKERS),
     Callee(prometheus_client.multiprocess, "mark_process_dead", "pid path", WORKERS),
@@ -108,7 +112,7 @@ def attributes_of_a_provider() -> set[str]:
 
 
 def attributes_of_an_application() -> set[str]:
-    return {name for name in ("asgi_http_class", "request_class") if hasattr(Quart, name)} | (
+    return {name for name in ("asgi_http_class", "asgi_websocket_class", "request_class") if hasattr(Quart, name)} | (
         {"body_class"} if hasattr(Quart.request_class, "body_class") else set()
     )
 
@@ -117,8 +121,10 @@ def attributes_of_an_application() -> set[str]:
     ("part", "attributes", "used", "file"),
     [
         ("Body", attributes_of_an_empty_body, {"_data", "_must_raise"}, BODY),
-        ("DataBody", attributes_of_a_response_body, {"data", "begin", "end"}, BODY),
-        ("Quart", attributes_of_an_application, {"asgi_http_class", "request_class", "body_class"}, BODY),
+        ("DataBody", attributes_of_a_response_body, {"data", "begin", "end"}, CONNECTION),
+        ("Quart", attributes_of_an_application, {"request_class", "body_class"}, BODY),
+        ("Quart", attributes_of_an_application, {"asgi_http_class"}, CONNECTION),
+        ("Quart", attributes_of_an_application, {"asgi_websocket_class"}, "common/web/protocol.py"),
         ("PoolAcquireContext", attributes_of_an_acquisition, {"pool", "timeout"}, POOL),
         # quart-schema replaces make_response on the application itself, and we delete the replacement
         ("quart-schema", attributes_of_a_provider, {"_app", "openapi_provider", "make_response"}, DOCUMENT),
@@ -155,7 +161,7 @@ def test_a_worker_of_hypercorn_takes_sockets_and_an_event() -> None:
     assert list(inspect.signature(uvloop_worker).parameters) == expected, advice("uvloop_worker", WORKERS)
 
 
-CHECKED_NAMES = {"_app", "_data", "_send_response", "_get_current_object"}
+CHECKED_NAMES = {"_app", "_create_request_from_scope", "_data", "_get_current_object"}
 """Private names of libraries that files in src use without assigning them, checked above."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from common.web import request_body
+from common.web import connection
 from common.web.errors import TooLarge
 from common.web.request_body import DEFAULT_MAX_BYTES, HIGH_WATER, BoundedBody
 from common.web.resources import Application
@@ -62,7 +62,7 @@ async def test_a_body_in_parts_is_413_too(bare: Application) -> None:
 async def test_a_content_length_above_the_limit_is_413_at_once(
     bare: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_body, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0.05)
     status, answer, taken = await send_in_parts(bare, "/things", 0, {**JSON, "Content-Length": str(10 * MIB)})
     assert (status, taken) == (413, 0)
     assert b"too_large" in answer

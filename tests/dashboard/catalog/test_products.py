@@ -95,7 +95,7 @@ async def test_pages_list_every_product_once(catalogue: Catalogue) -> None:
         response = await client.get(path)
         found += [product["id"] for product in await response.get_json()]
         link = response.headers.get("Link", "")
-        path = link.partition(">")[0].removeprefix("<http://localhost")
+        path = link.partition(">")[0].removeprefix("<")
         assert ("search=SAME" in path) == bool(link)
 
     assert not link

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -204,7 +203,7 @@ async def test_a_reason_that_arrives_in_two_parts_is_read_whole(
 ) -> None:
     reading = asyncio.Event()
 
-    async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    async def read_body(response: upstream.UpstreamResponse, max_bytes: int) -> bytes:
         reading.set()
         return await upstream.read_body(response, max_bytes)
 
@@ -323,5 +322,5 @@ async def test_orders_come_in_pages(desk: Desk) -> None:
     while path:
         answer = await desk.client.get(path, headers=desk.staff)
         seen += [order["id"] for order in await answer.get_json()]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert seen == [70005, 70004, 70003, 70002, 70001]

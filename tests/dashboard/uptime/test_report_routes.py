@@ -18,6 +18,7 @@ from dashboard.uptime.models import CSV_HEADER
 from dashboard.uptime.queries import reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.conftest import STATUS, Stores
+from tests.support.asgi import call
 from tests.support.waiting import eventually
 
 ROWS = [
@@ -182,18 +183,84 @@ async def test_the_list_of_reports_has_pages(stores: Stores) -> None:
     while path:
         answer = await stores.client.get(path)
         listed += [report["report_id"] for report in await answer.get_json()]
-        link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers.get("Link", ""))
+        link = re.match(r'<(/.*)>; rel="next"', answer.headers.get("Link", ""))
         path = link[1] if link else ""
     assert listed == report_ids[::-1]
     assert (await stores.client.get("/reports?cursor=x")).status_code == 400
 
 
-async def test_a_head_request_returns_the_headers_of_the_report(stores: Stores) -> None:
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+async def test_a_head_request_returns_the_headers_of_the_report(stores: Stores, accept: str) -> None:
     report_id = await stores.trigger()
     await stores.complete(report_id)
-    answer = await stores.client.head(f"/get_report?report_id={report_id}")
+    path = f"/get_report?report_id={report_id}"
+    got = await call(stores.app, path, Accept=accept, X_Request_ID="mine")
+    head = await call(stores.app, path, "HEAD", Accept=accept, X_Request_ID="mine")
+    assert (head.status, head.body, head.headers) == (200, b"", got.headers)
+    assert head.headers["x-report-status"] == "Complete"
+    assert head.headers["content-length"] == str(len(got.body))
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "text/csv"),
+        ("*/*", "text/csv"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/csv"),
+        ("application/json, text/csv, */*", "application/json"),
+        ("text/csv, application/json", "application/json"),
+        ("application/json;q=0.5, text/csv", "text/csv"),
+    ],
+)
+async def test_the_accept_header_chooses_the_form_of_a_report_json_on_a_tie(
+    stores: Stores, accept: str | None, media_type: str
+) -> None:
+    report_id = await stores.trigger()
+    await stores.complete(report_id)
+    answer = await stores.client.get(f"/get_report?report_id={report_id}", headers={"Accept": accept} if accept else {})
+    assert answer.mimetype == media_type
+
+
+async def test_a_report_in_a_form_that_it_does_not_have_is_406(stores: Stores) -> None:
+    report_id = await stores.trigger()
+    await stores.complete(report_id)
+    answer = await stores.client.get(f"/get_report?report_id={report_id}", headers={"Accept": "image/png"})
+    assert answer.status_code == 406
+
+
+async def test_a_report_has_an_etag_of_its_own_in_each_form_and_is_not_sent_again(stores: Stores) -> None:
+    report_id = await stores.trigger()
+    await stores.complete(report_id)
+    path = f"/get_report?report_id={report_id}"
+    tags = []
+    for accept in ("text/csv", "application/json"):
+        answer = await stores.client.get(path, headers={"Accept": accept})
+        tags.append(answer.headers["ETag"])
+        known = {"Accept": accept, "If-None-Match": tags[-1]}
+        assert (await stores.client.get(path, headers=known)).status_code == 304
+    assert tags[0] != tags[1]
+    assert (await stores.client.get(path, headers={"If-None-Match": tags[1]})).status_code == 200
+
+
+async def test_the_download_of_a_report_can_be_resumed(stores: Stores) -> None:
+    report_id = await stores.trigger()
+    whole = await (await stores.complete(report_id)).get_data(as_text=False)
+    path = f"/get_report?report_id={report_id}"
+    first = await stores.client.get(path, headers={"Range": "bytes=0-9"})
+    resumed = {"Range": "bytes=10-", "If-Range": first.headers["ETag"]}
+    rest = await stores.client.get(path, headers=resumed)
+    assert (first.status_code, rest.status_code) == (206, 206)
+    assert await first.get_data(as_text=False) + await rest.get_data(as_text=False) == whole
+    assert first.headers["X-Report-Status"] == "Complete"
+    assert (await stores.client.get(path, headers={"Range": f"bytes={len(whole)}-"})).status_code == 416
+
+
+async def test_a_running_report_has_no_length_that_could_be_resumed(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(dashboard_db, None)
+    answer = await stores.client.get(f"/get_report?report_id={report_id}", headers={"Range": "bytes=0-1"})
     assert answer.status_code == 200
-    assert answer.headers["X-Report-Status"] == "Complete"
+    assert "ETag" not in answer.headers
+    assert (await answer.get_json())["status"] == "Running"
 
 
 async def test_the_jobs_of_the_stores_are_listed(dashboard_app: Application) -> None:

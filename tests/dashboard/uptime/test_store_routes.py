@@ -17,7 +17,7 @@ async def pages(stores: Stores, path: str) -> list[Any]:
         answer = await stores.client.get(path)
         assert answer.status_code == 200, await answer.get_data()
         found += await answer.get_json()
-        link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers.get("Link", ""))
+        link = re.match(r'<(/.*)>; rel="next"', answer.headers.get("Link", ""))
         path = link[1] if link else ""
     return found
 

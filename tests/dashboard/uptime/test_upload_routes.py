@@ -117,7 +117,7 @@ async def test_imports_are_listed_in_pages(stores: Stores) -> None:
     await stores.put("status", STATUS + POLL)
     answer = await stores.client.get("/stores/imports?limit=2")
     first = await answer.get_json()
-    link = re.match(r'<http://[^/]+(.*)>; rel="next"', answer.headers["Link"])
+    link = re.match(r'<(/.*)>; rel="next"', answer.headers["Link"])
     assert link is not None
     (last,) = await stores.get(link[1])
     assert [(each["kind"], each["rows"], each["new"]) for each in [*first, last]] == [

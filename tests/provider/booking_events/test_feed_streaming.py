@@ -4,15 +4,18 @@ import asyncio
 import csv
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
+import zstandard
 
 from common.config import Secret
 from common.devstack.embedded import Server
+from common.web import connection
 from common.web.streaming import MAX_BUFFERED_CHUNKS
 from provider.booking_events import feed, queries
 from provider.booking_events.inputs import EventsQuery
@@ -164,6 +167,39 @@ async def test_a_reader_that_disconnects_frees_its_connection(served: Served, pr
     assert head.status == 200
     assert len(json.loads(b"".join(await wire.chunks()))) == LONG
     await wire.close()
+
+
+async def test_a_reader_that_stops_reading_is_disconnected_and_frees_its_snapshot(
+    served: Served, provider_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SLOW_SECONDS", 0.2)
+    readers = [await served.get("/events") for _ in range(STREAMS)]
+
+    await eventually(partial(none_copying, provider_db))
+    head, wire = await served.get("/events?limit=1")
+    assert head.status == 200
+    for _, reader in readers:
+        with pytest.raises(asyncio.IncompleteReadError):  # what was on its way arrives, but no end
+            await reader.chunks()
+    for _, reader in (*readers, (head, wire)):
+        await reader.close()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+async def test_a_compressed_stream_starts_at_once_and_is_the_same(served: Served, coding: str) -> None:
+    _, plain = await served.get("/events", accept="text/csv")
+    expected = b"".join(await plain.chunks())
+    await plain.close()
+    head, wire = await served.get("/events", accept="text/csv", coding=coding)
+    stream = zlib.decompressobj(31) if coding == "gzip" else zstandard.ZstdDecompressor().decompressobj()
+    first = stream.decompress(await wire.chunk())
+    rest = b"".join([stream.decompress(chunk) for chunk in await wire.chunks()])
+    await wire.close()
+
+    assert head.headers["content-encoding"] == coding
+    assert head.headers["vary"] == "Accept, Accept-Encoding"
+    assert first.count(b"\n") > 1
+    assert first + rest == expected
 
 
 async def none_copying(db: asyncpg.Pool) -> bool:

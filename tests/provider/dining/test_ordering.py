@@ -115,7 +115,7 @@ async def test_tables_are_listed_in_pages_on_request(restaurant: Restaurant) -> 
     while path:
         response = await restaurant.client.get(path)
         seen += [table["id"] for table in await response.get_json()]
-        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert seen == ids
 
 
@@ -291,7 +291,7 @@ async def test_active_bookings_are_waiting_or_confirmed(restaurant: Restaurant) 
     first = await restaurant.admin("GET", "view_active_bookings/?limit=2")
     assert [booking["id"] for booking in await first.get_json()] == bookings[:2]
     rest = await restaurant.client.get(
-        first.headers["Link"].partition(">")[0].removeprefix("<http://localhost"), headers=restaurant.headers
+        first.headers["Link"].partition(">")[0].removeprefix("<"), headers=restaurant.headers
     )
     assert [booking["id"] for booking in await rest.get_json()] == bookings[3:]
     assert "Link" not in rest.headers

@@ -184,7 +184,7 @@ async def test_all_properties_are_paged_by_id(guest: Guest) -> None:
     while path:
         answer, page = await guest.get(path)
         seen += [each["property_id"] for each in page]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<http://localhost")
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
 
     assert seen == ["0", "C", "_d", "a", "b"]
 

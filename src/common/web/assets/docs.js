@@ -1,5 +1,5 @@
 "use strict";
 SwaggerUIBundle({
   url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true,
-  displayRequestDuration: true, persistAuthorization: true, docExpansion: "list", defaultModelsExpandDepth: 0
+  displayRequestDuration: true, persistAuthorization: false, docExpansion: "list", defaultModelsExpandDepth: 0
 });

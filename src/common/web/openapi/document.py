@@ -7,12 +7,13 @@ ids, and several media types of one response.
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 from quart import Quart, Response, request
 from quart_schema import Info, OpenAPIProvider, QuartSchema, hide
-from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE
+from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE, QUART_SCHEMA_RESPONSE_ATTRIBUTE
 from werkzeug.routing.converters import BaseConverter, IntegerConverter
 from werkzeug.routing.rules import Rule
 
@@ -29,11 +30,13 @@ _ATTRIBUTE = "_operation"
 PROBLEM_DESCRIPTIONS = {
     400: "The request is not valid; `errors` names every invalid field.",
     401: "The credentials are missing or invalid.",
-    403: "The credentials do not permit this operation.",
+    403: "The credentials do not permit this operation, or a page of another site sent the request.",
     404: "Not found.",
+    406: "The Accept header allows none of the media types of the response.",
     409: "The request conflicts with the current state.",
     413: "The request body is too large.",
-    415: "Unsupported media type.",
+    415: "Unsupported media type or encoding of the body.",
+    416: "The range is outside the content.",
     422: "The Idempotency-Key was used with another request.",
     429: "Too many requests; try again after Retry-After seconds.",
     500: "Internal error.",
@@ -83,7 +86,7 @@ def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View]
     """Describe a view; goes on top of the other decorators, below the route.
 
     problems: statuses that the operation answers with a problem document, besides 400, 500 and 503, which every
-    operation has.
+    operation has, 406 of every GET and 403 of every other one.
     """
 
     def decorate(view: View) -> View:
@@ -91,6 +94,18 @@ def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View]
         return view
 
     return decorate
+
+
+@lru_cache(1024)
+def offered_media_types(view: Callable[..., Any]) -> tuple[str, ...]:
+    """The media types of the successful responses of a view; empty for a view that is not described."""
+    _, described = getattr(view, _ATTRIBUTE, ((), Operation(native_errors=True)))
+    if described.get("native_errors"):
+        return ()
+    statuses = getattr(view, QUART_SCHEMA_RESPONSE_ATTRIBUTE, {})
+    as_json = ["application/json"] if any(status < 300 for status in statuses) else []
+    others = [name for status, schemas in described.get("media", {}).items() if status < 300 for name in schemas]
+    return (*as_json, *others)
 
 
 def _header(description: str) -> dict[str, Any]:
@@ -165,7 +180,8 @@ class Document(OpenAPIProvider):
                     op["requestBody"]["required"] = False
                 completed = methods[method] = self._complete(path, method, op, described, components)
                 if not described.get("native_errors"):
-                    statuses = {400, 500, 503, *problems, *getattr(view, PROBLEMS_ATTRIBUTE, ())}
+                    general = {400, 500, 503} | ({406} if method == "get" else {403})
+                    statuses = {*general, *problems, *getattr(view, PROBLEMS_ATTRIBUTE, ())}
                     self._add_problems(completed, statuses, components)
                 self._add_headers(completed, described)
                 if hasattr(view, RATE_LIMITED_ATTRIBUTE):

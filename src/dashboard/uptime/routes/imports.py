@@ -13,12 +13,12 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 from common.csv_import import RejectedLine
 from common.web import responses
 from common.web.bearer import operations_token_required
-from common.web.errors import FieldError, Invalid, Unavailable, UnsupportedMedia
+from common.web.errors import FieldError, Invalid, Unavailable
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, rate_limit
-from common.web.request_body import body_limit, require_media_type
+from common.web.request_body import IDENTITY, body_encodings, body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.resources import resources
@@ -46,7 +46,6 @@ ACCEPTED_MEDIA_TYPES = (
     "application/x-www-form-urlencoded",
 )
 """Media types that programs send CSV files with; the last is curl's default."""
-GZIP = ("gzip", "x-gzip")
 GZIP_MAGIC = b"\x1f\x8b"
 UPLOADS = Policy("uploads", 60, timedelta(hours=1))
 MAX_STALL_SECONDS = 60.0
@@ -97,6 +96,7 @@ upload = operation(
 @validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_status(query_args: UploadQuery) -> Response:
     """Import polls: store_id, status, timestamp_utc, in any order of columns.
 
@@ -112,6 +112,7 @@ async def upload_status(query_args: UploadQuery) -> Response:
 @validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_business_hours(query_args: UploadQuery) -> Response:
     """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
@@ -127,6 +128,7 @@ async def upload_business_hours(query_args: UploadQuery) -> Response:
 @validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
+@body_encodings("gzip")
 async def upload_timezones(query_args: UploadQuery) -> Response:
     """Import time zones: store_id, timezone_str. All other stores are in America/Chicago."""
     return await _import_body(StoreFile.TIMEZONES, query_args)
@@ -135,59 +137,7 @@ async def upload_timezones(query_args: UploadQuery) -> Response:
 async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
     """Receive the request's body to disk, then import it: no transaction waits for the network."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "", *GZIP):
-        raise UnsupportedMedia(
-            f"Unsupported Content-Encoding {encoding[:40]}; send gzip or none.", headers={"Accept-Encoding": "gzip"}
-        )
-    runner = resources().report_runner
-    if runner.arriving.locked():
-        raise Unavailable("Too many uploads are arriving.", retry_after=5)
-    async with AsyncExitStack() as files:
-        async with runner.arriving:
-            file = await files.enter_async_context(received(_body_chunks()))
-        if encoding in GZIP and file.read(2) not in (GZIP_MAGIC, b""):
-            raise Invalid("The file was refused.", errors=[FieldError("body", "is not valid gzip")])
-        file.seek(0)
-        rejected = files.enter_context(RejectedLines()) if query.rejected == "all" else None
-        intake = Intake(
-            kind,
-            file,
-            "upload",
-            datetime.now(UTC),
-            limit=MAX_FILE_BYTES,
-            require_rows=True,
-            on_rejected=rejected.add if rejected else lambda _: None,
-        )
-        async with runner.upload_slots:
-            summary = await import_file(runner.db, intake)
-        if rejected is None:
-            return json_response(summary)
-        files.pop_all()  # the response closes the rejected lines, the only open file
-        file.close()
-        return Response(rejected.response_body(summary), content_type="application/json")
-
-
-class RejectedLines(SpooledTemporaryFile[bytes]):
-    """Rejected lines as JSON, one after the other, on disk if they are many."""
-
-    def __init__(self) -> None:
-        super().__init__(MEMORY_BYTES)
-        self._separator = b""
-
-    def add(self, line: RejectedLine) -> None:
-        self.write(self._separator + responses.encode_json(line))
-        self._separator = b","
-
-    async def response_body(self, summary: ImportSummary) -> AsyncIterator[bytes]:
-        """Yield the summary as JSON, with every rejected line instead of the first ones; then close the file."""
-        before, after = responses.encode_json(msgspec.structs.replace(summary, rejected=[])).split(b'"rejected":[]', 1)
-        with self:
-            self.seek(0)
-            yield before + b'"rejected":['
-            while part := await asyncio.to_thread(self.read, CHUNK_BYTES):
-                yield part
-            yield b"]" + after
+from common.web.errors import FieldError, Invalid, Unavailable
 
 
 async def _body_chunks() -> AsyncIterator[bytes]:

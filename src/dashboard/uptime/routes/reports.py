@@ -4,22 +4,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, current_app
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection, transaction
 from common.instants import format_instant
+from common.version import VERSION
 from common.web import responses
 from common.web.caller import caller_address
 from common.web.errors import FailedPermanently, NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.negotiation import negotiate
+from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
 from common.web.responses import json_response
-from common.web.streaming import Sink, empty_body, prefetch_first_chunk, stream_copy
+from common.web.spooled import is_current, not_modified, spooled_response
+from common.web.streaming import Sink, stream_copy
 from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
@@ -51,6 +54,15 @@ REPORT = {
     "data_version": 3,
     "stores": 14092,
     "reason": None,
+}
+
+REPORT_HEADERS = {
+    "X-Report-Status": "Running or Complete",
+    "X-Report-As-Of": "End of the windows of a complete report",
+    "X-Data-Version": "The id of the last import that a complete report takes into account",
+    "Content-Disposition": "The name of the CSV file",
+    "ETag": HEADER_DESCRIPTIONS["ETag"],
+    "Accept-Ranges": "`bytes`: a complete report can be read in parts",
 }
 
 
@@ -110,15 +122,18 @@ def _start_making(report_id: UUID) -> None:
 @blueprint.get("/get_report")
 @operation(
     404,
-    media={200: {CSV: {"type": "string"}}},
-    headers={200: {
-        "X-Report-Status": "Running or Complete",
-        "X-Report-As-Of": "End of the windows of a complete report",
-        "X-Data-Version": "The id of the last import that a complete report takes into account",
-        "Content-Disposition": "The name of the CSV file",
-    }},
+    416,
+    media={200: {CSV: {"type": "string"}}, 206: {CSV: {"type": "string"}, JSON: {"type": "string"}}},
+    headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
+    request_headers={
+        "Range": "Bytes of a complete report, such as `bytes=1000-`",
+        "If-Range": "The ETag of the report whose bytes the client has",
+        "If-None-Match": "The ETag of the report that the client has",
+    },
     descriptions={
-        200: "While running, the progress as JSON; once complete, CSV, or JSON if `Accept` prefers it",
+        200: "While running, the progress as JSON; once complete, CSV, or JSON if `Accept` names it",
+        206: "The bytes that Range asks for",
+        304: "The report has not changed",
         500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},
@@ -138,17 +153,19 @@ async def get_report(query_args: ReportQuery) -> Response:
     headers["X-Data-Version"] = str(report.data_version)
     if report.as_of is not None:
         headers["X-Report-As-Of"] = format_instant(report.as_of)
-    as_json = request.accept_mimetypes.best_match([CSV, JSON], CSV) == JSON
-    if not as_json:
-        headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'
-    content_type = JSON if as_json else f"{CSV}; charset=utf-8"
-    if request.method == "HEAD":
-        return Response(empty_body(), content_type=content_type, headers=headers)
-    rows = await prefetch_first_chunk(
-        _rows(report, reports.copy_report_objects if as_json else reports.copy_report_rows)
+    as_json = negotiate(JSON, CSV, default=CSV) == JSON
+    etag = f"{report.report_id}-{VERSION}-{'json' if as_json else 'csv'}"
+    headers["ETag"] = f'"{etag}"'
+    if is_current(etag):
+        return not_modified(headers)
+    if as_json:
+        return await spooled_response(
+            _as_json(_rows(report, reports.copy_report_objects)), content_type=JSON, headers=headers
+        )
+    headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'
+    return await spooled_response(
+        _as_csv(_rows(report, reports.copy_report_rows)), content_type=f"{CSV}; charset=utf-8", headers=headers
     )
-    body = _as_json(rows) if as_json else _as_csv(rows)
-    return Response(body, content_type=content_type, headers=headers)
 
 
 def _file_name(report: Report) -> str:

@@ -1,0 +1,142 @@
+"""How requests are received and responses are sent: back pressure, compression, and a least speed of readers."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+import structlog
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Quart, Request, Response
+from quart.asgi import ASGIHTTPConnection
+from quart.typing import ResponseTypes
+from quart.utils import encode_headers
+from quart.wrappers.response import DataBody
+
+from common.web import compression
+from common.web.request_body import BoundedBody
+
+log = structlog.get_logger()
+
+LINGER_SECONDS = 10.0
+SILENCE_SECONDS = 1.0
+
+SLOW_SECONDS = 30.0
+LEAST_BYTES = 480 * 1024
+"""A client that takes less than this within SLOW_SECONDS of waiting for it, 16 KiB/s, is disconnected: the stream that
+it reads holds a connection and a snapshot of the database."""
+
+
+class SlowReaderError(Exception):
+    """The client takes the response too slowly."""
+
+
+class Pace:
+    """Sends the parts of a response, as long as the client takes them fast enough.
+
+    Only the time spent waiting for the client counts, not the time in which the response is made.
+    """
+
+    def __init__(self, send: ASGISendCallable) -> None:
+        self._send = send
+        self._waited = 0.0
+        self._taken = 0
+
+    async def send(self, part: bytes) -> None:
+        """Send a part. Raises SlowReaderError when the client does not take it in time."""
+        began = time.monotonic()
+        allowed = SLOW_SECONDS * max(1.0, len(part) / LEAST_BYTES) - self._waited
+        try:
+            async with asyncio.timeout(allowed):
+                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        except TimeoutError:
+            raise SlowReaderError from None
+        self._waited += time.monotonic() - began
+        self._taken += len(part)
+        if self._taken >= LEAST_BYTES:
+            self._waited, self._taken = 0.0, 0
+        elif self._waited >= SLOW_SECONDS:
+            raise SlowReaderError
+
+
+class BackpressureConnection(ASGIHTTPConnection):
+    """Receives the next part of a body only when there is room for it, and reads on after an early response.
+
+    A client may send its whole body before it reads. Closing the connection while it still sends would lose a response
+    that was sent early, so the rest of the body is received and dropped for a while.
+    """
+
+    body: BoundedBody | None = None
+    if_none_match: str | None = None
+
+    async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
+        body = request.body
+        assert isinstance(body, BoundedBody)
+        self.body = body
+        while True:
+            await body.room()
+            message = await receive()
+            if message["type"] == "http.request":
+                body.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    body.set_complete()
+                    body.arrived.set()
+            elif message["type"] == "http.disconnect":
+                return
+
+    def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
+        request = super()._create_request_from_scope(send)
+        self.if_none_match = request.headers.get("If-None-Match")
+        if self.if_none_match is not None:
+            request.headers["If-None-Match"] = compression.without_codings(self.if_none_match)
+        return request
+
+    async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
+        """Send the response; a body that is complete goes in one message with its end, where Quart sends two."""
+        assert isinstance(response, Response)  # the views and error handlers return no others
+        await compression.compress(response, self.scope["headers"], self.if_none_match)
+        body = response.response
+        received = self.body is None or self.body.arrived.is_set()
+        if self.scope["method"] == "HEAD":  # the headers are those of GET
+            async with body:  # closes what it has open
+                await self._send_whole(send, response, b"")
+        elif received and isinstance(body, DataBody):
+            await self._send_whole(send, response, bytes(body.data[body.begin : body.end]))
+        else:
+            await self._send_parts(send, response)
+
+    async def _send_parts(self, send: ASGISendCallable, response: Response) -> None:
+        """Send the body as it is made. A response that is given up is not ended, so that it does not look complete."""
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        pace = Pace(send)
+        try:
+            async with response.response as parts:
+                async for part in parts:
+                    await pace.send(part.encode() if isinstance(part, str) else part)
+        except SlowReaderError:
+            log.warning("slow_reader_disconnected", path=self.scope["path"])
+            return
+        await self._linger()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_whole(self, send: ASGISendCallable, response: ResponseTypes, body: bytes) -> None:
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _linger(self) -> None:
+        """Receive the rest of the body, until the client pauses for SILENCE_SECONDS, for at most LINGER_SECONDS."""
+        if self.body is None or self.body.arrived.is_set():
+            return
+        self.body.discard()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                received = -1
+                while received != self.body.received and not self.body.arrived.is_set():
+                    received = self.body.received
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.body.arrived.wait(), SILENCE_SECONDS)
+
+
+def install(app: Quart) -> None:
+    app.asgi_http_class = BackpressureConnection
