@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCALE ?= 1m
+DEMO ?= 1
 
 export PYTHONPATH := src
 
@@ -12,8 +13,18 @@ export PYTHONPATH := src
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here, with simulated hotels; Ctrl-C stops them all
+# What is simulated is off unless the environment sets it.
+OWN_DATA := --set NIGHTAUDIT_DEMO=0 \
+	  --secret PROVIDER_ADMIN_PASSWORD --secret PROVIDER_JWT_SECRET --secret DASHBOARD_STAFF_TOKEN \
+	  --secret PROVIDER_ACCOUNTING_SECRET,DASHBOARD_ACCOUNTING_SECRET \
+	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 \
+	  $(if $(DASHBOARD_OFFERS_URL),,--set DASHBOARD_OFFERS_SECONDS=0) \
+	  $(if $(DASHBOARD_STORES_URL),,--set DASHBOARD_STORES_SECONDS=0)
+DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60
+
+run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here with simulated hotels (DEMO=0: for your own data); Ctrl-C stops them all
 	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \
+	  $(if $(filter 0,$(DEMO)),$(OWN_DATA),$(DEMO_DATA)) \
 	  --set PROVIDER_LOG_LEVEL=error --set DASHBOARD_LOG_LEVEL=error \
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
 	  --set 'PROVIDER_ACCOUNTING_URL=http://{dashboard}/front-desk' \
@@ -60,6 +71,8 @@ fuzz: $(VENV)/.development ## send hostile files and requests, 20,000 of each (A
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 up: ## run the system with docker compose
+	@docker compose version >/dev/null 2>&1 || \
+	  { echo "nightaudit: make up needs Docker with its compose plugin (docker compose); make run needs neither" >&2; exit 1; }
 	docker compose up --build --detach --wait
 
 down: ## stop the system of make up (the data stays in its volume)

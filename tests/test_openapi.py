@@ -1,5 +1,6 @@
 """The OpenAPI documents of both applications are valid and complete."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,6 +123,124 @@ def test_every_parameter_is_described_and_no_query_parameter_is_null(document: d
             assert nulls == [], (name, parameter)
 
 
+def test_every_parameter_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    missing = []
+    for name, described in operations(document):
+        for parameter in described["parameters"]:
+            schema = parameter["schema"]
+            examples = [parameter["example"]] if "example" in parameter else schema.get("examples", [])
+            if not examples:
+                missing.append(f"{name} {parameter['name']}")
+            for example in examples:
+                errors = Draft202012Validator(schema).iter_errors(example)
+                assert [error.message for error in errors] == [], (name, parameter["name"])
+            # Swagger UI fills in the example of a parameter, but not that of its schema.
+            assert ("example" in parameter) == parameter["required"] or not examples, (name, parameter["name"])
+    assert missing == []
+
+
+def test_every_property_has_a_description(document: dict[str, Any]) -> None:
+    """The string below the field of a model is the description of the property."""
+    missing = [
+        f"{name}.{property_name}"
+        for name, schema in document["components"]["schemas"].items()
+        for property_name, described in schema.get("properties", {}).items()
+        if not described.get("description", "").strip()
+    ]
+    assert missing == []
+
+
+def test_generators_of_clients_find_a_type_for_every_value(document: dict[str, Any]) -> None:
+    for where, schema in schemas(document):
+        if where.rpartition("/")[2] in ("properties", "example") or "/example/" in where:
+            continue
+        if schema.get("type") == "integer":
+            assert schema["format"] == "int64", where
+        if "enum" in schema:
+            assert schema["type"] in ("string", "integer"), where
+        assert "default" not in schema or schema["default"] is not None, where
+        if "anyOf" in schema:
+            # A value may fit both, so it is not `oneOf`.
+            assert {option.get("format") for option in schema["anyOf"]} == {"date-time", "date"}, where
+        for option in schema.get("oneOf", []):
+            assert option, where
+
+
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+
+
+def instants_without_format(schema: dict[str, Any], value: Any, components: dict[str, Any]) -> Iterator[Any]:
+    """The instants in an example whose schema does not say that they are instants."""
+    if "$ref" in schema:
+        yield from instants_without_format(components[schema["$ref"].rpartition("/")[2]], value, components)
+    elif "oneOf" in schema:
+        found = [list(instants_without_format(option, value, components)) for option in schema["oneOf"]]
+        fitting = [
+            each
+            for option, each in zip(schema["oneOf"], found, strict=True)
+            if Draft202012Validator({"components": {"schemas": components}, **option}).is_valid(value)
+        ]
+        yield from fitting[0]
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name in schema.get("properties", {}):
+                yield from instants_without_format(schema["properties"][name], each, components)
+    elif isinstance(value, list):
+        for each in value:
+            yield from instants_without_format(schema["items"], each, components)
+    elif isinstance(value, str) and INSTANT.fullmatch(value) and schema.get("format") != "date-time":
+        yield value
+
+
+def test_every_instant_of_a_response_is_a_date_time(document: dict[str, Any]) -> None:
+    components = document["components"]["schemas"]
+    found = 0
+    for name, described in operations(document):
+        for status, media, content in contents(described):
+            if media == "application/json" and "example" in content:
+                assert list(instants_without_format(content["schema"], content["example"], components)) == [], name
+                found += status < "300"
+    assert found > 10
+
+
+VERBS = {
+    *("accept", "add", "apply", "book", "cancel", "change", "confirm", "create", "decline", "delete", "find", "get"),
+    *(
+        "list",
+        "log",
+        "receive",
+        "refresh",
+        "register",
+        "replace",
+        "retry",
+        "set",
+        "show",
+        "trigger",
+        "update",
+        "upload",
+    ),
+}
+
+
+def test_every_operation_id_is_a_verb_and_its_object(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        words = re.findall(r"^[a-z]+|[A-Z][a-z0-9]*", described["operationId"])
+        assert "".join(words) == described["operationId"], name
+        assert words[0] in VERBS, name
+        assert len(words) > 1, name
+
+
+def test_the_document_names_its_licence_its_server_and_where_each_credential_comes_from(
+    document: dict[str, Any],
+) -> None:
+    assert document["info"]["license"] == {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+    assert [server["url"] for server in document["servers"]] == ["/"]
+    used = {scheme for _, described in operations(document) for choice in described["security"] for scheme in choice}
+    assert set(document["components"]["securitySchemes"]) == used
+    for name, scheme in document["components"]["securitySchemes"].items():
+        assert len(scheme["description"]) > 20, name
+
+
 def test_every_path_parameter_is_required_and_every_integer_of_a_path_has_its_bounds(document: dict[str, Any]) -> None:
     for name, described in operations(document):
         for parameter in described["parameters"]:
@@ -182,7 +301,7 @@ def test_every_response_is_described_and_its_headers_are_header_objects(document
 def test_every_operation_that_may_answer_401_names_its_credentials(document: dict[str, Any]) -> None:
     schemes = set(document["components"].get("securitySchemes", {}))
     for name, described in operations(document):
-        named = {scheme for choice in described.get("security", []) for scheme in choice}
+        named = {scheme for choice in described["security"] for scheme in choice}
         assert named <= schemes, name
         if "401" in described["responses"] and name not in CREDENTIALS_IN_THE_BODY:
             assert named or described.get("x-native-errors"), name
@@ -228,13 +347,12 @@ async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
         slice_ = Blueprint(name, __name__)
         tag_blueprint(slice_, ["test"])
 
-        @slice_.get(f"/{name}")
-        @operation()
-        @document_response(thing)
         async def show() -> Response:
             """Show a thing."""
             return json_response({})
 
+        show.__name__ = f"show_{name}"
+        slice_.get(f"/{name}")(operation()(document_response(thing)(show)))
         app.register_blueprint(slice_)
     app.register_blueprint(operations_blueprint(MIGRATIONS, []))
     document = await document_of(app)
@@ -243,5 +361,5 @@ async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
     for path in ("/first", "/second"):
         schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         found.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["properties"])
-    assert found == [{"name": {"type": "string"}}, {"size": {"type": "integer"}}]
+    assert found == [{"name": {"type": "string"}}, {"size": {"type": "integer", "format": "int64"}}]
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []

@@ -3,17 +3,19 @@
 import argparse
 import asyncio
 import os
+import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import uvloop
 from quart import Quart
 
-from common.config import ConfigError, Secret, read_config
+from common.config import ConfigError, Secret, describe_unknown_variables, read_config
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.migrate import MigrationError, migrate
 from common.db.pool import wait_until_reachable
@@ -50,17 +52,48 @@ S = TypeVar("S", bound=Servable)
 
 START_SECONDS = 60.0
 
+DATABASE_FAILED: tuple[type[Exception], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+    socket.gaierror,
+    TimeoutError,
+)
+"""Raised when PostgreSQL refuses, cannot be reached or stops. Not every OSError: a file may be missing."""
+
 
 def fail(message: str) -> NoReturn:
     """End the program with one line on standard error and status 1."""
     sys.exit(f"nightaudit: {message}")
 
 
+def warn(message: str) -> None:
+    """Print one line on standard error."""
+    sys.stderr.write(f"nightaudit: {message}\n")
+
+
 def configuration(model: type[C]) -> C:
-    """Read the configuration from the environment. Raises ConfigError."""
+    """Read the configuration from the environment, and warn of misspelt variables. Raises ConfigError.
+
+    Without a database URL the embedded server is used; the addresses of applications that run on it are the defaults.
+    """
     config = read_config(model, os.environ)
+    if config.database_url is None and (addresses := _running_addresses(config.data_dir)):
+        config = read_config(model, {**addresses, **{name: value for name, value in os.environ.items() if value}})
+    for warning in describe_unknown_variables(model, os.environ):
+        warn(warning)
     configure_logging(level=config.log_level)
     return config
+
+
+def _running_addresses(data_dir: Path) -> Mapping[str, str]:
+    try:
+        # Not at the top: the image has no devstack.
+        from common.devstack.local_state import running_addresses
+    except ModuleNotFoundError:
+        return {}
+    return running_addresses(data_dir)
 
 
 @contextmanager
@@ -83,14 +116,48 @@ def database(config: HasDatabase, name: str) -> Iterator[Secret]:
 
 
 async def prepare(url: Secret, migrations: Path) -> list[str]:
-    """Wait for PostgreSQL and apply missing migrations; exits with one line when that fails. Returns those applied."""
+    """Wait for PostgreSQL and apply missing migrations; exits with one line when that fails. Returns those applied.
+
+    A line says at once that PostgreSQL is not reachable, and for how long this waits for it.
+    """
+
+    def report(error: Exception) -> None:
+        warn(f"{describe_database_failure(url, error)}; waiting up to {START_SECONDS:g} s for it")
+
+    with one_line_failures(url):
+        await wait_until_reachable(url, seconds=START_SECONDS, report=report)
+        try:
+            return await migrate(url, migrations)
+        except MigrationError as error:
+            fail(f"the database cannot be used: {error}")
+
+
+@contextmanager
+def one_line_failures(url: Secret) -> Iterator[None]:
+    """End the program with one line when the database in use fails."""
     try:
-        await wait_until_reachable(url, seconds=START_SECONDS)
-        return await migrate(url, migrations)
-    except DATABASE_UNAVAILABLE as error:
-        fail(f"PostgreSQL is not reachable: {error}")
-    except (MigrationError, asyncpg.PostgresError) as error:
-        fail(f"the database cannot be used: {error}")
+        yield
+    except DATABASE_FAILED as error:
+        fail(describe_database_failure(url, error))
+
+
+def describe_database_failure(url: Secret, error: Exception) -> str:
+    """What is wrong with the database, in one line without a secret."""
+    reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())
+    if isinstance(error, asyncpg.InsufficientResourcesError):
+        return f"PostgreSQL at {address_of(url)} lacks resources: {reason}"
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, DATABASE_UNAVAILABLE):
+        return f"the database cannot be used: {reason}"
+    return f"PostgreSQL at {address_of(url)} is not reachable: {reason}"
+
+
+def address_of(url: Secret) -> str:
+    """Host and port of a database URL, without user and password."""
+    parts = urlsplit(url.reveal())
+    if parts.netloc.rpartition("@")[2]:
+        return parts.netloc.rpartition("@")[2]
+    query = dict(parse_qsl(parts.query))
+    return query.get("host", "the default address")
 
 
 def on_database(
@@ -99,7 +166,8 @@ def on_database(
     """Migrate the database, then run `work` on it; returns the exit status of `work`."""
     with database(config, name) as url:
         asyncio.run(prepare(url, migrations))
-        return asyncio.run(work(url))
+        with one_line_failures(url):
+            return asyncio.run(work(url))
 
 
 def serve_command(
@@ -116,13 +184,14 @@ def serve_command(
     """
     variable = name.upper()
     config.require_secrets()
-    if obstacle := ports.why_port_is_unavailable(config.host, config.port):
-        fail(f"cannot listen on {config.host}:{config.port} ({obstacle}); choose another port with {variable}_PORT")
+    if reason := ports.why_not_listening(name, config.host, config.port):
+        fail(reason)
     server = hypercorn.hypercorn_config(config.host, config.port)
     with database(config, name) as url:
         asyncio.run(prepare(url, migrations))
         if first is not None:
-            asyncio.run(first(url))
+            with one_line_failures(url):
+                asyncio.run(first(url))
         if config.workers > 1:
             os.environ[f"{variable}_DATABASE_URL"] = url.reveal()
             return serve_workers(f"{name}.asgi:app", server, config.workers)

@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields
+from difflib import get_close_matches
 from email.headerregistry import HeaderRegistry
 from pathlib import Path
 from typing import Any, TypeVar
@@ -260,6 +261,38 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
     if faults:
         raise ConfigError("; ".join(faults))
     return model(**values)
+
+
+PREFIXES = ("NIGHTAUDIT_", "PROVIDER_", "DASHBOARD_")
+"""The names of our variables begin so."""
+
+TESTS_PREFIX = "NIGHTAUDIT_TEST_"
+"""Variables of the tests, which no application reads."""
+
+LEAST_LIKENESS = 0.85
+"""How similar a name without one of our prefixes must be to a variable to count as misspelt."""
+
+
+def describe_unknown_variables(model: type[Any], environment: Mapping[str, str]) -> list[str]:
+    """A line for each variable that is probably meant for the dataclass `model`, but that it does not have.
+
+    Those are the names with the model's own prefixes, and names that are similar to one of its variables.
+    """
+    known = [item.metadata["variable"] for item in fields(model) if "variable" in item.metadata]
+    own = {name.partition("_")[0] + "_" for name in known}
+    lines = []
+    for name in sorted(set(environment) - set(known)):
+        has_own_prefix = name.startswith(tuple(own))
+        if name.startswith(TESTS_PREFIX) or (name.startswith(PREFIXES) and not has_own_prefix):
+            continue
+        if has_own_prefix:
+            prefix, _, rest = name.partition("_")
+            candidates = [each.removeprefix(f"{prefix}_") for each in known if each.startswith(f"{prefix}_")]
+            nearest = [f"{prefix}_{each}" for each in get_close_matches(rest, candidates, n=1)]
+            lines.append(f"{name} is not a known variable" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        elif nearest := get_close_matches(name, known, n=1, cutoff=LEAST_LIKENESS):
+            lines.append(f"{name} is not a known variable; did you mean {nearest[0]}?")
+    return lines
 
 
 def require_long_secrets(value: Any, parse: Callable[[str], Any]) -> None:

@@ -26,11 +26,14 @@ CANNOT_OPEN: tuple[type[OSError], ...] = (FileNotFoundError, IsADirectoryError, 
 
 
 class RejectedLine(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """A line that was not stored, by its number in the file, counted from 1, and the reason; text: the line itself."""
+    """A line that was not stored, by its number in the file, and the reason."""
 
     line: int
+    """Number of the line in the file; the header is line 1."""
     reason: str
+    """Why it was not stored."""
     text: str | None = None
+    """The line itself; only where all rejected lines were asked for."""
 
 
 @dataclass(frozen=True)

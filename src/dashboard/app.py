@@ -21,7 +21,7 @@ from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.service import measure_feed
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
-from dashboard.config import Config
+from dashboard.config import DEMO_STAFF_TOKEN, Config
 from dashboard.feed_client import BookingFeed
 from dashboard.front_desk import blueprint as front_desk
 from dashboard.front_desk.settings import FrontDeskSettings
@@ -118,8 +118,10 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
 
 def front_desk_settings_of(config: Config) -> FrontDeskSettings:
     """The settings of the front desk. Raises ConfigError when a secret is missing."""
+    staff_token = require_secret(config.staff_token, "DASHBOARD_STAFF_TOKEN")
     return FrontDeskSettings(
         provider_url=config.provider_url,
         accounting_secret=require_secret(config.accounting_secret, "DASHBOARD_ACCOUNTING_SECRET"),
-        staff_token=require_secret(config.staff_token, "DASHBOARD_STAFF_TOKEN"),
+        staff_token=staff_token,
+        shown_token=DEMO_STAFF_TOKEN if config.demo and staff_token.accepts(DEMO_STAFF_TOKEN) else None,
     )

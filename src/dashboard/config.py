@@ -25,6 +25,8 @@ from common.config import (
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
 
+DEMO_STAFF_TOKEN = "staff"  # noqa: S105 - public, and of the demo alone
+
 
 @dataclass(frozen=True)
 class Config:
@@ -59,7 +61,7 @@ class Config:
 
     api_token: Secrets | None = variable("DASHBOARD_API_TOKEN", rotating_secret)
     operations_token: Secrets | None = variable("DASHBOARD_OPERATIONS_TOKEN", rotating_secret)
-    staff_token: Secrets | None = variable("DASHBOARD_STAFF_TOKEN", rotating_secret, demo="staff")
+    staff_token: Secrets | None = variable("DASHBOARD_STAFF_TOKEN", rotating_secret, demo=DEMO_STAFF_TOKEN)
     accounting_secret: Secrets | None = variable(
         "DASHBOARD_ACCOUNTING_SECRET", rotating_secret, demo="demo-accounting-secret-of-make-run"
     )

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
-from dashboard.catalog.jobs import Refresh
+from dashboard.bookings.queries.quarantine import delete_old_quarantined
+from dashboard.catalog.jobs import Refresh, delete_old_prices
+from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
@@ -37,7 +39,10 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     traces = timedelta(days=config.keep_traces_days)
     return {
         **platform(traces),
+        "quarantined_events": Retention(traces, delete_old_quarantined),
         "sessions": Retention(traces, delete_old_sessions),
+        "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
+        "closed_offers": Retention(traces, delete_closed_offers),
         "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
         "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
         "imports": Retention(traces, delete_old_imports),

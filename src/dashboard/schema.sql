@@ -596,29 +596,33 @@ CREATE TABLE front_desk_order (
     guests integer,
     starts_at timestamp with time zone,
     minutes integer NOT NULL,
+    ends_at timestamp with time zone GENERATED ALWAYS AS ((((starts_at AT TIME ZONE 'UTC'::text) + ((minutes)::double precision * '00:01:00'::interval)) AT TIME ZONE 'UTC'::text)) STORED,
     ordered_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    erased_at timestamp with time zone,
     provider_status text NOT NULL,
     decision text,
     decided_at timestamp with time zone,
     decided_by text,
-    outcome text,
+    decision_number integer DEFAULT 0 NOT NULL,
+    delivered boolean DEFAULT false NOT NULL,
     reason text,
     status text GENERATED ALWAYS AS (
 CASE
-    WHEN (outcome = 'refused'::text) THEN 'refused'::text
     WHEN (provider_status <> 'waiting'::text) THEN provider_status
     WHEN (decision = 'confirm'::text) THEN 'confirmed'::text
     WHEN (decision = 'decline'::text) THEN 'declined'::text
     ELSE 'waiting'::text
 END) STORED NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    was_confirmed boolean DEFAULT false NOT NULL,
     CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
-    CONSTRAINT front_desk_order_check2 CHECK (((outcome IS NULL) OR (decision IS NOT NULL))),
-    CONSTRAINT front_desk_order_check3 CHECK (((NOT (outcome IS DISTINCT FROM 'refused'::text)) = (reason IS NOT NULL))),
+    CONSTRAINT front_desk_order_check2 CHECK (((decision IS NOT NULL) OR (NOT delivered))),
+    CONSTRAINT front_desk_order_check3 CHECK (((erased_at IS NULL) OR (COALESCE(name, email, phone) IS NULL))),
     CONSTRAINT front_desk_order_decision_check CHECK ((decision = ANY (ARRAY['confirm'::text, 'decline'::text]))),
-    CONSTRAINT front_desk_order_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text]))),
-    CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text])))
+    CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT front_desk_order_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone)))
 );
 
 CREATE TABLE front_desk_session (
@@ -703,7 +707,7 @@ CREATE TABLE offer (
     CONSTRAINT offer_check CHECK (((last_seen IS NULL) = (closed_at IS NULL))),
     CONSTRAINT offer_items_in_stock_check CHECK ((items_in_stock >= 0)),
     CONSTRAINT offer_offer_id_check CHECK (((char_length(offer_id) >= 1) AND (char_length(offer_id) <= 255))),
-    CONSTRAINT offer_price_check CHECK ((price >= 0))
+    CONSTRAINT offer_price_check CHECK (((price >= 0) AND (price <= '1000000000000'::bigint)))
 )
 WITH (fillfactor='80');
 
@@ -735,11 +739,15 @@ CREATE TABLE outbox (
     payload jsonb NOT NULL,
     state text DEFAULT 'waiting'::text NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
+    rejections integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    outcome jsonb,
     settled_at timestamp with time zone,
     last_error text,
     CONSTRAINT outbox_check CHECK (((state = 'waiting'::text) = (settled_at IS NULL))),
+    CONSTRAINT outbox_check1 CHECK (((state <> 'sent'::text) OR (sent_at IS NOT NULL))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
 );
 
@@ -775,6 +783,7 @@ CREATE TABLE product_price_change (
     product_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
     price bigint,
+    thinned boolean DEFAULT false NOT NULL,
     CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
 );
 
@@ -1015,9 +1024,11 @@ CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
 CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (event_id) WHERE (applied_at IS NULL);
 
+CREATE INDEX front_desk_order_freed ON front_desk_order USING btree (changed_at, id) WHERE (was_confirmed AND (provider_status = 'cancelled'::text));
+
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
 
-CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (COALESCE(decided_at, received_at), id) WHERE (status <> 'waiting'::text);
+CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (changed_at, id) WHERE (status <> 'waiting'::text);
 
 CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
 
@@ -1025,7 +1036,11 @@ CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_
 
 CREATE INDEX ledger_event_time ON ledger_event USING brin (event_timestamp) WITH (autosummarize='on');
 
+CREATE INDEX offer_closed ON offer USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX offer_open ON offer USING btree (product_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX offer_price_change_at ON offer_price_change USING btree (at);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 
@@ -1034,6 +1049,8 @@ CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX product_name ON product USING btree (name, product_id);
+
+CREATE INDEX product_price_change_at ON product_price_change USING btree (at) WHERE (NOT thinned);
 
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 

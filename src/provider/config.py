@@ -60,7 +60,7 @@ class Config:
     accounting_secret: Secrets | None = variable(
         "PROVIDER_ACCOUNTING_SECRET", rotating_secret, demo="demo-accounting-secret-of-make-run"
     )
-    smtp_url: Secret | None = variable("PROVIDER_SMTP_URL", secret_url("smtp", "smtps"))
+    smtp_url: Secret | None = variable("PROVIDER_SMTP_URL", secret_url("smtp", "smtp+tls", "smtps"))
     mail_from: str = variable("PROVIDER_MAIL_FROM", mailbox, default="Nightaudit Dining <dining@nightaudit.example>")
     public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
     callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))

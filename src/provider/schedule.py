@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from common.db.pool import Executor
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
 from provider.config import Config
+from provider.dining import erasure
 from provider.dining import jobs as dining
 from provider.dining.queries.bookings import delete_expired_cancel_tokens
 from provider.dining.sms import LoggingSmsGateway
@@ -22,10 +24,16 @@ def jobs(resources: Resources) -> list[Job]:
         return await resources.generator.run(lease, datetime.now(UTC))
 
     async def send_guest_messages(_: Lease) -> JobResult:
-        return await dining.send_guest_messages(db, resources.smtp_url, LoggingSmsGateway())
+        return await dining.send_guest_messages(db, resources.dining, resources.smtp_url, LoggingSmsGateway())
 
     async def forward_orders(_: Lease) -> JobResult:
         return await dining.forward_orders(db, resources.http, resources.dining)
+
+    async def expire_orders(_: Lease) -> JobResult:
+        return await dining.expire_orders(db, resources.dining, datetime.now(UTC))
+
+    async def erase_old_guests(_: Executor, keep: timedelta, limit: int) -> int:
+        return await erasure.erase_old_guests(db, resources.dining, datetime.now(UTC), keep, limit)
 
     async def poll_stores(lease: Lease) -> JobResult:
         return {"polls": await poll_fleet(db, lease, datetime.now(UTC))}
@@ -34,13 +42,20 @@ def jobs(resources: Resources) -> list[Job]:
         Job("simulate_hotels", 1 if config.generator_rate else 0, simulate_hotels),
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
+        Job("expire_orders", dining.EXPIRY_SECONDS, expire_orders),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),
-        forget_old(db, retentions(config)),
+        forget_old(
+            db,
+            {**retentions(config), "guests": Retention(timedelta(days=config.keep_guests_days), erase_old_guests)},
+        ),
     ]
 
 
 def retentions(config: Config) -> Mapping[str, Retention]:
-    """How long the provider keeps the rows of each table that grows; zero means for ever."""
+    """How long the provider keeps the rows of each table that grows; zero means for ever.
+
+    `jobs` adds the guests of bookings, whose erasure sends messages.
+    """
     traces = timedelta(days=config.keep_traces_days)
     return {
         **platform(traces),

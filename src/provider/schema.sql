@@ -33,8 +33,14 @@ CREATE FUNCTION check_dining_transition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF old.erased_at IS NULL AND new.erased_at IS NOT NULL
+        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+    THEN
+        RETURN new; -- the guest is erased, and nothing else; ends_at is computed later
+    END IF;
     IF NOT (
-        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled'))
+        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled', 'expired'))
         OR (old.status = 'confirmed' AND new.status = 'cancelled')
     ) THEN
         RAISE EXCEPTION 'a booking that is % cannot become %', old.status, new.status
@@ -74,6 +80,7 @@ BEGIN
     IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
         INSERT INTO linked_room (hotel_id, room_key, property_id)
         VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
+        PERFORM watch_room(NEW.hotel_id, NEW.room_id);
     END IF;
     RETURN NULL;
 END
@@ -89,14 +96,30 @@ CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date,
 SELECT night_of_stay, latest.by_storefront, id
   FROM (
       SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
-        FROM booking_event AS event
+        FROM watched_event AS event
        WHERE hotel_id = hotel
-         AND lower(room_id COLLATE "C") = lower(room COLLATE "C")
+         AND room_key = lower(room COLLATE "C")
          AND night_of_stay >= first_night
          AND night_of_stay < end_date
        ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
   ) AS latest
  WHERE status = 1
+$$;
+
+CREATE FUNCTION note_watched_events() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    IF EXISTS (SELECT FROM watched_room) THEN
+        INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+        SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+          FROM new_event
+          JOIN watched_room USING (hotel_id)
+         WHERE room_key = lower(room_id COLLATE "C");
+    END IF;
+    RETURN NULL;
+END
 $$;
 
 CREATE FUNCTION record_dining_booking_status_change() RETURNS trigger
@@ -183,6 +206,26 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION watch_room(hotel bigint, room text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    watched text := lower(room COLLATE "C");
+BEGIN
+    IF EXISTS (SELECT FROM watched_room WHERE hotel_id = hotel AND room_key = watched) THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7240911006);
+    INSERT INTO watched_room (hotel_id, room_key) VALUES (hotel, watched) ON CONFLICT DO NOTHING;
+    INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+    SELECT hotel_id, watched, night_of_stay, by_storefront, event_timestamp, id, status
+      FROM booking_event
+     WHERE hotel_id = hotel
+       AND lower(room_id COLLATE "C") = watched
+    ON CONFLICT DO NOTHING;
+END
+$$;
+
 CREATE TABLE booking_event (
     id bigint NOT NULL,
     hotel_id bigint NOT NULL,
@@ -244,14 +287,16 @@ CREATE TABLE dining_booking (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_by text NOT NULL,
+    erased_at timestamp with time zone,
     CONSTRAINT dining_booking_email_check CHECK ((length(email) <= 254)),
+    CONSTRAINT dining_booking_erased CHECK (((erased_at IS NULL) OR (COALESCE(email, phone, name) IS NULL))),
     CONSTRAINT dining_booking_guests_check CHECK (((guests >= 1) AND (guests <= 100))),
     CONSTRAINT dining_booking_minutes_check CHECK (((minutes >= 1) AND (minutes <= 1440))),
     CONSTRAINT dining_booking_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
     CONSTRAINT dining_booking_phone_check CHECK ((phone ~ '^\+[0-9]{4,15}$'::text)),
-    CONSTRAINT dining_booking_reachable CHECK (((email IS NOT NULL) OR (phone IS NOT NULL))),
+    CONSTRAINT dining_booking_reachable CHECK (((email IS NOT NULL) OR (phone IS NOT NULL) OR (erased_at IS NOT NULL))),
     CONSTRAINT dining_booking_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT dining_booking_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text])))
+    CONSTRAINT dining_booking_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text])))
 );
 
 ALTER TABLE dining_booking ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -386,11 +431,15 @@ CREATE TABLE outbox (
     payload jsonb NOT NULL,
     state text DEFAULT 'waiting'::text NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
+    rejections integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    outcome jsonb,
     settled_at timestamp with time zone,
     last_error text,
     CONSTRAINT outbox_check CHECK (((state = 'waiting'::text) = (settled_at IS NULL))),
+    CONSTRAINT outbox_check1 CHECK (((state <> 'sent'::text) OR (sent_at IS NOT NULL))),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
 );
 
@@ -479,6 +528,21 @@ CREATE TABLE used_signature (
     used_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE watched_event (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C",
+    night_of_stay date NOT NULL,
+    by_storefront boolean NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    id bigint NOT NULL,
+    status smallint NOT NULL
+);
+
+CREATE TABLE watched_room (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C"
+);
+
 ALTER TABLE ONLY booking_event
     ADD CONSTRAINT booking_event_pkey PRIMARY KEY (id);
 
@@ -554,17 +618,29 @@ ALTER TABLE ONLY store_poll_progress
 ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
 
+ALTER TABLE ONLY watched_event
+    ADD CONSTRAINT watched_event_pkey PRIMARY KEY (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id);
+
+ALTER TABLE ONLY watched_room
+    ADD CONSTRAINT watched_room_pkey PRIMARY KEY (hotel_id, room_key);
+
 CREATE INDEX booking_event_feed ON booking_event USING btree (event_timestamp, id);
 
 CREATE INDEX booking_event_hotel ON booking_event USING btree (hotel_id, event_timestamp, id);
 
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
 
-CREATE INDEX booking_event_room ON booking_event USING btree (lower((room_id COLLATE "C")), hotel_id, night_of_stay);
-
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
 
+CREATE INDEX dining_booking_email ON dining_booking USING btree (lower(email)) WHERE (email IS NOT NULL);
+
+CREATE INDEX dining_booking_guest_age ON dining_booking USING btree (GREATEST(ends_at, changed_at)) WHERE (erased_at IS NULL);
+
 CREATE INDEX dining_booking_id ON dining_booking USING btree (id);
+
+CREATE INDEX dining_booking_phone ON dining_booking USING btree (phone) WHERE (phone IS NOT NULL);
+
+CREATE INDEX dining_booking_waiting_end ON dining_booking USING btree (ends_at) WHERE (status = 'waiting'::text);
 
 CREATE INDEX dining_cancel_token_expires_at ON dining_cancel_token USING btree (expires_at);
 
@@ -594,7 +670,9 @@ CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
 CREATE TRIGGER booking_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON booking_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_booking_event_change();
 
-CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
+CREATE TRIGGER booking_event_watched AFTER INSERT ON booking_event REFERENCING NEW TABLE AS new_event FOR EACH STATEMENT EXECUTE FUNCTION note_watched_events();
+
+CREATE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE OF status ON dining_booking FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 
 CREATE TRIGGER dining_booking_first_status BEFORE INSERT ON dining_booking FOR EACH ROW EXECUTE FUNCTION check_dining_first_status();
 

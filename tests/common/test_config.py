@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 import dashboard.config
 import provider.config
-from common.config import ConfigError, Secret, Secrets, decimal_number, read_config, require_secret, url, whole_number
+from common.config import (
+    ConfigError,
+    Secret,
+    Secrets,
+    decimal_number,
+    describe_unknown_variables,
+    read_config,
+    require_secret,
+    url,
+    whole_number,
+)
 
 CONFIGS = [provider.config.Config, dashboard.config.Config]
 PASSWORD = "s3cret-Pa55"
@@ -223,3 +233,35 @@ def test_an_invalid_whole_number_is_refused(value: str) -> None:
 def test_an_invalid_decimal_number_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be a number"):
         decimal_number(0, 10_000)(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("DASHBORD_PORT", "DASHBOARD_PORT"),
+        ("DASHBOARD_PROT", "DASHBOARD_PORT"),
+        ("DASHBOARD_OFFER_URL", "DASHBOARD_OFFERS_URL"),
+        ("dashboard_port", None),
+        ("DASHBOARD_FEED_DATABASE_UR", "DASHBOARD_DATABASE_URL"),
+        ("NIGHTAUDIT_DATADIR", "NIGHTAUDIT_DATA_DIR"),
+        ("NIGHT_AUDIT_DATA_DIR", "NIGHTAUDIT_DATA_DIR"),
+    ],
+)
+def test_a_misspelt_variable_is_reported_with_the_most_similar_one(name: str, nearest: str | None) -> None:
+    expected = [f"{name} is not a known variable; did you mean {nearest}?"] if nearest else []
+
+    assert describe_unknown_variables(dashboard.config.Config, {name: "1"}) == expected
+
+
+def test_an_unknown_variable_that_resembles_none_is_reported_too() -> None:
+    environment = {"DASHBOARD_X": "1"}
+
+    assert describe_unknown_variables(dashboard.config.Config, environment) == ["DASHBOARD_X is not a known variable"]
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_variables_of_both_applications_the_tests_and_other_programs_are_not_reported(model: Any) -> None:
+    known = {field.metadata["variable"] for each in CONFIGS for field in variables(each)}
+    others = {"HOME", "PATH", "POSTGRES_PASSWORD", "PORT", "DATABASE_URL", "NIGHTAUDIT_TEST_POSTGRES", "MAKELEVEL"}
+
+    assert describe_unknown_variables(model, dict.fromkeys(known | others, "1")) == []

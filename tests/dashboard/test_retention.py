@@ -17,7 +17,9 @@ CONFIG = read_config(dashboard.config.Config, {})
 def test_every_kind_has_its_documented_age() -> None:
     ages = {name: retention.keep for name, retention in retentions(CONFIG).items()}
     assert ages["idempotency_keys"] == timedelta(hours=48)
-    assert ages["messages"] == ages["signatures"] == ages["sessions"] == timedelta(days=90)
+    traces = ("messages", "signatures", "sessions", "quarantined_events", "closed_offers")
+    assert {ages[name] for name in traces} == {timedelta(days=90)}
+    assert ages["prices"] == timedelta(days=400)
     assert (CONFIG.keep_reports_days, CONFIG.keep_polls_days, CONFIG.keep_prices_days) == (30, 400, 400)
 
 

@@ -166,8 +166,9 @@ async def test_staff_confirm_one_order_and_decline_another_while_the_provider_is
             await page.screenshot(**screenshot_options("front-desk-settled"))
             await expect(page.locator(f"#order-{ann}")).to_contain_text("Confirmed")
             await expect(page.locator(f"#order-{ben}")).to_contain_text("Declined")
-            await expect(page.locator(f"#order-{eve}")).to_contain_text("Refused")
+            await expect(page.locator(f"#order-{eve}")).to_contain_text("The last decision was refused")
             await expect(page.locator(f"#order-{eve}")).to_contain_text("already confirmed for another booking")
+            assert await page.locator(f"#order-{eve}").get_by_role("button", name="Decline").count() == 1
 
             async def emails_arrived() -> bool:
                 return len(await guest.subjects("Ann") + await guest.subjects("Ben")) == 4
@@ -239,3 +240,47 @@ async def test_a_browser_reports_no_errors_on_the_pages(applications: Applicatio
         await page.set_viewport_size({"width": 390, "height": 800})
         await page.screenshot(**screenshot_options("front-desk-dark-narrow"))
     assert errors == []
+
+
+async def test_nothing_is_cut_off_on_a_telephone(applications: Applications, browser: Browser) -> None:
+    """At 390 px no page is wider than the screen, and each leads home, even with the longest names."""
+    long_name = "Wolfeschlegelsteinhausenbergerdorff " * 2
+    async with aiohttp.ClientSession() as client, applications.run_dashboard(), applications.run_provider():
+        guest = Guest(client, applications.provider)
+        table = await guest.add_table()
+        body = {"email": f"{'a' * 64}@{'b' * 60}.example", "name": long_name.strip()}
+        async with client.post(f"{applications.provider}/api/customer/book_table/?id={table}", json=body) as answer:
+            assert answer.status == 201, await answer.text()
+        page = await log_in(browser, applications)
+        await page.set_viewport_size({"width": 390, "height": 800})
+
+        async def order_arrived() -> bool:
+            await page.goto(f"{applications.dashboard}/front-desk")
+            return await page.get_by_role("button", name="Confirm").count() == 1
+
+        async def email_arrived() -> bool:
+            await page.goto(f"{applications.provider}/inbox")
+            return await page.get_by_role("link", name="Cancel the order").count() == 1
+
+        for name, arrived, home in (
+            ("front-desk-narrow", order_arrived, "Dashboard"),
+            ("inbox-narrow", email_arrived, "Provider"),
+        ):
+            await eventually(arrived)
+            await page.screenshot(**screenshot_options(name))
+            assert await overflow(page) == []
+            await expect(page.get_by_role("link", name=home)).to_have_attribute("href", "/")
+        await page.get_by_role("link", name="Cancel the order").click()
+        await page.screenshot(**screenshot_options("cancel-narrow"))
+        assert await overflow(page) == []
+
+
+async def overflow(page: Page) -> list[str]:
+    """Return the elements that reach beyond the screen, or whose content is cut off."""
+    found: list[str] = await page.evaluate(
+        """[...document.querySelectorAll("body, body *")].filter(each =>
+            each.getBoundingClientRect().right > innerWidth + 1 ||
+            (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX == "hidden")
+        ).map(each => each.outerHTML.slice(0, 100))"""
+    )
+    return found

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,8 +97,12 @@ class ApplicationProcess:
                 stderr=log,
                 start_new_session=True,
             )
+        self.wait_until_ready(self.output)
+
+    def wait_until_ready(self, output: Callable[[], str]) -> None:
+        """Wait until it is ready. Raises AssertionError with its output if it ends before."""
         wait_until(lambda: self.is_ready() or not self.is_running(), START_SECONDS)
-        assert self.is_running(), f"{self.name} ended with {self.process.returncode}:\n{self.output()}"
+        assert self.is_running(), f"{self.name} ended with {self.process.returncode}:\n{output()}"
 
     def is_ready(self) -> bool:
         try:

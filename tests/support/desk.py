@@ -67,9 +67,8 @@ class Desk:
     async def send(self, policy: delivery.Policy | None = None) -> JobResult:
         """Run the job that sends decisions."""
         resources = resources_of(self.app)
-        return await jobs.send_decisions(
-            self.db, resources.http, resources.front_desk, policy or delivery.Policy(min_wait=60)
-        )
+        policy = policy or delivery.Policy(min_wait=60)
+        return await jobs.send_decisions(self.db, resources.http, resources.front_desk, policy)
 
     async def make_all_due(self) -> None:
         """Make every waiting message due now."""

@@ -8,16 +8,24 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Literal
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import MISSING, SMTP
 
 
 class FakeSmtp:
-    """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set."""
+    """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set.
+
+    hanging: recipients for whom it does not answer until `release` is set, as at QUIT if `hangs_at_quit`. reached: set
+    when it hangs.
+    """
 
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
         self.refuse_data: str | None = None
         self.refuse_recipient: str | None = None
+        self.hanging: set[str] = set()
+        self.hangs_at_quit = False
+        self.auth_commands = 0
+        self.reached, self.release = asyncio.Event(), asyncio.Event()
         self.port = 0
         self._server: asyncio.Server | None = None
 
@@ -43,7 +51,19 @@ class FakeSmtp:
             await self._server.wait_closed()
             self._server = None
 
+    async def handle_AUTH(self, _server: Any, _session: Any, _envelope: Any, _arguments: Any) -> Any:  # noqa: N802 - aiosmtpd's name
+        self.auth_commands += 1
+        return MISSING
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.hangs_at_quit:
+            await self.release.wait()
+        return "221 Bye"
+
     async def handle_RCPT(self, _s: Any, _session: Any, envelope: Any, address: str, _o: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if address in self.hanging:
+            self.reached.set()
+            await self.release.wait()
         if self.refuse_recipient:
             return self.refuse_recipient
         envelope.rcpt_tos.append(address)

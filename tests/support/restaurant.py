@@ -1,6 +1,7 @@
 """A restaurant over HTTP, as guests, staff and the accounting program use it."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -73,13 +74,29 @@ class Restaurant:
 
     async def send_mails(self, policy: delivery.Policy = SLOW_RETRY) -> JobResult:
         assert self.smtp_url is not None
-        return await jobs.send_mails(self.db, self.smtp_url, policy)
+        return await jobs.send_mails(self.db, self.settings, self.smtp_url, policy)
 
     async def send_guest_messages(self) -> JobResult:
-        return await jobs.send_guest_messages(self.db, self.smtp_url, LoggingSmsGateway())
+        return await jobs.send_guest_messages(self.db, self.settings, self.smtp_url, LoggingSmsGateway())
 
     async def forward_orders(self, policy: delivery.Policy = SLOW_RETRY) -> JobResult:
         return await jobs.forward_orders(self.db, resources_of(self.app).http, self.settings, policy)
+
+    async def expire_orders(self, now: datetime) -> JobResult:
+        return await jobs.expire_orders(self.db, self.settings, now)
+
+    async def move_start(self, booking_id: int, start: datetime) -> None:
+        """Move a booking in time, for orders whose time has come or passed."""
+        async with self.db.acquire() as connection, connection.transaction():
+            await connection.execute("ALTER TABLE dining_booking DISABLE TRIGGER USER")
+            await connection.execute("UPDATE dining_booking SET starts_at = $2 WHERE id = $1", booking_id, start)
+            await connection.execute("ALTER TABLE dining_booking ENABLE TRIGGER USER")
+
+    async def history(self, booking_id: int) -> list[dict[str, Any]]:
+        """Return every status of a booking, oldest first."""
+        response = await self.admin("GET", f"view_booking/?id={booking_id}")
+        changes: list[dict[str, Any]] = (await response.get_json())["changes"]
+        return changes
 
     async def make_all_due(self) -> None:
         """Make all waiting messages due now, also those claimed or waiting for a retry."""

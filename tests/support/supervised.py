@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -64,9 +65,16 @@ class SupervisedStack:
     """A supervisor with two applications, kitchen and cellar."""
 
     def __init__(
-        self, folder: Path, *, by_make: bool = False, stdin: int = subprocess.DEVNULL, **environment: str
+        self,
+        folder: Path,
+        *,
+        by_make: bool = False,
+        stdin: int = subprocess.DEVNULL,
+        settings: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         self.folder = folder
+        self.settings = [*SETTINGS, *settings]
         self.by_make = by_make
         self.stdin = stdin
         self.data_dir = folder / "data"
@@ -84,7 +92,7 @@ class SupervisedStack:
 
     def start(self) -> "subprocess.Popen[bytes]":
         programs = [f"{name}:{port}" for name, port in self.ports.items()]
-        command = [sys.executable, "-m", "common.devstack.supervisor", *programs, *SETTINGS]
+        command = [sys.executable, "-m", "common.devstack.supervisor", *programs, *self.settings]
         if self.by_make:
             (self.folder / "Makefile").write_text(f".PHONY: run\nrun:\n\t@exec {shlex.join(command)}\n")
             command = ["make", "-f", str(self.folder / "Makefile"), "run"]

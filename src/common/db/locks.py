@@ -18,6 +18,10 @@ STORE_IMPORT_LOCK = 7_240_911_004
 ROOM_LINKS_LOCK = 7_240_911_005
 """Held while a property of the storefront is linked to another room of a hotel."""
 
+WATCHED_ROOMS_LOCK = 7_240_911_006
+"""Shared by the transactions that store booking events; exclusive while a room begins to be watched. The number stands
+again in provider/migrations/functions/booking_events.sql, since triggers take this lock."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 

@@ -38,12 +38,16 @@ CREATE TABLE outbox (
     payload jsonb NOT NULL,
     state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
     attempts integer NOT NULL DEFAULT 0,
+    rejections integer NOT NULL DEFAULT 0, -- those of the attempts that no repetition helps
     due_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- while a sender has claimed it: the end of the claim
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    settled_at timestamptz, -- when it was sent or became dead
+    sent_at timestamptz, -- from then on it is not sent again, even if its outcome could not be stored yet
+    outcome jsonb, -- what the receiver answered, until it is stored
+    settled_at timestamptz, -- when it was sent and its outcome stored, or when it became dead
     last_error text,
     PRIMARY KEY (subject, topic, event),
-    CHECK ((state = 'waiting') = (settled_at IS NULL))
+    CHECK ((state = 'waiting') = (settled_at IS NULL)),
+    CHECK (state <> 'sent' OR sent_at IS NOT NULL)
 );
 
 CREATE INDEX outbox_due ON outbox (topic, due_at) WHERE state = 'waiting';

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -148,15 +148,24 @@ async def transaction(db: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
         yield connection
 
 
-async def wait_until_reachable(url: Secret, *, seconds: float) -> None:
-    """Return when PostgreSQL accepts connections. Raises the last error if it does not within `seconds`."""
+async def wait_until_reachable(
+    url: Secret, *, seconds: float, report: Callable[[Exception], None] = lambda error: None
+) -> None:
+    """Return when PostgreSQL accepts connections. Raises the last error if it does not within `seconds`.
+
+    report: called with the first error, if the first attempt fails.
+    """
     deadline = time.monotonic() + seconds
+    is_reported = False
     while True:
         try:
             connection = await connect(url.reveal(), timeout=5)
-        except DATABASE_UNAVAILABLE:
+        except DATABASE_UNAVAILABLE as error:
             if time.monotonic() > deadline:
                 raise
+            if not is_reported:
+                report(error)
+                is_reported = True
             await asyncio.sleep(0.3)
         else:
             await connection.close()

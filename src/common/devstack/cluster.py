@@ -90,7 +90,7 @@ class Cluster:
             **self.owner.run_as(),
         )
         if done.returncode != 0:
-            raise EmbeddedError(f"initdb failed: {_last_line(done.stderr)}")
+            raise EmbeddedError(f"initdb failed: {_reason(done.stderr)}")
         draft.rename(self.directory)
 
     def start(self, settings: Mapping[str, str]) -> None:
@@ -197,7 +197,7 @@ class Cluster:
                 with self.log.open("rb") as log:
                     log.seek(log_start)
                     output = log.read().decode(errors="replace")
-                raise EmbeddedError(f"PostgreSQL did not start: {_last_line(output, 'FATAL')}; see {self.log}")
+                raise EmbeddedError(f"PostgreSQL did not start: {_reason(output)}; see {self.log}")
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL was not ready in {_START_SECONDS:.0f} s; see {self.log}")
             time.sleep(0.02)
@@ -287,7 +287,11 @@ def _forget_children() -> None:
         child.returncode = 0
 
 
-def _last_line(text: str, marker: str = "") -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    marked = [line for line in lines if marker in line]
-    return (marked or lines or ["it gave no reason"])[-1]
+def _reason(output: str) -> str:
+    """The line that says why a program of PostgreSQL failed: its first complaint, or its last line without one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for marker in ("PANIC:", "FATAL:", "ERROR:", "error:"):
+        for line in lines:
+            if marker in line:
+                return line
+    return (lines or ["it gave no reason"])[-1]

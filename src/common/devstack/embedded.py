@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,7 +33,8 @@ UNSAFE_FAST_SETTINGS: Mapping[str, str] = {"fsync": "off", "synchronous_commit":
 """Settings for tests: fast, but a power failure can destroy the cluster."""
 
 _LOCK_SECONDS = 600.0  # longer than any start or stop by another process
-_CONNECT_SECONDS = 60.0
+_CONNECT_SECONDS = 15.0
+_SILENT_SECONDS = 10.0  # after that long a line says what a start waits for
 _WATCH_SECONDS = 0.5
 _INTERRUPTED_SECONDS = 1.0  # a child that is being started holds a copy of the claim until it executes its program
 
@@ -79,7 +81,7 @@ class Server:
 
     def ensure_running(self) -> bool:
         """Start the server again if it has died; returns whether it had."""
-        with _as_embedded_error(self.data_dir), _startup_lock(self.data_dir):
+        with as_embedded_error(self.data_dir), _startup_lock(self.data_dir):
             if self.cluster.runs():
                 return False
             self.cluster.start(self.settings)
@@ -93,11 +95,24 @@ def attach(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iter
     settings: PostgreSQL settings that override `cluster.SETTINGS`; they take effect if this call starts the server.
     Raises EmbeddedError when the directory cannot be used.
     """
-    server = _enter(data_dir.absolute(), settings or {})
+    with _reported_if_slow(f"PostgreSQL in {data_dir} is starting; after a crash it first replays its log"):
+        server = _enter(data_dir.absolute(), settings or {})
     try:
         yield server
     finally:
         _leave(server)
+
+
+@contextmanager
+def _reported_if_slow(line: str) -> Iterator[None]:
+    """Print a line on standard error if the block takes long."""
+    timer = threading.Timer(_SILENT_SECONDS, lambda: sys.stderr.write(f"nightaudit: {line}\n"))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def data_directory() -> Path:
@@ -110,7 +125,7 @@ def lock_path(data_dir: Path, name: str) -> Path:
 
     Raises EmbeddedError when the directory belongs to another user.
     """
-    with _as_embedded_error(data_dir):
+    with as_embedded_error(data_dir):
         locks = data_dir / "locks"
         if not locks.exists():
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,7 +151,7 @@ def watch(data_dir: Path) -> None:
 def _enter(data_dir: Path, settings: Mapping[str, str]) -> Server:
     users = lock_path(data_dir, "users")
     data_dir = data_dir.resolve()
-    with _as_embedded_error(data_dir), _startup_lock(data_dir) as order:
+    with as_embedded_error(data_dir), _startup_lock(data_dir) as order:
         cluster = _cluster(data_dir)
         open_paths(cluster.owner, data_dir)
         server = Server(data_dir, settings, cluster, claim=file_lock.acquire(users, shared=True))
@@ -151,7 +166,7 @@ def _enter(data_dir: Path, settings: Mapping[str, str]) -> Server:
 
 
 def _leave(server: Server) -> None:
-    with _as_embedded_error(server.data_dir), _startup_lock(server.data_dir):
+    with as_embedded_error(server.data_dir), _startup_lock(server.data_dir):
         _release(server)
 
 
@@ -176,7 +191,7 @@ def _startup_lock(data_dir: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _as_embedded_error(data_dir: Path) -> Iterator[None]:
+def as_embedded_error(data_dir: Path) -> Iterator[None]:
     """Turn errors of the operating system into an EmbeddedError with a one-line message."""
     try:
         yield

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from common.config import DEMO_VARIABLE
 from common.server import ports
 
 
@@ -38,6 +39,19 @@ class Plan:
     programs: tuple[Program, ...]
     environment: Mapping[str, str]
     """The caller's environment and the derived variables, the same for all applications."""
+    derived: Mapping[str, str]
+    """The variables of --set, as the applications get them."""
+    secrets: tuple[tuple[str, ...], ...] = ()
+    """Variables that get a secret unless the environment sets them; those of one group get the same."""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The derived variables by which the applications, and commands, find each other."""
+        return {name: value for name, value in self.derived.items() if name.endswith("_URL")}
+
+    @property
+    def is_demo(self) -> bool:
+        return self.environment[DEMO_VARIABLE] not in ("", "0")
 
     def without_database(self) -> list[Program]:
         """The programs whose database is on the embedded server."""
@@ -58,6 +72,13 @@ def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
         metavar="VARIABLE=VALUE",
         help="set a variable unless the environment sets it; {NAME} stands for the host and port of that application",
     )
+    parser.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="VARIABLE[,VARIABLE]",
+        help="set variables that the environment does not set to a secret, made once and kept in the data directory",
+    )
     parsed = parser.parse_args(arguments)
     programs = tuple(_program(text, environment) for text in parsed.programs)
     numbers = [program.port for program in programs]
@@ -70,21 +91,19 @@ def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
         for program in programs:
             value = value.replace(f"{{{program.name}}}", program.address)
         derived[name] = environment.get(name) or value
+    listening = {}
     for program in programs:
-        derived[program.variable("PORT")] = str(program.port)
-        derived[program.variable("HOST")] = program.host
-    demo = {"NIGHTAUDIT_DEMO": "1"}
-    return Plan(programs, {**demo, **environment, **derived})
+        listening[program.variable("PORT")] = str(program.port)
+        listening[program.variable("HOST")] = program.host
+    secrets = tuple(tuple(group.split(",")) for group in parsed.secret)
+    return Plan(programs, {DEMO_VARIABLE: "1", **environment, **derived, **listening}, derived, secrets)
 
 
 def check_ports(plan: Plan) -> None:
     """Raise StackError, naming port and variable, where an application could not listen."""
     for program in plan.programs:
-        if obstacle := ports.why_port_is_unavailable(program.host, program.port):
-            raise StackError(
-                f"{program.name} cannot listen on {program.host}:{program.port} ({obstacle}); "
-                f"choose another port with {program.variable('PORT')}"
-            )
+        if reason := ports.why_not_listening(program.name, program.host, program.port):
+            raise StackError(f"{program.name} {reason}")
 
 
 def _program(text: str, environment: Mapping[str, str]) -> Program:

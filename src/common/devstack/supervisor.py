@@ -21,11 +21,19 @@ from pathlib import Path
 
 from common.devstack import file_lock
 from common.devstack.child import STOP_SECONDS
-from common.devstack.embedded import EmbeddedError, Server, attach, data_directory, lock_path
+from common.devstack.embedded import EmbeddedError, Server, as_embedded_error, attach, data_directory, lock_path
+from common.devstack.local_state import (
+    DEMO_DATA,
+    OWN_DATA,
+    publish_addresses,
+    read_or_make_secrets,
+    require_content,
+    secrets_file,
+)
 from common.devstack.plan import Plan, Program, StackError, check_ports, read_plan
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NOT_READY_SECONDS = 60.0  # after that long a line says that an application is not ready yet
+_NOT_READY_SECONDS = 15.0  # after that long a line says that an application is not ready yet
 _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 30.0
 _STEADY_SECONDS = 60.0  # after that long the delay of the next restart is the shortest again
 _KILLED_RUN_SECONDS = STOP_SECONDS + 15.0
@@ -53,9 +61,14 @@ class _Application:
         self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
 
-    async def run(self) -> None:
-        """Keep the application running until cancelled. Raises StackError when it fails before it was ever ready."""
+    async def run(self, after: asyncio.Event | None) -> None:
+        """Keep the application running until cancelled. Raises StackError when it fails before it was ever ready.
+
+        after: the event to wait for before the first start.
+        """
         name = self.program.name
+        if after is not None:
+            await after.wait()
         delay = _FIRST_DELAY_SECONDS
         while True:
             started = time.monotonic()
@@ -144,6 +157,10 @@ def _run(plan: Plan) -> int:
             descriptors.append(_only_run(data_dir, leaving))
         check_ports(plan)
         if data_dir is not None:
+            require_content(data_dir, DEMO_DATA if plan.is_demo else OWN_DATA)
+            secrets = read_or_make_secrets(data_dir, plan.secrets) if plan.secrets else {}
+            environment |= {name: value for name, value in secrets.items() if not environment.get(name)}
+            leaving.enter_context(publish_addresses(data_dir, plan.addresses))
             server = leaving.enter_context(attach(data_dir))
             for program in embedded:
                 server.ensure_database(program.name)
@@ -161,17 +178,19 @@ def _run(plan: Plan) -> int:
 
 def _only_run(data_dir: Path, leaving: ExitStack) -> int:
     """Claim the data directory for this run; returns a descriptor that the applications inherit to hold it too."""
-    supervisor = file_lock.try_acquire(lock_path(data_dir, "supervisor"))
+    with as_embedded_error(data_dir):
+        supervisor = file_lock.try_acquire(lock_path(data_dir, "supervisor"))
     if supervisor is None:
         raise StackError(f"already running on {data_dir}; a second run needs its own NIGHTAUDIT_DATA_DIR and ports")
     leaving.callback(os.close, supervisor)
-    path = lock_path(data_dir, "applications")
-    if not file_lock.becomes_free(path, seconds=0.1):
-        say("waiting for the applications of a killed run to stop")
-    try:
-        return leaving.enter_context(file_lock.exclusive(path, seconds=_KILLED_RUN_SECONDS))
-    except TimeoutError:
-        raise StackError(f"the applications of a killed run on {data_dir} do not stop") from None
+    with as_embedded_error(data_dir):
+        path = lock_path(data_dir, "applications")
+        if not file_lock.becomes_free(path, seconds=0.1):
+            say("waiting for the applications of a killed run to stop")
+        try:
+            return leaving.enter_context(file_lock.exclusive(path, seconds=_KILLED_RUN_SECONDS))
+        except TimeoutError:
+            raise StackError(f"the applications of a killed run on {data_dir} do not stop") from None
 
 
 async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, started: float) -> int:
@@ -187,9 +206,11 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
 
     _on_signals(on_signal)
     applications = [_Application(program, inherited) for program in plan.programs]
-    tasks = [asyncio.create_task(application.run()) for application in applications]
+    # An application asks those before it as soon as it starts.
+    previous = [None, *(application.ready for application in applications)]
+    tasks = [asyncio.create_task(each.run(after)) for each, after in zip(applications, previous, strict=False)]
     extra = [
-        asyncio.create_task(_report_when_ready(applications, server, started)),
+        asyncio.create_task(_report_when_ready(applications, server, started, has_secrets=bool(plan.secrets))),
         asyncio.create_task(_stop_when_abandoned(stop)),
     ]
     if server is not None:
@@ -214,7 +235,9 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
     return int(failed)
 
 
-async def _report_when_ready(applications: list[_Application], server: Server | None, started: float) -> None:
+async def _report_when_ready(
+    applications: list[_Application], server: Server | None, started: float, *, has_secrets: bool
+) -> None:
     for application in applications:
         await application.ready.wait()
     say(f"up after {time.monotonic() - started:.1f} s; Ctrl-C stops everything")
@@ -224,6 +247,8 @@ async def _report_when_ready(applications: list[_Application], server: Server | 
         say(f"  {application.program.name:10} {paths}")
     if server is not None:
         say(f"  {'data':10} {server.data_dir}")
+        if has_secrets:
+            say(f"  {'secrets':10} {secrets_file(server.data_dir)}")
 
 
 async def _stop_when_abandoned(stop: asyncio.Event) -> None:

@@ -62,13 +62,21 @@ class JobState(msgspec.Struct, frozen=True):
     """The state of a job, the same for all replicas."""
 
     name: str
+    """Name of the job."""
     interval_seconds: float
+    """Seconds between the starts of two runs; 0: the job is switched off."""
     last_started: datetime | None
+    """Start of the last run; null before the first."""
     last_finished: datetime | None
+    """End of the last finished run."""
     last_outcome: Literal["ok", "failed"] | None
+    """Whether the last finished run succeeded."""
     last_error: str | None
+    """Why the last run failed; null when it succeeded."""
     next_run: datetime | None
+    """When the job is due; null when it is switched off or never ran."""
     last_result: dict[str, int | float] = msgspec.field(name="did")
+    """What the last run did, in numbers."""
 
 
 def tick_seconds(job: Job) -> float:
@@ -77,22 +85,42 @@ def tick_seconds(job: Job) -> float:
 
 
 async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bool = False) -> int | None:
-    """Claim a lease of `LEASE_SECONDS`; returns its epoch, or None if the job is not due or another owner has it."""
+    """Claim a lease of `LEASE_SECONDS`; returns its epoch, or None if the job is not due or another owner has it.
+
+    A claim that fails locks and writes nothing.
+    """
     return await db.fetchval(
         """
-        INSERT INTO job AS current (name, interval_seconds, owner, epoch, expires_at, due_at, last_started)
-        VALUES ($1, $2, $3, 1, clock_timestamp() + $4::interval, clock_timestamp() + $5::interval, clock_timestamp())
-        ON CONFLICT (name) DO UPDATE
-           SET name = excluded.name, -- takes the row lock FOR UPDATE, so a claim waits for guarded transactions
-               owner = excluded.owner,
-               epoch = current.epoch + 1,
-               interval_seconds = excluded.interval_seconds,
-               expires_at = excluded.expires_at,
-               due_at = excluded.due_at,
-               last_started = excluded.last_started
-         WHERE (current.expires_at IS NULL OR current.expires_at < clock_timestamp())
-           AND ($6 OR current.due_at <= clock_timestamp() OR current.expires_at IS NOT NULL)
-        RETURNING epoch
+        WITH due AS ( -- FOR UPDATE, so a claim waits for guarded transactions, which lock FOR KEY SHARE
+            SELECT name
+              FROM job
+             WHERE name = $1
+               AND (expires_at IS NULL OR expires_at < clock_timestamp())
+               AND ($6 OR due_at <= clock_timestamp() OR expires_at IS NOT NULL)
+               FOR UPDATE
+        ),
+        claimed AS (
+            UPDATE job
+               SET owner = $3,
+                   epoch = job.epoch + 1,
+                   interval_seconds = $2,
+                   expires_at = clock_timestamp() + $4::interval,
+                   due_at = clock_timestamp() + $5::interval,
+                   last_started = clock_timestamp()
+              FROM due
+             WHERE job.name = due.name
+            RETURNING job.epoch
+        ),
+        added AS ( -- the first claim ever
+            INSERT INTO job (name, interval_seconds, owner, epoch, expires_at, due_at, last_started)
+            SELECT $1, $2, $3, 1, clock_timestamp() + $4::interval, clock_timestamp() + $5::interval, clock_timestamp()
+             WHERE NOT EXISTS (SELECT FROM job WHERE name = $1)
+            ON CONFLICT (name) DO NOTHING
+            RETURNING epoch
+        )
+        SELECT epoch FROM claimed
+        UNION ALL
+        SELECT epoch FROM added
         """,
         job.name,
         job.interval,

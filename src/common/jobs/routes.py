@@ -17,6 +17,7 @@ class Jobs(msgspec.Struct, frozen=True):
     """The jobs of this application, over all replicas."""
 
     jobs: list[JobState]
+    """Every job of the application."""
 
 
 JOBS_EXAMPLE = {

@@ -51,6 +51,7 @@ class Scheduler:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._timer = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[None]] = set()
+        self._drained: set[asyncio.Task[None]] = set()
         self._closing = False
         self._not_yet_run = {job.name for job in self.jobs if job.at_start}
 
@@ -78,6 +79,7 @@ class Scheduler:
         self._timer.pause()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
+            self._drained |= late
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -96,6 +98,11 @@ class Scheduler:
                 await self._run(job, Lease(job.name, self.owner, epoch))
         except DATABASE_UNAVAILABLE as error:
             log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
+        except asyncio.CancelledError:
+            if task not in self._drained:
+                raise
+            # The run is recorded; APScheduler would log the exception as an error.
+            log.info("job_cancelled_at_shutdown", job=job.name)
         finally:
             self._running.discard(task)
 
@@ -123,7 +130,7 @@ class Scheduler:
         """Extend the lease while the block runs. If that fails, cancel the block and raise LeaseLostError."""
         body = asyncio.current_task()
         assert body is not None
-        lost = False
+        lost = ended = False
 
         async def extend() -> None:
             nonlocal lost
@@ -138,12 +145,14 @@ class Scheduler:
                 except DATABASE_UNAVAILABLE:
                     lost = asyncio.get_running_loop().time() >= held_until
                 if lost:
-                    body.cancel()
+                    if not ended:  # else the work is done, and its result counts
+                        body.cancel()
                     return
 
         extender = asyncio.create_task(extend())
         try:
             yield
+            ended = True
         except asyncio.CancelledError:
             if lost and body.uncancel() == 0:
                 raise LeaseLostError(f"{lease.job}: the lease of epoch {lease.epoch} was lost") from None

@@ -12,15 +12,27 @@ class MessageState(msgspec.Struct, frozen=True):
     """The state of a message for an operator, without its content."""
 
     id: int
+    """Id of the message."""
     topic: str
+    """The kind of message, which decides who receives it."""
     subject: str
+    """What the message is about; messages on one subject are sent in order."""
     event: str
+    """The event that caused the message."""
     state: State
+    """Whether it waits, was sent, or is dead: an operator has to retry it."""
     attempts: int
+    """Number of attempts to send it."""
     created_at: datetime
+    """When it was written."""
     due_at: datetime
+    """When it is sent next, if it waits."""
+    sent_at: datetime | None
+    """When it was sent; null until then."""
     settled_at: datetime | None
+    """When it was sent and the answer stored, or given up; null while it waits."""
     last_error: str | None
+    """Why the last attempt failed."""
 
 
 async def retry_dead_message(db: Executor, message_id: int) -> bool:
@@ -40,7 +52,7 @@ async def select_messages(db: Executor, states: list[State], before: int | None,
     """Messages in one of the states with an id below `before`, if given; newest first."""
     rows = await db.fetch(
         """
-        SELECT id, topic, subject, event, state, attempts, created_at, due_at, settled_at, last_error
+        SELECT id, topic, subject, event, state, attempts, created_at, due_at, sent_at, settled_at, last_error
           FROM outbox
          WHERE state = ANY($1) AND ($2::bigint IS NULL OR id < $2)
          ORDER BY id DESC

@@ -1,5 +1,6 @@
 """SQL of the outbox. A claim is identified by the count of attempts: the next claim of the message ends it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -12,7 +13,11 @@ State = Literal["waiting", "sent", "dead"]
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A claimed message; `attempt` counts from 1."""
+    """A claimed message; `attempt` counts from 1.
+
+    rejections: earlier attempts that no repetition helps. sent: whether an earlier attempt has sent it; then only its
+    `outcome` has to be stored.
+    """
 
     id: int
     topic: str
@@ -21,6 +26,9 @@ class Message(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
     attempt: int
     created_at: datetime
+    rejections: int = 0
+    sent: bool = False
+    outcome: Any = None
 
 
 async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: Any) -> bool:
@@ -34,6 +42,19 @@ async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: A
         """,
         topic, subject, event, encode_json(payload).decode(),
     ) is not None  # fmt: skip
+
+
+async def delete_messages(db: Executor, topics: Sequence[str], subjects: Sequence[str]) -> None:
+    """Delete all messages of the topics about the subjects, also those that wait; for the erasure of a person."""
+    await db.execute("DELETE FROM outbox WHERE subject = ANY($1) AND topic = ANY($2)", subjects, topics)
+
+
+async def update_payloads(db: Executor, topic: str, subjects: Sequence[str], changes: Any) -> None:
+    """Replace fields in the payloads of all messages of a topic about the subjects; for the erasure of a person."""
+    await db.execute(
+        "UPDATE outbox SET payload = payload || $3 WHERE subject = ANY($1) AND topic = $2",
+        subjects, topic, encode_json(changes).decode(),
+    )  # fmt: skip
 
 
 async def claim_due_messages(db: Executor, topic: str, count: int, duration: timedelta) -> list[Message]:
@@ -58,11 +79,21 @@ async def claim_due_messages(db: Executor, topic: str, count: int, duration: tim
           FROM due
          WHERE message.subject = due.subject AND message.topic = due.topic AND message.event = due.event
         RETURNING message.id, message.topic, message.subject, message.event, message.payload,
-                  message.attempts AS attempt, message.created_at
+                  message.attempts AS attempt, message.created_at, message.rejections,
+                  message.sent_at IS NOT NULL AS sent, message.outcome
         """,
         topic, count, duration,
     )  # fmt: skip
-    return [Message(**{**row, "payload": msgspec.json.decode(row["payload"])}) for row in rows]
+    return [
+        Message(
+            **{
+                **row,
+                "payload": msgspec.json.decode(row["payload"]),
+                "outcome": msgspec.json.decode(row["outcome"] or "null"),
+            }
+        )
+        for row in rows
+    ]
 
 
 async def extend_claims(db: Executor, messages: list[Message], duration: timedelta) -> None:
@@ -83,12 +114,29 @@ async def extend_claims(db: Executor, messages: list[Message], duration: timedel
     )
 
 
-async def update_sent(db: Executor, message: Message) -> bool:
-    """Mark a message as sent; False if the claim is over."""
+async def update_sent(db: Executor, message: Message, outcome: Any) -> bool:
+    """Record that a message was sent, so that it is not sent again, and its outcome; False if the claim is over."""
     return await db.fetchval(
         """
         UPDATE outbox
-           SET state = 'sent', settled_at = clock_timestamp(), last_error = NULL
+           SET sent_at = clock_timestamp(), outcome = $5
+         WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
+        RETURNING true
+        """,
+        message.subject, message.topic, message.event, message.attempt, encode_json(outcome).decode(),
+    ) is not None  # fmt: skip
+
+
+async def update_settled(db: Executor, message: Message) -> bool:
+    """Mark a message as sent and done with; False if the claim is over."""
+    return await db.fetchval(
+        """
+        UPDATE outbox
+           SET state = 'sent',
+               sent_at = coalesce(sent_at, clock_timestamp()),
+               outcome = NULL,
+               settled_at = clock_timestamp(),
+               last_error = NULL
          WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
         RETURNING true
         """,
@@ -96,16 +144,33 @@ async def update_sent(db: Executor, message: Message) -> bool:
     ) is not None  # fmt: skip
 
 
-async def update_failed(db: Executor, message: Message, error: str, wait: timedelta, state: State) -> None:
-    """Record a failed attempt: due again after `wait`, or dead. Does nothing if the claim is over."""
+async def update_failed(db: Executor, message: Message, error: str, wait: timedelta, *, rejected: bool) -> None:
+    """Record a failed attempt, after which the message is due again after `wait`. Does nothing if the claim is over.
+
+    rejected: whether the attempt counts as one that no repetition helps.
+    """
     await db.execute(
         """
         UPDATE outbox
-           SET state = $5,
-               last_error = $6,
-               due_at = clock_timestamp() + $7::interval,
-               settled_at = CASE WHEN $5 = 'dead' THEN clock_timestamp() END
+           SET last_error = $5, due_at = clock_timestamp() + $6::interval, rejections = rejections + $7::bool::int
          WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
         """,
-        message.subject, message.topic, message.event, message.attempt, state, error, wait,
+        message.subject, message.topic, message.event, message.attempt, error, wait, rejected,
     )  # fmt: skip
+
+
+async def update_dead(db: Executor, message: Message, error: str, *, rejected: bool) -> bool:
+    """Give a message up after a failed attempt; False if the claim is over."""
+    return await db.fetchval(
+        """
+        UPDATE outbox
+           SET state = 'dead',
+               last_error = $5,
+               rejections = rejections + $6::bool::int,
+               due_at = clock_timestamp(),
+               settled_at = clock_timestamp()
+         WHERE subject = $1 AND topic = $2 AND event = $3 AND attempts = $4 AND state = 'waiting'
+        RETURNING true
+        """,
+        message.subject, message.topic, message.event, message.attempt, error, rejected,
+    ) is not None  # fmt: skip

@@ -23,7 +23,7 @@ def create(
     title: str,
     description: str,
     tags: Mapping[str, str],
-    security_schemes: dict[str, Any] | None = None,
+    security_schemes: Mapping[str, Any] | None = None,
 ) -> Application:
     """Create an application; the caller adds routes, jobs and the lifecycle."""
     app = Application(name)
@@ -46,7 +46,7 @@ def create(
     return app
 
 
-def operations_scheme(name: str) -> bearer.TokenScheme:
+def operations_scheme(name: str) -> Mapping[str, str]:
     """The security scheme of the operators of an application."""
     return bearer.token_scheme(f"{name.upper()}_OPERATIONS_TOKEN", "It permits the routes for operators.")
 

@@ -6,18 +6,18 @@ behind the same proxy or router as an attacker is not locked out; tokens have at
 not what keeps them from being guessed.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
 
 from quart import request
-from quart_schema import HttpSecurityScheme, security_scheme
+from quart_schema import security_scheme
 
 from common.config import Secrets
 from common.web import login_throttle
 from common.web.caller import caller_address
 from common.web.errors import Unauthorized, document_problems
+from common.web.openapi.security import bearer_scheme
 from common.web.resources import current_application, pool
 
 View = Callable[..., Awaitable[Any]]
@@ -70,18 +70,10 @@ def scheme_of(kind: str) -> str:
     return f"{kind.lower()}Token"
 
 
-@dataclass
-class TokenScheme(HttpSecurityScheme):
-    """The security scheme of a token, with a description, for the OpenAPI document."""
-
-    scheme: str = "bearer"
-    description: str | None = None
-
-
-def token_scheme(variable: str, use: str) -> TokenScheme:
+def token_scheme(variable: str, use: str) -> Mapping[str, str]:
     """The security scheme of a token for the OpenAPI document. use: what the token permits."""
-    return TokenScheme(
-        description=f"The value of `{variable}`, which the operator sets. {use} Without that variable none is needed."
+    return bearer_scheme(
+        f"The value of `{variable}`, which the operator sets. {use} Without that variable none is needed."
     )
 
 

@@ -13,12 +13,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeN
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
 from common.web import responses
+from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
-UNKNOWN_FIELD = "is not a known field"
 
 PROBLEMS_ATTRIBUTE = "_problems"
 """Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
@@ -36,19 +36,28 @@ class FieldError(msgspec.Struct, frozen=True):
     """One invalid field of the input: its dotted path and a message."""
 
     field: str
+    """Dotted path of the field, or the name of the query parameter."""
     message: str
+    """What is wrong with the value."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document (RFC 9457); `code` is stable and meant for programs."""
 
     type: str
+    """Always `about:blank`: the title says what kind of problem this is."""
     title: str
+    """The phrase of the HTTP status."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What happened, in words for people."""
     code: str
+    """What happened, in a word for programs."""
     request_id: str
+    """Id of the request, as in the header X-Request-ID and in the log."""
     errors: list[FieldError] = []
+    """Every invalid field of the request."""
 
 
 class HttpProblem(Exception):  # noqa: N818 - named after the problem document that it becomes
@@ -171,10 +180,9 @@ STATUS: dict[type[HttpProblem], int] = {
 def field_errors(error: pydantic.ValidationError, prefix: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Every error of a pydantic validation, with dotted paths. prefix: the path of the validated value."""
     found = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+    for detail in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (*prefix, *detail["loc"])) or "body"
-        message = UNKNOWN_FIELD if detail["type"] == "extra_forbidden" else detail["msg"]
-        found.append(FieldError(path, message.removeprefix("Value error, ")))
+        found.append(FieldError(path, message_of(detail)))
     return found
 
 

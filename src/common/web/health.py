@@ -32,25 +32,31 @@ class Alive(msgspec.Struct, frozen=True):
     """The process is alive."""
 
     status: str
+    """Always `alive`."""
 
 
 class Check(msgspec.Struct, frozen=True):
     """One condition of readiness."""
 
     name: str
+    """What was checked."""
     ok: bool
+    """Whether the condition holds."""
     detail: str
+    """The result in words."""
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether this process can serve requests; with ?verbose, every check."""
 
     status: str
+    """Always `ready`; a process that is not ready answers 503."""
     checks: list[Check] = []
+    """Every check; only with ?verbose."""
 
 
 class ReadinessQuery(Input):
-    verbose: Annotated[str | None, Field(description="Include every check")] = None
+    verbose: Annotated[str | None, Field(description="Include every check", examples=[""])] = None
 
 
 def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprint:
@@ -64,7 +70,7 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     @routes.get("/livez")
     @operation(example={"status": "alive"})
     @document_response(Alive)
-    async def livez() -> Response:
+    async def get_liveness() -> Response:
         """Whether the process is alive; checks no dependency."""
         return json_response(Alive("alive"))
 
@@ -72,7 +78,7 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     @operation(descriptions={503: "Not ready; with ?verbose `checks` says why"}, example={"status": "ready"})
     @validate_querystring(ReadinessQuery)
     @document_response(Readiness)
-    async def readyz(query_args: ReadinessQuery) -> Response:
+    async def get_readiness(query_args: ReadinessQuery) -> Response:
         """Whether this process can serve requests: PostgreSQL is reachable and its schema is up to date."""
         checks = await readiness(pool(), db_migrations)
         shown = checks if query_args.verbose is not None else []
@@ -84,7 +90,7 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     @routes.get("/metrics")
     @operation(media={200: {"text/plain": {"type": "string"}}}, descriptions={200: "The text format of Prometheus"})
     @operations_token_required
-    async def metrics_page() -> Response:
+    async def get_metrics() -> Response:
         """Metrics for Prometheus."""
         metrics.measure_pools(current_application().resources.pools.by_name())
         for measure in (measure_rows, *measures):

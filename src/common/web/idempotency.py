@@ -6,7 +6,7 @@ and the caller.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -131,6 +131,18 @@ async def select_response(db: Executor, scope: str, key: str) -> asyncpg.Record 
 
 async def update_response(db: Executor, scope: str, key: str, response: bytes) -> None:
     await db.execute("UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2", scope, key, response)
+
+
+async def delete_keys_containing(db: Executor, operation: str, texts: Sequence[str]) -> None:
+    """Delete the keys of an operation whose stored response contains one of the texts; for the erasure of a person."""
+    await db.execute(
+        """
+        DELETE FROM idempotency_key
+         WHERE starts_with(scope, $1 || ' ')
+           AND EXISTS (SELECT FROM unnest($2::bytea[]) AS text WHERE position(text IN answer) > 0)
+        """,
+        operation, [text.encode() for text in texts],
+    )  # fmt: skip
 
 
 async def delete_old_keys(db: Executor, keep: timedelta, limit: int) -> int:

@@ -18,11 +18,6 @@ _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
-_JOINERS = "\u200c\u200d"
-_OF_A_JOINING_SCRIPT = re.compile("[\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18aa\ufb50-\ufdff\ufe70-\ufefc]")
-"""Arabic, Syriac, the scripts of India, Myanmar, Khmer and Mongolian."""
-
-
 class Input(BaseModel):
     """Base of query strings and bodies: unknown fields are refused, and values are not converted between types."""
 
@@ -64,30 +59,6 @@ def parse_query_integer(value: Any) -> int:
         raise ValueError("must be a whole number")
     return int(value)
 
-
-def require_visible(text: str) -> str:
-    """Return the text. Raises ValueError for control characters, and for those that are invisible or turn text around.
-
-    A joiner or a non-joiner is permitted between two letters, or their marks, of a script that joins letters.
-    """
-    for index, character in enumerate(text):
-        if unicodedata.category(character) not in ("Cc", "Cf"):
-            continue
-        neighbours = (text[index - 1 : index], text[index + 1 : index + 2])
-        if character not in _JOINERS or not all(map(_OF_A_JOINING_SCRIPT.match, neighbours)):
-            raise ValueError(f"must not contain the character U+{ord(character):04X}, which is invisible")
-    return text
-
-
-def parse_name(value: str) -> str:
-    """Return the name of a person or a thing. Raises ValueError unless it is visible and has a letter or a digit."""
-    if not any(map(str.isalnum, value)):
-        raise ValueError("must have a letter or a digit")
-    return require_visible(value)
-
-
-Name = Annotated[str, AfterValidator(parse_name)]
-"""The name of a person or a thing."""
 
 D = TypeVar("D", date, datetime)
 
@@ -137,8 +108,77 @@ PageLimit = Annotated[QueryInteger, Field(ge=1, le=1000, description="Maximum nu
 """The maximum number of items in a page."""
 
 
+Cursor = Annotated[
+    str, Field(description="Start of the page, from the Link header of the page before", examples=["gaDnGkqPUPSTzwE"])
+]
+"""The start of a page."""
+
+
 class PageQuery(Input):
     """The query string of a paginated list."""
 
     limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Start of the page, from the Link header")] = None
+    cursor: Cursor | None = None
+
+
+MAX_NAME_LENGTH = 100
+
+REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control and format characters, lone surrogates, private and unassigned characters, line breaks: never in a name.
+
+Format characters (Cf) turn the direction of the text around them, or cannot be seen.
+"""
+
+INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""The Hangul fillers, which count as letters."""
+
+JOINERS = frozenset("\u200c\u200d")
+"""Between two letters of a script whose letters join, these format characters are a matter of spelling."""
+
+JOINING_SCRIPTS = frozenset(
+    ("ADLAM", "ARABIC", "BALINESE", "BENGALI", "BRAHMI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+     "KHMER", "MALAYALAM", "MANDAIC", "MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU",
+     "THAANA", "TIBETAN")
+)  # fmt: skip
+"""The first words of the Unicode names of their letters."""
+
+
+def parse_name(value: Any, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Return the name of a person or thing: one line that can be seen, without the spaces around it.
+
+    Raises ValueError.
+    """
+    name = value.strip() if isinstance(value, str) else None
+    if name is None:
+        raise ValueError("must be text")
+    if not 1 <= len(name) <= max_length:
+        raise ValueError(f"must have 1 to {max_length} characters")
+    if any(map(is_refused_in_names, ["", *name], name, [*name[1:], ""])):
+        raise ValueError("must not contain control characters, line breaks or invisible characters")
+    if not any(character.isalnum() for character in name):
+        raise ValueError("must contain a letter or a digit")
+    return name
+
+
+def is_refused_in_names(before: str, character: str, after: str) -> bool:
+    """Whether a name must not contain the character between the other two, which are empty at its ends."""
+    if character in JOINERS:
+        script = joining_script(before)
+        return script is None or joining_script(after) != script
+    return character in INVISIBLE_LETTERS or unicodedata.category(character) in REFUSED_CATEGORIES
+
+
+def joining_script(character: str) -> str | None:
+    """The script of a letter, or of a mark on one, whose letters join; None for every other character."""
+    if not character or unicodedata.category(character)[0] not in "LM":
+        return None
+    script = unicodedata.name(character, "").partition(" ")[0]
+    return script if script in JOINING_SCRIPTS else None
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(parse_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}),
+]
+"""The name of a person or thing: one line that can be seen, with a letter or a digit."""

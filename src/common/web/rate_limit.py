@@ -92,7 +92,7 @@ async def take_token(db: Executor, policy: Policy, owner: str) -> None:
     seconds_to_full = await upsert_bucket(db, policy, digest)
     if seconds_to_full is not None:
         left = int((policy.per.total_seconds() - seconds_to_full) / policy.refill.total_seconds())
-        add_headers(policy, max(0, left), math.ceil(seconds_to_full))
+        add_headers(policy, left, math.ceil(seconds_to_full))
         return
     wait = max(1, math.ceil(await select_wait(db, policy, digest)))
     add_headers(policy, 0, wait)

@@ -19,6 +19,7 @@ from quart import request
 from common.config import Secret, Secrets
 from common.db.pool import Executor
 from common.web.errors import Unauthorized
+from common.web.openapi.security import header_scheme
 from common.web.request_body import raw_body
 from common.web.resources import pool
 
@@ -30,7 +31,11 @@ SIGNATURE_RETENTION = timedelta(seconds=3 * VALID_SECONDS)
 A signature may be used from VALID_SECONDS before its time to VALID_SECONDS after it, so for twice that long.
 """
 
-SIGNATURE_SCHEME = {"type": "apiKey", "in_": "header", "name": SIGNATURE_HEADER}
+SIGNATURE_SCHEME = header_scheme(
+    SIGNATURE_HEADER,
+    "HMAC of the time and the body with the secret that both applications share (`PROVIDER_ACCOUNTING_SECRET` and "
+    "`DASHBOARD_ACCOUNTING_SECRET`). docs/accounting.md describes it.",
+)
 """The security scheme for the OpenAPI document."""
 
 _HEADER_FORMAT = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")

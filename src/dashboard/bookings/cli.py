@@ -77,7 +77,11 @@ async def _audit_feed(config: Config, db: asyncpg.Pool, options: AuditOptions) -
         try:
             result = await run_now(db, Job("night_audit", config.audit_seconds, audit_and_apply))
         except UpstreamError as error:
-            print(f"nightaudit: the feed cannot be read: {error}", file=sys.stderr)
+            print(
+                f"nightaudit: the feed at {config.provider_url} cannot be read: {error}; start the provider, or set "
+                "DASHBOARD_PROVIDER_URL to its address",
+                file=sys.stderr,
+            )
             return None
     return sum(await select_difference_counts(db)) == 0 and not result["cut_off"]
 

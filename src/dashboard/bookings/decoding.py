@@ -21,11 +21,17 @@ class BookingEvent(msgspec.Struct, frozen=True, gc=False):
     """An event of the feed; further fields are ignored."""
 
     id: EventId
+    """Id of the event, unique in the feed."""
     hotel_id: HotelId
+    """Id of the hotel."""
     event_timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    """When the booking or the cancellation was made."""
     status: Status
+    """1 = booking, 2 = cancellation."""
     room_id: RoomId
+    """The room, a number or text as the feed gave it."""
     night_of_stay: date
+    """The date on which the guest goes to sleep."""
 
 
 class UndatedEvent(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ clock and finds back-dated events. Only our own provider supports it; for other 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ from dashboard.bookings.queries.feed_progress import FeedProgress
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from dashboard.feed_client import BookingFeed, FeedResponse
 
-MAX_REMEMBERED_IDS = 50_000
+MAX_REMEMBERED_IDS = 10_000
 """Beyond this many counted ids, the older ones are dropped, and looked up in the ledger when they are read again."""
 
 MAX_WAIT = timedelta(hours=1)
@@ -48,7 +48,10 @@ class RememberedIds:
     def __contains__(self, event_id: object) -> bool:
         return event_id in self._ids
 
-    def add(self, ids: Iterable[int], now: datetime) -> None:
+    def add(self, ids: Collection[int], now: datetime) -> None:
+        """Remember ids, unless they are too many, as in the first read of a feed."""
+        if len(ids) > MAX_REMEMBERED_IDS:
+            return
         if now - self._recent_since > self._lookback or len(self._ids) > MAX_REMEMBERED_IDS:
             self._ids, self._recent = self._recent, set()
             self._recent_since = now

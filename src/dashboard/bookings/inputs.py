@@ -28,7 +28,8 @@ class HotelsQuery(PageQuery):
     """A page of the hotels whose ids begin with some digits."""
 
     search: Annotated[
-        str, Field(pattern=r"^[0-9]{0,19}$", description="Only hotels whose id begins with these digits")
+        str,
+        Field(pattern=r"^[0-9]{0,19}$", description="Only hotels whose id begins with these digits", examples=["12"]),
     ] = ""
 
 

@@ -45,41 +45,62 @@ class Figures(msgspec.Struct, frozen=True):
     """Bookings and cancellations; the rate is cancellations / bookings to 4 places, null without bookings."""
 
     bookings: int
+    """Room nights booked."""
     cancellations: int
+    """Room nights cancelled."""
     net: int
+    """Bookings less cancellations."""
     cancellation_rate: float | None
+    """Cancellations / bookings to 4 places; null without bookings."""
 
 
 class PeriodFigures(msgspec.Struct, frozen=True):
     """The figures of a month, a day or a year."""
 
     period: str
+    """The month (2026-01), day (2026-01-31) or year (2026)."""
     bookings: int
+    """Room nights booked."""
     cancellations: int
+    """Room nights cancelled."""
     net: int
+    """Bookings less cancellations."""
     cancellation_rate: float | None
+    """Cancellations / bookings to 4 places; null without bookings."""
 
 
 class Dashboard(msgspec.Struct, frozen=True, omit_defaults=True):
     """The figures of a hotel for a year."""
 
     hotel_id: int
+    """Id of the hotel."""
     period: str
+    """The period of an item: month, day or year."""
     year: int
+    """The year."""
     by: str
+    """Whether an event counts on its night of stay or on the date of the event."""
     items: list[PeriodFigures] | msgspec.Raw
+    """The figures of each period of the year, in order."""
     totals: Figures
+    """The figures of the whole year."""
     as_of: date | None = None
+    """Only events up to this date (UTC) are counted; absent when not asked for."""
 
 
 class HotelSummary(msgspec.Struct, frozen=True):
     """A hotel in the feed: how many events it has, their nights, and the latest event."""
 
     hotel_id: int
+    """Id of the hotel."""
     events: int
+    """Number of events."""
     first_night: date
+    """The earliest night with an event."""
     last_night: date
+    """The latest night with an event."""
     last_event_timestamp: datetime
+    """The time of the latest event."""
 
 
 class Hotels(msgspec.Struct, frozen=True):
@@ -89,9 +110,13 @@ class Hotels(msgspec.Struct, frozen=True):
     """
 
     hotels: list[HotelSummary]
+    """The hotels, by id."""
     data_through: datetime | None
+    """The time up to which the feed is counted; null before the first read."""
     lag_seconds: float | None
+    """How long ago that was."""
     feed_cut_off: int
+    """Number of instants of which the feed may have more events than it sent."""
 
 
 class FeedState(NamedTuple):
@@ -120,85 +145,120 @@ class NightPickup(msgspec.Struct, frozen=True):
     """A night: rooms on the books, and their change over the last days."""
 
     night: date
+    """The night."""
     on_the_books: int
+    """Rooms booked and not cancelled."""
     pickup: int
+    """Change of that over the last days."""
 
 
 class Pickup(msgspec.Struct, frozen=True):
     """Change over the last days in the bookings of the nights ahead."""
 
     hotel_id: int
+    """Id of the hotel."""
     as_of: date
+    """The date (UTC) up to which events are counted."""
     days: int
+    """Number of event dates that `pickup` covers."""
     items: list[NightPickup]
+    """Each night, in order."""
 
 
 class MonthPace(msgspec.Struct, frozen=True):
     """A month: rooms on the books, and those of the year before at the same time."""
 
     period: str
+    """The month, such as 2026-01."""
     on_the_books: int
+    """Room nights booked and not cancelled."""
     last_year: int
+    """Those of the year before at the same time."""
     difference: int
+    """on_the_books less last_year."""
 
 
 class Pace(msgspec.Struct, frozen=True):
     """A year's bookings compared with those of the year before at the same time."""
 
     hotel_id: int
+    """Id of the hotel."""
     year: int
+    """The year of the nights."""
     as_of: date
+    """The date (UTC) up to which events are counted."""
     match: str
+    """Whether the same calendar date or the same weekday of the year before is compared."""
     items: list[MonthPace]
+    """Each month, in order."""
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
     """Rooms on the books a number of days before the night."""
 
     days_before: int
+    """Days before the night."""
     on_the_books: int
+    """Rooms booked and not cancelled at the end of that day (UTC)."""
 
 
 class BookingCurve(msgspec.Struct, frozen=True):
     """Rooms on the books for a night, day by day."""
 
     hotel_id: int
+    """Id of the hotel."""
     night: date
+    """The night."""
     items: list[CurvePoint]
+    """Each day, earliest first."""
 
 
 class LeadTimeBucket(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """Bookings made `from` to `to` days ahead; `to` is null in the last bucket."""
 
     from_: int
+    """The fewest days ahead."""
     to: int | None
+    """The most days ahead; null: no limit."""
     bookings: int
+    """Number of bookings."""
 
 
 class LeadTime(msgspec.Struct, frozen=True):
     """Days between booking and night, for the nights of a year."""
 
     hotel_id: int
+    """Id of the hotel."""
     year: int
+    """The year of the nights."""
     items: list[LeadTimeBucket]
+    """Bookings by days ahead, in order."""
     mean: float | None
+    """Mean number of days ahead; null without bookings."""
     median: float | None
+    """Median number of days ahead; null without bookings."""
 
 
 class QuarantinedEvent(msgspec.Struct, frozen=True):
     """A value of the feed that was not counted, and the reason; times: how often it was received."""
 
     reason: str
+    """Why it was not counted."""
     raw: str
+    """The value, as the feed sent it."""
     first_seen: datetime
+    """When it was first received."""
     last_seen: datetime
+    """When it was last received."""
     times: int
+    """How often it was received."""
 
 
 class Quarantine(msgspec.Struct, frozen=True):
     """Values of the feed that were not counted, oldest first."""
 
     items: list[QuarantinedEvent]
+    """The values, oldest first."""
 
 
 class FeedDifference(msgspec.Struct, frozen=True):
@@ -210,21 +270,32 @@ class FeedDifference(msgspec.Struct, frozen=True):
     """
 
     event_id: int
+    """Id of the event."""
     kind: Literal["missing", "changed"]
+    """Whether the feed no longer has the event, or has it with other content."""
     counted: BookingEvent
+    """The event as it was counted."""
     found: BookingEvent | None
+    """The event as the feed has it now; null for one that is missing."""
     first_found: datetime
+    """Start of the first night audit that found the difference."""
     last_found: datetime
+    """Start of the last one that found it."""
     applied_at: datetime | None
+    """When the ledger was corrected; null while it is not."""
     reason: str | None
+    """Why it was corrected."""
 
 
 class Audits(msgspec.Struct, frozen=True):
     """The differences between the feed and the ledger, oldest first; missing, changed: how many are not applied."""
 
     missing: int
+    """Number of missing events that are not applied."""
     changed: int
+    """Number of changed events that are not applied."""
     items: list[FeedDifference]
+    """The differences, oldest first."""
 
 
 class DifferenceCounts(NamedTuple):

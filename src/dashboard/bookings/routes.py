@@ -90,7 +90,7 @@ def as_of_or_today(as_of: date | None, now: date) -> date:
 )
 @validate_querystring(DashboardQuery)
 @document_response(Dashboard)
-async def dashboard(query_args: DashboardQuery) -> Response:
+async def get_dashboard(query_args: DashboardQuery) -> Response:
     """Bookings and cancellations of a hotel for a year, by month, day or year.
 
     An event counts on its night of stay, or with by=event_date on its own date (UTC). Periods without events are zeros.
@@ -153,7 +153,7 @@ def response_with_etag(body: bytes, content_type: str, data_through: datetime | 
 @operation(headers={200: LINK_HEADER})
 @validate_querystring(HotelsQuery)
 @document_response(Hotels)
-async def hotels(query_args: HotelsQuery) -> Response:
+async def list_hotels(query_args: HotelsQuery) -> Response:
     """The hotels in the feed by id, and the time up to which the feed is counted."""
     after = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else 0
     state = await select_feed_state(pool())
@@ -168,7 +168,7 @@ async def hotels(query_args: HotelsQuery) -> Response:
 @operation(404)
 @validate_querystring(PickupQuery)
 @document_response(Pickup)
-async def pickup(hotel_id: int, query_args: PickupQuery) -> Response:
+async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
     """How the last days changed the bookings of the nights ahead."""
     as_of = as_of_or_today(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
@@ -180,7 +180,7 @@ async def pickup(hotel_id: int, query_args: PickupQuery) -> Response:
 @operation(404)
 @validate_querystring(PaceQuery)
 @document_response(Pace)
-async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
+async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
     """Rooms on the books by month, compared with the same time last year."""
     as_of = as_of_or_today(query_args.as_of, today())
     await service.require_hotel(pool(), hotel_id)
@@ -192,7 +192,7 @@ async def pace(hotel_id: int, query_args: PaceQuery) -> Response:
 @operation(404)
 @validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
-async def booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
+async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
     """How a night filled up, day by day from its first event on, but at most 730 days before the night."""
     await service.require_hotel(pool(), hotel_id)
     points = await counters.select_curve(pool(), hotel_id, query_args.night, today(), MAX_CURVE_DAYS)
@@ -203,7 +203,7 @@ async def booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Respons
 @operation(404)
 @validate_querystring(LeadTimeQuery)
 @document_response(LeadTime)
-async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
+async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
     await service.require_hotel(pool(), hotel_id)
     return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year, today()))
@@ -214,7 +214,7 @@ async def lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 @operations_token_required
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
-async def quarantine(query_args: PageQuery) -> Response:
+async def list_quarantined_events(query_args: PageQuery) -> Response:
     """Values of the feed that were not counted, each with the reason."""
     after = decode_cursor(query_args.cursor, tuple[CursorInstant, bytes]) if query_args.cursor else None
     found = await quarantine_queries.select_quarantine(pool(), after, query_args.limit + 1)
@@ -226,7 +226,7 @@ async def quarantine(query_args: PageQuery) -> Response:
 @operation(headers={200: LINK_HEADER})
 @validate_querystring(PageQuery)
 @document_response(Audits)
-async def audits(query_args: PageQuery) -> Response:
+async def list_feed_differences(query_args: PageQuery) -> Response:
     """Counted events that the feed no longer has, or has changed, as the night audits found them.
 
     They change no figure until `python -m dashboard audit --feed --apply` applies them.

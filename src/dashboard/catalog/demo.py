@@ -1,16 +1,19 @@
 """Demo products for `make run`."""
 
+from uuid import UUID
+
 import asyncpg
 
 from common.config import Secret
 
 PRODUCTS = [
-    ("Espresso machine", "Two groups, for the bar"),
-    ("Bed linen", "Cotton percale, for a double room"),
-    ("Minibar", "Forty litres, silent"),
-    ("Hair dryer", "Wall-mounted, for the bathroom"),
+    (UUID("0197a3b0-0000-7000-8000-00000000007c"), "Espresso machine", "Two groups, for the bar"),
+    (UUID("0197a3b0-0000-7000-8000-000000000026"), "Bed linen", "Cotton percale, for a double room"),
+    (UUID("0197a3b0-0000-7000-8000-0000000000cb"), "Minibar", "Forty litres, silent"),
+    (UUID("0197a3b0-0000-7000-8000-00000000006f"), "Hair dryer", "Wall-mounted, for the bathroom"),
 ]
-"""Names and descriptions."""
+"""Ids, names and descriptions. The simulated offers service makes the level of a product's prices from its id: with
+these ids an espresso machine costs more than a hair dryer."""
 
 
 async def add_demo_products(url: Secret) -> None:
@@ -21,8 +24,8 @@ async def add_demo_products(url: Secret) -> None:
             """
             WITH created AS (
                 INSERT INTO product (product_id, name, description)
-                SELECT gen_random_uuid(), name, description
-                  FROM unnest($1::text[], $2::text[]) AS demo (name, description)
+                SELECT product_id, name, description
+                  FROM unnest($1::uuid[], $2::text[], $3::text[]) AS demo (product_id, name, description)
                  WHERE NOT EXISTS (SELECT FROM product)
                 RETURNING product_id
             )

@@ -1,24 +1,36 @@
 """Bodies and query strings of the catalogue's routes."""
 
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from common.limits import EARLIEST_INSTANT, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
-from common.web.input_types import WITHOUT_NUL, Input, PageQuery, QueryInstant
+from common.web.input_types import WITHOUT_NUL, Cursor, Input, PageQuery, QueryInstant, QueryInteger, parse_name
+from dashboard.catalog.models import Interval, Period
 
-"""PostgreSQL cannot store a NUL character in text."""
+MAX_POINTS = 10_000
+"""Points or buckets of a page of a trend."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+MAX_WINDOW = timedelta(days=MAX_WINDOW_DAYS)
+
+ProductName = Annotated[
+    str,
+    BeforeValidator(partial(parse_name, max_length=200)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "examples": ["Pressure washer"]}),
+]
 Description = Annotated[str, StringConstraints(max_length=5000, pattern=WITHOUT_NUL)]
-Interval = Literal["hour", "day", "week"]
 
 
 class ProductInput(Input):
     """A product to create, or the new name and description of one."""
 
-    name: Name
+    name: ProductName
+    """Name of the product."""
     description: Description
+    """The product in words."""
 
 
 def _absent() -> str:
@@ -28,8 +40,10 @@ def _absent() -> str:
 class ProductChange(Input):
     """Changes to a product; absent fields stay as they are."""
 
-    name: Name = Field(default_factory=_absent)
+    name: ProductName = Field(default_factory=_absent)
+    """Name of the product."""
     description: Description = Field(default_factory=_absent)
+    """The product in words."""
 
     def given(self, field: Literal["name", "description"]) -> str | None:
         """The value of a field, None when the request does not name it."""
@@ -38,7 +52,8 @@ class ProductChange(Input):
 
 class ProductsQuery(PageQuery):
     search: Annotated[
-        str | None, Field(max_length=200, pattern=WITHOUT_NUL, description="A part of the name, in any case")
+        str | None,
+        Field(max_length=200, pattern=WITHOUT_NUL, description="A part of the name, in any case", examples=["washer"]),
     ] = None
 
 
@@ -49,14 +64,31 @@ class OffersQuery(PageQuery):
 class TrendQuery(Input):
     from_: Annotated[
         QueryInstant | None,
-        Field(alias="from", description="Start of the period; the price valid then is the first point"),
+        Field(
+            alias="from",
+            description="Start of the period, by default and at most 400 days before its end; the price valid then is "
+            "the first point",
+        ),
     ] = None
-    to: Annotated[QueryInstant | None, Field(description="End of the period, included")] = None
+    to: Annotated[QueryInstant | None, Field(description="End of the period, included; by default now")] = None
     interval: Annotated[
-        Interval | None, Field(description="Return buckets (UTC; weeks begin on Monday) instead of single points")
+        Interval | None,
+        Field(description="Return buckets (UTC; weeks begin on Monday) instead of points; each bucket is whole"),
     ] = None
+    limit: Annotated[
+        QueryInteger, Field(ge=1, le=MAX_POINTS, description="Maximum number of points or buckets in a page")
+    ] = MAX_POINTS
+    cursor: Cursor | None = None
 
-    def require_ordered(self) -> None:
-        """Raises Invalid when `from` is after `to`."""
-        if self.from_ is not None and self.to is not None and self.from_ > self.to:
+    def period(self, now: datetime) -> Period:
+        """The period that is asked for. Raises Invalid for one that begins after its end or now, or is too long."""
+        end = now if self.to is None else min(self.to, now)
+        if self.from_ is None:
+            return Period(max(end, EARLIEST_INSTANT) - MAX_WINDOW, self.to, now)
+        if self.to is not None and self.from_ > self.to:
             raise Invalid.field("from", "is after `to`")
+        if self.from_ > now:
+            raise Invalid.field("from", "is in the future")
+        if end - self.from_ > MAX_WINDOW:
+            raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before `to`")
+        return Period(self.from_, self.to, now)

@@ -1,6 +1,6 @@
-"""Jobs of the catalogue: register pending products, and refresh the offers of registered ones.
+"""Jobs of the catalogue: register pending products, refresh the offers of registered ones, and delete old prices.
 
-Both jobs work alike. Up to `concurrency` requests run at once; meanwhile their results are stored in batches, one
+The first two work alike. Up to `concurrency` requests run at once; meanwhile their results are stored in batches, one
 statement per batch, fenced by the job's lease. A failing product is paused, with exponential back-off and jitter, and
 affects no other. When the service as a whole fails (the breaker opens, or there is no token) the run ends; products not
 reached stay due and come first in the next run. Only a response 200 changes offers.
@@ -18,13 +18,14 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from common.db.pool import transaction
+from common.db.pool import Executor, transaction
 from common.jobs.lease import JobResult, Lease
 from common.upstream import CircuitOpenError, UpstreamError
 from dashboard.catalog.offers_client import NotRegisteredError, OffersClient, ReceivedOffer
 from dashboard.catalog.offers_token import MAX_PAUSE_SECONDS, NoTokenError
 from dashboard.catalog.queries import refresh as queries
 from dashboard.catalog.queries.refresh import DueProduct, FailedRefresh, ReceivedOffers
+from dashboard.catalog.queries.retention import delete_middle_prices, delete_old_offer_changes
 from dashboard.catalog.service import MAX_ERROR_LENGTH
 
 log = structlog.get_logger()
@@ -95,14 +96,9 @@ class Refresh:
         select = queries.select_due if registered else queries.select_pending
         due = await select(self.db, now)
         progress = self.progress
-        try:
-            self.client.require_not_paused()
-            await self.client.shared_token.get()
-        except UpstreamError as error:
-            progress.stopped = str(error)
-        else:
-            await self._request_and_store(due, register=not registered)
-        if progress.stopped is not None and due:
+        if due:  # else no token is needed
+            await self._request_with_token(due, register=not registered)
+        if progress.stopped is not None:
             await self._store_skipped([each.product_id for each in due if each.product_id not in progress.reached])
         return {
             "due": len(due),
@@ -112,6 +108,15 @@ class Refresh:
             "changes": progress.changes,
             "closed": progress.closed,
         }
+
+    async def _request_with_token(self, due: Sequence[DueProduct], *, register: bool) -> None:
+        try:
+            self.client.require_not_paused()
+            await self.client.shared_token.get()
+        except UpstreamError as error:
+            self.progress.stopped = str(error)
+        else:
+            await self._request_and_store(due, register=register)
 
     def _now(self) -> datetime:
         """The time by PostgreSQL's clock, which all replicas share; needs no query."""
@@ -228,3 +233,17 @@ def with_each_id_once(product_id: UUID, offers: list[ReceivedOffer]) -> Received
     """The offers of a product; the last of several with the same id counts."""
     by_id = {str(offer.id): offer for offer in offers}
     return ReceivedOffers(product_id, list(by_id.values()))
+
+
+async def delete_old_prices(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete prices older than `keep`; returns how many, 0 when none is left to delete.
+
+    Of the lowest prices of a product the first, lowest, highest and last of each day stay; of the prices of an offer
+    the one that was valid `keep` ago.
+    """
+    if deleted := await delete_old_offer_changes(db, keep, limit):
+        return deleted
+    while True:
+        looked_at, deleted = await delete_middle_prices(db, keep, limit)
+        if deleted or not looked_at:
+            return deleted

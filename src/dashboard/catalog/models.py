@@ -2,98 +2,154 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from common.web.openapi.schemas import REFERENCE
+
 OfferId = int | str
 RegistrationState = Literal["pending", "registered"]
+Interval = Literal["hour", "day", "week"]
 
 
 class BestOffer(msgspec.Struct, frozen=True):
-    """The offer in stock with the lowest price, in minor units."""
+    """The offer in stock with the lowest price."""
 
     id: OfferId
+    """Id of the offer, as the service gave it."""
     price: int
+    """In minor units."""
     items_in_stock: int
+    """How many can be bought."""
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """When the offers of a product were last refreshed, and the error of the last attempt (null when it succeeded)."""
+    """How recent the offers of a product are."""
 
     last_success: datetime | None
+    """When they were last refreshed; null before the first time."""
     last_error: str | None
+    """Why the last attempt failed; null when it succeeded."""
 
 
 class Product(msgspec.Struct, frozen=True):
     """A product and its best offer."""
 
     id: uuid.UUID
+    """Id of the product."""
     name: str
+    """Name of the product."""
     description: str
+    """The product in words."""
     registration: RegistrationState
+    """Whether the offers service knows the product; a pending one is registered later."""
     best_offer: BestOffer | None
+    """The offer in stock with the lowest price; null when nothing is in stock."""
     freshness: Freshness
+    """How recent its offers are."""
 
 
 class OfferState(msgspec.Struct, frozen=True):
-    """An offer as last seen; closed_at: when it was first missing from the service's response."""
+    """An offer as last seen."""
 
     id: OfferId
+    """Id of the offer, as the service gave it."""
     price: int
+    """In minor units."""
     items_in_stock: int
+    """How many can be bought; 0 = sold out."""
     first_seen: datetime
+    """The first response that contained it."""
     last_seen: datetime
+    """The last response that contained it."""
     closed_at: datetime | None
+    """The first response that did not contain it any more; null while it is open."""
 
 
 class TrendPoint(msgspec.Struct, frozen=True):
-    """The price from `at` on, until the next point."""
+    """A price, and since when it was valid: until the next point, or until nothing was in stock."""
 
     at: datetime
+    """Since when the price was valid."""
     price: int
+    """In minor units."""
 
 
 class TrendBucket(msgspec.Struct, frozen=True):
-    """The points of the hour, day or week that begins at `at`."""
+    """The prices that were valid in an hour, a day or a week, the one carried into it included."""
 
     at: datetime
+    """The first moment of the bucket."""
     min: int
+    """The lowest price, in minor units."""
     max: int
+    """The highest price."""
     mean: float
+    """The mean price, weighted by how long each price was valid."""
     last: int
+    """The last price."""
 
 
 def _array_of(*models: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of an array of these models, inlined: an OpenAPI document may name only one array type."""
-    schemas = [msgspec.json.schema(model)["$defs"][model.__name__] for model in models]
-    return {"type": "array", "items": {"anyOf": schemas}}
+    """The schema of an array of one of these models, which the operation names as further components."""
+    return {"type": "array", "items": {"oneOf": [{"$ref": REFERENCE + model.__name__} for model in models]}}
 
 
 Prices = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(TrendPoint, TrendBucket))]
 """Points as JSON, or buckets when the request names an interval."""
 
 
-class Trend(msgspec.Struct, frozen=True):
-    """The lowest price in stock over a period; change_percent = (last - first) / first * 100."""
+class Period(NamedTuple):
+    """The period of a trend, both ends included. end: None for one without an end. now: the time of the request."""
 
-    product_id: uuid.UUID
-    from_: datetime | None = msgspec.field(name="from")
-    to: datetime | None
-    prices: Prices
+    start: datetime
+    end: datetime | None
+    now: datetime
+
+
+class PeriodEnds(NamedTuple):
+    """The first and the last price of a period; None when nothing was in stock."""
+
     first: int | None
     last: int | None
+
+
+class Trend(msgspec.Struct, frozen=True):
+    """The lowest price in stock over a period."""
+
+    product_id: uuid.UUID
+    """Id of the product."""
+    from_: datetime | None = msgspec.field(name="from")
+    """Start of the period; null when not asked for: 400 days before its end."""
+    to: datetime | None
+    """End of the period; null when not asked for: now."""
+    prices: Prices
+    """Points, or buckets when the request names an interval, in order; with a Link header if there are more."""
+    first: int | None
+    """The first price of the whole period; null when nothing was in stock."""
+    last: int | None
+    """The last price of the whole period."""
     change_percent: float | None
+    """(last - first) / first * 100; null without a first price."""
 
 
 class OfferTrend(msgspec.Struct, frozen=True):
     """The price of one offer over a period, while it was in stock."""
 
     product_id: uuid.UUID
+    """Id of the product."""
     offer_id: OfferId
+    """Id of the offer, as the service gave it."""
     from_: datetime | None = msgspec.field(name="from")
+    """Start of the period; null when not asked for: 400 days before its end."""
     to: datetime | None
+    """End of the period; null when not asked for: now."""
     prices: Prices
+    """Points, or buckets when the request names an interval, in order; with a Link header if there are more."""
     first: int | None
+    """The first price of the whole period; null when it was not in stock."""
     last: int | None
+    """The last price of the whole period."""
     change_percent: float | None
+    """(last - first) / first * 100; null without a first price."""

@@ -10,6 +10,7 @@ import aiohttp
 import asyncpg
 import msgspec
 
+from common.limits import MAX_PRICE
 from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError, read_body
 from common.web.input_types import WITHOUT_NUL
 from dashboard.catalog.offers_token import MAX_PAUSE_SECONDS, SharedToken
@@ -23,6 +24,7 @@ OPEN_SECONDS = 10.0
 
 MAX_BIGINT = 2**63 - 1
 NonNegativeInteger = Annotated[int, msgspec.Meta(ge=0, le=MAX_BIGINT)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRICE)]
 ReceivedOfferId = (
     Annotated[int, msgspec.Meta(ge=-MAX_BIGINT - 1, le=MAX_BIGINT)]
     | Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=WITHOUT_NUL)]
@@ -34,7 +36,7 @@ class ReceivedOffer(msgspec.Struct, frozen=True, gc=False):
     """An offer in a response, with its price in minor units. One invalid offer invalidates the whole response."""
 
     id: ReceivedOfferId
-    price: NonNegativeInteger
+    price: Price
     items_in_stock: NonNegativeInteger
 
 

@@ -1,7 +1,8 @@
 """HTTP of the catalogue."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -19,8 +20,19 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from dashboard.catalog import service
 from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery, TrendQuery
-from dashboard.catalog.models import Freshness, OfferState, OfferTrend, Product, RegistrationState, Trend, TrendPoint
-from dashboard.catalog.queries import products
+from dashboard.catalog.models import (
+    Freshness,
+    Interval,
+    OfferState,
+    OfferTrend,
+    Period,
+    Product,
+    RegistrationState,
+    Trend,
+    TrendBucket,
+    TrendPoint,
+)
+from dashboard.catalog.queries import products, trends
 from dashboard.resources import resources
 from dashboard.rights import api_token_required
 
@@ -159,7 +171,7 @@ async def delete_product(product_id: UUID) -> Response:
 @api_token_required
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
-async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
+async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Response:
     """The product's open offers, most recently changed first; include=closed adds the closed ones."""
     after = decode_cursor(query_args.cursor, tuple[CursorInstant, str]) if query_args.cursor else None
     closed = query_args.include == "closed"
@@ -171,49 +183,77 @@ async def list_offers(product_id: UUID, query_args: OffersQuery) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(404, example=TREND_EXAMPLE)
+@operation(404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
 @api_token_required
 @validate_querystring(TrendQuery)
 @document_response(Trend)
-async def product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
-    """The lowest price in stock over a period.
+async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
+    """The lowest price in stock over a period of at most 400 days.
 
     Each price is valid until the next. The first point is the price valid at `from`, if there was one. While nothing
-    is in stock there is no price and no point.
+    is in stock there is no price and no point. Of days more than 400 days ago the first, lowest, highest and last price
+    are kept.
     """
-    query_args.require_ordered()
-    points = await products.select_product_points(pool(), product_id, query_args.from_, query_args.to)
-    if not points and not await products.select_product_exists(pool(), product_id):
+    period = query_args.period(datetime.now(UTC))
+    ends = await trends.select_product_ends(pool(), product_id, period)
+    if ends.first is None and not await products.select_product_exists(pool(), product_id):
         raise unknown_product(product_id)
-    return json_response(Trend(product_id=product_id, **summarise_prices(points, query_args)))
+    prices, headers = await page_of_prices(
+        query_args,
+        period,
+        partial(trends.select_product_points, pool(), product_id),
+        partial(trends.select_buckets, pool(), product_id, None),
+    )
+    trend = Trend(product_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends))
+    return json_response(trend, 200, headers)
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
-@operation(404, example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]})
+@operation(
+    404,
+    headers={200: LINK_HEADER},
+    example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]},
+    path_examples={"offer_id": OFFER_EXAMPLE["id"]},
+    components=[TrendPoint, TrendBucket],
+)
 @api_token_required
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
-async def offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
-    """The price of one offer over a period while it was in stock; closed offers keep their price changes."""
-    query_args.require_ordered()
+async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
+    """The price of one offer over a period of at most 400 days while it was in stock, also after it was closed."""
+    period = query_args.period(datetime.now(UTC))
     existing_id = None if "\0" in offer_id else await products.select_offer_id(pool(), product_id, offer_id)
     if existing_id is None:
         raise NotFound(f"Product {product_id} has no offer {offer_id}.")
-    points = await products.select_offer_points(pool(), product_id, offer_id, query_args.from_, query_args.to)
-    return json_response(
-        OfferTrend(product_id=product_id, offer_id=existing_id, **summarise_prices(points, query_args))
+    ends = await trends.select_offer_ends(pool(), product_id, offer_id, period)
+    prices, headers = await page_of_prices(
+        query_args,
+        period,
+        partial(trends.select_offer_points, pool(), product_id, offer_id),
+        partial(trends.select_buckets, pool(), product_id, offer_id),
     )
+    trend = OfferTrend(
+        product_id, existing_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends)
+    )
+    return json_response(trend, 200, headers)
 
 
-def summarise_prices(points: list[TrendPoint], query: TrendQuery) -> dict[str, Any]:
-    """The fields that both kinds of trend share."""
-    first, last = (points[0].price, points[-1].price) if points else (None, None)
-    prices = points if query.interval is None else service.group_by_interval(points, query.interval)
-    return {
-        "from_": query.from_,
-        "to": query.to,
-        "prices": msgspec.Raw(responses.encode_json(prices)),
-        "first": first,
-        "last": last,
-        "change_percent": service.change_percent(first, last),
-    }
+SelectPoints = Callable[[Period, datetime | None, int], Awaitable[list[TrendPoint]]]
+SelectBuckets = Callable[[Period, Interval, int], Awaitable[list[TrendBucket]]]
+
+
+async def page_of_prices(
+    query: TrendQuery, period: Period, select_points: SelectPoints, select_buckets: SelectBuckets
+) -> tuple[msgspec.Raw, dict[str, str]]:
+    """The points or buckets of a page, as JSON, and the Link header to the next page."""
+    after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
+    page: list[TrendPoint] | list[TrendBucket]
+    if query.interval is None:
+        points = await select_points(period, after, query.limit + 1)
+        page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
+    else:
+        start = period.start if after is None else service.next_bucket(after, query.interval)
+        rest = Period(start, period.end, period.now)
+        buckets = await select_buckets(rest, query.interval, query.limit + 1)
+        page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
+    return msgspec.Raw(responses.encode_json(page)), headers

@@ -1,16 +1,15 @@
-"""Creation of products, and computation of trends."""
+"""Creation of products, and figures of trends."""
 
 import os
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from uuid import UUID
 
 from common.upstream import UpstreamError
-from dashboard.catalog.inputs import Interval, ProductInput
-from dashboard.catalog.models import TrendBucket, TrendPoint
+from dashboard.catalog.inputs import ProductInput
+from dashboard.catalog.models import Interval
 from dashboard.catalog.offers_client import OffersClient
+from dashboard.catalog.queries.trends import INTERVAL_SECONDS
 
 MAX_ERROR_LENGTH = 500
 """Characters of an error that are stored."""
@@ -43,21 +42,9 @@ async def try_to_register(client: OffersClient, product_id: UUID, product: Produ
     return None
 
 
-def bucket_start(at: datetime, interval: Interval) -> datetime:
-    """The start of the hour, day or week (from Monday) that contains `at`, in UTC."""
-    if interval == "hour":
-        return at.replace(minute=0, second=0, microsecond=0)
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight if interval == "day" else midnight - timedelta(days=midnight.weekday())
-
-
-def group_by_interval(points: Sequence[TrendPoint], interval: Interval) -> list[TrendBucket]:
-    """Group points, which are in order, by hour, day or week; an interval without points has no bucket."""
-    buckets = []
-    for at, group in groupby(points, lambda point: bucket_start(point.at, interval)):
-        prices = [point.price for point in group]
-        buckets.append(TrendBucket(at, min(prices), max(prices), sum(prices) / len(prices), prices[-1]))
-    return buckets
+def next_bucket(at: datetime, interval: Interval) -> datetime:
+    """The first moment of the bucket after the one that begins at `at`."""
+    return at + timedelta(seconds=INTERVAL_SECONDS[interval])
 
 
 def change_percent(first: int | None, last: int | None) -> float | None:

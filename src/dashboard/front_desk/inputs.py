@@ -1,11 +1,12 @@
 """Input types of the front desk."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from common.web.input_types import WITHOUT_NUL, Id, Input, Instant, PageQuery
+from common.web.input_types import Id, Input, Instant, Name, PageQuery, parse_name
 from dashboard.front_desk.models import ProviderStatus, Status
 
 
@@ -19,33 +20,49 @@ def parse_price(value: Any) -> Decimal:
 Price = Annotated[
     Decimal, BeforeValidator(parse_price), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 99999.99})
 ]
-ShortText = Annotated[str, Field(min_length=1, max_length=300, pattern=WITHOUT_NUL)]
+MAX_LINE_LENGTH = 300
+
+Line = Annotated[
+    str,
+    BeforeValidator(partial(parse_name, max_length=MAX_LINE_LENGTH)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH}),
+]
+"""One line that can be seen, as names are, but longer."""
 
 
 class OrderInput(Input):
     """An order as the provider sends it, once when it is placed and again when its status changes there."""
 
     id: Id
+    """Id of the order."""
     status: ProviderStatus
+    """The status of the order at the provider."""
     callback_url: Annotated[str, Field(min_length=1, max_length=2000, description="Where to send the decision")]
     table_id: Id
-    table_type: ShortText
+    """Id of the table."""
+    table_type: Line
+    """The kind of table."""
     seats: Annotated[int, Field(ge=1, le=1000)]
+    """Number of seats."""
     price: Price
-    name: ShortText | None = None
-    email: ShortText | None = None
-    phone: ShortText | None = None
+    """Price of the table when it was ordered."""
+    name: Name | None = None
+    """Name of the guest."""
+    email: Line | None = None
+    """Email address of the guest."""
+    phone: Line | None = None
+    """Phone number of the guest."""
     guests: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Number of guests."""
     starts_at: Instant | None = None
+    """When the guests come; null: at the next time that suits."""
     minutes: Annotated[int, Field(ge=1, le=100_000)]
+    """How long the table is needed."""
     ordered_at: Instant
+    """When the guest ordered."""
+    erased: bool = False
+    """Whether to erase the guest's name, email address and phone number."""
 
 
 class OrdersQuery(PageQuery):
     status: Annotated[Status | None, Field(description="Only orders with this status")] = None
-
-
-class NoticeQuery(Input):
-    """The query string of the page. notice: a key of `routes_page.NOTICES`."""
-
-    notice: str | None = None

@@ -1,6 +1,7 @@
-"""Timed work of the front desk: send decisions to the provider, delete old records."""
+"""Timed work of the front desk: send decisions to the provider."""
 
 import time
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -8,22 +9,24 @@ import msgspec
 
 from common.db.pool import Connection
 from common.jobs.lease import JobResult
-from common.outbox import delivery
-from common.outbox.delivery import ApplyOutcome, Policy
+from common.outbox.delivery import DEFAULT_POLICY, Delivery, OutcomeNotStoredError, Policy, deliver
 from common.outbox.queries import Message
 from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
 from common.web import responses, signature
 from common.web.errors import Problem
 from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
-from dashboard.front_desk.models import ProviderStatus
+from dashboard.front_desk.models import DecisionOutcome, ProviderStatus
 from dashboard.front_desk.service import TOPIC
 from dashboard.front_desk.settings import FrontDeskSettings
 
 ACCEPTED_STATUS = 200
 MAX_RESPONSE_BYTES = 64 * 1024
-REFUSAL_STATUSES = frozenset({400, 404, 409})
-"""The provider refuses the decision for good; other statuses, 401 for the signature included, are retried."""
+MAX_REASON_LENGTH = 300
+TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
+"""Of the 4xx, those after which a decision is sent again: time, a corrected secret or a corrected clock may help."""
+REFUSAL_STATUSES = frozenset(range(400, 500)) - TRANSIENT_STATUSES
+"""The provider refuses the decision for good."""
 
 
 class DecisionReply(msgspec.Struct):
@@ -33,33 +36,48 @@ class DecisionReply(msgspec.Struct):
 
 
 async def send_decisions(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: FrontDeskSettings, policy: Policy | None = None
+    db: asyncpg.Pool,
+    client: aiohttp.ClientSession,
+    settings: FrontDeskSettings,
+    policy: Policy = DEFAULT_POLICY,
 ) -> JobResult:
-    """Send the decisions that are due, signed anew at each attempt, and store the provider's answers."""
+    """Send the decisions that are due, signed anew at each attempt, and store the provider's answers.
 
-    async def send(message: Message) -> ApplyOutcome:
+    The order of a decision that is refused, or that cannot be delivered, waits again, with the reason.
+    """
+
+    async def send(message: Message) -> DecisionOutcome:
         payload = message.payload
-        table_id, order_id = payload["table_id"], payload["order_id"]
-        address = await queries.select_callback_url(db, table_id, order_id)
+        address = await queries.select_callback_url(db, payload["table_id"], payload["order_id"])
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
         body = responses.encode_json({name: payload[name] for name in ("order_id", "decision", "decided_by")})
-        reason, status = await post_decision(client, address, body, settings)
+        return await post_decision(client, address, body, settings)
 
-        async def apply(connection: Connection) -> None:
-            await queries.update_outcome(connection, table_id, order_id, reason)
-            if status is not None:
-                await queries.update_provider_status(connection, table_id, order_id, status)
+    async def store(connection: Connection, message: Message, outcome: Any) -> None:
+        answer = msgspec.convert(msgspec.to_builtins(outcome), DecisionOutcome)
+        key = message.payload["table_id"], message.payload["order_id"]
+        if answer.status is not None:
+            await queries.update_provider_status(connection, *key, answer.status)
+        if answer.reason is None:
+            await queries.update_delivered(connection, *key, message.payload["number"])
+        else:
+            await queries.update_refused(connection, *key, message.payload["number"], answer.reason)
 
-        return apply
+    async def bury(connection: Connection, message: Message, error: str) -> None:
+        key = message.payload["table_id"], message.payload["order_id"]
+        told = error.startswith(OutcomeNotStoredError.__name__)
+        what = "The answer of the restaurant could not be stored." if told else "The restaurant could not be told."
+        reason = f"{what} {error}"[:MAX_REASON_LENGTH]
+        await queries.update_refused(connection, *key, message.payload["number"], reason)
 
-    return await delivery.deliver(db, TOPIC, send, policy)
+    return await deliver(db, Delivery(TOPIC, send, store, bury, policy))
 
 
 async def post_decision(
     client: aiohttp.ClientSession, address: str, body: bytes, settings: FrontDeskSettings
-) -> tuple[str | None, ProviderStatus | None]:
-    """Send a decision; returns the reason for a refusal (None: accepted) and the order's status, if stated.
+) -> DecisionOutcome:
+    """Send a decision; returns the provider's answer.
 
     Raises UpstreamError for a failed call and for a status other than 200 and `REFUSAL_STATUSES`.
     """
@@ -76,8 +94,8 @@ async def post_decision(
         except ResponseTooLargeError:
             answer = b""
         if response.status == ACCEPTED_STATUS:
-            return None, status_of(answer)
-        return reason_of(answer) or f"The provider answered {response.status}.", None
+            return DecisionOutcome(None, status_of(answer))
+        return refusal_of(answer) or DecisionOutcome(f"The provider answered {response.status}.", None)
 
 
 def status_of(answer: bytes) -> ProviderStatus | None:
@@ -87,9 +105,18 @@ def status_of(answer: bytes) -> ProviderStatus | None:
         return None
 
 
-def reason_of(answer: bytes) -> str:
-    """The detail of a problem document; empty for any other answer."""
+def refusal_of(answer: bytes) -> DecisionOutcome | None:
+    """The reason and the order's status in a problem document; None for any other answer.
+
+    The code of a refusal because of the order's status is "booking_" and that status.
+    """
     try:
-        return msgspec.json.decode(answer, type=Problem).detail[:300].replace("\0", "")
+        problem = msgspec.json.decode(answer, type=Problem)
     except msgspec.MsgspecError:
-        return ""
+        return None
+    reason = problem.detail[:MAX_REASON_LENGTH].replace("\0", "")
+    try:
+        status = msgspec.convert(problem.code.removeprefix("booking_"), ProviderStatus)
+    except msgspec.ValidationError:
+        status = None
+    return DecisionOutcome(reason, status) if reason else None

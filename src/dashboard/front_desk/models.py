@@ -1,38 +1,77 @@
 """Orders for restaurant tables as the front desk stores and shows them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
-Status = Literal["waiting", "confirmed", "declined", "refused", "cancelled"]
+ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
+Status = ProviderStatus
 Decision = Literal["confirm", "decline"]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order for a table and the decision on it.
-
-    status: refused if the provider did not accept the decision; `reason` states why. delivered: whether the provider
-    has answered the decision; null without a decision.
-    """
+    """An order for a table and the decision on it."""
 
     id: int
+    """Id of the order."""
     status: Status
+    """What the provider says about the order, else the decision; expired: nobody decided before its end."""
     table_id: int
+    """Id of the table."""
     table_type: str
+    """The kind of table."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table when it was ordered."""
     name: str | None
+    """Name of the guest."""
     email: str | None
+    """Email address of the guest."""
     phone: str | None
+    """Phone number of the guest."""
     guests: int | None
+    """Number of guests."""
     starts_at: datetime | None
+    """When the guests come; null: at the next time that suits."""
     minutes: int
+    """How long the table is needed."""
     ordered_at: datetime
+    """When the guest ordered."""
     received_at: datetime
+    """When the front desk received the order."""
     decision: Decision | None
+    """The decision of the staff; null while the order waits."""
     decided_at: datetime | None
+    """When they decided."""
     delivered: bool | None
+    """Whether the provider has accepted the decision; null without a decision."""
     reason: str | None
+    """Why the provider did not accept the last decision."""
+    changed_at: datetime
+    """When the status last changed."""
+    was_confirmed: bool
+    """Whether an order that is cancelled was confirmed before."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the time of the order ends; None without a start."""
+        return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
+
+    def has_begun(self, now: datetime) -> bool:
+        return self.starts_at is not None and self.starts_at <= now
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= now
+
+
+class DecisionOutcome(msgspec.Struct, frozen=True):
+    """What the provider answered to a decision.
+
+    reason: why it refused; None: it accepted. status: of the order, if the answer states it.
+    """
+
+    reason: str | None
+    status: ProviderStatus | None

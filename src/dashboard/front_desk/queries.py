@@ -9,7 +9,8 @@ from dashboard.front_desk.models import Decision, Order, ProviderStatus, Status
 
 _ORDER_COLUMNS = """
     id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes, ordered_at,
-    received_at, decision, decided_at, CASE WHEN decision IS NOT NULL THEN outcome IS NOT NULL END AS delivered, reason
+    received_at, decision, decided_at, CASE WHEN decision IS NOT NULL THEN delivered END AS delivered, reason,
+    changed_at, was_confirmed
 """
 """The columns of an `Order`."""
 
@@ -24,12 +25,14 @@ async def insert_order(db: Executor, order: OrderInput) -> Order:
         f"""
         INSERT INTO front_desk_order
             (table_id, id, callback_url, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-             ordered_at, provider_status)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ordered_at, provider_status, erased_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                CASE WHEN $15 THEN clock_timestamp() END)
         RETURNING {_ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
         order.table_id, order.id, order.callback_url, order.table_type, order.seats, order.price, order.name,
         order.email, order.phone, order.guests, order.starts_at, order.minutes, order.ordered_at, order.status,
+        order.erased,
     )  # fmt: skip
     assert row is not None
     return Order(**row)
@@ -40,7 +43,10 @@ async def update_provider_status(db: Executor, table_id: int, order_id: int, sta
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order
-           SET provider_status = $3
+           SET provider_status = $3,
+               changed_at = CASE WHEN status <> $3 THEN clock_timestamp() ELSE changed_at END,
+               was_confirmed = $3 = 'cancelled'
+                   AND (provider_status = 'confirmed' OR (decision = 'confirm' AND delivered))
          WHERE table_id = $1 AND id = $2
            AND (provider_status = 'waiting' OR (provider_status = 'confirmed' AND $3 = 'cancelled'))
         RETURNING {_ORDER_COLUMNS}
@@ -50,30 +56,68 @@ async def update_provider_status(db: Executor, table_id: int, order_id: int, sta
     return Order(**row) if row else None
 
 
-async def update_decision(db: Executor, order: Order, decision: Decision, actor: str) -> Order | None:
-    """Store a decision of staff; None if the order is no longer waiting."""
+async def update_erased(db: Executor, table_id: int, order_id: int) -> Order | None:
+    """Erase the guest of an order; None if that was done before."""
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order
-           SET decision = $3, decided_at = clock_timestamp(), decided_by = $4
-         WHERE table_id = $1 AND id = $2 AND status = 'waiting'
+           SET name = NULL, email = NULL, phone = NULL, erased_at = clock_timestamp()
+         WHERE table_id = $1 AND id = $2 AND erased_at IS NULL
         RETURNING {_ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
-        order.table_id, order.id, decision, actor,
+        table_id, order_id,
     )  # fmt: skip
     return Order(**row) if row else None
 
 
-async def update_outcome(db: Executor, table_id: int, order_id: int, reason: str | None) -> None:
-    """Store the provider's answer to the decision: accepted, or refused for a reason."""
+async def update_decision(db: Executor, order: Order, decision: Decision, actor: str) -> tuple[Order, int] | None:
+    """Store a decision of staff; returns the order and the number of the decision, None if it is no longer waiting."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE front_desk_order
+           SET decision = $3,
+               decided_at = clock_timestamp(),
+               decided_by = $4,
+               decision_number = decision_number + 1,
+               reason = NULL,
+               changed_at = clock_timestamp()
+         WHERE table_id = $1 AND id = $2 AND status = 'waiting'
+        RETURNING {_ORDER_COLUMNS}, decision_number
+        """,  # noqa: S608 - constant columns
+        order.table_id, order.id, decision, actor,
+    )  # fmt: skip
+    if row is None:
+        return None
+    fields = dict(row)
+    number = fields.pop("decision_number")
+    return Order(**fields), number
+
+
+async def update_delivered(db: Executor, table_id: int, order_id: int, number: int) -> None:
+    """Record that the provider has accepted the decision with this number, if it is the last one."""
     await db.execute(
         """
         UPDATE front_desk_order
-           SET outcome = CASE WHEN $3::text IS NULL THEN 'accepted' ELSE 'refused' END,
-               reason = $3
-         WHERE table_id = $1 AND id = $2 AND decision IS NOT NULL
+           SET delivered = true
+         WHERE table_id = $1 AND id = $2 AND decision_number = $3 AND decision IS NOT NULL
         """,
-        table_id, order_id, reason,
+        table_id, order_id, number,
+    )  # fmt: skip
+
+
+async def update_refused(db: Executor, table_id: int, order_id: int, number: int, reason: str) -> None:
+    """Take back the decision with this number, if it is the last one and not accepted: the order waits again."""
+    await db.execute(
+        """
+        UPDATE front_desk_order
+           SET decision = NULL,
+               decided_at = NULL,
+               decided_by = NULL,
+               reason = $4,
+               changed_at = CASE WHEN provider_status = 'waiting' THEN clock_timestamp() ELSE changed_at END
+         WHERE table_id = $1 AND id = $2 AND decision_number = $3 AND decision IS NOT NULL AND NOT delivered
+        """,
+        table_id, order_id, number, reason,
     )  # fmt: skip
 
 
@@ -111,29 +155,45 @@ async def select_orders(db: Executor, status: Status | None, before: int | None,
     return [Order(**row) for row in rows]
 
 
-async def select_waiting(db: Executor, limit: int) -> list[Order]:
-    """The waiting orders, oldest first."""
+async def select_waiting(db: Executor, now: datetime, limit: int) -> list[Order]:
+    """The waiting orders whose time has not passed, oldest first."""
     rows = await db.fetch(
         f"""
         SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
-         WHERE status = 'waiting'
+         WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)
          ORDER BY id
-         LIMIT $1
+         LIMIT $2
         """,  # noqa: S608 - constant columns
-        limit,
-    )
+        now, limit,
+    )  # fmt: skip
+    return [Order(**row) for row in rows]
+
+
+async def select_freed(db: Executor, now: datetime, limit: int) -> list[Order]:
+    """The confirmed orders that were cancelled and whose time has not passed, or since yesterday; latest first."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_ORDER_COLUMNS}
+          FROM front_desk_order
+         WHERE was_confirmed AND provider_status = 'cancelled'
+           AND coalesce(ends_at, changed_at + interval '1 day') > $1
+         ORDER BY changed_at DESC, id DESC
+         LIMIT $2
+        """,  # noqa: S608 - constant columns
+        now, limit,
+    )  # fmt: skip
     return [Order(**row) for row in rows]
 
 
 async def select_settled(db: Executor, limit: int) -> list[Order]:
-    """The settled orders, that is those no longer waiting, latest first."""
+    """The settled orders, that is those no longer waiting; that whose status changed last first."""
     rows = await db.fetch(
         f"""
         SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
          WHERE status <> 'waiting'
-         ORDER BY coalesce(decided_at, received_at) DESC, id DESC
+         ORDER BY changed_at DESC, id DESC
          LIMIT $1
         """,  # noqa: S608 - constant columns
         limit,

@@ -1,6 +1,7 @@
 """The API of the front desk: the provider sends signed orders, programs of staff decide with the staff token."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -14,6 +15,7 @@ from common.web.bearer import require_token
 from common.web.errors import NotFound, document_problems
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.security import bearer_scheme
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
@@ -27,7 +29,7 @@ from dashboard.resources import resources
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
 
 TAG = "front desk"
-STAFF_SCHEME = {"type": "http", "scheme": "bearer"}
+STAFF_SCHEME = bearer_scheme("The token of the front desk's staff, which the operator sets as `DASHBOARD_STAFF_TOKEN`.")
 STAFF = "staff"
 """The kind of the staff's token: at the log-in of the page and as a bearer token it has one count of failures."""
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
@@ -47,23 +49,29 @@ EXAMPLE_ORDER_INPUT = {
     "starts_at": "2999-01-01T19:00:00Z",
     "minutes": 120,
     "ordered_at": "2998-12-01T10:00:00Z",
+    "erased": False,
 }
-EXAMPLE_ORDER = {name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name != "callback_url"} | {
+EXAMPLE_ORDER = {
+    name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name not in ("callback_url", "erased")
+} | {
     "received_at": "2998-12-01T10:00:01Z",
     "decision": None,
     "decided_at": None,
     "delivered": None,
     "reason": None,
+    "changed_at": "2998-12-01T10:00:01Z",
+    "was_confirmed": False,
 }
 EXAMPLE_MESSAGE = {
     "id": 1,
     "topic": "decision",
     "subject": "table:1",
-    "event": "order 1 decided",
+    "event": "order 1 decision 1",
     "state": "waiting",
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
+    "sent_at": None,
     "settled_at": None,
     "last_error": "UpstreamError: POST http://127.0.0.1:9000/api/accounting/decisions: ClientConnectorError",
 }
@@ -95,6 +103,8 @@ def staff_only(view: View) -> View:
 async def receive_order(data: OrderInput) -> Response:
     """Receive an order from the provider. A repeated order is stored once; a newer status updates it.
 
+    With `erased`, the guest's name, email address and phone number are erased.
+
     The callback address must be under DASHBOARD_PROVIDER_URL.
     """
     async with transaction(pool()) as connection:
@@ -121,8 +131,11 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 @tag([TAG])
 @staff_only
 @document_response(Order)
-async def confirm(order_id: int) -> Response:
-    """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order is refused."""
+async def confirm_order(order_id: int) -> Response:
+    """Confirm a waiting order. The decision is sent to the provider, which may refuse it; then the order waits again.
+
+    409 when it is not waiting, or when its time has passed.
+    """
     return await decide(order_id, "confirm")
 
 
@@ -131,14 +144,14 @@ async def confirm(order_id: int) -> Response:
 @tag([TAG])
 @staff_only
 @document_response(Order)
-async def decline(order_id: int) -> Response:
+async def decline_order(order_id: int) -> Response:
     """Decline a waiting order. The decision is sent to the provider."""
     return await decide(order_id, "decline")
 
 
 async def decide(order_id: int, decision: Decision) -> Response:
     async with transaction(pool()) as connection:
-        return json_response(await service.decide(connection, order_id, decision, "front desk"))
+        return json_response(await service.decide(connection, order_id, decision, "front desk", datetime.now(UTC)))
 
 
 @blueprint.get("/outbox")
@@ -147,7 +160,7 @@ async def decide(order_id: int, decision: Decision) -> Response:
 @staff_only
 @validate_querystring(PageQuery)
 @document_response(list[MessageState])
-async def view_outbox(query_args: PageQuery) -> Response:
+async def list_messages(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, with the last error: to be retried, or dead."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
     found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)

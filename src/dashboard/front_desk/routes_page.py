@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from quart import Blueprint, Response, request
-from quart_schema import hide, validate_querystring
+from quart_schema import hide
 from werkzeug.datastructures import MultiDict
 
 from common.db.pool import transaction
@@ -16,11 +16,10 @@ from common.web import login_throttle
 from common.web.bearer import login_key
 from common.web.caller import caller_address
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
-from common.web.html import PRIVATE_HEADERS, Templates
+from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.request_body import require_media_type
 from common.web.resources import pool
 from dashboard.front_desk import queries, service
-from dashboard.front_desk.inputs import NoticeQuery
 from dashboard.front_desk.models import Decision
 from dashboard.front_desk.routes import STAFF
 from dashboard.resources import resources
@@ -31,11 +30,13 @@ SESSION_COOKIE = "front_desk"
 SESSION_LIFETIME = timedelta(hours=12)
 MAX_WAITING_SHOWN = 200
 MAX_SETTLED_SHOWN = 30
+MAX_FREED_SHOWN = 30
 
 NOTICES = {
-    "confirmed": ("good", "Confirmed. The guest will be notified."),
-    "declined": ("good", "Declined. The guest will be notified."),
+    "confirmed": ("good", "Sent to the restaurant: the table is confirmed. The order shows whether it was accepted."),
+    "declined": ("good", "Sent to the restaurant: the order is declined. The order shows whether it was accepted."),
     "already_settled": ("bad", "This order is no longer waiting."),
+    "too_late": ("bad", "The time of this order has passed. It cannot be confirmed any more."),
     "invalid_token": ("bad", "Invalid staff token."),
     "throttled": ("bad", "Too many attempts. Wait a minute and try again."),
     "logged_out": ("good", "You are logged out."),
@@ -73,7 +74,9 @@ async def read_form() -> MultiDict[str, str]:
 
 def require_csrf(fields: MultiDict[str, str], token: str) -> None:
     if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_token_of(token).encode()):
-        raise Forbidden("The form's CSRF token is missing or belongs to another session.", code="csrf")
+        raise Forbidden(
+            "This page was opened before the last log-in. Nothing was changed; open the front desk again.", code="csrf"
+        )
 
 
 def redirect_with_notice(notice: str) -> Response:
@@ -82,28 +85,35 @@ def redirect_with_notice(notice: str) -> Response:
 
 
 @blueprint.get("", strict_slashes=False)
+@html_page
 @hide
-@validate_querystring(NoticeQuery)
-async def page(query_args: NoticeQuery) -> Response:
+async def page() -> Response:
     """The page with the waiting orders and the most recently settled ones; without a session, the login form."""
-    notice = NOTICES.get(query_args.notice or "")
+    notice = NOTICES.get(request.args.get("notice", ""))
     token = await session_token()
     if token is None:
-        return templates.page("login.html", notice=notice)
-    waiting, settled = await asyncio.gather(
-        queries.select_waiting(pool(), MAX_WAITING_SHOWN + 1), queries.select_settled(pool(), MAX_SETTLED_SHOWN)
+        return templates.page("login.html", notice=notice, shown_token=resources().front_desk.shown_token)
+    now = datetime.now(UTC)
+    waiting, freed, settled = await asyncio.gather(
+        queries.select_waiting(pool(), now, MAX_WAITING_SHOWN + 1),
+        queries.select_freed(pool(), now, MAX_FREED_SHOWN),
+        queries.select_settled(pool(), MAX_SETTLED_SHOWN),
     )
+    shown = {order.id for order in freed}
     return templates.page(
         "front_desk.html",
         notice=notice,
         csrf=csrf_token_of(token),
+        now=now,
         waiting=waiting[:MAX_WAITING_SHOWN],
         more_waiting=len(waiting) > MAX_WAITING_SHOWN,
-        settled=settled,
+        freed=freed,
+        settled=[order for order in settled if order.id not in shown],
     )
 
 
 @blueprint.post("/login")
+@html_page
 @hide
 async def log_in() -> Response:
     """Begin a session if the staff token is right."""
@@ -132,6 +142,7 @@ async def log_in() -> Response:
 
 
 @blueprint.post("/logout")
+@html_page
 @hide
 async def log_out() -> Response:
     """End the session, in the database too."""
@@ -146,6 +157,7 @@ async def log_out() -> Response:
 
 
 @blueprint.post("/decide")
+@html_page
 @hide
 async def decide() -> Response:
     """Confirm or decline an order, as its button says."""
@@ -159,7 +171,11 @@ async def decide() -> Response:
         raise Invalid("The form is not valid.")
     try:
         async with transaction(pool()) as connection:
-            order = await service.decide(connection, int(number), cast("Decision", decision), "front desk")
-    except (Conflict, NotFound):
+            order = await service.decide(
+                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC)
+            )
+    except Conflict as conflict:
+        return redirect_with_notice("too_late" if conflict.problem_code == "order_expired" else "already_settled")
+    except NotFound:
         return redirect_with_notice("already_settled")
     return redirect_with_notice("confirmed" if order.decision == "confirm" else "declined")

@@ -1,15 +1,19 @@
 """Receive and decide orders in the caller's transaction, which also queues each decision for the provider."""
 
+from datetime import datetime
+
 from common.db.pool import Connection
 from common.outbox.queries import enqueue
 from common.web.errors import Conflict, Invalid, NotFound
 from dashboard.front_desk import queries
 from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.inputs import OrderInput
-from dashboard.front_desk.models import Decision, Order
+from dashboard.front_desk.models import Decision, Order, Status
 
 TOPIC = "decision"
 """Outbox topic of the decisions for the provider."""
+
+STATUS_AFTER: dict[Decision, Status] = {"confirm": "confirmed", "decline": "declined"}
 
 
 async def receive_order(connection: Connection, order: OrderInput, provider_url: str) -> tuple[Order, bool]:
@@ -27,24 +31,34 @@ async def receive_order(connection: Connection, order: OrderInput, provider_url:
     if stored.table_id != order.table_id:
         raise Conflict(f"Order {order.id} is known with another table.", code="order_exists")
     updated = await queries.update_provider_status(connection, order.table_id, order.id, order.status)
-    return updated or stored, False
+    erased = await queries.update_erased(connection, order.table_id, order.id) if order.erased else None
+    return erased or updated or stored, False
 
 
-async def decide(connection: Connection, order_id: int, decision: Decision, actor: str) -> Order:
+async def decide(connection: Connection, order_id: int, decision: Decision, actor: str, now: datetime) -> Order:
     """Confirm or decline a waiting order; repeating the same decision changes nothing.
 
-    Raises NotFound for an unknown order, Conflict for one that is not waiting. Decisions on one table reach the
-    provider in the order in which they were made, even after an outage: the first of two confirmations for the same
-    time holds.
+    Raises NotFound for an unknown order, Conflict for one that is not waiting, or to confirm one whose time has passed.
+    Decisions on one table reach the provider in the order in which they were made, even after an outage: the first of
+    two confirmations for the same time holds.
     """
     order = await queries.select_order_for_update(connection, order_id)
     if order is None:
         raise NotFound(f"There is no order {order_id}.")
-    if order.decision == decision and order.status != "cancelled":
+    if order.decision == decision and order.status == STATUS_AFTER[decision]:
         return order
+    if order.status == "waiting" and decision == "confirm" and order.has_ended(now):
+        raise Conflict("The time of the order has passed.", code="order_expired")
     decided = await queries.update_decision(connection, order, decision, actor)
     if decided is None:
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
-    payload = {"table_id": order.table_id, "order_id": order.id, "decision": decision, "decided_by": actor}
-    await enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decided", payload)
-    return decided
+    changed, number = decided
+    payload = {
+        "table_id": order.table_id,
+        "order_id": order.id,
+        "number": number,
+        "decision": decision,
+        "decided_by": actor,
+    }
+    await enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decision {number}", payload)
+    return changed

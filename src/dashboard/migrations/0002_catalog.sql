@@ -30,7 +30,7 @@ CREATE TABLE offer (
     product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
     offer_id text NOT NULL CHECK (char_length(offer_id) BETWEEN 1 AND 255),
     numeric_id boolean NOT NULL, -- the service sent the id as a number
-    price bigint NOT NULL CHECK (price >= 0), -- minor units
+    price bigint NOT NULL CHECK (price BETWEEN 0 AND 1000000000000), -- minor units
     items_in_stock bigint NOT NULL CHECK (items_in_stock >= 0),
     first_seen timestamptz NOT NULL,
     changed_at timestamptz NOT NULL, -- of the last change of price, stock or closed_at
@@ -41,6 +41,7 @@ CREATE TABLE offer (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX offer_open ON offer (product_id) WHERE closed_at IS NULL;
+CREATE INDEX offer_closed ON offer (closed_at) WHERE closed_at IS NOT NULL; -- for the deletion of old ones
 
 -- The history of an offer: a row for each change of price or stock. A closed offer has a last row without a price.
 CREATE TABLE offer_price_change (
@@ -53,14 +54,19 @@ CREATE TABLE offer_price_change (
     FOREIGN KEY (product_id, offer_id) REFERENCES offer ON DELETE CASCADE
 );
 
+CREATE INDEX offer_price_change_at ON offer_price_change (at); -- for the deletion of old ones
+
 -- The lowest price in stock of a product, a row for each change. It follows from the histories of the offers and is
 -- stored, so that a trend is read and not computed.
 CREATE TABLE product_price_change (
     product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
     at timestamptz NOT NULL,
     price bigint CHECK (price >= 0), -- null: no offer in stock
+    thinned boolean NOT NULL DEFAULT false, -- one of the points of an old day that stay
     PRIMARY KEY (product_id, at)
 );
+
+CREATE INDEX product_price_change_at ON product_price_change (at) WHERE NOT thinned; -- for the thinning of old days
 
 -- The token of an offers service, one for all replicas.
 CREATE TABLE offers_token (

@@ -12,39 +12,49 @@ CREATE TABLE front_desk_order (
     email text,
     phone text,
     guests integer,
-    starts_at timestamptz,
+    starts_at timestamptz CHECK (starts_at >= '0001-01-01 00:00:00+00' AND starts_at < '9999-01-01 00:00:00+00'),
     minutes integer NOT NULL,
+    -- null without starts_at. Computed in UTC, which makes the expression immutable.
+    ends_at timestamptz GENERATED ALWAYS AS (
+        (starts_at AT TIME ZONE 'UTC' + minutes * interval '1 minute') AT TIME ZONE 'UTC'
+    ) STORED,
     ordered_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- the last one received from the provider; it only moves forward
-    provider_status text NOT NULL CHECK (provider_status IN ('waiting', 'confirmed', 'declined', 'cancelled')),
-    -- the decision of staff, and the provider's response to it
+    erased_at timestamptz, -- since then the guest is unknown
+    -- the last one received from the provider, which decides; it only moves forward
+    provider_status text NOT NULL CHECK (
+        provider_status IN ('waiting', 'confirmed', 'declined', 'cancelled', 'expired')
+    ),
+    -- the decision of staff, until the provider refuses it; their number tells the answers to two decisions apart
     decision text CHECK (decision IN ('confirm', 'decline')),
     decided_at timestamptz,
     decided_by text,
-    outcome text CHECK (outcome IN ('accepted', 'refused')),
-    reason text,
+    decision_number integer NOT NULL DEFAULT 0,
+    delivered boolean NOT NULL DEFAULT false, -- whether the provider has accepted the decision
+    reason text, -- why the provider did not accept the last decision
     status text NOT NULL GENERATED ALWAYS AS (
         CASE
-            WHEN outcome = 'refused' THEN 'refused'
             WHEN provider_status <> 'waiting' THEN provider_status
             WHEN decision = 'confirm' THEN 'confirmed'
             WHEN decision = 'decline' THEN 'declined'
             ELSE 'waiting'
         END
     ) STORED,
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- when the status last changed
+    was_confirmed boolean NOT NULL DEFAULT false, -- when it was cancelled
     PRIMARY KEY (table_id, id),
     CHECK ((decision IS NULL) = (decided_at IS NULL)),
     CHECK ((decision IS NULL) = (decided_by IS NULL)),
-    CHECK (outcome IS NULL OR decision IS NOT NULL),
-    CHECK ((outcome IS NOT DISTINCT FROM 'refused') = (reason IS NOT NULL))
+    CHECK (decision IS NOT NULL OR NOT delivered),
+    CHECK (erased_at IS NULL OR coalesce(name, email, phone) IS NULL)
 );
 
 CREATE INDEX front_desk_order_id ON front_desk_order (id);
 CREATE INDEX front_desk_order_status ON front_desk_order (status, id);
--- For the page, which lists the orders settled last every few seconds.
-CREATE INDEX front_desk_order_settled
-ON front_desk_order ((coalesce(decided_at, received_at)), id) WHERE status <> 'waiting';
+-- For the page, which lists the orders settled last and the cancelled tables every few seconds.
+CREATE INDEX front_desk_order_settled ON front_desk_order (changed_at, id) WHERE status <> 'waiting';
+CREATE INDEX front_desk_order_freed ON front_desk_order (changed_at, id)
+WHERE was_confirmed AND provider_status = 'cancelled';
 
 -- The sessions of staff on the page, by the SHA-256 of their tokens.
 CREATE TABLE front_desk_session (

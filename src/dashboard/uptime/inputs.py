@@ -37,7 +37,14 @@ class ReportRequest(Input):
 
 
 class ReportQuery(Input):
-    report_id: Annotated[str, Field(max_length=1000, description="The id that /trigger_report returned")]
+    report_id: Annotated[
+        str,
+        Field(
+            max_length=1000,
+            description="The id that /trigger_report returned",
+            examples=["0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"],
+        ),
+    ]
 
 
 class UploadQuery(Input):

@@ -19,16 +19,18 @@ StoreOrder = Literal["store_id", "downtime", "uptime"]
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
-    """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines.
-
-    notices: what a person should know about the file, such as columns that were ignored.
-    """
+    """How many rows of a file were read (valid and rejected), were new, and were rejected; the first rejected lines."""
 
     rows: int
+    """Rows read, valid and rejected."""
     new: int
+    """Rows that were stored and were not there before."""
     rejected: list[RejectedLine]
+    """The first rejected lines."""
     rejected_total: int
+    """Number of rejected lines."""
     notices: list[str] = []
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class NewImport(msgspec.Struct, frozen=True):
@@ -49,15 +51,25 @@ class Import(msgspec.Struct, frozen=True):
     """An import that was recorded: the kind of file, where it came from, when, and its figures."""
 
     import_id: int
+    """Id of the import."""
     kind: str
+    """The kind of file."""
     source: str
+    """Where the file came from."""
     started_at: datetime
+    """Start of the import."""
     finished_at: datetime
+    """End of the import."""
     rows: int
+    """Rows read, valid and rejected."""
     new: int
+    """Rows that were stored and were not there before."""
     rejected: list[RejectedLine]
+    """The first rejected lines."""
     rejected_total: int
+    """Number of rejected lines."""
     notices: list[str]
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -68,45 +80,65 @@ class Report(msgspec.Struct, frozen=True):
     """
 
     report_id: str
+    """Id of the report."""
     status: Literal["Running", "Complete", "Failed"]
+    """Whether it is being made, complete, or has failed."""
     progress: float
+    """0 to 1, estimated from the usual duration."""
     requested_at: datetime
+    """When it was requested."""
     finished_at: datetime | None
+    """When it was complete or failed."""
     requested_as_of: datetime | None
+    """The requested end of the windows; null: the newest poll."""
     as_of: datetime | None
+    """The end of the windows; null until it is complete."""
     data_version: int | None
+    """Id of the last import that it takes into account; null until it is complete."""
     stores: int | None
+    """Number of stores; null until it is complete."""
     reason: str | None
+    """Why it failed."""
 
 
 class ReportRow(msgspec.Struct, frozen=True):
     """A store in a report: minutes of the last hour, hours of the last day and week, rounded to 2 places."""
 
     store_id: str
+    """Id of the store."""
     uptime_last_hour: Decimal
+    """Minutes up in the last hour."""
     uptime_last_day: Decimal
+    """Hours up in the last 24 hours."""
     uptime_last_week: Decimal
+    """Hours up in the last 168 hours."""
     downtime_last_hour: Decimal
+    """Minutes down in the last hour."""
     downtime_last_day: Decimal
+    """Hours down in the last 24 hours."""
     downtime_last_week: Decimal
+    """Hours down in the last 168 hours."""
 
 
 class RequestedReport(msgspec.Struct, frozen=True):
     """The id with which the requested report can be fetched."""
 
     report_id: str
+    """Id of the report, for /get_report."""
 
 
 class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Running"):
     """A report that is being made; progress is 0 to 1."""
 
     progress: float
+    """0 to 1, estimated from the usual duration."""
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
     """A complete report, with a row for each store, ordered by store_id."""
 
     rows: list[ReportRow]
+    """A row for each store, by id."""
 
 
 class Window(NamedTuple):
@@ -126,23 +158,31 @@ class Span(msgspec.Struct, frozen=True):
     """A span of time, `[start, end)`."""
 
     start: datetime
+    """The first moment."""
     end: datetime
+    """The moment after the last."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
     """A span of open time with one status."""
 
     start: datetime
+    """The first moment."""
     end: datetime
+    """The moment after the last."""
     status: Literal["active", "inactive"]
+    """Whether the store was up (active) or down (inactive)."""
 
 
 class Poll(msgspec.Struct, frozen=True):
     """A poll. open: whether it was made in open time. Only such polls count, unless a store has none."""
 
     polled_at: datetime
+    """When the store was polled."""
     status: Literal["active", "inactive"]
+    """Whether it answered (active) or not (inactive)."""
     open: bool
+    """Whether the store was open then; only such polls count, unless it has none."""
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -154,14 +194,23 @@ class Timeline(msgspec.Struct, frozen=True):
     """
 
     store_id: str
+    """Id of the store."""
     timezone: str
+    """Its IANA time zone."""
     start: datetime = msgspec.field(name="from")
+    """Start of the window."""
     end: datetime = msgspec.field(name="to")
+    """End of the window."""
     uptime_seconds: float | None
+    """Open time in which it was up; null where no polls are kept."""
     downtime_seconds: float | None
+    """Open time in which it was down; null where no polls are kept."""
     open: list[Span]
+    """When it was open."""
     stretches: list[Stretch]
+    """Its status while it was open."""
     polls: list[Poll]
+    """The polls from which the status follows."""
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -177,14 +226,23 @@ class Incident(msgspec.Struct, frozen=True):
     """
 
     start: datetime
+    """The first moment down."""
     end: datetime
+    """The moment after the last."""
     cut_start: datetime | None
+    """The start of the window if the incident began before it, else null."""
     cut_end: datetime | None
+    """The end of the window if the incident lasted longer, else null."""
     duration_seconds: float
+    """Its open time."""
     downtime_seconds: float
+    """The part of its open time that is in the window."""
     unobserved_seconds: float
+    """Open time in it that is more than 90 minutes after any poll of the store."""
     ongoing: bool
+    """Whether the store has not been up since."""
     collector_gap: bool
+    """Whether no store at all was polled during a part of it."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -194,12 +252,19 @@ class Coverage(msgspec.Struct, frozen=True):
     """
 
     store_id: str
+    """Id of the store."""
     start: datetime = msgspec.field(name="from")
+    """Start of the window."""
     end: datetime = msgspec.field(name="to")
+    """End of the window."""
     open_seconds: float
+    """Open time."""
     covered_seconds: float
+    """Open time within 90 minutes after a poll."""
     share: float | None
+    """covered_seconds / open_seconds; null when the store was not open at all."""
     no_data: list[Span]
+    """Open time that is not covered; it is not downtime."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -211,11 +276,17 @@ class Gap(msgspec.Struct, frozen=True):
     """
 
     start: datetime
+    """The last poll before the gap."""
     end: datetime
+    """The first poll after it; the time of the request while there is none."""
     cut_start: datetime | None
+    """The start of the window if the gap began before it, else null."""
     cut_end: datetime | None
+    """The end of the window if the gap lasted longer, else null."""
     duration_seconds: float
+    """Time from start to end."""
     ongoing: bool
+    """Whether no store has been polled since."""
 
 
 class StoreDay(msgspec.Struct, frozen=True):
@@ -226,28 +297,44 @@ class StoreDay(msgspec.Struct, frozen=True):
     """
 
     day: date
+    """The day in the store's time zone."""
     open_seconds: float
+    """Time in which the store was open."""
     up_seconds: float
+    """Open time in which it was up."""
     down_seconds: float
+    """Open time in which it was down."""
     observed_seconds: float
+    """Open time within 90 minutes after a poll."""
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
     """A store in the latest complete report; the share is null if the store was not open in the period."""
 
     store_id: str
+    """Id of the store."""
     timezone: str
+    """Its IANA time zone."""
     uptime_seconds: float
+    """Open time in which it was up."""
     downtime_seconds: float
+    """Open time in which it was down."""
     uptime_share: float | None
+    """Share of its open time that it was up; null if it was not open."""
 
 
 class SlaSummary(msgspec.Struct, frozen=True):
     """How many stores were open in a period, and how many of them were up for less than the target share, 0 to 1."""
 
     report_id: str
+    """Id of the report that the figures are from."""
     as_of: datetime | None
+    """The end of the period."""
     period: Period
+    """The length of the period."""
     target: Decimal
+    """The minimum share of open time that a store is up, 0 to 1."""
     stores: int
+    """Number of stores that were open in the period."""
     breaches: int
+    """Number of stores that were up for less than the target share."""

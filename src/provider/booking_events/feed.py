@@ -22,12 +22,12 @@ TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through
 async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int) -> Page:
     """Up to `limit` events after a position; fewer, even none, when a page may not read more to find them.
 
-    Whatever the filters are, the statements of a page read about `queries.MAX_READ_EVENTS` events at most.
+    Whatever the filters are, no statement of a page reads more than `queries.MAX_READ_EVENTS` events.
     """
     end = None
     if not queries.is_filtered(query):
         rows = await queries.select_page(db, query, form, after, limit + 1)
-    elif await queries.is_small(db, query):
+    elif await queries.are_few(db, query):
         rows = await queries.select_few(db, query, form, after, limit + 1)
     else:
         rows = await queries.select_filtered_page(db, query, form, after, limit + 1)
@@ -43,7 +43,7 @@ async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: P
 
 async def require_narrow(db: Executor, query: EventsQuery) -> None:
     """Raises Invalid for events by room or night, without `limit`, that only a reading of a large feed could find."""
-    if not query.is_wide or await queries.is_small(db, query):
+    if not query.is_wide or await queries.are_few(db, query):
         return
     if await queries.select_end_of_filtered_page(db, query, None) is not None:
         raise Invalid.field(

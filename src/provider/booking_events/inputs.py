@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from common.limits import MAX_WINDOW_DAYS, require_sane_event_time, require_sane_night
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import (
+    Cursor,
     Id,
     Input,
     Instant,
@@ -53,11 +54,16 @@ class EventInput(Input):
     """A booking event from a client; without an id the server assigns one."""
 
     id: Id | None = None
+    """Id of the event; without one the server assigns it."""
     hotel_id: Id
+    """Id of the hotel."""
     event_timestamp: Annotated[Instant, AfterValidator(_require_sane_time)]
+    """When the booking or the cancellation was made; at most a day ahead of now."""
     status: Annotated[int, Status]
     room_id: RoomId
+    """The room: a number or a UUID."""
     night_of_stay: Annotated[Night, AfterValidator(require_sane_night)]
+    """The date on which the guest goes to sleep."""
 
 
 class EventsQuery(Input):
@@ -77,7 +83,7 @@ class EventsQuery(Input):
     recorded__gte: Annotated[From | None, Field(description="Stored by the provider at or after")] = None
     recorded__lte: Annotated[To | None, Field(description="Stored by the provider at or before")] = None
     limit: Annotated[QueryInteger | None, Field(ge=1, le=10_000, description="How many events a page holds")] = None
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Cursor | None = None
 
     @property
     def is_wide(self) -> bool:

@@ -38,18 +38,26 @@ class Event(msgspec.Struct, frozen=True):
     """A booking (status 1) or a cancellation (status 2) of one room for one night."""
 
     id: int
+    """Id of the event, unique in the feed."""
     hotel_id: int
+    """Id of the hotel."""
     event_timestamp: datetime
+    """When the booking or the cancellation was made."""
     status: int
+    """1 = booking, 2 = cancellation."""
     room_id: int | str
+    """The room: a number or a UUID."""
     night_of_stay: date
+    """The date on which the guest goes to sleep."""
 
 
 class BatchResult(msgspec.Struct, frozen=True):
     """How many events of a batch were stored now, and how many were stored already."""
 
     stored: int
+    """Events that were stored now."""
     duplicates: int
+    """Events that were stored before, with the same content."""
 
 
 class NewEvent(msgspec.Struct, frozen=True):

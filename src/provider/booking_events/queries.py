@@ -23,7 +23,10 @@ MAX_COUNTED_EVENTS = 10_000
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 
 MAX_READ_EVENTS = 50_000
-"""How many events the statement of a page reads at most, so that no filter makes it slow."""
+"""How many events in the order of the feed a page reads at most, so that no filter makes it slow."""
+
+MAX_FEW_EVENTS = 10_000
+"""How many events in any order a page reads and sorts at most; each may be on another page of the table."""
 
 # The feed is read in the order of an index; these filters are ranges of that index.
 _RANGE_FILTERS = {
@@ -35,10 +38,9 @@ _RECORDED_FILTERS = {
     "recorded__gte": "recorded_at >= {}::timestamptz",
     "recorded__lte": "recorded_at <= {}::timestamptz",
 }
-_ROOM_FILTER = {"room_id": 'lower(room_id COLLATE "C") = lower({}::text COLLATE "C")'}
 _OTHER_FILTERS = {
     "rpg_status": "status = {}::smallint",
-    **_ROOM_FILTER,
+    "room_id": "lower(room_id) = lower({}::text)",
     "night_of_stay__gte": "night_of_stay >= {}::date",
     "night_of_stay__lte": "night_of_stay <= {}::date",
     **_RECORDED_FILTERS,
@@ -137,20 +139,18 @@ async def select_end_of_filtered_page(db: Executor, query: EventsQuery, after: P
     return None if row is None else (row["event_timestamp"], row["id"])
 
 
-async def is_small(db: Executor, query: EventsQuery) -> bool:
-    """Whether an index shows that at most MAX_READ_EVENTS events have the query's room or recorded time."""
-    for filters in (_RECORDED_FILTERS, _ROOM_FILTER | {"hotel_id": _RANGE_FILTERS["hotel_id"]}):
-        if not any(getattr(query, name) is not None for name in filters if name != "hotel_id"):
-            continue
-        conditions = _Conditions(query)
-        counted = await db.fetchval(
-            f"SELECT count(*) FROM (SELECT FROM booking_event {conditions.where(filters)}"  # noqa: S608
-            f" LIMIT {conditions.add(MAX_READ_EVENTS + 1)}::bigint) AS matching",
-            *conditions.arguments,
-        )
-        if counted <= MAX_READ_EVENTS:
-            return True
-    return False
+async def are_few(db: Executor, query: EventsQuery) -> bool:
+    """Whether the query has bounds of the recorded time, within which are at most MAX_FEW_EVENTS events."""
+    conditions = _Conditions(query)
+    where = conditions.where(_RECORDED_FILTERS)
+    if not where:
+        return False
+    counted: int = await db.fetchval(
+        f"SELECT count(*) FROM (SELECT FROM booking_event {where}"  # noqa: S608 - only of the literals above
+        f" LIMIT {conditions.add(MAX_FEW_EVENTS + 1)}::bigint) AS recorded",
+        *conditions.arguments,
+    )
+    return counted <= MAX_FEW_EVENTS
 
 
 async def copy_feed(

@@ -1,4 +1,4 @@
-"""Email addresses, phone numbers and names of guests, validated by libraries."""
+"""Email addresses and phone numbers of guests, validated by libraries, and the names by which emails greet them."""
 
 import re
 import unicodedata
@@ -9,9 +9,10 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, WithJsonSchema
 
 _PHONE = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
-_PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:\.? |['’-])[^\W\d_]+){0,4}\.?")
-_NON_PRINTABLE_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control characters, lone surrogates, private and unassigned characters, line breaks: never part of a name."""
+MAX_GREETED_LENGTH = 40
+MAX_GREETED_WORDS = 6
+_IN_WORDS = frozenset("'’ʼ-‐\u200c\u200d")
+"""The characters of words beside letters and the marks on them: O’Neill, Smith-Jones."""
 
 
 def _require_text(value: Any) -> str:
@@ -44,22 +45,32 @@ def parse_phone(value: Any) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def parse_short_text(value: Any) -> str:
-    """Return one line of 1 to 100 printable characters, stripped. Raises ValueError."""
-    line = _require_text(value).strip()
-    if any(unicodedata.category(character) in _NON_PRINTABLE_CATEGORIES for character in line):
-        raise ValueError("must be one line of printable characters")
-    if not 1 <= len(line) <= 100:
-        raise ValueError("must have 1 to 100 characters")
-    return line
-
-
 def is_plausible_name(name: str | None) -> bool:
-    """Return whether an email may greet the guest by this name.
+    """Return whether an email may greet the guest by this name, such as Zoë O’Neill, Smith & Sons, Jean (Bob) Doe Jr.
 
     Orders need no account, so the form could otherwise be used to send text or links to other people's addresses.
     """
-    return name is not None and len(name) <= 40 and _PLAIN_NAME.fullmatch(name) is not None
+    if name is None or len(name) > MAX_GREETED_LENGTH or name.count("(") != name.count(")"):
+        return False
+    words = name.split(" ")
+    return len(words) <= MAX_GREETED_WORDS and is_word(words[0]) and all(word == "&" or is_word(word) for word in words)
+
+
+def is_word(word: str) -> bool:
+    """Whether a word of a name consists of letters, or is a row of initials. Dots stand only behind initials and words.
+
+    Brackets around it and a comma behind it are left out.
+    """
+    word = word.removesuffix(",").removeprefix("(").removesuffix(")")
+    parts = word.removesuffix(".").split(".")
+    letters = [character for character in word if unicodedata.category(character)[0] == "L"]
+    if len(parts) > 1 and not (word.endswith(".") and len(letters) == len(parts)):
+        return False
+    return all(
+        unicodedata.category(part.lstrip("'’ʼ")[:1] or " ")[0] == "L"
+        and all(unicodedata.category(character)[0] in "LM" or character in _IN_WORDS for character in part)
+        for part in parts
+    )
 
 
 def mask_phone(phone: str) -> str:
@@ -72,7 +83,4 @@ Email = Annotated[
 ]
 Phone = Annotated[
     str, BeforeValidator(parse_phone), WithJsonSchema({"type": "string", "examples": ["+4930123456"], "maxLength": 32})
-]
-ShortText = Annotated[
-    str, BeforeValidator(parse_short_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
 ]

@@ -10,8 +10,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, Instant, PageLimit, PageQuery, QueryId, QueryInteger
-from provider.dining.contact_fields import Email, Phone, ShortText
+from common.web.input_types import (
+    Cursor,
+    Id,
+    Input,
+    Instant,
+    Name,
+    PageInput,
+    PageLimit,
+    PageQuery,
+    QueryId,
+    QueryInteger,
+)
+from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import TableType
 
 MAX_PRICE = Decimal("99999.99")
@@ -61,26 +72,37 @@ class TableInput(Input):
     """A table to add; omitted fields take their defaults."""
 
     table_type: TableType = "regular"
+    """Common hall, curtained cabin, or room behind a door."""
     seats: Seats = 2
+    """Number of seats."""
     price: Annotated[Price, Field(json_schema_extra={"default": 0})] = Decimal(0)
+    """Price of the table."""
     can_be_booked: bool = True
+    """Whether guests can order it."""
 
 
 class TableChange(Input):
     """A change to a table; fields that are omitted or null stay as they are."""
 
     id: Id
+    """Id of the table."""
     table_type: TableType | None = None
+    """Common hall, curtained cabin, or room behind a door."""
     seats: Seats | None = None
+    """Number of seats."""
     price: Price | None = None
+    """Price of the table."""
     can_be_booked: bool | None = None
+    """Whether guests can order it."""
 
 
 class BulkInput(Input):
     """Tables to add and tables to change, all or none."""
 
     add: Annotated[list[TableInput], Field(max_length=MAX_BULK_SIZE, default_factory=list)]
+    """Tables to add."""
     update: Annotated[list[TableChange], Field(max_length=MAX_BULK_SIZE, default_factory=list)]
+    """Changes to tables, each table once."""
 
     def require_consistent(self) -> None:
         """Raises Invalid when a table is changed twice, or when there is no table to add or change."""
@@ -120,7 +142,7 @@ class TableFilter(Input):
 
 class TableListQuery(TableFilter):
     limit: Annotated[PageLimit | None, Field(description="Return pages of this many tables")] = None
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Cursor | None = None
 
 
 class OutboxQuery(PageQuery):
@@ -148,8 +170,8 @@ class MessageIdQuery(Input):
     id: Annotated[QueryId, Field(description="The message")]
 
 
-class CancelTokenQuery(Input):
-    id: Annotated[str, Field(description="The token from the email")]
+class CancelTokenQuery(PageInput):
+    id: Annotated[str, Field(description="The token from the email", examples=["lFvM0JpVxk2b1nQeJ4XnQ9m2Yw7cR5tUe8sA"])]
 
 
 def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
@@ -177,33 +199,54 @@ class BookingInput(Input):
     """An order for a table, with an email address or a phone number. Without starts_at, it is for the next time."""
 
     email: Email | None = None
+    """Email address of the guest; required without a phone number."""
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
-    name: ShortText | None = None
+    """Phone number of the guest, in international form."""
+    name: Name | None = None
+    """Name of the guest."""
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Number of guests."""
     starts_at: Annotated[Instant, AfterValidator(_require_future_now)] | None = None
+    """When the guests come; without it, at the next time that suits."""
     minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
 
     def require_future_start(self, now: datetime) -> None:
-        """Raises Invalid when the start is in the past at `now`."""
+        """Raises Invalid when the start is in the past at `now`, or the end already reached."""
         try:
             if self.starts_at is not None:
                 require_future(self.starts_at, now)
+                require_future(self.starts_at + timedelta(minutes=self.minutes), now + START_GRACE)
         except ValueError as error:
             raise Invalid.field("starts_at", str(error)) from None
 
 
+class ErasureInput(Input):
+    """The guest to erase. With an email address and a phone number, the bookings with either of them are meant."""
+
+    email: Email | None = None
+    """Email address of the guest, in any case."""
+    phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
+    """Phone number of the guest, in international form."""
+
+
 class Credentials(Input):
-    username: ShortText
+    username: Name
+    """Name of the user."""
     password: Annotated[str, Field(min_length=1, max_length=1024)]
+    """Password of the user."""
 
 
 class RefreshInput(Input):
     refresh: Annotated[str, Field(min_length=1, max_length=4096)]
+    """The refresh token of the log-in."""
 
 
 class DecisionInput(Input):
     """A decision of the accounting program about an order."""
 
     order_id: Id
+    """Id of the order."""
     decision: Literal["confirm", "decline"]
-    decided_by: ShortText = "accounting"
+    """Whether the order is confirmed or declined."""
+    decided_by: Name = "accounting"
+    """Who decided, for the history of the booking."""

@@ -1,19 +1,22 @@
-"""Jobs that send the outbox: emails and text messages to guests, orders to the accounting program."""
+"""Jobs of dining: send emails, text messages and orders from the outbox, and end orders that nobody has decided."""
 
+import asyncio
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import aiohttp
 import asyncpg
 import msgspec
 
 from common.config import Secret
-from common.db.pool import Executor
+from common.db.pool import Executor, transaction
 from common.jobs.lease import JobResult
-from common.outbox import delivery
-from common.outbox.delivery import Policy
+from common.outbox.delivery import DEFAULT_POLICY, Delivery, Policy, UndeliverableError, deliver
 from common.outbox.queries import Message
-from common.upstream import Upstream
+from common.upstream import Upstream, UpstreamError
 from common.web import responses, signature
+from provider.dining import service
 from provider.dining.auth import cancel_tokens
 from provider.dining.mail import smtp
 from provider.dining.mail.compose import compose
@@ -24,53 +27,68 @@ from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
 from provider.dining.settings import DiningSettings
 from provider.dining.sms import SmsGateway, TextMessage
 
+EXPIRY_SECONDS = 20.0
+"""Interval at which orders that nobody has decided are ended."""
 
-async def send_guest_messages(db: asyncpg.Pool, smtp_url: Secret | None, gateway: SmsGateway) -> JobResult:
+EXPIRY_BATCH = 500
+
+TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
+"""Of the 4xx, those after which an order is sent again: time, a corrected secret or a corrected clock may help."""
+
+
+async def send_guest_messages(
+    db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret | None, gateway: SmsGateway
+) -> JobResult:
     """Send the due messages to guests. Without smtp_url emails stay in the outbox; text messages are sent."""
-    texts = await send_text_messages(db, gateway)
-    mails = await send_mails(db, smtp_url) if smtp_url is not None else {}
-    return {outcome: count + mails.get(outcome, 0) for outcome, count in texts.items()}
+    async with asyncio.TaskGroup() as group:
+        texts = group.create_task(send_text_messages(db, gateway))
+        mails = group.create_task(send_mails(db, settings, smtp_url)) if smtp_url is not None else None
+    sent = mails.result() if mails is not None else {}
+    return {outcome: count + sent.get(outcome, 0) for outcome, count in texts.result().items()}
 
 
-async def send_mails(db: asyncpg.Pool, smtp_url: Secret, policy: Policy | None = None) -> JobResult:
-    """Send the due emails.
-
-    Each attempt gets a new cancel token, whose hash is stored before the email is sent: the buttons of all attempts
-    work, and the token itself is not stored.
-    """
+async def send_mails(
+    db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret, policy: Policy = DEFAULT_POLICY
+) -> JobResult:
+    """Send the due emails. The hash of the token of a cancel button is stored before the email is sent."""
     server = smtp.parse_smtp_url(smtp_url)
 
     async def send(message: Message) -> None:
         content = msgspec.convert(message.payload, MailContent)
-        token = await issue_cancel_token(db, content.cancel) if content.cancel is not None else None
+        token = None
+        if content.cancel is not None and content.cancel.expires_at > datetime.now(UTC):
+            token = cancel_tokens.derive_token(settings.jwt_secret.current, content.message_id)
+            await store_cancel_token(db, content.cancel, token)
         sender = parse_mailbox(content.sender).addr_spec
         await smtp.send(server, compose(content, token), sender, content.recipient)
 
-    return await delivery.deliver(db, MAIL_TOPIC, send, policy)
+    return await deliver(db, Delivery(MAIL_TOPIC, send, policy=policy))
 
 
-async def issue_cancel_token(db: Executor, button: CancelButton) -> str:
-    """Return a new token that cancels a booking, after storing its hash."""
-    token = cancel_tokens.new_token()
+async def store_cancel_token(db: Executor, button: CancelButton, token: str) -> None:
+    """Store the hash of a token that cancels a booking, unless an earlier attempt has stored it."""
     digest = cancel_tokens.token_hash(token)
-    await bookings.insert_cancel_token(db, button.table_id, button.booking_id, digest, button.expires_at)
-    return token
+    await bookings.upsert_cancel_token(db, button.table_id, button.booking_id, digest, button.expires_at)
 
 
-async def send_text_messages(db: asyncpg.Pool, gateway: SmsGateway, policy: Policy | None = None) -> JobResult:
+async def send_text_messages(db: asyncpg.Pool, gateway: SmsGateway, policy: Policy = DEFAULT_POLICY) -> JobResult:
     """Send the due text messages."""
 
     async def send(message: Message) -> None:
         text = msgspec.convert(message.payload, TextMessage)
         await gateway.send(text.phone, text.text, f"{message.subject}:{message.event}")
 
-    return await delivery.deliver(db, SMS_TOPIC, send, policy)
+    return await deliver(db, Delivery(SMS_TOPIC, send, policy=policy))
 
 
 async def forward_orders(
-    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: DiningSettings, policy: Policy | None = None
+    db: asyncpg.Pool, client: aiohttp.ClientSession, settings: DiningSettings, policy: Policy = DEFAULT_POLICY
 ) -> JobResult:
-    """Send the due orders to the accounting program. Each attempt has a new signature."""
+    """Send the due orders to the accounting program. Each attempt has a new signature.
+
+    An order that the program refuses with a 4xx is dead at once: a repetition would be refused again, and the later
+    messages about the same booking would wait for it.
+    """
     accounting = Upstream(client, "accounting", settings.accounting_url)
 
     async def send(message: Message) -> None:
@@ -79,7 +97,23 @@ async def forward_orders(
             "Content-Type": "application/json",
             signature.SIGNATURE_HEADER: signature.sign(settings.accounting_secret.current, body, time.time()),
         }
-        async with accounting.call("POST", "/orders", data=body, headers=headers):
-            pass  # the status says whether it was taken; a body of any length is not read
+        try:
+            async with accounting.call("POST", "/orders", data=body, headers=headers):
+                pass  # the status says whether it was taken; a body of any length is not read
+        except UpstreamError as error:
+            if error.status in range(400, 500) and error.status not in TRANSIENT_STATUSES:
+                raise UndeliverableError(str(error)) from error
+            raise
 
-    return await delivery.deliver(db, ACCOUNTING_TOPIC, send, policy)
+    once = replace(policy, max_rejections=1)
+    return await deliver(db, Delivery(ACCOUNTING_TOPIC, send, policy=once))
+
+
+async def expire_orders(db: asyncpg.Pool, settings: DiningSettings, now: datetime) -> JobResult:
+    """End every waiting order whose time has passed, each in its own transaction, which tells the guest."""
+    expired = 0
+    while ended := await bookings.select_ended_waiting(db, now, EXPIRY_BATCH):
+        for booking_id in ended:
+            async with transaction(db) as connection:
+                expired += await service.expire_booking(connection, settings, booking_id, now) is not None
+    return {"expired": expired}

@@ -1,22 +1,26 @@
 """Tables, bookings and their changes, as rows and as responses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 TableType = Literal["regular", "cabin", "room"]
-BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled"]
-NextStatus = Literal["confirmed", "declined", "cancelled"]
-Event = Literal["received", "confirmed", "declined", "cancelled"]
-"""The changes of a booking that cause messages."""
+BookingStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
+"""expired: nobody decided on the order before its end."""
+NextStatus = Literal["confirmed", "declined", "cancelled", "expired"]
+Event = Literal["received", "confirmed", "declined", "cancelled", "expired"]
+"""The changes of a booking that cause messages to the guest."""
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The person or program that changes a booking. name: empty for guests, who need no account."""
+    """The person or program that changes a booking. name: empty for guests, who need no account.
 
-    kind: Literal["guest", "admin", "accounting"]
+    clock: nobody; the time of the booking has passed.
+    """
+
+    kind: Literal["guest", "admin", "accounting", "clock"]
     name: str = ""
 
     def __str__(self) -> str:
@@ -25,58 +29,93 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 GUEST = Actor("guest")
+CLOCK = Actor("clock")
 
 
 class BookableTable(msgspec.Struct, frozen=True):
     """A table as a guest sees it."""
 
     id: int
+    """Id of the table."""
     table_type: TableType
+    """Common hall, curtained cabin, or room behind a door."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table."""
 
 
 class Table(msgspec.Struct, frozen=True):
     """A table as staff see it."""
 
     id: int
+    """Id of the table."""
     table_type: TableType
+    """Common hall, curtained cabin, or room behind a door."""
     seats: int
+    """Number of seats."""
     price: Decimal
+    """Price of the table."""
     can_be_booked: bool
+    """Whether guests can order it."""
 
 
 class BulkResult(msgspec.Struct, frozen=True):
     """The tables after the change, in the order of the request."""
 
     added: list[Table]
+    """The added tables."""
     updated: list[Table]
+    """The changed tables."""
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An order for a table and its status. price: that of the table when it was ordered."""
+    """An order for a table and its status."""
 
     id: int
+    """Id of the booking."""
     table_id: int
+    """Id of the table."""
     status: BookingStatus
+    """Whether the order waits for a decision, or the decision on it."""
     email: str | None
+    """Email address of the guest."""
     phone: str | None
+    """Phone number of the guest, in international form."""
     name: str | None
+    """Name of the guest."""
     guests: int | None
+    """Number of guests."""
     starts_at: datetime | None
+    """When the guests come; null: at the next time that suits."""
     minutes: int
+    """How long the table is needed."""
     price: Decimal
+    """Price of the table when it was ordered."""
     created_at: datetime
+    """When it was ordered."""
     changed_at: datetime
+    """When the status last changed."""
     changed_by: str
+    """Who made that change: guest, admin, accounting or clock, and the name."""
+    erased_at: datetime | None
+    """When the guest's name, email address and phone number were erased."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the booking ends; None without a start."""
+        return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
 
 
 class StatusChange(msgspec.Struct, frozen=True):
     """A status that a booking has had, with its time and actor."""
 
     status: BookingStatus
+    """The status from then on."""
     changed_at: datetime
+    """When it changed."""
     changed_by: str
+    """Who changed it: guest, admin or accounting, and the name."""
 
     @property
     def by_accounting(self) -> bool:
@@ -87,18 +126,25 @@ class BookingHistory(msgspec.Struct, frozen=True):
     """A booking and every status that it has had, oldest first."""
 
     booking: Booking
+    """The booking as it is now."""
     changes: list[StatusChange]
+    """Every status that it has had, oldest first."""
 
 
 class TablePrice(msgspec.Struct, frozen=True):
     """A price of a table, and since when it has been valid."""
 
     price: Decimal
+    """Price of the table."""
     valid_from: datetime
+    """Since when it has been valid."""
 
 
 class TableOrder(msgspec.Struct, frozen=True):
-    """A booking with its table, as it is sent to the accounting program."""
+    """A booking with its table, as it is sent to the accounting program.
+
+    erased: whether the accounting program has to erase the guest's name, email address and phone number.
+    """
 
     id: int
     status: BookingStatus
@@ -114,26 +160,39 @@ class TableOrder(msgspec.Struct, frozen=True):
     starts_at: datetime | None
     minutes: int
     ordered_at: datetime
+    erased: bool
 
 
 class TokenPair(msgspec.Struct, frozen=True):
     """An access token for the admin paths, and a refresh token to get the next one."""
 
     access: str
+    """Access token, valid for half an hour."""
     refresh: str
+    """Refresh token, valid for a day."""
 
 
 class RefreshedToken(msgspec.Struct, frozen=True):
     """A new access token."""
 
     access: str
+    """Access token, valid for half an hour."""
+
+
+class ErasureResult(msgspec.Struct, frozen=True):
+    """The bookings from which a guest was erased."""
+
+    bookings: int
+    """Their number."""
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
     """The status of the order after the decision."""
 
     order_id: int
+    """Id of the order."""
     status: BookingStatus
+    """The status after the decision."""
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}
@@ -156,6 +215,7 @@ EXAMPLE_BOOKING = {
     "created_at": "2998-12-01T10:00:00Z",
     "changed_at": "2998-12-01T10:00:00Z",
     "changed_by": "guest",
+    "erased_at": None,
 }
 EXAMPLE_HISTORY = {
     "booking": EXAMPLE_BOOKING,
@@ -170,6 +230,7 @@ EXAMPLE_MESSAGE = {
     "attempts": 3,
     "created_at": "2998-12-01T10:00:00Z",
     "due_at": "2998-12-01T10:00:12Z",
+    "sent_at": None,
     "settled_at": None,
     "last_error": "UpstreamError: SMTP: SMTPConnectError",
 }

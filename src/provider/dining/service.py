@@ -1,5 +1,6 @@
 """Changes of tables and bookings. Each runs in the caller's transaction and enqueues its messages there."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from common.db.pool import Connection
@@ -8,6 +9,7 @@ from common.web.errors import Conflict, FieldError, NotFound
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
 from provider.dining.mail.content import mail_content
 from provider.dining.models import (
+    CLOCK,
     GUEST,
     Actor,
     Booking,
@@ -95,9 +97,34 @@ async def lock_booking(connection: Connection, booking_id: int) -> BookedTable:
     return BookedTable(booking, table)
 
 
-async def confirm_booking(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
-    """waiting -> confirmed. Raises NotFound, or Conflict when it is not waiting or overlaps a confirmed booking."""
-    return await change_status(connection, settings, await lock_booking(connection, booking_id), "confirmed", actor)
+async def confirm_booking(
+    connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor, now: datetime
+) -> Booking:
+    """waiting -> confirmed. Raises NotFound, or Conflict when it is not waiting, has ended, or overlaps another."""
+    booked = await lock_booking(connection, booking_id)
+    require_not_ended(booked.booking, now)
+    return await change_status(connection, settings, booked, "confirmed", actor)
+
+
+def require_not_ended(booking: Booking, now: datetime) -> None:
+    """Raise Conflict when a waiting order's time has passed, whether or not the order has expired already."""
+    if booking.status == "waiting" and has_ended(booking, now):
+        raise Conflict("The time of the order has passed.", code="booking_expired")
+
+
+def has_ended(booking: Booking, now: datetime) -> bool:
+    """Return whether the time of a booking has passed; that of an order for the next visit never does."""
+    return booking.ends_at is not None and booking.ends_at <= now
+
+
+async def expire_booking(
+    connection: Connection, settings: DiningSettings, booking_id: int, now: datetime
+) -> Booking | None:
+    """waiting -> expired, when the end has been reached; None when somebody decided on it meanwhile."""
+    booked = await lock_booking(connection, booking_id)
+    if booked.booking.status != "waiting" or not has_ended(booked.booking, now):
+        return None
+    return await change_status(connection, settings, booked, "expired", CLOCK)
 
 
 async def cancel_or_decline(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
@@ -115,7 +142,9 @@ async def cancel_by_guest(connection: Connection, settings: DiningSettings, book
     return await change_status(connection, settings, booked, "cancelled", GUEST)
 
 
-async def apply_decision(connection: Connection, settings: DiningSettings, decision: DecisionInput) -> DecisionResult:
+async def apply_decision(
+    connection: Connection, settings: DiningSettings, decision: DecisionInput, now: datetime
+) -> DecisionResult:
     """Apply a decision of the accounting program. Raises NotFound, or Conflict when it is too late or overlaps.
 
     A decision that was already applied succeeds in any status: its sender may have missed our response.
@@ -126,6 +155,8 @@ async def apply_decision(connection: Connection, settings: DiningSettings, decis
     changes = await bookings.select_status_changes(connection, booking)
     repeated = any(change.status == target and change.by_accounting for change in changes)
     if not repeated and booking.status != target:
+        if target == "confirmed":
+            require_not_ended(booking, now)
         booking = await change_status(connection, settings, booked, target, Actor("accounting", decision.decided_by))
     return DecisionResult(booking.id, booking.status)
 
@@ -142,16 +173,24 @@ async def change_status(
 async def enqueue_notifications(
     connection: Connection, settings: DiningSettings, booked: BookedTable, event: Event, actor: Actor
 ) -> None:
-    """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor."""
+    """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor.
+
+    An erased guest gets none.
+    """
     order = table_order(booked, settings)
-    subject = f"booking:{order.id}"
+    subject = subject_of(order.id)
     if order.email is not None:
         mail = mail_content(order, event, booked.booking.changed_at, settings)
         await enqueue(connection, MAIL_TOPIC, subject, event, mail)
-    else:
+    elif order.phone is not None:
         await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event))
     if actor.kind != "accounting":
         await enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
+
+
+def subject_of(booking_id: int) -> str:
+    """Return the subject of the messages about a booking."""
+    return f"booking:{booking_id}"
 
 
 def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
@@ -172,4 +211,5 @@ def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
         starts_at=booking.starts_at,
         minutes=booking.minutes,
         ordered_at=booking.created_at,
+        erased=booking.erased_at is not None,
     )

@@ -8,6 +8,11 @@ from common.config import Secret, Secrets
 DECISIONS_PATH = "/api/accounting/decisions"
 CANCEL_PATH = "/api/customer/cancel_booking/"
 
+ORDER_OPERATION = "POST /api/customer/book_table/"
+SET_OPERATION = "POST /api/admin/set_booking/"
+ORDER_OPERATIONS = (ORDER_OPERATION, SET_OPERATION)
+"""The operations with an Idempotency-Key whose responses contain a guest's name and addresses."""
+
 Role = Literal["admin", "customer"]
 
 

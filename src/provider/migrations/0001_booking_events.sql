@@ -59,10 +59,27 @@ CREATE TABLE booking_event (
 
 CREATE INDEX booking_event_feed ON booking_event (event_timestamp, id);
 CREATE INDEX booking_event_hotel ON booking_event (hotel_id, event_timestamp, id);
--- The nights of a room. The collation "C" makes the comparison of ids, which are ASCII, as fast as it can be.
-CREATE INDEX booking_event_room ON booking_event (lower(room_id COLLATE "C"), hotel_id, night_of_stay);
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at)
     WITH (pages_per_range = 16, autosummarize = on);
+
+-- The rooms of which the nights must be known, and their events by night. An index of all events by room and night would
+-- make each insert a third slower, and few rooms are asked for. A trigger adds new events; see watch_room().
+CREATE TABLE watched_room (
+    hotel_id bigint,
+    room_key text COLLATE "C", -- the room's id in lower case
+    PRIMARY KEY (hotel_id, room_key)
+);
+
+CREATE TABLE watched_event (
+    hotel_id bigint,
+    room_key text COLLATE "C",
+    night_of_stay date,
+    by_storefront boolean,
+    event_timestamp timestamptz,
+    id bigint,
+    status smallint NOT NULL,
+    PRIMARY KEY (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id)
+);
 
 -- Ids that the server assigns. They start at random above 2^52, so that they do not collide with the ids of imports and
 -- the feeds of two providers can be joined, and stay below 2^53, so that a reader that holds numbers as doubles keeps

@@ -24,7 +24,7 @@ CREATE TABLE dining_table_price (
 CREATE TABLE dining_booking (
     table_id bigint NOT NULL REFERENCES dining_table,
     id bigint GENERATED ALWAYS AS IDENTITY,
-    status text NOT NULL CHECK (status IN ('waiting', 'confirmed', 'declined', 'cancelled')),
+    status text NOT NULL CHECK (status IN ('waiting', 'confirmed', 'declined', 'cancelled', 'expired')),
     email text CHECK (length(email) <= 254),
     phone text CHECK (phone ~ '^\+[0-9]{4,15}$'), -- E.164
     name text CHECK (length(name) BETWEEN 1 AND 100),
@@ -39,8 +39,10 @@ CREATE TABLE dining_booking (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_by text NOT NULL,
+    erased_at timestamptz, -- since then the guest is unknown
     PRIMARY KEY (table_id, id),
-    CONSTRAINT dining_booking_reachable CHECK (email IS NOT NULL OR phone IS NOT NULL),
+    CONSTRAINT dining_booking_reachable CHECK (email IS NOT NULL OR phone IS NOT NULL OR erased_at IS NOT NULL),
+    CONSTRAINT dining_booking_erased CHECK (erased_at IS NULL OR coalesce(email, phone, name) IS NULL),
     CONSTRAINT dining_booking_overlap EXCLUDE USING gist (
         table_id WITH =, tstzrange(starts_at, ends_at) WITH &&
     ) WHERE (status = 'confirmed' AND starts_at IS NOT NULL)
@@ -49,6 +51,11 @@ CREATE TABLE dining_booking (
 -- Staff and the accounting program look for a booking by its id alone.
 CREATE INDEX dining_booking_id ON dining_booking (id);
 CREATE INDEX dining_booking_active ON dining_booking (id) WHERE status IN ('waiting', 'confirmed');
+-- For the orders that nobody has decided before their end, and for the guests to be erased.
+CREATE INDEX dining_booking_waiting_end ON dining_booking (ends_at) WHERE status = 'waiting';
+CREATE INDEX dining_booking_guest_age ON dining_booking (greatest(ends_at, changed_at)) WHERE erased_at IS NULL;
+CREATE INDEX dining_booking_email ON dining_booking (lower(email)) WHERE email IS NOT NULL;
+CREATE INDEX dining_booking_phone ON dining_booking (phone) WHERE phone IS NOT NULL;
 
 -- Every status of a booking, its time and its actor. A trigger writes them.
 CREATE TABLE dining_booking_status_change (
@@ -61,9 +68,9 @@ CREATE TABLE dining_booking_status_change (
     FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking (table_id, id)
 );
 
--- The tokens of the cancel buttons, as SHA-256. Each mail gets its own when it is sent, so that the token itself is not
--- stored. A request brings the token alone. A hash of 256 random bits is unique without a constraint, which would need
--- table_id.
+-- The tokens of the cancel buttons, as SHA-256. Each mail has its own, derived from a secret and the mail's Message-ID, so
+-- that the token itself is not stored. A request brings the token alone. A hash of 256 bits is unique without a
+-- constraint, which would need table_id.
 CREATE TABLE dining_cancel_token (
     table_id bigint NOT NULL,
     booking_id bigint NOT NULL,

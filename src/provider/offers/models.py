@@ -7,27 +7,34 @@ class AccessToken(msgspec.Struct, frozen=True):
     """A token to which registered products belong."""
 
     access_token: str
+    """The token, for the header `Bearer`."""
 
 
 class RegisteredProduct(msgspec.Struct, frozen=True):
     """The id of the registered product, as the caller sent it."""
 
     id: int | str
+    """Id of the product."""
 
 
 class Offer(msgspec.Struct, frozen=True):
     """An offer of a product by a shop."""
 
     id: str
+    """Id of the offer."""
     price: int
+    """In minor units."""
     items_in_stock: int
+    """How many can be bought; 0 = sold out."""
 
 
 class OffersError(msgspec.Struct, frozen=True):
     """An error in the format of the offers service."""
 
     code: str
+    """The name of the HTTP status."""
     msg: str
+    """What is wrong, in words."""
 
 
 class RegistrationStatus(msgspec.Struct, frozen=True):

@@ -17,6 +17,9 @@ NAMESPACE = uuid.UUID("6f1c3b0e-3f0a-5d55-9b1e-0f6a7c1f2d10")
 MAX_PRICE_CHANGE = 0.03
 """Largest relative change of a price in one tick."""
 
+USUAL_PRICE_EXPONENTS = (2.5, 5.7)
+"""The usual price of a product is a power of ten with an exponent from this range: 3.16 to 5,011.87 in major units."""
+
 MIN_LIFETIME, MAX_LIFETIME = 20, 60
 """Of an offer, in ticks."""
 
@@ -29,7 +32,7 @@ def offers_at(product_id: str, now: datetime, tick_seconds: float) -> list[Offer
 @lru_cache(maxsize=20_000)
 def _offers(product_id: str, tick: int) -> list[Offer]:
     rng = random.Random(product_id)
-    usual_price = int(10 ** rng.uniform(2.5, 5.0))
+    usual_price = int(10 ** rng.uniform(*USUAL_PRICE_EXPONENTS))
     offers = []
     for shop in range(rng.randint(2, 7)):
         lifetime = rng.randint(MIN_LIFETIME, MAX_LIFETIME)

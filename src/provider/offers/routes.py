@@ -7,10 +7,11 @@ from http import HTTPStatus
 from typing import Unpack
 
 from quart import Blueprint, Response, request
-from quart_schema import APIKeySecurityScheme, document_response, security_scheme, tag_blueprint
+from quart_schema import document_response, security_scheme, tag_blueprint
 
 from common.web.errors import Conflict, HttpProblem, Invalid, NotFound, Unauthorized
 from common.web.openapi.document import Operation, View, operation
+from common.web.openapi.security import header_scheme
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -25,7 +26,7 @@ PREFIX = "/api/v1"
 TOKEN_HEADER = "Bearer"  # noqa: S105 - the name of a header
 """The service expects the token in a header of this name, not in Authorization."""
 
-SECURITY_SCHEMES = {"offersToken": APIKeySecurityScheme(name=TOKEN_HEADER, in_="header")}
+SECURITY_SCHEMES = {"offersToken": header_scheme(TOKEN_HEADER, "A token from `POST /api/v1/auth`.")}
 
 blueprint = Blueprint("offers", __name__, url_prefix=PREFIX)
 tag_blueprint(blueprint, ["offers"])
@@ -90,7 +91,7 @@ async def simulate_faults() -> None:
 @blueprint.post("/auth")
 @offers_operation(413, example={"access_token": EXAMPLE_TOKEN})
 @document_response(AccessToken, 201)
-async def authenticate() -> Response:
+async def create_access_token() -> Response:
     """Issue an access token. Products are registered with a token."""
     return json_response(AccessToken(await issue_token(pool(), resources().offers, datetime.now(UTC))), 201)
 
@@ -100,7 +101,7 @@ async def authenticate() -> Response:
 @security_scheme([{"offersToken": []}])
 @document_response(RegisteredProduct, 201)
 @json_body(ProductRegistration)
-async def register(data: ProductRegistration) -> Response:
+async def register_product(data: ProductRegistration) -> Response:
     """Register a product under the caller's own id."""
     inserted = await queries.insert_product(pool(), token_from_request(), data, datetime.now(UTC))
     if inserted is None:
@@ -111,7 +112,7 @@ async def register(data: ProductRegistration) -> Response:
 
 
 @blueprint.get("/products/<product_id>/offers")
-@offers_operation(401, 404, example=[EXAMPLE_OFFER])
+@offers_operation(401, 404, example=[EXAMPLE_OFFER], path_examples={"product_id": EXAMPLE_REGISTRATION["id"]})
 @security_scheme([{"offersToken": []}])
 @document_response(list[Offer])
 async def list_offers(product_id: str) -> Response:

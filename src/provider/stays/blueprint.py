@@ -1,14 +1,16 @@
 """The slice `stays`: the storefront where guests search and reserve properties."""
 
-from typing import Any
-
 from common.web.bearer import token_scheme
+from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
 from provider.stays.routes import conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
-SECURITY_SCHEMES: dict[str, Any] = {
-    storefront.SECURITY: {"type": "http", "scheme": "bearer", "bearer_format": "UUID"},
+SECURITY_SCHEMES = {
+    storefront.SECURITY: bearer_scheme(
+        "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations made with it.",
+        bearer_format="UUID",
+    ),
     conflicts.ADMIN_SECURITY: token_scheme("PROVIDER_STAYS_ADMIN_TOKEN", "It sees what concerns all properties."),
 }
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Id, Input, PageLimit, QueryInteger, parse_name, parse_night
+from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, parse_name, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -37,7 +37,7 @@ def parse_property_id(value: Any) -> str:
 
 def parse_description(value: str) -> str:
     """Return the text, which may have several lines. Raises ValueError for what `parse_name` refuses in a line."""
-    parse_name(" ".join(value.replace("\r\n", "\n").replace("\t", "\n").split("\n")))
+    parse_name(" ".join(value.replace("\r\n", "\n").replace("\t", "\n").split("\n")), max_length=2000)
     return value
 
 
@@ -94,7 +94,7 @@ class AvailabilityQuery(Input):
     start_date: Annotated[Day, Field(description="The first night")]
     nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
     limit: PageLimit = 100
-    cursor: Annotated[str | None, Field(description="Where the page begins; from the Link header")] = None
+    cursor: Cursor | None = None
 
 
 class CalendarQuery(Input):
@@ -115,8 +115,11 @@ class ReservationInput(Input):
     """The nights to reserve."""
 
     property_id: PropertyId
+    """Id of the property."""
     start_date: Annotated[Day, AfterValidator(require_within_window), Field(json_schema_extra=_set_example_start)]
+    """The first night: from today to 2 years ahead."""
     nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    """Number of nights."""
 
     @property
     def departure(self) -> date:
@@ -134,10 +137,14 @@ class PropertyInput(Input):
     """A new property; without an id the server assigns one. A hotel and a room link it to that room."""
 
     property_id: PropertyId | None = None
+    """Id of the property; without one the server assigns it."""
     description: Description
+    """The property in words, for guests."""
     turnover_days: TurnoverDays = 0
     hotel_id: Id | None = None
+    """The hotel whose room this is; the room is required with it."""
     room_id: RoomId | None = None
+    """The room of that hotel: a number or a UUID."""
 
     def require_whole_link(self) -> None:
         """Raises Invalid for a hotel without a room, or a room without a hotel."""
@@ -155,9 +162,12 @@ class PropertyChange(Input):
     """The fields to change; absent fields keep their values. Null for hotel and room removes the link to the room."""
 
     description: Annotated[Description | None, Field(json_schema_extra=_never_null)] = None
+    """The property in words, for guests."""
     turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=_never_null)] = None
     hotel_id: Id | None = None
+    """The hotel whose room this is; null, with the room, removes the link."""
     room_id: RoomId | None = None
+    """The room of that hotel: a number or a UUID."""
 
     @property
     def changes_link(self) -> bool:

@@ -38,49 +38,68 @@ class AvailableProperty(msgspec.Struct, frozen=True):
     """A property that is free for all nights of the search."""
 
     property_id: str
+    """Id of the property."""
     description: str
+    """The property in words, for guests."""
 
 
 class NoAvailability(Problem, frozen=True):
     """No property is free. `alternatives`: start dates, nearest first, on which one is free for as many nights."""
 
     alternatives: tuple[date, ...] = ()
+    """Start dates on which a property is free for as many nights, nearest first."""
 
 
 class Property(msgspec.Struct, frozen=True):
     """A property that can be reserved by the night."""
 
     property_id: str
+    """Id of the property."""
     description: str
+    """The property in words, for guests."""
     turnover_days: int
+    """Nights kept free after each stay."""
     hotel_id: int | None
+    """The hotel whose room this is; null for a property of its own."""
     room_id: int | str | None
+    """The room of that hotel: a number or a UUID."""
 
 
 class Reservation(msgspec.Struct, frozen=True):
     """Nights of a property, reserved by a guest."""
 
     reservation_id: UUID
+    """Id of the reservation."""
     property_id: str
+    """Id of the property."""
     start_date: date
+    """The first night."""
     nights: int
+    """Number of nights."""
     created_at: datetime
+    """When it was made."""
 
 
 class CalendarNight(msgspec.Struct, frozen=True):
     """A night, and whether it is taken, kept free after or before a stay (turnover), or free."""
 
     night: date
+    """The date on which a guest would go to sleep."""
     status: Literal["free", "taken", "turnover"]
+    """Whether the night is free, taken, or kept free after a stay (turnover)."""
 
 
 class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "to"}):
     """The nights of a property; `to` is not included."""
 
     property_id: str
+    """Id of the property."""
     first: date
+    """The first night."""
     until: date
+    """The day after the last night."""
     nights: list[CalendarNight]
+    """Every night of the calendar, in order."""
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
@@ -142,11 +161,17 @@ class NightConflict(msgspec.Struct, frozen=True):
     """A night of a hotel's room that a reservation holds, although the event has booked it for somebody else."""
 
     property_id: str
+    """The property that is this room."""
     reservation_id: UUID
+    """The reservation that holds the night."""
     night: date
+    """The night that both claim."""
     hotel_id: int
+    """Id of the hotel."""
     room_id: int | str
+    """The room: a number or a UUID."""
     event_id: int
+    """Id of the event from outside."""
 
 
 class CancelledStay(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ csv_file = operation(
 @blueprint.get("/stores/status.csv")
 @csv_file
 @validate_querystring(StatusQuery)
-async def status_file(query_args: StatusQuery) -> Response:
+async def get_status_file(query_args: StatusQuery) -> Response:
     """Every poll, oldest first: store_id, status, timestamp_utc."""
     until = await queries.select_polled_until(pool()) or BEFORE_FIRST_POLL
 
@@ -44,14 +44,14 @@ async def status_file(query_args: StatusQuery) -> Response:
 
 @blueprint.get("/stores/business_hours.csv")
 @csv_file
-async def business_hours_file() -> Response:
+async def get_business_hours_file() -> Response:
     """Business hours: store_id, dayOfWeek (0 = Monday), start_time_local, end_time_local."""
     return await _file_response(await _fleet_version(), queries.copy_hours_file)
 
 
 @blueprint.get("/stores/timezones.csv")
 @csv_file
-async def timezones_file() -> Response:
+async def get_timezones_file() -> Response:
     """Time zones: store_id, timezone_str."""
     return await _file_response(await _fleet_version(), queries.copy_timezones_file)
 

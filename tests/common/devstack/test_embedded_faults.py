@@ -2,13 +2,16 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
+from common.devstack import cluster
 from common.devstack.cluster_owner import binaries
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, EmbeddedError, attach
+from tests.support.applications import process_environment
 from tests.support.databases import fetch_value
 from tests.support.processes import kill, postmaster_pid, processes_of, user, watchdog_pid
 from tests.support.waiting import eventually
@@ -151,3 +154,46 @@ def test_the_reason_of_a_failed_start_is_reported_in_one_line(data_dir: Path) ->
     assert processes_of(data_dir) == []
     with attach(data_dir, settings=UNSAFE_FAST_SETTINGS):
         assert psutil.pid_exists(postmaster_pid(data_dir))
+
+
+def test_the_reason_of_a_failed_initialisation_is_reported_in_one_line(data_dir: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from common.devstack.embedded import EmbeddedError, attach
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    with attach(Path(sys.argv[1])):
+        pass
+except EmbeddedError as fault:
+    print(fault)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(data_dir)],
+        env=process_environment({}),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert ended.stderr == ""
+    assert ended.stdout.startswith("initdb failed: "), ended.stdout
+    assert "File too large" in ended.stdout
+    assert ended.stdout.count("\n") == 1
+    assert processes_of(data_dir) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("bootstrap\nFATAL:  No space left\nchild ended\ninitdb: removing contents\n", "FATAL:  No space left"),
+        ("initdb: error: No space left\ninitdb: removing\n", "initdb: error: No space left"),
+        ("something\nlast\n", "last"),
+        ("", "it gave no reason"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_the_first_complaint(output: str, reason: str) -> None:
+    assert cluster._reason(output) == reason

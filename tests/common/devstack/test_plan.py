@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.devstack.plan import StackError, read_plan
+from common.devstack.plan import StackError, check_ports, read_plan
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０"])
@@ -22,3 +22,27 @@ def test_a_wildcard_host_becomes_an_address_that_clients_can_reach() -> None:
         {"KITCHEN_HOST": "0.0.0.0", "CELLAR_HOST": "::"},
     )
     assert plan.environment["A"] == "127.0.0.1:1/[::1]:2"
+
+
+def test_a_host_of_another_machine_is_reported_with_its_variable() -> None:
+    plan = read_plan(["kitchen:7000"], {"KITCHEN_HOST": "192.0.2.1"})
+
+    with pytest.raises(StackError, match=r"^kitchen cannot listen on 192\.0\.2\.1 \(.*\); set KITCHEN_HOST"):
+        check_ports(plan)
+
+
+def test_the_addresses_are_the_urls_that_were_derived() -> None:
+    plan = read_plan(
+        ["kitchen:1", "cellar:2", "--set", "KITCHEN_WINE_URL=http://{cellar}", "--set", "KITCHEN_LOG_LEVEL=error"],
+        {"KITCHEN_PORT": "7000"},
+    )
+
+    assert plan.addresses == {"KITCHEN_WINE_URL": "http://127.0.0.1:2"}
+
+
+def test_secrets_are_named_in_groups_and_the_demo_is_the_default() -> None:
+    demo = read_plan(["kitchen:1"], {})
+    own = read_plan(["kitchen:1", "--set", "NIGHTAUDIT_DEMO=0", "--secret", "A,B", "--secret", "C"], {})
+
+    assert (demo.is_demo, demo.secrets) == (True, ())
+    assert (own.is_demo, own.secrets) == (False, (("A", "B"), ("C",)))

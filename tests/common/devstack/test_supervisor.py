@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from common.devstack.local_state import running_addresses
 from tests.support.processes import kill, postmaster_pid, processes_of, watchdog_pid
 from tests.support.supervised import APPLICATION, SupervisedStack, pid_is_alive
 from tests.support.waiting import wait_until
@@ -245,3 +246,64 @@ def test_no_server_is_started_for_external_databases(run: Callable[..., Supervis
     assert stack.is_up(), stack.output()
     assert not stack.data_dir.exists()
     assert stack.stop() == 0
+
+
+def test_an_application_starts_when_the_one_before_it_is_ready(run: Callable[..., SupervisedStack]) -> None:
+    stack = run(FAILS_AT_START="kitchen")
+    assert stack.process.wait(60) == 1
+    assert stack.output() == "nightaudit: kitchen ended with exit status 3 before it was ready\n"
+    assert stack.events("cellar", "started") == []
+    assert has_no_processes(stack)
+
+
+def test_own_data_gets_secrets_and_a_directory_of_its_own(run: Callable[..., SupervisedStack]) -> None:
+    own = ("--set", "NIGHTAUDIT_DEMO=0", "--secret", "KITCHEN_SECRET,CELLAR_SECRET", "--secret", "CELLAR_TOKEN")
+    stack = run(settings=own, CELLAR_TOKEN="mine")
+    assert stack.is_up(), stack.output()
+    for name in ("kitchen", "cellar"):
+        (entry,) = stack.events(name, "started")
+        environment = entry["environment"]
+        assert isinstance(environment, dict)
+        assert environment["NIGHTAUDIT_DEMO"] == "0"
+        assert environment["KITCHEN_SECRET"] == environment["CELLAR_SECRET"]
+        assert environment["KITCHEN_SECRET"] in (stack.data_dir / "secrets.env").read_text()
+        assert environment["CELLAR_TOKEN"] == "mine"
+    wait_until(lambda: f"secrets    {stack.data_dir}/secrets.env" in stack.output())
+    assert stack.stop() == 0
+
+    stack.settings = []
+    stack.start()
+    assert stack.process.wait(60) == 1
+    assert stack.output().startswith(f"nightaudit: {stack.data_dir} holds own data; ")
+    assert stack.output().count("\n") == 1
+
+
+def test_the_addresses_of_a_run_are_published_until_it_ends(run: Callable[..., SupervisedStack]) -> None:
+    stack = run()
+    assert stack.is_up(), stack.output()
+    cellar = stack.ports["cellar"]
+    found = running_addresses(stack.data_dir)
+    assert found["KITCHEN_WINE_URL"] == f"http://127.0.0.1:{cellar}/wine"
+    assert stack.stop() == 0
+    assert running_addresses(stack.data_dir) == {}
+
+
+@pytest.mark.parametrize("name", ["supervisor", "applications", "users", "order"])
+def test_a_data_directory_whose_locks_cannot_be_opened_is_reported_in_one_line(
+    run: Callable[..., SupervisedStack], name: str
+) -> None:
+    first = run()
+    assert first.is_up(), first.output()
+    assert first.stop() == 0
+    wait_until(partial(has_no_processes, first))
+    lock = first.data_dir / "locks" / name
+    lock.unlink()
+    lock.mkdir()
+
+    first.start()
+
+    assert first.process.wait(60) == 1
+    lines = first.output().splitlines()
+    assert [line for line in lines if "cannot be used: Is a directory; set NIGHTAUDIT_DATA_DIR" in line] == lines
+    assert "Traceback" not in first.output()
+    lock.rmdir()

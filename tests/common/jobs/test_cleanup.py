@@ -21,8 +21,8 @@ async def db(ground_pool: asyncpg.Pool) -> asyncpg.Pool:
         INSERT INTO idempotency_key (scope, key, fingerprint, created_at)
         SELECT 'POST /things', age::text, '', now() - age
           FROM unnest(ARRAY[interval '0', '47 hours', '49 hours', '100 days']) AS age;
-        INSERT INTO outbox (topic, subject, event, payload, state, settled_at)
-        SELECT 'mail', age::text, state, '{}', state, now() - age
+        INSERT INTO outbox (topic, subject, event, payload, state, sent_at, settled_at)
+        SELECT 'mail', age::text, state, '{}', state, now() - age, now() - age
           FROM unnest(ARRAY[interval '0', '89 days', '91 days']) AS age, unnest(ARRAY['sent', 'dead']) AS state;
         INSERT INTO outbox (topic, subject, event, payload, created_at)
         VALUES ('mail', 'waiting', 'waiting', '{}', now() - interval '91 days');

@@ -104,3 +104,57 @@ async def test_waits_after_failures_double_up_to_a_limit_and_a_success_resets_th
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     await wait_after(failed=False)
     assert round((await wait_after(failed=True)).total_seconds()) == 1
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["not due", "held by another owner"])
+async def test_a_claim_that_fails_locks_and_writes_nothing(db: asyncpg.Pool, held: bool) -> None:
+    lease = Lease("work", "a", await claim_lease(db, WORK, "a") or 0)
+    if not held:
+        await release_lease(db, lease, None, {})
+    async with transaction(db) as connection:
+        assert await claim_lease(connection, WORK, "b", even_if_not_due=held) is None
+        assert await connection.fetchval("SELECT pg_current_xact_id_if_assigned()") is None
+
+
+async def test_a_claim_that_fails_does_not_wait_for_a_guarded_transaction(db: asyncpg.Pool) -> None:
+    lease = Lease("work", "a", await claim_lease(db, WORK, "a") or 0)
+    async with transaction(db) as connection:
+        await lease.guard(connection)
+        async with transaction(db) as other:
+            await other.execute("SET LOCAL lock_timeout = '1ms'")
+            assert await claim_lease(other, WORK, "b") is None
+
+
+async def test_a_claim_that_waited_for_a_guarded_transaction_counts_on_the_newest_row(db: asyncpg.Pool) -> None:
+    """The owner extends its lease while the other claim waits: the claim fails."""
+    lease = Lease("work", "a", await claim_lease(db, WORK, "a") or 0)
+    await expire(db)
+    async with transaction(db) as connection:
+        await lease.guard(connection)
+        claim = asyncio.create_task(claim_lease(db, WORK, "b"))
+        await eventually(lambda: waits_for_lock(db))
+        assert await extend_lease(connection, lease)
+    assert await claim is None
+    assert await db.fetchval("SELECT (owner, epoch) = ('a', 1) FROM job")
+
+
+async def test_of_several_claims_after_an_expiry_one_succeeds(db: asyncpg.Pool) -> None:
+    await claim_lease(db, WORK, "killed")
+    await expire(db)
+    epochs = await asyncio.gather(*(claim_lease(db, WORK, f"owner {number}") for number in range(10)))
+    assert sorted(epoch for epoch in epochs if epoch is not None) == [2]
+
+
+async def test_an_owner_with_an_older_epoch_releases_nothing(db: asyncpg.Pool) -> None:
+    """Even if it is the same process, whose earlier run hung."""
+    old = Lease("work", "same", await claim_lease(db, WORK, "same") or 0)
+    await expire(db)
+    new = Lease("work", "same", await claim_lease(db, WORK, "same") or 0)
+    await release_lease(db, old, "hung", {"old": 1})
+    assert not await extend_lease(db, old)
+    assert await db.fetchval("SELECT expires_at IS NOT NULL AND last_finished IS NULL AND failures = 0 FROM job")
+    with pytest.raises(LeaseLostError):
+        async with transaction(db) as connection:
+            await old.guard(connection)
+    await release_lease(db, new, None, {})
+    assert await db.fetchval("SELECT last_outcome FROM job") == "ok"

@@ -1,6 +1,7 @@
 """Schedulers: one replica runs a job at a time, and no failure of a job ends the schedule."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -250,6 +251,41 @@ async def test_shutdown_cancels_a_long_run_which_is_due_again_soon(db: asyncpg.P
     assert (work.cancelled, shown.last_outcome, shown.last_error) == (1, "failed", "cancelled at shutdown")
     assert await db.fetchval("SELECT expires_at FROM job") is None
     assert await db.fetchval("SELECT due_at < clock_timestamp() + interval '2 seconds' FROM job")
+
+
+async def test_shutdown_during_a_run_logs_no_error(
+    db: asyncpg.Pool, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Work(forever=True)
+    async with running(db, [job(work)], drain_seconds=0):
+        await work.started.wait()
+    assert work.cancelled == 1
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    output = capsys.readouterr()
+    assert "Traceback" not in output.out + output.err
+
+
+async def test_a_run_that_ended_keeps_its_result_although_its_lease_is_lost_at_that_moment(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extending, run_ended = asyncio.Event(), asyncio.Event()
+
+    async def lose(*_: object) -> bool:
+        extending.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:  # by the end of the run, too late
+            run_ended.set()
+        return False
+
+    async def run(_: Lease) -> dict[str, int | float]:
+        await extending.wait()
+        return {"finished": 1}
+
+    monkeypatch.setattr(job_scheduler, "extend_lease", lose)
+    assert await run_now(db, job(run)) == {"finished": 1}
+    assert run_ended.is_set()
+    assert (await state(db, job(None))).last_result == {"finished": 1}
 
 
 async def test_a_job_that_is_switched_off_never_runs_and_is_listed(db: asyncpg.Pool) -> None:

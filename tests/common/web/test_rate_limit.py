@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,7 @@ from quart_schema import tag_blueprint
 from common.config import Secret
 from common.db.pool import BoundedPool, create_pool
 from common.web import application
+from common.web import rate_limit as rate_limit_module
 from common.web.errors import Conflict
 from common.web.input_types import Input
 from common.web.openapi.document import operation
@@ -25,6 +27,8 @@ from common.web.resources import Application
 from common.web.responses import json_response
 from tests.common.conftest import provide
 from tests.support.callers import sent_from
+from tests.support.databases import waits_for_lock
+from tests.support.waiting import eventually
 
 HOUR = timedelta(hours=1)
 BY_ADDRESS = Policy("letters", 3, HOUR)
@@ -112,7 +116,7 @@ async def test_the_response_says_what_is_left_of_each_limit(app: Application) ->
     assert second.headers["RateLimit"].startswith('"letters";r=1;t=2')
     assert '"letters-to-recipient";r=0;' in second.headers["RateLimit"]
     wait = int(refused.headers["Retry-After"])
-    assert 1 <= wait <= 1800
+    assert 900 < wait <= 1800
     assert refused.headers["RateLimit"].endswith(f'"letters-to-recipient";r=0;t={wait}')
     problem = await refused.get_json()
     assert (problem["status"], problem["code"]) == (429, "too_many_requests")
@@ -168,6 +172,32 @@ async def test_parallel_requests_to_two_replicas_cannot_exceed_the_limit(module_
     assert sum(outcome is not None for outcome in outcomes) == 10
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(-1.0, "1"), (0.0, "1"), (0.2, "1"), (1.0, "1"), (1.2, "2")])
+async def test_the_wait_is_told_in_whole_seconds_and_is_never_zero(
+    app: Application, monkeypatch: pytest.MonkeyPatch, seconds: float, told: str
+) -> None:
+    async def wait(*_: Any) -> float:
+        return seconds
+
+    monkeypatch.setattr(rate_limit_module, "select_wait", wait)
+    await statuses(app, *[("friend", "192.0.2.1")] * 3)
+
+    assert (await send(app, "friend")).headers["Retry-After"] == told
+
+
+async def test_the_wait_is_that_of_the_callers_own_bucket(app: Application, ground_pool: asyncpg.Pool) -> None:
+    for address in ("192.0.2.1", "192.0.2.2"):
+        await statuses(app, *[("friend", address)] * 3)
+    await ground_pool.execute(
+        "UPDATE rate_limit SET full_at = full_at - interval '15 minutes' WHERE key = $1", sha256(b"192.0.2.1").digest()
+    )
+
+    waits = [int((await send(app, "friend", address)).headers["Retry-After"]) for address in ("192.0.2.1", "192.0.2.2")]
+
+    assert waits[0] <= 300
+    assert waits[1] > 900
+
+
 async def test_keys_are_stored_as_hashes(app: Application, ground_pool: asyncpg.Pool) -> None:
     await send(app, "ann@example.com")
 
@@ -184,6 +214,21 @@ async def test_only_buckets_that_are_full_again_are_deleted(app: Application, gr
     )
 
     assert [await delete_full_buckets(ground_pool, HOUR, 2) for _ in range(3)] == [2, 1, 0]
+    assert await ground_pool.fetchval("SELECT count(*) FROM rate_limit") == 1
+
+
+async def test_a_bucket_that_is_used_while_it_would_be_deleted_stays(
+    app: Application, ground_pool: asyncpg.Pool
+) -> None:
+    await send(app, "friend")
+    await ground_pool.execute("UPDATE rate_limit SET full_at = now() - interval '2 hours'")
+
+    async with ground_pool.acquire() as connection, connection.transaction():
+        await connection.execute("UPDATE rate_limit SET full_at = now() + interval '20 minutes'")
+        deletion = asyncio.create_task(delete_full_buckets(ground_pool, HOUR, 10))
+        await eventually(lambda: waits_for_lock(ground_pool))
+
+    assert await deletion == 0
     assert await ground_pool.fetchval("SELECT count(*) FROM rate_limit") == 1
 
 

@@ -107,4 +107,4 @@ async def test_a_feed_that_cannot_be_read_is_named(
         await ingest(ingestion_of(feed.url), datetime.now(UTC))
 
     assert await run_audit(config, dashboard_url, AuditOptions(feed=True)) == 1
-    assert "the feed cannot be read" in capsys.readouterr().err
+    assert f"the feed at {feed.url} cannot be read" in capsys.readouterr().err

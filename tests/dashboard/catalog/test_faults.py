@@ -1,12 +1,14 @@
 """Failures of the offers service: no offer, product or price is lost, and the catalogue recovers with the service."""
 
 import asyncio
+import time
 from typing import Any
 
 import aiohttp
 import pytest
 
 from dashboard.catalog import offers_client, service
+from dashboard.resources import resources_of
 from tests.support.fake_offers import Catalogue, FakeOffers, Fault, Reply, offer, reply
 
 
@@ -168,6 +170,41 @@ async def test_when_every_request_gets_retry_after_no_call_is_made_until_then(
     assert result["skipped"] == result["due"] > 0
     assert fake.calls == {}
     await assert_recovery(catalogue, fake, 200)
+
+
+async def test_the_wait_that_the_service_asked_for_outlives_the_circuit_breaker(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
+    await catalogue.create_many(200)
+    await catalogue.refresh()
+    fake.fail(429, headers={"Retry-After": "3000"})
+    await catalogue.refresh()
+    fake.fault = None
+    fake.calls.clear()
+    client = resources_of(catalogue.app).offers
+    client.breaker._retry_at = 0.0  # the breaker would let a call through now
+
+    result = await catalogue.refresh()
+
+    assert result["skipped"] == result["due"] > 0
+    assert (await catalogue.create())["registration"] == "pending"
+    assert fake.calls == {}
+    assert 2900 < client._paused_until - time.monotonic() <= 3000
+    client._paused_until -= 3000
+    assert (await catalogue.refresh())["refreshed"] > 0
+
+
+async def test_the_wait_of_one_product_does_not_stop_the_others(catalogue: Catalogue, fake: FakeOffers) -> None:
+    ids = await catalogue.create_many(2)
+    await catalogue.refresh()
+    fake.fail(429, only=ids[0], headers={"Retry-After": "3000"})
+    await catalogue.refresh()
+    fake.offer_requests.clear()
+
+    result = await catalogue.refresh()
+
+    assert (result["due"], result["refreshed"], result["skipped"]) == (1, 1, 0)
+    assert set(fake.offer_requests) == {ids[1]}
 
 
 async def test_a_product_unknown_to_the_service_is_registered_again_in_the_same_run(

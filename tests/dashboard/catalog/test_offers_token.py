@@ -132,10 +132,11 @@ async def test_while_the_service_refuses_a_token_not_every_request_asks_for_one(
 
 
 async def test_each_refused_token_request_delays_the_next(catalogue: Catalogue, fake: FakeOffers) -> None:
+    await catalogue.create_many(1)
     fake.fail(400, only="auth")
     pauses = []
     for _ in range(9):
-        await catalogue.register()
+        await catalogue.refresh()
         pauses.append(
             await catalogue.db.fetchval(
                 "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM offers_token"

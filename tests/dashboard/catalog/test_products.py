@@ -52,6 +52,13 @@ def test_ids_grow_with_time() -> None:
         ({"name": "x" * 201, "description": "x" * 5001}, ["name", "description"]),
         ({"name": 1, "description": None}, ["name", "description"]),
         ({"name": "nul\0", "description": ""}, ["name"]),
+        ({"name": " ", "description": ""}, ["name"]),
+        ({"name": "\t\n", "description": ""}, ["name"]),
+        ({"name": "bell \x07", "description": ""}, ["name"]),
+        ({"name": "turned \u202e around", "description": ""}, ["name"]),
+        ({"name": "zero\u200bwidth", "description": ""}, ["name"]),
+        ({"name": "a\u200db", "description": ""}, ["name"]),
+        ({"name": "…", "description": ""}, ["name"]),
         ({"name": "x", "description": "", "price": 1}, ["price"]),
         ([], ["body"]),
     ],
@@ -70,6 +77,16 @@ async def test_the_longest_allowed_name_and_description_are_accepted(catalogue: 
     product = await catalogue.create("ž" * 200, "ž" * 5000)
 
     assert (len(product["name"]), len(product["description"])) == (200, 5000)
+
+
+@pytest.mark.parametrize("name", ["7", "ملاح\u200cها", "क\u094d\u200dष", "Crème brûlée", "O'Neill & Sons (2)"])
+async def test_a_name_may_have_letters_of_any_script_and_the_joiners_between_them(
+    catalogue: Catalogue, fake: FakeOffers, name: str
+) -> None:
+    product = await catalogue.create(name)
+
+    assert (await catalogue.get(f"/products/{product['id']}"))["name"] == name
+    assert [each["name"] for each in fake.registrations] == [name]
 
 
 async def test_products_are_found_by_a_part_of_their_name_in_any_case(catalogue: Catalogue) -> None:
@@ -126,6 +143,8 @@ async def test_put_replaces_a_product_and_patch_changes_the_given_fields(catalog
     assert (await client.put(path, json={"name": "Robot"})).status_code == 400
     assert (await client.patch(path, json={"name": None})).status_code == 400
     assert (await client.patch(path, json={"name": ""})).status_code == 400
+    assert (await client.patch(path, json={"name": "\u2066"})).status_code == 400
+    assert (await client.put(path, json={"name": " ", "description": ""})).status_code == 400
     assert await catalogue.get(path) == await untouched.get_json()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.jobs.lease import Lease, LeaseLostError
+from common.limits import MAX_PRICE
 from dashboard.catalog.jobs import Refresh
 from dashboard.resources import resources_of
 from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
@@ -27,7 +28,7 @@ async def price_changes(catalogue: Catalogue, offer_id: str) -> list[tuple[int |
 
 async def test_offers_keep_their_ids_as_integers_or_text(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
-    fake.default_offers = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, 2**63 - 1, 2**63 - 1)]
+    fake.default_offers = [offer("a", 120, 3), offer(7, 100, 1), offer("8", 90, 0), offer(-9, MAX_PRICE, 2**63 - 1)]
 
     result = await catalogue.refresh()
 
@@ -127,6 +128,7 @@ async def test_of_two_offers_with_one_id_the_last_counts(catalogue: Catalogue, f
         b"null",
         {"offers": []},
         [offer("a", -1)],
+        [offer("a", MAX_PRICE + 1)],
         [offer("a", 2**63)],
         [offer("a", 10**30)],
         [offer("a", 99.5)],
@@ -216,6 +218,18 @@ async def test_deleting_products_during_refreshes_succeeds_and_leaves_no_rows(
     assert await catalogue.db.fetchval("SELECT count(*) FROM product") == 0
     for table in ("product_refresh", "offer", "offer_price_change", "product_price_change"):
         assert await catalogue.db.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_no_token_is_requested_while_no_product_is_due(catalogue: Catalogue, fake: FakeOffers) -> None:
+    assert (await catalogue.refresh())["due"] == 0
+    assert (await catalogue.register())["due"] == 0
+    assert fake.calls == {}
+
+    await catalogue.create_many(1)
+    await catalogue.register()
+    assert fake.calls == {}
+    await catalogue.refresh()
+    assert fake.calls == {"auth": 1, "offers": 2, "register": 1}
 
 
 async def test_at_most_the_configured_number_of_calls_is_in_flight(catalogue: Catalogue, fake: FakeOffers) -> None:

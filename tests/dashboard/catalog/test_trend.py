@@ -1,6 +1,7 @@
 """Trends: formula, period, buckets, and agreement with the price changes of the offers."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from urllib.parse import quote
@@ -10,16 +11,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.catalog.inputs import Interval
-from dashboard.catalog.models import TrendPoint
+from common.limits import MAX_PRICE
+from dashboard.catalog.models import Interval
 from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import ReceivedOffers
-from dashboard.catalog.service import change_percent, group_by_interval
+from dashboard.catalog.queries.trends import INTERVAL_SECONDS
+from dashboard.catalog.service import change_percent
 from tests.support.fake_offers import Catalogue
 
-MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NOW = datetime.now(UTC)
+MONDAY = NOW.replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=NOW.weekday() + 28)
+"""A Monday four weeks ago: long enough that none of the tests reaches the present, which the last bucket ends at."""
+MIDNIGHT = MONDAY - 8 * HOUR
+
+
+def parse(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
 
 
 async def product_with_offers(catalogue: Catalogue, *moments: tuple[datetime, dict[str, tuple[int, int]]]) -> str:
@@ -55,7 +64,7 @@ def at(minutes: float) -> str:
         ([0, 100], None),
         ([100, 0], -100.0),
         ([3, 4], 100 / 3),
-        ([2**63 - 1, 1], -100.0),
+        ([MAX_PRICE, 1], -100.0),
     ],
 )
 async def test_change_percent_is_last_minus_first_in_percent_of_first(
@@ -108,7 +117,7 @@ async def test_a_period_begins_with_the_price_valid_at_its_start(catalogue: Cata
         assert await prices(catalogue, each, f"?from={at(45)}") == []  # it was closed before that
         assert await prices(catalogue, each, f"?from={at(35)}") == [(35, 130)]
     trend = await catalogue.get(f"{path}/trend?from={at(15)}&to={at(25)}")
-    assert (trend["from"], trend["to"]) == ("2026-01-05T08:15:00Z", "2026-01-05T08:25:00Z")
+    assert [parse(trend[name]) for name in ("from", "to")] == [MONDAY + 15 * MINUTE, MONDAY + 25 * MINUTE]
     assert trend["change_percent"] == pytest.approx(10 / 110 * 100)
     empty = await catalogue.get(f"{path}/trend?to={at(-1)}")
     assert (empty["first"], empty["last"], empty["change_percent"]) == (None, None, None)
@@ -123,6 +132,9 @@ async def test_a_period_begins_with_the_price_valid_at_its_start(catalogue: Cata
         "to=yesterday",
         "interval=minute",
         "interval=",
+        "limit=0",
+        "limit=10001",
+        "cursor=x",
         "step=1",
     ],
 )
@@ -136,54 +148,179 @@ async def test_an_invalid_period_is_rejected(catalogue: Catalogue, query: str) -
 async def test_an_offset_may_contain_an_unescaped_plus(catalogue: Catalogue) -> None:
     path = await product_with_offers(catalogue, (MONDAY, {"a": (100, 1)}))
 
-    trend = await catalogue.get(f"{path}/trend?from=2026-01-05T10:00:00+02:00")
+    trend = await catalogue.get(f"{path}/trend?from={MONDAY + 2 * HOUR:%Y-%m-%dT%H:%M:%S}+02:00")
 
-    assert trend["prices"] == [{"at": "2026-01-05T08:00:00Z", "price": 100}]
+    assert [(parse(point["at"]), point["price"]) for point in trend["prices"]] == [(MONDAY, 100)]
 
 
-async def test_an_interval_groups_points_into_buckets(catalogue: Catalogue) -> None:
+async def test_a_period_that_begins_in_the_future_is_rejected(catalogue: Catalogue) -> None:
+    path = await product_with_offers(catalogue, (MONDAY, {"a": (100, 1)}))
+
+    for each in (path, f"{path}/offers/a"):
+        for query in ("from=2999-01-01T00:00:00Z", f"from={quote((datetime.now(UTC) + HOUR).isoformat())}"):
+            problem = await catalogue.get(f"{each}/trend?{query}", 400)
+            assert problem["errors"] == [{"field": "from", "message": "is in the future"}]
+        assert await prices(catalogue, each, "?to=2999-01-01T00:00:00Z") == [(0, 100)]
+
+
+async def test_a_period_has_at_most_400_days_and_400_by_default(catalogue: Catalogue) -> None:
+    old = NOW - 500 * DAY
     path = await product_with_offers(
-        catalogue,
-        (MONDAY, {"a": (100, 1)}),
-        (MONDAY + 20 * MINUTE, {"a": (130, 1)}),
-        (MONDAY + 40 * MINUTE, {"a": (110, 1)}),
-        (MONDAY + timedelta(hours=30), {"a": (90, 1)}),
-        (MONDAY + timedelta(days=7, hours=-9), {"a": (95, 1)}),
-        (MONDAY + timedelta(days=7), {"a": (80, 1)}),
+        catalogue, (old, {"a": (100, 1)}), (old + DAY, {"a": (90, 1)}), (MONDAY, {"a": (80, 1)})
     )
 
-    async def buckets(interval: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await catalogue.get(f"{path}/trend?interval={interval}"))["prices"]
-        return found
-
-    first = {"min": 100, "max": 130, "mean": pytest.approx(340 / 3), "last": 110}
-    assert (await buckets("hour"))[0] == {"at": "2026-01-05T08:00:00Z", **first}
-    assert len(await buckets("hour")) == 4
-    assert (await buckets("day"))[:2] == [
-        {"at": "2026-01-05T00:00:00Z", **first},
-        {"at": "2026-01-06T00:00:00Z", "min": 90, "max": 90, "mean": 90, "last": 90},
-    ]
-    assert await buckets("week") == [
-        {"at": "2026-01-05T00:00:00Z", "min": 90, "max": 130, "mean": 105, "last": 95},
-        {"at": "2026-01-12T00:00:00Z", "min": 80, "max": 80, "mean": 80, "last": 80},
-    ]
-    trend = await catalogue.get(f"{path}/trend?interval=week")
-    assert (trend["first"], trend["last"], trend["change_percent"]) == (100, 80, -20)
+    for each in (path, f"{path}/offers/a"):
+        points = (await catalogue.get(f"{each}/trend"))["prices"]
+        assert [point["price"] for point in points] == [90, 80]
+        assert abs(parse(points[0]["at"]) - (datetime.now(UTC) - 400 * DAY)) < HOUR
+        past = f"?from={quote(old.isoformat())}&to={quote((old + 400 * DAY).isoformat())}"
+        assert [point["price"] for point in (await catalogue.get(f"{each}/trend{past}"))["prices"]] == [100, 90]
+        longer = f"?from={quote(old.isoformat())}&to={quote((old + 401 * DAY).isoformat())}"
+        for query in (f"?from={quote(old.isoformat())}", longer):
+            problem = await catalogue.get(f"{each}/trend{query}", 400)
+            assert problem["errors"] == [{"field": "from", "message": "must be at most 400 days before `to`"}]
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**9)), min_size=1, max_size=50))
-def test_every_point_is_in_a_bucket(points: list[tuple[int, int]]) -> None:
-    series = [TrendPoint(MONDAY + minutes * MINUTE, price) for minutes, price in sorted(points)]
-    for interval in get_args(Interval):
-        found = group_by_interval(series, interval)
-        assert min(each.min for each in found) == min(point.price for point in series)
-        assert max(each.max for each in found) == max(point.price for point in series)
-        assert found[-1].last == series[-1].price
-        assert [each.at for each in found] == sorted({each.at for each in found})
-        assert all(each.min <= each.mean <= each.max for each in found)
+@pytest.mark.parametrize("query", ["to=0001-01-02T00:00:00Z", "from=0001-01-02T00:00:00Z&to=0001-01-03T00:00:00Z"])
+async def test_a_period_long_before_the_first_price_has_no_prices(catalogue: Catalogue, query: str) -> None:
+    path = await product_with_offers(catalogue, (MONDAY, {"a": (100, 1)}))
+
+    for interval in ("", "&interval=week"):
+        assert (await catalogue.get(f"{path}/trend?{query}{interval}"))["prices"] == []
 
 
-@given(st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1))
+async def test_pages_list_every_point_and_every_bucket_once(catalogue: Catalogue) -> None:
+    moments = [(MONDAY + n * HOUR, {"a": (100 + n % 3, 1)} if n % 5 else {}) for n in range(1, 24)]
+    path = await product_with_offers(catalogue, *moments)
+    client = catalogue.app.test_client()
+
+    for each in (path, f"{path}/offers/a"):
+        for interval in ("", "&interval=hour"):
+            period = f"from={at(80)}&to={at(25 * 60)}{interval}"
+            whole = await catalogue.get(f"{each}/trend?{period}")
+            found: list[Any] = []
+            page: str | None = f"{each}/trend?{period}&limit=4"
+            pages = 0
+            while page:
+                response = await client.get(page)
+                body = await response.get_json()
+                assert [body[name] for name in ("first", "last")] == [whole[name] for name in ("first", "last")]
+                found += body["prices"]
+                pages += 1
+                page = (
+                    response.headers.get("Link", "")
+                    .partition(">")[0]
+                    .removeprefix("<")
+                    .removeprefix("http://localhost")
+                )
+            assert found == whole["prices"]
+            assert pages == -(-len(found) // 4) > 3
+
+
+def bucket(start: datetime, low: int, high: int, mean: float, last: int) -> dict[str, Any]:
+    return {"at": start, "min": low, "max": high, "mean": pytest.approx(mean), "last": last}
+
+
+async def buckets(catalogue: Catalogue, path: str, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await catalogue.get(f"{path}/trend?{query}"))["prices"]
+    return [each | {"at": parse(each["at"])} for each in found]
+
+
+async def test_the_price_carried_into_a_bucket_belongs_to_it_and_means_are_weighted_by_time(
+    catalogue: Catalogue,
+) -> None:
+    path = await product_with_offers(
+        catalogue,
+        (MIDNIGHT + 6 * HOUR, {"a": (100, 1)}),
+        (MIDNIGHT + 2 * DAY + 18 * HOUR, {"a": (60, 1)}),
+        (MIDNIGHT + 7 * DAY, {"a": (80, 1)}),
+    )
+
+    for each in (path, f"{path}/offers/a"):
+        assert await buckets(catalogue, each, f"to={at(2 * 24 * 60)}&interval=day") == [
+            bucket(MIDNIGHT, 100, 100, 100, 100),
+            bucket(MIDNIGHT + DAY, 100, 100, 100, 100),
+            bucket(MIDNIGHT + 2 * DAY, 60, 100, 90, 60),
+        ]
+        assert await buckets(catalogue, each, f"to={at(7 * 24 * 60)}&interval=week") == [
+            bucket(MIDNIGHT, 60, 100, (60 * 100 + 102 * 60) / 162, 60),
+            bucket(MIDNIGHT + 7 * DAY, 80, 80, 80, 80),
+        ]
+        hours = await buckets(catalogue, each, f"from={at(-1)}&to={at(59)}&interval=hour")
+        assert hours == [bucket(MIDNIGHT + n * HOUR, 100, 100, 100, 100) for n in (7, 8)]
+
+
+async def test_a_bucket_without_a_price_in_stock_is_left_out(catalogue: Catalogue) -> None:
+    path = await product_with_offers(
+        catalogue,
+        (MIDNIGHT + 6 * HOUR, {"a": (100, 1)}),
+        (MIDNIGHT + 12 * HOUR, {"a": (100, 0)}),
+        (MIDNIGHT + 2 * DAY + 6 * HOUR, {"a": (200, 1)}),
+        (MIDNIGHT + 2 * DAY + 9 * HOUR, {}),
+        (MIDNIGHT + 2 * DAY + 23 * HOUR, {"a": (400, 1)}),
+    )
+
+    for each in (path, f"{path}/offers/a"):
+        assert await buckets(catalogue, each, f"to={at(2 * 24 * 60)}&interval=day") == [
+            bucket(MIDNIGHT, 100, 100, 100, 100),
+            bucket(MIDNIGHT + 2 * DAY, 200, 400, (3 * 200 + 400) / 4, 400),
+        ]
+
+
+async def test_the_bucket_that_is_not_over_ends_now(catalogue: Catalogue) -> None:
+    path = await product_with_offers(catalogue, (MONDAY, {"a": (100, 1)}))
+
+    for each in (path, f"{path}/offers/a"):
+        found = await buckets(catalogue, each, "interval=day")
+        assert [point["at"] for point in found] == [MIDNIGHT + n * DAY for n in range(len(found))]
+        assert found[-1]["at"] <= datetime.now(UTC) < found[-1]["at"] + 2 * DAY
+        assert await buckets(catalogue, each, "to=2999-01-01T00:00:00Z&interval=day") == found
+
+
+def expected_buckets(series: list[tuple[datetime, int | None]], interval: Interval) -> Iterator[dict[str, Any]]:
+    """The buckets of a series of prices, reckoned minute by minute; the last price is valid in its whole bucket."""
+    step = timedelta(seconds=INTERVAL_SECONDS[interval])
+    start = MIDNIGHT
+    while start <= series[-1][0]:
+        held = []
+        for minute in range(step // MINUTE):
+            moment = start + minute * MINUTE
+            valid = [price for since, price in series if since <= moment]
+            if valid and valid[-1] is not None:
+                held.append(valid[-1])
+        if held:
+            yield bucket(start, min(held), max(held), sum(held) / len(held), held[-1])
+        start += step
+
+
+@settings(max_examples=15)
+@given(
+    changes=st.dictionaries(
+        st.integers(0, 4 * 24 * 60), st.one_of(st.none(), st.integers(0, 5), st.just(MAX_PRICE)), min_size=1, max_size=8
+    ),
+    interval=st.sampled_from(get_args(Interval)),
+    ends=st.tuples(st.integers(-600, 4 * 24 * 60), st.integers(0, 3 * 24 * 60)),
+)
+async def test_the_buckets_of_any_period_are_those_of_the_whole_series_that_it_touches(
+    catalogue: Catalogue, changes: dict[int, int | None], interval: Interval, ends: tuple[int, int]
+) -> None:
+    series = [(MIDNIGHT + minute * MINUTE, price) for minute, price in sorted(changes.items())]
+    path = await product_with_offers(
+        catalogue, *((moment, {} if price is None else {"a": (price, 1)}) for moment, price in series)
+    )
+    step = timedelta(seconds=INTERVAL_SECONDS[interval])
+    start = MIDNIGHT + ends[0] * MINUTE
+    end = min(start + ends[1] * MINUTE, series[-1][0])
+    if end < start:
+        return
+    whole = [each for each in expected_buckets(series, interval) if each["at"] <= end and each["at"] + step > start]
+
+    period = f"from={quote(start.isoformat())}&to={quote(end.isoformat())}&interval={interval}"
+    for each in (path, f"{path}/offers/a") if any(price is not None for _, price in series) else (path,):
+        assert await buckets(catalogue, each, period) == whole
+
+
+@given(st.integers(1, MAX_PRICE), st.integers(0, MAX_PRICE))
 def test_the_sign_of_the_change_is_its_direction(first: int, last: int) -> None:
     change = change_percent(first, last)
 

@@ -16,6 +16,7 @@ from common.outbox.delivery import Policy
 from common.upstream import create_client_session
 from common.web import signature
 from dashboard.front_desk import jobs
+from dashboard.front_desk.models import DecisionOutcome
 from dashboard.front_desk.settings import FrontDeskSettings
 from tests.support.desk import CALLBACK, SECRET, Desk
 
@@ -183,18 +184,6 @@ async def test_a_repeated_decision_changes_nothing_and_the_opposite_one_is_a_con
     assert await desk.db.fetchval("SELECT count(*) FROM outbox") == 1
 
 
-async def test_a_refused_confirmation_shows_its_reason(desk: Desk, provider: aioresponses) -> None:
-    await desk.receive()
-    problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": "Too late.", "code": "x"}
-    provider.post(CALLBACK, status=409, payload={**problem, "request_id": ""})
-
-    await desk.decide("confirm")
-    await desk.send()
-
-    [order] = await desk.orders("?status=refused")
-    assert (order["status"], order["reason"], order["delivered"]) == ("refused", "Too late.", True)
-
-
 @pytest.mark.parametrize(
     ("size", "reason"), [(0, "Too late."), (jobs.MAX_RESPONSE_BYTES, "The provider answered 409.")]
 )
@@ -223,26 +212,9 @@ async def test_a_reason_that_arrives_in_two_parts_is_read_whole(
     app.router.add_post("/", refuse)
     settings = FrontDeskSettings("http://provider.example", Secrets(Secret("a-secret")), Secrets(Secret("a-token")))
     async with TestServer(app) as server, create_client_session() as client:
-        assert await jobs.post_decision(client, str(server.make_url("/")), b"{}", settings) == (reason, None)
-
-
-@pytest.mark.parametrize("notice_first", [True, False])
-async def test_a_confirmation_is_refused_if_the_guest_has_cancelled(
-    desk: Desk, provider: aioresponses, notice_first: bool
-) -> None:
-    await desk.receive()
-    provider.post(CALLBACK, status=409, body="not even JSON")
-    await desk.decide("confirm")
-
-    if notice_first:
-        await desk.receive(status="cancelled")
-        await desk.send()
-    else:
-        await desk.send()
-        await desk.receive(status="cancelled")
-
-    [order] = await desk.orders()
-    assert (order["status"], order["reason"]) == ("refused", "The provider answered 409.")
+        assert await jobs.post_decision(client, str(server.make_url("/")), b"{}", settings) == DecisionOutcome(
+            reason, None
+        )
 
 
 async def test_an_order_that_the_guest_cancelled_cannot_be_decided(desk: Desk) -> None:
@@ -285,7 +257,7 @@ async def test_two_confirmations_of_a_table_are_sent_in_order(desk: Desk, provid
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"})
     provider.post(CALLBACK, status=409)
     assert await desk.send() == {"sent": 2, "failed": 0, "dead": 0}
-    assert {order["id"]: order["status"] for order in await desk.orders()} == {70001: "confirmed", 70002: "refused"}
+    assert {order["id"]: order["status"] for order in await desk.orders()} == {70001: "confirmed", 70002: "waiting"}
 
 
 async def test_an_address_outside_the_provider_is_not_called_later_either(desk: Desk, provider: aioresponses) -> None:
@@ -305,13 +277,13 @@ async def test_a_dead_decision_is_listed_and_can_be_retried(desk: Desk, provider
     assert (await desk.send(Policy(max_attempts=1)))["dead"] == 1
 
     [message] = await (await desk.client.get("/front-desk/outbox", headers=desk.staff)).get_json()
-    assert (message["state"], message["event"]) == ("dead", "order 70001 decided")
+    assert (message["state"], message["event"]) == ("dead", "order 70001 decision 1")
     path = f"/front-desk/outbox/{message['id']}/retry"
     assert (await desk.client.post(path)).status_code == 401
     assert (await desk.client.post(path, headers=desk.staff)).status_code == 204
     assert (await desk.client.post(path, headers=desk.staff)).status_code == 404
     assert (await desk.send())["sent"] == 1
-    assert (await desk.orders())[0]["delivered"] is True
+    assert (await desk.orders())[0]["status"] == "confirmed"
 
 
 async def test_orders_come_in_pages(desk: Desk) -> None:

@@ -1,8 +1,14 @@
 """The front desk's page, used as a browser without scripts would."""
 
-import pytest
+import re
 
-from tests.support.desk import Desk
+import pytest
+from aioresponses import aioresponses
+
+from common.config import Secret, read_config
+from dashboard.app import create_app
+from dashboard.config import Config
+from tests.support.desk import CALLBACK, STAFF_TOKEN, Desk
 
 
 async def test_the_page_asks_for_the_token_first(desk: Desk) -> None:
@@ -56,7 +62,9 @@ async def test_the_buttons_decide_orders(desk: Desk) -> None:
         assert answer.status_code == 303
 
     assert [order["status"] for order in await desk.orders()] == ["declined", "confirmed"]
-    assert "on its way" in await desk.page()
+    page = await desk.page()
+    assert "Confirmation on its way to the restaurant" in page
+    assert "Refusal on its way to the restaurant" in page
     again = await desk.client.post("/front-desk/decide", form={"csrf": csrf, "order": "70001", "decision": "decline"})
     assert again.headers["Location"] == "/front-desk?notice=already_settled"
 
@@ -78,9 +86,13 @@ async def test_a_form_from_another_site_decides_nothing(desk: Desk) -> None:
     await desk.log_in()
     fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
 
-    answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": "cross-site"})
-
-    assert answer.status_code == 403
+    for site in ("cross-site", "same-site"):
+        answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == 403
+    assert (await desk.orders())[0]["status"] == "waiting"
+    for site in ("same-origin", "none"):
+        answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == 303
 
 
 async def test_a_logout_ends_the_session_in_the_browser_and_the_database(desk: Desk) -> None:
@@ -123,3 +135,223 @@ async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk
     page = await desk.page()
     assert "More than 200 orders wait" in page
     assert page.count('class="card order"') == 200
+
+
+async def test_a_session_past_its_end_shows_the_login_and_decides_nothing(desk: Desk) -> None:
+    await desk.receive()
+    await desk.log_in()
+    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+    await desk.db.execute("UPDATE front_desk_session SET expires_at = now()")
+
+    assert 'name="token"' in await desk.page()
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+    assert answer.headers["Location"] == "/front-desk?notice=session_expired"
+    assert (await desk.orders())[0]["status"] == "waiting"
+
+
+async def test_a_session_lasts_twelve_hours(desk: Desk) -> None:
+    answer = await desk.log_in()
+
+    assert "Max-Age=43200" in answer.headers["Set-Cookie"]
+    assert await desk.db.fetchval("SELECT expires_at - now() BETWEEN '11:59' AND '12:00' FROM front_desk_session")
+
+
+async def decide(desk: Desk, decision: str, order_id: int = 70001) -> str:
+    """Press a button of the page; returns the text of the notice that follows."""
+    fields = {"csrf": await desk.csrf(), "order": str(order_id), "decision": decision}
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+    page = await (await desk.client.get(answer.headers["Location"])).get_data(as_text=True)
+    match = re.search(r'role="status">([^<]+)<', page)
+    assert match is not None
+    return match[1]
+
+
+@pytest.mark.parametrize("decision", ["confirm", "decline"])
+async def test_the_notice_promises_nothing_that_the_restaurant_has_not_said(desk: Desk, decision: str) -> None:
+    await desk.receive()
+    await desk.log_in()
+
+    notice = await decide(desk, decision)
+
+    assert notice.startswith("Sent to the restaurant")
+    assert "guest" not in notice
+
+
+async def test_a_refused_order_stands_in_the_waiting_list_with_the_reason_and_its_buttons(
+    desk: Desk, provider: aioresponses
+) -> None:
+    await desk.receive()
+    await desk.log_in()
+    await decide(desk, "confirm")
+    provider.post(CALLBACK, status=410)
+    await desk.send()
+
+    page = await desk.page()
+    assert "The last decision was refused" in page
+    assert "The provider answered 410." in page
+    assert 'value="confirm"' in page
+    assert "1 order waits" in page
+
+
+async def move_start(desk: Desk, minutes_ago: int) -> None:
+    await desk.db.execute("UPDATE front_desk_order SET starts_at = now() - $1 * interval '1 minute'", minutes_ago)
+
+
+@pytest.mark.parametrize(("minutes_ago", "warned"), [(-60, False), (-1, False), (1, True), (119, True)])
+async def test_staff_are_warned_before_they_confirm_an_order_whose_time_has_begun(
+    desk: Desk, minutes_ago: int, warned: bool
+) -> None:
+    await desk.receive()
+    await desk.log_in()
+    await move_start(desk, minutes_ago)
+
+    page = await desk.page()
+    assert ("The time of this order has begun" in page) == warned
+    assert 'value="confirm"' in page
+
+
+async def test_an_order_without_a_start_is_never_too_late(desk: Desk) -> None:
+    await desk.receive(starts_at=None)
+    await desk.log_in()
+
+    assert "has begun" not in await desk.page()
+    assert (await decide(desk, "confirm")).startswith("Sent to the restaurant")
+
+
+async def test_an_order_whose_time_has_passed_leaves_the_waiting_list_and_cannot_be_confirmed(desk: Desk) -> None:
+    await desk.receive()
+    await desk.receive(id=70002)
+    await desk.log_in()
+    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+    await move_start(desk, 121)
+
+    page = await desk.page()
+    assert "No order" in page
+    assert 'value="confirm"' not in page
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+    assert answer.headers["Location"] == "/front-desk?notice=too_late"
+    by_program = await desk.decide("confirm")
+    assert (by_program.status_code, (await by_program.get_json())["code"]) == (409, "order_expired")
+    assert (await desk.decide("decline", 70002)).status_code == 200
+
+
+async def test_a_cancelled_table_stands_first_until_its_time_has_passed(desk: Desk, provider: aioresponses) -> None:
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "confirmed"}, repeat=True)
+    for number in range(40):
+        await desk.receive(id=70001 + number)
+        await desk.decide("confirm", 70001 + number)
+    await desk.send()
+    await desk.receive(status="cancelled")
+    for number in range(1, 40):  # all others are settled later
+        await desk.receive(id=70001 + number, status="confirmed")
+    await desk.log_in()
+
+    page = await desk.page()
+    freed, _, rest = page.partition("<h2>Waiting</h2>")
+    assert "Cancelled tables" in freed
+    assert 'id="order-70001"' in freed
+    assert "Cancelled after it was confirmed" in freed
+    assert 'id="order-70001"' not in rest
+
+    await desk.db.execute("UPDATE front_desk_order SET starts_at = now() - interval '1 day' WHERE id = 70001")
+    assert "Cancelled tables" not in await desk.page()
+
+
+@pytest.mark.parametrize("decided", [False, True])
+async def test_an_order_that_was_never_confirmed_is_no_cancelled_table(desk: Desk, decided: bool) -> None:
+    await desk.receive()
+    if decided:
+        await desk.decide("confirm")  # but not delivered
+    await desk.receive(status="cancelled")
+    await desk.log_in()
+
+    page = await desk.page()
+    assert "Cancelled tables" not in page
+    assert "after it was confirmed" not in page
+    assert "Cancelled" in page
+
+
+async def test_a_table_that_the_restaurant_confirmed_itself_is_a_cancelled_table(desk: Desk) -> None:
+    await desk.receive()
+    await desk.receive(status="confirmed")
+    await desk.receive(status="cancelled")
+    await desk.log_in()
+
+    assert "Cancelled after it was confirmed" in await desk.page()
+
+
+async def test_settled_orders_stand_by_their_last_change(desk: Desk) -> None:
+    for order_id in (70001, 70002, 70003):
+        await desk.receive(id=order_id)
+        await desk.decide("decline", order_id)
+    await desk.receive(id=70001, status="cancelled")
+    await desk.receive(id=70003, status="declined")  # says nothing new
+    await desk.log_in()
+
+    assert re.findall(r'id="order-(\d+)"', await desk.page()) == ["70001", "70003", "70002"]
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("query", ["?utm_source=mail", "?fbclid=x&notice=logged_out", "?notice=unknown", "?a=1&a=2"])
+async def test_unknown_parameters_are_ignored(desk: Desk, query: str) -> None:
+    answer = await desk.client.get(f"/front-desk{query}")
+
+    assert answer.status_code == 200
+    assert 'name="token"' in await answer.get_data(as_text=True)
+
+
+async def test_a_form_of_an_earlier_session_is_answered_with_a_page(desk: Desk) -> None:
+    await desk.receive()
+    await desk.log_in()
+    stale = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
+    await desk.log_in()
+
+    answer = await desk.client.post("/front-desk/decide", form=stale, headers=BROWSER)
+
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    assert "opened before the last log-in" in await answer.get_data(as_text=True)
+    assert (await desk.orders())[0]["status"] == "waiting"
+
+
+@pytest.mark.parametrize("path", ["/front-desk/login", "/front-desk/decide", "/front-desk/logout"])
+async def test_errors_of_the_forms_are_pages_for_people_and_problems_for_programs(desk: Desk, path: str) -> None:
+    for headers, mimetype in ((BROWSER, "text/html"), ({}, "application/problem+json")):
+        posted = await desk.client.post(path, json={}, headers=headers)
+        opened = await desk.client.get(path, headers=headers)
+        assert (posted.status_code, posted.mimetype) == (415, mimetype)
+        assert (opened.status_code, opened.mimetype) == (405, mimetype)
+
+
+async def test_names_stand_in_elements_of_their_own_direction(desk: Desk) -> None:
+    await desk.receive(name="محمد علی", table_type="اتاق")
+    await desk.log_in()
+
+    page = await desk.page()
+    assert "<bdi>محمد علی</bdi>, 3 guests" in page
+    assert "<bdi>اتاق</bdi> 3001" in page
+
+
+async def test_the_pages_lead_home(desk: Desk) -> None:
+    assert '<a href="/">' in await desk.page()
+    await desk.log_in()
+    assert '<a href="/">' in await desk.page()
+
+
+async def test_the_login_names_the_token_of_the_demo_and_no_other(
+    desk: Desk, environment: dict[str, str], dashboard_url: Secret
+) -> None:
+    assert STAFF_TOKEN not in await desk.page()
+
+    demo = {name: value for name, value in environment.items() if name != "DASHBOARD_STAFF_TOKEN"}
+    outside = demo | {
+        "NIGHTAUDIT_DEMO": "0", "DASHBOARD_STAFF_TOKEN": "staff-of-a-real-restaurant",
+        "DASHBOARD_ACCOUNTING_SECRET": "a-secret-that-both-programs-know",
+    }  # fmt: skip
+    for settings, named in ((demo, True), (outside, False)):
+        app = create_app(read_config(Config, settings), dashboard_url)
+        async with app.test_app():
+            page = await (await app.test_client().get("/front-desk")).get_data(as_text=True)
+        assert ("The token of the demo is <code>staff</code>." in page) == named
+        assert "staff-of-a-real-restaurant" not in page

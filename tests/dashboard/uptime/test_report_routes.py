@@ -256,7 +256,7 @@ async def test_the_download_of_a_report_can_be_resumed(stores: Stores) -> None:
 
 
 async def test_a_running_report_has_no_length_that_could_be_resumed(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
-    report_id = await service.request_report(dashboard_db, None)
+    report_id = await service.request_report(dashboard_db, None, datetime.now(UTC))
     answer = await stores.client.get(f"/get_report?report_id={report_id}", headers={"Range": "bytes=0-1"})
     assert answer.status_code == 200
     assert "ETag" not in answer.headers

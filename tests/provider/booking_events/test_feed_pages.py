@@ -35,6 +35,7 @@ async def large(client: Client, provider_db: asyncpg.Pool, monkeypatch: pytest.M
     """A client of a feed that is large, because a page may read ten events."""
     assert (await client.post("/events/batch", json=EVENTS)).status_code == 201
     monkeypatch.setattr(queries, "MAX_READ_EVENTS", MOST)
+    monkeypatch.setattr(queries, "MAX_FEW_EVENTS", MOST)
     monkeypatch.setattr(feed, "MAX_UNSTREAMED_EVENTS", 6)
     return client
 
@@ -104,7 +105,6 @@ async def test_a_stream_of_a_large_feed_holds_every_match_unless_it_would_read_a
     if answer.status_code == 400:
         assert "hotel_id" not in query
         assert {"room_id", "night_of_stay__gte", "night_of_stay__lte"} & set(query)
-        assert query.get("room_id") not in (UUID, "9")  # an index shows that they are few
     else:
         assert answer.status_code == 200
         text = await answer.get_data(as_text=True)
@@ -116,7 +116,7 @@ async def test_a_stream_of_a_large_feed_holds_every_match_unless_it_would_read_a
     ("query", "status"),
     [
         ("room_id=1", 400),
-        (f"room_id={UUID}", 200),
+        (f"room_id={UUID}", 400),
         ("night_of_stay__gte=2020-02-03", 400),
         ("night_of_stay__lte=2020-02-03&rpg_status=2", 400),
         ("night_of_stay__gte=2020-02-03&updated__gte=2020-01-01", 400),
@@ -128,7 +128,7 @@ async def test_a_stream_of_a_large_feed_holds_every_match_unless_it_would_read_a
         ("", 200),
     ],
 )
-async def test_a_room_or_a_night_of_all_hotels_is_answered_by_an_index_or_refused(
+async def test_a_room_or_a_night_of_all_hotels_and_times_is_refused_on_a_large_feed(
     large: Client, query: str, status: int
 ) -> None:
     answer = await large.get(f"/events?{query}")
@@ -179,7 +179,8 @@ async def test_an_event_stored_between_the_statements_of_a_page_is_not_sent_twic
 async def test_head_has_the_headers_of_get(large: Client, query: str, accept: str) -> None:
     """Of a stream, which HEAD does not begin, and of a page."""
     for path in (f"/events?{query}", f"/events?{query}&limit=4"):
-        get, head = [await large.open(path, method=method, headers={"Accept": accept}) for method in ("GET", "HEAD")]
+        get = await large.get(path, headers={"Accept": accept})
+        head = await large.head(path, headers={"Accept": accept})
 
         assert head.status_code == get.status_code == 200
         for answer in (get, head):

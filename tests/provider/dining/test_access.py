@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from common.config import Secret
-from provider.dining.auth import tokens
+from provider.dining.auth import passwords, tokens
 from provider.dining.settings import User
 from tests.support.restaurant import Restaurant
 
@@ -30,6 +30,7 @@ ADMIN_PATHS = [
     ("GET", "view_prices/?id=1"),
     ("GET", "outbox/"),
     ("POST", "retry_message/?id=1"),
+    ("POST", "erase_guest/"),
 ]
 
 
@@ -163,3 +164,74 @@ async def test_parallel_guesses_cannot_bypass_the_throttle(restaurant: Restauran
 )  # fmt: skip
 async def test_a_malformed_login_is_invalid(restaurant: Restaurant, body: Any) -> None:
     assert (await restaurant.client.post("/api/token/", json=body)).status_code == 400
+
+
+async def test_a_refreshed_token_carries_the_role_that_the_user_has_now(restaurant: Restaurant) -> None:
+    """A refresh token that was issued while josh was an admin."""
+    old = tokens.issue(SECRET, User("josh", Secret("1"), "admin"), "refresh", datetime.now(UTC))
+
+    response = await restaurant.client.post("/api/token/refresh/", json={"refresh": old})
+    access = (await response.get_json())["access"]
+    headers = {"Authorization": f"Bearer {access}"}
+    assert jwt.decode(access, KEY, algorithms=["HS256"])["role"] == "customer"
+    assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 403
+
+
+async def test_tokens_live_for_half_an_hour_and_for_a_day(restaurant: Restaurant) -> None:
+    pair = await restaurant.log_in()
+    refreshed = await (
+        await restaurant.client.post("/api/token/refresh/", json={"refresh": pair["refresh"]})
+    ).get_json()
+
+    for token, kind, lifetime in (
+        (pair["access"], "access", 1800), (refreshed["access"], "access", 1800), (pair["refresh"], "refresh", 86400)
+    ):  # fmt: skip
+        decoded = jwt.decode(token, KEY, algorithms=["HS256"])
+        assert (decoded["exp"] - decoded["iat"], decoded["token_type"]) == (lifetime, kind)
+
+
+@pytest.mark.parametrize(("left", "status"), [(30, 200), (-1, 401)])
+async def test_a_token_is_valid_until_its_last_second(restaurant: Restaurant, left: int, status: int) -> None:
+    issued = datetime.now(UTC) - tokens.LIFETIMES["access"] + timedelta(seconds=left)
+    headers = {"Authorization": f"Bearer {tokens.issue(SECRET, ADMIN, 'access', issued)}"}
+
+    assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_name_of_the_scheme_may_have_any_case(restaurant: Restaurant, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {(await restaurant.log_in())['access']}"}
+
+    assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic {}", "{}", "Bearerx {}"])
+async def test_another_scheme_is_not_accepted(restaurant: Restaurant, header: str) -> None:
+    headers = {"Authorization": header.format((await restaurant.log_in())["access"])}
+
+    assert (await restaurant.client.get("/api/admin/outbox/", headers=headers)).status_code == 401
+
+
+async def test_the_password_of_an_unknown_user_is_hashed_like_that_of_a_known_one(
+    restaurant: Restaurant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the time of the answer does not tell which users exist."""
+    verified: list[str] = []
+    hasher = passwords._hasher
+
+    class Counting:
+        def hash(self, password: str) -> str:
+            return hasher.hash(password)
+
+        def verify(self, stored: str, password: str) -> bool:
+            verified.append(password)
+            return hasher.verify(stored, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Counting())
+    for name in ("nobody", "admin"):
+        await restaurant.client.post("/api/token/", json={"username": name, "password": f"guess of {name}"})
+    # Also with the password of the user whose hash is verified instead.
+    again = await restaurant.client.post("/api/token/", json={"username": "nobody", "password": "1"})
+
+    assert verified == ["guess of nobody", "guess of admin", "1"]
+    assert again.status_code == 401

@@ -1,9 +1,12 @@
 """The page behind the cancel button."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from common.config import Secret
+from provider.dining.auth.cancel_tokens import derive_token
 from tests.support.fake_smtp import FakeSmtp, cancel_path
 from tests.support.restaurant import Restaurant
 
@@ -150,3 +153,62 @@ async def test_the_button_of_each_email_of_a_booking_works(
 
     assert (await restaurant.client.post((first, second)[number])).status_code == 200
     assert await restaurant.status(booking) == "cancelled"
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+async def test_unknown_parameters_of_the_link_are_ignored(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    """Mail programs and social networks add theirs."""
+    booking, path = await book_with_email(restaurant, fake_smtp)
+
+    for method in ("GET", "POST"):
+        response = await restaurant.open(f"{path}&utm_source=mail&fbclid=x", method)
+        assert (response.status_code, response.mimetype) == (200, "text/html")
+    assert await restaurant.status(booking) == "cancelled"
+
+
+@pytest.mark.parametrize(("query", "status"), [("?id=unknown", 404), ("", 400), ("?id=a&id=b", 400)])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_link_that_does_not_work_is_answered_with_a_page(
+    restaurant: Restaurant, method: str, query: str, status: int
+) -> None:
+    response = await restaurant.open(f"/api/customer/cancel_booking/{query}", method, headers=BROWSER)
+
+    assert (response.status_code, response.mimetype) == (status, "text/html")
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_button_that_comes_too_late_is_answered_with_a_page(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    booking, path = await book_with_email(restaurant, fake_smtp)
+    await restaurant.admin("POST", f"cancel_booking/?id={booking}")
+
+    response = await restaurant.open(path, "POST", headers=BROWSER)
+
+    assert (response.status_code, response.mimetype) == (409, "text/html")
+    assert "The booking is declined." in await response.get_data(as_text=True)
+
+
+async def test_the_page_of_an_expired_order_has_no_button(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    booking, path = await book_with_email(restaurant, fake_smtp, starts_at="2999-01-01T19:00:00Z")
+    await restaurant.expire_orders(datetime(3000, 1, 1, tzinfo=UTC))
+    assert await restaurant.status(booking) == "expired"
+
+    page = await (await restaurant.client.get(path)).get_data(as_text=True)
+    assert "The time of your order has passed" in page
+    assert "<form" not in page
+    assert (await restaurant.client.post(path)).status_code == 409
+
+
+async def test_the_token_of_an_email_cannot_be_made_without_the_secret(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    _, path = await book_with_email(restaurant, fake_smtp)
+    token, message_id = path.partition("=")[2], str(fake_smtp.mails[-1]["Message-ID"])
+
+    assert token == derive_token(restaurant.settings.jwt_secret.current, message_id)
+    assert token != derive_token(Secret("another"), message_id)
+    assert token != derive_token(restaurant.settings.jwt_secret.current, message_id.replace("received", "confirmed"))

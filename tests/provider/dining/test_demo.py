@@ -35,10 +35,11 @@ async def test_the_inbox_shows_the_emails_sent_by_smtp(restaurant: Restaurant) -
     assert mail["subject"] == "We have received your order for a table"
     assert "cancel_booking/?id=" in mail["text"]
     assert mail["message_id"].startswith("<booking-")
-    response = await restaurant.client.get("/inbox")
+    response = await restaurant.client.get("/inbox?utm_source=mail")
     page = await response.get_data(as_text=True)
     assert "cancel_booking/?id=" in page
     assert "<i>Ann" not in page
+    assert '<a href="/">' in page
     assert "script-src" not in response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
@@ -78,7 +79,7 @@ async def test_without_an_smtp_server_emails_wait_and_the_outbox_says_why(
         order = {"email": "ann@example.com"}
         await client.post(f"/api/customer/book_table/?id={table['id']}", json=order)
         resources = resources_of(app)
-        await jobs.send_guest_messages(resources.pools.jobs, resources.smtp_url, LoggingSmsGateway())
+        await jobs.send_guest_messages(resources.pools.jobs, resources.dining, resources.smtp_url, LoggingSmsGateway())
         messages = await (await client.get("/api/admin/outbox/", headers=headers)).get_json()
 
     [mail] = [message for message in messages if message["topic"] == "mail"]

@@ -15,6 +15,7 @@ from provider.dining.models import Actor
 from tests.support.restaurant import Restaurant
 
 START = datetime(2999, 1, 1, tzinfo=UTC)
+NOW = datetime(2998, 1, 1, tzinfo=UTC)
 PAIRS = 1000
 ADMIN = Actor("admin", "admin")
 
@@ -40,7 +41,7 @@ async def test_of_two_concurrent_overlapping_confirmations_exactly_one_succeeds(
     async def confirm(booking: int) -> str:
         try:
             async with transaction(restaurant.db) as connection:
-                return (await service.confirm_booking(connection, restaurant.settings, booking, ADMIN)).status
+                return (await service.confirm_booking(connection, restaurant.settings, booking, ADMIN, NOW)).status
         except Conflict as conflict:
             return conflict.problem_code
 

@@ -4,15 +4,20 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quart.typing import TestClientProtocol as Client
 
+from common.config import Secret
 from common.web.resources import Application
+from provider.booking_events.cli import import_file
 from tests.support.databases import waits_for_lock
+from tests.support.feeds import event
 from tests.support.storefront import Guest
 from tests.support.waiting import eventually
 
@@ -253,7 +258,7 @@ async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
 ) -> None:
     """The hotel may book what it likes; the storefront sells what is free by both accounts."""
     start = datetime.now(UTC).date() + 30 * DAY
-    room = {"hotel_id": 3, "room_id": str(uuid.uuid4())}
+    room: dict[str, Any] = {"hotel_id": 3, "room_id": str(uuid.uuid4())}
     name = await guest.create_property(turnover_days=turnover, **room)
     held: dict[tuple[int, int], str] = {}
     booked: set[int] = set()
@@ -293,6 +298,97 @@ async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
         for day in range(first, last)
         if day in booked
     )
+
+
+class TestHowTheFeedIsWatched:
+    """Only the nights of rooms that are, or were, linked are kept; none of their events may be missed."""
+
+    @pytest.mark.parametrize("way", ["post", "batch", "file", "file with known ids", "sql"])
+    @pytest.mark.parametrize("linked", ["before", "after"])
+    async def test_an_event_counts_whichever_way_it_came(
+        self,
+        guest: Guest,
+        client: Client,
+        provider_url: Secret,
+        provider_db: asyncpg.Pool,
+        tmp_path: Path,
+        soon: date,
+        way: str,
+        linked: str,
+    ) -> None:
+        if linked == "before":
+            await guest.create_property("suite", hotel_id=3, room_id=17)
+        night = event(5, room_id=17, hotel_id=3, night=soon.isoformat())
+        if way == "post":
+            await client.post("/events", json=night)
+        elif way == "batch":
+            await client.post("/events/batch", json=[night, event(6)])
+        elif way == "sql":
+            await provider_db.execute(
+                "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
+                " VALUES (5, 3, now(), 1, '17', $1)",
+                soon,
+            )
+        else:
+            lines = [night] if way == "file" else [event(6), night]
+            path = tmp_path / "events.csv"
+            path.write_text("\n".join([",".join(night), *(",".join(map(str, each.values())) for each in lines)]))
+            if way != "file":
+                await client.post("/events", json=event(6))
+            assert await import_file(provider_url, path) == 0
+        if linked == "after":
+            await guest.create_property("suite", hotel_id=3, room_id=17)
+
+        assert await guest.calendar("suite", soon, 2) == ["taken", "free"]
+        assert await provider_db.fetchval("SELECT count(*) FROM watched_event") == 1
+
+    async def test_an_event_that_is_being_stored_while_its_room_is_linked_counts(
+        self, guest: Guest, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        async with provider_db.acquire() as writer, writer.transaction():
+            await writer.execute(
+                "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
+                " VALUES (5, 3, now(), 1, '17', $1)",
+                soon,
+            )
+            linking = asyncio.create_task(guest.create_property("suite", hotel_id=3, room_id=17))
+            await eventually(lambda: linking.done() or waits_for_lock(provider_db))
+        await linking
+
+        assert await guest.calendar("suite", soon, 1) == ["taken"]
+
+    async def test_an_event_that_arrives_while_its_room_is_being_linked_counts(
+        self, guest: Guest, hotel: Hotel, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute(
+                "INSERT INTO property (property_id, description, hotel_id, room_id) VALUES ('suite', 'x', 3, '17')"
+            )
+            sending = asyncio.ensure_future(hotel(BOOKING, soon))
+            await eventually(lambda: sending.done() or waits_for_lock(provider_db))
+        await sending
+
+        assert await guest.calendar("suite", soon, 1) == ["taken"]
+
+    async def test_a_room_is_watched_after_its_link_was_removed(self, guest: Guest, hotel: Hotel, soon: date) -> None:
+        """A stay that was made in it still holds the night."""
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await guest.reserve("suite", soon, 1)
+        await guest.call("PATCH", "/properties/suite", json={"hotel_id": None, "room_id": None})
+
+        await hotel(BOOKING, soon)
+
+        assert [each["night"] for each in await conflicts(guest)] == [soon.isoformat()]
+
+    async def test_events_of_other_rooms_are_not_kept_twice(
+        self, guest: Guest, hotel: Hotel, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        await hotel(BOOKING, soon, room_id=18)
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        for other in ({"room_id": 18}, {"hotel_id": 4}):
+            await hotel(BOOKING, soon, **other)
+
+        assert await provider_db.fetchval("SELECT count(*) FROM watched_event") == 0
 
 
 class TestConflicts:

@@ -118,8 +118,8 @@ async def test_a_description_with_invisible_characters_is_rejected(
     assert await import_files(provider_url, *files) == 1
 
     assert capsys.readouterr().err.splitlines() == [
-        "properties.csv: line 2: description must not contain the character U+202E, which is invisible",
-        "properties.csv: line 3: description must have a letter or a digit",
+        "properties.csv: line 2: description must not contain control characters, line breaks or invisible characters",
+        "properties.csv: line 3: description must contain a letter or a digit",
     ]
 
 

@@ -1,11 +1,10 @@
 """The OpenAPI document of an application: completes and corrects the one that quart-schema 0.25 generates.
 
-The additions are: problem responses, required query parameters, response headers, bounds of path ids, unique operation
-ids, and several media types of one response.
+The additions are: problem responses, required query parameters, response headers, bounds of path ids, operation ids in
+words, descriptions and examples, and several media types of one response.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -14,13 +13,16 @@ import msgspec
 from quart import Quart, Response, request
 from quart_schema import Info, OpenAPIProvider, QuartSchema, hide
 from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE, QUART_SCHEMA_RESPONSE_ATTRIBUTE
-from werkzeug.routing.converters import BaseConverter, IntegerConverter
+from werkzeug.routing.converters import BaseConverter, IntegerConverter, UUIDConverter
 from werkzeug.routing.rules import Rule
 
-from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, UNKNOWN_FIELD, FieldError, Invalid, Problem
+from common.web.error_wording import UNKNOWN_FIELD
+from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, FieldError, Invalid, Problem
 from common.web.html import is_page
 from common.web.openapi import swagger
-from common.web.openapi.schemas import example_of, media_content, tidy, with_renamed_components, without_null
+from common.web.openapi.examples import FORMAT_EXAMPLES, example_of
+from common.web.openapi.models import component, media_content, struct_schemas
+from common.web.openapi.schemas import Schema, tidy, tidy_schemas, with_renamed_components, without_null
 from common.web.rate_limit import POLICY_HEADER, RATE_LIMIT_HEADER, RATE_LIMITED_ATTRIBUTE
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
 
@@ -54,6 +56,16 @@ HEADER_DESCRIPTIONS = {
     "X-Request-ID": "The id of this request, as in the log",
 }
 
+HEADER_EXAMPLES = {
+    "Content-Encoding": "gzip",
+    "Idempotency-Key": "5c1e8a52-6a8f-4f0e-9d0e-0d6a3c6f0e4a",
+    "If-None-Match": '"1f0c5d8c72a5"',
+}
+"""Examples of request headers."""
+
+LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+SERVERS = [{"url": "/", "description": "The server that this document comes from"}]
+
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
@@ -76,6 +88,10 @@ class Operation(TypedDict, total=False):
     """An example of the request body."""
     descriptions: Mapping[int, str]
     """Descriptions of responses by status."""
+    path_examples: Mapping[str, Any]
+    """Examples of the parameters of the path that are neither integers nor UUIDs."""
+    components: Sequence[Any]
+    """Further models to which schemas of the operation refer by name."""
     idempotent: bool
     """The operation takes Idempotency-Key."""
     native_errors: bool
@@ -143,6 +159,14 @@ class Document(OpenAPIProvider):
     def __init__(self, app: Quart, extension: QuartSchema) -> None:
         super().__init__(app, extension)
         self._components: dict[str, Any] = {}
+        self.security_schemes: Mapping[str, Any] = {}
+
+    def schema(self) -> dict[str, Any]:
+        document = super().schema()
+        document["info"]["license"] = LICENSE
+        document["servers"] = SERVERS
+        document["components"]["securitySchemes"] = self.security_schemes
+        return document
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
         parameter = super().build_path_parameter(name, converter)
@@ -150,22 +174,39 @@ class Document(OpenAPIProvider):
             schema = {"type": "integer", "minimum": converter.min or 0}
             if converter.max is not None:
                 schema["maximum"] = converter.max
-            parameter["schema"] = schema
+            parameter |= {"schema": schema, "example": max(1, converter.min or 0)}
+        elif isinstance(converter, UUIDConverter):
+            parameter |= {"schema": {"type": "string", "format": "uuid"}, "example": FORMAT_EXAMPLES["uuid"]}
         parameter["description"] = f"The {name.replace('_', ' ')}"
         return parameter
 
     def build_querystring_parameters(self, model: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The parameters with descriptions and examples.
+
+        The example of an optional parameter is in its schema: Swagger UI fills in those that are in the parameter.
+        """
         parameters, components = super().build_querystring_parameters(model)
         required = {info.alias or name for name, info in model.model_fields.items() if info.is_required()}
         for parameter in parameters:
             parameter["required"] = parameter["name"] in required
             parameter.setdefault("description", parameter["name"].replace("_", " "))
-            parameter["schema"] = without_null(tidy(parameter["schema"]))
+            schema = parameter["schema"] = without_null(tidy(parameter["schema"]))
+            if schema.get("type") != "string" or {"examples", "enum", "const", "format"} & set(schema):
+                example = example_of(schema, components)
+                if parameter["required"]:
+                    parameter["example"] = example
+                else:
+                    schema.setdefault("examples", [example])
         return parameters, components
+
+    def build_request_body(self, model: Any, source: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A JSON body with the schema of the model as a component."""
+        components: Schema = {}
+        return {"content": {"application/json": {"schema": component(model, components)}}}, components
 
     def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A response with the schema that msgspec makes for the model: structs, lists of structs, unions."""
-        (schema,), components = msgspec.json.schema_components([model], ref_template="#/components/schemas/{name}")
+        (schema,), components = struct_schemas(model)
         docstring = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
         description = docstring.strip().split("\n")[0] or "The response"
         return {"description": description, "content": {"application/json": {"schema": schema}}}, components
@@ -174,11 +215,11 @@ class Document(OpenAPIProvider):
         paths, components = super().build_paths(rule)
         view = self._app.view_functions[rule.endpoint]
         problems, described = getattr(view, _ATTRIBUTE, ((), Operation()))
-        for path, methods in paths.items():
+        for methods in paths.values():
             for method, op in methods.items():
                 if hasattr(view, EMPTY_BODY_ATTRIBUTE):
                     op["requestBody"]["required"] = False
-                completed = methods[method] = self._complete(path, method, op, described, components)
+                completed = self._complete(operation_id(view, method, len(methods)), op, described, components)
                 if not described.get("native_errors"):
                     general = {400, 500, 503} | ({406} if method == "get" else {403})
                     statuses = {*general, *problems, *getattr(view, PROBLEMS_ATTRIBUTE, ())}
@@ -186,6 +227,7 @@ class Document(OpenAPIProvider):
                 self._add_headers(completed, described)
                 if hasattr(view, RATE_LIMITED_ATTRIBUTE):
                     _add_rate_limit_headers(completed)
+                methods[method] = tidy_schemas(completed)
         return self._disambiguate(rule, paths, {name: tidy(schema) for name, schema in components.items()})
 
     def _disambiguate(
@@ -203,13 +245,18 @@ class Document(OpenAPIProvider):
         return paths, components
 
     def _complete(
-        self, path: str, method: str, op: dict[str, Any], described: Operation, components: dict[str, Any]
+        self, name: str, op: dict[str, Any], described: Operation, components: dict[str, Any]
     ) -> dict[str, Any]:
         """The operation with its id, success responses, request and examples."""
         op = msgspec.json.decode(msgspec.json.encode(op))
-        name = re.sub(r"[^a-z0-9]+", "_", path.lower().replace("{", "by_")).strip("_")
-        op["operationId"] = f"{method}_{name or 'root'}"
+        op["operationId"] = name
         op["description"] = op.get("description", "").strip()
+        op.setdefault("security", [])
+        for parameter in op["parameters"]:
+            if parameter["name"] in described.get("path_examples", {}):
+                parameter["example"] = described["path_examples"][parameter["name"]]
+        for model in described.get("components", ()):
+            component(model, components)
         responses = op["responses"]
         for status, schemas in described.get("media", {}).items():
             response = responses.setdefault(str(status), {"description": "The response"})
@@ -240,6 +287,8 @@ class Document(OpenAPIProvider):
             )
         for name, description in headers.items():
             schema: dict[str, Any] = {"type": "string"}
+            if name in HEADER_EXAMPLES:
+                schema["examples"] = [HEADER_EXAMPLES[name]]
             if name == "Idempotency-Key":
                 schema |= {"minLength": 1, "maxLength": 255}
             op["parameters"].append(
@@ -248,8 +297,7 @@ class Document(OpenAPIProvider):
 
     def _add_problems(self, op: dict[str, Any], statuses: set[int], components: dict[str, Any]) -> None:
         """Problem documents for the statuses, and for those that follow from the operation's request."""
-        _, found = msgspec.json.schema_components([Problem, FieldError], ref_template="#/components/schemas/{name}")
-        components.update(found)
+        components.update(struct_schemas(Problem, FieldError)[1])
         if any(parameter["name"] == "Idempotency-Key" for parameter in op["parameters"]):
             statuses.add(422)
         if "requestBody" in op:
@@ -274,19 +322,28 @@ class Document(OpenAPIProvider):
         op["responses"] = dict(sorted(op["responses"].items()))
 
 
-def install(app: Quart, info: Info, *, tags: Mapping[str, str], security_schemes: dict[str, Any] | None = None) -> None:
+def operation_id(view: View, method: str, methods: int) -> str:
+    """The name of the view in camel case, which is a verb and its object; with the method where there are several."""
+    first, *rest = view.__name__.split("_")
+    return first + "".join(word.capitalize() for word in rest) + (f"By{method.capitalize()}" if methods > 1 else "")
+
+
+def install(
+    app: Quart, info: Info, *, tags: Mapping[str, str], security_schemes: Mapping[str, Any] | None = None
+) -> None:
     """Serve `/openapi.json` and `/docs`, and refuse query parameters that a route does not have."""
     schema = QuartSchema(
         app,
         info=info,
         tags=[{"name": name, "description": text} for name, text in tags.items()],
-        security_schemes=security_schemes,
         openapi_path=None,
         redoc_ui_path=None,
         scalar_ui_path=None,
         swagger_ui_path=None,
         openapi_provider_class=Document,
     )
+    assert isinstance(schema.openapi_provider, Document)
+    schema.openapi_provider.security_schemes = security_schemes or {}
     # Every view returns a Response; quart-schema would check, at some cost, whether it is a model.
     del app.make_response
     swagger.install(app, info.title)

@@ -1,11 +1,8 @@
-"""Schemas of the OpenAPI document: made from models, tidied, and examples made from them."""
+"""Schemas of the OpenAPI document, in the form that generators of clients understand."""
 
 from collections.abc import Mapping
 from inspect import cleandoc
 from typing import Any
-
-import msgspec
-import pydantic
 
 Schema = dict[str, Any]
 
@@ -25,55 +22,23 @@ PYDANTIC_KEYWORDS = {
 VALUE_KEYWORDS = frozenset({"default", "example", "examples", "enum", "const"})
 """Keywords whose content is a value, not a schema."""
 
-FORMAT_EXAMPLES = {
-    "date-time": "2020-01-01T00:00:00Z",
-    "date": "2020-01-01",
-    "time": "12:00:00",
-    "uuid": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11",
-    "email": "guest@example.com",
-    "uri": "https://example.com/",
-}
-
-
-def component(model: Any, components: Schema) -> Schema:
-    """The schema of a model, its definitions moved to the components."""
-    if isinstance(model, type) and issubclass(model, pydantic.BaseModel):
-        schema = model.model_json_schema(ref_template=REFERENCE + "{model}")
-        components.update(schema.pop("$defs", {}))
-        components[model.__name__] = schema
-        return {"$ref": REFERENCE + model.__name__}
-    (schema,), found = msgspec.json.schema_components([model], ref_template=REFERENCE + "{name}")
-    components.update(found)
-    return schema
-
-
-def media_content(schemas: Mapping[str, Any], components: Schema) -> Schema:
-    """Content objects of media types; a model, or the model under `items`, becomes a reference to its component."""
-    content: Schema = {}
-    for name, given in schemas.items():
-        if not isinstance(given, dict):
-            schema = component(given, components)
-        elif not isinstance(given.get("items", {}), dict):
-            schema = {**given, "items": component(given["items"], components)}
-        else:
-            schema = given
-        content[name] = {"schema": schema}
-    return content
-
 
 def tidy(schema: Any) -> Any:
-    """The schema with the keywords of JSON Schema, without the titles that pydantic derives from names.
+    """The schema with the keywords of JSON Schema, and without what generators of clients do not understand.
 
-    Decimals are numbers: `responses.encode_json` writes them so, which msgspec's schema does not show.
+    - Decimals are numbers: `responses.encode_json` writes them so, which msgspec's schema does not show.
+    - Integers have 64 bits, and each enum has a type.
+    - No default is null: an absent property is not a property that is null.
+    - There are no titles, which pydantic derives from names.
     """
     if isinstance(schema, list):
         return [tidy(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("format") == "decimal":
-        schema = {**schema, "type": "number", "format": "double"}
     tidied: Schema = {}
     for name, value in schema.items():
+        if name == "default" and value is None:
+            continue
         if name in VALUE_KEYWORDS:
             tidied[name] = value
         elif name == "description":
@@ -83,19 +48,75 @@ def tidy(schema: Any) -> Any:
             tidied[name] = {key: tidy(each) for key, each in value.items()}
         elif name != "title" or not isinstance(value, str):
             tidied[PYDANTIC_KEYWORDS.get(str(name), str(name))] = tidy(value)
-    return tidied
+    return _with_options(_with_type(tidied))
+
+
+def _with_type(schema: Schema) -> Schema:
+    """The schema with the type of its enum, and the format of its integers and decimals."""
+    if schema.get("format") == "decimal":
+        return {**schema, "type": "number", "format": "double"}
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    if values and "type" not in schema:
+        for kind, name in ((str, "string"), (bool, "boolean"), (int, "integer")):
+            if all(isinstance(value, kind) for value in values):
+                schema = {**schema, "type": name}
+                break
+    return {**schema, "format": "int64"} if schema.get("type") == "integer" else schema
+
+
+def _with_options(schema: Schema) -> Schema:
+    """The schema with `oneOf` where a value cannot fit two of its options, which generators turn into a union."""
+    if "anyOf" not in schema:
+        return schema
+    options = _flat(schema["anyOf"])
+    if any(option.get("type") == "number" for option in options):  # which an integer is too
+        options = [option for option in options if option.get("type") != "integer"]
+    kinds = [_kind(option) for option in options]
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    if len(options) == 1:
+        return {**options[0], **rest}
+    is_exclusive = "discriminator" in schema or (None not in kinds and len(set(kinds)) == len(kinds))
+    return {"oneOf" if is_exclusive else "anyOf": options, **rest}
+
+
+def _flat(options: list[Schema]) -> list[Schema]:
+    """The options, those of options included, without the one that permits every value."""
+    found: list[Schema] = []
+    for option in options:
+        inner = option.get("anyOf") or option.get("oneOf")
+        if inner and len(option) == 1:
+            found += inner
+        elif option:
+            found.append(option)
+    return found
+
+
+def _kind(option: Schema) -> str | None:
+    """The JSON type of an option; None when the schema does not say it."""
+    if "$ref" in option:
+        return "object"
+    kind = option.get("type")
+    return "number" if kind == "integer" else kind
+
+
+def tidy_schemas(value: Any) -> Any:
+    """An operation with all its schemas tidied."""
+    if isinstance(value, list):
+        return [tidy_schemas(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: tidy(each) if name == "schema" else each if name in VALUE_KEYWORDS else tidy_schemas(each)
+        for name, each in value.items()
+    }
 
 
 def without_null(schema: Schema) -> Schema:
     """The schema of an optional query parameter, which is absent, never null."""
-    schema = dict(schema)
-    options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
-    if len(options) == 1:
-        schema = {**options[0], **schema}
-    elif options:
-        schema["anyOf"] = options
-    if schema.get("default", ...) is None:
-        del schema["default"]
+    for keyword in ("anyOf", "oneOf"):
+        options = [option for option in schema.get(keyword, []) if option != {"type": "null"}]
+        if options:
+            schema = _with_options({**{name: schema[name] for name in schema if name != keyword}, "anyOf": options})
     return schema
 
 
@@ -111,40 +132,3 @@ def with_renamed_components(value: Any, names: Mapping[str, str]) -> Any:
         old_name = reference.removeprefix(REFERENCE)
         changed["$ref"] = REFERENCE + names.get(old_name, old_name)
     return changed
-
-
-def example_of(schema: Schema, components: Schema) -> Any:
-    """A value that the schema permits. Raises LookupError where the schema alone does not suffice to make one."""
-    if "$ref" in schema:
-        return example_of(components[schema["$ref"].removeprefix(REFERENCE)], components)
-    for keyword in ("examples", "enum"):
-        if schema.get(keyword):
-            return schema[keyword][0]
-    for keyword in ("example", "const", "default"):
-        if schema.get(keyword) is not None:
-            return schema[keyword]
-    options = schema.get("anyOf") or schema.get("oneOf")
-    if options:
-        return example_of(options[0], components)
-    return _example_of_type(schema, components)
-
-
-def _example_of_type(schema: Schema, components: Schema) -> Any:
-    kind = schema.get("type")
-    if kind == "object":
-        return {name: example_of(each, components) for name, each in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [example_of(schema["items"], components)] if "items" in schema else []
-    if kind in ("integer", "number"):
-        return min(max(1, schema.get("minimum", 1)), schema.get("maximum", 1))
-    if kind == "string":
-        if "pattern" in schema or schema.get("format", "date") not in FORMAT_EXAMPLES:
-            raise LookupError(schema)
-        return (
-            FORMAT_EXAMPLES[schema["format"]] if "format" in schema else "text".ljust(schema.get("minLength", 0), "x")
-        )
-    if kind == "boolean":
-        return True
-    if kind == "null":
-        return None
-    raise LookupError(schema)

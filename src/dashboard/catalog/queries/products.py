@@ -1,4 +1,4 @@
-"""SQL of the catalogue's requests: products, their offers, and trends."""
+"""SQL of the catalogue's requests: products and their offers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.catalog.models import BestOffer, Freshness, OfferId, OfferState, Product, TrendPoint
+from dashboard.catalog.models import BestOffer, Freshness, OfferId, OfferState, Product
 
 
 def _offer_id_of(row: asyncpg.Record) -> OfferId:
@@ -180,57 +180,3 @@ async def select_offer_id(db: Executor, product_id: UUID, offer_id: str) -> Offe
         "SELECT offer_id, numeric_id FROM offer WHERE product_id = $1 AND offer_id = $2", product_id, offer_id
     )
     return _offer_id_of(row) if row else None
-
-
-async def select_product_points(
-    db: Executor, product_id: UUID, start: datetime | None, end: datetime | None
-) -> list[TrendPoint]:
-    """The lowest price in stock: the one valid at `start`, then every change up to `end`, in order."""
-    rows = await db.fetch(
-        """
-        SELECT greatest(at, $2) AS at, price
-          FROM product_price_change
-         WHERE product_id = $1
-           AND price IS NOT NULL
-           AND ($3::timestamptz IS NULL OR at <= $3)
-           AND ($2::timestamptz IS NULL
-                OR at >= (SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2)
-                OR at > $2)
-         ORDER BY product_price_change.at
-        """,
-        product_id, start, end,
-    )  # fmt: skip
-    return [TrendPoint(**row) for row in rows]
-
-
-async def select_offer_points(
-    db: Executor, product_id: UUID, offer_id: str, start: datetime | None, end: datetime | None
-) -> list[TrendPoint]:
-    """The price of an offer while it was in stock: the one valid at `start`, then every change up to `end`, in order.
-
-    A change of stock alone is not a point; the return of a sold-out offer is.
-    """
-    rows = await db.fetch(
-        """
-        WITH state AS (
-            SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
-              FROM offer_price_change
-             WHERE product_id = $1
-               AND offer_id = $2
-               AND ($4::timestamptz IS NULL OR at <= $4)
-               AND ($3::timestamptz IS NULL
-                    OR at >= (SELECT max(at)
-                                FROM offer_price_change
-                               WHERE product_id = $1 AND offer_id = $2 AND at <= $3)
-                    OR at > $3)
-        ), change AS (
-            SELECT at, price, price IS DISTINCT FROM lag(price) OVER (ORDER BY at) AS moved FROM state
-        )
-        SELECT greatest(at, $3) AS at, price
-          FROM change
-         WHERE moved AND price IS NOT NULL
-         ORDER BY change.at
-        """,
-        product_id, offer_id, start, end,
-    )  # fmt: skip
-    return [TrendPoint(**row) for row in rows]

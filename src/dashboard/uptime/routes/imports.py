@@ -2,31 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
-from tempfile import SpooledTemporaryFile
+from datetime import timedelta
 
-import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
-from common.csv_import import RejectedLine
-from common.web import responses
 from common.web.bearer import operations_token_required
-from common.web.errors import FieldError, Invalid, Unavailable
+from common.web.errors import Invalid
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, rate_limit
-from common.web.request_body import IDENTITY, body_encodings, body_limit, require_media_type
+from common.web.request_body import body_encodings, body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
-from dashboard.resources import resources
 from dashboard.rights import api_token_required
 from dashboard.uptime.inputs import UploadQuery
-from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received
+from dashboard.uptime.intake.receive import MAX_FILE_BYTES
 from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
@@ -137,7 +130,6 @@ async def upload_timezones(query_args: UploadQuery) -> Response:
 async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
     """Receive the request's body to disk, then import it: no transaction waits for the network."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
-from common.web.errors import FieldError, Invalid, Unavailable
 
 
 async def _body_chunks() -> AsyncIterator[bytes]:

@@ -42,6 +42,7 @@ blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 STORE = "/stores/<path:store_id>"
+STORE_EXAMPLE = {"store_id": "8139926242460185114"}
 
 FROM, TO = "2023-01-23T15:00:00Z", "2023-01-23T18:00:00Z"
 TURN = "2023-01-23T17:15:00Z"
@@ -133,10 +134,10 @@ def last_start(query: WindowPageQuery) -> datetime | None:
 
 
 @blueprint.get(f"{STORE}/timeline")
-@operation(404, example=TIMELINE)
+@operation(404, example=TIMELINE, path_examples=STORE_EXAMPLE)
 @validate_querystring(WindowQuery)
 @document_response(Timeline)
-async def timeline(store_id: str, query_args: WindowQuery) -> Response:
+async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
     """When a store was open, when it was up and down, and the polls from which that follows."""
     found = await stores.select_timeline(pool(), store_id, await requested_window(store_id, query_args))
     assert found is not None
@@ -144,10 +145,10 @@ async def timeline(store_id: str, query_args: WindowQuery) -> Response:
 
 
 @blueprint.get(f"{STORE}/incidents")
-@operation(404, headers={200: LINK_HEADER}, example=[INCIDENT])
+@operation(404, headers={200: LINK_HEADER}, example=[INCIDENT], path_examples=STORE_EXAMPLE)
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
-async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
+async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response:
     """The incidents of a store that overlap the window, in order, each with its true start and end.
 
     Those during which the collector had a gap are marked.
@@ -158,20 +159,20 @@ async def incidents(store_id: str, query_args: WindowPageQuery) -> Response:
 
 
 @blueprint.get(f"{STORE}/coverage")
-@operation(404, example=COVERAGE)
+@operation(404, example=COVERAGE, path_examples=STORE_EXAMPLE)
 @validate_querystring(WindowQuery)
 @document_response(Coverage)
-async def coverage(store_id: str, query_args: WindowQuery) -> Response:
+async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
     """How much of a store's open time is within 90 minutes after a poll. Time without data is not downtime."""
     window = await requested_window(store_id, query_args)
     return json_response(await stores.select_coverage(pool(), store_id, window))
 
 
 @blueprint.get(f"{STORE}/days")
-@operation(404, example=[DAY])
+@operation(404, example=[DAY], path_examples=STORE_EXAMPLE)
 @validate_querystring(DaysQuery)
 @document_response(list[StoreDay])
-async def days(store_id: str, query_args: DaysQuery) -> Response:
+async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
     """The figures of a store for each local day, in order; none before its first poll.
 
     Days whose polls were deleted keep their figures.
@@ -185,7 +186,7 @@ async def days(store_id: str, query_args: DaysQuery) -> Response:
 @operation(headers={200: LINK_HEADER}, example=[GAP])
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
-async def gaps(query_args: GapsQuery) -> Response:
+async def list_gaps(query_args: GapsQuery) -> Response:
     """When no store was polled at all: failures of the collector, not outages of stores.
 
     The gaps that overlap the window, in order, each with its true start and end.
@@ -218,7 +219,7 @@ async def list_stores(query_args: StoresQuery) -> Response:
 @operation(404, example=SLA_SUMMARY, descriptions={404: "There are no polls yet"})
 @validate_querystring(TargetQuery)
 @document_response(SlaSummary)
-async def sla_summary(query_args: TargetQuery) -> Response:
+async def get_sla_summary(query_args: TargetQuery) -> Response:
     """How many stores were open in the period, and how many of them were up for less than the target share."""
     report = await resources().report_runner.newest(datetime.now(UTC))
     if report is None:
@@ -231,7 +232,7 @@ async def sla_summary(query_args: TargetQuery) -> Response:
 @operation(headers={200: LINK_HEADER}, example=[UPTIME])
 @validate_querystring(BreachesQuery)
 @document_response(list[StoreUptime])
-async def breaches(query_args: BreachesQuery) -> Response:
+async def list_breaches(query_args: BreachesQuery) -> Response:
     """The stores that were up for less than the target share, worst first."""
     return await page_of_stores(query_args.period, "uptime", query_args.target, query_args)
 

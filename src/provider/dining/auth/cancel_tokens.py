@@ -1,11 +1,16 @@
 """Tokens behind the cancel buttons in emails. Only their hashes are stored."""
 
+import base64
 import hashlib
-import secrets
+import hmac
+
+from common.config import Secret
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(32)
+def derive_token(secret: Secret, message_id: str) -> str:
+    """Return the token of an email: the same at each attempt to send it, and unknown without the secret."""
+    digest = hmac.digest(secret.reveal().encode(), b"cancel button of " + message_id.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def token_hash(token: str) -> bytes:

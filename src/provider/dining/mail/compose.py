@@ -13,13 +13,12 @@ templates = Templates("provider.dining")
 
 
 def compose(content: MailContent, cancel_token: str | None) -> EmailMessage:
-    """Return the message, always the same for the same arguments. cancel_token: required when the email has a button.
+    """Return the message, always the same for the same arguments. cancel_token: None leaves out the button.
 
     Python's email package parses every header and refuses line breaks; the guest's name is not in any header.
     """
     link = None
-    if content.cancel is not None:
-        assert cancel_token is not None
+    if content.cancel is not None and cancel_token is not None:
         link = f"{content.cancel.page}?{urlencode({'id': cancel_token})}"
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = content.sender

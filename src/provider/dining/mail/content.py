@@ -16,26 +16,33 @@ CANCEL_TOKEN_LIFETIME = timedelta(days=30)
 
 
 class CancelButton(msgspec.Struct, frozen=True):
-    """The cancel button of an email. page: the address that it leads to, without the token."""
+    """The cancel button of an email, which is left out once it has expired.
+
+    text: stands above the button. page: the address that it leads to, without the token.
+    """
 
     table_id: int
     booking_id: int
+    text: str
     page: str
     expires_at: datetime
 
 
 class MailContent(msgspec.Struct, frozen=True):
-    """A whole mail except the token of its cancel button. details: label and value."""
+    """A whole mail except the token of its cancel button.
+
+    name: of the guest, None for a greeting without one. details: label and value.
+    """
 
     sender: str
     recipient: str
     subject: str
     date: datetime
     message_id: str
-    greeting: str
+    name: str | None
     opening: str
     details: list[tuple[str, str]]
-    closing: str
+    closing: str | None
     cancel: CancelButton | None
 
 
@@ -43,23 +50,21 @@ def mail_content(order: TableOrder, event: Event, occurred_at: datetime, setting
     """Return the email about an event of an order."""
     assert order.email is not None
     text = EVENT_TEXTS[event]
-    cancel = CancelButton(
-        table_id=order.table_id,
-        booking_id=order.id,
-        page=settings.cancel_url,
-        expires_at=order.starts_at or occurred_at + CANCEL_TOKEN_LIFETIME,
-    )
+    expires_at = order.starts_at or occurred_at + CANCEL_TOKEN_LIFETIME
+    cancel = None
+    if text.cancelling is not None and expires_at > occurred_at:
+        cancel = CancelButton(order.table_id, order.id, text.cancelling, settings.cancel_url, expires_at)
     return MailContent(
         sender=settings.mail_from,
         recipient=order.email,
         subject=text.subject,
         date=occurred_at,
         message_id=message_id(order, event, parse_mailbox(settings.mail_from).domain),
-        greeting=f"Dear {order.name}," if is_plausible_name(order.name) else "Dear guest,",
+        name=order.name if is_plausible_name(order.name) else None,
         opening=text.opening,
         details=order_details(order),
         closing=text.closing,
-        cancel=cancel if text.can_cancel else None,
+        cancel=cancel,
     )
 
 

@@ -28,14 +28,23 @@ class DemoMail(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient
     """An email as it arrived."""
 
     id: int
+    """Id of the email in the inbox."""
     received_at: datetime
+    """When it arrived."""
     sender: str
+    """Sender of the envelope."""
     recipient: str
+    """Recipient of the envelope."""
     subject: str
+    """Its subject."""
     message_id: str
+    """Its header Message-ID."""
     headers: dict[str, str]
+    """All its headers."""
     text: str
+    """Its body as plain text."""
     html: str
+    """Its body as HTML."""
 
 
 class MailStore:
@@ -117,3 +126,14 @@ async def select_mails(db: Executor, limit: int) -> list[DemoMail]:
         "SELECT id, received_at, sender, recipients, source FROM demo_mail ORDER BY id DESC LIMIT $1", limit
     )
     return [parse_mail(row) for row in rows]
+
+
+async def delete_mails_to(db: Executor, recipients: list[str]) -> None:
+    """Delete the emails to any of the recipients, whose addresses may be written in any case."""
+    await db.execute(
+        """
+        DELETE FROM demo_mail
+         WHERE EXISTS (SELECT FROM unnest(recipients) AS recipient WHERE lower(recipient) = ANY($1))
+        """,
+        [recipient.lower() for recipient in recipients],
+    )

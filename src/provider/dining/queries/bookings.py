@@ -27,7 +27,7 @@ async def insert_booking(
                 (table_id, status, email, phone, name, guests, starts_at, minutes, price, changed_by)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-                      created_at, changed_at, changed_by
+                      created_at, changed_at, changed_by, erased_at
             """,
             table.id, status, order.email, order.phone, order.name, order.guests, order.starts_at, order.minutes,
             table.price, str(actor),
@@ -49,7 +49,7 @@ async def update_status(db: Executor, booking: Booking, status: BookingStatus, a
                SET status = $3, changed_by = $4
              WHERE table_id = $1 AND id = $2
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-                      created_at, changed_at, changed_by
+                      created_at, changed_at, changed_by, erased_at
             """,
             booking.table_id, booking.id, status, str(actor),
         )  # fmt: skip
@@ -69,7 +69,7 @@ async def select_booking(db: Executor, booking_id: int) -> Booking | None:
     row = await db.fetchrow(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by
+               created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE id = $1
         """,
@@ -83,7 +83,7 @@ async def select_booking_for_update(db: Executor, table_id: int, booking_id: int
     row = await db.fetchrow(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by
+               created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE table_id = $1 AND id = $2
            FOR NO KEY UPDATE
@@ -93,12 +93,27 @@ async def select_booking_for_update(db: Executor, table_id: int, booking_id: int
     return Booking(**row) if row else None
 
 
+async def select_ended_waiting(db: Executor, now: datetime, limit: int) -> list[int]:
+    """Return the ids of up to `limit` waiting orders whose end has been reached, earliest end first."""
+    rows = await db.fetch(
+        """
+        SELECT id
+          FROM dining_booking
+         WHERE status = 'waiting' AND ends_at <= $1
+         ORDER BY ends_at
+         LIMIT $2
+        """,
+        now, limit,
+    )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
 async def select_active_bookings(db: Executor, after: int, limit: int) -> list[Booking]:
     """Return up to `limit` waiting and confirmed bookings with ids above `after`, by id."""
     rows = await db.fetch(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by
+               created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE status IN ('waiting', 'confirmed') AND id > $1
          ORDER BY id
@@ -123,13 +138,15 @@ async def select_status_changes(db: Executor, booking: Booking) -> list[StatusCh
     return [StatusChange(**row) for row in rows]
 
 
-async def insert_cancel_token(
+async def upsert_cancel_token(
     db: Executor, table_id: int, booking_id: int, token_hash: bytes, expires_at: datetime
 ) -> None:
+    """Store the hash of a token, unless it is stored already."""
     await db.execute(
         """
         INSERT INTO dining_cancel_token (table_id, booking_id, token_hash, expires_at)
         VALUES ($1, $2, $3, $4)
+        ON CONFLICT (table_id, booking_id, token_hash) DO NOTHING
         """,
         table_id, booking_id, token_hash, expires_at,
     )  # fmt: skip
@@ -140,7 +157,7 @@ async def select_booking_by_cancel_token(db: Executor, token_hash: bytes, now: d
     row = await db.fetchrow(
         """
         SELECT booking.id, booking.table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by
+               created_at, changed_at, changed_by, erased_at
           FROM dining_cancel_token AS token
           JOIN dining_booking AS booking ON booking.table_id = token.table_id AND booking.id = token.booking_id
          WHERE token.token_hash = $1 AND token.expires_at > $2

@@ -12,6 +12,7 @@ from common.web.bearer import bearer_token, count_wrong_token
 from common.web.caller import caller_address
 from common.web.errors import Forbidden, document_problems
 from common.web.openapi.document import operation
+from common.web.openapi.security import bearer_scheme
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -24,7 +25,9 @@ from provider.resources import resources
 blueprint = Blueprint("dining_access", __name__)
 
 TAG = "dining: access"
-ADMIN_SCHEME = {"type": "http", "scheme": "bearer", "bearer_format": "JWT"}
+ADMIN_SCHEME = bearer_scheme(
+    "An access token from `POST /api/token/` with the name and password of the restaurant's admin.", bearer_format="JWT"
+)
 NO_STORE = {"Cache-Control": "no-store"}
 
 View = Callable[..., Awaitable[Any]]
@@ -83,7 +86,7 @@ async def log_in(data: Credentials) -> Response:
 @tag([TAG])
 @document_response(RefreshedToken)
 @json_body(RefreshInput)
-async def refresh(data: RefreshInput) -> Response:
+async def refresh_access_token(data: RefreshInput) -> Response:
     """Return a new access token. The user must still exist; the token carries the current role."""
     claims = await require_claims(data.refresh, "refresh")
     user = resources().authenticator.find_user(claims.sub)

@@ -1,5 +1,7 @@
 """HTTP of the accounting program's decisions."""
 
+from datetime import UTC, datetime
+
 from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme, tag
 
@@ -28,10 +30,11 @@ TAG = "dining: accounting program"
 @signed(lambda: resources().dining.accounting_secret)
 @document_response(DecisionResult)
 @json_body(DecisionInput)
-async def decide(data: DecisionInput) -> Response:
+async def apply_decision(data: DecisionInput) -> Response:
     """Apply the accounting program's decision about an order. Repeating it changes nothing and gives the same answer.
 
-    409 when it is too late (the guest cancelled) or would overlap a confirmed booking of the table.
+    409 when it is too late (the guest cancelled, or the time of the order has passed) or would overlap a confirmed
+    booking of the table.
     """
     async with transaction(pool()) as connection:
-        return json_response(await service.apply_decision(connection, resources().dining, data))
+        return json_response(await service.apply_decision(connection, resources().dining, data, datetime.now(UTC)))

@@ -19,11 +19,12 @@ from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
-from provider.dining import service
+from provider.dining import erasure, service
 from provider.dining.inputs import (
     BookingIdQuery,
     BookingInput,
     BulkInput,
+    ErasureInput,
     MessageIdQuery,
     OutboxQuery,
     TableChange,
@@ -40,11 +41,13 @@ from provider.dining.models import (
     Booking,
     BookingHistory,
     BulkResult,
+    ErasureResult,
     Table,
     TablePrice,
 )
 from provider.dining.queries import bookings, tables
 from provider.dining.routes.access import admin_only, current_actor
+from provider.dining.settings import SET_OPERATION
 from provider.resources import resources
 
 Item = TypeVar("Item", Table, Booking, MessageState)
@@ -115,7 +118,7 @@ async def change_tables(data: BulkInput) -> Response:
 @admin_only
 @validate_querystring(PageQuery)
 @document_response(list[Table])
-async def view_tables(query_args: PageQuery) -> Response:
+async def list_all_tables(query_args: PageQuery) -> Response:
     """List all tables, including those closed for booking."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await tables.select_tables(pool(), after, query_args.limit + 1)
@@ -128,7 +131,7 @@ async def view_tables(query_args: PageQuery) -> Response:
 @admin_only
 @validate_querystring(TableIdQuery)
 @document_response(list[TablePrice])
-async def view_prices(query_args: TableIdQuery) -> Response:
+async def list_prices(query_args: TableIdQuery) -> Response:
     """List every price that a table has had, oldest first."""
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:
@@ -156,7 +159,7 @@ async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
         booking = await service.set_booking(connection, settings, query_args.id, data, actor)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), "POST /api/admin/set_booking/", create, caller=str(actor))
+    return await run_once_per_key(pool(), SET_OPERATION, create, caller=str(actor))
 
 
 @blueprint.post("/accept_booking/")
@@ -166,9 +169,13 @@ async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
 @validate_querystring(BookingIdQuery)
 @document_response(Booking)
 async def accept_booking(query_args: BookingIdQuery) -> Response:
-    """Confirm a waiting order. 409 when it is not waiting, or overlaps a confirmed booking of the table."""
+    """Confirm a waiting order.
+
+    409 when it is not waiting, its time has passed, or it overlaps a confirmed booking of the table.
+    """
     async with transaction(pool()) as connection:
-        booking = await service.confirm_booking(connection, resources().dining, query_args.id, current_actor())
+        settings, now = resources().dining, datetime.now(UTC)
+        booking = await service.confirm_booking(connection, settings, query_args.id, current_actor(), now)
     return json_response(booking)
 
 
@@ -191,7 +198,7 @@ async def cancel_booking(query_args: BookingIdQuery) -> Response:
 @admin_only
 @validate_querystring(PageQuery)
 @document_response(list[Booking])
-async def view_active_bookings(query_args: PageQuery) -> Response:
+async def list_active_bookings(query_args: PageQuery) -> Response:
     """List waiting orders and confirmed bookings, oldest first."""
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     found = await bookings.select_active_bookings(pool(), after, query_args.limit + 1)
@@ -204,12 +211,28 @@ async def view_active_bookings(query_args: PageQuery) -> Response:
 @admin_only
 @validate_querystring(BookingIdQuery)
 @document_response(BookingHistory)
-async def view_booking(query_args: BookingIdQuery) -> Response:
+async def get_booking(query_args: BookingIdQuery) -> Response:
     """Return a booking and every status that it has had, with time and actor."""
     booking = await bookings.select_booking(pool(), query_args.id)
     if booking is None:
         raise service.unknown_booking(query_args.id)
     return json_response(BookingHistory(booking, await bookings.select_status_changes(pool(), booking)))
+
+
+@blueprint.post("/erase_guest/")
+@operation(401, 403, request_example={"email": "ann@example.com", "phone": None}, example={"bookings": 3})
+@tag([TAG])
+@admin_only
+@document_response(ErasureResult)
+@json_body(ErasureInput)
+async def erase_guest(data: ErasureInput) -> Response:
+    """Erase a guest's name, email address and phone number from all bookings, for ever; the bookings stay.
+
+    Messages to the guest that were not sent yet are deleted. The accounting program is told to erase the guest too.
+    """
+    async with transaction(pool()) as connection:
+        erased = await erasure.erase_guest(connection, resources().dining, data, datetime.now(UTC))
+    return json_response(ErasureResult(erased))
 
 
 @blueprint.get("/outbox/")
@@ -218,7 +241,7 @@ async def view_booking(query_args: BookingIdQuery) -> Response:
 @admin_only
 @validate_querystring(OutboxQuery)
 @document_response(list[MessageState])
-async def view_outbox(query_args: OutboxQuery) -> Response:
+async def list_messages(query_args: OutboxQuery) -> Response:
     """List unsent messages to guests and to the accounting program, newest first, with their last error.
 
     Waiting messages are retried automatically, dead ones only by `retry_message`.

@@ -8,7 +8,7 @@ from quart_schema import document_response, tag, validate_querystring
 from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.html import PRIVATE_HEADERS, Templates
+from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
@@ -23,7 +23,7 @@ from provider.dining.mail.content import format_start
 from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
 from provider.dining.queries import bookings, tables
 from provider.dining.routes import order_limits
-from provider.dining.settings import CANCEL_PATH
+from provider.dining.settings import CANCEL_PATH, ORDER_OPERATION
 from provider.resources import resources
 
 blueprint = Blueprint("dining_customer", __name__)
@@ -47,7 +47,7 @@ async def add_private_headers(response: Response) -> Response:
 @tag([TAG])
 @validate_querystring(TableListQuery)
 @document_response(list[BookableTable])
-async def view_tables(query_args: TableListQuery) -> Response:
+async def list_tables(query_args: TableListQuery) -> Response:
     """List the bookable tables that match. With `limit`, in pages; the Link header leads to the next."""
     query_args.require_ordered()
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
@@ -89,23 +89,25 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
         booking = await service.book_table(connection, settings, query_args.id, data)
         return StoredResponse(201, responses.encode_json(booking))
 
-    return await run_once_per_key(pool(), "POST /api/customer/book_table/", create)
+    return await run_once_per_key(pool(), ORDER_OPERATION, create)
 
 
 @blueprint.get(CANCEL_PATH)
+@html_page
 @operation(404, media=HTML, descriptions={200: "The page"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
-async def cancel_page(query_args: CancelTokenQuery) -> Response:
+async def show_cancel_page(query_args: CancelTokenQuery) -> Response:
     """Show the page behind the link in the email. It changes nothing, since mail scanners follow links."""
     return cancel_page_response(await find_booking(query_args.id))
 
 
 @blueprint.post(CANCEL_PATH)
+@html_page
 @operation(404, 409, media=HTML, descriptions={200: "The page, which confirms the cancellation"})
 @tag([TAG])
 @validate_querystring(CancelTokenQuery)
-async def cancel(query_args: CancelTokenQuery) -> Response:
+async def cancel_order(query_args: CancelTokenQuery) -> Response:
     """Cancel the order. Repeating it changes nothing. 409 when the order was declined."""
     booking = await find_booking(query_args.id)
     async with transaction(pool()) as connection:

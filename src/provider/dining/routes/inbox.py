@@ -5,7 +5,7 @@ import re
 from quart import Blueprint, Response
 from quart_schema import document_response, hide, tag
 
-from common.web.html import Templates, content_security_policy
+from common.web.html import Templates, content_security_policy, html_page
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -25,12 +25,13 @@ templates = Templates("provider.dining")
 @operation()
 @tag([TAG])
 @document_response(list[DemoMail])
-async def inbox_json() -> Response:
+async def list_mails() -> Response:
     """List the emails that the demo's SMTP server received, newest first."""
     return json_response(await select_mails(pool(), MAX_SHOWN_MAILS), headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/inbox")
+@html_page
 @hide
 async def inbox() -> Response:
     """Show the emails as a mail program would, with working buttons."""

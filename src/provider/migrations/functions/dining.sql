@@ -19,8 +19,14 @@ CREATE OR REPLACE FUNCTION check_dining_transition() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
+    IF old.erased_at IS NULL AND new.erased_at IS NOT NULL
+        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+    THEN
+        RETURN new; -- the guest is erased, and nothing else; ends_at is computed later
+    END IF;
     IF NOT (
-        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled'))
+        (old.status = 'waiting' AND new.status IN ('confirmed', 'declined', 'cancelled', 'expired'))
         OR (old.status = 'confirmed' AND new.status = 'cancelled')
     ) THEN
         RAISE EXCEPTION 'a booking that is % cannot become %', old.status, new.status
@@ -59,7 +65,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE ON dining_booking
+CREATE OR REPLACE TRIGGER dining_booking_changed AFTER INSERT OR UPDATE OF status ON dining_booking
 FOR EACH ROW EXECUTE FUNCTION record_dining_booking_status_change();
 
 CREATE OR REPLACE FUNCTION refuse_dining_history_change() RETURNS trigger

@@ -89,7 +89,8 @@ $$;
 CREATE OR REPLACE TRIGGER reservation_cancelled AFTER UPDATE OF cancelled_at ON reservation
 FOR EACH ROW WHEN (old.cancelled_at IS NULL AND new.cancelled_at IS NOT NULL) EXECUTE FUNCTION stay_cancelled();
 
--- Note which property a room belongs to. Raises a unique violation when it belongs to another.
+-- Note which property a room belongs to, and watch the room's nights in the feed, also after the link is removed: stays
+-- remain in it. Raises a unique violation when the room belongs to another property.
 CREATE OR REPLACE FUNCTION link_room() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -103,6 +104,7 @@ BEGIN
     IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
         INSERT INTO linked_room (hotel_id, room_key, property_id)
         VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
+        PERFORM watch_room(NEW.hotel_id, NEW.room_id);
     END IF;
     RETURN NULL;
 END

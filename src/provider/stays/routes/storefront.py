@@ -61,6 +61,8 @@ EXAMPLE_RESERVATION = {
     "nights": 3,
     "created_at": "2026-01-01T12:00:00Z",
 }
+PROPERTY_PATH_EXAMPLE = {"property_id": EXAMPLE_PROPERTY["property_id"]}
+RESERVATION_PATH_EXAMPLE = {"reservation_id": EXAMPLE_RESERVATION["reservation_id"]}
 EXAMPLE_CALENDAR = {
     "property_id": "xE6vqTqA6LTwpE",
     "from": "2021-01-05",
@@ -142,7 +144,7 @@ def property_page(found: list[T], limit: int) -> Response:
 )
 @validate_querystring(AvailabilityQuery)
 @document_response(list[AvailableProperty])
-async def list_available(query_args: AvailabilityQuery) -> Response:
+async def list_available_properties(query_args: AvailabilityQuery) -> Response:
     """The properties of which these nights can be reserved, by id.
 
     If there is none, 404 lists the start dates, up to 14 days earlier or later and nearest first, on which a property
@@ -189,7 +191,7 @@ def parse_reservation_id(text: str) -> UUID:
 
 
 @blueprint.get("/reservations/<reservation_id>")
-@operation(401, 404, example=EXAMPLE_RESERVATION)
+@operation(401, 404, example=EXAMPLE_RESERVATION, path_examples=RESERVATION_PATH_EXAMPLE)
 @document_response(Reservation)
 async def get_reservation(reservation_id: str) -> Response:
     """A reservation made with this token that is not cancelled."""
@@ -200,8 +202,8 @@ async def get_reservation(reservation_id: str) -> Response:
 
 
 @blueprint.delete("/reservations/<reservation_id>")
-@operation(401, 404, descriptions={204: "Cancelled, now or earlier"})
-async def delete_reservation(reservation_id: str) -> Response:
+@operation(401, 404, descriptions={204: "Cancelled, now or earlier"}, path_examples=RESERVATION_PATH_EXAMPLE)
+async def cancel_reservation(reservation_id: str) -> Response:
     """Cancel a reservation made with this token; its nights are free at once. Repeating it returns 204 too."""
     await service.cancel(pool(), resources().append_events, parse_reservation_id(reservation_id), g.holder)
     response = Response(status=204)
@@ -247,7 +249,7 @@ async def create_property(data: PropertyInput) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>")
-@operation(401, 404, example=EXAMPLE_PROPERTY)
+@operation(401, 404, example=EXAMPLE_PROPERTY, path_examples=PROPERTY_PATH_EXAMPLE)
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
@@ -265,6 +267,7 @@ async def get_property(property_id: str) -> Response:
     descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
+    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @document_response(Property)
 @json_body(PropertyChange)
@@ -283,7 +286,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>/calendar")
-@operation(401, 404, example=EXAMPLE_CALENDAR)
+@operation(401, 404, example=EXAMPLE_CALENDAR, path_examples=PROPERTY_PATH_EXAMPLE)
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
@@ -299,7 +302,13 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>/calendar.ics")
-@operation(401, 404, media={200: {ICALENDAR: {"type": "string"}}}, descriptions={200: "iCalendar (RFC 5545)"})
+@operation(
+    401,
+    404,
+    media={200: {ICALENDAR: {"type": "string"}}},
+    descriptions={200: "iCalendar (RFC 5545)"},
+    path_examples=PROPERTY_PATH_EXAMPLE,
+)
 async def get_icalendar(property_id: str) -> Response:
     """The stays since a year ago as iCalendar, the format of rental sites; one event per reservation."""
     since = datetime.now(UTC).date() - ICALENDAR_PAST

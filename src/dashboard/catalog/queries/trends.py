@@ -1,0 +1,194 @@
+"""SQL of the trends: the lowest price in stock of a product, and the price of one offer, over a period.
+
+A price is valid until the next change. The lowest price of a product is stored (`product_price_change`). An offer has a
+price while it is in stock.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from common.db.pool import Executor
+from dashboard.catalog.models import Interval, Period, PeriodEnds, TrendBucket, TrendPoint
+
+INTERVAL_SECONDS: dict[Interval, int] = {"hour": 3600, "day": 86_400, "week": 604_800}
+
+
+async def select_product_ends(db: Executor, product_id: UUID, period: Period) -> PeriodEnds:
+    """The first and the last of the product's lowest prices in stock."""
+    row = await db.fetchrow(
+        """
+        WITH carried AS (
+            SELECT coalesce(max(at), $2) AS at FROM product_price_change WHERE product_id = $1 AND at <= $2
+        )
+        SELECT (SELECT price
+                  FROM product_price_change
+                 WHERE product_id = $1
+                   AND at >= (SELECT at FROM carried)
+                   AND ($3::timestamptz IS NULL OR at <= $3)
+                   AND price IS NOT NULL
+                 ORDER BY at
+                 LIMIT 1) AS first,
+               (SELECT price
+                  FROM product_price_change
+                 WHERE product_id = $1
+                   AND at >= (SELECT at FROM carried)
+                   AND ($3::timestamptz IS NULL OR at <= $3)
+                   AND price IS NOT NULL
+                 ORDER BY at DESC
+                 LIMIT 1) AS last
+        """,
+        product_id, period.start, period.end,
+    )  # fmt: skip
+    assert row is not None
+    return PeriodEnds(**row)
+
+
+async def select_product_points(
+    db: Executor, product_id: UUID, period: Period, after: datetime | None, limit: int
+) -> list[TrendPoint]:
+    """The product's lowest price in stock: the one valid at the start, then every change, in order.
+
+    after: the last point of the page before.
+    """
+    rows = await db.fetch(
+        """
+        SELECT greatest(at, $2) AS at, price
+          FROM product_price_change
+         WHERE product_id = $1
+           AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
+           AND ($3::timestamptz IS NULL OR at <= $3)
+           AND ($4::timestamptz IS NULL OR at > $4)
+           AND price IS NOT NULL
+         ORDER BY product_price_change.at
+         LIMIT $5
+        """,
+        product_id, period.start, period.end, after, limit,
+    )  # fmt: skip
+    return [TrendPoint(**row) for row in rows]
+
+
+async def select_offer_ends(db: Executor, product_id: UUID, offer_id: str, period: Period) -> PeriodEnds:
+    """The first and the last price of the offer while it was in stock."""
+    row = await db.fetchrow(
+        """
+        WITH carried AS (
+            SELECT coalesce(max(at), $3) AS at
+              FROM offer_price_change
+             WHERE product_id = $1 AND offer_id = $2 AND at <= $3
+        )
+        SELECT (SELECT price
+                  FROM offer_price_change
+                 WHERE product_id = $1
+                   AND offer_id = $2
+                   AND at >= (SELECT at FROM carried)
+                   AND ($4::timestamptz IS NULL OR at <= $4)
+                   AND items_in_stock > 0
+                 ORDER BY at
+                 LIMIT 1) AS first,
+               (SELECT price
+                  FROM offer_price_change
+                 WHERE product_id = $1
+                   AND offer_id = $2
+                   AND at >= (SELECT at FROM carried)
+                   AND ($4::timestamptz IS NULL OR at <= $4)
+                   AND items_in_stock > 0
+                 ORDER BY at DESC
+                 LIMIT 1) AS last
+        """,
+        product_id, offer_id, period.start, period.end,
+    )  # fmt: skip
+    assert row is not None
+    return PeriodEnds(**row)
+
+
+async def select_offer_points(
+    db: Executor, product_id: UUID, offer_id: str, period: Period, after: datetime | None, limit: int
+) -> list[TrendPoint]:
+    """The price of the offer while it was in stock: the one valid at the start, then every change, in order.
+
+    A change of stock alone is not a point; the return of a sold-out offer is. after: the last point of the page before.
+    """
+    rows = await db.fetch(
+        """
+        WITH state AS (
+            SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
+              FROM offer_price_change
+             WHERE product_id = $1
+               AND offer_id = $2
+               AND at >= coalesce((SELECT max(at)
+                                     FROM offer_price_change
+                                    WHERE product_id = $1
+                                      AND offer_id = $2
+                                      AND at <= greatest($3::timestamptz, $5::timestamptz)),
+                                  $3)
+               AND ($4::timestamptz IS NULL OR at <= $4)
+        ), change AS (
+            SELECT at, price, price IS DISTINCT FROM lag(price) OVER (ORDER BY at) AS moved FROM state
+        )
+        SELECT greatest(at, $3) AS at, price
+          FROM change
+         WHERE moved AND price IS NOT NULL AND ($5::timestamptz IS NULL OR at > $5)
+         ORDER BY change.at
+         LIMIT $6
+        """,
+        product_id, offer_id, period.start, period.end, after, limit,
+    )  # fmt: skip
+    return [TrendPoint(**row) for row in rows]
+
+
+async def select_buckets(
+    db: Executor, product_id: UUID, offer_id: str | None, period: Period, interval: Interval, limit: int
+) -> list[TrendBucket]:
+    """The prices in stock in each hour, day or week, of the offer, or else the lowest of the product.
+
+    An interval without a price has no bucket. A bucket is whole, but for the one that is not over: it does not depend
+    on the moments at which the period begins and ends.
+    """
+    rows = await db.fetch(
+        """
+        WITH change AS NOT MATERIALIZED (
+            SELECT at, price
+              FROM product_price_change
+             WHERE $2::text IS NULL AND product_id = $1
+            UNION ALL
+            SELECT at, CASE WHEN items_in_stock > 0 THEN price END
+              FROM offer_price_change
+             WHERE product_id = $1 AND offer_id = $2
+        ), period AS MATERIALIZED (
+            -- 1. The first moment of the first bucket, and the end of the last one.
+            SELECT date_trunc($5, $3::timestamptz, 'UTC') AS start,
+                   least(date_trunc($5, $4::timestamptz, 'UTC') + $6::integer * interval '1 second',
+                         greatest($7::timestamptz, (SELECT max(at) + interval '1 microsecond' FROM change))) AS finish
+        ), carried AS MATERIALIZED (
+            SELECT coalesce(max(at), min(start)) AS at FROM period LEFT JOIN change ON at <= start
+        ), held AS (
+            -- 2. Each price, and from when until when it was valid.
+            SELECT greatest(change.at, start) AS since,
+                   lead(change.at, 1, finish) OVER (ORDER BY change.at) AS until,
+                   price
+              FROM period
+             CROSS JOIN carried
+              JOIN change ON change.at >= carried.at AND change.at < finish
+        ), piece AS (
+            -- 3. The same, cut at the ends of the buckets.
+            SELECT bucket, price, greatest(since, bucket) AS since,
+                   extract(epoch FROM least(until, bucket + $6 * interval '1 second')
+                                      - greatest(since, bucket))::float8 AS seconds
+              FROM held
+             CROSS JOIN generate_series(date_trunc($5, since, 'UTC'),
+                                        until - interval '1 microsecond',
+                                        $6 * interval '1 second') AS bucket
+             WHERE price IS NOT NULL
+        )
+        -- 4. The figures of each bucket. Rounding must not move the mean beyond the lowest or the highest price.
+        SELECT bucket AS at, min(price) AS min, max(price) AS max,
+               least(max(price), greatest(min(price), sum(price * seconds) / sum(seconds))) AS mean,
+               (array_agg(price ORDER BY since DESC))[1] AS last
+          FROM piece
+         GROUP BY bucket
+         ORDER BY bucket
+         LIMIT $8
+        """,
+        product_id, offer_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
+    )  # fmt: skip
+    return [TrendBucket(**row) for row in rows]
