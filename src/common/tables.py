@@ -1,17 +1,20 @@
 """Tables for people and spreadsheets: the one writer of CSV and of workbooks (XLSX).
 
-JSON is the content; the other forms are made from it, so they cannot differ. A cell of CSV that a spreadsheet would take
-for a formula gets an apostrophe; workbooks need none, since their texts are marked as texts, and JSON never changes.
+JSON is the content; the other forms are made from it, so they cannot differ. A cell of CSV that a spreadsheet would
+take for a formula gets an apostrophe; workbooks need none, since their texts are marked as texts; JSON never changes.
 """
 
+import asyncio
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import Any, Literal, get_args
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import xlsxwriter
@@ -27,6 +30,7 @@ MAX_SHEET_ROWS = 1_048_575
 MAX_CELL_CHARACTERS = 32_767
 MAX_EXACT_INTEGER = 2**53
 MEMORY_BYTES = 1024 * 1024
+PART_BYTES = 64 * 1024
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
@@ -65,14 +69,12 @@ def csv_cell(cell: Cell) -> str | int | float:
 def csv_lines(table: Table) -> Iterator[str]:
     """The header line and the lines of the rows, each with its line end."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
-    yield buffer.getvalue()
-    for row in table.rows:
+    writer = csv.writer(buffer, lineterminator="\r\n")  # so that cells with either character are quoted
+    for row in chain([table.columns], ([csv_cell(cell) for cell in row] for row in table.rows)):
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow([csv_cell(cell) for cell in row])
-        yield buffer.getvalue()
+        writer.writerow(row)
+        yield buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def csv_bytes(table: Table) -> bytes:
@@ -87,7 +89,7 @@ class WorkbookWriter:
     """Writes a workbook row by row, in constant memory; ids are texts, so that no digit of them is rounded."""
 
     def __init__(self, name: str, columns: Sequence[str]) -> None:
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES)
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - `finish` returns it
         self._book = xlsxwriter.Workbook(self._file, {"constant_memory": True, "strings_to_urls": False})
         self._book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001 - so that equal tables are equal files
         self._sheet = self._book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", name)[:31])
@@ -106,6 +108,11 @@ class WorkbookWriter:
             raise TooManyRowsError(f"a workbook holds {MAX_SHEET_ROWS:,} rows")
         for place, cell in enumerate(row):
             self._write(place, cell)
+
+    def add_all(self, rows: Iterable[Row]) -> None:
+        """Raises TooManyRowsError when the sheet is full."""
+        for row in rows:
+            self.add(row)
 
     def _write(self, place: int, cell: Cell) -> None:
         match cell:
@@ -138,6 +145,16 @@ def xlsx_bytes(table: Table) -> bytes:
         return file.read()
 
 
+async def workbook_parts(name: str, columns: Sequence[str], rows: AsyncIterator[Sequence[Row]]) -> AsyncIterator[bytes]:
+    """Yield a workbook in parts, once all rows have come. Raises TooManyRowsError before the first part."""
+    writer = WorkbookWriter(name, columns)
+    async for some in rows:
+        await asyncio.to_thread(writer.add_all, some)
+    with await asyncio.to_thread(writer.finish) as file:
+        while part := await asyncio.to_thread(file.read, PART_BYTES):
+            yield part
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a JSON table: the fields that lead to it, and whether it holds days."""
@@ -157,7 +174,8 @@ def columns_of(model: Any) -> tuple[Column, ...]:
 
 def _columns(model: Any, before: tuple[str, ...]) -> Iterator[Column]:
     for field in msgspec.structs.fields(model):
-        options = [option for option in get_args(field.type) if option is not type(None)] or [field.type]
+        is_union = get_origin(field.type) in (Union, UnionType)
+        options = [each for each in get_args(field.type) if each is not type(None)] if is_union else [field.type]
         path = (*before, field.encode_name)
         if isinstance(options[0], type) and issubclass(options[0], msgspec.Struct):
             yield from _columns(options[0], path)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from common import instants
+from common.tables import TableFormat
 
 MAX_ID = 2**63 - 1
 
@@ -114,7 +115,15 @@ Cursor = Annotated[
 """The start of a page."""
 
 
-class PageQuery(Input):
+class TableQuery(Input):
+    """The query string of a route that answers a table."""
+
+    format: Annotated[
+        TableFormat | None, Field(description="The form of the table: json, csv or xlsx; by default as Accept says")
+    ] = None
+
+
+class PageQuery(TableQuery):
     """The query string of a paginated list."""
 
     limit: PageLimit = 100

@@ -33,7 +33,8 @@ def parse(
     """The valid rows, and the reader. kept: gets every rejected line."""
     encoded = [part.encode() if isinstance(part, str) else part for part in parts]
     blocks = read_blocks(io.BytesIO(encoded[0])) if len(encoded) == 1 else iter(encoded)
-    reader = StoreFileReader(kind, blocks, now, ZONES, [].append if kept is None else kept.append)
+    rejected = [] if kept is None else kept
+    reader = StoreFileReader(kind, blocks, now, ZONES, rejected.append)
     rows = b"".join(reader.rows())
     return rows.decode().splitlines(), reader
 

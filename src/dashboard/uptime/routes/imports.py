@@ -1,25 +1,34 @@
 """HTTP of the store files: uploads, and the list of imports."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from tempfile import SpooledTemporaryFile
 
+import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.csv_import import RejectedLine
+from common.web import responses
 from common.web.bearer import operations_token_required
-from common.web.errors import Invalid
+from common.web.errors import FieldError, Invalid, Unavailable
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, rate_limit
-from common.web.request_body import body_encodings, body_limit, require_media_type
+from common.web.request_body import IDENTITY, body_encodings, body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
+from dashboard.resources import resources
 from dashboard.rights import api_token_required
 from dashboard.uptime.inputs import UploadQuery
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.intake.receive import MAX_FILE_BYTES
+from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received
 from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
@@ -59,6 +68,7 @@ IMPORT = {
 @blueprint.get("/stores/imports")
 @operation(headers={200: LINK_HEADER}, example=[IMPORT])
 @operations_token_required
+@table("imports", Import)
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
@@ -130,6 +140,49 @@ async def upload_timezones(query_args: UploadQuery) -> Response:
 async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
     """Receive the request's body to disk, then import it: no transaction waits for the network."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
+    is_encoded = request.headers.get("Content-Encoding", "").strip().lower() not in IDENTITY
+    runner = resources().report_runner
+    if runner.arriving.locked():
+        raise Unavailable("Too many uploads are arriving.", retry_after=5)
+    async with AsyncExitStack() as files:
+        async with runner.arriving:
+            file = await files.enter_async_context(received(_body_chunks()))
+        if is_encoded and file.read(2) not in (GZIP_MAGIC, b""):
+            raise Invalid("The file was refused.", errors=[FieldError("body", "is not valid gzip")])
+        file.seek(0)
+        intake = Intake(kind, file, "upload", datetime.now(UTC), limit=MAX_FILE_BYTES, require_rows=True)
+        if query.rejected is None:
+            async with runner.upload_slots:
+                return json_response(await import_file(runner.db, intake))
+        rejected = RejectedLines()
+        files.callback(rejected.close)
+        async with runner.upload_slots:
+            summary = await import_file(runner.db, dataclasses.replace(intake, on_rejected=rejected.add))
+        files.pop_all()
+        file.close()  # the response closes the other file
+    return Response(rejected.response_body(summary), content_type="application/json")
+
+
+class RejectedLines(SpooledTemporaryFile[bytes]):
+    """Rejected lines as JSON, one after the other, on disk if they are many."""
+
+    def __init__(self) -> None:
+        super().__init__(MEMORY_BYTES)
+        self._separator = b""
+
+    def add(self, line: RejectedLine) -> None:
+        self.write(self._separator + responses.encode_json(line))
+        self._separator = b","
+
+    async def response_body(self, summary: ImportSummary) -> AsyncIterator[bytes]:
+        """Yield the summary as JSON, with every rejected line instead of the first ones; then close the file."""
+        before, after = responses.encode_json(msgspec.structs.replace(summary, rejected=[])).split(b'"rejected":[]', 1)
+        with self:
+            self.seek(0)
+            yield before + b'"rejected":['
+            while part := await asyncio.to_thread(self.read, CHUNK_BYTES):
+                yield part
+            yield b"]" + after
 
 
 async def _body_chunks() -> AsyncIterator[bytes]:
