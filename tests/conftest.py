@@ -39,9 +39,18 @@ TEST_ENVIRONMENT = {
     "PROVIDER_OUTBOX_SECONDS": "0",
     "DASHBOARD_OUTBOX_SECONDS": "0",
     "PROVIDER_ORDERS_PER_HOUR": "0",
+    "PROVIDER_KEEP_TRACES_DAYS": "0",
+    "PROVIDER_KEEP_GUESTS_DAYS": "0",
+    "DASHBOARD_KEEP_REPORTS_DAYS": "0",
+    "DASHBOARD_KEEP_POLLS_DAYS": "0",
+    "DASHBOARD_KEEP_PRICES_DAYS": "0",
+    "DASHBOARD_KEEP_TRACES_DAYS": "0",
     "NIGHTAUDIT_DEMO": "1",
 }
-"""The demo with all timers off: a test runs the jobs that it needs. Orders are limited only in tests of the limit."""
+"""The demo with all timers off, and old rows kept: a test runs the jobs that it needs.
+
+Orders are limited only in tests of the limit.
+"""
 
 settings.register_profile(
     "slow machines",

@@ -204,7 +204,8 @@ def test_every_instant_of_a_response_is_a_date_time(document: dict[str, Any]) ->
 
 
 VERBS = {
-    *("accept", "add", "apply", "book", "cancel", "change", "confirm", "create", "decline", "delete", "find", "get"),
+    *("accept", "add", "apply", "book", "cancel", "change", "confirm", "create", "decline", "delete", "erase", "find"),
+    "get",
     *(
         "list",
         "log",

@@ -68,33 +68,28 @@ BEGIN
 END
 $$;
 
-CREATE TABLE store (
-    store_id text NOT NULL COLLATE pg_catalog."C",
-    timezone text COLLATE pg_catalog."C",
-    first_polled_at timestamp with time zone,
-    last_polled_at timestamp with time zone,
-    polls_since timestamp with time zone,
-    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
-    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
-    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
-);
-
-CREATE FUNCTION last_visible_poll(of_store store, known timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE WHEN of_store.last_polled_at <= known THEN of_store.last_polled_at
-                ELSE (
-                    SELECT max(poll.polled_at)
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = of_store.store_id AND poll.polled_at <= known
-                )
-           END
-$$;
-
 CREATE FUNCTION length_of(parts tstzmultirange) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT coalesce(sum(upper(part) - lower(part)), '0') FROM unnest(parts) AS part
+$$;
+
+CREATE FUNCTION newest_poll(known timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT greatest(
+               (SELECT max(last_polled_at) FROM store WHERE last_polled_at <= known),
+               (
+                   SELECT max(visible.at)
+                     FROM store
+                    CROSS JOIN LATERAL (
+                        SELECT max(poll.polled_at) AS at
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= known
+                      ) AS visible
+                    WHERE store.last_polled_at > known
+               )
+           )
 $$;
 
 CREATE FUNCTION next_counted_poll(of_store text, moment timestamp with time zone, known timestamp with time zone) RETURNS timestamp with time zone
@@ -145,7 +140,8 @@ CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, unti
                          '{}'
                      ) * tstzmultirange(tstzrange(since, until))
            END
-      FROM store
+      FROM unnest(of_stores) AS wanted (store_id)
+      JOIN store ON store.store_id = wanted.store_id
       LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
       LEFT JOIN (
         SELECT zone,
@@ -157,8 +153,8 @@ CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, unti
                    AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
           FROM (
             SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-              FROM store
-             WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
+              FROM unnest(of_stores) AS wanted (store_id)
+              JOIN store ON store.store_id = wanted.store_id
           ) AS zones
          CROSS JOIN LATERAL (
             SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
@@ -180,7 +176,6 @@ CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, unti
                     ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
                END AS closes_at
       ) AS shift ON TRUE
-     WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
      GROUP BY store.store_id
 $$;
 
@@ -219,7 +214,16 @@ BEGIN
         SELECT store.store_id, span.since, span.until
           FROM store
          CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
-         CROSS JOIN LATERAL (SELECT last_visible_poll(store, at_time) AS newest OFFSET 0) AS visible
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= at_time THEN store.last_polled_at
+                        ELSE (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= at_time
+                        )
+                   END AS newest
+            OFFSET 0
+          ) AS visible
          CROSS JOIN LATERAL (
             SELECT coalesce(
                        store.polls_since,
@@ -814,6 +818,17 @@ CREATE TABLE rate_limit (
     key bytea NOT NULL,
     policy text NOT NULL,
     full_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE store (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    timezone text COLLATE pg_catalog."C",
+    first_polled_at timestamp with time zone,
+    last_polled_at timestamp with time zone,
+    polls_since timestamp with time zone,
+    CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
+    CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
+    CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
 );
 
 CREATE TABLE store_day (

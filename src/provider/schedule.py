@@ -14,6 +14,7 @@ from provider.dining.sms import LoggingSmsGateway
 from provider.offers.queries import delete_expired_tokens
 from provider.resources import Resources
 from provider.store_polls.jobs import poll_fleet
+from provider.store_polls.queries import delete_old_polls
 
 
 def jobs(resources: Resources) -> list[Job]:
@@ -61,4 +62,5 @@ def retentions(config: Config) -> Mapping[str, Retention]:
         **platform(traces),
         "cancel_tokens": Retention(traces, delete_expired_cancel_tokens),
         "offers_tokens": Retention(traces, delete_expired_tokens),
+        "simulated_polls": Retention(traces, delete_old_polls),
     }

@@ -13,13 +13,47 @@ from dashboard.schedule import retentions
 
 CONFIG = read_config(dashboard.config.Config, {})
 
+FORGOTTEN = {
+    "idempotency_keys": {"idempotency_key"},
+    "messages": {"outbox"},
+    "signatures": {"used_signature"},
+    "failed_logins": {"failed_login"},
+    "rate_limits": {"rate_limit"},
+    "quarantined_events": {"quarantined_event"},
+    "sessions": {"front_desk_session"},
+    "prices": {"offer_price_change", "product_price_change"},
+    "closed_offers": {"offer"},
+    "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress"},
+    "polls": {"store_poll"},
+    "imports": {"store_import"},
+}
+"""The tables from which each retention deletes."""
+
+FOR_EVER = {
+    "ledger_event", "night_counter", "day_counter", "feed_difference", "front_desk_order", "store_day", "poll_span",
+}  # fmt: skip
+"""Business records and their totals, which are never deleted; guests of orders are erased from them."""
+
+BOUNDED = {
+    "migration", "job", "hotel_summary", "feed_progress", "feed_cut_off", "product", "product_refresh",
+    "offers_token", "store", "store_hours", "store_file_pull",
+}  # fmt: skip
+"""Tables that grow only with files, hotels, products and stores; `feed_cut_off` is emptied by the night audit."""
+
+
+async def test_every_table_is_bounded_or_forgotten_or_a_record_kept_for_ever(dashboard_db: asyncpg.Pool) -> None:
+    rows = await dashboard_db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert set(FORGOTTEN) == set(retentions(CONFIG))
+    assert set().union(*FORGOTTEN.values()) | FOR_EVER | BOUNDED == {row["tablename"] for row in rows}
+
 
 def test_every_kind_has_its_documented_age() -> None:
     ages = {name: retention.keep for name, retention in retentions(CONFIG).items()}
     assert ages["idempotency_keys"] == timedelta(hours=48)
     traces = ("messages", "signatures", "sessions", "quarantined_events", "closed_offers")
     assert {ages[name] for name in traces} == {timedelta(days=90)}
-    assert ages["prices"] == timedelta(days=400)
+    assert ages["prices"] == ages["polls"] == timedelta(days=400)
+    assert (ages["imports"], ages["reports"]) == (timedelta(days=90), timedelta(days=30))
     assert (CONFIG.keep_reports_days, CONFIG.keep_polls_days, CONFIG.keep_prices_days) == (30, 400, 400)
 
 

@@ -29,7 +29,7 @@ API_ROUTES = [
     ("PUT", "/stores/business-hours"),
     ("PUT", "/stores/timezones"),
 ]
-OPERATIONS_ROUTES = [("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/stores/imports")]
+OPERATIONS_ROUTES = [("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/audits", "/stores/imports")]
 OPEN_ROUTES = ["/", "/livez", "/readyz", "/hotels", "/reports", "/stores", "/openapi.json", "/front-desk"]
 
 

@@ -10,14 +10,44 @@ from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
 from provider.offers.queries import delete_expired_tokens
 from provider.schedule import retentions
+from provider.store_polls.queries import delete_old_polls
 
 CONFIG = read_config(provider.config.Config, {})
+
+FORGOTTEN = {
+    "idempotency_keys": {"idempotency_key"},
+    "messages": {"outbox"},
+    "signatures": {"used_signature"},
+    "failed_logins": {"failed_login"},
+    "rate_limits": {"rate_limit"},
+    "cancel_tokens": {"dining_cancel_token"},
+    "offers_tokens": {"issued_token", "offers_product"},
+    "simulated_polls": {"store_poll"},
+}
+"""The tables from which each retention deletes."""
+
+FOR_EVER = {"booking_event", "reservation", "dining_booking", "dining_booking_status_change", "watched_event"}
+"""Business records, which are never deleted; guests of bookings are erased from them."""
+
+BOUNDED = {
+    "migration", "job", "property", "linked_room", "watched_room", "polled_store",
+    "polled_store_hours", "store_poll_progress", "dining_table", "dining_table_price", "demo_mail",
+}  # fmt: skip
+"""Tables that grow only with files, rooms, tables and stores, or that keep their newest rows alone."""
+
+
+async def test_every_table_is_bounded_or_forgotten_or_a_record_kept_for_ever(provider_db: asyncpg.Pool) -> None:
+    rows = await provider_db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert set(FORGOTTEN) == set(retentions(CONFIG))
+    assert set().union(*FORGOTTEN.values()) | FOR_EVER | BOUNDED == {row["tablename"] for row in rows}
 
 
 def test_every_kind_has_its_documented_age() -> None:
     ages = {name: retention.keep for name, retention in retentions(CONFIG).items()}
     assert ages["idempotency_keys"] == timedelta(hours=48)
-    assert ages["messages"] == ages["signatures"] == ages["offers_tokens"] == timedelta(days=90)
+    assert (
+        ages["messages"] == ages["signatures"] == ages["offers_tokens"] == ages["simulated_polls"] == timedelta(days=90)
+    )
     assert (CONFIG.keep_traces_days, CONFIG.keep_guests_days, CONFIG.orders_per_hour) == (90, 730, 10)
 
 
@@ -45,3 +75,15 @@ async def test_expired_offers_tokens_are_deleted_with_their_products_a_batch_at_
     assert [await delete_expired_tokens(provider_db, keep, 2) for _ in range(3)] == [2, 1, 0]
     assert await provider_db.fetchval("SELECT count(*) FROM issued_token") == 2
     assert await provider_db.fetchval("SELECT count(*) FROM offers_product") == 4
+
+
+async def test_simulated_polls_are_deleted_a_batch_at_a_time(provider_db: asyncpg.Pool) -> None:
+    await provider_db.execute(
+        """
+        INSERT INTO store_poll (store_id, polled_at, active)
+        SELECT 'a', now() - make_interval(days => days), true FROM unnest(ARRAY[0, 89, 91, 92, 93]) AS days
+        """
+    )
+
+    assert [await delete_old_polls(provider_db, timedelta(days=90), 2) for _ in range(3)] == [2, 1, 0]
+    assert await provider_db.fetchval("SELECT count(*) FROM store_poll") == 2

@@ -15,6 +15,9 @@ from dashboard.feed_client import BookingFeed, FeedQuery, FeedResponse
 EVENTS_PER_PAGE = 20_000
 """Events of one transaction. Larger pages change each counter less often, but take more memory."""
 
+REJECTED_PER_PAGE = 500
+"""Rejected values of one transaction; each may be long."""
+
 MAX_REQUESTS = 10_000
 """Requests of one run. The next run continues where this one stopped."""
 
@@ -160,7 +163,7 @@ class FeedReader:
             page.rejected += rejected
             _note_event_times(summary, events)
             summary.last_rejected_at = max((each.at for each in rejected if each.at), default=summary.last_rejected_at)
-            if len(page.events) + len(page.rejected) >= EVENTS_PER_PAGE:
+            if len(page.events) >= EVENTS_PER_PAGE or len(page.rejected) >= REJECTED_PER_PAGE:
                 page.through = summary.last_event_at if summary.in_order else None
                 yield page
                 page = Page()

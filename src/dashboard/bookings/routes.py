@@ -234,6 +234,7 @@ async def list_quarantined_events(query_args: PageQuery) -> Response:
 
 @blueprint.get("/audits")
 @operation(headers={200: LINK_HEADER})
+@operations_token_required
 @table("audits", FeedDifference, "items")
 @validate_querystring(PageQuery)
 @document_response(Audits)

@@ -206,7 +206,7 @@ async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Respons
         query_args,
         period,
         partial(trends.select_product_points, pool(), product_id),
-        partial(trends.select_buckets, pool(), product_id, None),
+        partial(trends.select_product_buckets, pool(), product_id),
     )
     trend = Trend(product_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends))
     return json_response(trend, 200, headers)
@@ -235,7 +235,7 @@ async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuer
         query_args,
         period,
         partial(trends.select_offer_points, pool(), product_id, offer_id),
-        partial(trends.select_buckets, pool(), product_id, offer_id),
+        partial(trends.select_offer_buckets, pool(), product_id, offer_id),
     )
     trend = OfferTrend(
         product_id, existing_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends)

@@ -1,10 +1,11 @@
 """Input types of the front desk."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from common.web.input_types import Id, Input, Instant, Name, PageQuery, parse_name
 from dashboard.front_desk.models import ProviderStatus, Status
@@ -28,6 +29,16 @@ Line = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH}),
 ]
 """One line that can be seen, as names are, but longer."""
+
+
+LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
+
+
+def require_computable(start: datetime) -> datetime:
+    """Return the start. Raises ValueError when it is too late for the end to be a datetime."""
+    if start >= LATEST_START:
+        raise ValueError("must be before the year 9998")
+    return start
 
 
 class OrderInput(Input):
@@ -54,7 +65,7 @@ class OrderInput(Input):
     """Phone number of the guest."""
     guests: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Number of guests."""
-    starts_at: Instant | None = None
+    starts_at: Annotated[Instant, AfterValidator(require_computable)] | None = None
     """When the guests come; null: at the next time that suits."""
     minutes: Annotated[int, Field(ge=1, le=100_000)]
     """How long the table is needed."""

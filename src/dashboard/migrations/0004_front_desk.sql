@@ -30,7 +30,7 @@ CREATE TABLE front_desk_order (
     decided_at timestamptz,
     decided_by text,
     decision_number integer NOT NULL DEFAULT 0,
-    delivered boolean NOT NULL DEFAULT false, -- whether the provider has accepted the decision
+    delivered boolean NOT NULL DEFAULT FALSE, -- whether the provider has accepted the decision
     reason text, -- why the provider did not accept the last decision
     status text NOT NULL GENERATED ALWAYS AS (
         CASE
@@ -41,7 +41,7 @@ CREATE TABLE front_desk_order (
         END
     ) STORED,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- when the status last changed
-    was_confirmed boolean NOT NULL DEFAULT false, -- when it was cancelled
+    was_confirmed boolean NOT NULL DEFAULT FALSE, -- when it was cancelled
     PRIMARY KEY (table_id, id),
     CHECK ((decision IS NULL) = (decided_at IS NULL)),
     CHECK ((decision IS NULL) = (decided_by IS NULL)),

@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
     status: Literal["Running", "Complete", "Failed"]
     """Whether it is being made, complete, or has failed."""
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
     requested_at: datetime
     """When it was requested."""
     finished_at: datetime | None
@@ -131,7 +131,7 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
     """A report that is being made; progress is 0 to 1."""
 
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
@@ -202,9 +202,9 @@ class Timeline(msgspec.Struct, frozen=True):
     end: datetime = msgspec.field(name="to")
     """End of the window."""
     uptime_seconds: float | None
-    """Open time in which it was up; null where no polls are kept."""
+    """Open time in which it was up; null if the store was never polled."""
     downtime_seconds: float | None
-    """Open time in which it was down; null where no polls are kept."""
+    """Open time in which it was down; null if the store was never polled."""
     open: list[Span]
     """When it was open."""
     stretches: list[Stretch]

@@ -118,6 +118,8 @@ async def find_report(db: asyncpg.Pool, report_id: str) -> Report | None:
 
 
 DEFAULT_WINDOW = timedelta(hours=168)
+MAX_TIMELINE_POLLS = 20_000
+"""A timeline lists its polls; hourly ones of the longest window are half as many."""
 EARLIEST_DEFAULT_END = datetime(1970, 1, 8, tzinfo=UTC)
 """The end of the earliest default window; no poll is older than 1970."""
 
@@ -158,3 +160,9 @@ async def resolve_store_window(
             "its `days` have the figures",
         )
     return window
+
+
+async def require_few_polls(db: Executor, store_id: str, window: Window) -> None:
+    """Raises Invalid when a timeline would have more than MAX_TIMELINE_POLLS polls."""
+    if await stores.select_has_more_polls(db, store_id, window, MAX_TIMELINE_POLLS):
+        raise Invalid.field("from", f"must be later: the window has more than {MAX_TIMELINE_POLLS} polls")

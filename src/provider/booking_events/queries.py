@@ -22,7 +22,7 @@ MAX_COUNTED_EVENTS = 10_000
 
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 
-MAX_READ_EVENTS = 50_000
+MAX_READ_EVENTS = 20_000
 """How many events in the order of the feed a page reads at most, so that no filter makes it slow."""
 
 MAX_FEW_EVENTS = 10_000

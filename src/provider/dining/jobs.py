@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -40,11 +41,15 @@ async def send_guest_messages(
     db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret | None, gateway: SmsGateway
 ) -> JobResult:
     """Send the due messages to guests. Without smtp_url emails stay in the outbox; text messages are sent."""
-    async with asyncio.TaskGroup() as group:
-        texts = group.create_task(send_text_messages(db, gateway))
-        mails = group.create_task(send_mails(db, settings, smtp_url)) if smtp_url is not None else None
-    sent = mails.result() if mails is not None else {}
-    return {outcome: count + sent.get(outcome, 0) for outcome, count in texts.result().items()}
+    sending = [send_text_messages(db, gateway)]
+    if smtp_url is not None:
+        sending.append(send_mails(db, settings, smtp_url))
+    total: Counter[str] = Counter()
+    for result in await asyncio.gather(*sending, return_exceptions=True):  # each run ends, whatever fails in the other
+        if isinstance(result, BaseException):
+            raise result
+        total.update({outcome: int(count) for outcome, count in result.items()})
+    return dict(total)
 
 
 async def send_mails(
@@ -113,7 +118,10 @@ async def expire_orders(db: asyncpg.Pool, settings: DiningSettings, now: datetim
     """End every waiting order whose time has passed, each in its own transaction, which tells the guest."""
     expired = 0
     while ended := await bookings.select_ended_waiting(db, now, EXPIRY_BATCH):
+        before = expired
         for booking_id in ended:
             async with transaction(db) as connection:
                 expired += await service.expire_booking(connection, settings, booking_id, now) is not None
+        if expired == before:  # all were decided meanwhile
+            break
     return {"expired": expired}

@@ -68,8 +68,8 @@ CREATE TABLE dining_booking_status_change (
     FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking (table_id, id)
 );
 
--- The tokens of the cancel buttons, as SHA-256. Each mail has its own, derived from a secret and the mail's Message-ID, so
--- that the token itself is not stored. A request brings the token alone. A hash of 256 bits is unique without a
+-- The tokens of the cancel buttons, as SHA-256. Each mail has its own, derived from a secret and the mail's Message-ID,
+-- so that the token itself is not stored. A request brings the token alone. A hash of 256 bits is unique without a
 -- constraint, which would need table_id.
 CREATE TABLE dining_cancel_token (
     table_id bigint NOT NULL,

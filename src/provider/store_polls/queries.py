@@ -1,7 +1,7 @@
 """SQL of the simulated fleet and of the three CSV files."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.db.pool import Connection, Executor
 from common.web.streaming import Sink
@@ -104,3 +104,24 @@ async def copy_timezones_file(db: Connection, output: Sink) -> None:
         format="csv",
         header=True,
     )
+
+
+async def delete_old_polls(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete up to `limit` polls that are older than `keep`; returns how many."""
+    return await db.fetchval(
+        """
+        WITH deleted AS (
+            DELETE FROM store_poll
+             WHERE (store_id, polled_at) IN (
+                SELECT store_id, polled_at
+                  FROM store_poll
+                 WHERE polled_at < now() - $1::interval
+                 ORDER BY polled_at
+                 LIMIT $2
+             )
+            RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+        """,
+        keep, limit,
+    )  # fmt: skip

@@ -136,6 +136,7 @@ STRING, INTEGER = {"type": "string"}, {"type": "integer", "format": "int64"}
         ({"enum": ["a", "b"]}, {"enum": ["a", "b"], "type": "string"}),
         ({"enum": [1, 2]}, {"enum": [1, 2], "type": "integer", "format": "int64"}),
         ({"const": True}, {"const": True, "type": "boolean"}),
+        ({"type": "number", "default": "0.99"}, {"type": "number", "default": 0.99}),
         ({"type": "string", "format": "decimal"}, {"type": "number", "format": "double"}),
         ({"properties": {"title": {"title": "Title", "type": "string"}}}, {"properties": {"title": STRING}}),
     ],

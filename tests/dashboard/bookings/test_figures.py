@@ -325,6 +325,20 @@ async def test_pickup_counts_the_last_days_and_not_the_day_before_them(dashboard
         }[day]
 
 
+@pytest.mark.parametrize("after", ["2024-03-01T00:00:00Z", "2024-03-01T23:59:59.999999Z", "2024-03-02T00:00:00Z"])
+async def test_an_event_on_the_days_after_a_view_does_not_count_in_it(dashboard_db: asyncpg.Pool, after: str) -> None:
+    """Whether or not it is the last event of the hotel decides which counters are read."""
+    await store(dashboard_db, ("2024-02-29T23:59:59.999999Z", "2024-05-01", 1), (after, "2024-05-01", 1))
+    for as_of, expected in ((date(2024, 2, 28), 0), (date(2024, 2, 29), 1), (date(2024, 3, 2), 2)):
+        days = CountedDays(7001, date(2024, 1, 1), date(2024, 12, 31), as_of, by_event_date=False)
+        by_day = await counters.select_counts_by_day(dashboard_db, days)
+        by_month = await counters.select_counts_by_month(dashboard_db, days)
+        assert by_day is not None
+        assert by_month is not None
+        assert sum(bookings for bookings, _ in by_day.counts.values()) == expected
+        assert sum(bookings for bookings, _ in by_month.counts.values()) == expected
+
+
 async def test_lead_time_of_a_year_with_cancellations_only_has_no_mean(dashboard_db: asyncpg.Pool) -> None:
     await store(dashboard_db, ("2024-01-01T00:00:00Z", "2024-02-01", 2))
 

@@ -1,7 +1,10 @@
 """A feed that ignores filters, cuts off its responses or invents events can neither hide events nor keep us busy."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -9,11 +12,14 @@ from aiohttp import web
 
 from common.upstream import UpstreamError
 from common.web.resources import Application
+from dashboard import feed_client
 from dashboard.bookings import feed_reader, feed_walk, instant_parts
-from dashboard.bookings.feed_reader import IgnoredFilterError, RequestLimitError
-from dashboard.bookings.ingestion import CutOffError
+from dashboard.bookings.decoding import RejectedEvent
+from dashboard.bookings.feed_reader import CutOff, IgnoredFilterError, Page, RequestLimitError
+from dashboard.bookings.ingestion import CutOffError, LedgerSink
+from dashboard.bookings.queries import cut_offs, ledger, quarantine
 from tests.dashboard.bookings.conftest import AssertCountersAgree, IngestionOf, RunOnce
-from tests.support.feeds import Event, ForeignFeed, event, serve_feed
+from tests.support.feeds import Event, ForeignFeed, event, filter_events, serve_feed
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 INSTANT = "2024-03-01T02:00:00Z"
@@ -136,6 +142,17 @@ async def test_rooms_divide_an_instant_of_one_hotel(
             await ingest(ingestion_of(feed.url))
     await counters_agree(93)
     assert await dashboard_db.fetchval("SELECT count(*) FROM feed_cut_off") == 1
+
+
+async def test_nights_before_and_after_the_only_one_of_a_full_response_are_read(
+    ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    shown = of_one_instant(20, rooms=20)
+    hidden = [event(100 + number, INSTANT, night=f"2020-01-0{4 + 2 * (number % 2)}") for number in range(20)]
+    async with serve_feed(ForeignFeed(shown + hidden, cap=20)) as feed:
+        with pytest.raises(CutOffError):
+            await ingest(ingestion_of(feed.url))
+    await counters_agree(40)
 
 
 async def test_events_that_no_filter_divides_are_cut_off(
@@ -277,6 +294,19 @@ async def test_an_event_at_the_end_of_the_calendar_ends_the_reading_and_not_the_
     await counters_agree(3)
 
 
+async def test_an_invalid_value_dated_beyond_its_window_does_not_end_the_reading(
+    ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    class WithJunk(ForeignFeed):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            found = filter_events(self.events, request.query)
+            return web.json_response([*found, {"id": 0, "event_timestamp": "9998-01-01T00:00:00Z"}])
+
+    async with serve_feed(WithJunk([event(9, "1999-01-01T00:00:00Z"), *hourly(3)])) as feed:
+        await ingest(ingestion_of(feed.url))
+    await counters_agree(4)
+
+
 async def test_a_feed_that_fails_on_windows_over_a_day_is_read_in_the_end(
     ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, dashboard_db: asyncpg.Pool
 ) -> None:
@@ -347,6 +377,61 @@ async def test_an_ingestion_and_an_audit_at_once_count_every_event_once(
             result, _ = await asyncio.gather(audit(feed.url), ingest(reader))
             assert (result["missing_upstream"], result["changed_upstream"]) == (0, 0)
     await counters_agree(310)
+
+
+async def test_neither_invalid_values_nor_cut_offs_fill_the_database(
+    dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is already stored is still counted."""
+    monkeypatch.setattr(quarantine, "MAX_QUARANTINED", 3)
+    monkeypatch.setattr(cut_offs, "MAX_CUT_OFFS", 3)
+    for number in [0, 1, 2, 3, 4, 0]:
+        await quarantine.upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event")])
+        cut = CutOff(START + timedelta(hours=number), f"reason {number}")
+        await cut_offs.upsert_cut_off(dashboard_db, cut, START + timedelta(days=1))
+
+    quarantined = await dashboard_db.fetch("SELECT raw, times FROM quarantined_event ORDER BY raw")
+    assert [tuple(row) for row in quarantined] == [("raw 0", 2), ("raw 1", 1), ("raw 2", 1)]
+    assert await dashboard_db.fetchval("SELECT count(*) FROM feed_cut_off") == 3
+
+
+async def test_long_invalid_values_are_stored_in_small_pages(
+    ingestion_of: IngestionOf, ingest: RunOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, few of them are in memory."""
+    pages: list[int] = []
+    store = LedgerSink.store
+
+    async def noting(self: LedgerSink, page: Page) -> int:
+        pages.append(len(page.rejected))
+        return await store(self, page)
+
+    monkeypatch.setattr(LedgerSink, "store", noting)
+    monkeypatch.setattr(feed_reader, "REJECTED_PER_PAGE", 20)
+    monkeypatch.setattr(feed_client, "READ_BYTES", 4096)
+    bad = [{**event(number, "1999-06-01T00:00:00Z"), "status": 7} for number in range(1, 200)]
+    async with serve_feed(ForeignFeed(bad)) as feed:
+        assert (await ingest(ingestion_of(feed.url)))["rejected"] >= 199
+    assert max(pages) < 60
+
+
+async def test_responses_are_decoded_and_rows_made_off_the_event_loop(
+    ingestion_of: IngestionOf, ingest: RunOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[threading.Thread]] = {"decode": set(), "copy_rows_of": set()}
+
+    def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            threads[name].add(threading.current_thread())
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(feed_reader, "decode_requested", noting("decode", feed_reader.decode_requested))
+    monkeypatch.setattr(ledger, "copy_rows_of", noting("copy_rows_of", ledger.copy_rows_of))
+    async with serve_feed(ForeignFeed(hourly(50))) as feed:
+        await ingest(ingestion_of(feed.url))
+    assert all(used and threading.current_thread() not in used for used in threads.values())
 
 
 async def test_what_may_be_cut_off_shows_in_the_list_of_hotels_on_the_page_and_as_a_metric(

@@ -54,3 +54,42 @@ async def test_a_login_forgives_the_failures_before_it(desk: Desk) -> None:
             assert await log_in(desk, "guess") == "/front-desk?notice=invalid_token"
         assert await log_in(desk, STAFF_TOKEN) == "/front-desk"
     assert await desk.db.fetchval("SELECT count(*) FROM failed_login") == 0
+
+
+PROXY = "10.0.0.1"
+
+
+async def log_in_through_proxy(desk: Desk, token: str, client: str, proxy: str = PROXY) -> str:
+    answer = await desk.client.post(
+        "/front-desk/login",
+        form={"token": token},
+        headers={"X-Forwarded-For": client},
+        scope_base=sent_from(proxy),
+    )
+    location: str = answer.headers["Location"]
+    return location
+
+
+class TestBehindATrustedProxy:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_TRUSTED_PROXIES": PROXY}
+
+    async def test_an_attacker_locks_out_nobody_else_behind_the_proxy(self, desk: Desk) -> None:
+        answers = [await log_in_through_proxy(desk, "guess", "192.0.2.1") for _ in range(6)]
+
+        assert answers[-1] == "/front-desk?notice=throttled"
+        assert await log_in_through_proxy(desk, STAFF_TOKEN, "192.0.2.1") == "/front-desk?notice=throttled"
+        assert await log_in_through_proxy(desk, STAFF_TOKEN, "192.0.2.2") == "/front-desk"
+
+    async def test_an_attacker_elsewhere_cannot_invent_addresses(self, desk: Desk) -> None:
+        answers = [
+            await log_in_through_proxy(desk, "guess", f"192.0.2.{number}", proxy="10.0.0.2") for number in range(7)
+        ]
+
+        assert answers == ["/front-desk?notice=invalid_token"] * 5 + ["/front-desk?notice=throttled"] * 2
+
+    async def test_an_attacker_behind_the_proxy_cannot_invent_addresses(self, desk: Desk) -> None:
+        answers = [await log_in_through_proxy(desk, "guess", f"192.0.2.{number}, 198.51.100.1") for number in range(7)]
+
+        assert answers == ["/front-desk?notice=invalid_token"] * 5 + ["/front-desk?notice=throttled"] * 2

@@ -132,6 +132,14 @@ async def test_another_spelling_of_the_same_address_is_accepted(desk: Desk) -> N
     assert (await desk.receive(callback_url="HTTP://PROVIDER.example:80/base/api/x")).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("start", "status"), [("0001-01-02T00:00:00Z", 201), ("9997-12-31T23:59:59Z", 201), ("9998-01-01T00:00:00Z", 400),
+                          ("9999-12-31T00:00:00Z", 400)]
+)  # fmt: skip
+async def test_an_order_is_received_if_its_end_can_be_computed(desk: Desk, start: str, status: int) -> None:
+    assert (await desk.receive(starts_at=start, minutes=100_000)).status_code == status
+
+
 async def test_staff_need_their_token(desk: Desk) -> None:
     await desk.receive()
 

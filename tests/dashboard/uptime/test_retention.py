@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from common.config import ConfigError, read_config
+from common.jobs.scheduler import run_now
 from common.web.errors import Invalid
+from common.web.resources import Application
+from dashboard import schedule
+from dashboard.config import Config
+from dashboard.resources import resources_of
 from dashboard.uptime import service
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
@@ -169,6 +175,28 @@ async def test_an_import_waits_while_old_polls_are_deleted(dashboard_db: asyncpg
         await eventually(lambda: waits_for_lock(dashboard_db))
         assert not late.done()
     assert (await late).new == 0
+
+
+async def test_the_nightly_job_deletes_old_reports_polls_and_imports(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool
+) -> None:
+    await make_reports(dashboard_db, [timedelta()] * 10 + [MONTH * 2])
+    await import_polls(dashboard_db, *(f"s,active,{at.isoformat()}" for at, _ in hourly(LAST - KEEP * 1.01, LAST)))
+    await import_polls(dashboard_db, "s,active,2024-06-10 17:00:00 UTC")
+    await dashboard_db.execute("UPDATE store_import SET finished_at = finished_at - INTERVAL '91 days'")
+    jobs = schedule.jobs(resources_of(dashboard_app))
+    result = await run_now(dashboard_db, next(job for job in jobs if job.name == "forget_old"))
+    assert (result["reports"], result["imports"]) == (3, 1)
+    assert 24 < result["polls"] < 5 * 24
+
+
+def test_a_week_of_polls_is_kept_at_least() -> None:
+    """A report is on a week."""
+    for days in ("0", "8", "36500"):
+        read_config(Config, {"DASHBOARD_KEEP_POLLS_DAYS": days})
+    for days in ("1", "7", "-1", "36501", "x"):
+        with pytest.raises(ConfigError, match="must be 0 or a whole number from 8 to 36500"):
+            read_config(Config, {"DASHBOARD_KEEP_POLLS_DAYS": days})
 
 
 async def test_imports_are_deleted_but_not_the_one_that_is_the_version_of_the_data(dashboard_db: asyncpg.Pool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from dashboard.uptime import service
 from tests.dashboard.uptime.conftest import HOURS, STATUS, Stores
 
 
@@ -120,6 +121,15 @@ async def test_a_window_may_end_after_the_newest_poll_but_not_in_the_future(stor
     await stores.get(f"/stores/2/timeline?from={ahead}", 400)
 
 
+async def test_a_timeline_has_a_limited_number_of_polls(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"1,active,2023-01-23 {hour:02}:00:00 UTC\n" for hour in range(4)]
+    await stores.put("status", STATUS + "".join(lines))
+    monkeypatch.setattr(service, "MAX_TIMELINE_POLLS", 3)
+    problem = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00Z", 400)
+    assert problem["errors"][0]["message"] == "must be later: the window has more than 3 polls"
+    assert len((await stores.get("/stores/1/timeline?from=2023-01-23T00:30:00Z"))["polls"]) == 4
+
+
 async def test_days_are_local_days(stores: Stores) -> None:
     await stores.load_monday()
     assert await stores.get("/stores/1/days?days=2&to=2023-01-24") == [
@@ -137,6 +147,18 @@ async def test_days_are_local_days(stores: Stores) -> None:
     for wrong in ("days=0", "days=401", "to=yesterday", "from=2023-01-01"):
         await stores.get(f"/stores/1/days?{wrong}", 400)
     await stores.get("/stores/unknown/days", 404)
+
+
+async def test_the_age_of_the_newest_poll_is_a_metric(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
+    """A poll dated in the future does not hide that the collector is dead."""
+    polled_at = datetime.now(UTC) - timedelta(hours=5)
+    await stores.put("status", STATUS + f"1,active,{polled_at.isoformat()}\n")
+    await dashboard_db.execute("INSERT INTO store_poll VALUES ('1', '2199-01-01 00:00:00+00', TRUE)")
+    await dashboard_db.execute("UPDATE store SET last_polled_at = '2199-01-01 00:00:00+00'")
+    before = datetime.now(UTC)
+    page = await (await stores.client.get("/metrics")).get_data(as_text=True)
+    (age,) = re.findall(r"^store_newest_poll_age_seconds(?:\{.*\})? (.+)$", page, re.MULTILINE)
+    assert before - polled_at <= timedelta(seconds=float(age)) <= datetime.now(UTC) - polled_at
 
 
 async def test_windows_before_the_polls_that_are_kept_are_refused(stores: Stores, dashboard_db: asyncpg.Pool) -> None:

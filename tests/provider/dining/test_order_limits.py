@@ -107,3 +107,25 @@ class TestSwitchedOff:
 
         assert {answer.status_code for answer in answers} == {201}
         assert not any("RateLimit" in answer.headers for answer in answers)
+
+
+class TestBehindATrustedProxy:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"PROVIDER_TRUSTED_PROXIES": "10.0.0.0/24"}
+
+    async def test_two_guests_do_not_share_a_limit(self, restaurant: Restaurant) -> None:
+        table = await restaurant.add_table()
+        path = f"/api/customer/book_table/?id={table}"
+
+        statuses = []
+        for client, number in [("192.0.2.1", n) for n in range(7)] + [("192.0.2.2", 7)]:
+            answer = await restaurant.client.post(
+                path,
+                json={"email": f"guest{number}@example.com"},
+                headers={"X-Forwarded-For": client},
+                scope_base=sent_from("10.0.0.1"),
+            )
+            statuses.append(answer.status_code)
+
+        assert statuses == [201] * 6 + [429, 201]

@@ -12,7 +12,9 @@ from common.web.errors import Conflict
 from provider.dining import service
 from provider.dining.inputs import BookingInput
 from provider.dining.models import Actor
+from tests.support.databases import waits_for_lock
 from tests.support.restaurant import Restaurant
+from tests.support.waiting import eventually
 
 START = datetime(2999, 1, 1, tzinfo=UTC)
 NOW = datetime(2998, 1, 1, tzinfo=UTC)
@@ -65,6 +67,31 @@ async def test_concurrent_changes_of_a_booking_change_it_once(restaurant: Restau
     assert sorted(response.status_code for response in responses) == [200, 409, 409]
     assert [response.status_code for response in decisions] == [200, 409]
     assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_status_change") == 2
+
+
+async def test_a_table_is_not_closed_while_an_order_for_it_is_stored(restaurant: Restaurant) -> None:
+    """Otherwise the order would be stored for a table that is closed already."""
+    table = await restaurant.add_table()
+    order = BookingInput(email="ann@example.com")
+
+    async with transaction(restaurant.db) as connection:
+        await service.book_table(connection, restaurant.settings, table, order)
+        closing = asyncio.create_task(
+            restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
+        )
+        await eventually(lambda: waits_for_lock(restaurant.db))
+        assert not closing.done()
+
+    assert (await closing).status_code == 200
+    assert (await restaurant.post_order(table)).status_code == 409
+
+
+async def test_orders_for_one_table_do_not_wait_for_each_other(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    async with transaction(restaurant.db) as connection:
+        await service.book_table(connection, restaurant.settings, table, BookingInput(email="ann@example.com"))
+        assert (await restaurant.post_order(table)).status_code == 201
 
 
 async def test_confirmations_without_a_start_do_not_conflict(restaurant: Restaurant) -> None:

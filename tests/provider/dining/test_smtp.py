@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from common.config import Secret, read_config
+from common.jobs.lease import JobResult
 from common.outbox.delivery import Policy
 from provider.config import Config
 from provider.dining import jobs
@@ -133,6 +134,19 @@ async def test_mails_do_not_wait_for_text_messages(restaurant: Restaurant, fake_
     await eventually(lambda: len(fake_smtp.mails) == 1)
     released.set()
     assert await sending == {"sent": 2, "failed": 0, "dead": 0}
+
+
+async def test_a_failure_of_the_one_kind_of_message_is_raised_when_the_other_has_ended(
+    restaurant: Restaurant, fake_smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> JobResult:
+        raise ConnectionRefusedError("the database is down")
+
+    monkeypatch.setattr(jobs, "send_text_messages", fail)
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com")
+    with pytest.raises(ConnectionRefusedError):
+        await restaurant.send_guest_messages()
+    assert len(fake_smtp.mails) == 1
 
 
 @pytest.mark.slow

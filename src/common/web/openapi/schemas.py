@@ -55,6 +55,8 @@ def _with_type(schema: Schema) -> Schema:
     """The schema with the type of its enum, and the format of its integers and decimals."""
     if schema.get("format") == "decimal":
         return {**schema, "type": "number", "format": "double"}
+    if schema.get("type") == "number" and isinstance(schema.get("default"), str):  # pydantic's default of a Decimal
+        schema = {**schema, "default": float(schema["default"])}
     values = schema.get("enum", [schema["const"]] if "const" in schema else [])
     if values and "type" not in schema:
         for kind, name in ((str, "string"), (bool, "boolean"), (int, "integer")):

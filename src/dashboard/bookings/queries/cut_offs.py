@@ -5,23 +5,28 @@ from datetime import datetime
 from common.db.pool import Executor
 from dashboard.bookings.feed_reader import CutOff
 
+MAX_REASON_LENGTH = 500
+
+MAX_CUT_OFFS = 10_000
+"""Instants that are stored. A feed with more of them is beyond repair by instants."""
+
 
 async def upsert_cut_off(db: Executor, cut: CutOff, now: datetime) -> None:
-    """Store an instant, or its new reason."""
+    """Store an instant, or its new reason; beyond MAX_CUT_OFFS no further instant is stored."""
     await db.execute(
         """
         INSERT INTO feed_cut_off (event_timestamp, reason, first_seen, last_seen)
-        VALUES ($1, $2, $3, $3)
+        SELECT $1, $2, $3, $3
+         WHERE (SELECT count(*) FROM feed_cut_off) < $4
+            OR EXISTS (SELECT FROM feed_cut_off WHERE event_timestamp = $1)
         ON CONFLICT (event_timestamp) DO UPDATE
            SET reason = excluded.reason, last_seen = excluded.last_seen
         """,
         cut.at,
         cut.reason[:MAX_REASON_LENGTH].replace("\0", "\ufffd"),
         now,
+        MAX_CUT_OFFS,
     )
-
-
-MAX_REASON_LENGTH = 500
 
 
 async def select_cut_off_count(db: Executor) -> int:

@@ -8,6 +8,9 @@ from common.db.pool import Executor
 from dashboard.bookings.decoding import RejectedEvent
 from dashboard.bookings.models import QuarantinedEvent
 
+MAX_QUARANTINED = 20_000
+"""Values that are stored, or a few more. Beyond them a new value is only counted, in the result of the job."""
+
 
 async def upsert_quarantine(db: Executor, rejected: Sequence[RejectedEvent]) -> None:
     """Store rejected values; for a value that is already stored, only count and time change."""
@@ -15,7 +18,10 @@ async def upsert_quarantine(db: Executor, rejected: Sequence[RejectedEvent]) -> 
     await db.execute(
         """
         INSERT INTO quarantined_event AS kept (fingerprint, reason, raw)
-        SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[]) AS rejected (fingerprint, reason, raw)
+        SELECT *
+          FROM unnest($1::bytea[], $2::text[], $3::text[]) AS rejected (fingerprint, reason, raw)
+         WHERE (SELECT count(*) FROM quarantined_event) < $4
+            OR EXISTS (SELECT FROM quarantined_event AS known WHERE known.fingerprint = rejected.fingerprint)
          ORDER BY fingerprint
         ON CONFLICT (fingerprint) DO UPDATE
            SET last_seen = now(), times = kept.times + 1
@@ -23,6 +29,7 @@ async def upsert_quarantine(db: Executor, rejected: Sequence[RejectedEvent]) -> 
         list(by_fingerprint),
         [each.reason for each in by_fingerprint.values()],
         [each.raw for each in by_fingerprint.values()],
+        MAX_QUARANTINED,
     )
 
 

@@ -136,59 +136,135 @@ async def select_offer_points(
     return [TrendPoint(**row) for row in rows]
 
 
-async def select_buckets(
-    db: Executor, product_id: UUID, offer_id: str | None, period: Period, interval: Interval, limit: int
+async def select_product_buckets(
+    db: Executor, product_id: UUID, period: Period, interval: Interval, limit: int
 ) -> list[TrendBucket]:
-    """The prices in stock in each hour, day or week, of the offer, or else the lowest of the product.
+    """The lowest prices in stock of the product in each hour, day or week.
 
     An interval without a price has no bucket. A bucket is whole, but for the one that is not over: it does not depend
     on the moments at which the period begins and ends.
     """
     rows = await db.fetch(
         """
-        WITH change AS NOT MATERIALIZED (
-            SELECT at, price
-              FROM product_price_change
-             WHERE $2::text IS NULL AND product_id = $1
-            UNION ALL
-            SELECT at, CASE WHEN items_in_stock > 0 THEN price END
-              FROM offer_price_change
-             WHERE product_id = $1 AND offer_id = $2
-        ), period AS MATERIALIZED (
-            -- 1. The first moment of the first bucket, and the end of the last one.
-            SELECT date_trunc($5, $3::timestamptz, 'UTC') AS start,
-                   least(date_trunc($5, $4::timestamptz, 'UTC') + $6::integer * interval '1 second',
-                         greatest($7::timestamptz, (SELECT max(at) + interval '1 microsecond' FROM change))) AS finish
-        ), carried AS MATERIALIZED (
-            SELECT coalesce(max(at), min(start)) AS at FROM period LEFT JOIN change ON at <= start
+        WITH period AS MATERIALIZED (
+            -- 1. The first moment of the first bucket, the end of the last one, and the change valid at the former.
+            SELECT start, finish,
+                   coalesce((SELECT max(at)
+                               FROM product_price_change
+                              WHERE product_id = $1 AND at <= start),
+                            start) AS first
+              FROM (SELECT date_trunc($4, $2::timestamptz, 'UTC') AS start,
+                           least(date_trunc($4, $3::timestamptz, 'UTC') + $5::integer * interval '1 second',
+                                 greatest($6::timestamptz, max(at) + interval '1 microsecond')) AS finish
+                      FROM product_price_change
+                     WHERE product_id = $1) AS limits
         ), held AS (
-            -- 2. Each price, and from when until when it was valid.
-            SELECT greatest(change.at, start) AS since,
-                   lead(change.at, 1, finish) OVER (ORDER BY change.at) AS until,
-                   price
+            -- 2. Each price, from when until when it was valid, and the end of the bucket in which it began.
+            SELECT price, greatest(at, start) AS since, lead(at, 1, finish) OVER (ORDER BY at) AS until,
+                   date_bin($5 * interval '1 second', greatest(at, start), timestamptz '2001-01-01 00:00:00+00')
+                   + $5 * interval '1 second' AS bucket_end
               FROM period
-             CROSS JOIN carried
-              JOIN change ON change.at >= carried.at AND change.at < finish
+              JOIN (SELECT at, price
+                      FROM product_price_change
+                     WHERE product_id = $1) AS change
+                ON at >= first AND at < finish
         ), piece AS (
             -- 3. The same, cut at the ends of the buckets.
-            SELECT bucket, price, greatest(since, bucket) AS since,
-                   extract(epoch FROM least(until, bucket + $6 * interval '1 second')
-                                      - greatest(since, bucket))::float8 AS seconds
+            SELECT bucket_end, price, least(until, bucket_end) - since AS duration
               FROM held
-             CROSS JOIN generate_series(date_trunc($5, since, 'UTC'),
-                                        until - interval '1 microsecond',
-                                        $6 * interval '1 second') AS bucket
              WHERE price IS NOT NULL
+            UNION ALL
+            SELECT later + $5 * interval '1 second', price, least(until - later, $5 * interval '1 second')
+              FROM held
+             CROSS JOIN generate_series(bucket_end, until - interval '1 microsecond', $5 * interval '1 second') AS later
+             WHERE price IS NOT NULL AND until > bucket_end
+        ), bucket AS (
+            -- 4. The figures of each bucket. Rounding must not move the mean beyond the lowest or the highest price.
+            SELECT bucket_end, min(price) AS min, max(price) AS max,
+                   sum(price * extract(epoch FROM duration)::float8) / sum(extract(epoch FROM duration)::float8) AS mean
+              FROM piece
+             GROUP BY bucket_end
+             ORDER BY bucket_end
+             LIMIT $7
         )
-        -- 4. The figures of each bucket. Rounding must not move the mean beyond the lowest or the highest price.
-        SELECT bucket AS at, min(price) AS min, max(price) AS max,
-               least(max(price), greatest(min(price), sum(price * seconds) / sum(seconds))) AS mean,
-               (array_agg(price ORDER BY since DESC))[1] AS last
-          FROM piece
-         GROUP BY bucket
-         ORDER BY bucket
-         LIMIT $8
+        SELECT bucket_end - $5 * interval '1 second' AS at, min, max, least(max, greatest(min, mean)) AS mean,
+               last.price AS last
+          FROM bucket
+         CROSS JOIN period
+         CROSS JOIN LATERAL (
+               SELECT price
+                 FROM product_price_change
+                WHERE product_id = $1 AND at < least(bucket_end, finish) AND price IS NOT NULL
+                ORDER BY at DESC
+                LIMIT 1
+         ) AS last
+         ORDER BY bucket_end
         """,
-        product_id, offer_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
+        product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
+    )  # fmt: skip
+    return [TrendBucket(**row) for row in rows]
+
+
+async def select_offer_buckets(
+    db: Executor, product_id: UUID, offer_id: str, period: Period, interval: Interval, limit: int
+) -> list[TrendBucket]:
+    """The prices of the offer while it was in stock, as `select_product_buckets`."""
+    rows = await db.fetch(
+        """
+        WITH period AS MATERIALIZED (
+            -- 1. The first moment of the first bucket, the end of the last one, and the change valid at the former.
+            SELECT start, finish,
+                   coalesce((SELECT max(at)
+                               FROM offer_price_change
+                              WHERE product_id = $1 AND offer_id = $8 AND at <= start),
+                            start) AS first
+              FROM (SELECT date_trunc($4, $2::timestamptz, 'UTC') AS start,
+                           least(date_trunc($4, $3::timestamptz, 'UTC') + $5::integer * interval '1 second',
+                                 greatest($6::timestamptz, max(at) + interval '1 microsecond')) AS finish
+                      FROM offer_price_change
+                     WHERE product_id = $1 AND offer_id = $8) AS limits
+        ), held AS (
+            -- 2. Each price, from when until when it was valid, and the end of the bucket in which it began.
+            SELECT price, greatest(at, start) AS since, lead(at, 1, finish) OVER (ORDER BY at) AS until,
+                   date_bin($5 * interval '1 second', greatest(at, start), timestamptz '2001-01-01 00:00:00+00')
+                   + $5 * interval '1 second' AS bucket_end
+              FROM period
+              JOIN (SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
+                      FROM offer_price_change
+                     WHERE product_id = $1 AND offer_id = $8) AS change
+                ON at >= first AND at < finish
+        ), piece AS (
+            -- 3. The same, cut at the ends of the buckets.
+            SELECT bucket_end, price, least(until, bucket_end) - since AS duration
+              FROM held
+             WHERE price IS NOT NULL
+            UNION ALL
+            SELECT later + $5 * interval '1 second', price, least(until - later, $5 * interval '1 second')
+              FROM held
+             CROSS JOIN generate_series(bucket_end, until - interval '1 microsecond', $5 * interval '1 second') AS later
+             WHERE price IS NOT NULL AND until > bucket_end
+        ), bucket AS (
+            -- 4. The figures of each bucket. Rounding must not move the mean beyond the lowest or the highest price.
+            SELECT bucket_end, min(price) AS min, max(price) AS max,
+                   sum(price * extract(epoch FROM duration)::float8) / sum(extract(epoch FROM duration)::float8) AS mean
+              FROM piece
+             GROUP BY bucket_end
+             ORDER BY bucket_end
+             LIMIT $7
+        )
+        SELECT bucket_end - $5 * interval '1 second' AS at, min, max, least(max, greatest(min, mean)) AS mean,
+               last.price AS last
+          FROM bucket
+         CROSS JOIN period
+         CROSS JOIN LATERAL (
+               SELECT price
+                 FROM offer_price_change
+                WHERE product_id = $1 AND offer_id = $8 AND at < least(bucket_end, finish) AND items_in_stock > 0
+                ORDER BY at DESC
+                LIMIT 1
+         ) AS last
+         ORDER BY bucket_end
+        """,
+        product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit, offer_id,
     )  # fmt: skip
     return [TrendBucket(**row) for row in rows]

@@ -15,7 +15,7 @@ AS $$
       ) AS passes
 $$;
 
--- The open time of stores (null: of every store) between two instants, as ranges [opening, closing) that neither touch
+-- The open time of stores between two instants, as ranges [opening, closing) that neither touch
 -- nor overlap. A store without hours, and one that is open all day on every weekday, is open from minus infinity on. On
 -- days near a change of the clock each opening is resolved by the time zone; on all others it is an offset from
 -- midnight, which is several times faster.
@@ -36,7 +36,8 @@ AS $$
                          '{}'
                      ) * tstzmultirange(tstzrange(since, until))
            END
-      FROM store
+      FROM unnest(of_stores) AS wanted (store_id)
+      JOIN store ON store.store_id = wanted.store_id
       LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
       LEFT JOIN (
         SELECT zone,
@@ -48,8 +49,8 @@ AS $$
                    AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
           FROM (
             SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-              FROM store
-             WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
+              FROM unnest(of_stores) AS wanted (store_id)
+              JOIN store ON store.store_id = wanted.store_id
           ) AS zones
          CROSS JOIN LATERAL (
             SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
@@ -71,21 +72,26 @@ AS $$
                     ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
                END AS closes_at
       ) AS shift ON TRUE
-     WHERE of_stores IS NULL OR store.store_id = ANY(of_stores)
      GROUP BY store.store_id
 $$;
 
--- The newest poll of a store up to `known`; null without one. A stored poll may be dated after it.
-CREATE OR REPLACE FUNCTION last_visible_poll(of_store store, known timestamptz) RETURNS timestamptz
+-- The newest poll of the fleet up to `known`; null without one. A stored poll may be dated after it.
+CREATE OR REPLACE FUNCTION newest_poll(known timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT CASE WHEN of_store.last_polled_at <= known THEN of_store.last_polled_at
-                ELSE (
-                    SELECT max(poll.polled_at)
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = of_store.store_id AND poll.polled_at <= known
-                )
-           END
+    SELECT greatest(
+               (SELECT max(last_polled_at) FROM store WHERE last_polled_at <= known),
+               (
+                   SELECT max(visible.at)
+                     FROM store
+                    CROSS JOIN LATERAL (
+                        SELECT max(poll.polled_at) AS at
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= known
+                      ) AS visible
+                    WHERE store.last_polled_at > known
+               )
+           )
 $$;
 
 -- The last poll of a store before `moment` that was made in open time; null without one. The search goes back from the
@@ -167,7 +173,7 @@ AS $$
       FROM open_time(ARRAY[of_store], moment - INTERVAL '360 hours', moment) AS hours
 $$;
 
--- The open time of stores (null: of every store) polled at or before `known`, between two instants, and the part of it
+-- The open time of stores polled at or before `known`, between two instants, and the part of it
 -- in which the store was up. In the rest of the open time it was down, so the two always add up. Polls after `known`,
 -- which is not after `until`, are ignored. counted: whether a poll was made in open time.
 --

@@ -236,7 +236,16 @@ BEGIN
         SELECT store.store_id, span.since, span.until
           FROM store
          CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
-         CROSS JOIN LATERAL (SELECT last_visible_poll(store, at_time) AS newest OFFSET 0) AS visible
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= at_time THEN store.last_polled_at
+                        ELSE (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= at_time
+                        )
+                   END AS newest
+            OFFSET 0
+          ) AS visible
          CROSS JOIN LATERAL (
             SELECT coalesce(
                        store.polls_since,

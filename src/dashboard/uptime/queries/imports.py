@@ -166,7 +166,9 @@ async def delete_staged_polls_of_kept_days(db: Executor) -> None:
         """
         DELETE FROM staged_poll AS staged
          USING store
-         WHERE store.store_id = staged.store_id AND staged.polled_at < store.polls_since
+         WHERE store.polls_since IS NOT NULL
+           AND staged.store_id = store.store_id
+           AND staged.polled_at < store.polls_since
         """
     )
 
@@ -306,4 +308,4 @@ async def select_data_version(db: Executor) -> int:
 
 async def select_newest_poll(db: Executor, now: datetime) -> datetime | None:
     """The instant of the newest poll up to `now`; None if there are no polls. Stored polls may be dated later."""
-    return await db.fetchval("SELECT max(last_visible_poll(store, $1)) FROM store", now)
+    return await db.fetchval("SELECT newest_poll($1)", now)

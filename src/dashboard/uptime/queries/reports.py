@@ -130,7 +130,7 @@ async def select_report_as_of(db: Executor, report_id: UUID, now: datetime) -> d
     """The end of a report's windows: as requested, else the newest poll up to `now`; None without any poll."""
     return await db.fetchval(
         """
-        SELECT coalesce(requested_as_of, (SELECT max(last_visible_poll(store, $2)) FROM store))
+        SELECT coalesce(requested_as_of, newest_poll($2))
           FROM uptime_report
          WHERE report_id = $1
         """,

@@ -25,6 +25,25 @@ async def select_polls_since(db: Executor, store_id: str) -> datetime | None:
     return await db.fetchval("SELECT polls_since FROM store WHERE store_id = $1", store_id)
 
 
+async def select_has_more_polls(db: Executor, store_id: str, window: Window, number: int) -> bool:
+    """Whether a store has more than so many polls in a window."""
+    return await db.fetchval(
+        """
+        SELECT count(*) > $4
+          FROM (
+            SELECT
+              FROM store_poll
+             WHERE store_id = $1 AND polled_at >= $2 AND polled_at <= $3
+             LIMIT $4::bigint + 1
+          ) AS poll
+        """,
+        store_id,
+        window.start,
+        window.end,
+        number,
+    )
+
+
 async def select_timeline(db: Executor, store_id: str, window: Window) -> Timeline | None:
     """A store in a window; None if the store is unknown. The polls are those in the window and the last one before."""
     row = await db.fetchrow(

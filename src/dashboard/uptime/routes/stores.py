@@ -143,7 +143,9 @@ def last_start(query: WindowPageQuery) -> datetime | None:
 @document_response(Timeline)
 async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
     """When a store was open, when it was up and down, and the polls from which that follows."""
-    found = await stores.select_timeline(pool(), store_id, await requested_window(store_id, query_args))
+    window = await requested_window(store_id, query_args)
+    await service.require_few_polls(pool(), store_id, window)
+    found = await stores.select_timeline(pool(), store_id, window)
     assert found is not None
     return json_response(found)
 
