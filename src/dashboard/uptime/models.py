@@ -29,6 +29,8 @@ class ImportSummary(msgspec.Struct, frozen=True):
     """The first rejected lines."""
     rejected_total: int
     """Number of rejected lines."""
+    notices: list[str] = []
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class NewImport(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class NewImport(msgspec.Struct, frozen=True):
     changed: bool
     rejected: list[RejectedLine]
     rejected_total: int
+    notices: list[str]
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -65,6 +68,8 @@ class Import(msgspec.Struct, frozen=True):
     """The first rejected lines."""
     rejected_total: int
     """Number of rejected lines."""
+    notices: list[str]
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Old reports, polls and imports are deleted in batches; what must stay, stays."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import io
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -14,7 +14,7 @@ from common.web.errors import Invalid
 from dashboard import schedule
 from dashboard.config import Config
 from dashboard.uptime import service
-from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports, reports
@@ -161,10 +161,8 @@ async def test_an_incident_that_began_before_the_polls_that_are_kept_starts_with
 
 
 async def import_polls(db: asyncpg.Pool, *lines: str) -> ImportSummary:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield "\n".join(("store_id,status,timestamp_utc", *lines, "")).encode()
-
-    return await import_file(db, StoreFile.STATUS, chunks(), "a test")
+    file = io.BytesIO("\n".join(("store_id,status,timestamp_utc", *lines, "")).encode())
+    return await import_file(db, Intake(StoreFile.STATUS, file, "a test", datetime.now(UTC)))
 
 
 async def test_polls_of_days_that_are_kept_as_figures_are_not_imported_again(dashboard_db: asyncpg.Pool) -> None:
