@@ -72,7 +72,7 @@ async def update_attempt_withdrawn(db: Executor, login_key: str, address: str) -
         """
         UPDATE failed_login
            SET failures = failures - 1, slowed_until = NULL
-         WHERE login_key = $1 AND address = $2 AND failures > 0
+         WHERE login_key = $1 AND address = $2
         """,
         login_key, address,
     )  # fmt: skip

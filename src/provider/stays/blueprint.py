@@ -1,6 +1,5 @@
 """The slice `stays`: the storefront where guests search and reserve properties."""
 
-from common.web.bearer import token_scheme
 from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
 from provider.stays.routes import conflicts, storefront
@@ -11,7 +10,9 @@ SECURITY_SCHEMES = {
         "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations made with it.",
         bearer_format="UUID",
     ),
-    conflicts.ADMIN_SECURITY: token_scheme("PROVIDER_STAYS_ADMIN_TOKEN", "It sees what concerns all properties."),
+    conflicts.ADMIN_SECURITY: bearer_scheme(
+        "The value of `PROVIDER_STAYS_ADMIN_TOKEN`, which the operator sets. It sees what concerns all properties."
+    ),
 }
 
 

@@ -221,7 +221,9 @@ async def test_a_complete_feed_is_compared_page_by_page(
     events = [event(number, at.isoformat()) for number, at in enumerate(instants, start=1)]
     async with serve_feed(Complete(events)) as feed:
         await ingest(ingestion_of(feed.url))
+        feed.requests.clear()
         assert (await audit(feed.url))["missing_upstream"] == 0
+        assert len(feed.requests) == 2, "nothing is read twice unless it seems to be missing"
         feed.events = [each for each in events if each["id"] % 6]
         assert (await audit(feed.url))["missing_upstream"] == 10
     assert list(await differences(dashboard_db)) == list(range(6, 61, 6))
