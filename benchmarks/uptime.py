@@ -1,10 +1,10 @@
 """Uptime: loading a week of polls of the whole fleet, reporting on it, and loading an hourly batch."""
 
 import gc
+import io
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from benchmarks.table import Row
 from common.config import Secret
 from common.db.pool import Timeouts, create_pool
 from dashboard.uptime import service
-from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
-from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 
 STORES = 14_092
@@ -47,12 +46,6 @@ SELECT_TIMEZONES = """
            CASE WHEN hashtext(store_id) % 2 = 0 THEN 'America/New_York' ELSE 'America/Los_Angeles' END AS timezone_str
       FROM bare_poll
 """
-
-
-async def read_pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            yield piece
 
 
 async def seconds_of_bare_copy(url: Secret, path: Path) -> float:
@@ -93,7 +86,8 @@ async def run(context: Context) -> None:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()
             for kind, path in files.items():
-                await import_file(pool, kind, limit_size(read_pieces(path)), "a benchmark")
+                with path.open("rb") as file:
+                    await import_file(pool, Intake(kind, file, "a benchmark", datetime.now(UTC)))
             load = time.perf_counter() - began
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
             print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
@@ -133,10 +127,6 @@ async def seconds_of_batch(pool: asyncpg.Pool) -> float:
         for n, row in enumerate(stores)
     ]
     data = ("store_id,status,timestamp_utc\n" + "\n".join(lines)).encode()
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield data
-
     began = time.perf_counter()
-    await import_file(pool, StoreFile.STATUS, limit_size(chunks()), "a benchmark")
+    await import_file(pool, Intake(StoreFile.STATUS, io.BytesIO(data), "a benchmark", datetime.now(UTC)))
     return time.perf_counter() - began

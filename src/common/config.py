@@ -189,6 +189,16 @@ def secret_url(*schemes: str) -> Callable[[str], Secret]:
     return parse
 
 
+def url_or_directory(*schemes: str) -> Callable[[str], Secret]:
+    """A parser for URLs that may hold a password or a signature, and for paths of directories."""
+    parse_url = url(*schemes)
+
+    def parse(value: str) -> Secret:
+        return Secret(parse_url(value) if "://" in value else value)
+
+    return parse
+
+
 def mailbox(value: str) -> str:
     """One e-mail address, alone or as `Name <address>`."""
     header: Any = HeaderRegistry()("From", value) if value.isprintable() else None

@@ -1,15 +1,18 @@
 """The command line of the dashboard."""
 
 import argparse
+from datetime import timedelta
 from pathlib import Path
 
 from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
+from common.csv_import import add_import_options, import_options
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import AuditOptions, run_audit
 from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
-from dashboard.uptime.cli import import_files
+from dashboard.uptime.cli import import_files, pull_files
 from dashboard.uptime.intake.parse import StoreFile
+from dashboard.uptime.jobs import PullOptions
 
 NAME = "dashboard"
 
@@ -34,15 +37,18 @@ def main() -> int:
     audit_command.add_argument(
         "--reason", default="the feed is right", metavar="TEXT", help="with --apply: why; GET /audits keeps it"
     )
-    stores = add_command(commands, "import-stores", "import store files (CSV, also .gz and .xz)", import_stores)
-    stores.add_argument("--status", type=Path, metavar="FILE", help="polls: store_id, status, timestamp_utc")
-    stores.add_argument(
-        "--business-hours",
-        type=Path,
-        metavar="FILE",
-        help="hours: store_id, dayOfWeek, start_time_local, end_time_local",
-    )
-    stores.add_argument("--timezones", type=Path, metavar="FILE", help="zones: store_id, timezone_str")
+    stores = add_command(commands, "import-stores", "import store files (CSV; also gzip, xz, zip)", import_stores)
+    for option, columns in (
+        ("--status", "polls: store_id, status, timestamp_utc"),
+        ("--business-hours", "hours: store_id, dayOfWeek, start_time_local, end_time_local"),
+        ("--timezones", "zones: store_id, timezone_str"),
+    ):
+        stores.add_argument(
+            option, type=Path, action="append", default=[], metavar="FILE", help=f"{columns}; may be repeated"
+        )
+    add_import_options(stores)
+    pull = add_command(commands, "pull-stores", "read the store files of DASHBOARD_STORES_URL now", pull_stores)
+    pull.add_argument("--all", action="store_true", help="read every file as a whole, also polls that came very late")
     return run_command(parser, Config)
 
 
@@ -61,5 +67,11 @@ def import_stores(config: Config, arguments: argparse.Namespace) -> int:
         StoreFile.BUSINESS_HOURS: arguments.business_hours,
         StoreFile.STATUS: arguments.status,
     }
-    named = {kind: path for kind, path in files.items() if path is not None}
-    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, named))
+    named = [(kind, path) for kind, paths in files.items() for path in paths]
+    options = import_options(arguments)
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_files(url, named, options))
+
+
+def pull_stores(config: Config, arguments: argparse.Namespace) -> int:
+    options = PullOptions(timedelta(hours=config.stores_overlap_hours), read_all=arguments.all)
+    return on_database(config, NAME, MIGRATIONS, lambda url: pull_files(url, config.stores_url, options))

@@ -17,6 +17,7 @@ from common.config import (
     text,
     upstream_secret,
     url,
+    url_or_directory,
     variable,
     whole_number,
     zero_or_whole_number,
@@ -52,7 +53,10 @@ class Config:
     offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")
     offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
 
-    stores_url: str = variable("DASHBOARD_STORES_URL", text, default="http://127.0.0.1:9000/stores")
+    stores_url: Secret = variable(
+        "DASHBOARD_STORES_URL", url_or_directory("http", "https"), default="http://127.0.0.1:9000/stores"
+    )
+    stores_overlap_hours: int = variable("DASHBOARD_STORES_OVERLAP_HOURS", whole_number(0, 8784), default="48")
     stores_seconds: int = variable("DASHBOARD_STORES_SECONDS", whole_number(0, 86_400), default="3600", demo="60")
 
     api_token: Secrets | None = variable("DASHBOARD_API_TOKEN", rotating_secret)

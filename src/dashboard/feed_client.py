@@ -17,8 +17,8 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 from yarl import URL
 
+from common.instants import format_instant
 from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamBody, UpstreamError, UpstreamResponse
-from common.web.responses import format_instant
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024

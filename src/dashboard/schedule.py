@@ -99,10 +99,9 @@ def uptime_jobs(resources: Resources) -> list[Job]:
     config = resources.config
 
     async def pull_stores(lease: Lease) -> JobResult:
-        source = source_at(resources.http, config.stores_url)
-        return await uptime.pull_store_files(
-            resources.pools.uptime, lease, source, datetime.now(UTC), patience=uptime.START_UP_SECONDS
-        )
+        source = source_at(resources.http, config.stores_url.reveal())
+        options = uptime.PullOptions(timedelta(hours=config.stores_overlap_hours), patience=uptime.START_UP_SECONDS)
+        return await uptime.pull_store_files(resources.pools.uptime, lease, source, datetime.now(UTC), options)
 
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}

@@ -868,6 +868,7 @@ CREATE TABLE store_import (
     changed boolean NOT NULL,
     rejected_total bigint NOT NULL,
     rejected jsonb NOT NULL,
+    notices text[] NOT NULL,
     started_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text]))),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
 from common.config import Secret
+from common.csv_import import add_import_options, import_options
 from provider.app import MIGRATIONS, create_app
 from provider.booking_events.cli import connect, import_file
 from provider.booking_events.models import COLUMNS
@@ -28,13 +29,15 @@ def main() -> int:
     )
     add_command(commands, "serve", "migrate, then serve the provider", serve)
     add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
-    importing = add_command(commands, "import", "load booking events from a CSV file (or .csv.gz)", import_events)
+    importing = add_command(commands, "import", "load booking events from a CSV file (gzip, xz, zip)", import_events)
     importing.add_argument("file", type=Path, help=f"columns in any order: {', '.join(COLUMNS)}")
+    add_import_options(importing)
     stays = add_command(commands, "import-stays", "load properties and reservations from two CSV files", import_stays)
     stays.add_argument("--properties", metavar="FILE", type=Path, required=True, help="property_id, description")
     stays.add_argument(
         "--reservations", metavar="FILE", type=Path, required=True, help="property_id, start_date, number_of_nights"
     )
+    add_import_options(stays)
     generating = add_command(commands, "generate", "write the history of simulated hotels into the feed", generate)
     generating.add_argument("--hotels", metavar="N", type=int, default=5, help="number of hotels (default 5)")
     generating.add_argument("--years", metavar="N", type=int, default=1, help="years before today (default 1)")
@@ -59,11 +62,16 @@ def generate(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def import_events(config: Config, arguments: argparse.Namespace) -> int:
-    return on_database(config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file))
+    return on_database(
+        config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file, import_options(arguments))
+    )
 
 
 def import_stays(config: Config, arguments: argparse.Namespace) -> int:
     a = arguments
     return on_database(
-        config, NAME, MIGRATIONS, lambda url: import_files(url, a.properties, a.reservations, append_events)
+        config,
+        NAME,
+        MIGRATIONS,
+        lambda url: import_files(url, a.properties, a.reservations, append_events, import_options(a)),
     )

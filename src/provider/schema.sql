@@ -11,7 +11,7 @@ CREATE FUNCTION iso_date(day timestamp without time zone) RETURNS text
 
 CREATE FUNCTION rfc3339(instant timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (((iso_date((instant AT TIME ZONE 'UTC'::text)) || 'T'::text) || (((instant AT TIME ZONE 'UTC'::text))::time without time zone)::text) || 'Z'::text);
+    RETURN (((((iso_date((instant AT TIME ZONE 'UTC'::text)) || 'T'::text) || "left"((((instant AT TIME ZONE 'UTC'::text))::time without time zone)::text, 8)) || '.'::text) || lpad((((date_part('microseconds'::text, (instant AT TIME ZONE 'UTC'::text)))::integer % 1000000))::text, 6, '0'::text)) || 'Z'::text);
 
 CREATE FUNCTION booking_event_json(id bigint, hotel_id bigint, event_timestamp timestamp with time zone, status smallint, room_id text, night_of_stay date) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,109 +1,15 @@
-"""What every CSV import shares."""
+"""What every import command shares."""
 
-import gzip
+import csv
 import io
+import os
+import threading
+from pathlib import Path
 
 import pytest
 
-from common.csv_import import (
-    MAX_RECORD_BYTES,
-    MAX_REPORTED_LINES,
-    CsvHeaderError,
-    ImportResult,
-    RejectedLine,
-    match_header,
-    parse_file_instant,
-    read_records,
-)
-
-
-def records(data: bytes, *, multiline: bool = False) -> tuple[list[tuple[int, list[str]]], list[RejectedLine]]:
-    rejected: list[RejectedLine] = []
-    return list(read_records(io.BytesIO(data), rejected, multiline=multiline)), rejected
-
-
-@pytest.mark.parametrize(
-    ("header", "positions"),
-    [
-        (b"id,name,day\n", [0, 1, 2]),
-        (b"\xef\xbb\xbfday, ID ,Name\r\n", [1, 2, 0]),
-        (b'"title","day","id"', [2, 0, 1]),
-    ],
-)
-def test_a_header_names_the_columns_in_any_order_case_and_alias(header: bytes, positions: list[int]) -> None:
-    assert match_header(header, ("id", "name", "day"), {"title": "name"}) == positions
-
-
-@pytest.mark.parametrize("header", [b"", b"\n", b"id,name", b"id,name,name", b"id,name,day,more", b'"id,name,day'])
-def test_a_header_with_other_columns_is_refused(header: bytes) -> None:
-    with pytest.raises(CsvHeaderError):
-        match_header(header, ("id", "name", "day"))
-
-
-def test_records_come_with_the_numbers_of_their_lines() -> None:
-    assert records(b'a,b\r\n\n  \n"c ""d""",e') == ([(2, ["a", "b"]), (5, ['c "d"', "e"])], [])
-
-
-def test_a_line_that_cannot_be_used_is_rejected_by_its_number_and_the_others_are_read() -> None:
-    long = b"x" * (3 * MAX_RECORD_BYTES)
-    found, rejected = records(b"a\n\xff\n" + long + b'\nb\n"c\nd\n' + long)
-
-    assert found == [(2, ["a"]), (5, ["b"]), (7, ["d"])]
-    assert rejected == [
-        RejectedLine(3, "is not valid UTF-8"),
-        RejectedLine(4, f"is longer than {MAX_RECORD_BYTES} bytes"),
-        RejectedLine(6, "is not valid CSV: unexpected end of data"),
-        RejectedLine(8, f"is longer than {MAX_RECORD_BYTES} bytes"),
-    ]
-
-
-def test_a_quoted_cell_may_contain_line_ends_where_the_import_allows_them() -> None:
-    assert records(b'1,"a\r\nb"\n2,c\n3,"d', multiline=True) == (
-        [(3, ["1", "a\r\nb"]), (4, ["2", "c"])],
-        [RejectedLine(5, "is not valid CSV: unexpected end of data")],
-    )
-    endless = b'"' + b"x\n" * MAX_RECORD_BYTES
-    found, rejected = records(endless, multiline=True)
-    assert rejected == [RejectedLine(1 + MAX_RECORD_BYTES // 2, f"is longer than {MAX_RECORD_BYTES} bytes")]
-    assert len(found) == MAX_RECORD_BYTES - MAX_RECORD_BYTES // 2
-
-
-def test_a_file_that_is_cut_off_gives_the_records_before_it() -> None:
-    data = gzip.compress(b"a\nb\n")[:-8]
-    rejected: list[RejectedLine] = []
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-        found = list(read_records(file, rejected))  # type: ignore[arg-type]  # a binary file in all but its type
-
-    assert found == [(2, ["a"]), (3, ["b"])]
-    assert [each.line for each in rejected] == [4]
-    assert rejected[0].reason.startswith("cannot be read: ")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-10-01T10:00:00Z",
-        "2026-10-01t10:00:00.000z",
-        "2026-10-01 10:00:00",
-        "2026-10-01 10:00",
-        "2026-10-01 10:00:00+00",
-        "2026-10-01 10:00:00 UTC",
-        "2026-10-01 10:00:00GMT",
-        "2026-10-01 12:00:00+0200",
-        "2026-10-01T12:00:00 +02:00",
-        "2026-10-01 10:00:00.000000999",
-    ],
-)
-def test_an_instant_may_be_written_as_programs_write_it(text: str) -> None:
-    assert parse_file_instant(text).isoformat() == "2026-10-01T10:00:00+00:00"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "2026-10-01", "2026-02-30 10:00:00", "2026-10-01 24:00:00", "1790848800", "x" * 30]
-)
-def test_an_instant_that_does_not_exist_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="instant"):
-        parse_file_instant(text)
+from common.csv_files import CsvFile, open_file, read_blocks
+from common.csv_import import MAX_REPORTED_LINES, ImportResult, RejectedLine, rejected_writer, with_texts
 
 
 def test_the_report_names_the_first_rejected_lines_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,3 +23,40 @@ def test_the_report_names_the_first_rejected_lines_in_their_order(capsys: pytest
     assert err.splitlines()[:1] == ["a.csv: line 1: is wrong"]
     assert err.splitlines()[-1] == "a.csv: … and 5 more"
     assert len(err.splitlines()) == MAX_REPORTED_LINES + 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "already_stored", "rejected", "status"), [(1, 0, 0, 0), (0, 1, 0, 0), (1, 0, 1, 1), (0, 0, 0, 1)]
+)
+def test_the_exit_status_says_whether_every_row_was_taken_and_there_was_one(
+    stored: int, already_stored: int, rejected: int, status: int
+) -> None:
+    result = ImportResult("a.csv", stored, already_stored, [RejectedLine(2, "is wrong")] * rejected)
+    assert result.status == status
+
+
+def test_rejected_lines_are_written_with_their_texts_in_the_order_of_the_file(tmp_path: Path) -> None:
+    data = b'id,name\n1,a\n\xff,b\n3,"two\nlines"\n4,d\n5\n'
+    rejected = [RejectedLine(4, "is stored"), RejectedLine(2, "is wrong")]
+    with rejected_writer(tmp_path / "rejected.csv") as write:
+        for line in with_texts(CsvFile(read_blocks(io.BytesIO(data)), ("id", "name")), rejected):
+            write("events.csv", line)
+    with (tmp_path / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["file", "line", "reason", "text"],
+            ["events.csv", "2", "is wrong", "1,a"],
+            ["events.csv", "3", "is not valid UTF-8 or UTF-16", "\ufffd,b"],
+            ["events.csv", "4", "is stored", '3,"two\nlines"'],
+            ["events.csv", "7", "has 1 columns instead of 2", "5"],
+        ]
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"id\n1\n",))
+    writer.start()
+    with open_file(pipe) as file:
+        assert file.read() == b"id\n1\n"
+        assert file.seek(0) == 0
+    writer.join()

@@ -12,6 +12,7 @@ from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
+from common.web import responses
 from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
 
@@ -212,7 +213,7 @@ def problem_response(problem: HttpProblem, status: int) -> Response:
         errors=problem.errors,
     )
     body = msgspec.to_builtins(document) | msgspec.to_builtins(problem.extra)
-    response = Response(msgspec.json.encode(body), status=status, content_type=PROBLEM_TYPE)
+    response = Response(responses.encode_json(body), status=status, content_type=PROBLEM_TYPE)
     response.headers.update(problem.headers)
     return response
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from common import instants
+from common.tables import TableFormat
+
 MAX_ID = 2**63 - 1
 
 WITHOUT_NUL = r"^[^\x00]*$"
 """Pattern of a text that PostgreSQL can store."""
 
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
@@ -32,15 +32,12 @@ class PageInput(Input):
 
 
 def parse_instant(value: Any) -> datetime:
-    """Parse an RFC 3339 instant with offset; returns it in UTC, cut to microseconds. Raises ValueError."""
+    """Parse an instant with its zone, in any form of `common.instants`; returns it in UTC. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("must be an RFC 3339 instant with offset, such as 2020-01-01T00:00:00Z")
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("is not a valid instant") from None
+    if not isinstance(value, str):
+        raise ValueError(instants.WITHOUT_ZONE)  # noqa: TRY004 - pydantic takes ValueError
+    return instants.parse_instant_with_zone(value)
 
 
 def parse_night(value: Any) -> date:
@@ -80,12 +77,12 @@ _INSTANT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "exam
 _NIGHT_SCHEMA = WithJsonSchema({"type": "string", "format": "date", "examples": ["2020-01-01"]})
 
 Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(require_finite), _INSTANT_SCHEMA]
-"""An RFC 3339 instant with offset, in UTC."""
+"""An instant with its zone, in UTC."""
 
 
 def parse_query_instant(value: Any) -> datetime:
     """Parse an instant from a query string, where an unencoded + arrives as a space. Raises ValueError."""
-    return parse_instant(re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", value) if isinstance(value, str) else value)
+    return instants.parse_query_text(value) if isinstance(value, str) else parse_instant(value)
 
 
 QueryInstant = Annotated[
@@ -118,7 +115,15 @@ Cursor = Annotated[
 """The start of a page."""
 
 
-class PageQuery(Input):
+class TableQuery(Input):
+    """The query string of a route that answers a table."""
+
+    format: Annotated[
+        TableFormat | None, Field(description="The form of the table: json, csv or xlsx; by default as Accept says")
+    ] = None
+
+
+class PageQuery(TableQuery):
     """The query string of a paginated list."""
 
     limit: PageLimit = 100

@@ -1,12 +1,11 @@
 """Decode values of the feed to events that can be counted, or to reasons why they cannot."""
 
-import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from common.csv_import import parse_file_instant
+from common.instants import parse_instant, parse_instant_with_zone
 from common.limits import EARLIEST_INSTANT, EARLIEST_NIGHT, LATEST_NIGHT
 from common.web.input_types import MAX_ID
 
@@ -67,9 +66,6 @@ _event_time = msgspec.json.Decoder(EventTime)
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Raised by msgspec for a value that is not a valid event; RecursionError for one that is nested too deeply."""
 
-_TIME_WITH_ZONE = re.compile(r":[0-9]{2}([.,][0-9]+)?\s*(Z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)$", re.IGNORECASE)
-"""The end of an instant that names its zone. Without one the feed may mean the time of any place."""
-
 
 def decode(batch: list[bytes], latest: datetime) -> tuple[list[BookingEvent], list[RejectedEvent]]:
     """The events of a batch of JSON values in their order, and the values that are not valid events.
@@ -120,15 +116,13 @@ def _with_parsed_time(raw: bytes) -> BookingEvent | None:
 
 def _parse_instant(value: int | str) -> datetime:
     """Parse an instant that names its zone, or seconds or milliseconds since 1970. Raises ValueError."""
-    if isinstance(value, str) and not _TIME_WITH_ZONE.search(value):
-        raise ValueError("must be an instant with a zone")
-    return parse_file_instant(str(value))
+    return parse_instant_with_zone(str(value))
 
 
 def _event_time_of(raw: bytes) -> datetime | None:
     """The time of a value that is not a valid event, taken as UTC if it names no zone; None if it has none."""
     try:
-        return _storable_instant(parse_file_instant(str(_event_time.decode(raw).event_timestamp)))
+        return _storable_instant(parse_instant(str(_event_time.decode(raw).event_timestamp)))
     except (*DECODE_ERRORS, ValueError):
         return None
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from common.instants import format_instant
 from common.upstream import UpstreamError
-from common.web.responses import format_instant
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent, decode
 from dashboard.feed_client import BookingFeed, FeedQuery, FeedResponse
 

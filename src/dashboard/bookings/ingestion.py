@@ -13,10 +13,10 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from common.db.pool import transaction
+from common.instants import format_instant
 from common.jobs.lease import JobResult, Lease
 from common.limits import MAX_EVENT_AHEAD
 from common.upstream import UpstreamError
-from common.web.responses import format_instant
 from dashboard.bookings.feed_reader import CutOff, FeedMemory, FeedReader, Page
 from dashboard.bookings.feed_walk import FeedWalk
 from dashboard.bookings.queries import feed_progress, ledger

@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from common.web.input_types import Input, Night, PageQuery, QueryId, QueryInteger
+from common.web.input_types import Night, PageQuery, QueryId, QueryInteger, TableQuery
 
 Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of the nights")]
 AsOf = Annotated[Night | None, Field(description="Count events up to this date (UTC); by default today")]
 PaceMatch = Literal["date", "weekday"]
 
 
-class DashboardQuery(Input):
+class DashboardQuery(TableQuery):
     """A hotel and a year, by month, day or year."""
 
     hotel_id: Annotated[QueryId, Field(description="The hotel")]
@@ -33,7 +33,7 @@ class HotelsQuery(PageQuery):
     ] = ""
 
 
-class PickupQuery(Input):
+class PickupQuery(TableQuery):
     """How many nights ahead, and how many event dates back."""
 
     days: Annotated[QueryInteger, Field(ge=1, le=366, description="Event dates back from as_of")] = 7
@@ -41,7 +41,7 @@ class PickupQuery(Input):
     as_of: AsOf = None
 
 
-class PaceQuery(Input):
+class PaceQuery(TableQuery):
     """A year of nights to compare with the year before."""
 
     year: Year
@@ -51,13 +51,13 @@ class PaceQuery(Input):
     ] = "date"
 
 
-class BookingCurveQuery(Input):
+class BookingCurveQuery(TableQuery):
     """The night of a booking curve."""
 
     night: Annotated[Night, Field(description="The night")]
 
 
-class LeadTimeQuery(Input):
+class LeadTimeQuery(TableQuery):
     """The year whose nights are grouped by lead time."""
 
     year: Year

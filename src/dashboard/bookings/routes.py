@@ -1,7 +1,6 @@
 """HTTP of the booking figures."""
 
-import csv
-import io
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha1
@@ -10,16 +9,18 @@ import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.instants import format_instant
 from common.limits import MAX_CURVE_DAYS
+from common.tables import CSV, Table, csv_bytes, xlsx_bytes
 from common.web import responses
 from common.web.bearer import operations_token_required
 from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
-from common.web.negotiation import negotiate
-from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
+from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
-from common.web.responses import format_instant, json_response
+from common.web.responses import json_response
+from common.web.table_response import JSON, content_type_of, file_headers, table, wanted_form
 from dashboard.bookings import service
 from dashboard.bookings.inputs import (
     BookingCurveQuery,
@@ -33,14 +34,21 @@ from dashboard.bookings.models import (
     Audits,
     BookingCurve,
     Counts,
+    CurvePoint,
     Dashboard,
+    FeedDifference,
     Hotels,
+    HotelSummary,
     LeadTime,
+    LeadTimeBucket,
+    MonthPace,
+    NightPickup,
     Pace,
     PeriodCounts,
     PeriodFigures,
     Pickup,
     Quarantine,
+    QuarantinedEvent,
     figures_of,
 )
 from dashboard.bookings.queries import counters, differences
@@ -82,7 +90,7 @@ def as_of_or_today(as_of: date | None, now: date) -> date:
 @operation(
     404,
     headers={200: DASHBOARD_HEADERS, 304: DASHBOARD_HEADERS},
-    media={200: {"text/csv": {"type": "string"}}},
+    media={200: TABLE_MEDIA},
     descriptions={304: "The figures are those of If-None-Match"},
     request_headers={"If-None-Match": "The ETag of the figures that the caller has"},
     example=DASHBOARD_EXAMPLE,
@@ -93,18 +101,16 @@ async def get_dashboard(query_args: DashboardQuery) -> Response:
     """Bookings and cancellations of a hotel for a year, by month, day or year.
 
     An event counts on its night of stay, or with by=event_date on its own date (UTC). Periods without events are zeros.
-    The Accept header selects JSON or CSV.
     """
     counted = await service.count_year(pool(), query_args, as_of_or_today(query_args.as_of, today()))
-    if wants_csv():
-        body, content_type = csv_body(counted.periods), "text/csv; charset=utf-8"
+    form = wanted_form()
+    headers = {} if form == JSON else file_headers("dashboard", form)
+    if form == JSON:
+        body = json_body(query_args, counted.periods)
     else:
-        body, content_type = json_body(query_args, counted.periods), "application/json"
-    return response_with_etag(body, content_type, counted.data_through)
-
-
-def wants_csv() -> bool:
-    return "Accept" in request.headers and negotiate("application/json", "text/csv") == "text/csv"
+        made = table_of_figures(counted.periods)
+        body = csv_bytes(made) if form == CSV else xlsx_bytes(made)
+    return response_with_etag(body, content_type_of(form), counted.data_through, headers)
 
 
 def json_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:
@@ -123,23 +129,22 @@ def figures_json(counts: Counts) -> str:
     return responses.encode_json(figures_of(*counts)).decode().removeprefix("{")
 
 
-def csv_body(periods: list[PeriodCounts]) -> bytes:
-    """The figures of the periods as CSV, with a header line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(PeriodFigures.__struct_fields__)
-    for period, counts in periods:
-        writer.writerow([period, *msgspec.structs.astuple(figures_of(*counts))])
-    return text.getvalue().encode()
+def table_of_figures(periods: list[PeriodCounts]) -> Table:
+    """The figures of the periods as a table."""
+    rows = ((period, *msgspec.structs.astuple(figures_of(*counts))) for period, counts in periods)
+    return Table("dashboard", PeriodFigures.__struct_fields__, rows)
 
 
-def response_with_etag(body: bytes, content_type: str, data_through: datetime | None) -> Response:
+def response_with_etag(
+    body: bytes, content_type: str, data_through: datetime | None, others: Mapping[str, str]
+) -> Response:
     """The body with its strong ETag, or 304 when If-None-Match has that ETag."""
     etag = sha1(body, usedforsecurity=False).hexdigest()
     headers = {
         "ETag": f'"{etag}"',
         "Cache-Control": "no-cache",
         "Vary": "Accept",
+        **others,
     }
     if data_through is not None:
         headers["X-Data-Through"] = format_instant(data_through)
@@ -150,6 +155,7 @@ def response_with_etag(body: bytes, content_type: str, data_through: datetime | 
 
 @blueprint.get("/hotels")
 @operation(headers={200: LINK_HEADER})
+@table("hotels", HotelSummary, "hotels")
 @validate_querystring(HotelsQuery)
 @document_response(Hotels)
 async def list_hotels(query_args: HotelsQuery) -> Response:
@@ -165,6 +171,7 @@ async def list_hotels(query_args: HotelsQuery) -> Response:
 
 @blueprint.get(f"{HOTEL_PATH}/pickup")
 @operation(404)
+@table("pickup", NightPickup, "items")
 @validate_querystring(PickupQuery)
 @document_response(Pickup)
 async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
@@ -177,6 +184,7 @@ async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
 
 @blueprint.get(f"{HOTEL_PATH}/pace")
 @operation(404)
+@table("pace", MonthPace, "items")
 @validate_querystring(PaceQuery)
 @document_response(Pace)
 async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
@@ -189,6 +197,7 @@ async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
 
 @blueprint.get(f"{HOTEL_PATH}/booking-curve")
 @operation(404)
+@table("booking-curve", CurvePoint, "items")
 @validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
 async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
@@ -200,6 +209,7 @@ async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Res
 
 @blueprint.get(f"{HOTEL_PATH}/lead-time")
 @operation(404)
+@table("lead-time", LeadTimeBucket, "items")
 @validate_querystring(LeadTimeQuery)
 @document_response(LeadTime)
 async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
@@ -211,6 +221,7 @@ async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 @blueprint.get("/quarantine")
 @operation(headers={200: LINK_HEADER})
 @operations_token_required
+@table("quarantine", QuarantinedEvent, "items")
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
 async def list_quarantined_events(query_args: PageQuery) -> Response:
@@ -224,6 +235,7 @@ async def list_quarantined_events(query_args: PageQuery) -> Response:
 @blueprint.get("/audits")
 @operation(headers={200: LINK_HEADER})
 @operations_token_required
+@table("audits", FeedDifference, "items")
 @validate_querystring(PageQuery)
 @document_response(Audits)
 async def list_feed_differences(query_args: PageQuery) -> Response:

@@ -8,7 +8,16 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from common.limits import EARLIEST_INSTANT, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
-from common.web.input_types import WITHOUT_NUL, Cursor, Input, PageQuery, QueryInstant, QueryInteger, parse_name
+from common.web.input_types import (
+    WITHOUT_NUL,
+    Cursor,
+    Input,
+    PageQuery,
+    QueryInstant,
+    QueryInteger,
+    TableQuery,
+    parse_name,
+)
 from dashboard.catalog.models import Interval, Period
 
 MAX_POINTS = 10_000
@@ -61,7 +70,7 @@ class OffersQuery(PageQuery):
     include: Annotated[Literal["closed"] | None, Field(description="`closed`: include closed offers")] = None
 
 
-class TrendQuery(Input):
+class TrendQuery(TableQuery):
     from_: Annotated[
         QueryInstant | None,
         Field(

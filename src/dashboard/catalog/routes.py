@@ -18,6 +18,7 @@ from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 from dashboard.catalog import service
 from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery, TrendQuery
 from dashboard.catalog.models import (
@@ -106,6 +107,7 @@ async def create_product(data: ProductInput) -> Response:
 @blueprint.get("/products")
 @operation(headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
 @api_token_required
+@table("products", Product)
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
 async def list_products(query_args: ProductsQuery) -> Response:
@@ -169,6 +171,7 @@ async def delete_product(product_id: UUID) -> Response:
 @blueprint.get(f"{PRODUCT_PATH}/offers")
 @operation(404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
 @api_token_required
+@table("offers", OfferState)
 @validate_querystring(OffersQuery)
 @document_response(list[OfferState])
 async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Response:
@@ -185,6 +188,7 @@ async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Resp
 @blueprint.get(f"{PRODUCT_PATH}/trend")
 @operation(404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
 @api_token_required
+@table("trend", TrendPoint, "prices")
 @validate_querystring(TrendQuery)
 @document_response(Trend)
 async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
@@ -217,6 +221,7 @@ async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Respons
     components=[TrendPoint, TrendBucket],
 )
 @api_token_required
+@table("offer-trend", TrendPoint, "prices")
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
 async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:

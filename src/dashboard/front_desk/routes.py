@@ -21,6 +21,7 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.signature import signed
+from common.web.table_response import table
 from dashboard.front_desk import queries, service
 from dashboard.front_desk.inputs import OrderInput, OrdersQuery
 from dashboard.front_desk.models import Decision, Order
@@ -116,6 +117,7 @@ async def receive_order(data: OrderInput) -> Response:
 @operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_ORDER])
 @tag([TAG])
 @staff_only
+@table("orders", Order)
 @validate_querystring(OrdersQuery)
 @document_response(list[Order])
 async def list_orders(query_args: OrdersQuery) -> Response:
@@ -158,6 +160,7 @@ async def decide(order_id: int, decision: Decision) -> Response:
 @operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @staff_only
+@table("messages", MessageState)
 @validate_querystring(PageQuery)
 @document_response(list[MessageState])
 async def list_messages(query_args: PageQuery) -> Response:

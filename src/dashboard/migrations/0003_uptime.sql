@@ -75,6 +75,7 @@ CREATE TABLE store_import (
     changed boolean NOT NULL,
     rejected_total bigint NOT NULL CHECK (rejected_total >= 0),
     rejected jsonb NOT NULL,
+    notices text [] NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

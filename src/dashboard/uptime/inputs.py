@@ -2,12 +2,12 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from common.limits import MAX_WINDOW_DAYS
-from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger, QueryNight
+from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger, QueryNight, TableQuery
 from dashboard.uptime.models import Period, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
@@ -36,7 +36,7 @@ class ReportRequest(Input):
     as_of: Annotated[QueryInstant | None, Field(description="End of the windows; by default the newest poll")] = None
 
 
-class ReportQuery(Input):
+class ReportQuery(TableQuery):
     report_id: Annotated[
         str,
         Field(
@@ -47,7 +47,14 @@ class ReportQuery(Input):
     ]
 
 
-class WindowQuery(Input):
+class UploadQuery(Input):
+    rejected: Annotated[
+        Literal["all"] | None,
+        Field(description="`all`: list every rejected line with its text, not only the first ones"),
+    ] = None
+
+
+class WindowQuery(TableQuery):
     """A window, `[from, to)`."""
 
     from_: Annotated[
@@ -70,7 +77,7 @@ class GapsQuery(WindowPageQuery):
     minutes: Annotated[QueryInteger, Field(ge=5, le=100_000, description="Minimum length of a gap in minutes")] = 90
 
 
-class DaysQuery(Input):
+class DaysQuery(TableQuery):
     """Local days of a store."""
 
     days: Annotated[QueryInteger, Field(ge=1, le=MAX_WINDOW_DAYS, description="Number of days")] = 90
@@ -84,7 +91,7 @@ class StoresQuery(PageQuery):
     period: ReportPeriod = "week"
 
 
-class TargetQuery(Input):
+class TargetQuery(TableQuery):
     target: Target = Decimal("0.99")
     period: ReportPeriod = "week"
 

@@ -29,6 +29,8 @@ class ImportSummary(msgspec.Struct, frozen=True):
     """The first rejected lines."""
     rejected_total: int
     """Number of rejected lines."""
+    notices: list[str] = []
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class NewImport(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class NewImport(msgspec.Struct, frozen=True):
     changed: bool
     rejected: list[RejectedLine]
     rejected_total: int
+    notices: list[str]
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -65,6 +68,8 @@ class Import(msgspec.Struct, frozen=True):
     """The first rejected lines."""
     rejected_total: int
     """Number of rejected lines."""
+    notices: list[str]
+    """What a person should know about the file, such as columns that were ignored."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -79,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
     status: Literal["Running", "Complete", "Failed"]
     """Whether it is being made, complete, or has failed."""
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
     requested_at: datetime
     """When it was requested."""
     finished_at: datetime | None
@@ -126,7 +131,7 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
     """A report that is being made; progress is 0 to 1."""
 
     progress: float
-    """0 to 1, estimated from the usual duration."""
+    """The share of its stores that are done, 0 to 1."""
 
 
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
@@ -197,9 +202,9 @@ class Timeline(msgspec.Struct, frozen=True):
     end: datetime = msgspec.field(name="to")
     """End of the window."""
     uptime_seconds: float | None
-    """Open time in which it was up; null where no polls are kept."""
+    """Open time in which it was up; null if the store was never polled."""
     downtime_seconds: float | None
-    """Open time in which it was down; null where no polls are kept."""
+    """Open time in which it was down; null if the store was never polled."""
     open: list[Span]
     """When it was open."""
     stretches: list[Stretch]

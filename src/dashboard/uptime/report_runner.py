@@ -18,7 +18,9 @@ log = structlog.get_logger()
 MAX_CONCURRENT_REPORTS = 2
 """More would compete for the same processors."""
 MAX_CONCURRENT_UPLOADS = 4
-"""Each upload holds a connection until it has arrived."""
+"""Each import of an upload holds a connection."""
+MAX_ARRIVING_UPLOADS = 16
+"""Each fills the disk until it has been imported."""
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -26,12 +28,13 @@ REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 class ReportRunner:
     """Makes reports on a pool whose time-outs allow for them; create one per process.
 
-    upload_slots: limits the uploads, which share that pool.
+    upload_slots: limits the imports of uploads, which share that pool; arriving: limits the uploads that arrive.
     """
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
         self.upload_slots = asyncio.Semaphore(MAX_CONCURRENT_UPLOADS)
+        self.arriving = asyncio.Semaphore(MAX_ARRIVING_UPLOADS)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
 

@@ -9,9 +9,9 @@ from prometheus_client import Gauge
 
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor
+from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
-from common.web.responses import format_instant
 from dashboard.uptime.models import Report, Window
 from dashboard.uptime.queries import imports, reports, stores
 

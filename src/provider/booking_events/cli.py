@@ -12,8 +12,21 @@ from pathlib import Path
 import asyncpg
 
 from common.config import Secret
-from common.csv_import import NOT_STORED, CsvHeaderError, ImportResult, RejectedLine, byte_progress, print_error
-from provider.booking_events.import_csv import decompressed, read_chunks
+from common.csv_files import CsvHeaderError, DamagedFileError
+from common.csv_import import (
+    CANNOT_OPEN,
+    NOT_STORED,
+    STORE_ALL,
+    ImportOptions,
+    ImportResult,
+    RejectedLine,
+    open_with_progress,
+    print_error,
+    rejected_writer,
+    with_texts,
+)
+from provider.booking_events import queries
+from provider.booking_events.import_csv import open_events, read_chunks
 from provider.booking_events.models import StagedRow
 from provider.booking_events.service import store_chunk
 
@@ -38,30 +51,62 @@ async def store_file(
             finally:  # when interrupted while reading: end the transaction before the connection is closed
                 storing.cancel()
                 await asyncio.gather(storing, return_exceptions=True)
-            result.stored += stored
-            result.already_stored += len(chunk) - stored - len(clashes)
-            result.rejected += [RejectedLine(line, "id is stored with different content") for line in clashes]
+            add_outcome(result, len(chunk), stored, clashes)
             advance()
             chunk = following
     finally:
         await connection.close()
 
 
-async def import_file(url: Secret, path: Path) -> int:
-    """Load the file and print a report; returns the exit status, 1 if any line was rejected."""
+async def check_file(
+    url: Secret, chunks: Iterator[list[StagedRow]], result: ImportResult, advance: Callable[[], object]
+) -> None:
+    """Count what `store_file` would store, and store nothing. Raises PostgreSQL's errors."""
+    connection = await connect(url)
+    rows = 0
     try:
-        raw = path.open("rb")
-    except OSError as error:
-        return print_error(f"{path}: {error.strerror}")
+        await queries.create_checked(connection)
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            await queries.copy_to_staging(connection, chunk)
+            rows += len(chunk)
+            advance()
+        new = await queries.select_count_of_new(connection)
+        add_outcome(result, rows, new, await queries.select_checked_clashes(connection))
+    finally:
+        await connection.close()
+
+
+def add_outcome(result: ImportResult, rows: int, stored: int, clashes: list[int]) -> None:
+    """Add the outcome of some rows. clashes: the lines whose id is stored with different content."""
+    result.stored += stored
+    result.already_stored += rows - stored - len(clashes)
+    result.rejected += [RejectedLine(line, "id is stored with different content") for line in clashes]
+
+
+async def import_file(url: Secret, path: Path, options: ImportOptions = STORE_ALL) -> int:
+    """Load the file and print a report; returns the exit status, 1 if any line was rejected or the file has no rows."""
     result = ImportResult(path.name)
     failed = 0
-    with raw, byte_progress(path) as bar:
-        chunks = read_chunks(decompressed(raw, path), result.rejected, datetime.now(UTC))
-        try:
-            await store_file(url, chunks, result, lambda: bar.update(raw.tell() - bar.n))
-        except CsvHeaderError as error:
-            return print_error(f"{path}: {error}")
-        except NOT_STORED as error:
-            failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
-    result.report()
-    return failed or (1 if result.rejected else 0)
+    try:
+        with open_with_progress(path) as (file, bar):
+            events = open_events(file)
+            result.notices += events.header.notices
+            chunks = read_chunks(events, result.reject, datetime.now(UTC))
+            store = check_file if options.dry_run else store_file
+            try:
+                await store(url, chunks, result, lambda: bar.update(file.tell() - bar.n))
+            except NOT_STORED as error:
+                failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
+            if options.rejected is not None:
+                file.seek(0)
+                with rejected_writer(options.rejected) as write:
+                    for line in with_texts(open_events(file), result.rejected):
+                        write(path.name, line)
+    except (CsvHeaderError, DamagedFileError) as error:
+        return print_error(f"{path}: {error}")
+    except CANNOT_OPEN as error:
+        return print_error(f"{error.filename or path}: {error.strerror}")
+    result.report(dry_run=options.dry_run)
+    if not failed and result.status and not result.rejected:
+        return print_error(f"{path}: the file contains no rows")
+    return failed or result.status

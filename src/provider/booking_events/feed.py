@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from datetime import date
 
 import asyncpg
 
 from common.db.pool import Connection, Executor
 from common.limits import MAX_WINDOW_DAYS
+from common.tables import Row, workbook_parts
 from common.web.errors import Invalid
 from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
 from provider.booking_events.inputs import EventsQuery
-from provider.booking_events.models import Page, Position
+from provider.booking_events.models import COLUMNS, Page, Position
 from provider.booking_events.queries import FeedFormat
 
 MAX_UNSTREAMED_EVENTS = 1000
@@ -96,6 +98,34 @@ def as_array(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> 
         yield b"]\n"
 
     return body()
+
+
+def as_workbook(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """A workbook of lines of CSV."""
+
+    async def rows() -> AsyncIterator[list[Row]]:
+        async with aclosing(rest) as chunks:
+            yield _cells(first)
+            async for chunk in chunks:
+                yield _cells(chunk)
+
+    return workbook_parts("events", COLUMNS, rows())
+
+
+def _cells(lines: bytes) -> list[Row]:
+    """The cells of lines of CSV, none of which is quoted."""
+    found: list[Row] = []
+    for line in lines.decode().splitlines():
+        event_id, hotel_id, at, status, room_id, night = line.split(",")
+        found.append((event_id, hotel_id, at, int(status), room_id, date.fromisoformat(night)))
+    return found
+
+
+async def no_lines() -> AsyncGenerator[bytes, None]:
+    """No chunk at all."""
+    nothing: tuple[bytes, ...] = ()
+    for chunk in nothing:
+        yield chunk
 
 
 def _as_items(lines: bytes) -> bytes:

@@ -16,6 +16,7 @@ from common.web.input_types import (
     QueryId,
     QueryInteger,
     QueryNight,
+    TableQuery,
     parse_night,
     parse_query_instant,
 )
@@ -66,7 +67,7 @@ class EventInput(Input):
     """The date on which the guest goes to sleep."""
 
 
-class EventsQuery(Input):
+class EventsQuery(TableQuery):
     """The filters of the feed; all optional, combined by AND."""
 
     hotel_id: Annotated[QueryId | None, Field(description="Only this hotel")] = None

@@ -270,6 +270,56 @@ async def create_staging(connection: Connection) -> None:
     )
 
 
+async def create_checked(connection: Connection) -> None:
+    """Create the temporary table of a check, for the whole session."""
+    await connection.execute(
+        """
+        CREATE TEMPORARY TABLE staged_event (
+            line bigint, id bigint, hotel_id bigint, event_timestamp timestamptz, status smallint, room_id text,
+            night_of_stay date
+        )
+        """
+    )
+
+
+async def select_count_of_new(connection: Connection) -> int:
+    """How many of the staged ids are not stored."""
+    return await connection.fetchval(
+        """
+        SELECT count(DISTINCT staged.id)
+          FROM staged_event AS staged
+         WHERE NOT EXISTS (SELECT FROM booking_event AS stored WHERE stored.id = staged.id)
+        """
+    )
+
+
+async def select_checked_clashes(connection: Connection) -> list[int]:
+    """The lines whose id is stored, or stands in an earlier line, with different content."""
+    rows = await connection.fetch(
+        """
+        WITH kept AS (
+            SELECT DISTINCT ON (id) id, hotel_id, event_timestamp, status, room_id, night_of_stay
+              FROM (
+                SELECT 0 AS line, id, hotel_id, event_timestamp, status, room_id, night_of_stay
+                  FROM booking_event
+                 WHERE id IN (SELECT id FROM staged_event)
+                UNION ALL
+                SELECT line, id, hotel_id, event_timestamp, status, room_id, night_of_stay
+                  FROM staged_event
+              ) AS given
+             ORDER BY id, line
+        )
+        SELECT line
+          FROM staged_event AS staged
+          JOIN kept USING (id)
+         WHERE (staged.hotel_id, staged.event_timestamp, staged.status, lower(staged.room_id), staged.night_of_stay)
+            <> (kept.hotel_id, kept.event_timestamp, kept.status, lower(kept.room_id), kept.night_of_stay)
+         ORDER BY line
+        """
+    )
+    return [row["line"] for row in rows]
+
+
 async def copy_to_staging(connection: Connection, rows: Sequence[StagedRow]) -> None:
     await connection.copy_records_to_table("staged_event", records=rows)
 

@@ -1,24 +1,27 @@
 """HTTP of the feed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection
+from common.tables import CSV, XLSX, TooManyRowsError
 from common.web import responses
 from common.web.bearer import token_required
-from common.web.errors import NotFound
+from common.web.errors import Invalid, NotFound
 from common.web.idempotency import StoredResponse, credential, requested_key, run_once_per_key
 from common.web.input_types import MAX_ID
 from common.web.negotiation import negotiate
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import encode_cursor, next_link
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
 from common.web.resources import pool
+from common.web.spooled import spooled_response
 from common.web.streaming import empty_body
+from common.web.table_response import MEDIA_TYPES, file_headers
 from provider.booking_events import feed, queries, service
 from provider.booking_events.batch_body import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, parse_array, parse_lines
 from provider.booking_events.inputs import EventInput, EventsQuery
@@ -29,7 +32,7 @@ from provider.resources import resources
 blueprint = Blueprint("booking_events", __name__)
 tag_blueprint(blueprint, ["booking events"])
 
-JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+JSON, NDJSON = "application/json", "application/x-ndjson"
 
 FEATURES = {"X-Feed": "complete, cursor, ndjson, recorded", "Vary": "Accept"}
 """Names the features of this feed beyond the source's parameters. `complete`: responses are never silently cut off."""
@@ -51,7 +54,7 @@ EXAMPLE = {
 @blueprint.get("/events")
 @operation(
     headers={200: LINK_HEADER | {"X-Feed": "The features of this feed beyond the source's parameters"}},
-    media={200: {NDJSON: {"type": "string"}, CSV: {"type": "string"}}},
+    media={200: {NDJSON: {"type": "string"}, **TABLE_MEDIA}},
     example=[EXAMPLE],
 )
 @validate_querystring(EventsQuery)
@@ -61,11 +64,11 @@ async def list_events(query_args: EventsQuery) -> Response:
 
     Without `limit`, all of them are streamed. With `limit`, the response is one page; the Link header leads to the
     next. A page may hold fewer events than `limit`, even none: only a page without a Link header is the last. The
-    Accept header chooses a JSON array, NDJSON or CSV.
+    Accept header, or `format`, chooses a JSON array, NDJSON, CSV or XLSX.
     """
     query_args.require_ordered()
-    accepted = negotiate(JSON, NDJSON, CSV)
-    form: FeedFormat = "csv" if accepted == CSV else "json"
+    accepted = MEDIA_TYPES.get(query_args.format or "") or negotiate(JSON, NDJSON, CSV, XLSX)
+    form: FeedFormat = "csv" if accepted in (CSV, XLSX) else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
     page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
     headers = dict(FEATURES)
@@ -74,6 +77,8 @@ async def list_events(query_args: EventsQuery) -> Response:
             await feed.require_narrow(pool(), query_args)
             return await _stream(accepted, page, query_args, form)
         headers["Link"] = next_link(encode_cursor(*page.end))
+    if accepted == XLSX:
+        return await _workbook(feed.no_lines(), page, headers)
     if accepted == JSON:
         body = "[" + ",\n".join(page.lines) + "]\n"
     else:
@@ -90,12 +95,23 @@ async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedForma
         return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
     first = _as_text(page.lines).encode()
     rest = feed.lines_after(resources().pools.streams, query, form, page.end)
+    if accepted == XLSX:
+        return await _workbook(rest, page, FEATURES)
     second = await anext(rest, b"")
     if accepted == JSON:
         body = feed.as_array(first, second, rest)
     else:
         body = feed.as_lines(_csv_header(accepted) + first, second, rest)
     return Response(body, content_type=_content_type(accepted), headers=FEATURES)
+
+
+async def _workbook(rest: AsyncGenerator[bytes, None], page: Page, headers: dict[str, str]) -> Response:
+    """The events of the page and of the chunks that follow as a workbook, made in full before it is sent."""
+    body = feed.as_workbook(_as_text(page.lines).encode(), rest)
+    try:
+        return await spooled_response(body, content_type=XLSX, headers={**headers, **file_headers("events", XLSX)})
+    except TooManyRowsError as error:
+        raise Invalid.field("format", f"{error}; use csv, or page with `limit`") from None
 
 
 def _as_text(lines: list[str]) -> str:

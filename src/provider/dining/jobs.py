@@ -118,7 +118,10 @@ async def expire_orders(db: asyncpg.Pool, settings: DiningSettings, now: datetim
     """End every waiting order whose time has passed, each in its own transaction, which tells the guest."""
     expired = 0
     while ended := await bookings.select_ended_waiting(db, now, EXPIRY_BATCH):
+        before = expired
         for booking_id in ended:
             async with transaction(db) as connection:
                 expired += await service.expire_booking(connection, settings, booking_id, now) is not None
+        if expired == before:  # all were decided meanwhile
+            break
     return {"expired": expired}

@@ -15,10 +15,12 @@ RETURN lpad(date_part('year', day)::integer::text, 4, '0')
     || '-' || lpad(date_part('month', day)::integer::text, 2, '0')
     || '-' || lpad(date_part('day', day)::integer::text, 2, '0');
 
--- An instant in UTC in the form of RFC 3339, with as many decimals as it needs.
+-- An instant in UTC in the form of RFC 3339, always with six decimals.
 CREATE FUNCTION rfc3339(instant timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN iso_date(instant AT TIME ZONE 'UTC') || 'T' || (instant AT TIME ZONE 'UTC')::time::text || 'Z';
+RETURN iso_date(instant AT TIME ZONE 'UTC')
+    || 'T' || left((instant AT TIME ZONE 'UTC')::time::text, 8)
+    || '.' || lpad((date_part('microseconds', instant AT TIME ZONE 'UTC')::integer % 1000000)::text, 6, '0') || 'Z';
 
 -- An event as JSON, as in the feed. An event never changes, so its JSON is computed once, when the event is stored:
 -- reading the feed is then as fast as COPY.

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from common.instants import format_instant
 from common.jobs.lease import JobResult, Lease
 from common.upstream import Upstream, UpstreamError
-from common.web.responses import format_instant
 from provider.simulated_hotels.models import FeedEvent, SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 

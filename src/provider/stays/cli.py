@@ -6,7 +6,8 @@ reported. Rows that are stored already are skipped: the import can be repeated. 
 feed in the same transaction.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,15 +16,18 @@ from typing import Any
 import asyncpg
 
 from common.config import Secret
+from common.csv_files import CsvFile, CsvHeaderError, DamagedFileError, open_file, read_blocks
 from common.csv_import import (
-    MAX_RECORD_BYTES,
+    CANNOT_OPEN,
     NOT_STORED,
-    CsvHeaderError,
+    STORE_ALL,
+    ImportOptions,
     ImportResult,
     RejectedLine,
-    match_header,
+    open_with_progress,
     print_error,
-    read_records,
+    rejected_writer,
+    with_texts,
 )
 from common.limits import LATEST_NIGHT
 from provider.hotel_rooms import BOOKING
@@ -59,30 +63,35 @@ PROPERTY: Parsers = {"property_id": parse_property_id, "description": parse_text
 RESERVATION: Parsers = {"property_id": parse_property_id, "start_date": parse_day, "number_of_nights": parse_nights}
 
 
+ALIASES = {"nights": "number_of_nights", "arrival": "start_date"}
+
+
 def read_rows(path: Path, parsers: Parsers, result: ImportResult) -> Iterator[Row]:
     """Yield the valid rows, with the values in the order of `parsers`; invalid rows are added to the result.
 
-    Raises CsvHeaderError, and OSError when the file cannot be opened.
+    Raises CsvHeaderError, DamagedFileError, and OSError when the file cannot be opened.
     """
-    with path.open("rb") as file:
-        positions = match_header(file.readline(MAX_RECORD_BYTES), tuple(parsers))
-        for number, cells in read_records(file, result.rejected, multiline=True):
-            row = parse_row(number, cells, positions, parsers)
-            if isinstance(row, RejectedLine):
-                result.rejected.append(row)
-            else:
-                yield row
+    with open_with_progress(path) as (raw, bar):
+        file = CsvFile(read_blocks(raw, progress=bar.update), tuple(parsers), ALIASES)
+        result.notices += file.header.notices
+        try:
+            for number, cells in file.records(result.reject):
+                row = parse_row(number, cells, parsers)
+                if isinstance(row, RejectedLine):
+                    result.rejected.append(row)
+                else:
+                    yield row
+        except DamagedFileError as error:
+            result.reject(file.line + 1, f"cannot be read: {error}")
 
 
-def parse_row(number: int, cells: list[str], positions: list[int], parsers: Parsers) -> Row | RejectedLine:
+def parse_row(number: int, cells: Sequence[str], parsers: Parsers) -> Row | RejectedLine:
     """The row, or a RejectedLine that names every invalid column."""
-    if len(cells) != len(parsers):
-        return RejectedLine(number, f"has {len(cells)} columns instead of {len(parsers)}")
     values = []
     faults = []
-    for (column, parse), position in zip(parsers.items(), positions, strict=True):
+    for (column, parse), cell in zip(parsers.items(), cells, strict=True):
         try:
-            values.append(parse(cells[position].strip()))
+            values.append(parse(cell))
         except ValueError as error:
             faults.append(f"{column} {error}")
     return RejectedLine(number, "; ".join(faults)) if faults else (number, *values)
@@ -160,27 +169,58 @@ def reason_of(refusal: Refusal) -> str | None:
     return f"is within the turnover ({refusal.turnover_days} days) of {stay}"
 
 
-async def import_files(url: Secret, properties: Path, reservations: Path, append: AppendEvents) -> int:
-    """Load both files and print a report of each; returns the exit status, 1 if any row was rejected.
+async def import_files(
+    url: Secret, properties: Path, reservations: Path, append: AppendEvents, options: ImportOptions = STORE_ALL
+) -> int:
+    """Load both files and print a report of each; returns the exit status.
 
-    append: stores the events of stays in hotels' rooms.
+    It is 1 if any row was rejected, or if neither file has a row that was taken. append: stores the events of stays in
+    hotels' rooms. A dry run is one transaction that is rolled back: it must end within its time limit.
     """
     results = [ImportResult(properties.name), ImportResult(reservations.name)]
     settings = {"timezone": "UTC", "jit": "off", "transaction_timeout": "60s"}  # the feed promises as much
     connection = await asyncpg.connect(url.reveal(), server_settings=settings)
     path = properties
     try:
-        await import_properties(connection, properties, results[0])
-        path = reservations
-        await import_reservations(connection, reservations, results[1], append)
-    except CsvHeaderError as error:
+        async with _rolled_back(connection) if options.dry_run else nullcontext():
+            await import_properties(connection, properties, results[0])
+            path = reservations
+            await import_reservations(connection, reservations, results[1], append)
+        if options.rejected is not None:
+            with rejected_writer(options.rejected) as write:
+                for each, result, parsers in (
+                    (properties, results[0], PROPERTY),
+                    (reservations, results[1], RESERVATION),
+                ):
+                    for line in rejected_rows(each, result, parsers):
+                        write(each.name, line)
+    except (CsvHeaderError, DamagedFileError) as error:
         return print_error(f"{path}: {error}")
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        return print_error(f"{path}: {error.strerror}")
+    except CANNOT_OPEN as error:
+        return print_error(f"{error.filename or path}: {error.strerror}")
     except NOT_STORED as error:
         return print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
     finally:
         await connection.close()
     for result in results:
-        result.report()
-    return 1 if any(result.rejected for result in results) else 0
+        result.report(dry_run=options.dry_run)
+    has_rows = any(result.stored + result.already_stored for result in results)
+    return 1 if any(result.rejected for result in results) or not has_rows else 0
+
+
+@asynccontextmanager
+async def _rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction that leaves nothing."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+def rejected_rows(path: Path, result: ImportResult, parsers: Parsers) -> Iterator[RejectedLine]:
+    """The rejected rows of a file with their texts. Raises OSError when it cannot be read once more, as a pipe."""
+    if result.rejected:
+        with open_file(path) as raw:
+            yield from with_texts(CsvFile(read_blocks(raw), tuple(parsers), ALIASES), result.rejected)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, parse_name, parse_night
+from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, TableQuery, parse_name, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -88,7 +88,7 @@ Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidato
 TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
 
 
-class AvailabilityQuery(Input):
+class AvailabilityQuery(TableQuery):
     """The nights of a search, and the page."""
 
     start_date: Annotated[Day, Field(description="The first night")]
@@ -97,7 +97,7 @@ class AvailabilityQuery(Input):
     cursor: Cursor | None = None
 
 
-class CalendarQuery(Input):
+class CalendarQuery(TableQuery):
     """The nights of a calendar."""
 
     first: Annotated[Day, Field(alias="from", description="The first night")]

@@ -1,6 +1,6 @@
 """HTTP of the store polls: three CSV files with ETags."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
 from quart_schema import tag_blueprint, validate_querystring
@@ -33,8 +33,9 @@ csv_file = operation(
 @csv_file
 @validate_querystring(StatusQuery)
 async def get_status_file(query_args: StatusQuery) -> Response:
-    """Every poll, oldest first: store_id, status, timestamp_utc."""
-    until = await queries.select_polled_until(pool()) or BEFORE_FIRST_POLL
+    """Every poll up to now, oldest first: store_id, status, timestamp_utc."""
+    polled_until = await queries.select_polled_until(pool()) or BEFORE_FIRST_POLL
+    until = min(polled_until, datetime.now(UTC))  # the clock may have been ahead
 
     async def copy(connection: Connection, output: Sink) -> None:
         await queries.copy_status_file(connection, query_args.since, until, output)

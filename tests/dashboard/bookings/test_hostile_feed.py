@@ -144,6 +144,17 @@ async def test_rooms_divide_an_instant_of_one_hotel(
     assert await dashboard_db.fetchval("SELECT count(*) FROM feed_cut_off") == 1
 
 
+async def test_nights_before_and_after_the_only_one_of_a_full_response_are_read(
+    ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
+) -> None:
+    shown = of_one_instant(20, rooms=20)
+    hidden = [event(100 + number, INSTANT, night=f"2020-01-0{4 + 2 * (number % 2)}") for number in range(20)]
+    async with serve_feed(ForeignFeed(shown + hidden, cap=20)) as feed:
+        with pytest.raises(CutOffError):
+            await ingest(ingestion_of(feed.url))
+    await counters_agree(40)
+
+
 async def test_events_that_no_filter_divides_are_cut_off(
     ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, dashboard_db: asyncpg.Pool
 ) -> None:

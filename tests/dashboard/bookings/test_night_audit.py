@@ -16,6 +16,7 @@ from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import Upstream, UpstreamError, create_client_session
 from common.web.resources import Application
+from dashboard import feed_client
 from dashboard.bookings import feed_reader, night_audit
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.ingestion import Ingestion
@@ -210,6 +211,7 @@ async def test_a_complete_feed_is_compared_page_by_page(
 ) -> None:
     """In pages that end within an instant."""
     monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 7)
+    monkeypatch.setattr(feed_client, "READ_BYTES", 500)
 
     class Complete(ForeignFeed):
         async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -221,7 +223,9 @@ async def test_a_complete_feed_is_compared_page_by_page(
     events = [event(number, at.isoformat()) for number, at in enumerate(instants, start=1)]
     async with serve_feed(Complete(events)) as feed:
         await ingest(ingestion_of(feed.url))
+        feed.requests.clear()
         assert (await audit(feed.url))["missing_upstream"] == 0
+        assert len(feed.requests) == 2, "nothing is read twice unless it seems to be missing"
         feed.events = [each for each in events if each["id"] % 6]
         assert (await audit(feed.url))["missing_upstream"] == 10
     assert list(await differences(dashboard_db)) == list(range(6, 61, 6))
@@ -235,6 +239,7 @@ async def test_a_feed_that_lies_about_its_order_makes_no_event_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 10)
+    monkeypatch.setattr(feed_client, "READ_BYTES", 500)
 
     class Shuffled(ForeignFeed):
         async def answer(self, request: web.Request) -> web.StreamResponse:

@@ -59,6 +59,7 @@ async def test_rejected_lines_and_refused_files_exit_with_1_and_the_rest_is_impo
     assert result.stdout.splitlines() == ["s.csv: 2 rows, 1 new, 1 rejected"]
     assert "s.csv: line 2: status 'open' must be active or inactive" in result.stderr
     assert "h.csv: The file was refused: the header must name the columns" in result.stderr
+    assert "store_id, dayOfWeek, start_time_local, end_time_local are missing (it is 'nonsense')" in result.stderr
     assert "none.csv: No such file or directory" in result.stderr
     assert "Traceback" not in result.stderr
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1
@@ -109,3 +110,54 @@ async def test_a_lost_connection_to_postgresql_is_reported_in_one_line(
     assert (process.returncode, out) == (1, b"")
     (message,) = err.decode().splitlines()
     assert message.startswith("nightaudit: s.csv: PostgreSQL failed; the import may be run again (")
+
+
+async def test_an_option_may_be_repeated_and_a_dry_run_stores_nothing(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(STATUS + POLL)
+    (tmp_path / "b.csv").write_text(STATUS + POLL.replace("16:14", "17:14") + "2,open,2023-01-23 16:14:00\n")
+    arguments = ("--status", "a.csv", "--status", "b.csv", "--rejected", "rejected.csv")
+    checked = run_import(dashboard_url, tmp_path, *arguments, "--dry-run")
+    assert checked.returncode == 1
+    assert checked.stdout.splitlines() == [
+        "a.csv: 1 rows, 1 would be new, 0 rejected",
+        "b.csv: 2 rows, 1 would be new, 1 rejected",
+    ]
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
+    stored = run_import(dashboard_url, tmp_path, *arguments)
+    assert stored.stdout == checked.stdout.replace("would be ", "")
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 2
+    assert (tmp_path / "rejected.csv").read_text().splitlines() == [
+        "file,line,reason,text",
+        "b.csv,3,status 'open' must be active or inactive,\"2,open,2023-01-23 16:14:00\"",
+    ]
+
+
+async def test_a_file_without_a_valid_row_exits_with_1(dashboard_url: Secret, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(STATUS)
+    (tmp_path / "z.csv").write_text(ZONES + "1,Nowhere\n")
+    result = run_import(dashboard_url, tmp_path, "--status", "s.csv", "--timezones", "z.csv")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "nightaudit: z.csv: The file was refused: none of its 1 rows is valid.",
+        "z.csv: line 2: timezone_str 'Nowhere' is not a known time zone",
+        "nightaudit: s.csv: The file was refused: the file contains no rows.",
+    ]
+
+
+async def test_the_files_of_the_source_are_pulled_by_a_command(
+    dashboard_url: Secret, dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "store status.csv").write_text(STATUS + POLL)
+    (tmp_path / "notes.csv").write_text("a;b\n")
+    settings = {**environment(dashboard_url), "DASHBOARD_STORES_URL": str(tmp_path)}
+    first = run_process("dashboard", "pull-stores", environment=settings)
+    assert first.returncode == 1
+    assert first.stdout == "1 files, 0 unchanged, 1 rows, 1 new, 0 rejected, 1 not read\n"
+    assert "notes.csv" in first.stderr + first.stdout
+    (tmp_path / "notes.csv").unlink()
+    again = run_process("dashboard", "pull-stores", "--all", environment=settings)
+    assert (again.returncode, again.stdout) == (0, "1 files, 0 unchanged, 1 rows, 0 new, 0 rejected, 0 not read\n")
+    nowhere = run_process("dashboard", "pull-stores", environment={**settings, "DASHBOARD_STORES_URL": "/nowhere"})
+    assert nowhere.stderr.splitlines()[-1] == "nightaudit: /nowhere: No such file or directory"

@@ -1,17 +1,21 @@
 """Imports of store files: repeated, late, invalid, concurrent."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import time
+import gzip
+import io
+from datetime import UTC, datetime, time
+from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common.csv_import import RejectedLine
 from common.db.pool import Connection
-from common.web.errors import Invalid
+from common.web.errors import FieldError, Invalid
 from dashboard.uptime.intake import load
-from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports
@@ -22,13 +26,13 @@ HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
 ZONES = "store_id,timezone_str\n"
 
 
-async def import_text(db: asyncpg.Pool, kind: StoreFile, text: str, *, piece: int = 17) -> ImportSummary:
-    async def chunks() -> AsyncIterator[bytes]:
-        data = text.encode()
-        for start in range(0, len(data), piece):
-            yield data[start : start + piece]
+def intake(kind: StoreFile, text: str | bytes, **options: Any) -> Intake:
+    data = text.encode() if isinstance(text, str) else text
+    return Intake(kind, io.BytesIO(data), "a test", **{"now": datetime.now(UTC), **options})
 
-    return await import_file(db, kind, chunks(), "a test")
+
+async def import_text(db: asyncpg.Pool, kind: StoreFile, text: str | bytes, **options: Any) -> ImportSummary:
+    return await import_file(db, intake(kind, text, **options))
 
 
 async def polls(db: asyncpg.Pool) -> list[tuple[str, str, bool]]:
@@ -120,15 +124,13 @@ async def test_a_wrong_header_imports_nothing(dashboard_db: asyncpg.Pool) -> Non
     assert await polls(dashboard_db) == []
 
 
-async def test_an_interrupted_stream_imports_nothing(dashboard_db: asyncpg.Pool) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield (STATUS + "1,active,2023-01-22 12:00:00 UTC\n").encode()
-        raise Invalid("broken off")
-
-    with pytest.raises(Invalid, match="broken off"):
-        await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test")
+async def test_a_file_that_is_cut_off_imports_nothing(dashboard_db: asyncpg.Pool) -> None:
+    text = STATUS + "1,active,2023-01-22 12:00:00 UTC\n"
+    with pytest.raises(Invalid) as refused:
+        await import_text(dashboard_db, StoreFile.STATUS, gzip.compress(text.encode())[:-5])
+    assert refused.value.errors == [FieldError("body", "it ends in the middle of its gzip data")]
     assert await polls(dashboard_db) == []
-    await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n")
+    await import_text(dashboard_db, StoreFile.STATUS, text)
     assert len(await polls(dashboard_db)) == 1
 
 
@@ -146,7 +148,7 @@ async def test_concurrent_imports_neither_lose_nor_duplicate_rows(dashboard_db: 
         )
 
     summaries = await asyncio.gather(
-        *(import_text(dashboard_db, StoreFile.STATUS, text(first), piece=4096) for first in (0, 10, 20, 30) * 2),
+        *(import_text(dashboard_db, StoreFile.STATUS, text(first)) for first in (0, 10, 20, 30) * 2),
         import_text(dashboard_db, StoreFile.TIMEZONES, ZONES + "1,Asia/Beirut\n"),
         import_text(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + "1,1,09:00:00,17:00:00\n"),
     )
@@ -187,15 +189,103 @@ async def test_a_first_bulk_is_imported_as_small_files_are(
 async def test_a_first_bulk_that_fails_leaves_the_key(
     dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield (STATUS + "1,active,2023-01-22 12:00:00 UTC\n").encode()
-
     async def fail(_: Connection) -> None:
         raise Invalid("the end of the transaction")
 
     monkeypatch.setattr(load, "BULK_ROWS", 1)
     key = await key_of_polls(dashboard_db)
     with pytest.raises(Invalid, match="the end of the transaction"):
-        await import_file(dashboard_db, StoreFile.STATUS, chunks(), "a test", before_commit=fail)
+        await import_file(
+            dashboard_db, intake(StoreFile.STATUS, STATUS + "1,active,2023-01-22 12:00:00 UTC\n"), before_commit=fail
+        )
     assert await polls(dashboard_db) == []
     assert await key_of_polls(dashboard_db) == key
+
+
+async def hours(db: asyncpg.Pool) -> list[tuple[str, int]]:
+    rows = await db.fetch("SELECT store_id, weekday FROM store_hours ORDER BY 1, 2")
+    return [(row["store_id"], row["weekday"]) for row in rows]
+
+
+async def test_a_store_of_which_a_row_is_wrong_keeps_its_old_hours_whole_and_is_named(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """The store would seem closed on the day of the wrong row."""
+    shift = "09:00:00,17:00:00\n"
+    await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, HOURS + f"1,0,{shift}1,1,{shift}2,0,{shift}")
+    text = HOURS + f"1,2,{shift}1,3,9-17,17:00:00\n1,4,{shift}2,5,{shift}3,6,{shift}"
+    summary = await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, text)
+    assert await hours(dashboard_db) == [("1", 0), ("1", 1), ("2", 5), ("3", 6)]
+    assert (summary.rows, summary.new, summary.rejected_total) == (5, 2, 3)
+    assert summary.notices == [
+        "store '1' keeps its old hours, because line 3 was rejected; its 2 valid rows were not used"
+    ]
+    (listed, _) = await imports.select_imports(dashboard_db, None, 10)
+    assert listed.notices == summary.notices
+
+
+async def test_a_file_of_which_no_row_is_valid_is_refused_and_its_rows_are_named(dashboard_db: asyncpg.Pool) -> None:
+    with pytest.raises(Invalid) as refused:
+        await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,open,2023-01-22 12:00:00 UTC\n2,active,never\n")
+    assert refused.value.detail == "The file was refused: none of its 2 rows is valid."
+    assert [fault.field for fault in refused.value.errors] == ["lines.2", "lines.3"]
+    with pytest.raises(Invalid) as refused:
+        await import_text(dashboard_db, StoreFile.STATUS, STATUS, require_rows=True)
+    assert refused.value.errors == [FieldError("body", "the file contains no rows")]
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
+
+
+async def test_a_poll_that_is_dated_in_the_future_moves_no_window(dashboard_db: asyncpg.Pool) -> None:
+    now = utc("2023-01-22 12:00")
+    text = STATUS + "".join(f"1,active,2023-01-22 {at} UTC\n" for at in ("12:00:00", "12:10:00", "12:10:00.000001"))
+    summary = await import_text(dashboard_db, StoreFile.STATUS, text + "2,active,2099-01-01 00:00:00 UTC\n", now=now)
+    assert [line.line for line in summary.rejected] == [4, 5]
+    assert await dashboard_db.fetchval("SELECT max(last_polled_at) FROM store") == utc("2023-01-22 12:10")
+
+
+async def test_a_dry_run_counts_what_an_import_would_change_and_stores_nothing(
+    dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "BULK_ROWS", 2)
+    text = STATUS + "1,active,2023-01-22 12:00:00 UTC\n1,active,2023-01-22 13:00:00 UTC\n1,off,2023-01-22 14:00:00\n"
+    checked = await import_text(dashboard_db, StoreFile.STATUS, text, dry_run=True)
+    assert await polls(dashboard_db) == []
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
+    assert await import_text(dashboard_db, StoreFile.STATUS, text) == checked
+    assert (checked.rows, checked.new, checked.rejected_total) == (3, 2, 1)
+
+
+async def test_an_import_that_changes_nothing_leaves_the_version_of_the_data(dashboard_db: asyncpg.Pool) -> None:
+    text = STATUS + "1,active,2023-01-22 12:00:00 UTC\n"
+    await import_text(dashboard_db, StoreFile.STATUS, text)
+    version = await imports.select_data_version(dashboard_db)
+    await import_text(dashboard_db, StoreFile.STATUS, text)
+    assert await imports.select_data_version(dashboard_db) == version
+    await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,active,2023-01-22 13:00:00 UTC\n")
+    assert await imports.select_data_version(dashboard_db) == version + 2
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+async def test_no_file_leaves_a_part_of_it_or_anything_but_a_reason(
+    dashboard_db: asyncpg.Pool, data: st.DataObject
+) -> None:
+    """Real rows with parts replaced by what hypothesis thinks of."""
+    kind = data.draw(st.sampled_from(list(StoreFile)))
+    header, row = {
+        StoreFile.STATUS: (STATUS, "1,active,2023-01-22 12:00:00 UTC"),
+        StoreFile.BUSINESS_HOURS: (HOURS, "1,0,09:00:00,17:00:00"),
+        StoreFile.TIMEZONES: (ZONES, "1,Asia/Beirut"),
+    }[kind]
+    written = bytearray((header + f"{row}\n" * 3).encode())
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(written)))
+        written[start : start + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=5))
+    before = await dashboard_db.fetchval("SELECT count(*) FROM store_import")
+    try:
+        summary = await import_text(dashboard_db, kind, bytes(written))
+    except Invalid:
+        assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == before
+    else:
+        assert summary.rows >= summary.rejected_total
+        assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == before + 1

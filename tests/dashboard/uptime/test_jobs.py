@@ -22,14 +22,17 @@ from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError
 from dashboard.uptime import jobs
+from dashboard.uptime.intake.local_files import find_store_files
+from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.sources import DirectorySource, source_at
-from dashboard.uptime.jobs import LOOKBACK, pull_store_files
+from dashboard.uptime.jobs import PullOptions, pull_store_files
 from dashboard.uptime.queries.imports import select_newest_poll
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES
 from tests.dashboard.uptime.fleet import utc
 
 BASE = "http://stores.example/stores"
 NOW = utc("2023-01-26 00:00")
+OVERLAP = timedelta(hours=48)
 POLL = "1,active,2023-01-23 16:14:00 UTC\n"
 
 
@@ -68,23 +71,24 @@ def service() -> Iterator[FakeService]:
         yield fake
 
 
-async def pull(db: asyncpg.Pool, location: str = BASE, now: datetime = NOW) -> JobResult:
+async def pull(db: asyncpg.Pool, location: str = BASE, now: datetime = NOW, *, read_all: bool = False) -> JobResult:
     """Run the job once; returns its result."""
+    options = PullOptions(OVERLAP, read_all=read_all)
     async with aiohttp.ClientSession() as client:
 
         async def run(lease: Lease) -> JobResult:
-            return await pull_store_files(db, lease, source_at(client, location), now)
+            return await pull_store_files(db, lease, source_at(client, location), now, options)
 
         return await run_now(db, Job("pull_stores", 3600, run))
 
 
 async def test_three_files_are_imported_once(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
-    assert await pull(dashboard_db) == {"files": 3, "unchanged": 0, "rows": 3, "new": 3, "rejected": 0}
+    assert await pull(dashboard_db) == {"files": 3, "unchanged": 0, "rows": 3, "new": 3, "rejected": 0, "not_read": 0}
     again = await pull(dashboard_db)
-    assert again == {"files": 1, "unchanged": 2, "rows": 1, "new": 0, "rejected": 0}
+    assert again == {"files": 1, "unchanged": 2, "rows": 1, "new": 0, "rejected": 0, "not_read": 0}
     third = await pull(dashboard_db)
-    assert third == {"files": 0, "unchanged": 3, "rows": 0, "new": 0, "rejected": 0}
-    since = (utc("2023-01-23 16:14") - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert third == {"files": 0, "unchanged": 3, "rows": 0, "new": 0, "rejected": 0, "not_read": 0}
+    since = (utc("2023-01-23 16:14") - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert [request for request in service.requests if request[0] == "status.csv"] == [
         ("status.csv", None, 200),
         ("status.csv", since, 200),
@@ -106,7 +110,7 @@ async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(
     service.files["status.csv"] += "1,active,2150-01-01 00:00:00 UTC\n"
     await pull(dashboard_db)
     await pull(dashboard_db)
-    since = (utc("2023-01-23 16:14") - LOOKBACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    since = (utc("2023-01-23 16:14") - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert service.requests[-1][:2] == ("status.csv", since)
 
 
@@ -155,7 +159,9 @@ async def test_the_first_pull_waits_for_a_source_that_is_filling_up(
 
     async def run(lease: Lease) -> JobResult:
         async with aiohttp.ClientSession() as client:
-            return await pull_store_files(dashboard_db, lease, source_at(client, BASE), NOW, patience=60)
+            return await pull_store_files(
+                dashboard_db, lease, source_at(client, BASE), NOW, PullOptions(OVERLAP, patience=60)
+            )
 
     async def start_meanwhile(_: Connection, now: datetime) -> datetime | None:
         pauses.append(0)
@@ -177,8 +183,9 @@ async def test_the_first_pull_waits_for_a_source_that_is_filling_up(
 
 async def test_an_owner_whose_lease_was_lost_imports_nothing(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
     async with aiohttp.ClientSession() as client:
+        lease, source = Lease("pull_stores", "nobody", 7), source_at(client, BASE)
         with pytest.raises(LeaseLostError):
-            await pull_store_files(dashboard_db, Lease("pull_stores", "nobody", 7), source_at(client, BASE), NOW)
+            await pull_store_files(dashboard_db, lease, source, NOW, PullOptions(OVERLAP))
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_file_pull") == 0
 
@@ -191,10 +198,10 @@ async def test_only_changed_files_of_a_directory_are_read_compressed_or_not(
     (tmp_path / "timezones.csv").write_text(ZONES + "1,Europe/London\n1,Nowhere\n")
     (tmp_path / "notes.txt").write_text("not a store file")
     first = await pull(dashboard_db, str(tmp_path))
-    assert first == {"files": 3, "unchanged": 0, "rows": 4, "new": 3, "rejected": 1}
+    assert first == {"files": 3, "unchanged": 0, "rows": 4, "new": 3, "rejected": 1, "not_read": 0}
     (tmp_path / "status_2023-01-24.csv").write_text(STATUS + "1,active,2023-01-24 16:14:00 UTC\n")
     second = await pull(dashboard_db, str(tmp_path))
-    assert second == {"files": 1, "unchanged": 3, "rows": 1, "new": 1, "rejected": 0}
+    assert second == {"files": 1, "unchanged": 3, "rows": 1, "new": 1, "rejected": 0, "not_read": 0}
 
 
 async def test_a_directory_that_cannot_be_read_is_an_error(dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
@@ -203,7 +210,7 @@ async def test_a_directory_that_cannot_be_read_is_an_error(dashboard_db: asyncpg
     with pytest.raises(UpstreamError, match="no store files"):
         await pull(dashboard_db, str(tmp_path))
     (tmp_path / "status.csv.gz").write_bytes(gzip.compress((STATUS + POLL).encode())[:-9])
-    with pytest.raises(UpstreamError, match="damaged"):
+    with pytest.raises(UpstreamError, match="ends in the middle"):
         await pull(dashboard_db, str(tmp_path))
 
 
@@ -223,3 +230,73 @@ async def test_the_pull_runs_at_start_up_even_if_it_is_not_due(
     async with app.test_app():
         while not await dashboard_db.fetchval("SELECT count(*) FROM store_poll"):
             assert (await app.test_client().get("/livez")).status_code == 200
+
+
+async def test_a_poll_that_comes_later_than_the_overlap_is_found_by_a_pull_of_everything(
+    dashboard_db: asyncpg.Pool, service: FakeService
+) -> None:
+    await pull(dashboard_db)
+    await pull(dashboard_db)
+    assert (await pull(dashboard_db, read_all=True))["unchanged"] == 0
+    assert service.requests[-1] == ("status.csv", None, 200)
+
+
+@pytest.mark.parametrize("secret", ["user:pa55word@", ""])
+async def test_credentials_in_the_address_of_the_source_are_used_and_shown_nowhere(
+    dashboard_db: asyncpg.Pool, secret: str
+) -> None:
+    service = FakeService()
+    address = f"http://{secret}stores.example/stores?sig=Zm9v&x=1"
+    called: list[Any] = []
+
+    def answer(url: URL, **request: Any) -> CallbackResult:
+        called.append((url, request.get("params")))
+        if url.name == "timezones.csv":
+            raise aiohttp.ClientConnectionError(f"no route to {url}?sig=Zm9v&x=1")
+        return service.answer(url, **request)
+
+    with aioresponses() as mocked:
+        mocked.get(re.compile(r"^http://.*stores\.example/stores/.*$"), callback=answer, repeat=True)
+        with pytest.raises(UpstreamError) as failed:
+            await pull(dashboard_db, address)
+    assert {params["sig"] for _, params in called} == {"Zm9v"}
+    assert all((url.user, url.password) == (("user", "pa55word") if secret else (None, None)) for url, _ in called)
+    shown = [str(failed.value)]
+    shown += [row["source"] for row in await dashboard_db.fetch("SELECT source FROM store_import")]
+    shown += [row["url"] for row in await dashboard_db.fetch("SELECT url FROM store_file_pull")]
+    shown.append(await dashboard_db.fetchval("SELECT last_error FROM job WHERE name = 'pull_stores'"))
+    assert len(shown) == 6
+    assert not any(word in text for text in shown for word in ("pa55word", "Zm9v", "user"))
+
+
+async def test_files_are_told_by_their_headers_and_each_other_table_is_named(
+    dashboard_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    """With the names that the source gives its files."""
+    (tmp_path / "store status.csv").write_text(STATUS + POLL)
+    (tmp_path / "Menu hours.csv").write_text("store_id,day,start_time_local,end_time_local\n1,0,09:00:00,12:00:00\n")
+    (tmp_path / "bq-results-20230125-202210-1674678181880.csv").write_text(ZONES + "1,Europe/London\n")
+    (tmp_path / "menu.csv").write_text("dish;price\n")
+    (tmp_path / "broken.csv.gz").write_bytes(b"no gzip")
+    (tmp_path / ".status.csv").write_text(STATUS)
+    (tmp_path / "status.pdf").write_text(STATUS)
+    result = await pull(dashboard_db, str(tmp_path))
+    assert (result["files"], result["new"], result["not_read"]) == (3, 3, 2)
+    found = find_store_files(tmp_path)
+    assert [kind for kind, _ in found.files] == [StoreFile.TIMEZONES, StoreFile.BUSINESS_HOURS, StoreFile.STATUS]
+    assert found.unread["menu.csv"].endswith("it is 'dish;price'")
+    assert list(found.unread) == ["broken.csv.gz", "menu.csv"]
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "x.csv").write_text("dish\n")
+    with pytest.raises(UpstreamError, match=r"no store files; x\.csv: .* it is 'dish'"):
+        await pull(dashboard_db, str(tmp_path / "others"))
+
+
+async def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(
+    dashboard_db: asyncpg.Pool, service: FakeService
+) -> None:
+    for text in ('"store_id"|"timezone_str"\n1,x\n', '"store_id,timezone_str\n', ZONES + "1,Nowhere\n"):
+        service.files["timezones.csv"] = text
+        with pytest.raises(UpstreamError, match=r"timezones\.csv: The file was refused"):
+            await pull(dashboard_db)
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 1

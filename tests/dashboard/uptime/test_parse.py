@@ -1,31 +1,46 @@
-"""The parsers of the three store files, and the decompression of uploads."""
+"""The readers of the three store files."""
 
-import gzip
-import zlib
-from collections.abc import AsyncIterator, Sequence
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.web.errors import Invalid, TooLarge
-from dashboard.uptime.intake.decompress import CHUNK_BYTES, decompress_gzip, limit_size
-from dashboard.uptime.intake.parse import MAX_KEPT_REJECTIONS, MAX_LINE_BYTES, StoreFile, StoreFileParser
+from common.csv_files import MAX_RECORD_BYTES, read_blocks
+from common.csv_import import RejectedLine
+from common.instants import format_instant, parse_instant
+from common.limits import MAX_POLL_AHEAD
+from common.web.errors import Invalid
+from dashboard.uptime.intake.parse import (
+    MAX_KEPT_REJECTIONS,
+    StoreFile,
+    StoreFileReader,
+    past_instants,
+)
 
 ZONES = {"america/new_york": "America/New_York"}
 STATUS = "store_id,status,timestamp_utc\n"
+HOURS = "store_id,dayOfWeek,start_time_local,end_time_local\n"
+NOW = datetime(2026, 11, 28, 6, 30, 30, tzinfo=UTC)
 
 
-def parse(kind: StoreFile, *parts: str | bytes) -> tuple[list[str], StoreFileParser]:
-    """The valid rows, and the parser."""
-    parser = StoreFileParser(kind, ZONES)
-    rows = b"".join(parser.feed(part.encode() if isinstance(part, str) else part) for part in parts)
-    rows += parser.finish()
-    return rows.decode().splitlines(), parser
+def parse(
+    kind: StoreFile, *parts: str | bytes, now: datetime = NOW, kept: list[RejectedLine] | None = None
+) -> tuple[list[str], StoreFileReader]:
+    """The valid rows, and the reader. kept: gets every rejected line."""
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    blocks = read_blocks(io.BytesIO(encoded[0])) if len(encoded) == 1 else iter(encoded)
+    rejected = [] if kept is None else kept
+    reader = StoreFileReader(kind, blocks, now, ZONES, rejected.append)
+    rows = b"".join(reader.rows())
+    return rows.decode().splitlines(), reader
 
 
-def reasons(parser: StoreFileParser) -> list[tuple[int, str]]:
-    return [(line.line, line.reason) for line in parser.rejected]
+def reasons(reader: StoreFileReader) -> list[tuple[int, str]]:
+    return [(line.line, line.reason) for line in reader.outcome.rejected]
 
 
 def test_rows_of_the_usual_form_pass_unchanged() -> None:
@@ -34,15 +49,13 @@ def test_rows_of_the_usual_form_pass_unchanged() -> None:
     )
     assert rows == ["1,active,2023-01-22 12:09:39.388884 UTC", "2,inactive,2023-01-22T12:09:39Z"]
     assert [column.name for column in parser.columns] == ["store_id", "status", "polled_at"]
-    assert (parser.rows, parser.rejected_total) == (2, 0)
+    assert (parser.outcome.rows, parser.outcome.rejected_total) == (2, 0)
 
 
 def test_any_order_of_columns_a_byte_order_mark_quotes_and_carriage_returns_are_accepted() -> None:
     header = '\ufefftimestamp_utc,"Store_ID",status\r\n'
     rows, parser = parse(
-        StoreFile.STATUS,
-        header,
-        '2023-01-22 12:09:39 UTC,1,active\r\n"2023-01-22 12:10:00","2","inactive"\r\n',
+        StoreFile.STATUS, header + '2023-01-22 12:09:39 UTC,1,active\r\n"2023-01-22 12:10:00","2","inactive"\r\n'
     )
     assert [column.name for column in parser.columns] == ["polled_at", "store_id", "status"]
     assert rows == ["2023-01-22 12:09:39 UTC,1,active", '"2023-01-22 12:10:00","2","inactive"']
@@ -75,7 +88,7 @@ def test_instants_of_the_usual_form_pass_unchanged(zone: str) -> None:
 def test_instants_of_other_forms_are_converted(written: str, converted: str) -> None:
     rows, parser = parse(StoreFile.STATUS, STATUS, f"1,active,{written}\n")
     assert rows == [f'"1","active","{converted}"']
-    assert parser.rejected_total == 0
+    assert parser.outcome.rejected_total == 0
 
 
 @pytest.mark.parametrize(
@@ -88,15 +101,16 @@ def test_instants_of_other_forms_are_converted(written: str, converted: str) -> 
             "1,active,0001-01-01 00:00:00 +01:00",
             "timestamp_utc '0001-01-01 00:00:00 +01:00' is not a valid instant",
         ),
-        ("1,active,now", "timestamp_utc 'now' must be an instant, such as 2020-01-01T00:00:00Z or 2020-01-01 00:00:00"),
+        ("1,active,now", "timestamp_utc 'now' must be an instant, such as 2020-01-01T00:00:00Z"),
         (
             "1,active,9999-01-01 10:00:00 UTC",
-            "timestamp_utc '9999-01-01 10:00:00 UTC' is outside the years 1970 to 2199",
+            "timestamp_utc '9999-01-01 10:00:00 UTC' is in the future",
         ),
+        ("1,active,1969-12-31 10:00:00 UTC", "timestamp_utc '1969-12-31 10:00:00 UTC' is before the year 1970"),
         (",active,2023-01-01 10:00:00 UTC", "store_id '' must not be empty"),
         ("a\x00b,active,2023-01-01 10:00:00 UTC", r"store_id 'a\x00b' has characters that cannot be printed"),
-        ("1,active", "has 2 fields instead of 3"),
-        ("1,active,2023-01-01 10:00:00 UTC,x", "has 4 fields instead of 3"),
+        ("1,active", "has 2 columns instead of 3"),
+        ("1,active,2023-01-01 10:00:00 UTC,x", "has 4 columns instead of 3"),
         ('"1,active,2023-01-01 10:00:00 UTC', "is not valid CSV: unexpected end of data"),
     ],
 )
@@ -105,7 +119,7 @@ def test_an_invalid_row_is_rejected_with_its_line_and_reason_and_no_other_row_is
     rows, parser = parse(StoreFile.STATUS, f"{STATUS}{valid}\n\n{line}\n{valid}\n")
     assert rows == [valid, valid]
     assert reasons(parser) == [(4, reason)]
-    assert (parser.rows, parser.rejected_total) == (3, 1)
+    assert (parser.outcome.rows, parser.outcome.rejected_total) == (3, 1)
 
 
 def test_every_invalid_field_of_a_row_is_named() -> None:
@@ -131,11 +145,10 @@ def test_time_zones_are_those_of_the_database_in_any_case() -> None:
         "",
         "store_id,status\n",
         '"store_id,status,timestamp_utc\n',
-        "store_id,status,timestamp\n",
-        "store_id,status,timestamp_utc,extra\n",
+        "store_id,status,time\n",
         "store_id,store_id,status,timestamp_utc\n",
         "1,active,2023-01-01 10:00:00 UTC\n",
-        "x" * (MAX_LINE_BYTES + 1),
+        "x" * (MAX_RECORD_BYTES + 1),
         b"\xff\xfes\x00t\x00\n",
     ],
 )
@@ -147,8 +160,8 @@ def test_a_wrong_header_refuses_the_file(header: str | bytes) -> None:
 
 def test_only_the_first_hundred_rejections_are_kept_but_all_are_counted() -> None:
     _, parser = parse(StoreFile.STATUS, STATUS, "x\n" * 1000)
-    assert len(parser.rejected) == MAX_KEPT_REJECTIONS
-    assert parser.rejected_total == 1000
+    assert len(parser.outcome.rejected) == MAX_KEPT_REJECTIONS
+    assert parser.outcome.rejected_total == 1000
 
 
 def test_an_endless_line_does_not_fill_the_memory() -> None:
@@ -161,7 +174,7 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
 def test_bytes_that_are_not_utf_8_are_rejected() -> None:
     rows, parser = parse(StoreFile.STATUS, STATUS, b"\xff,active,2023-01-01 10:00:00 UTC\n")
     assert rows == []
-    assert reasons(parser) == [(2, "is not UTF-8")]
+    assert reasons(parser) == [(2, "is not valid UTF-8 or UTF-16")]
 
 
 lines = st.one_of(
@@ -177,53 +190,95 @@ lines = st.one_of(
 def test_the_result_does_not_depend_on_where_the_stream_is_cut(
     texts: list[str], ended: bool, cuts: Sequence[int]
 ) -> None:
-    data = (STATUS + "\n".join(texts) + ("\n" if ended else "")).encode()
+    written = (STATUS + "\n".join(texts) + ("\n" if ended else "")).encode()
+    data = b"".join(read_blocks(io.BytesIO(written)))
     places = sorted(min(cut, len(data)) for cut in cuts)
-    parts = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+    parts = [b"", *(data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True))]
     whole, at_once = parse(StoreFile.STATUS, data)
     pieces, in_parts = parse(StoreFile.STATUS, *parts)
-    assert (pieces, reasons(in_parts), in_parts.rows) == (whole, reasons(at_once), at_once.rows)
+    assert (pieces, reasons(in_parts), in_parts.outcome.rows) == (whole, reasons(at_once), at_once.outcome.rows)
 
 
-async def stream(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+def test_a_poll_is_rejected_from_eleven_minutes_in_the_future_on() -> None:
+    latest = NOW + MAX_POLL_AHEAD
+    texts = [format_instant(at) for at in (NOW, latest, latest + timedelta(microseconds=1))]
+    rows, parser = parse(StoreFile.STATUS, STATUS + "".join(f"1,active,{text}\n" for text in texts))
+    assert len(rows) == 2
+    assert reasons(parser) == [(4, f"timestamp_utc {texts[2]!r} is in the future")]
 
 
-async def collected(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])
+edges = st.builds(
+    lambda at, delta: at + delta,
+    st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1)).map(lambda at: at.replace(tzinfo=UTC)),  # noqa: DTZ001
+    st.sampled_from([timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]),
+)
 
 
-async def test_gzip_with_several_members_is_decompressed_as_it_arrives() -> None:
-    data = gzip.compress(b"one\n" * 100_000) + gzip.compress(b"two\n")
-    parts = [data[start : start + 100] for start in range(0, len(data), 100)]
-    assert await collected(decompress_gzip(stream(*parts))) == b"one\n" * 100_000 + b"two\n"
-    assert await collected(decompress_gzip(stream())) == b""
+@given(edges, edges)
+def test_rows_pass_unchanged_only_if_their_instants_exist_and_are_past(now: datetime, at: datetime) -> None:
+    text = f"{at:%Y-%m-%d %H:%M:%S}"
+    usual = re.fullmatch(past_instants(now), text) is not None
+    minute = now.replace(second=0, microsecond=0)
+    assert usual == (at < minute and (at.month, at.day) != (2, 29))
+    for wrong in (
+        text.replace(text[5:10], "02-30"),
+        text.replace(text[5:10], "13-01"),
+        text.replace(text[5:10], "00-00"),
+    ):
+        assert re.fullmatch(past_instants(now), wrong) is None
+    if usual:
+        assert parse_instant(text) <= now
 
 
-async def test_a_file_over_the_limit_is_refused() -> None:
-    with pytest.raises(TooLarge):
-        await collected(limit_size(stream(b"x" * 60, b"x" * 60), limit=100))
-    with pytest.raises(TooLarge):
-        await collected(decompress_gzip(stream(gzip.compress(b"abc" * 100)), limit=100))
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_rows_of_other_delimiters_pass_as_they_are(delimiter: str) -> None:
+    lines = ["store_id,status,timestamp_utc", "1,active,2023-01-22 12:00:00 UTC", "2,inactive,2023-01-22T12:00:00Z"]
+    rows, parser = parse(StoreFile.STATUS, "\n".join(lines).replace(",", delimiter))
+    assert rows == [line.replace(",", delimiter) for line in lines[1:]]
+    assert parser.delimiter == delimiter
+    rows, _ = parse(StoreFile.STATUS, "store_id;status;timestamp_utc\na,b;active;2024-02-29 10:00\n")
+    assert rows == ['"a,b";"active";"2024-02-29T10:00:00+00:00"']
 
 
-async def test_a_bomb_is_refused_long_before_it_is_decompressed() -> None:
-    packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(b"\0" * 1024 * 1024) for _ in range(200)) + packer.flush()
-    pieces: list[int] = []
-
-    async def decompress() -> None:
-        async for piece in decompress_gzip(stream(bomb)):
-            pieces.append(len(piece))  # noqa: PERF401 - the pieces before the refusal count
-
-    with pytest.raises(TooLarge):
-        await decompress()
-    assert max(pieces) <= CHUNK_BYTES
-    assert sum(pieces) < 100 * 1024 * 1024
+def test_unknown_columns_are_ignored_with_a_notice_in_any_place() -> None:
+    text = 'id,status,note,store_id,timestamp_utc\n1,active,"two\nlines",7,2023-01-22 12:00:00 UTC\n2,off,,8,never\n'
+    kept: list[RejectedLine] = []
+    rows, parser = parse(StoreFile.STATUS, text, kept=kept)
+    assert [column.name for column in parser.columns] == ["status", "store_id", "polled_at"]
+    assert rows == ['"active","7","2023-01-22T12:00:00+00:00"']
+    assert parser.outcome.notices == ["columns that are not known were ignored: id, note"]
+    assert [(each.line, each.text) for each in kept] == [(4, "2,off,,8,never")]
 
 
-async def test_damaged_gzip_is_refused() -> None:
-    for data in (b"not gzip at all", gzip.compress(b"x" * 1000)[:-10], gzip.compress(b"x")[:5]):
-        with pytest.raises(Invalid):
-            await collected(decompress_gzip(stream(data)))
+def test_epoch_seconds_and_milliseconds_are_polls_too() -> None:
+    rows, _ = parse(StoreFile.STATUS, STATUS + "1,active,1674388800\n2,active,1674388800000\n")
+    assert rows == ['"1","active","2023-01-22T12:00:00+00:00"', '"2","active","2023-01-22T12:00:00+00:00"']
+
+
+def test_ids_that_a_spreadsheet_has_rounded_are_named() -> None:
+    _, parser = parse(
+        StoreFile.STATUS,
+        STATUS
+        + "1.48E+18,active,2023-01-22 12:00:00 UTC\n8139926242460185114,active,2023-01-22 12:00:00 UTC\n"
+        + '"1e+18",active,2024-02-29 12:00\nE+1,active,2023-01-22 12:00:00 UTC\n',
+    )
+    assert parser.outcome.notices == [
+        "2 ids look as if a spreadsheet had rounded them, such as 1.48E+18; export ids as text"
+    ]
+
+
+def test_the_stores_of_rejected_hours_are_named_as_far_as_they_can_be_told() -> None:
+    text = HOURS + '1,0,09:00:00,12:00:00\n1,8,09:00:00,12:00:00\n2,0,09:00\n"3,0,09:00:00,12:00:00\n,0,1,2\n1,9,1,2\n'
+    _, parser = parse(StoreFile.BUSINESS_HOURS, text)
+    assert parser.outcome.spoiled_stores == {"1": 3, "2": 4, "3": 5}
+
+
+def test_every_rejected_line_is_handed_on_with_its_text() -> None:
+    kept: list[RejectedLine] = []
+    lines = ["1,open,2023-01-22 12:00:00 UTC", "x" * 2000, "1", "2,active,2024-02-30 12:00"] * 60
+    _, parser = parse(StoreFile.STATUS, STATUS + "\n".join(lines), kept=kept)
+    assert [each.text for each in kept] == lines
+    assert [each.line for each in kept] == list(range(2, 242))
+    assert parser.outcome.rejected_total == 240
+    assert len(parser.outcome.rejected) == MAX_KEPT_REJECTIONS
+    assert parser.outcome.rejected[0].text is None

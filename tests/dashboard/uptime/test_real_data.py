@@ -9,15 +9,14 @@ import io
 import lzma
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from dashboard.uptime.intake.decompress import CHUNK_BYTES, limit_size
-from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from tests.dashboard.uptime.fleet import Store, clock, expected, measured
 from tests.dashboard.uptime.reference import Hours, Poll
@@ -42,12 +41,6 @@ def open_file(kind: StoreFile) -> lzma.LZMAFile | gzip.GzipFile:
     return lzma.LZMAFile(path) if path.suffix == ".xz" else gzip.GzipFile(path)
 
 
-async def chunks(kind: StoreFile) -> AsyncIterator[bytes]:
-    with open_file(kind) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
 def rows(kind: StoreFile) -> Iterator[dict[str, str]]:
     with open_file(kind) as file:
         yield from csv.DictReader(io.TextIOWrapper(file))
@@ -70,7 +63,8 @@ def read_fleet() -> dict[str, Store]:
 
 async def test_the_figures_of_every_real_store_are_right(dashboard_db: asyncpg.Pool) -> None:
     for kind in StoreFile:
-        summary = await import_file(dashboard_db, kind, limit_size(chunks(kind)), "a file")
+        with (FOLDER / FILES[kind]).open("rb") as file:
+            summary = await import_file(dashboard_db, Intake(kind, file, "a file", datetime.now(UTC)))
         assert summary.rejected_total == 0
     stores = read_fleet()
     newest = max(at for store in stores.values() for at, _ in store.polls)

@@ -323,6 +323,20 @@ async def test_a_gap_that_ends_where_the_incident_begins_is_not_a_part_of_it(das
     assert incident.collector_gap, "a gap of exactly 90 minutes from its first moment on"
 
 
+async def test_a_gap_between_two_incidents_is_a_part_of_neither(dashboard_db: asyncpg.Pool) -> None:
+    """The store was up when the gap began, and down when it ended."""
+    polls = [
+        (utc("2023-01-23 09:30"), True),
+        (utc("2023-01-23 10:00"), False),
+        (utc("2023-01-23 10:30"), True),
+        (utc("2023-01-23 12:30"), False),
+        (utc("2023-01-23 13:00"), True),
+    ]
+    await load(dashboard_db, {"s": Store(polls)})
+    found = await incidents_of(dashboard_db, window(utc("2023-01-23 09:00"), utc("2023-01-23 13:30")))
+    assert [incident.collector_gap for incident in found] == [False, False]
+
+
 async def test_stored_polls_of_the_future_are_ignored_until_their_time_comes(dashboard_db: asyncpg.Pool) -> None:
     polls = [(utc("2023-01-23 08:00"), True), (utc("2023-01-23 09:00"), True)]
     future = [(utc("2023-01-23 09:05"), False), (utc("2099-01-01 00:00"), False)]

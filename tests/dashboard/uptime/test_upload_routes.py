@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import lzma
 import re
 from collections.abc import AsyncIterator
 
@@ -9,8 +10,8 @@ import aiohttp
 import asyncpg
 import pytest
 
-from dashboard.uptime.intake import decompress
-from dashboard.uptime.intake.decompress import MAX_FILE_BYTES
+from dashboard.uptime.intake import receive
+from dashboard.uptime.intake.receive import MAX_FILE_BYTES
 from dashboard.uptime.routes import imports
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
 
@@ -28,7 +29,7 @@ async def test_a_file_is_imported_and_its_invalid_rows_are_listed(stores: Stores
     answer = await stores.put("status", text)
     assert answer.status_code == 200
     body = await answer.get_json()
-    assert list(body) == ["rows", "new", "rejected", "rejected_total"]
+    assert list(body) == ["rows", "new", "rejected", "rejected_total", "notices"]
     assert (body["rows"], body["new"], body["rejected_total"]) == (4, 2, 2)
     assert [line["line"] for line in body["rejected"]] == [3, 6]
     assert body["rejected"][0]["reason"] == "status 'open' must be active or inactive"
@@ -48,15 +49,15 @@ async def test_the_same_file_again_adds_no_rows(stores: Stores) -> None:
         ("timezones", ZONES + "1,Europe/London\n"),
     ):
         assert await (await stores.put(kind, text)).get_json() == {
-            "rows": 1, "new": 1, "rejected": [], "rejected_total": 0,
+            "rows": 1, "new": 1, "rejected": [], "rejected_total": 0, "notices": [],
         }  # fmt: skip
         assert (await (await stores.put(kind, text)).get_json())["new"] == 0
 
 
 async def test_a_hundred_invalid_rows_are_listed_and_all_counted(stores: Stores) -> None:
-    body = await (await stores.put("timezones", ZONES + "1,Mars/Olympus\n" * 150)).get_json()
-    assert (len(body["rejected"]), body["rejected_total"], body["rows"], body["new"]) == (100, 150, 150, 0)
-    assert body["rejected"][0]["line"] == 2
+    body = await (await stores.put("timezones", ZONES + "1,Europe/London\n" + "1,Mars/Olympus\n" * 150)).get_json()
+    assert (len(body["rejected"]), body["rejected_total"], body["rows"], body["new"]) == (100, 150, 151, 1)
+    assert body["rejected"][0]["line"] == 3
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
@@ -68,7 +69,7 @@ async def test_a_compressed_file_is_imported(stores: Stores, encoding: str) -> N
 
 @pytest.mark.parametrize("kind", ["status", "business-hours", "timezones"])
 async def test_a_wrong_header_refuses_the_whole_file(stores: Stores, dashboard_db: asyncpg.Pool, kind: str) -> None:
-    for text in ("", "store_id\n1\n", "store_id,status,timestamp_utc,more\n1,active,2023-01-23 16:14:00 UTC,x\n", POLL):
+    for text in ("", "store_id\n1\n", '"store_id"|"status"\n', '"store_id,status\n', POLL):
         answer = await stores.put(kind, text)
         assert answer.status_code == 400
         assert answer.content_type == "application/problem+json"
@@ -77,7 +78,9 @@ async def test_a_wrong_header_refuses_the_whole_file(stores: Stores, dashboard_d
     assert await stores.get("/stores/imports") == []
 
 
-@pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress((STATUS + POLL * 1000).encode())[:-30]])
+@pytest.mark.parametrize(
+    "body", [b"not gzip at all", gzip.compress((STATUS + POLL * 1000).encode())[:-30]], ids=["text", "cut off"]
+)
 async def test_a_damaged_compressed_file_is_refused(stores: Stores, dashboard_db: asyncpg.Pool, body: bytes) -> None:
     assert (await stores.put("status", body, Content_Encoding="gzip")).status_code == 400
     assert await polls(dashboard_db) == 0
@@ -145,7 +148,7 @@ async def test_a_file_that_grows_over_the_limit_is_refused_and_nothing_is_stored
     base: str, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "dashboard.uptime.routes.imports.limit_size", lambda chunks: decompress.limit_size(chunks, limit=300_000)
+        "dashboard.uptime.routes.imports.received", lambda chunks: receive.received(chunks, limit=300_000)
     )
 
     async def endless() -> AsyncIterator[bytes]:
@@ -197,3 +200,62 @@ async def test_an_interrupted_upload_stores_nothing(base: str, dashboard_db: asy
         async with client.get(f"{base}/stores/imports") as answer:
             assert [each["kind"] for each in await answer.json()] == ["timezones"]
     assert await polls(dashboard_db) == 0
+
+
+async def test_a_spreadsheets_file_is_imported_with_semicolons_quotes_and_utf_16(stores: Stores) -> None:
+    text = 'sep=;\r\n"Store_ID";"Note";"Status";"Timestamp UTC"\r\n"1";"x";"active";"2023-01-23 16:14:00"\r\n'
+    answer = await stores.put("status", text.encode("utf-16"))
+    assert await answer.get_json() == {
+        "rows": 1, "new": 1, "rejected": [], "rejected_total": 0,
+        "notices": ["columns that are not known were ignored: Note"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("media_type", ["application/x-xz", "text/csv", "application/octet-stream"])
+async def test_a_compressed_file_needs_no_header_that_says_so(stores: Stores, media_type: str) -> None:
+    answer = await stores.put("status", lzma.compress((STATUS + POLL).encode()), Content_Type=media_type)
+    assert (await answer.get_json())["new"] == 1
+
+
+async def test_a_file_of_which_no_row_is_valid_is_refused(stores: Stores) -> None:
+    answer = await stores.put("status", STATUS + "1,open,2023-01-23 16:14:00\n")
+    assert answer.status_code == 400
+    (fault,) = (await answer.get_json())["errors"]
+    assert fault == {"field": "lines.2", "message": "status 'open' must be active or inactive"}
+    assert (await stores.put("status", STATUS)).status_code == 400
+    assert await stores.get("/stores/imports") == []
+
+
+async def test_all_rejected_lines_can_be_had_with_their_texts(stores: Stores) -> None:
+    lines = [f'{number},"open",2023-01-23 16:14:00' for number in range(30_000)]
+    data = (STATUS + POLL + "\n".join(lines)).encode()
+    answer = await stores.client.put("/stores/status?rejected=all", data=data, headers={"Content-Type": "text/csv"})
+    body = await answer.get_json()
+    assert [line["text"] for line in body["rejected"]] == lines
+    assert (body["rows"], body["new"], body["rejected_total"], body["notices"]) == (30_001, 1, 30_000, [])
+    assert [line["line"] for line in body["rejected"]] == list(range(3, 30_003))
+    assert (await stores.client.put("/stores/status?rejected=some", data=data)).status_code == 400
+
+
+async def test_uploads_that_arrive_slowly_hold_no_connection(base: str, dashboard_db: asyncpg.Pool) -> None:
+    """As many as there are places for imports, and one more that overtakes them."""
+    ready, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield STATUS.encode()
+        ready.set()
+        await go_on.wait()
+        yield POLL.encode()
+
+    headers = {"Content-Type": "text/csv"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+        url = f"{base}/stores/status"
+        uploads = [asyncio.create_task(client.put(url, data=slow(), headers=headers)) for _ in range(6)]
+        await ready.wait()
+        async with client.put(url, data=(STATUS + POLL).encode(), headers=headers) as answer:
+            assert (await answer.json())["new"] == 1
+        in_transaction = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        assert await dashboard_db.fetchval(f"{in_transaction} AND datname = current_database()") == 0
+        go_on.set()
+        for answer in await asyncio.gather(*uploads):
+            assert (await answer.json())["new"] == 0

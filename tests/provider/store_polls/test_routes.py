@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from common.web.resources import Application
 from provider.store_polls import jobs
 
-NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
+NOW = datetime(2023, 3, 5, 10, 17, tzinfo=UTC)
 HEADERS = {
     "status.csv": ["store_id", "status", "timestamp_utc"],
     "business_hours.csv": ["store_id", "dayOfWeek", "start_time_local", "end_time_local"],
@@ -69,6 +69,18 @@ async def test_new_polls_change_the_file(provider_app: Application, provider_db:
     response = await client.get(f"/stores/status.csv?since={since}")
     late = list(csv.DictReader(io.StringIO(await response.get_data(as_text=True))))
     assert late == grown[len(whole) - 1 :]
+
+
+async def test_polls_that_a_clock_ahead_of_time_made_are_not_sent_before_their_time(
+    provider_app: Application, provider_db: asyncpg.Pool
+) -> None:
+    await polled(provider_db, datetime.now(UTC) + timedelta(days=2))
+    client = provider_app.test_client()
+    text = await (await client.get("/stores/status.csv")).get_data(as_text=True)
+    instants = [line["timestamp_utc"].replace(" UTC", "Z") for line in csv.DictReader(io.StringIO(text))]
+    assert instants
+    assert max(map(datetime.fromisoformat, instants)) <= datetime.now(UTC)
+    assert await provider_db.fetchval("SELECT max(polled_at) FROM store_poll") > datetime.now(UTC)
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "since=2026-01-01", "until=2026-01-01T00:00:00Z"])

@@ -16,6 +16,7 @@ from quart_schema.validation import QUART_SCHEMA_QUERYSTRING_ATTRIBUTE, QUART_SC
 from werkzeug.routing.converters import BaseConverter, IntegerConverter, UUIDConverter
 from werkzeug.routing.rules import Rule
 
+from common.tables import CSV, XLSX
 from common.web.error_wording import UNKNOWN_FIELD
 from common.web.errors import PROBLEM_TYPE, PROBLEMS_ATTRIBUTE, FieldError, Invalid, Problem
 from common.web.html import is_page
@@ -28,6 +29,9 @@ from common.web.request_body import EMPTY_BODY_ATTRIBUTE
 
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE = "_operation"
+TABLE_ATTRIBUTE = "_table"
+"""Marks a view that answers a table as CSV and XLSX too."""
+TABLE_MEDIA = {CSV: {"type": "string"}, XLSX: {"type": "string", "contentMediaType": XLSX}}
 
 PROBLEM_DESCRIPTIONS = {
     400: "The request is not valid; `errors` names every invalid field.",
@@ -108,6 +112,9 @@ def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View]
     """
 
     def decorate(view: View) -> View:
+        if hasattr(view, TABLE_ATTRIBUTE):
+            media = dict(described.get("media", {}))
+            described["media"] = {**media, 200: {**media.get(200, {}), **TABLE_MEDIA}}
         setattr(view, _ATTRIBUTE, (problems, described))
         return view
 

@@ -1,16 +1,23 @@
 """Import one store file, whether pulled, uploaded or named on the command line.
 
-The rows stream into a staging table of the transaction: memory does not grow with the file, and no row is visible
-before all are. Other imports wait only while the staged rows are merged.
+The file is on this machine before the transaction begins, so that no transaction waits for a network. The rows stream
+into a staging table of the transaction: memory does not grow with the file, and no row is visible before all are. Other
+imports wait only while the staged rows are merged.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 import asyncpg
 
+from common.csv_files import BLOCK_BYTES, DamagedFileError, FileTooLargeError, read_blocks
+from common.csv_import import RejectedLine
 from common.db.pool import Connection, transaction
-from dashboard.uptime.intake.parse import StoreFile, StoreFileParser
+from common.web.errors import FieldError, Invalid, TooLarge
+from dashboard.uptime.intake.parse import MAX_NAMED_STORES, Outcome, StoreFile, StoreFileReader
 from dashboard.uptime.models import ImportSummary, NewImport
 from dashboard.uptime.queries import imports as queries
 from dashboard.uptime.queries.imports import LoadOutcome
@@ -24,78 +31,165 @@ STAGING_TABLES = {
 }
 
 
+def _ignore(_: object) -> None:
+    """Tell no one."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A file to import.
+
+    file: open for reading. source: where it came from, for the list of imports. now: polls that are dated later than
+    the poller's clock can be are rejected. limit: the largest size in bytes. require_rows: refuse a file without rows.
+    dry_run: store nothing. progress: called with the number of bytes read since the last call. on_rejected: gets every
+    rejected line, with its text.
+    """
+
+    kind: StoreFile
+    file: BinaryIO
+    source: str
+    now: datetime
+    limit: int | None = None
+    require_rows: bool = False
+    dry_run: bool = False
+    progress: Callable[[int], object] = _ignore
+    on_rejected: Callable[[RejectedLine], object] = _ignore
+
+
+class _DryRunEnded(Exception):  # noqa: N818 - it is not an error
+    """Rolls the transaction of a dry run back."""
+
+
 async def import_file(
-    db: asyncpg.Pool,
-    kind: StoreFile,
-    chunks: AsyncIterator[bytes],
-    source: str,
-    *,
-    before_commit: Callable[[Connection], Awaitable[None]] | None = None,
+    db: asyncpg.Pool, intake: Intake, *, before_commit: Callable[[Connection], Awaitable[None]] | None = None
 ) -> ImportSummary:
     """Import every valid row of a CSV file; importing the same file again changes nothing.
 
-    db: a pool whose time-outs allow for the time in which the file arrives. chunks: its decompressed bytes, in pieces
-    of up to a quarter megabyte. source: where it came from, for the list of imports. before_commit: runs last in the
-    transaction. Nothing is stored when `chunks` or `before_commit` raises, or when the header is wrong, which raises
-    Invalid.
+    db: a pool whose time-outs allow for the time that a file of this size takes. before_commit: runs last in the
+    transaction. Nothing is stored when it raises. Raises Invalid for a wrong header, a damaged file, or one of which no
+    row was accepted, and TooLarge; nothing is stored then either.
     """
     started_at = datetime.now(UTC)
-    async with transaction(db) as connection:
-        zones = await queries.select_timezone_names(connection) if kind is StoreFile.TIMEZONES else None
-        parser = StoreFileParser(kind, zones)
-        await _stage(connection, parser, chunks)
-        await queries.raise_work_memory(connection)
-        await queries.lock_imports(connection)
-        outcome = await _merge(connection, parser)
-        new_import = NewImport(
-            kind=kind,
-            source=source,
-            started_at=started_at,
-            rows=parser.rows,
-            new=outcome.new,
-            changed=outcome.changed,
-            rejected=parser.rejected,
-            rejected_total=parser.rejected_total,
+    zones = await queries.select_timezone_names(db) if intake.kind is StoreFile.TIMEZONES else None
+    try:
+        reader = await asyncio.to_thread(_open, intake, zones)
+        new = 0
+        try:
+            async with transaction(db) as connection:
+                await _stage(connection, reader)
+                await _withhold_spoiled_hours(connection, reader)
+                _require_accepted_rows(reader.outcome, intake)
+                outcome = await _merge(connection, reader, is_dry_run=intake.dry_run)
+                new = outcome.new
+                if intake.dry_run:
+                    raise _DryRunEnded  # noqa: TRY301 - it rolls the transaction back
+                await queries.insert_import(connection, _import_of(intake, started_at, reader.outcome, outcome))
+                if before_commit is not None:
+                    await before_commit(connection)
+        except _DryRunEnded:
+            pass
+    except DamagedFileError as error:
+        raise _refused("body", str(error)) from None
+    except FileTooLargeError as error:
+        raise TooLarge(f"The file was refused: {error}.") from None
+    found = reader.outcome
+    return ImportSummary(found.rows, new, found.rejected, found.rejected_total, found.notices)
+
+
+def _open(intake: Intake, zones: dict[str, str] | None) -> StoreFileReader:
+    blocks = read_blocks(intake.file, progress=intake.progress, limit=intake.limit)
+    return StoreFileReader(intake.kind, blocks, intake.now, zones, intake.on_rejected)
+
+
+def _refused(field: str, reason: str) -> Invalid:
+    return Invalid(f"The file was refused: {reason}.", errors=[FieldError(field, reason)])
+
+
+def _require_accepted_rows(outcome: Outcome, intake: Intake) -> None:
+    """Raises Invalid for a file of which every row was rejected, or that has none although some are required."""
+    if outcome.rows == 0 and intake.require_rows:
+        raise _refused("body", "the file contains no rows")
+    if outcome.rows and outcome.rejected_total == outcome.rows:
+        raise Invalid(
+            f"The file was refused: none of its {outcome.rows} rows is valid.",
+            errors=[FieldError(f"lines.{each.line}", each.reason) for each in outcome.rejected],
         )
-        await queries.insert_import(connection, new_import)
-        if before_commit is not None:
-            await before_commit(connection)
-    return ImportSummary(parser.rows, outcome.new, parser.rejected, parser.rejected_total)
 
 
-async def _stage(connection: Connection, parser: StoreFileParser, chunks: AsyncIterator[bytes]) -> None:
-    """Read the header, then copy the rows to the staging table as they arrive."""
-    first_rows = b""
-    ended = False
-    while not parser.columns and not ended:
-        chunk = await anext(chunks, None)
-        ended = chunk is None
-        first_rows += parser.finish() if chunk is None else parser.feed(chunk)
+def _import_of(intake: Intake, started_at: datetime, found: Outcome, outcome: LoadOutcome) -> NewImport:
+    return NewImport(
+        kind=intake.kind,
+        source=intake.source,
+        started_at=started_at,
+        rows=found.rows,
+        new=outcome.new,
+        changed=outcome.changed,
+        rejected=found.rejected,
+        rejected_total=found.rejected_total,
+        notices=found.notices,
+    )
 
-    async def valid_rows() -> AsyncIterator[bytes]:
-        yield first_rows
-        if not ended:
-            async for chunk in chunks:
-                if rows := parser.feed(chunk):
-                    yield rows
-            yield parser.finish()
 
-    match parser.kind:
+async def _stage(connection: Connection, reader: StoreFileReader) -> None:
+    """Copy the rows to the staging table while a thread reads the next ones."""
+    match reader.kind:
         case StoreFile.STATUS:
             await queries.create_poll_staging(connection)
         case StoreFile.BUSINESS_HOURS:
             await queries.create_hours_staging(connection)
         case StoreFile.TIMEZONES:
             await queries.create_timezone_staging(connection)
-    columns = [column.name for column in parser.columns]
-    await queries.copy_to_staging(connection, STAGING_TABLES[parser.kind], columns, valid_rows())
+    await queries.raise_work_memory(connection)
+    columns = [column.name for column in reader.columns]
+    rows = _read_ahead(reader.rows())
+    await queries.copy_to_staging(connection, STAGING_TABLES[reader.kind], columns, rows, reader.delimiter)
+    await queries.lock_imports(connection)
 
 
-async def _merge(connection: Connection, parser: StoreFileParser) -> LoadOutcome:
+async def _read_ahead(rows: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The rows in larger blocks; each is read in a thread while the one before is used."""
+    reading = asyncio.create_task(asyncio.to_thread(_next_block, rows))
+    try:
+        while block := await reading:
+            reading = asyncio.create_task(asyncio.to_thread(_next_block, rows))
+            yield block
+    finally:
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+def _next_block(rows: Iterator[bytes]) -> bytes:
+    """Some rows, up to about BLOCK_BYTES; empty after the last."""
+    parts = []
+    size = 0
+    for part in rows:
+        parts.append(part)
+        size += len(part)
+        if size >= BLOCK_BYTES // 2:
+            break
+    return b"".join(parts)
+
+
+async def _withhold_spoiled_hours(connection: Connection, reader: StoreFileReader) -> None:
+    """Take the other rows of stores with a rejected row out: without that row the store would seem closed on a day."""
+    found = reader.outcome
+    if reader.kind is not StoreFile.BUSINESS_HOURS or not found.spoiled_stores:
+        return
+    withheld = await queries.delete_staged_hours(connection, list(found.spoiled_stores))
+    found.rejected_total += sum(withheld.values())
+    for store_id, line in list(found.spoiled_stores.items())[:MAX_NAMED_STORES]:
+        found.notices.append(
+            f"store {store_id!r} keeps its old hours, because line {line} was rejected; "
+            f"its {withheld.get(store_id, 0)} valid rows were not used"
+        )
+    if len(found.spoiled_stores) > MAX_NAMED_STORES:
+        found.notices.append(f"{len(found.spoiled_stores) - MAX_NAMED_STORES} more stores keep their old hours")
+
+
+async def _merge(connection: Connection, reader: StoreFileReader, *, is_dry_run: bool) -> LoadOutcome:
     """Merge the staged rows into the tables of the stores."""
-    match parser.kind:
+    match reader.kind:
         case StoreFile.STATUS:
-            return await _merge_polls(connection, parser.rows)
+            return await _merge_polls(connection, reader.outcome.rows, is_dry_run=is_dry_run)
         case StoreFile.BUSINESS_HOURS:
             return await queries.replace_staged_hours(connection)
         case StoreFile.TIMEZONES:
@@ -103,9 +197,9 @@ async def _merge(connection: Connection, parser: StoreFileParser) -> LoadOutcome
             return LoadOutcome(new, new > 0)
 
 
-async def _merge_polls(connection: Connection, rows: int) -> LoadOutcome:
+async def _merge_polls(connection: Connection, rows: int, *, is_dry_run: bool) -> LoadOutcome:
     """Merge the staged polls; if this is the first bulk import, build the primary key after the insert."""
-    bulk = rows >= BULK_ROWS
+    bulk = rows >= BULK_ROWS and not is_dry_run
     first_bulk = bulk and not await queries.has_polls(connection)
     await queries.analyze_staged_polls(connection)
     if first_bulk:

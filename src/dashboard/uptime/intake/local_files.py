@@ -1,61 +1,62 @@
-"""Store files on this machine, compressed or not, read in threads."""
+"""Store files in a directory of this machine, told by their header lines."""
 
-import asyncio
-import gzip
-import lzma
 import re
-import zlib
-from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from common.web.errors import Invalid
-from dashboard.uptime.intake.decompress import CHUNK_BYTES
-from dashboard.uptime.intake.parse import StoreFile
+from common.csv_files import CsvFile, CsvHeaderError, DamagedFileError, open_file, read_blocks
+from dashboard.uptime.intake.parse import TITLE_ALIASES, TITLES, StoreFile
 
-FILE_NAMES = {
-    StoreFile.TIMEZONES: re.compile(r"(.*[_.-])?time_?zones?([_.-].*)?\.csv(\.gz|\.xz)?"),
-    StoreFile.BUSINESS_HOURS: re.compile(r"(.*[_.-])?(business|menu)[_-]?hours([_.-].*)?\.csv(\.gz|\.xz)?"),
-    StoreFile.STATUS: re.compile(r"(.*[_.-])?status([_.-].*)?\.csv(\.gz|\.xz)?"),
-}
-"""Patterns by which the files of a directory are recognised; a directory may have several files of one kind."""
+TABLE_NAME = re.compile(r"[^.~].*\.(csv|tsv|txt|gz|xz|zip)", re.IGNORECASE)
+"""Names of files that are looked at; other files, hidden ones and copies of editors are not."""
+ORDER = (StoreFile.TIMEZONES, StoreFile.BUSINESS_HOURS, StoreFile.STATUS)
+"""The order of import: opening hours are known before the polls."""
 
 
-def _ignore_progress(_: int) -> None:
-    """Report progress to no one."""
+@dataclass(frozen=True)
+class FoundFiles:
+    """The store files of a directory in the order of import, and why each other table is not one, by its name."""
+
+    files: list[tuple[StoreFile, Path]]
+    unread: dict[str, str]
 
 
-async def read_file(path: Path, progress: Callable[[int], object] = _ignore_progress) -> AsyncIterator[bytes]:
-    """Yield the file's bytes in chunks, decompressed where the name ends in .gz or .xz.
+def find_store_files(folder: Path) -> FoundFiles:
+    """Find the store files of a directory, compressed or not. Raises OSError when it cannot be listed."""
+    files: list[tuple[StoreFile, Path]] = []
+    unread: dict[str, str] = {}
+    for path in sorted(each for each in folder.iterdir() if TABLE_NAME.fullmatch(each.name) and each.is_file()):
+        try:
+            files.append((kind_of(path), path))
+        except (CsvHeaderError, DamagedFileError, OSError) as error:
+            if path.suffix.lower() != ".txt":  # which may be any text
+                unread[path.name] = str(error)
+    return FoundFiles(sorted(files, key=lambda found: ORDER.index(found[0])), unread)
 
-    progress: called with the number of bytes of the file read since the last call. Raises Invalid when a compressed
-    file is damaged, OSError when the file cannot be read.
+
+def kind_of(path: Path) -> StoreFile:
+    """The kind of a file by its header line; the one with the most columns if it has those of several.
+
+    Raises CsvHeaderError when it has the columns of no kind, and DamagedFileError and OSError when it cannot be read.
     """
-    with path.open("rb") as raw, _decompressing(raw, path) as file:
-        position = 0
-        while True:
+    with open_file(path) as file:
+        faults = []
+        for kind in sorted(ORDER, key=lambda each: -len(TITLES[each])):
+            file.seek(0)
             try:
-                chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
-            except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError):
-                raise Invalid("The file was refused: it is damaged, or not compressed as its name says.") from None
-            if not chunk:
-                return
-            progress(raw.tell() - position)
-            position = raw.tell()
-            yield chunk
+                CsvFile(read_blocks(file), TITLES[kind], TITLE_ALIASES)
+            except CsvHeaderError as error:
+                faults.append((kind, str(error)))
+            else:
+                return kind
+    raise CsvHeaderError(_explained(faults))
 
 
-def _decompressing(raw: BinaryIO, path: Path) -> BinaryIO:
-    match path.suffix:
-        case ".gz":
-            return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-        case ".xz":
-            return cast(BinaryIO, lzma.LZMAFile(raw))
-        case _:
-            return raw
-
-
-def find_store_files(folder: Path) -> list[tuple[StoreFile, Path]]:
-    """Find the store files in a directory, time zones and business hours before polls. Raises OSError."""
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
-    return [(kind, folder / name) for kind, form in FILE_NAMES.items() for name in names if form.fullmatch(name)]
+def _explained(faults: list[tuple[StoreFile, str]]) -> str:
+    """One reason out of the faults of every kind."""
+    reasons = dict(faults)
+    if len(set(reasons.values())) == 1:
+        return faults[0][1]
+    kinds = "; ".join(f"{kind}: {', '.join(TITLES[kind])}" for kind in ORDER)
+    _, _, header = faults[0][1].rpartition("(it is ")
+    return f"its header names the columns of none of the store files ({kinds}); it is {header.rstrip(')')}"

@@ -4,21 +4,25 @@ Nearly every row of a real file has the usual form, so a regular expression chec
 unchanged. A row that does not match is parsed cell by cell: it is corrected or rejected with a reason.
 """
 
-import csv
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from enum import StrEnum
+from functools import partial
 
-from common.csv_import import CsvHeaderError, RejectedLine, match_header, parse_file_instant, split_cells
+from common.csv_files import CsvFile, CsvHeaderError, Header
+from common.csv_import import RejectedLine
+from common.instants import parse_instant
+from common.limits import MAX_POLL_AHEAD
 from common.web.errors import FieldError, Invalid
 
 MAX_LINE_BYTES = 1_000
+MAX_ID_LENGTH = 100
 MAX_KEPT_REJECTIONS = 100
+MAX_NAMED_STORES = 20
 TOO_LONG = f"is longer than {MAX_LINE_BYTES} bytes"
-TOO_LONG_HEADER = f"the header {TOO_LONG}"
-YEARS = range(1970, 2200)
+FIRST_YEAR = 1970
 
 
 class StoreFile(StrEnum):
@@ -43,8 +47,12 @@ class Column:
     parse: Callable[[str], str]
 
 
-TITLE_ALIASES = {"day": "dayOfWeek"}
-
+TITLE_ALIASES = {
+    "day": "dayOfWeek",
+    "weekday": "dayOfWeek",
+    "polled_at": "timestamp_utc",
+    "timezone": "timezone_str",
+}
 
 _TIME = re.compile(r"\d?\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 _END_OF_DAY = re.compile(r"24:00(:00(\.0{1,6})?)?", re.ASCII)
@@ -53,8 +61,8 @@ _END_OF_DAY = re.compile(r"24:00(:00(\.0{1,6})?)?", re.ASCII)
 def parse_store_id(text: str) -> str:
     if not text:
         raise ValueError("must not be empty")
-    if len(text) > 100:
-        raise ValueError("is longer than 100 characters")
+    if len(text) > MAX_ID_LENGTH:
+        raise ValueError(f"is longer than {MAX_ID_LENGTH} characters")
     if not text.isprintable():
         raise ValueError("has characters that cannot be printed")
     return text
@@ -66,11 +74,13 @@ def parse_status(text: str) -> str:
     return text
 
 
-def parse_poll_instant(text: str) -> str:
-    """Parse an instant and convert it to UTC: PostgreSQL refuses offsets of 16 hours and more, Python does not."""
-    instant = parse_file_instant(text)
-    if instant.year not in YEARS:
-        raise ValueError(f"is outside the years {YEARS.start} to {YEARS.stop - 1}")
+def parse_poll_instant(text: str, now: datetime) -> str:
+    """Parse the instant of a poll. Raises ValueError for one that is later than the poller's clock can be."""
+    instant = parse_instant(text)
+    if instant.year < FIRST_YEAR:
+        raise ValueError(f"is before the year {FIRST_YEAR}")
+    if instant > now + MAX_POLL_AHEAD:
+        raise ValueError("is in the future")
     return instant.isoformat()
 
 
@@ -106,27 +116,53 @@ def timezone_parser(names: Mapping[str, str]) -> Callable[[str], str]:
     return parse
 
 
-# Visible ASCII without the comma and the quotation mark; 29 February is left to `parse_poll_instant`.
-_ID_PATTERN = r"[!#-+\--~]{1,100}"
-_DATE_PATTERN = (
-    r"(?:19[7-9]\d|2[01]\d\d)-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
-    r"|(?:0[13578]|1[02])-31)"
-)
+# Visible ASCII without the quotation mark; the delimiter is taken out for each file.
+_ID_CHARACTERS = "!#-~"
+_DAY_PATTERN = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+"""The days of any year; 29 February is left to `parse_poll_instant`."""
 _TIME_PATTERN = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-_INSTANT_PATTERN = rf"{_DATE_PATTERN}[ T]{_TIME_PATTERN}(?:\.\d{{1,6}})?(?: UTC|Z|\+00(?::?00)?)?"
+_ZONE_PATTERN = r"(?:\.\d{1,6})?(?: UTC|Z|\+00(?::?00)?)?"
 _MATCHES_NOTHING = r"(?!)"
+_ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:\.\d+)?E\+\d+)(?=[,;\t\n\"])", re.IGNORECASE)
+"""An id that a spreadsheet has turned into a number and rounded, such as 1.48E+18."""
 
-_STORE_ID = Column("store_id", "store_id", _ID_PATTERN, parse_store_id)
+
+def past_instants(now: datetime) -> str:
+    """A pattern of the usual forms of instants, all of them in the past: of earlier years, days or minutes."""
+    earlier_year = f"(?!0|1[0-8]|19[0-6])(?:{_below(now.year, 4)})-{_DAY_PATTERN}"
+    earlier_day = (
+        f"{now.year}-(?:(?=(?:{_below(now.month)})-){_DAY_PATTERN}|{now.month:02}-(?!00)(?:{_below(now.day)}))"
+    )
+    earlier_minute = f"(?:{_below(now.hour)}):[0-5]\\d|{now.hour:02}:(?:{_below(now.minute)})"
+    return (
+        f"(?:(?:{earlier_year}|{earlier_day})[ T]{_TIME_PATTERN}|{now:%Y-%m-%d}[ T](?:{earlier_minute}):[0-5]\\d)"
+        f"{_ZONE_PATTERN}"
+    )
 
 
-def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
+def _below(end: int, digits: int = 2) -> str:
+    """A pattern of the numbers from 0 to `end`, which is not included, in so many digits."""
+    text = f"{end:0{digits}}"
+    parts = [
+        f"{text[:place]}[0-{int(digit) - 1}]" + r"\d" * (digits - place - 1)
+        for place, digit in enumerate(text)
+        if digit != "0"
+    ]
+    return "|".join(reversed(parts)) or _MATCHES_NOTHING
+
+
+_STORE_ID = Column("store_id", "store_id", "ID", parse_store_id)
+"""The pattern of an id depends on the delimiter."""
+
+
+def columns_of(kind: StoreFile, zones: Mapping[str, str], now: datetime) -> tuple[Column, ...]:
     """The columns of a file. zones: the known time zones by their lower case; only for the file of time zones."""
     match kind:
         case StoreFile.STATUS:
             return (
                 _STORE_ID,
                 Column("status", "status", "(?:in)?active", parse_status),
-                Column("polled_at", "timestamp_utc", _INSTANT_PATTERN, parse_poll_instant),
+                Column("polled_at", "timestamp_utc", past_instants(now), partial(parse_poll_instant, now=now)),
             )
         case StoreFile.BUSINESS_HOURS:
             return (
@@ -139,132 +175,189 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str]) -> tuple[Column, ...]:
             return (_STORE_ID, Column("timezone", "timezone_str", _MATCHES_NOTHING, timezone_parser(zones)))
 
 
-class StoreFileParser:
-    """Incremental parser of one file: `feed` it bytes as they arrive, then `finish` it; both return valid rows.
+TITLES = {
+    kind: tuple(column.title for column in columns_of(kind, {}, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)))
+    for kind in StoreFile
+}
 
-    columns: in the order of the file; empty until the header has been read. rows: rows read, valid and rejected; empty
-    lines do not count. rejected: the first rejected lines, up to `MAX_KEPT_REJECTIONS`; rejected_total: how many there
-    are. Every line is a record, so an unclosed quotation mark does not affect the next line. Raises Invalid for a wrong
-    header.
+
+def _ignore_rejection(_: RejectedLine) -> None:
+    """Keep no rejected line but the first ones."""
+
+
+@dataclass
+class Outcome:
+    """What became of the rows of a file.
+
+    rows: rows read, valid and rejected; empty lines do not count. rejected: the first rejected lines, up to
+    `MAX_KEPT_REJECTIONS`; rejected_total: how many there are. spoiled_stores: the stores of rejected rows, with the
+    line of the first. notices: what a person should know about the file.
     """
 
-    def __init__(self, kind: StoreFile, zones: Mapping[str, str] | None = None) -> None:
+    rows: int = 0
+    rejected: list[RejectedLine] = field(default_factory=list)
+    rejected_total: int = 0
+    spoiled_stores: dict[str, int] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+class StoreFileReader:
+    """Reads one file: rows for COPY in the order of `columns`, separated by `delimiter`.
+
+    blocks: its text, as `read_blocks` yields it. on_rejected: gets every rejected line, with its text. Raises Invalid
+    for a wrong header.
+    """
+
+    def __init__(
+        self,
+        kind: StoreFile,
+        blocks: Iterator[bytes],
+        now: datetime,
+        zones: Mapping[str, str] | None = None,
+        on_rejected: Callable[[RejectedLine], object] = _ignore_rejection,
+    ) -> None:
         self.kind = kind
-        self.columns: tuple[Column, ...] = ()
-        self.rows = 0
-        self.rejected: list[RejectedLine] = []
-        self.rejected_total = 0
-        self._expected = columns_of(kind, zones or {})
-        self._line = 1
-        self._rest = b""
-        self._skipping = False
-        self._usual_rows = re.compile(b"")
+        self.outcome = Outcome()
+        self._on_rejected = on_rejected
+        expected = columns_of(kind, zones or {}, now)
+        try:
+            self._file = CsvFile(blocks, TITLES[kind], TITLE_ALIASES)
+        except CsvHeaderError as error:
+            raise Invalid(f"The file was refused: {error}.", errors=[FieldError("header", str(error))]) from None
+        header = self._file.header
+        self.delimiter = header.delimiter
+        self.outcome.notices += header.notices
+        self._order = order_of(header)
+        self.columns = tuple(expected[place] for place in self._order)
+        self._expected = expected
+        self._usual_rows = _usual_rows(self.columns, header.delimiter) if header.is_exact else None
+        self._rounded = 0
 
-    def feed(self, data: bytes) -> bytes:
-        """Return the valid rows among the lines that are now complete."""
-        if self._skipping:
-            _, newline, data = data.partition(b"\n")
-            if not newline:
-                return b""
-            self._skipping = False
-            self._reject_line(TOO_LONG)
-        end = data.rfind(b"\n") + 1
-        block = self._rest + data[:end] if end else b""
-        self._rest = data[end:] if end else self._rest + data
-        rows = self._read_lines(block)
-        if len(self._rest) > MAX_LINE_BYTES:
-            if not self.columns:
-                raise _wrong_header(TOO_LONG_HEADER)
-            self._rest = b""
-            self._skipping = True
-        return rows
+    def rows(self) -> Iterator[bytes]:
+        """Yield the valid rows in blocks. Raises what `read_blocks` does."""
+        if self._usual_rows is None:
+            for number, cells in self._file.records(self._reject_text):
+                yield self._parse_cells(number, cells, self._file.record)
+        else:
+            yield from self._usual_blocks(self._usual_rows)
+        if self._rounded:
+            self.outcome.notices.append(
+                f"{self._rounded} ids look as if a spreadsheet had rounded them, such as 1.48E+18; export ids as text"
+            )
 
-    def finish(self) -> bytes:
-        """Return the last row, if the file does not end with a newline. Raises Invalid for an empty file."""
-        if self._skipping:
-            self._skipping = False
-            self._reject_line(TOO_LONG)
-        rest, self._rest = self._rest, b""
-        rows = self._read_lines(rest + b"\n") if rest else b""
-        if not self.columns:
-            self._read_header(b"")
-        return rows
+    def _usual_blocks(self, usual_rows: re.Pattern[bytes]) -> Iterator[bytes]:
+        """Pass usual rows on as they are; the others are parsed one by one."""
+        rest = b""
+        skipping = False
+        for data in self._file.blocks_after_header():
+            block = data
+            if skipping:
+                _, newline, block = block.partition(b"\n")
+                if not newline:
+                    continue
+                skipping = False
+            end = block.rfind(b"\n") + 1
+            if end:
+                yield from self._read_lines(rest + block[:end], usual_rows)
+                rest = block[end:]
+            else:
+                rest += block
+            if len(rest) > MAX_LINE_BYTES:
+                self._file.line += 1
+                self._reject_line(self._file.line, TOO_LONG, rest)
+                rest = b""
+                skipping = True
+        if rest:
+            yield from self._read_lines(rest + b"\n", usual_rows)
 
-    def _read_lines(self, block: bytes) -> bytes:
-        if b"\r" in block:
-            block = block.replace(b"\r\n", b"\n")
+    def _read_lines(self, block: bytes, usual_rows: re.Pattern[bytes]) -> Iterator[bytes]:
         start = 0
-        if not self.columns and block:
-            start = block.index(b"\n") + 1
-            self._read_header(block[: start - 1])
-        rows = []
         while start < len(block):
-            usual = self._usual_rows.match(block, start)
+            usual = usual_rows.match(block, start)
             assert usual is not None
             end = usual.end()
             if end > start:
-                count = block.count(b"\n", start, end)
-                self._line += count
-                self.rows += count
-                rows.append(block[start:end])
+                rows = block[start:end]
+                count = rows.count(b"\n")
+                self._file.line += count
+                self.outcome.rows += count
+                if b"E+" in rows or b"e+" in rows:
+                    self._rounded += len(_ROUNDED_ID.findall(rows))
+                yield rows
             if end < len(block):
                 start = block.index(b"\n", end) + 1
-                rows.append(self._read_line(block[end : start - 1]))
+                self._file.line += 1
+                yield self._read_line(block[end : start - 1])
             else:
                 start = end
-        return b"".join(rows)
-
-    def _read_header(self, line: bytes) -> None:
-        try:
-            positions = match_header(line, [column.title for column in self._expected], TITLE_ALIASES)
-        except CsvHeaderError as error:
-            raise _wrong_header(str(error)) from None
-        self.columns = tuple(self._expected[positions.index(place)] for place in range(len(positions)))
-        row = ",".join(f'(?:{column.pattern}|"{column.pattern}")' for column in self.columns)
-        # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
-        self._usual_rows = re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
 
     def _read_line(self, line: bytes) -> bytes:
-        """Parse an unusual line cell by cell; returns the row, or nothing when the line is rejected or empty."""
+        """Parse an unusual line; returns the row, or nothing when the line is rejected or empty."""
         if not line.strip():
-            self._line += 1
             return b""
-        try:
-            text = line.decode()
-        except UnicodeDecodeError:
-            return self._reject_line("is not UTF-8")
+        number = self._file.line
         if len(line) > MAX_LINE_BYTES:
-            return self._reject_line(TOO_LONG)
-        try:
-            cells = split_cells(text)
-        except csv.Error as error:
-            return self._reject_line(f"is not valid CSV: {error}")
-        if len(cells) != len(self.columns):
-            return self._reject_line(f"has {len(cells)} fields instead of {len(self.columns)}")
-        values, faults = [], []
-        for column, cell in zip(self.columns, cells, strict=True):
-            try:
-                values.append(column.parse(cell.strip()))
-            except ValueError as error:
-                faults.append(f"{column.title} {_quoted(cell.strip())} {error}")
-        if faults:
-            return self._reject_line("; ".join(faults))
-        self._line += 1
-        self.rows += 1
-        return ",".join('"' + value.replace('"', '""') + '"' for value in values).encode() + b"\n"
+            return self._reject_line(number, TOO_LONG, line)
+        cells = self._file.split(line)
+        if isinstance(cells, str):
+            return self._reject_line(number, cells, line)
+        wanted = tuple(cells[position].strip() for position in self._file.header.positions)
+        return self._parse_cells(number, wanted, line)
 
-    def _reject_line(self, reason: str) -> bytes:
-        """Count the current line as rejected; returns no row."""
-        self._line += 1
-        self.rows += 1
-        self.rejected_total += 1
-        if len(self.rejected) < MAX_KEPT_REJECTIONS:
-            self.rejected.append(RejectedLine(self._line, reason))
+    def _parse_cells(self, number: int, cells: tuple[str, ...], line: bytes) -> bytes:
+        """Parse the cells of a row, in the order of the expected columns; returns the row, or nothing."""
+        values, faults = [], []
+        for column, cell in zip(self._expected, cells, strict=True):
+            try:
+                values.append(column.parse(cell))
+            except ValueError as error:
+                faults.append(f"{column.title} {_quoted(cell)} {error}")
+        if faults:
+            return self._reject_line(number, "; ".join(faults), line)
+        self._rounded += len(_ROUNDED_ID.findall(b"\n" + values[0].encode() + b"\n"))
+        self.outcome.rows += 1
+        return (
+            self.delimiter.join('"' + values[place].replace('"', '""') + '"' for place in self._order).encode() + b"\n"
+        )
+
+    def _reject_text(self, number: int, reason: str, text: str) -> None:
+        self._reject_line(number, reason, text.encode())
+
+    def _reject_line(self, number: int, reason: str, line: bytes) -> bytes:
+        """Count a line as rejected; returns no row."""
+        self.outcome.rows += 1
+        self.outcome.rejected_total += 1
+        if len(self.outcome.rejected) < MAX_KEPT_REJECTIONS:
+            self.outcome.rejected.append(RejectedLine(number, reason))
+        text = line.decode(errors="replace")
+        self._note_spoiled_store(number, text)
+        self._on_rejected(RejectedLine(number, reason, text))
         return b""
 
+    def _note_spoiled_store(self, number: int, text: str) -> None:
+        """Remember the store that a rejected line names, as far as it can be told."""
+        if self.kind is StoreFile.BUSINESS_HOURS:
+            cells = text.split(self.delimiter)
+            position = self._file.header.positions[0]
+            store_id = cells[position].strip(' "') if position < len(cells) else ""
+            if 0 < len(store_id) <= MAX_ID_LENGTH and store_id.isprintable():
+                self.outcome.spoiled_stores.setdefault(store_id, number)
 
-def _wrong_header(reason: str) -> Invalid:
-    return Invalid(f"The file was refused: {reason}.", errors=[FieldError("header", reason)])
+
+def order_of(header: Header) -> tuple[int, ...]:
+    """The places of the expected columns in the order in which the file has them."""
+    return tuple(sorted(range(len(header.positions)), key=lambda place: header.positions[place]))
+
+
+def _usual_rows(columns: tuple[Column, ...], delimiter: str) -> re.Pattern[bytes]:
+    """A pattern of rows that PostgreSQL accepts as they are."""
+    store_id = rf"(?!{delimiter})[{_ID_CHARACTERS}](?:(?!{delimiter})[{_ID_CHARACTERS}]){{0,99}}"
+    if delimiter == ",":
+        store_id = r"[!#-+\--~]{1,100}"  # several times as fast
+    patterns = [store_id if column is _STORE_ID else column.pattern for column in columns]
+    row = delimiter.join(f'(?:{pattern}|"{pattern}")' for pattern in patterns)
+    # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
+    return re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
 
 
 def _quoted(text: str) -> str:

@@ -60,9 +60,25 @@ async def create_timezone_staging(db: Executor) -> None:
     )
 
 
-async def copy_to_staging(db: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes]) -> None:
+async def copy_to_staging(
+    db: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes], delimiter: str
+) -> None:
     """Copy CSV rows to a staging table; columns: those of the rows, in order."""
-    await db.copy_to_table(table, source=rows, columns=columns, format="csv")
+    await db.copy_to_table(table, source=rows, columns=columns, format="csv", delimiter=delimiter)
+
+
+async def delete_staged_hours(db: Executor, store_ids: Sequence[str]) -> dict[str, int]:
+    """Delete the staged hours of these stores; returns the number of rows of each that had any."""
+    rows = await db.fetch(
+        """
+        WITH deleted AS (
+            DELETE FROM staged_hours WHERE store_id = ANY($1::text[]) RETURNING store_id
+        )
+        SELECT store_id, count(*) AS number FROM deleted GROUP BY store_id
+        """,
+        store_ids,
+    )
+    return {row["store_id"]: row["number"] for row in rows}
 
 
 async def select_timezone_names(db: Executor) -> dict[str, str]:
@@ -253,8 +269,8 @@ async def insert_import(db: Executor, new_import: NewImport) -> int:
     """Record an import; returns its id, which is the new version of the data if it changed any."""
     return await db.fetchval(
         """
-        INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, started_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         RETURNING import_id
         """,
         new_import.kind,
@@ -263,7 +279,8 @@ async def insert_import(db: Executor, new_import: NewImport) -> int:
         new_import.new,
         new_import.changed,
         new_import.rejected_total,
-        msgspec.json.encode(new_import.rejected).decode(),
+        msgspec.json.encode(new_import.rejected).decode().replace("\\u0000", "\ufffd"),
+        [notice.replace("\0", "\ufffd") for notice in new_import.notices],
         new_import.started_at,
     )
 
@@ -272,7 +289,7 @@ async def select_imports(db: Executor, before: int | None, limit: int) -> list[I
     """Imports with an id below `before`, if given, latest first."""
     rows = await db.fetch(
         """
-        SELECT import_id, kind, source, started_at, finished_at, rows, new, rejected, rejected_total
+        SELECT import_id, kind, source, started_at, finished_at, rows, new, rejected, rejected_total, notices
           FROM store_import
          WHERE $1::bigint IS NULL OR import_id < $1
          ORDER BY import_id DESC

@@ -259,8 +259,22 @@ _REPORT_ROWS = """
 """The rows of a report as `ReportRow` has them, in the byte order of `store_id`; halves are rounded away from zero."""
 
 
+_NEUTRALISED_ROWS = _REPORT_ROWS.replace(
+    "SELECT store_id",
+    """SELECT CASE WHEN store_id ~ '^[-=+@＝＋－＠]' AND store_id !~ '^[-+]?[0-9]+([.,][0-9]+)?$' THEN '''' || store_id
+                ELSE store_id
+           END AS store_id""",
+).replace("ORDER BY store_id", "ORDER BY uptime_report_row.store_id")
+"""The rows with ids as `common.tables.neutralised` makes them."""
+
+
 async def copy_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
-    """Copy the rows of a report to `output` as CSV without a header."""
+    """Copy the rows of a report to `output` as CSV without a header, safe to open in a spreadsheet."""
+    await db.copy_from_query(_NEUTRALISED_ROWS, report_id, output=output, format="csv")
+
+
+async def copy_exact_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
+    """Copy the rows of a report to `output` as CSV without a header, with the ids as they are."""
     await db.copy_from_query(_REPORT_ROWS, report_id, output=output, format="csv")
 
 

@@ -1,26 +1,34 @@
 """HTTP of the store files: uploads, and the list of imports."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from tempfile import SpooledTemporaryFile
 
+import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
+from common.csv_import import RejectedLine
+from common.web import responses
 from common.web.bearer import operations_token_required
-from common.web.errors import Invalid, Unavailable
+from common.web.errors import FieldError, Invalid, Unavailable
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, rate_limit
-from common.web.request_body import body_encodings, body_limit, require_media_type
+from common.web.request_body import IDENTITY, body_encodings, body_limit, require_media_type
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 from dashboard.resources import resources
 from dashboard.rights import api_token_required
-from dashboard.uptime.intake.decompress import MAX_FILE_BYTES, decompress_gzip, limit_size
-from dashboard.uptime.intake.load import import_file
+from dashboard.uptime.inputs import UploadQuery
+from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
+from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received
 from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
@@ -28,21 +36,25 @@ blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 CSV = "text/csv"
-GZIP = ("gzip", "x-gzip")
 ACCEPTED_MEDIA_TYPES = (
     CSV,
     "application/csv",
     "text/plain",
     "application/octet-stream",
+    "text/tab-separated-values",
+    "application/gzip",
+    "application/x-xz",
+    "application/zip",
     "application/x-www-form-urlencoded",
 )
-"""Media types that programs send CSV with; the last is curl's default."""
+"""Media types that programs send CSV files with; the last is curl's default."""
+GZIP_MAGIC = b"\x1f\x8b"
 UPLOADS = Policy("uploads", 60, timedelta(hours=1))
 MAX_STALL_SECONDS = 60.0
 """An upload is abandoned when no data arrives for this long."""
 
 REJECTED = {"line": 7, "reason": "status 'open' must be active or inactive"}
-IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1}
+IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1, "notices": []}
 IMPORT = {
     "import_id": 3,
     "kind": "status",
@@ -56,6 +68,7 @@ IMPORT = {
 @blueprint.get("/stores/imports")
 @operation(headers={200: LINK_HEADER}, example=[IMPORT])
 @operations_token_required
+@table("imports", Import)
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
@@ -68,8 +81,13 @@ async def list_imports(query_args: PageQuery) -> Response:
 
 upload = operation(
     request_media={CSV: {"type": "string"}},
-    request_headers={"Content-Encoding": "`gzip` if the body is compressed"},
-    descriptions={415: "The media type is not text/csv, or the Content-Encoding is not gzip"},
+    request_headers={
+        "Content-Encoding": "`gzip` if the body is compressed by HTTP; a file may be compressed without it"
+    },
+    descriptions={
+        400: "The header line is wrong, the file is damaged, or none of its rows is valid; `errors` names them",
+        415: "The media type is not one of files, or the Content-Encoding is not gzip",
+    },
     example=IMPORTED,
 )
 
@@ -78,53 +96,93 @@ upload = operation(
 @upload
 @api_token_required
 @rate_limit(UPLOADS)
+@validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 @body_encodings("gzip")
-async def upload_status() -> Response:
+async def upload_status(query_args: UploadQuery) -> Response:
     """Import polls: store_id, status, timestamp_utc, in any order of columns.
 
     A duplicate poll counts once. Invalid rows are rejected one by one; a wrong header rejects the whole file.
     """
-    return await _import_body(StoreFile.STATUS)
+    return await _import_body(StoreFile.STATUS, query_args)
 
 
 @blueprint.put("/stores/business-hours")
 @upload
 @api_token_required
 @rate_limit(UPLOADS)
+@validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 @body_encodings("gzip")
-async def upload_business_hours() -> Response:
+async def upload_business_hours(query_args: UploadQuery) -> Response:
     """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
     The file replaces all hours of the stores in it; other stores keep theirs.
     """
-    return await _import_body(StoreFile.BUSINESS_HOURS)
+    return await _import_body(StoreFile.BUSINESS_HOURS, query_args)
 
 
 @blueprint.put("/stores/timezones")
 @upload
 @api_token_required
 @rate_limit(UPLOADS)
+@validate_querystring(UploadQuery)
 @document_response(ImportSummary)
 @body_limit(MAX_FILE_BYTES)
 @body_encodings("gzip")
-async def upload_timezones() -> Response:
+async def upload_timezones(query_args: UploadQuery) -> Response:
     """Import time zones: store_id, timezone_str. All other stores are in America/Chicago."""
-    return await _import_body(StoreFile.TIMEZONES)
+    return await _import_body(StoreFile.TIMEZONES, query_args)
 
 
-async def _import_body(kind: StoreFile) -> Response:
-    """Import the request's body as it arrives."""
+async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
+    """Receive the request's body to disk, then import it: no transaction waits for the network."""
     require_media_type(*ACCEPTED_MEDIA_TYPES)
-    compressed = request.headers.get("Content-Encoding", "").strip().lower() in GZIP
-    chunks = decompress_gzip(_body_chunks()) if compressed else limit_size(_body_chunks())
-    if resources().report_runner.upload_slots.locked():
-        raise Unavailable("Too many uploads are in progress.", retry_after=5)
-    async with resources().report_runner.upload_slots:
-        return json_response(await import_file(resources().report_runner.db, kind, chunks, "upload"))
+    is_encoded = request.headers.get("Content-Encoding", "").strip().lower() not in IDENTITY
+    runner = resources().report_runner
+    if runner.arriving.locked():
+        raise Unavailable("Too many uploads are arriving.", retry_after=5)
+    async with AsyncExitStack() as files:
+        async with runner.arriving:
+            file = await files.enter_async_context(received(_body_chunks()))
+        if is_encoded and file.read(2) not in (GZIP_MAGIC, b""):
+            raise Invalid("The file was refused.", errors=[FieldError("body", "is not valid gzip")])
+        file.seek(0)
+        intake = Intake(kind, file, "upload", datetime.now(UTC), limit=MAX_FILE_BYTES, require_rows=True)
+        if query.rejected is None:
+            async with runner.upload_slots:
+                return json_response(await import_file(runner.db, intake))
+        rejected = RejectedLines()
+        files.callback(rejected.close)
+        async with runner.upload_slots:
+            summary = await import_file(runner.db, dataclasses.replace(intake, on_rejected=rejected.add))
+        files.pop_all()
+        file.close()  # the response closes the other file
+    return Response(rejected.response_body(summary), content_type="application/json")
+
+
+class RejectedLines(SpooledTemporaryFile[bytes]):
+    """Rejected lines as JSON, one after the other, on disk if they are many."""
+
+    def __init__(self) -> None:
+        super().__init__(MEMORY_BYTES)
+        self._separator = b""
+
+    def add(self, line: RejectedLine) -> None:
+        self.write(self._separator + responses.encode_json(line))
+        self._separator = b","
+
+    async def response_body(self, summary: ImportSummary) -> AsyncIterator[bytes]:
+        """Yield the summary as JSON, with every rejected line instead of the first ones; then close the file."""
+        before, after = responses.encode_json(msgspec.structs.replace(summary, rejected=[])).split(b'"rejected":[]', 1)
+        with self:
+            self.seek(0)
+            yield before + b'"rejected":['
+            while part := await asyncio.to_thread(self.read, CHUNK_BYTES):
+                yield part
+            yield b"]" + after
 
 
 async def _body_chunks() -> AsyncIterator[bytes]:

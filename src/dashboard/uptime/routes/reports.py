@@ -1,5 +1,6 @@
 """HTTP of the reports."""
 
+import csv
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -8,20 +9,23 @@ from quart import Blueprint, Response, current_app
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db.pool import Connection, transaction
+from common.instants import format_instant
+from common.tables import CSV, XLSX, Row, TooManyRowsError, workbook_parts
 from common.version import VERSION
 from common.web import responses
 from common.web.caller import caller_address
-from common.web.errors import FailedPermanently, NotFound
+from common.web.errors import FailedPermanently, Invalid, NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
 from common.web.negotiation import negotiate
-from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
+from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
-from common.web.responses import format_instant, json_response
+from common.web.responses import json_response
 from common.web.spooled import is_current, not_modified, spooled_response
 from common.web.streaming import Sink, stream_copy
+from common.web.table_response import EXTENSIONS, MEDIA_TYPES, content_type_of, file_headers, table
 from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
@@ -39,7 +43,7 @@ blueprint = Blueprint("uptime", __name__)
 TAG = "uptime"
 tag_blueprint(blueprint, [TAG])
 
-CSV, JSON = "text/csv", "application/json"
+JSON = "application/json"
 NEW_REPORTS = Policy("new-reports", 60, timedelta(hours=1))
 TRIGGERED = {"report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"}
 REPORT = {
@@ -122,7 +126,7 @@ def _start_making(report_id: UUID) -> None:
 @operation(
     404,
     416,
-    media={200: {CSV: {"type": "string"}}, 206: {CSV: {"type": "string"}, JSON: {"type": "string"}}},
+    media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: {"type": "string"}}},
     headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
     request_headers={
         "Range": "Bytes of a complete report, such as `bytes=1000-`",
@@ -130,7 +134,7 @@ def _start_making(report_id: UUID) -> None:
         "If-None-Match": "The ETag of the report that the client has",
     },
     descriptions={
-        200: "While running, the progress as JSON; once complete, CSV, or JSON if `Accept` names it",
+        200: "While running, the progress as JSON; once complete, CSV, or what `format` or `Accept` names",
         206: "The bytes that Range asks for",
         304: "The report has not changed",
         500: "The report failed; `detail` states the reason",
@@ -152,23 +156,27 @@ async def get_report(query_args: ReportQuery) -> Response:
     headers["X-Data-Version"] = str(report.data_version)
     if report.as_of is not None:
         headers["X-Report-As-Of"] = format_instant(report.as_of)
-    as_json = negotiate(JSON, CSV, default=CSV) == JSON
-    etag = f"{report.report_id}-{VERSION}-{'json' if as_json else 'csv'}"
+    form = MEDIA_TYPES.get(query_args.format or "") or negotiate(JSON, CSV, XLSX, default=CSV)
+    etag = f"{report.report_id}-{VERSION}-{EXTENSIONS.get(form, 'json')}"
     headers["ETag"] = f'"{etag}"'
     if is_current(etag):
         return not_modified(headers)
-    if as_json:
-        return await spooled_response(
-            _as_json(_rows(report, reports.copy_report_objects)), content_type=JSON, headers=headers
-        )
-    headers["Content-Disposition"] = f'attachment; filename="{_file_name(report)}"'
-    return await spooled_response(
-        _as_csv(_rows(report, reports.copy_report_rows)), content_type=f"{CSV}; charset=utf-8", headers=headers
-    )
+    if form == JSON:
+        body = _as_json(_rows(report, reports.copy_report_objects))
+    elif form == CSV:
+        body = _as_csv(_rows(report, reports.copy_report_rows))
+    else:
+        body = _as_workbook(_rows(report, reports.copy_exact_report_rows))
+    if form != JSON:
+        headers |= file_headers(_file_name(report), form)
+    try:
+        return await spooled_response(body, content_type=content_type_of(form), headers=headers)
+    except TooManyRowsError as error:
+        raise Invalid.field("format", f"{error}; use csv") from None
 
 
 def _file_name(report: Report) -> str:
-    return f"uptime-{report.as_of:%Y%m%dT%H%M%SZ}.csv" if report.as_of else "uptime.csv"
+    return f"uptime-{report.as_of:%Y%m%dT%H%M%SZ}" if report.as_of else "uptime"
 
 
 CopyRows = Callable[[Connection, UUID, Sink], Awaitable[None]]
@@ -189,6 +197,16 @@ async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield lines
 
 
+def _as_workbook(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a workbook. rows: whole lines of CSV; a store's id may contain anything but a line end."""
+
+    async def parsed() -> AsyncIterator[list[Row]]:
+        async for lines in rows:
+            yield [(store_id, *map(float, figures)) for store_id, *figures in csv.reader(lines.decode().splitlines())]
+
+    return workbook_parts("uptime", CSV_HEADER.strip().split(","), parsed())
+
+
 async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield a `CompleteReport`. rows: whole lines of `copy_report_objects`."""
     yield b'{"status":"Complete","rows":['
@@ -202,6 +220,7 @@ async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 @blueprint.get("/reports")
 @operation(headers={200: LINK_HEADER}, example=[REPORT])
+@table("reports", Report)
 @validate_querystring(PageQuery)
 @document_response(list[Report])
 async def list_reports(query_args: PageQuery) -> Response:

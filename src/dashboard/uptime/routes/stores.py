@@ -13,6 +13,7 @@ from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import (
@@ -30,9 +31,11 @@ from dashboard.uptime.models import (
     Incident,
     Period,
     SlaSummary,
+    Span,
     StoreDay,
     StoreOrder,
     StoreUptime,
+    Stretch,
     Timeline,
     Window,
 )
@@ -135,6 +138,7 @@ def last_start(query: WindowPageQuery) -> datetime | None:
 
 @blueprint.get(f"{STORE}/timeline")
 @operation(404, example=TIMELINE, path_examples=STORE_EXAMPLE)
+@table("timeline", Stretch, "stretches")
 @validate_querystring(WindowQuery)
 @document_response(Timeline)
 async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
@@ -148,6 +152,7 @@ async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
 
 @blueprint.get(f"{STORE}/incidents")
 @operation(404, headers={200: LINK_HEADER}, example=[INCIDENT], path_examples=STORE_EXAMPLE)
+@table("incidents", Incident)
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
 async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response:
@@ -162,6 +167,7 @@ async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response
 
 @blueprint.get(f"{STORE}/coverage")
 @operation(404, example=COVERAGE, path_examples=STORE_EXAMPLE)
+@table("no-data", Span, "no_data")
 @validate_querystring(WindowQuery)
 @document_response(Coverage)
 async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
@@ -172,6 +178,7 @@ async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
 
 @blueprint.get(f"{STORE}/days")
 @operation(404, example=[DAY], path_examples=STORE_EXAMPLE)
+@table("days", StoreDay)
 @validate_querystring(DaysQuery)
 @document_response(list[StoreDay])
 async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
@@ -186,6 +193,7 @@ async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
 
 @blueprint.get("/stores/gaps")
 @operation(headers={200: LINK_HEADER}, example=[GAP])
+@table("gaps", Gap)
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
 async def list_gaps(query_args: GapsQuery) -> Response:
@@ -210,6 +218,7 @@ def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
 
 @blueprint.get("/stores")
 @operation(headers={200: LINK_HEADER}, example=[UPTIME])
+@table("stores", StoreUptime)
 @validate_querystring(StoresQuery)
 @document_response(list[StoreUptime])
 async def list_stores(query_args: StoresQuery) -> Response:
@@ -219,6 +228,7 @@ async def list_stores(query_args: StoresQuery) -> Response:
 
 @blueprint.get("/stores/sla")
 @operation(404, example=SLA_SUMMARY, descriptions={404: "There are no polls yet"})
+@table("sla", SlaSummary)
 @validate_querystring(TargetQuery)
 @document_response(SlaSummary)
 async def get_sla_summary(query_args: TargetQuery) -> Response:
@@ -232,6 +242,7 @@ async def get_sla_summary(query_args: TargetQuery) -> Response:
 
 @blueprint.get("/stores/sla/breaches")
 @operation(headers={200: LINK_HEADER}, example=[UPTIME])
+@table("breaches", StoreUptime)
 @validate_querystring(BreachesQuery)
 @document_response(list[StoreUptime])
 async def list_breaches(query_args: BreachesQuery) -> Response:

@@ -19,6 +19,7 @@ from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 from provider.dining import erasure, service
 from provider.dining.inputs import (
     BookingIdQuery,
@@ -116,6 +117,7 @@ async def change_tables(data: BulkInput) -> Response:
 @operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_TABLE])
 @tag([TAG])
 @admin_only
+@table("tables", Table)
 @validate_querystring(PageQuery)
 @document_response(list[Table])
 async def list_all_tables(query_args: PageQuery) -> Response:
@@ -196,6 +198,7 @@ async def cancel_booking(query_args: BookingIdQuery) -> Response:
 @operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKING])
 @tag([TAG])
 @admin_only
+@table("bookings", Booking)
 @validate_querystring(PageQuery)
 @document_response(list[Booking])
 async def list_active_bookings(query_args: PageQuery) -> Response:
@@ -239,6 +242,7 @@ async def erase_guest(data: ErasureInput) -> Response:
 @operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @admin_only
+@table("messages", MessageState)
 @validate_querystring(OutboxQuery)
 @document_response(list[MessageState])
 async def list_messages(query_args: OutboxQuery) -> Response:

@@ -13,6 +13,7 @@ from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.resources import pool
+from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
 from provider.stays.inputs import is_property_id
@@ -39,6 +40,7 @@ EXAMPLE_CONFLICT = {
 
 @blueprint.get("/conflicts")
 @operation(401, 429, headers={200: LINK_HEADER}, example=[EXAMPLE_CONFLICT])
+@table("conflicts", NightConflict)
 @validate_querystring(PageQuery)
 @document_response(list[NightConflict])
 async def list_conflicts(query_args: PageQuery) -> Response:

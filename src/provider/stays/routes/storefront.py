@@ -20,6 +20,7 @@ from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.request_body import json_body
 from common.web.resources import pool
+from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
 from provider.stays import icalendar, service
@@ -33,7 +34,15 @@ from provider.stays.inputs import (
     ReservationInput,
     is_property_id,
 )
-from provider.stays.models import AvailableProperty, BookingWindow, Calendar, NoAvailability, Property, Reservation
+from provider.stays.models import (
+    AvailableProperty,
+    BookingWindow,
+    Calendar,
+    CalendarNight,
+    NoAvailability,
+    Property,
+    Reservation,
+)
 from provider.stays.queries import properties, storefront
 
 T = TypeVar("T", AvailableProperty, Property)
@@ -142,6 +151,7 @@ def property_page(found: list[T], limit: int) -> Response:
     descriptions={404: "No property is free; `alternatives` are the nearest start dates with a free property"},
     example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
 )
+@table("available", AvailableProperty)
 @validate_querystring(AvailabilityQuery)
 @document_response(list[AvailableProperty])
 async def list_available_properties(query_args: AvailabilityQuery) -> Response:
@@ -213,6 +223,7 @@ async def cancel_reservation(reservation_id: str) -> Response:
 
 @blueprint.get("/properties")
 @operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_PROPERTY])
+@table("properties", Property)
 @validate_querystring(PageQuery)
 @document_response(list[Property])
 async def list_properties(query_args: PageQuery) -> Response:
@@ -287,6 +298,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 @blueprint.get("/properties/<property:property_id>/calendar")
 @operation(401, 404, example=EXAMPLE_CALENDAR, path_examples=PROPERTY_PATH_EXAMPLE)
+@table("calendar", CalendarNight, "nights")
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
