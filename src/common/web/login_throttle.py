@@ -23,7 +23,7 @@ async def begin_attempt(db: Executor, login_key: str, address: str) -> None:
     """
     if not await upsert_attempt(db, login_key, address):
         wait = await select_wait(db, login_key, address)
-        raise TooManyRequests("Too many failed logins; try again later.", retry_after=max(1, wait))
+        raise TooManyRequests("Too many failed attempts; try again later.", retry_after=max(1, wait))
 
 
 async def upsert_attempt(db: Executor, login_key: str, address: str) -> bool:
