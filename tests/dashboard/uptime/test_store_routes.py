@@ -29,30 +29,30 @@ async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> N
     assert found == {
         "store_id": "1",
         "timezone": "America/Chicago",
-        "from": "2023-01-23T00:00:00Z",
-        "to": "2023-01-23T23:00:00Z",
+        "from": "2023-01-23T00:00:00.000000Z",
+        "to": "2023-01-23T23:00:00.000000Z",
         "uptime_seconds": 8100.0,
         "downtime_seconds": 2700.0,
-        "open": [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T18:00:00Z"}],
+        "open": [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T18:00:00.000000Z"}],
         "stretches": [
-            {"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T17:15:00Z", "status": "active"},
-            {"start": "2023-01-23T17:15:00Z", "end": "2023-01-23T18:00:00Z", "status": "inactive"},
+            {"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T17:15:00.000000Z", "status": "active"},
+            {"start": "2023-01-23T17:15:00.000000Z", "end": "2023-01-23T18:00:00.000000Z", "status": "inactive"},
         ],
         "polls": [
-            {"polled_at": "2023-01-23T16:14:00Z", "status": "active", "open": True},
-            {"polled_at": "2023-01-23T17:15:00Z", "status": "inactive", "open": True},
+            {"polled_at": "2023-01-23T16:14:00.000000Z", "status": "active", "open": True},
+            {"polled_at": "2023-01-23T17:15:00.000000Z", "status": "inactive", "open": True},
         ],
     }
     default = await stores.get("/stores/1/timeline")
-    assert (default["from"], default["to"]) == ("2023-01-16T18:00:00Z", "2023-01-23T18:00:00Z")
+    assert (default["from"], default["to"]) == ("2023-01-16T18:00:00.000000Z", "2023-01-23T18:00:00.000000Z")
 
 
 async def test_incidents_have_a_duration_and_may_be_ongoing(stores: Stores) -> None:
     await stores.load_monday()
     assert await stores.get("/stores/1/incidents?from=2023-01-23T00:00:00Z") == [
         {
-            "start": "2023-01-23T17:15:00Z",
-            "end": "2023-01-23T18:00:00Z",
+            "start": "2023-01-23T17:15:00.000000Z",
+            "end": "2023-01-23T18:00:00.000000Z",
             "cut_start": None,
             "cut_end": None,
             "duration_seconds": 2700.0,
@@ -77,7 +77,7 @@ async def test_coverage_separates_missing_data_from_downtime(stores: Stores) -> 
     await stores.load_monday()
     found = await stores.get("/stores/1/coverage?from=2023-01-23T00:00:00Z")
     assert found["open_seconds"] == 10800.0
-    assert found["no_data"] == [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T16:14:00Z"}]
+    assert found["no_data"] == [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T16:14:00.000000Z"}]
     assert found["covered_seconds"] == 10800.0 - 74 * 60
     assert found["share"] == pytest.approx(found["covered_seconds"] / 10800)
 
@@ -88,8 +88,8 @@ async def test_gaps_are_spans_without_any_poll(stores: Stores) -> None:
     path = "/stores/gaps?from=2023-01-23T10:00:00Z"
     assert await stores.get(path) == [
         {
-            "start": "2023-01-23T11:00:00Z",
-            "end": "2023-01-23T15:00:00Z",
+            "start": "2023-01-23T11:00:00.000000Z",
+            "end": "2023-01-23T15:00:00.000000Z",
             "cut_start": None,
             "cut_end": None,
             "duration_seconds": 14400.0,
@@ -106,10 +106,10 @@ async def test_a_window_may_end_after_the_newest_poll_but_not_in_the_future(stor
     await stores.load_monday()
     window = "from=2023-01-23T18:00:00Z&to=2023-01-24T18:00:00Z"
     (gap,) = await stores.get(f"/stores/gaps?{window}")
-    assert (gap["start"], gap["cut_end"], gap["ongoing"]) == ("2023-01-23T18:00:00Z", "2023-01-24T18:00:00Z", True)
+    assert (gap["start"], gap["cut_end"], gap["ongoing"]) == ("2023-01-23T18:00:00.000000Z", "2023-01-24T18:00:00.000000Z", True)
     coverage = await stores.get(f"/stores/2/coverage?{window}")
     assert (coverage["to"], coverage["open_seconds"], coverage["covered_seconds"]) == (
-        "2023-01-24T18:00:00Z",
+        "2023-01-24T18:00:00.000000Z",
         86_400,
         5400,
     )
@@ -240,7 +240,7 @@ async def test_stores_below_the_target_are_breaches(stores: Stores) -> None:
     await stores.load_monday()
     summary = await stores.get("/stores/sla?target=0.9&period=day")
     assert summary.pop("report_id")
-    assert summary == {"as_of": "2023-01-23T18:00:00Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
+    assert summary == {"as_of": "2023-01-23T18:00:00.000000Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
     found = await pages(stores, "/stores/sla/breaches?target=0.9&period=day&limit=1")
     assert [store["store_id"] for store in found] == ["1"]
     assert await stores.get("/stores/sla/breaches?target=0.75&period=day") == []
@@ -254,6 +254,6 @@ async def test_a_store_that_has_hours_and_no_polls_has_a_timeline(stores: Stores
     await stores.put("business-hours", HOURS + "9,0,09:00:00,12:00:00\n")
     found = await stores.get("/stores/9/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z")
     assert found["polls"] == found["stretches"] == []
-    assert found["open"] == [{"start": "2023-01-23T15:00:00Z", "end": "2023-01-23T18:00:00Z"}]
+    assert found["open"] == [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T18:00:00.000000Z"}]
     assert found["uptime_seconds"] is found["downtime_seconds"] is None
     assert await stores.get("/stores/9/incidents") == []
