@@ -172,6 +172,7 @@ def test_a_record_has_as_many_cells_as_the_header_but_for_empty_ones_at_its_end(
         (zipped(("folder/", b"")), "a zip archive of 0 files"),
         (zipped(("a.csv", HEADER))[:40], "zip data cannot be read"),
     ],
+    ids=["cut gzip", "damaged gzip", "cut xz", "damaged xz", "two files", "no file", "cut zip"],
 )
 def test_a_damaged_file_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(DamagedFileError, match=reason):

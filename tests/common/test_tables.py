@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import openpyxl
@@ -126,7 +127,7 @@ class Whole(msgspec.Struct, rename={"from_": "from"}):
 
 
 def test_the_fields_of_a_struct_in_a_row_are_columns_of_their_own() -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"from": "2020-01-01", "name": "2020-01-01", "best": {"id": 2**60, "price": 1.5}, "tags": ["a"]},
         {"from": "2020-01-02", "name": "x", "best": None, "tags": []},
     ]

@@ -79,7 +79,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-EVENTS = [event(1, "2024-01-01T00:00:00Z"), event(2, "2024-01-02T00:00:00Z")]
+EVENTS = [event(1, "2024-01-01T00:00:00.000000Z"), event(2, "2024-01-02T00:00:00.000000Z")]
 FROM_THE_SECOND = FeedQuery(since=datetime(2024, 1, 2, tzinfo=UTC))
 
 

@@ -32,9 +32,9 @@ ORDER = {
     "email": "ann@example.com",
     "phone": None,
     "guests": 3,
-    "starts_at": "2999-01-01T19:00:00Z",
+    "starts_at": "2999-01-01T19:00:00.000000Z",
     "minutes": 120,
-    "ordered_at": "2998-12-01T10:00:00Z",
+    "ordered_at": "2998-12-01T10:00:00.000000Z",
 }
 
 

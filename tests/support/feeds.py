@@ -14,7 +14,7 @@ Event = dict[str, Any]
 
 def event(
     event_id: int,
-    at: str = "2020-01-01T00:00:00Z",
+    at: str = "2020-01-01T00:00:00.000000Z",
     *,
     hotel_id: int = 1,
     status: int = 1,

@@ -52,7 +52,10 @@ RULES = re.compile(
             r"is changed twice",
             r"is not under the provider's address",
             r"the header must name the columns .*",  # any text is a file by its schema
-            r"the header is longer than 1000 bytes",  # the same
+            r"the header names .* more than once .*",  # the same
+            r"the header is longer than 10000 bytes",  # the same
+            r"the file contains no rows",  # the same
+            r"it ends in the middle of its (gzip|xz) data|its (gzip|xz|zip) data .*|it is a zip archive of .*",
             r"the file is empty",  # the same
             r"is not valid gzip",
             r"must be before `to`, which is now at the latest",  # how two instants stand to one another, and to now

@@ -14,7 +14,9 @@ from tests.support.feeds import ForeignFeed, event, serve_feed
 
 @pytest.fixture
 async def feed(dashboard_db: asyncpg.Pool) -> ForeignFeed:
-    return ForeignFeed([event(1, "2024-05-01T00:00:00Z"), event(2, "2024-05-02T00:00:00Z", night="2024-06-01")])
+    return ForeignFeed(
+        [event(1, "2024-05-01T00:00:00.000000Z"), event(2, "2024-05-02T00:00:00.000000Z", night="2024-06-01")]
+    )
 
 
 async def test_a_feed_that_has_not_been_read_cannot_be_audited(
@@ -40,7 +42,7 @@ async def test_missing_events_are_added_and_wrong_counters_are_counted(
     async with serve_feed(feed):
         config = read_config(Config, {**environment, "DASHBOARD_PROVIDER_URL": feed.url})
         await ingest(ingestion_of(feed.url), datetime.now(UTC))
-        feed.events.append(event(3, "1999-01-01T00:00:00Z"))
+        feed.events.append(event(3, "1999-01-01T00:00:00.000000Z"))
 
         assert await run_audit(config, dashboard_url, AuditOptions(feed=True)) == 0
         assert "1 repaired" in capsys.readouterr().out

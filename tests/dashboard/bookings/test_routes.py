@@ -26,9 +26,9 @@ async def set_data_through(db: asyncpg.Pool, instant: str) -> None:
 @pytest.fixture
 async def booked(dashboard_db: asyncpg.Pool) -> None:
     """31 nights of January 2020 booked in 2019, 4 of them cancelled in 2020; one more on 29 February."""
-    events = [booking_event(1000 + day, f"2020-01-{day:02}", "2019-12-24T12:00:00Z") for day in range(1, 32)]
+    events = [booking_event(1000 + day, f"2020-01-{day:02}", "2019-12-24T12:00:00.000000Z") for day in range(1, 32)]
     events += [booking_event(2000 + day, f"2020-01-{day:02}", "2020-01-02T23:59:59.999999Z", 2) for day in range(1, 5)]
-    events.append(booking_event(3000, "2020-02-29", "2020-01-03T00:00:00Z"))
+    events.append(booking_event(3000, "2020-02-29", "2020-01-03T00:00:00.000000Z"))
     async with dashboard_db.acquire() as connection:
         await insert_events(connection, events)
     await set_data_through(dashboard_db, "2026-01-02 03:04:05Z")
@@ -46,7 +46,7 @@ async def test_figures_by_month(dashboard_app: Application, booked: None) -> Non
     body = await response.get_json()
 
     assert response.status_code == 200
-    assert response.headers["X-Data-Through"] == "2026-01-02T03:04:05Z"
+    assert response.headers["X-Data-Through"] == "2026-01-02T03:04:05.000000Z"
     assert {key: body[key] for key in ("hotel_id", "period", "year", "by")} == {
         "hotel_id": HOTEL,
         "period": "month",
@@ -110,7 +110,7 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
         await insert_events(
             connection,
             [
-                booking_event(1, "2020-01-01", "2020-01-01T00:00:00Z"),
+                booking_event(1, "2020-01-01", "2020-01-01T00:00:00.000000Z"),
                 booking_event(2, "2020-01-02", tomorrow.isoformat()),
             ],
         )
@@ -138,7 +138,7 @@ async def test_the_etag_changes_only_with_the_figures(
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
     weakened = await get(dashboard_app, MONTHS, **{"If-None-Match": f"W/{first.headers['ETag']}"})
     async with dashboard_db.acquire() as connection:
-        await insert_events(connection, [booking_event(9000, "2020-01-01", "2020-01-01T00:00:00Z")])
+        await insert_events(connection, [booking_event(9000, "2020-01-01", "2020-01-01T00:00:00.000000Z")])
     changed = await get(dashboard_app, MONTHS, **{"If-None-Match": first.headers["ETag"]})
 
     assert not first.headers["ETag"].startswith("W/")
@@ -205,10 +205,10 @@ async def test_hotels(dashboard_app: Application, booked: None) -> None:
             "events": 36,
             "first_night": "2020-01-01",
             "last_night": "2020-02-29",
-            "last_event_timestamp": "2020-01-03T00:00:00Z",
+            "last_event_timestamp": "2020-01-03T00:00:00.000000Z",
         }
     ]
-    assert body["data_through"] == "2026-01-02T03:04:05Z"
+    assert body["data_through"] == "2026-01-02T03:04:05.000000Z"
     assert body["lag_seconds"] > 0
 
 

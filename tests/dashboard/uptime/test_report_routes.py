@@ -32,7 +32,7 @@ async def test_a_report_is_triggered_and_fetched_as_csv(stores: Stores) -> None:
     answer = await stores.complete(await stores.trigger())
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="uptime-20230123T180000Z.csv"'
-    assert answer.headers["X-Report-As-Of"] == "2023-01-23T18:00:00Z"
+    assert answer.headers["X-Report-As-Of"] == "2023-01-23T18:00:00.000000Z"
     text = (await answer.get_data()).decode()
     assert text.startswith(CSV_HEADER)
     header, *rows = csv.reader(io.StringIO(text))
@@ -69,19 +69,19 @@ async def test_a_report_without_stores_has_a_header_and_no_rows(stores: Stores) 
 
 async def test_a_report_may_be_as_of_any_instant_and_get_triggers_like_post(stores: Stores) -> None:
     await stores.load_monday()
-    answer = await stores.client.get("/trigger_report?as_of=2023-01-23T17:15:00Z")
+    answer = await stores.client.get("/trigger_report?as_of=2023-01-23T17:15:00.000000Z")
     assert answer.status_code == 202
     report_id = (await answer.get_json())["report_id"]
     text = (await (await stores.complete(report_id)).get_data()).decode()
     assert list(csv.reader(io.StringIO(text)))[1:] == [["1", "60.00", "2.25", "3.00", "0.00", "0.00", "0.00"]]
     (report,) = await stores.get("/reports")
     assert report["report_id"] == report_id
-    assert report["as_of"] == report["requested_as_of"] == "2023-01-23T17:15:00Z"
+    assert report["as_of"] == report["requested_as_of"] == "2023-01-23T17:15:00.000000Z"
     assert report["data_version"] == 2
     assert report["stores"] == 1
 
 
-@pytest.mark.parametrize("query", ["?as_of=yesterday", "?as_of=2023-01-23", "?asof=2023-01-23T00:00:00Z"])
+@pytest.mark.parametrize("query", ["?as_of=yesterday", "?as_of=2023-01-23", "?asof=2023-01-23T00:00:00.000000Z"])
 async def test_an_invalid_trigger_is_refused(stores: Stores, query: str) -> None:
     answer = await stores.client.post(f"/trigger_report{query}")
     assert answer.status_code == 400
@@ -123,7 +123,7 @@ async def test_triggers_share_a_report_until_data_is_imported(stores: Stores, da
         await connection.execute("LOCK TABLE uptime_report_row IN ACCESS EXCLUSIVE MODE")
         first = await stores.trigger()
         assert await stores.trigger() == first
-        assert await stores.trigger("?as_of=2023-01-23T17:00:00Z") != first
+        assert await stores.trigger("?as_of=2023-01-23T17:00:00.000000Z") != first
         running = await stores.fetch(first)
         assert running.headers["X-Report-Status"] == "Running"
         assert (await stores.client.get("/livez")).status_code == 200
@@ -146,7 +146,7 @@ async def test_an_idempotency_key_triggers_once(stores: Stores, monkeypatch: pyt
     assert again.status_code == 202
     assert (await again.get_json())["report_id"] == report_id
     assert started == []
-    other = await stores.client.post("/trigger_report?as_of=2023-01-23T17:00:00Z", headers=key)
+    other = await stores.client.post("/trigger_report?as_of=2023-01-23T17:00:00.000000Z", headers=key)
     assert other.status_code == 422
 
 

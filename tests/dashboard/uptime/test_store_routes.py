@@ -25,7 +25,7 @@ async def pages(stores: Stores, path: str) -> list[Any]:
 
 async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> None:
     await stores.load_monday()
-    found = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00%2B01:00")
+    found = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00.000000Z&to=2023-01-24T00:00:00%2B01:00")
     assert found == {
         "store_id": "1",
         "timezone": "America/Chicago",
@@ -49,7 +49,7 @@ async def test_a_timeline_has_open_time_stretches_and_polls(stores: Stores) -> N
 
 async def test_incidents_have_a_duration_and_may_be_ongoing(stores: Stores) -> None:
     await stores.load_monday()
-    assert await stores.get("/stores/1/incidents?from=2023-01-23T00:00:00Z") == [
+    assert await stores.get("/stores/1/incidents?from=2023-01-23T00:00:00.000000Z") == [
         {
             "start": "2023-01-23T17:15:00.000000Z",
             "end": "2023-01-23T18:00:00.000000Z",
@@ -75,7 +75,7 @@ async def test_incidents_have_pages(stores: Stores) -> None:
 
 async def test_coverage_separates_missing_data_from_downtime(stores: Stores) -> None:
     await stores.load_monday()
-    found = await stores.get("/stores/1/coverage?from=2023-01-23T00:00:00Z")
+    found = await stores.get("/stores/1/coverage?from=2023-01-23T00:00:00.000000Z")
     assert found["open_seconds"] == 10800.0
     assert found["no_data"] == [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T16:14:00.000000Z"}]
     assert found["covered_seconds"] == 10800.0 - 74 * 60
@@ -85,7 +85,7 @@ async def test_coverage_separates_missing_data_from_downtime(stores: Stores) -> 
 async def test_gaps_are_spans_without_any_poll(stores: Stores) -> None:
     polls = "".join(f"{store},active,2023-01-23 {hour}:00:00 UTC\n" for store in (1, 2) for hour in (10, 11, 15, 16))
     await stores.put("status", STATUS + polls)
-    path = "/stores/gaps?from=2023-01-23T10:00:00Z"
+    path = "/stores/gaps?from=2023-01-23T10:00:00.000000Z"
     assert await stores.get(path) == [
         {
             "start": "2023-01-23T11:00:00.000000Z",
@@ -104,9 +104,13 @@ async def test_gaps_are_spans_without_any_poll(stores: Stores) -> None:
 async def test_a_window_may_end_after_the_newest_poll_but_not_in_the_future(stores: Stores) -> None:
     """What nobody saw is a gap, and open time without data."""
     await stores.load_monday()
-    window = "from=2023-01-23T18:00:00Z&to=2023-01-24T18:00:00Z"
+    window = "from=2023-01-23T18:00:00.000000Z&to=2023-01-24T18:00:00.000000Z"
     (gap,) = await stores.get(f"/stores/gaps?{window}")
-    assert (gap["start"], gap["cut_end"], gap["ongoing"]) == ("2023-01-23T18:00:00.000000Z", "2023-01-24T18:00:00.000000Z", True)
+    assert (gap["start"], gap["cut_end"], gap["ongoing"]) == (
+        "2023-01-23T18:00:00.000000Z",
+        "2023-01-24T18:00:00.000000Z",
+        True,
+    )
     coverage = await stores.get(f"/stores/2/coverage?{window}")
     assert (coverage["to"], coverage["open_seconds"], coverage["covered_seconds"]) == (
         "2023-01-24T18:00:00.000000Z",
@@ -125,9 +129,9 @@ async def test_a_timeline_has_a_limited_number_of_polls(stores: Stores, monkeypa
     lines = [f"1,active,2023-01-23 {hour:02}:00:00 UTC\n" for hour in range(4)]
     await stores.put("status", STATUS + "".join(lines))
     monkeypatch.setattr(service, "MAX_TIMELINE_POLLS", 3)
-    problem = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00Z", 400)
+    problem = await stores.get("/stores/1/timeline?from=2023-01-23T00:00:00.000000Z", 400)
     assert problem["errors"][0]["message"] == "must be later: the window has more than 3 polls"
-    assert len((await stores.get("/stores/1/timeline?from=2023-01-23T00:30:00Z"))["polls"]) == 4
+    assert len((await stores.get("/stores/1/timeline?from=2023-01-23T00:30:00.000000Z"))["polls"]) == 4
 
 
 async def test_days_are_local_days(stores: Stores) -> None:
@@ -165,11 +169,11 @@ async def test_windows_before_the_polls_that_are_kept_are_refused(stores: Stores
     await stores.load_monday()
     await dashboard_db.execute("UPDATE store SET polls_since = '2023-01-23 06:00:00+00' WHERE store_id = '1'")
     for view in ("timeline", "incidents", "coverage"):
-        problem = await stores.get(f"/stores/1/{view}?from=2023-01-23T05:00:00Z", 400)
+        problem = await stores.get(f"/stores/1/{view}?from=2023-01-23T05:00:00.000000Z", 400)
         (error,) = problem["errors"]
         assert error["message"].startswith("must not be before 2023-01-23T06:00:00")
-        await stores.get(f"/stores/1/{view}?from=2023-01-23T06:00:00Z")
-        await stores.get(f"/stores/2/{view}?from=2023-01-23T05:00:00Z")
+        await stores.get(f"/stores/1/{view}?from=2023-01-23T06:00:00.000000Z")
+        await stores.get(f"/stores/2/{view}?from=2023-01-23T05:00:00.000000Z")
 
 
 async def test_a_page_of_a_list_whose_report_was_replaced_is_refused(
@@ -192,12 +196,12 @@ async def test_an_unknown_store_is_404_and_a_wrong_window_400(stores: Stores, vi
     await stores.get(f"/stores/unknown/{view}", 404)
     await stores.get(f"/stores/%00/{view}", 404)
     for wrong in (
-        "from=2023-01-23T10:00:00Z&to=2023-01-23T10:00:00Z",
-        "from=2023-01-25T10:00:00Z",
-        "from=2020-01-23T10:00:00Z",
+        "from=2023-01-23T10:00:00.000000Z&to=2023-01-23T10:00:00.000000Z",
+        "from=2023-01-25T10:00:00.000000Z",
+        "from=2020-01-23T10:00:00.000000Z",
         "from=yesterday",
-        "to=0001-01-03T00:00:00Z",
-        "since=2023-01-23T10:00:00Z",
+        "to=0001-01-03T00:00:00.000000Z",
+        "since=2023-01-23T10:00:00.000000Z",
     ):
         problem = await stores.get(f"/stores/1/{view}?{wrong}", 400)
         assert problem["errors"]
@@ -240,7 +244,13 @@ async def test_stores_below_the_target_are_breaches(stores: Stores) -> None:
     await stores.load_monday()
     summary = await stores.get("/stores/sla?target=0.9&period=day")
     assert summary.pop("report_id")
-    assert summary == {"as_of": "2023-01-23T18:00:00.000000Z", "period": "day", "target": 0.9, "stores": 2, "breaches": 1}
+    assert summary == {
+        "as_of": "2023-01-23T18:00:00.000000Z",
+        "period": "day",
+        "target": 0.9,
+        "stores": 2,
+        "breaches": 1,
+    }
     found = await pages(stores, "/stores/sla/breaches?target=0.9&period=day&limit=1")
     assert [store["store_id"] for store in found] == ["1"]
     assert await stores.get("/stores/sla/breaches?target=0.75&period=day") == []
@@ -252,7 +262,7 @@ async def test_stores_below_the_target_are_breaches(stores: Stores) -> None:
 
 async def test_a_store_that_has_hours_and_no_polls_has_a_timeline(stores: Stores, dashboard_db: asyncpg.Pool) -> None:
     await stores.put("business-hours", HOURS + "9,0,09:00:00,12:00:00\n")
-    found = await stores.get("/stores/9/timeline?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z")
+    found = await stores.get("/stores/9/timeline?from=2023-01-23T00:00:00.000000Z&to=2023-01-24T00:00:00.000000Z")
     assert found["polls"] == found["stretches"] == []
     assert found["open"] == [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T18:00:00.000000Z"}]
     assert found["uptime_seconds"] is found["downtime_seconds"] is None

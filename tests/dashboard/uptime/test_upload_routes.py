@@ -78,7 +78,9 @@ async def test_a_wrong_header_refuses_the_whole_file(stores: Stores, dashboard_d
     assert await stores.get("/stores/imports") == []
 
 
-@pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress((STATUS + POLL * 1000).encode())[:-30]])
+@pytest.mark.parametrize(
+    "body", [b"not gzip at all", gzip.compress((STATUS + POLL * 1000).encode())[:-30]], ids=["text", "cut off"]
+)
 async def test_a_damaged_compressed_file_is_refused(stores: Stores, dashboard_db: asyncpg.Pool, body: bytes) -> None:
     assert (await stores.put("status", body, Content_Encoding="gzip")).status_code == 400
     assert await polls(dashboard_db) == 0

@@ -8,7 +8,7 @@ from common.web.resources import Application
 
 EVENT = {
     "hotel_id": 1,
-    "event_timestamp": "2020-01-01T00:00:00Z",
+    "event_timestamp": "2020-01-01T00:00:00.000000Z",
     "status": 1,
     "room_id": 4711,
     "night_of_stay": "2020-01-05",
@@ -82,7 +82,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(provider_app: Applic
         ("id", 2**63),
         ("event_timestamp", "2020-01-01T00:00:00"),
         ("event_timestamp", "1577836800"),
-        ("event_timestamp", "2999-01-01T00:00:00Z"),
+        ("event_timestamp", "2999-01-01T00:00:00.000000Z"),
         ("id", -1),
         ("surprise", 1),
     ],
@@ -98,7 +98,14 @@ async def test_an_invalid_field_is_named_and_nothing_is_stored(
 
 
 async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
-    wrong = {"id": 0, "hotel_id": None, "event_timestamp": "2999-01-01T00:00:00Z", "status": 3, "room_id": "", "x": 1}
+    wrong = {
+        "id": 0,
+        "hotel_id": None,
+        "event_timestamp": "2999-01-01T00:00:00.000000Z",
+        "status": 3,
+        "room_id": "",
+        "x": 1,
+    }
 
     answer = await provider_app.test_client().post("/events", json=wrong)
 
@@ -108,7 +115,7 @@ async def test_all_faults_are_named_at_once(provider_app: Application) -> None:
 
 @pytest.mark.parametrize("night", ["1900-01-01", "2199-12-31"])
 async def test_the_first_and_the_last_night_are_stored_and_found(provider_app: Application, night: str) -> None:
-    answer = await post(provider_app, id=7, event_timestamp="1900-01-01T00:00:00Z", night_of_stay=night)
+    answer = await post(provider_app, id=7, event_timestamp="1900-01-01T00:00:00.000000Z", night_of_stay=night)
 
     assert answer.status_code == 201
     all_of_time = "/events?night_of_stay__gte=0001-01-01&night_of_stay__lte=9999-12-31&updated__gte=0001-01-01"

@@ -14,10 +14,10 @@ from tests.support.feeds import Event, event
 
 UUID = "6F1c2b1e-9a51-4c3f-8f57-0d5b7f5a2c11"
 EVENTS = [
-    event(8, "2020-01-01T00:00:00Z"),
-    event(9, "2020-01-01T00:00:00Z", room_id=UUID),
-    event(7, "2020-01-01T00:00:00.25Z", room_id=2**63 - 1, hotel_id=2**63 - 1),
-    event(3, "2020-01-02T00:00:00Z", status=2),
+    event(8, "2020-01-01T00:00:00.000000Z"),
+    event(9, "2020-01-01T00:00:00.000000Z", room_id=UUID),
+    event(7, "2020-01-01T00:00:00.250000Z", room_id=2**63 - 1, hotel_id=2**63 - 1),
+    event(3, "2020-01-02T00:00:00.000000Z", status=2),
 ]
 
 
@@ -121,7 +121,7 @@ async def test_pages_keep_their_filters_and_media_type(feed: Client) -> None:
 async def test_a_page_continues_after_the_previous_one_although_events_were_added(feed: Client) -> None:
     first = await feed.get("/events?limit=2")
     assert await first.get_json() == EVENTS[:2]
-    before, after = event(10, "2019-01-01T00:00:00Z"), event(1, "2020-01-01T00:00:00.000001Z")
+    before, after = event(10, "2019-01-01T00:00:00.000000Z"), event(1, "2020-01-01T00:00:00.000001Z")
     for each in (before, after):
         assert (await feed.post("/events", json=each)).status_code == 201
 
@@ -134,13 +134,13 @@ async def test_a_page_continues_after_the_previous_one_although_events_were_adde
 @pytest.mark.parametrize(
     "position",
     [
-        ("2020-01-01T00:00:00Z", 2**64 - 1),
-        ("2020-01-01T00:00:00Z", -1),
-        ("2020-01-01T00:00:00Z", "1"),
+        ("2020-01-01T00:00:00.000000Z", 2**64 - 1),
+        ("2020-01-01T00:00:00.000000Z", -1),
+        ("2020-01-01T00:00:00.000000Z", "1"),
         ("2020-01-01T00:00:00", 1),
         ("0001-01-01T00:00:00+14:00", 1),
         (1, 1),
-        ("2020-01-01T00:00:00Z",),
+        ("2020-01-01T00:00:00.000000Z",),
         (),
     ],
 )

@@ -78,8 +78,8 @@ queries_of_large = st.fixed_dictionaries(
         "rpg_status": st.sampled_from(["1", "2"]),
         "night_of_stay__gte": st.sampled_from(["2020-02-01", "2020-02-12", "2020-03-01"]),
         "night_of_stay__lte": st.sampled_from(["2020-02-01", "2020-02-11"]),
-        "updated__gte": st.sampled_from(["2020-01-01T00:00:00Z", "2020-01-02T07:00:00Z"]),
-        "recorded__gte": st.sampled_from(["2020-01-01", "2021-01-01T00:00:00Z"]),
+        "updated__gte": st.sampled_from(["2020-01-01T00:00:00.000000Z", "2020-01-02T07:00:00.000000Z"]),
+        "recorded__gte": st.sampled_from(["2020-01-01", "2021-01-01T00:00:00.000000Z"]),
     },
 ).filter(lambda query: query.get("night_of_stay__gte", "") <= query.get("night_of_stay__lte", "9"))
 
@@ -149,7 +149,7 @@ async def test_a_small_feed_refuses_no_filter(client: Client) -> None:
 
 
 async def test_a_page_without_a_match_leads_on(large: Client) -> None:
-    answer = await large.get("/events?rpg_status=2&updated__gte=2020-01-01T03:00:00Z&limit=5")
+    answer = await large.get("/events?rpg_status=2&updated__gte=2020-01-01T03:00:00.000000Z&limit=5")
 
     assert await answer.get_json() == []
     assert answer.headers["Link"].endswith('; rel="next"')
@@ -162,7 +162,7 @@ async def test_an_event_stored_between_the_statements_of_a_page_is_not_sent_twic
     select_end = queries.select_end_of_filtered_page
 
     async def late(*args: Any) -> Any:
-        batch = [event(n, "2020-01-01T00:00:00Z", hotel_id=7) for n in range(1, 6)]
+        batch = [event(n, "2020-01-01T00:00:00.000000Z", hotel_id=7) for n in range(1, 6)]
         assert (await large.post("/events/batch", json=batch)).status_code in (201, 200)
         monkeypatch.setattr(queries, "select_end_of_filtered_page", select_end)
         return await select_end(*args)

@@ -1,11 +1,13 @@
 """`python -m provider import FILE`, with valid, invalid and damaged files."""
 
-import asyncio
+import csv
 import gzip
-import os
+import lzma
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +15,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common.config import Secret
+from common.csv_import import ImportOptions
 from provider.booking_events import cli, import_csv, queries
 from provider.booking_events.cli import import_file
-from tests.support.applications import ROOT, run_process, start_process
+from tests.support.applications import ROOT, process_environment, run_process, start_process
 from tests.support.waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
@@ -79,13 +84,13 @@ async def test_the_columns_may_come_in_any_order_and_instants_in_the_forms_of_fi
         for row in await provider_db.fetch("SELECT body FROM booking_event WHERE id NOT IN (4, 5, 6) ORDER BY id")
     ]
     assert bodies == [
-        f'{{"id":1,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00Z","status":1,"room_id":"{UUID}",'
+        f'{{"id":1,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00.000000Z","status":1,"room_id":"{UUID}",'
         '"night_of_stay":"2020-01-05"}',
-        '{"id":2,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00.25Z","status":2,'
+        '{"id":2,"hotel_id":7,"event_timestamp":"2020-01-01T12:30:00.250000Z","status":2,'
         f'"room_id":"{UUID.upper()}","night_of_stay":"2020-01-05"}}',
-        '{"id":3,"hotel_id":7,"event_timestamp":"2020-01-01T10:30:00Z","status":1,"room_id":12,'
+        '{"id":3,"hotel_id":7,"event_timestamp":"2020-01-01T10:30:00.000000Z","status":1,"room_id":12,'
         '"night_of_stay":"2020-01-05"}',
-        '{"id":9223372036854775807,"hotel_id":9223372036854775807,"event_timestamp":"2020-01-01T10:30:00Z",'
+        '{"id":9223372036854775807,"hotel_id":9223372036854775807,"event_timestamp":"2020-01-01T10:30:00.000000Z",'
         '"status":1,"room_id":9223372036854775807,"night_of_stay":"2020-01-05"}',
     ]
 
@@ -105,8 +110,26 @@ async def test_the_columns_may_come_in_any_order_and_instants_in_the_forms_of_fi
         (gzip.compress((HEADER + line(1) + line(2)).encode()), "events.csv.gz"),
         (gzip.compress((HEADER + line(1)).encode()) + gzip.compress(line(2).encode()), "events.csv.gz"),
         ('"id","hotel_id","event_timestamp","status","room_id","night_of_stay"\n' + line(2) + line(1), "events.csv"),
+        (lzma.compress((HEADER + line(1) + line(2)).encode()), "events.csv.xz"),
+        (gzip.compress((HEADER + line(1) + line(2)).encode()), "events"),
+        (("sep=;\n" + HEADER + line(1) + line(2)).replace(",", ";").encode("utf-16"), "events.csv"),
+        (HEADER.replace(",", ",Note,", 1) + '1,"two\nlines",' + line(1)[2:] + "2,," + line(2)[2:], "events.csv"),
+        (HEADER + line(1, event_timestamp=1577836800) + line(2, event_timestamp=1577836800000), "events.csv"),
     ],
-    ids=["BOM", "CRLF", "empty lines", "quotes and spaces", "gzip", "two gzip members", "quoted header"],
+    ids=[
+        "BOM",
+        "CRLF",
+        "empty lines",
+        "quotes and spaces",
+        "gzip",
+        "two gzip members",
+        "quoted header",
+        "xz",
+        "gzip without its name",
+        "semicolons in UTF-16",
+        "a column more, with a line break",
+        "epoch times",
+    ],
 )
 async def test_files_in_the_formats_that_programs_write_are_accepted(
     load: Import, provider_db: asyncpg.Pool, content: str | bytes, name: str
@@ -204,7 +227,6 @@ async def test_the_lines_before_the_end_of_a_damaged_file_are_stored(
         (gzip.compress(b""), "events.csv.gz"),
         (b"id,hotel_id\n1,1\n", "events.csv"),
         (HEADER.replace("status", "id").encode(), "events.csv"),
-        (HEADER.replace("\n", ",extra\n").encode(), "events.csv"),
         (line(1).encode(), "events.csv"),
         (bytes(range(256)) * 1000, "events.csv"),
         (b'"\r' * 1000, "events.csv"),
@@ -217,7 +239,6 @@ async def test_the_lines_before_the_end_of_a_damaged_file_are_stored(
         "gzip of nothing",
         "two columns",
         "a column twice",
-        "a column more",
         "no header",
         "garbage",
         "quotes and returns",
@@ -284,26 +305,95 @@ def test_the_command_loads_a_file_and_reports_missing_ones(provider_url: Secret,
 async def test_ctrl_c_during_an_import_ends_the_command_with_one_line(
     provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    pipe = tmp_path / "events.csv"
-    os.mkfifo(pipe)
+    file = tmp_path / "events.csv"
+    file.write_text(HEADER + "".join(map(line, range(1, import_csv.CHUNK_ROWS + 2))))
     async with provider_db.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE booking_event")
         environment = {"PROVIDER_DATABASE_URL": provider_url.reveal()}
-        process = await start_process("provider", "import", str(pipe), environment=environment)
-        with await asyncio.to_thread(pipe.open, "w") as writing:
-            lines = HEADER + "".join(map(line, range(1, import_csv.CHUNK_ROWS + 2)))
-            await asyncio.to_thread(writing.write, lines)
-            writing.flush()
-            await eventually(
-                lambda: other.fetchval(
-                    "SELECT count(*) FROM pg_locks WHERE relation = 'booking_event'::regclass AND NOT granted"
-                )
+        process = await start_process("provider", "import", str(file), environment=environment)
+        await eventually(
+            lambda: other.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE relation = 'booking_event'::regclass AND NOT granted"
             )
-            process.send_signal(signal.SIGINT)
+        )
+        process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
 
     assert (process.returncode, out, err.decode().splitlines()) == (130, b"", [INTERRUPTED])
     assert await ids(provider_db) == []
+
+
+async def test_a_dry_run_counts_what_an_import_would_do_and_stores_nothing(
+    provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(HEADER + line(1) + line(2))
+    assert await import_file(provider_url, path) == 0
+    path.write_text(
+        HEADER + line(1) + line(2, hotel_id=9) + line(3) + line(3) + line(3, hotel_id=9) + line(4) + line(0)
+    )
+    capsys.readouterr()
+
+    assert await import_file(provider_url, path, ImportOptions(dry_run=True)) == 1
+    checked = capsys.readouterr()
+    assert await ids(provider_db) == [1, 2]
+    assert await import_file(provider_url, path) == 1
+
+    stored = capsys.readouterr()
+    assert checked.out == "events.csv: 2 would be stored, 2 already stored, 3 rejected\n"
+    assert checked == (stored.out.replace(" stored,", " would be stored,", 1), stored.err)
+
+
+async def test_rejected_lines_are_written_to_a_file_whole(
+    provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "events.csv.gz").write_bytes(gzip.compress((HEADER + line(1) + line(0) + line(1, hotel_id=2)).encode()))
+    options = ImportOptions(rejected=tmp_path / "rejected.csv")
+    assert await import_file(provider_url, tmp_path / "events.csv.gz", options) == 1
+    with (tmp_path / "rejected.csv").open(newline="") as file:
+        found = list(csv.reader(file))
+    assert found == [
+        ["file", "line", "reason", "text"],
+        ["events.csv.gz", "3", "id must be a whole number from 1 to 2^63 - 1", line(0).rstrip()],
+        ["events.csv.gz", "4", "id is stored with different content", line(1, hotel_id=2).rstrip()],
+    ]
+
+
+async def test_a_file_without_rows_exits_with_1_and_says_so(load: Import, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await load(HEADER) == 1
+    assert capsys.readouterr().err.splitlines()[0].endswith("events.csv: the file contains no rows")
+
+
+async def test_an_id_that_a_spreadsheet_has_rounded_is_named(load: Import, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await load(HEADER + line(1) + "1.48E+18" + line(1)[1:]) == 1
+    assert capsys.readouterr().err == (
+        "events.csv: line 3: id must be a whole number from 1 to 2^63 - 1; a spreadsheet has rounded it\n"
+    )
+
+
+def test_the_command_reads_a_pipe(provider_url: Secret, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(HEADER + line(1))
+    command = [sys.executable, "-m", "provider", "import", "/dev/stdin"]
+    environment = process_environment({"PROVIDER_DATABASE_URL": provider_url.reveal()})
+    with subprocess.Popen(["cat", "events.csv"], cwd=tmp_path, stdout=subprocess.PIPE) as cat:
+        done = subprocess.run(command, stdin=cat.stdout, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stdin: 1 stored, 0 already stored, 0 rejected\n", "")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+async def test_no_file_ends_in_anything_but_a_report(
+    provider_url: Secret, tmp_path: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
+    """A valid file with parts replaced by what hypothesis thinks of."""
+    written = bytearray((HEADER + line(1) + line(2) + line(3)).encode())
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(written)))
+        written[start : start + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=5))
+    (tmp_path / "events.csv").write_bytes(written)
+    assert await import_file(provider_url, tmp_path / "events.csv") in (0, 1)
+    out, err = capsys.readouterr()
+    assert out.startswith("events.csv: ") or err.startswith("nightaudit: ")
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not installed")

@@ -8,7 +8,7 @@ from quart.typing import TestClientProtocol as Client
 EVENT = {
     "id": 7001,
     "hotel_id": 3,
-    "event_timestamp": "2020-01-01T12:30:00Z",
+    "event_timestamp": "2020-01-01T12:30:00.000000Z",
     "status": 1,
     "room_id": 12,
     "night_of_stay": "2020-01-05",

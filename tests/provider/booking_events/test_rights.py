@@ -24,7 +24,7 @@ KEY = {"Idempotency-Key": "1"}
 def event(hotel_id: int, room_id: int = 1) -> dict[str, Any]:
     return {
         "hotel_id": hotel_id,
-        "event_timestamp": "2024-01-01T00:00:00Z",
+        "event_timestamp": "2024-01-01T00:00:00.000000Z",
         "status": 1,
         "room_id": room_id,
         "night_of_stay": "2024-02-01",

@@ -63,7 +63,7 @@ async def test_values_outside_the_ranges_are_refused(send: Send, provider_db: as
     [
         {"night": "1900-01-01"},
         {"night": "2199-12-31"},
-        {"at": "1900-01-01T00:00:00Z"},
+        {"at": "1900-01-01T00:00:00.000000Z"},
         {"hotel_id": 2**63 - 1, "room_id": 2**63 - 1},
     ],
 )

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from common.config import Secret
+from common.csv_import import ImportOptions
 from provider.booking_events.service import append_events
 from provider.stays import cli
 from provider.stays.cli import CHUNK_ROWS
@@ -352,3 +353,50 @@ async def test_a_missing_file_is_named(
 ) -> None:
     assert await import_files(provider_url, tmp_path / "none.csv", tmp_path / "none.csv") == 1
     assert "none.csv" in capsys.readouterr().err
+
+
+async def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(
+    provider_url: Secret,
+    provider_db: asyncpg.Pool,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files[1].write_text(RESERVATIONS + "xE6vqTqA6LTwpE,2021-01-03,2\nnowhere,2021-01-03\n")
+    options = ImportOptions(dry_run=True, rejected=tmp_path / "rejected.csv")
+
+    assert await cli.import_files(provider_url, *files, append_events, options) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "properties.csv: 3 would be stored, 0 already stored, 0 rejected",
+        "reservations.csv: 4 would be stored, 0 already stored, 2 rejected",
+    ]
+    assert await provider_db.fetchval("SELECT count(*) FROM property") == 0
+    assert (tmp_path / "rejected.csv").read_text().splitlines()[1:] == [
+        'reservations.csv,6,overlaps the stay from 2021-01-02 to 2021-01-04,"xE6vqTqA6LTwpE,2021-01-03,2"',
+        'reservations.csv,7,has 2 columns instead of 3,"nowhere,2021-01-03"',
+    ]
+
+
+async def test_files_as_spreadsheets_write_them_are_imported(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files[0].write_text('Description;Property ID;Rating\r\n"Über; two\r\nlines";a;5\r\n', encoding="utf-16")
+    files[1].write_bytes(b"property_id\tnights\tarrival\ra\t2\t2021-01-02\rb\xff\t1\t2021-01-02\r")
+
+    assert await import_files(provider_url, *files) == 1
+
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == [
+        "properties.csv: columns that are not known were ignored: Rating",
+        "reservations.csv: line 3: is not valid UTF-8 or UTF-16",
+    ]
+    assert await provider_db.fetchval("SELECT description FROM property") == "Über; two\nlines"
+    assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1
+
+
+async def test_files_without_a_row_exit_with_1(provider_url: Secret, files: tuple[Path, Path]) -> None:
+    files[0].write_text("property_id,description\n")
+    files[1].write_text("property_id,start_date,number_of_nights\n")
+    assert await import_files(provider_url, *files) == 1
