@@ -25,9 +25,9 @@ again in provider/migrations/functions/booking_events.sql, since triggers take t
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 
-UPTIME_REPORT_LOCK = 7_240_913
-"""First of two keys; the second is the hash of a report's id. Held while the report is made."""
-
 PROPERTY_LOCK_SEED = 7_240_912
 """Seed of the hash of a property's id. Held while the nights of the property change. The number stands again in
 provider/migrations/functions/stays.sql, since triggers take this lock."""
+
+UPTIME_REPORT_LOCK = 7_240_913
+"""First of two keys; the second is the hash of a report's id. Held while the report is made."""

@@ -79,9 +79,7 @@ async def claim_report(db: Connection, report_id: UUID) -> bool:
 
     PostgreSQL ends the claim when the process dies, and the report can be made again.
     """
-    return await db.fetchval(
-        "SELECT pg_try_advisory_xact_lock($1, hashtext($2::text))", UPTIME_REPORT_LOCK, str(report_id)
-    )
+    return await db.fetchval("SELECT pg_try_advisory_xact_lock($1, uuid_hash($2))", UPTIME_REPORT_LOCK, report_id)
 
 
 async def upsert_report_attempt(db: Executor, report_id: UUID) -> int | None:
