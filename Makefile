@@ -8,7 +8,7 @@ DEMO ?= 1
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema openapi bench mutants fuzz up down lock clean
+.PHONY: help run test check format schema openapi bench year mutants fuzz up down lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ openapi: $(VENV)/.development ## write openapi/*.json from the code
 
 bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))
+
+year: $(VENV)/.development ## send a year's load within an hour, with retention on (SHARE=0.01: a short run)
+	@$(BIN)/python -m benchmarks.year --share $(or $(SHARE),1)
 
 mutants: $(VENV)/.development ## change the product in small ways and see which no test notices (ARGS="--module dashboard/bookings")
 	@$(BIN)/python -m tests.mutants $(ARGS)

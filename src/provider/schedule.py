@@ -43,7 +43,7 @@ def jobs(resources: Resources) -> list[Job]:
         Job("simulate_hotels", 1 if config.generator_rate else 0, simulate_hotels),
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
-        Job("expire_orders", dining.EXPIRY_SECONDS, expire_orders),
+        Job("expire_orders", dining.EXPIRY_SECONDS if config.outbox_seconds else 0, expire_orders),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),
         forget_old(
             db,

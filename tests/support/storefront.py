@@ -18,6 +18,8 @@ class Guest:
 
     async def call(self, method: str, path: str, *, key: str | None = None, **options: Any) -> tuple[Response, Any]:
         headers = {**self.headers, **({"Idempotency-Key": key} if key else {})}
+        if "data" in options:
+            headers["Content-Type"] = "application/json"
         answer = await self.client.open(path, method=method, headers=headers, **options)
         return answer, await answer.get_json() if "json" in (answer.content_type or "") else None
 

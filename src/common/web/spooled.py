@@ -35,10 +35,10 @@ class SpooledBody(ResponseBody):
         return self
 
     async def __anext__(self) -> bytes:
-        length = min(READ_BYTES, self.end - self._file.tell())
-        if length <= 0:
-            raise StopAsyncIteration
-        return await asyncio.to_thread(self._file.read, length)
+        length = max(0, min(READ_BYTES, self.end - self._file.tell()))
+        if part := await asyncio.to_thread(self._file.read, length):
+            return part
+        raise StopAsyncIteration
 
     async def make_conditional(self, begin: int, end: int | None) -> int:
         """Send only the bytes from `begin`, negative for the last bytes, to before `end`; returns the whole size.

@@ -62,7 +62,7 @@ CREATE TABLE product_price_change (
     product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
     at timestamptz NOT NULL,
     price bigint CHECK (price >= 0), -- null: no offer in stock
-    thinned boolean NOT NULL DEFAULT false, -- one of the points of an old day that stay
+    thinned boolean NOT NULL DEFAULT FALSE, -- one of the points of an old day that stay
     PRIMARY KEY (product_id, at)
 );
 

@@ -274,6 +274,25 @@ async def test_a_sender_whose_claim_ran_out_stores_no_outcome(db: asyncpg.Pool) 
     assert await db.fetchval("SELECT (state, sent_at IS NULL) = ('waiting', true) FROM outbox")
 
 
+async def test_a_sender_whose_claim_ran_out_after_it_had_sent_stores_no_outcome(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(db, "received")
+
+    async def lose_claim(executor: Any, message: Message, outcome: Any) -> bool:
+        recorded = await update_sent(executor, message, outcome)
+        await make_due(db)
+        [claimed] = await claim_due_messages(db, "mail", 1, LEASE)
+        assert (claimed.sent, claimed.outcome) == (True, {"answer": 1})
+        return recorded
+
+    monkeypatch.setattr(delivery, "update_sent", lose_claim)
+    result = await delivery.deliver(db, Delivery("mail", Answering(), Store()))
+    assert result == {"sent": 0, "failed": 0, "dead": 0}, "the other sender stores it"
+    assert await things(db) == []
+    assert await states(db) == {"received": "waiting"}
+
+
 async def test_a_dead_message_is_recorded_where_it_matters(db: asyncpg.Pool) -> None:
     await add(db, "received")
 

@@ -170,11 +170,31 @@ async def test_of_a_thousand_parallel_guesses_at_two_replicas_five_are_evaluated
 async def test_an_attempt_that_was_not_evaluated_can_be_withdrawn(db: asyncpg.Pool) -> None:
     await fail(db, 4)
     assert await is_admitted(db)
+    for login_key, address in (("admin", ELSEWHERE), ("ben", HERE)):
+        assert await is_admitted(db, login_key, address)
 
     await login_throttle.update_attempt_withdrawn(db, "admin", HERE)
 
-    assert await db.fetchval("SELECT failures FROM failed_login") == 4
+    rows = await db.fetch("SELECT login_key, address, failures FROM failed_login ORDER BY login_key, address")
+    assert [tuple(row) for row in rows] == [("admin", HERE, 4), ("admin", ELSEWHERE, 1), ("ben", HERE, 1)]
     assert await is_admitted(db)
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0, "1"), (1, "1"), (2, "2")])
+async def test_the_wait_is_at_least_a_second(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, wait: int, told: str
+) -> None:
+    async def select_wait(*_: object) -> int:
+        return wait
+
+    await fail(db, 5)
+    await db.execute("UPDATE failed_login SET slowed_until = now() + interval '1 hour'")
+    monkeypatch.setattr(login_throttle, "select_wait", select_wait)
+
+    with pytest.raises(TooManyRequests) as refused:
+        await begin_attempt(db, "admin", HERE)
+
+    assert refused.value.headers["Retry-After"] == told
 
 
 async def test_old_failures_are_deleted_a_batch_at_a_time_but_never_within_the_hour(db: asyncpg.Pool) -> None:

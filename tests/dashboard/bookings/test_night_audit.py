@@ -16,6 +16,7 @@ from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import Upstream, UpstreamError, create_client_session
 from common.web.resources import Application
+from dashboard import feed_client
 from dashboard.bookings import feed_reader, night_audit
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.ingestion import Ingestion
@@ -210,6 +211,7 @@ async def test_a_complete_feed_is_compared_page_by_page(
 ) -> None:
     """In pages that end within an instant."""
     monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 7)
+    monkeypatch.setattr(feed_client, "READ_BYTES", 500)
 
     class Complete(ForeignFeed):
         async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -237,6 +239,7 @@ async def test_a_feed_that_lies_about_its_order_makes_no_event_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 10)
+    monkeypatch.setattr(feed_client, "READ_BYTES", 500)
 
     class Shuffled(ForeignFeed):
         async def answer(self, request: web.Request) -> web.StreamResponse:

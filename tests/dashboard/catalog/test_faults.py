@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -154,6 +155,23 @@ async def test_retry_after_pauses_the_product_that_received_it(catalogue: Catalo
     assert (result["refreshed"], result["failed"]) == (1, 1)
     pause = await catalogue.db.fetchval("SELECT max(due_at - attempted_at) FROM product_refresh")
     assert pause.total_seconds() == 3000
+
+
+async def test_a_wait_of_years_is_cut_to_an_hour(catalogue: Catalogue, fake: FakeOffers) -> None:
+    await catalogue.create_many(200)
+    await catalogue.refresh()
+    fake.fail(429, headers={"Retry-After": "999999999"})
+    await catalogue.refresh()
+
+    assert await catalogue.db.fetchval("SELECT max(due_at - attempted_at) FROM product_refresh") == timedelta(hours=1)
+    assert resources_of(catalogue.app).offers._paused_until - time.monotonic() <= 3600
+    await catalogue.db.execute("DELETE FROM offers_token")
+    fake.fail(429, only="auth", headers={"Retry-After": "999999999"})
+    await catalogue.end_backoff()
+    resources_of(catalogue.app).offers.shared_token._token = None
+    await catalogue.refresh()
+    pause = await catalogue.db.fetchval("SELECT not_before - clock_timestamp() FROM offers_token")
+    assert timedelta(minutes=50) < pause <= timedelta(hours=1)
 
 
 async def test_when_every_request_gets_retry_after_no_call_is_made_until_then(

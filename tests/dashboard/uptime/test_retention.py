@@ -8,19 +8,18 @@ import asyncpg
 import pytest
 
 from common.config import ConfigError, read_config
+from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
 from common.web.errors import Invalid
-from common.web.resources import Application
 from dashboard import schedule
 from dashboard.config import Config
-from dashboard.resources import resources_of
 from dashboard.uptime import service
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.models import ImportSummary
 from dashboard.uptime.queries import imports, reports
 from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
-from dashboard.uptime.queries.stores import select_days, select_polls_since, select_timeline
+from dashboard.uptime.queries.stores import select_days, select_incidents, select_polls_since, select_timeline
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc, window
 from tests.support.databases import waits_for_lock
 from tests.support.waiting import eventually
@@ -149,6 +148,18 @@ async def test_a_window_before_the_polls_that_are_kept_is_refused_and_one_after_
     assert refused.value.errors[0].field == "from"
 
 
+async def test_an_incident_that_began_before_the_polls_that_are_kept_starts_with_them(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    polls = [(at, False) for at, _ in hourly(LAST - timedelta(days=405), LAST - timedelta(days=398))]
+    await load(dashboard_db, {"s": Store([*polls, (LAST, True)])})
+    assert await delete_old_polls(dashboard_db, KEEP, 1000) > 0
+    kept_since = await select_polls_since(dashboard_db, "s")
+    assert kept_since is not None
+    (found,) = await select_incidents(dashboard_db, "s", window(kept_since + timedelta(days=1), LAST), None, 10)
+    assert (found.start, found.end) == (kept_since, LAST)
+
+
 async def import_polls(db: asyncpg.Pool, *lines: str) -> ImportSummary:
     file = io.BytesIO("\n".join(("store_id,status,timestamp_utc", *lines, "")).encode())
     return await import_file(db, Intake(StoreFile.STATUS, file, "a test", datetime.now(UTC)))
@@ -177,15 +188,12 @@ async def test_an_import_waits_while_old_polls_are_deleted(dashboard_db: asyncpg
     assert (await late).new == 0
 
 
-async def test_the_nightly_job_deletes_old_reports_polls_and_imports(
-    dashboard_app: Application, dashboard_db: asyncpg.Pool
-) -> None:
+async def test_the_nightly_job_deletes_old_reports_polls_and_imports(dashboard_db: asyncpg.Pool) -> None:
     await make_reports(dashboard_db, [timedelta()] * 10 + [MONTH * 2])
     await import_polls(dashboard_db, *(f"s,active,{at.isoformat()}" for at, _ in hourly(LAST - KEEP * 1.01, LAST)))
     await import_polls(dashboard_db, "s,active,2024-06-10 17:00:00 UTC")
     await dashboard_db.execute("UPDATE store_import SET finished_at = finished_at - INTERVAL '91 days'")
-    jobs = schedule.jobs(resources_of(dashboard_app))
-    result = await run_now(dashboard_db, next(job for job in jobs if job.name == "forget_old"))
+    result = await run_now(dashboard_db, forget_old(dashboard_db, schedule.retentions(read_config(Config, {}))))
     assert (result["reports"], result["imports"]) == (3, 1)
     assert 24 < result["polls"] < 5 * 24
 

@@ -24,7 +24,7 @@ from tests.support.restaurant import ACCOUNTING_URL, Restaurant
 
 ORDERS = f"{ACCOUNTING_URL}/orders"
 EMAIL, PHONE, NAME = "Ann.Archer@example.com", "+4930123456", "Ann Archer"
-START = "2999-01-01T19:00:00Z"
+START = "2999-01-01T19:00:00.000000Z"
 
 
 async def erase(restaurant: Restaurant, **guest: Any) -> int:

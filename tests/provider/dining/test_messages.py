@@ -9,17 +9,19 @@ import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
+from common.config import read_config
 from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
 from common.outbox import delivery
 from common.outbox.delivery import Policy
 from common.outbox.queries import claim_due_messages, extend_claims
+from provider.config import Config
 from provider.dining.mail import smtp
-from provider.resources import resources_of
 from provider.schedule import retentions
 from tests.support.fake_smtp import FakeSmtp, body, cancel_path
 from tests.support.restaurant import ACCOUNTING_URL, Restaurant
 
+START = "2999-01-01T19:00:00.000000Z"
 LEASE = timedelta(seconds=60)
 
 
@@ -231,7 +233,7 @@ async def test_messages_are_sent_as_they_were_when_they_were_enqueued(
     assert first == again
     order = json.loads(first)
     assert (order["status"], order["table_type"], order["seats"], order["price"]) == ("waiting", "cabin", 4, 25.5)
-    assert (order["email"], order["name"], order["starts_at"]) == ("ann@example.com", "Ann", "2999-01-01T19:00:00Z")
+    assert (order["email"], order["name"], order["starts_at"]) == ("ann@example.com", "Ann", START)
     assert json.loads(declined)["status"] == "declined"
 
     await restaurant.send_mails()
@@ -298,7 +300,7 @@ async def test_old_messages_and_signatures_are_deleted(restaurant: Restaurant, f
     await restaurant.send_mails()
     await restaurant.db.execute("UPDATE outbox SET settled_at = now() - interval '91 days' WHERE state = 'sent'")
     await restaurant.db.execute("UPDATE used_signature SET used_at = now() - interval '91 days'")
-    cleanup = forget_old(restaurant.db, retentions(resources_of(restaurant.app).config))
+    cleanup = forget_old(restaurant.db, retentions(read_config(Config, {})))
 
     result = await run_now(restaurant.db, cleanup)
 

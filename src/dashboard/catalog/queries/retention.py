@@ -79,6 +79,8 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
             SELECT product_id, at, price,
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at) AS from_first,
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at DESC) AS from_last,
+                   row_number() OVER (PARTITION BY product_id, day, price IS NULL ORDER BY at DESC)
+                   + (price IS NULL)::integer AS from_last_price, -- the last price may be before a sell-out
                    row_number() OVER (PARTITION BY product_id, day ORDER BY price NULLS LAST, at) AS from_lowest,
                    row_number() OVER (PARTITION BY product_id, day ORDER BY price DESC NULLS LAST, at) AS from_highest
               FROM point
@@ -89,7 +91,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
               FROM ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 IN (from_first, from_last, from_lowest, from_highest)
+               AND 1 IN (from_first, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         ), deleted AS (
             -- 4. Delete the others.
@@ -97,7 +99,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
              USING ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 NOT IN (from_first, from_last, from_lowest, from_highest)
+               AND 1 NOT IN (from_first, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM deleted) AS thinned,

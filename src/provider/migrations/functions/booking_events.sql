@@ -13,8 +13,8 @@ CREATE OR REPLACE TRIGGER booking_event_append_only BEFORE UPDATE OR DELETE OR T
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_booking_event_change();
 
 -- Keep the events of a room by night from now on, and those that it has. Statements that store events hold the lock in
--- shared mode until they commit: so each event is either seen here, or finds the room watched. The number of the lock is
--- WATCHED_ROOMS_LOCK in common/db/locks.py.
+-- shared mode until they commit: so each event is either seen here, or finds the room watched. The number of the lock
+-- is WATCHED_ROOMS_LOCK in common/db/locks.py.
 CREATE OR REPLACE FUNCTION watch_room(hotel bigint, room text) RETURNS void
 LANGUAGE plpgsql
 AS $$
