@@ -4,36 +4,18 @@ Compression, encoding, line ends, delimiter and the order of columns are told by
 and programs differ in all of them.
 """
 
-import codecs
 import csv
-import lzma
 import re
-import shutil
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, BinaryIO
 
-BLOCK_BYTES = 256 * 1024
 MAX_RECORD_BYTES = 10_000
-MAX_EXPANSION = 200
-"""A file of rows expands about tenfold, a bomb a thousandfold."""
-UNCHECKED_BYTES = 16 * 1024 * 1024
-"""Up to this size the expansion is not limited."""
-
 TOO_LONG = f"is longer than {MAX_RECORD_BYTES} bytes"
 NOT_DECODABLE = "is not valid UTF-8 or UTF-16"
 DELIMITERS = ",;\t"
 
-_ZIP_MAGIC = b"PK\x03\x04"
-_GZIP_MAGIC = b"\x1f\x8b"
-_XZ_MAGIC = b"\xfd7zXZ\x00"
 _SEPARATOR_LINE = re.compile(rb'"?sep=(?P<delimiter>[,;\t])"?\s*', re.IGNORECASE)
 
 Reject = Callable[[int, str, str], None]
@@ -42,184 +24,6 @@ Reject = Callable[[int, str, str], None]
 
 class CsvHeaderError(Exception):
     """The header line does not name the columns of this file."""
-
-
-class DamagedFileError(Exception):
-    """The file is cut off or damaged, or is an archive of anything but one file."""
-
-
-class FileTooLargeError(Exception):
-    """The file is larger than allowed, or expands more than allowed."""
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; a pipe, such as /dev/stdin, is copied to a temporary file first. Raises OSError."""
-    with path.open("rb") as given:
-        if given.seekable():
-            yield given
-            return
-        with TemporaryFile() as copy:
-            shutil.copyfileobj(given, copy, BLOCK_BYTES)
-            copy.seek(0)
-            yield copy
-
-
-def read_blocks(
-    file: BinaryIO, *, progress: Callable[[int], object] | None = None, limit: int | None = None
-) -> Iterator[bytes]:
-    """Yield the text of a file as UTF-8 without byte order mark, with `\\n` as line end, in blocks.
-
-    The file may be plain, or compressed by gzip, xz or zip, and in UTF-8 or UTF-16. progress: called with the number of
-    bytes of the file read since the last call. limit: the largest size in bytes; the expansion is then limited too.
-    Raises DamagedFileError and FileTooLargeError, after the blocks before the damage, and OSError.
-    """
-    return _with_unix_lines(_as_utf8(_limited(_decompressed(file, progress or _ignore_progress), file, limit)))
-
-
-def _ignore_progress(_: int) -> None:
-    """Report progress to no one."""
-
-
-def _decompressed(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[bytes]:
-    begin = file.read(len(_XZ_MAGIC))
-    file.seek(-len(begin), 1)
-    if begin.startswith(_ZIP_MAGIC):
-        return _unzipped(file, progress)
-    if begin.startswith(_GZIP_MAGIC):
-        return _gunzipped(_read_raw(file, progress))
-    if begin.startswith(_XZ_MAGIC):
-        return _unxzipped(_read_raw(file, progress))
-    return _read_raw(file, progress)
-
-
-def _read_raw(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
-        progress(len(block))
-        yield block
-
-
-def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress a gzip stream of one or more members; zeros after the last are padding."""
-    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    for block in blocks:
-        data = block
-        while data:
-            if stream.eof:
-                data = data.lstrip(b"\0")
-                if not data:
-                    break
-                stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                decompressed = stream.decompress(data, BLOCK_BYTES)
-            except zlib.error as error:
-                raise DamagedFileError(f"its gzip data are damaged ({error})") from None
-            if decompressed:
-                yield decompressed
-            data = stream.unused_data if stream.eof else stream.unconsumed_tail
-    if not stream.eof:
-        raise DamagedFileError("it ends in the middle of its gzip data")
-
-
-def _unxzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress an xz file of one or more streams; zeros after the last are padding."""
-    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    for block in blocks:
-        data = block
-        while data or (not stream.eof and not stream.needs_input):
-            if stream.eof:
-                data = data.lstrip(b"\0")
-                if not data:
-                    break
-                stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-            try:
-                decompressed = stream.decompress(data, BLOCK_BYTES)
-            except lzma.LZMAError as error:
-                raise DamagedFileError(f"its xz data are damaged ({error})") from None
-            if decompressed:
-                yield decompressed
-            data = stream.unused_data if stream.eof else b""
-    if not stream.eof:
-        raise DamagedFileError("it ends in the middle of its xz data")
-
-
-def _unzipped(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[bytes]:
-    """Decompress the one file of a zip archive; folders, and what macOS adds, do not count."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = [
-                each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")
-            ]
-            if len(members) != 1:
-                raise DamagedFileError(f"it is a zip archive of {len(members)} files; pack one file")
-            with archive.open(members[0]) as member:
-                while block := member.read(BLOCK_BYTES):
-                    yield block
-            progress(members[0].compress_size)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DamagedFileError(f"its zip data cannot be read ({error})") from None
-
-
-def _limited(blocks: Iterator[bytes], file: IO[bytes], limit: int | None) -> Iterator[bytes]:
-    produced = 0
-    for block in blocks:
-        produced += len(block)
-        if limit is not None and produced > limit:
-            raise FileTooLargeError(f"the file exceeds {limit} bytes")
-        if limit is not None and produced > max(UNCHECKED_BYTES, file.tell() * MAX_EXPANSION):
-            raise FileTooLargeError(f"the file exceeds {MAX_EXPANSION} times its compressed size")
-        yield block
-
-
-def _as_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Remove the byte order mark, and turn UTF-16 into UTF-8.
-
-    What does not decode becomes bytes that are not valid UTF-8, so that only its line is rejected.
-    """
-    first = b""
-    while len(first) < 4 and (block := next(blocks, b"")):
-        first += block
-    encoding = _utf16_encoding(first)
-    if encoding is None:
-        yield first.removeprefix(codecs.BOM_UTF8)
-        yield from blocks
-        return
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        first = first[2:]
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-    yield decoder.decode(first).encode("utf-8", "surrogatepass")
-    for block in blocks:
-        yield decoder.decode(block).encode("utf-8", "surrogatepass")
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        yield b"\xff"
-
-
-def _utf16_encoding(begin: bytes) -> str | None:
-    """The encoding of a text that begins with the mark of UTF-16, or with two ASCII characters in UTF-16."""
-    if begin.startswith(codecs.BOM_UTF16_LE):
-        return "utf-16-le"
-    if begin.startswith(codecs.BOM_UTF16_BE):
-        return "utf-16-be"
-    zeros = [byte == 0 for byte in begin[:4]]
-    if zeros == [False, True, False, True]:
-        return "utf-16-le"
-    if zeros == [True, False, True, False]:
-        return "utf-16-be"
-    return None
-
-
-def _with_unix_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    held = b""
-    for block in blocks:
-        text = held + block
-        held = b"\r" if text.endswith(b"\r") else b""
-        if held:
-            text = text[:-1]
-        yield text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
-    if held:
-        yield b"\n"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import asyncpg
 import msgspec
 from tqdm import tqdm
 
-from common.csv_files import CsvFile, DamagedFileError, open_file
+from common.csv_files import CsvFile
 from common.db.errors import DATABASE_UNAVAILABLE
+from common.text_blocks import DamagedFileError, open_file
 
 MAX_REPORTED_LINES = 1_000
 

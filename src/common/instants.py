@@ -36,6 +36,8 @@ def parse_instant(text: str) -> datetime:
 def parse_instant_with_zone(text: str) -> datetime:
     """Parse an instant that names its zone, or counts from 1970; returns it in UTC. Raises ValueError."""
     match = _ISO.fullmatch(text)
+    if match is None and not _SECONDS.fullmatch(text) and not _MILLISECONDS.fullmatch(text):
+        raise ValueError(WITHOUT_ZONE)
     if match is not None and match["zone"] is None:
         raise ValueError(WITHOUT_ZONE)
     return parse_instant(text)

@@ -86,10 +86,13 @@ class TooManyRowsError(Exception):
 
 
 class WorkbookWriter:
-    """Writes a workbook row by row, in constant memory; ids are texts, so that no digit of them is rounded."""
+    """Writes a workbook row by row, in constant memory; ids are texts, so that no digit of them is rounded.
+
+    A context manager, which deletes its temporary files at the end.
+    """
 
     def __init__(self, name: str, columns: Sequence[str]) -> None:
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - `finish` returns it
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - `__exit__` closes it
         self._book = xlsxwriter.Workbook(self._file, {"constant_memory": True, "strings_to_urls": False})
         self._book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001 - so that equal tables are equal files
         self._sheet = self._book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", name)[:31])
@@ -100,6 +103,14 @@ class WorkbookWriter:
         bold = self._book.add_format({"bold": True})
         for place, column in enumerate(columns):
             self._sheet.write_string(0, place, column, bold)
+
+    def __enter__(self) -> "WorkbookWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._book.fileclosed:
+            self._book.close()
+        self._file.close()
 
     def add(self, row: Row) -> None:
         """Raises TooManyRowsError when the sheet is full."""
@@ -130,7 +141,7 @@ class WorkbookWriter:
                 self._sheet.write_string(self._row, place, str(cell)[:MAX_CELL_CHARACTERS])
 
     def finish(self) -> "SpooledTemporaryFile[bytes]":
-        """The workbook as a file, to be read from its beginning and closed by the caller."""
+        """The workbook as a file, to be read from its beginning."""
         self._book.close()
         self._file.seek(0)
         return self._file
@@ -138,19 +149,17 @@ class WorkbookWriter:
 
 def xlsx_bytes(table: Table) -> bytes:
     """Raises TooManyRowsError."""
-    writer = WorkbookWriter(table.name, table.columns)
-    for row in table.rows:
-        writer.add(row)
-    with writer.finish() as file:
-        return file.read()
+    with WorkbookWriter(table.name, table.columns) as writer:
+        writer.add_all(table.rows)
+        return writer.finish().read()
 
 
 async def workbook_parts(name: str, columns: Sequence[str], rows: AsyncIterator[Sequence[Row]]) -> AsyncIterator[bytes]:
     """Yield a workbook in parts, once all rows have come. Raises TooManyRowsError before the first part."""
-    writer = WorkbookWriter(name, columns)
-    async for some in rows:
-        await asyncio.to_thread(writer.add_all, some)
-    with await asyncio.to_thread(writer.finish) as file:
+    with WorkbookWriter(name, columns) as writer:
+        async for some in rows:
+            await asyncio.to_thread(writer.add_all, some)
+        file = await asyncio.to_thread(writer.finish)
         while part := await asyncio.to_thread(file.read, PART_BYTES):
             yield part
 

@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.csv_files import (
-    MAX_RECORD_BYTES,
-    TOO_LONG,
-    CsvFile,
-    CsvHeaderError,
-    DamagedFileError,
-    FileTooLargeError,
-    parse_header,
-    read_blocks,
-)
+from common.csv_files import MAX_RECORD_BYTES, TOO_LONG, CsvFile, CsvHeaderError, parse_header
+from common.text_blocks import DamagedFileError, FileTooLargeError, read_blocks
 
 COLUMNS = ("id", "name", "day")
 HEADER = b"id,name,day\n"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from common.csv_files import CsvFile, open_file, read_blocks
+from common.csv_files import CsvFile
 from common.csv_import import MAX_REPORTED_LINES, ImportResult, RejectedLine, rejected_writer, with_texts
+from common.text_blocks import open_file, read_blocks
 
 
 def test_the_report_names_the_first_rejected_lines_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 
 from common.config import Secret
-from common.csv_files import CsvHeaderError, DamagedFileError
+from common.csv_files import CsvHeaderError
 from common.csv_import import (
     CANNOT_OPEN,
     NOT_STORED,
@@ -25,6 +25,7 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
+from common.text_blocks import DamagedFileError
 from provider.booking_events import queries
 from provider.booking_events.import_csv import open_events, read_chunks
 from provider.booking_events.models import StagedRow

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import BinaryIO
 
-from common.csv_files import CsvFile, DamagedFileError, Reject, read_blocks
+from common.csv_files import CsvFile, Reject
 from common.instants import parse_instant
 from common.limits import require_sane_event_time, require_sane_night
+from common.text_blocks import DamagedFileError, read_blocks
 from common.web.input_types import MAX_ID, parse_night
 from provider.booking_events.models import COLUMNS, StagedRow
 from provider.hotel_rooms import parse_room_id_text

@@ -25,14 +25,14 @@ from provider.hotel_rooms import BOOKING, CANCELLATION, QueryRoomId, RoomId
 
 def parse_from(value: Any) -> datetime:
     """Parse an instant, or a date as its first moment in UTC. Raises ValueError."""
-    if isinstance(value, str) and len(value) == 10:
+    if isinstance(value, str) and len(value) == 10 and not value.isdigit():
         return datetime.combine(parse_night(value), time.min, UTC)
     return parse_query_instant(value)
 
 
 def parse_to(value: Any) -> datetime:
     """Parse an instant, or a date as its last microsecond in UTC. Raises ValueError."""
-    if isinstance(value, str) and len(value) == 10:
+    if isinstance(value, str) and len(value) == 10 and not value.isdigit():
         return datetime.combine(parse_night(value), time.max, UTC)
     return parse_query_instant(value)
 

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 
 from common.config import Secret
-from common.csv_files import CsvFile, CsvHeaderError, DamagedFileError, open_file, read_blocks
+from common.csv_files import CsvFile, CsvHeaderError
 from common.csv_import import (
     CANNOT_OPEN,
     NOT_STORED,
@@ -30,6 +30,7 @@ from common.csv_import import (
     with_texts,
 )
 from common.limits import LATEST_NIGHT
+from common.text_blocks import DamagedFileError, open_file, read_blocks
 from provider.hotel_rooms import BOOKING
 from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_description, parse_property_id
 from provider.stays.models import Refusal

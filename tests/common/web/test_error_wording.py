@@ -56,7 +56,7 @@ class Everything(Input):
         ({"id": 0}, "id", "must be at least 1"),
         ({"query_id": "x"}, "query_id", "must be a whole number"),
         ({"name": 1}, "name", "must be text"),
-        ({"at": "now"}, "at", "must be an RFC 3339 instant with offset, such as 2020-01-01T00:00:00Z"),
+        ({"at": "now"}, "at", "must be an instant with an offset from UTC, such as 2020-01-01T00:00:00Z"),
         ({"unknown": 1}, "unknown", "is not a known field"),
     ],
 )

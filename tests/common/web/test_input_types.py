@@ -61,13 +61,12 @@ def test_z_and_lower_case_letters_are_accepted(instant: datetime) -> None:
 
 
 @given(st.text(max_size=40) | st.integers() | st.floats() | st.none() | st.booleans() | st.dates())
-def test_any_other_value_than_an_rfc_3339_instant_raises_value_error(value: Any) -> None:
+def test_any_other_value_than_an_instant_raises_value_error(value: Any) -> None:
     try:
         assert parse_instant(value).tzinfo is UTC
     except ValueError:
         return
     assert isinstance(value, str)
-    assert len(value) >= len("2020-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -75,10 +74,6 @@ def test_any_other_value_than_an_rfc_3339_instant_raises_value_error(value: Any)
     [
         "2020-01-01",
         "2020-01-01T00:00:00",
-        "2020-01-01 00:00:00Z",
-        "2020-01-01T00:00Z",
-        "2020-01-01T00:00:00+0200",
-        "2020-01-01T00:00:00+02",
         "2020-02-30T00:00:00Z",
         "2020-13-01T00:00:00Z",
         "2020-01-01T24:00:01Z",
@@ -89,7 +84,7 @@ def test_any_other_value_than_an_rfc_3339_instant_raises_value_error(value: Any)
         "9999-12-31T23:59:59-01:00",
         "2020-01-01T00:00:00.Z",
         "２０２０-01-01T00:00:00Z",
-        "1577836800",
+        "15778368",
         " 2020-01-01T00:00:00Z",
         "2020-01-01T00:00:00Z\n",
         1577836800,
@@ -98,7 +93,7 @@ def test_any_other_value_than_an_rfc_3339_instant_raises_value_error(value: Any)
     ],
 )
 def test_a_text_similar_to_an_instant_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"RFC 3339|not a valid instant"):
+    with pytest.raises(ValueError, match=r"must be an instant with an offset from UTC|not a valid instant"):
         parse_instant(value)
 
 

@@ -60,8 +60,8 @@ async def test_events_are_counted_once_and_requested_by_event_time(
     counters_agree: AssertCountersAgree,
     dashboard_db: asyncpg.Pool,
 ) -> None:
-    first = event(1001, "2019-12-31T10:00:00Z")
-    second = event(1002, "2019-12-31T11:00:00Z", status=2)
+    first = event(1001, "2019-12-31T10:00:00.000000Z")
+    second = event(1002, "2019-12-31T11:00:00.000000Z", status=2)
     # before 2000, then everything; in the next run from the watermark on, then by recorded time
     respond(upstream, "", lines(first, second), lines(second), lines(first, second))
     reader = ingestion_of(FEED_URL)
@@ -72,10 +72,10 @@ async def test_events_are_counted_once_and_requested_by_event_time(
     assert result == {"read": 2, "new": 2, "rejected": 0}
     assert again == {"read": 1, "new": 0, "rejected": 0, "read_again": 2, "late": 0}
     assert request_parameters(upstream) == [
-        {"updated__lte": "2000-01-01T00:00:00Z"},
-        {"updated__gte": "2000-01-01T00:00:00Z"},
-        {"updated__gte": "2019-12-31T10:55:00Z"},
-        {"recorded__gte": "2020-01-01T11:55:00Z"},
+        {"updated__lte": "2000-01-01T00:00:00.000000Z"},
+        {"updated__gte": "2000-01-01T00:00:00.000000Z"},
+        {"updated__gte": "2019-12-31T10:55:00.000000Z"},
+        {"recorded__gte": "2020-01-01T11:55:00.000000Z"},
     ]
     await counters_agree(2)
     assert await dashboard_db.fetchval("SELECT data_through FROM feed_progress") == datetime(2020, 1, 1, 12, tzinfo=UTC)
@@ -84,8 +84,8 @@ async def test_events_are_counted_once_and_requested_by_event_time(
 async def test_a_late_event_is_found_by_the_clock_of_the_provider(
     upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
-    now = event(2001, "2019-12-31T10:00:00Z")
-    dated_back = event(2002, "2012-01-01T00:00:00Z")
+    now = event(2001, "2019-12-31T10:00:00.000000Z")
+    dated_back = event(2002, "2012-01-01T00:00:00.000000Z")
     respond(upstream, "", lines(now), lines(now), lines(dated_back, now))
     reader = ingestion_of(FEED_URL)
 
@@ -94,7 +94,7 @@ async def test_a_late_event_is_found_by_the_clock_of_the_provider(
 
     assert (result["new"], result["late"]) == (0, 1)
     await counters_agree(2)
-    assert {"recorded__gte": "2020-01-01T11:55:00Z"} in request_parameters(upstream)
+    assert {"recorded__gte": "2020-01-01T11:55:00.000000Z"} in request_parameters(upstream)
 
 
 async def test_a_future_event_never_moves_the_watermark_past_now(
@@ -121,7 +121,7 @@ async def test_a_provider_whose_clock_was_ahead_is_still_read_after_the_clock_is
     await ingest(reader)
     await ingest(reader)
 
-    assert request_parameters(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00Z"}
+    assert request_parameters(upstream)[-1] == {"recorded__gte": "2020-01-01T11:55:00.000000Z"}
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
@@ -376,7 +376,7 @@ async def test_a_later_batch_that_goes_back_in_time_holds_the_watermark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The response is cut off, so events between the two batches may be missing."""
-    newer, older = lines(event(1, "2019-06-02T00:00:00Z")), lines(event(2, "2019-06-01T00:00:00Z"))
+    newer, older = lines(event(1, "2019-06-02T00:00:00.000000Z")), lines(event(2, "2019-06-01T00:00:00.000000Z"))
     monkeypatch.setattr(feed_client, "READ_BYTES", len(newer))
     monkeypatch.setattr(feed_reader, "EVENTS_PER_PAGE", 2)
     respond(upstream, "", newer + older + '{"id": 3')
@@ -419,7 +419,7 @@ async def test_an_instant_in_any_form_that_names_its_zone_is_counted(
         "2019-10-01 10:00:00+00",
         "2019-10-01T12:00:00+0200",
         "2019-10-01 10:00:00 UTC",
-        "2019-10-01T10:00:00Z",
+        "2019-10-01T10:00:00.000000Z",
         "2019-10-01T10:00:00.000000000Z",
         "2019-10-01 05:00-05",
     ]
@@ -451,7 +451,7 @@ async def test_an_instant_without_a_zone_is_quarantined(
         ("night_of_stay", "2200-01-01", "night_of_stay is not from 1900-01-01 to 2199-12-31"),
         ("night_of_stay", "9998-06-01", "night_of_stay is not from 1900-01-01 to 2199-12-31"),
         ("event_timestamp", "1899-12-31T23:59:59.999999Z", "event_timestamp is before 1900"),
-        ("event_timestamp", "9998-06-01T00:00:00Z", "event_timestamp is more than a day in the future"),
+        ("event_timestamp", "9998-06-01T00:00:00.000000Z", "event_timestamp is more than a day in the future"),
     ],
 )
 async def test_an_event_beyond_the_sane_values_is_quarantined(
@@ -475,7 +475,7 @@ async def test_an_event_beyond_the_sane_values_is_quarantined(
 async def test_the_first_and_the_last_sane_night_are_counted(
     upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree, night: str
 ) -> None:
-    respond(upstream, lines(event(1, "1900-01-01T00:00:00Z", night=night)), "")
+    respond(upstream, lines(event(1, "1900-01-01T00:00:00.000000Z", night=night)), "")
 
     assert (await ingest(ingestion_of(FEED_URL)))["new"] == 1
     await counters_agree(1)
@@ -485,7 +485,7 @@ async def test_an_event_too_far_ahead_is_counted_when_its_time_is_near(
     upstream: aioresponses, ingestion_of: IngestionOf, ingest: RunOnce, counters_agree: AssertCountersAgree
 ) -> None:
     now = datetime(2019, 6, 1, 12, tzinfo=UTC)
-    body = lines(event(1, "2019-06-02T12:00:00Z"), event(2, "2019-06-02T12:00:00.000001Z"))
+    body = lines(event(1, "2019-06-02T12:00:00.000000Z"), event(2, "2019-06-02T12:00:00.000001Z"))
     respond(upstream, "", body, body, "")
     reader = ingestion_of(FEED_URL)
 

@@ -241,7 +241,7 @@ async def test_a_poll_that_comes_later_than_the_overlap_is_found_by_a_pull_of_ev
     assert service.requests[-1] == ("status.csv", None, 200)
 
 
-@pytest.mark.parametrize("secret", ["user:pa55word@", ""])
+@pytest.mark.parametrize("secret", ["operator:pa55word@", ""])
 async def test_credentials_in_the_address_of_the_source_are_used_and_shown_nowhere(
     dashboard_db: asyncpg.Pool, secret: str
 ) -> None:
@@ -260,13 +260,13 @@ async def test_credentials_in_the_address_of_the_source_are_used_and_shown_nowhe
         with pytest.raises(UpstreamError) as failed:
             await pull(dashboard_db, address)
     assert {params["sig"] for _, params in called} == {"Zm9v"}
-    assert all((url.user, url.password) == (("user", "pa55word") if secret else (None, None)) for url, _ in called)
+    assert all((url.user, url.password) == (("operator", "pa55word") if secret else (None, None)) for url, _ in called)
     shown = [str(failed.value)]
     shown += [row["source"] for row in await dashboard_db.fetch("SELECT source FROM store_import")]
     shown += [row["url"] for row in await dashboard_db.fetch("SELECT url FROM store_file_pull")]
     shown.append(await dashboard_db.fetchval("SELECT last_error FROM job WHERE name = 'pull_stores'"))
     assert len(shown) == 6
-    assert not any(word in text for text in shown for word in ("pa55word", "Zm9v", "user"))
+    assert not any(word in text for text in shown for word in ("pa55word", "Zm9v", "operator"))
 
 
 async def test_files_are_told_by_their_headers_and_each_other_table_is_named(

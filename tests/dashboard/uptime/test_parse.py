@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.csv_files import MAX_RECORD_BYTES, read_blocks
+from common.csv_files import MAX_RECORD_BYTES
 from common.csv_import import RejectedLine
 from common.instants import format_instant, parse_instant
 from common.limits import MAX_POLL_AHEAD
+from common.text_blocks import read_blocks
 from common.web.errors import Invalid
 from dashboard.uptime.intake.parse import (
     MAX_KEPT_REJECTIONS,

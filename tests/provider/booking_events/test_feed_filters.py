@@ -170,7 +170,7 @@ WRONG: list[tuple[str, set[str]]] = [
     ("updated__gte=2020-02-30", {"updated__gte"}),
     ("updated__gte=2020-01-01T00:00:00", {"updated__gte"}),
     ("updated__gte=2020-01-01T25:00:00.000000Z", {"updated__gte"}),
-    ("updated__lte=1577836800", {"updated__lte"}),
+    ("updated__lte=15778368000", {"updated__lte"}),
     ("updated__lte=yesterday", {"updated__lte"}),
     ("updated__gte=0001-01-01T00:00:00%2B14:00", {"updated__gte"}),
     ("updated__gte=2020-01-02&updated__lte=2020-01-01", {"updated__gte"}),

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import asyncpg
+import openpyxl
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from common.tables import XLSX
 from common.web.pagination import encode_cursor
 from tests.support.feeds import Event, event
 
@@ -170,3 +172,34 @@ async def test_an_event_cannot_be_changed(feed: Client, method: str, path: str) 
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
     assert await (await feed.get("/events")).get_json() == EVENTS
+
+
+async def sheet(answer: Any) -> list[list[Any]]:
+    book = openpyxl.load_workbook(io.BytesIO(await answer.get_data(as_text=False)))
+    return [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+
+
+async def test_a_workbook_has_every_event_with_its_ids_as_texts(feed: Client) -> None:
+    """Spreadsheets keep 15 digits of a number."""
+    for answer in (await feed.get("/events?format=xlsx"), await feed.get("/events", headers={"Accept": XLSX})):
+        assert answer.content_type == XLSX
+        header, *rows = await sheet(answer)
+        assert header == list(EVENTS[0])
+        assert [[str(cell) for cell in row] for row in rows] == [
+            [*row[:5], f"{row[5]} 00:00:00"] for row in as_rows(EVENTS)
+        ]
+        assert all(isinstance(row[place], str) for row in rows for place in (0, 1, 4))
+    assert (await feed.get("/events?format=csv", headers={"Accept": "application/json"})).mimetype == "text/csv"
+    assert (await feed.get("/events?format=ods")).status_code == 400
+
+
+async def test_a_workbook_of_a_streamed_feed_is_whole_or_refused(feed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provider.booking_events.feed.MAX_UNSTREAMED_EVENTS", 1)
+    _, *rows = await sheet(await feed.get("/events?format=xlsx"))
+    assert [row[0] for row in rows] == [str(each["id"]) for each in EVENTS]
+    monkeypatch.setattr("common.tables.MAX_SHEET_ROWS", 3)
+    answer = await feed.get("/events?format=xlsx")
+    assert answer.status_code == 400
+    (fault,) = (await answer.get_json())["errors"]
+    assert fault == {"field": "format", "message": "a workbook holds 3 rows; use csv, or page with `limit`"}
+    assert len(await sheet(await feed.get("/events?format=xlsx&limit=3"))) == 4

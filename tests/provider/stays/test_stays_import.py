@@ -318,7 +318,7 @@ async def test_a_path_that_is_not_a_file_is_reported_in_one_line(
     ]
 
 
-@pytest.mark.parametrize("header", ["property_id,start_date", "property_id,start_date,nights", ""])
+@pytest.mark.parametrize("header", ["property_id,start_date", "property_id,start_date,length", ""])
 async def test_a_file_with_other_columns_is_refused(
     provider_url: Secret,
     provider_db: asyncpg.Pool,
@@ -343,7 +343,7 @@ async def test_an_undecodable_line_is_rejected_and_a_quoted_cell_may_hold_line_e
 
     assert await import_files(provider_url, *files) == 1
 
-    assert capsys.readouterr().err == "properties.csv: line 3: is not valid UTF-8\n"
+    assert capsys.readouterr().err == "properties.csv: line 3: is not valid UTF-8 or UTF-16\n"
     stored = await provider_db.fetch("SELECT property_id, description FROM property ORDER BY 1")
     assert [tuple(row) for row in stored] == [("a", "Über dem See"), ("c", "two\nlines")]
 

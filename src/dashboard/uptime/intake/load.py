@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 import asyncpg
 
-from common.csv_files import BLOCK_BYTES, DamagedFileError, FileTooLargeError, read_blocks
 from common.csv_import import RejectedLine
 from common.db.pool import Connection, transaction
+from common.text_blocks import BLOCK_BYTES, DamagedFileError, FileTooLargeError, read_blocks
 from common.web.errors import FieldError, Invalid, TooLarge
 from dashboard.uptime.intake.parse import MAX_NAMED_STORES, Outcome, StoreFile, StoreFileReader
 from dashboard.uptime.models import ImportSummary, NewImport

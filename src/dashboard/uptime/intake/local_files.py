@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.csv_files import CsvFile, CsvHeaderError, DamagedFileError, open_file, read_blocks
+from common.csv_files import CsvFile, CsvHeaderError
+from common.text_blocks import DamagedFileError, open_file, read_blocks
 from dashboard.uptime.intake.parse import TITLE_ALIASES, TITLES, StoreFile
 
 TABLE_NAME = re.compile(r"[^.~].*\.(csv|tsv|txt|gz|xz|zip)", re.IGNORECASE)

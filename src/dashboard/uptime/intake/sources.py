@@ -11,8 +11,8 @@ from typing import BinaryIO, Protocol
 import aiohttp
 from yarl import URL
 
-from common.csv_files import open_file
 from common.instants import format_instant
+from common.text_blocks import open_file
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError
 from dashboard.uptime.intake.local_files import find_store_files
 from dashboard.uptime.intake.parse import StoreFile
@@ -68,7 +68,9 @@ class HttpSource:
     def __init__(self, client: aiohttp.ClientSession, base_url: str) -> None:
         base = URL(base_url)
         self._query = dict(base.query)
-        self._secrets = [text for text in (base.password, base.raw_query_string, *self._query.values()) if text]
+        self._secrets = [
+            text for text in (base.user, base.password, base.raw_query_string, *self._query.values()) if text
+        ]
         called = str(base.with_query(None).with_fragment(None)).rstrip("/")
         self._shown = str(base.with_user(None).with_query(None).with_fragment(None)).rstrip("/")
         self._upstream = Upstream(client, "stores", called, timeout=FILE_TIMEOUT)
