@@ -62,8 +62,8 @@ CREATE INDEX booking_event_hotel ON booking_event (hotel_id, event_timestamp, id
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at)
     WITH (pages_per_range = 16, autosummarize = on);
 
--- The rooms of which the nights must be known, and their events by night. An index of all events by room and night would
--- make each insert a third slower, and few rooms are asked for. A trigger adds new events; see watch_room().
+-- The rooms of which the nights must be known, and their events by night. An index of all events by room and night
+-- would make each insert a third slower, and few rooms are asked for. A trigger adds new events; see watch_room().
 CREATE TABLE watched_room (
     hotel_id bigint,
     room_key text COLLATE "C", -- the room's id in lower case
