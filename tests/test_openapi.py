@@ -341,6 +341,18 @@ async def test_the_swagger_page_loads_nothing_from_other_hosts(app: Application)
     assert (await client.get("/docs/assets/../openapi.py")).status_code == 404
 
 
+async def test_the_swagger_page_keeps_no_token_runs_only_our_scripts_and_stands_in_no_frame(app: Application) -> None:
+    client = app.test_client()
+    response = await client.get("/docs")
+    policy = dict(each.split(" ", 1) for each in response.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
+    assert "<script>" not in await response.get_data(as_text=True)
+    script = await (await client.get(asset_url("docs.js"))).get_data(as_text=True)
+    assert "persistAuthorization: false" in script
+    assert "Storage" not in script
+
+
 async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
     app = application.create("test", title="Test", description="Test", tags={"test": "Test"})
     things = [msgspec.defstruct("Thing", [("name", str)]), msgspec.defstruct("Thing", [("size", int)])]

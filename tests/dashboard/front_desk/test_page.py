@@ -37,6 +37,20 @@ async def test_a_login_sets_a_cookie_hidden_from_scripts_and_other_sites(desk: D
     assert await desk.db.fetchval("SELECT length(token_hash) FROM front_desk_session") == 32
 
 
+class TestBehindAProxy:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_TRUSTED_PROXIES": "all"}
+
+    @pytest.mark.parametrize("scheme", ["https", "http"])
+    async def test_the_cookie_of_a_login_over_https_is_sent_over_https_alone(self, desk: Desk, scheme: str) -> None:
+        """The proxy speaks http to us, and says what the browser spoke to it."""
+        form, headers = {"token": STAFF_TOKEN}, {"X-Forwarded-Proto": scheme, "X-Forwarded-For": "203.0.113.7"}
+        answer = await desk.client.post("/front-desk/login", form=form, headers=headers)
+
+        assert ("; Secure" in answer.headers["Set-Cookie"]) == (scheme == "https")
+
+
 async def test_a_wrong_token_is_refused_and_throttled(desk: Desk) -> None:
     for _ in range(5):
         answer = await desk.log_in("wrong")
