@@ -6,13 +6,15 @@ raises one `ConfigError` that names every invalid variable.
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field, fields
 from difflib import get_close_matches
 from email.headerregistry import HeaderRegistry
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from yarl import URL
 
 DEMO_VARIABLE = "NIGHTAUDIT_DEMO"
 """Set by `make run`: secrets, which have no default otherwise, take their demo value."""
@@ -163,17 +165,12 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A parser for absolute URLs of the given schemes; a trailing slash is dropped."""
+    """A parser for absolute URLs of the given schemes without a user; a trailing slash is dropped."""
 
     def parse(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in schemes and bool(parts.hostname)
-            parts.port  # noqa: B018 - raises ValueError for an invalid port
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ValueError(f"must be a URL with scheme {' or '.join(schemes)}")
+        parts = _split_url(value, schemes)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must not contain a user or a password")
         return value.rstrip("/")
 
     return parse
@@ -181,20 +178,41 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 def secret_url(*schemes: str) -> Callable[[str], Secret]:
     """A parser for URLs that may hold a password and are therefore secrets."""
-    parse_url = url(*schemes)
 
     def parse(value: str) -> Secret:
-        return Secret(parse_url(value))
+        _split_url(value, schemes)
+        return Secret(value.rstrip("/"))
 
     return parse
 
 
+def _split_url(value: str, schemes: Collection[str]) -> SplitResult:
+    """The parts of an absolute URL. Raises ValueError."""
+    fault = f"must be a URL with scheme {' or '.join(schemes)}"
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises ValueError for an invalid port
+        (parts.hostname or "").encode("idna")  # and UnicodeError, which is one, for what cannot be the name of a host
+        URL(value)
+    except ValueError:
+        raise ValueError(fault) from None
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(fault)
+    return parts
+
+
+def shown_url(secret_url: Secret) -> str:
+    """The URL as people may see it: without user, password, query and fragment."""
+    parts = urlsplit(secret_url.reveal())
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def url_or_directory(*schemes: str) -> Callable[[str], Secret]:
     """A parser for URLs that may hold a password or a signature, and for paths of directories."""
-    parse_url = url(*schemes)
+    parse_url = secret_url(*schemes)
 
     def parse(value: str) -> Secret:
-        return Secret(parse_url(value) if "://" in value else value)
+        return parse_url(value) if "://" in value else Secret(value)
 
     return parse
 

@@ -97,7 +97,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
 
 def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
     """The client of the booking feed, with the token that a foreign feed may require."""
-    return BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
+    return BookingFeed(Upstream(http, "booking_feed", config.provider_url.reveal(), token=config.feed_token))
 
 
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:
@@ -120,7 +120,7 @@ def front_desk_settings_of(config: Config) -> FrontDeskSettings:
     """The settings of the front desk. Raises ConfigError when a secret is missing."""
     staff_token = require_secret(config.staff_token, "DASHBOARD_STAFF_TOKEN")
     return FrontDeskSettings(
-        provider_url=config.provider_url,
+        provider_url=config.provider_url.reveal(),
         accounting_secret=require_secret(config.accounting_secret, "DASHBOARD_ACCOUNTING_SECRET"),
         staff_token=staff_token,
         shown_token=DEMO_STAFF_TOKEN if config.demo and staff_token.accepts(DEMO_STAFF_TOKEN) else None,

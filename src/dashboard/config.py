@@ -13,6 +13,7 @@ from common.config import (
     path,
     require_secrets,
     rotating_secret,
+    secret_url,
     switch,
     text,
     upstream_secret,
@@ -43,7 +44,9 @@ class Config:
     database_url: Secret | None = variable("DASHBOARD_DATABASE_URL", database_url)
     pool_size: int = variable("DASHBOARD_POOL_SIZE", whole_number(1, 200), default="10")
 
-    provider_url: str = variable("DASHBOARD_PROVIDER_URL", url("http", "https"), default="http://127.0.0.1:9000")
+    provider_url: Secret = variable(
+        "DASHBOARD_PROVIDER_URL", secret_url("http", "https"), default="http://127.0.0.1:9000"
+    )
     feed_token: Secret | None = variable("DASHBOARD_FEED_TOKEN", upstream_secret)
     ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
     ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")

@@ -21,6 +21,8 @@ from common.config import (
     describe_unknown_variables,
     read_config,
     require_secret,
+    secret_url,
+    shown_url,
     url,
     whole_number,
 )
@@ -42,7 +44,7 @@ def test_an_empty_environment_results_in_the_documented_defaults_without_secrets
     assert config.workers == 1
     assert config.database_url is None
     secrets = {name for name, value in vars(config).items() if isinstance(value, Secret | Secrets)}
-    assert secrets <= {"stores_url"}  # an address that may have a password
+    assert secrets <= {"provider_url", "stores_url"}  # addresses that may have a password
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
@@ -50,7 +52,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert (of_provider.port, of_dashboard.port) == (9000, 8000)
     assert (of_provider.generator_rate, of_provider.stores_rate, of_provider.past_stays) == (60, 60, "refuse")
     assert of_provider.accounting_url == "http://127.0.0.1:8000/front-desk"
-    assert of_dashboard.provider_url == "http://127.0.0.1:9000"
+    assert of_dashboard.provider_url == Secret("http://127.0.0.1:9000")
     assert of_dashboard.offers_url == "http://127.0.0.1:9000/api/v1"
     assert of_dashboard.stores_url == Secret("http://127.0.0.1:9000/stores")
     assert (of_dashboard.ingest_seconds, of_dashboard.offers_seconds) == (5, 60)
@@ -203,11 +205,34 @@ def test_all_forms_of_a_postgresql_url_are_accepted(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["ftp://h", "http://", "127.0.0.1:9000", "http://h:port", "http://h:99999", "//h", " "]
+    "value",
+    [
+        "ftp://h",
+        "http://",
+        "127.0.0.1:9000",
+        "http://h:port",
+        "http://h:99999",
+        "//h",
+        " ",
+        "http://a..b",
+        "http://h\u2100",
+    ],
 )
 def test_an_invalid_http_url_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be a URL"):
         url("http", "https")(value)
+
+
+@pytest.mark.parametrize("value", [f"http://user:{PASSWORD}@h/base", f"http://:{PASSWORD}@h", "https://user@h"])
+def test_a_url_that_people_see_has_no_user_and_no_password(value: str) -> None:
+    with pytest.raises(ValueError, match="must not contain a user or a password"):
+        url("http", "https")(value)
+    assert secret_url("http", "https")(value).reveal() == value
+
+
+@pytest.mark.parametrize("value", [f"http://user:{PASSWORD}@h:1/base?key={PASSWORD}#{PASSWORD}", "http://h:1/base"])
+def test_a_url_is_shown_without_user_password_query_and_fragment(value: str) -> None:
+    assert shown_url(Secret(value)) == "http://h:1/base"
 
 
 def test_a_url_loses_its_trailing_slash() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from common.config import Secret
+from common.config import Secret, shown_url
 from common.db.pool import UNLIMITED, create_pool
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
@@ -63,7 +63,9 @@ async def _audit_feed(config: Config, db: asyncpg.Pool, options: AuditOptions) -
         return None
     lookback = timedelta(seconds=config.ingest_lookback_seconds)
     async with create_client_session() as client:
-        night_audit = NightAudit(db, BookingFeed(Upstream(client, "booking_feed", config.provider_url)), lookback)
+        night_audit = NightAudit(
+            db, BookingFeed(Upstream(client, "booking_feed", config.provider_url.reveal())), lookback
+        )
 
         async def audit_and_apply(lease: Lease) -> JobResult:
             result = await night_audit.run(lease)
@@ -77,8 +79,9 @@ async def _audit_feed(config: Config, db: asyncpg.Pool, options: AuditOptions) -
         try:
             result = await run_now(db, Job("night_audit", config.audit_seconds, audit_and_apply))
         except UpstreamError as error:
+            address = shown_url(config.provider_url)
             print(
-                f"nightaudit: the feed at {config.provider_url} cannot be read: {error}; start the provider, or set "
+                f"nightaudit: the feed at {address} cannot be read: {error}; start the provider, or set "
                 "DASHBOARD_PROVIDER_URL to its address",
                 file=sys.stderr,
             )

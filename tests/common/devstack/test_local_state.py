@@ -89,6 +89,9 @@ def test_a_command_finds_what_runs_on_its_data_unless_the_environment_names_it(
 
     with publish_addresses(tmp_path, addresses):
         config = cli.configuration(Config)
-        assert (config.provider_url, config.offers_url) == ("http://127.0.0.1:9100", "http://offers.example.org")
+        assert (config.provider_url.reveal(), config.offers_url) == (
+            "http://127.0.0.1:9100",
+            "http://offers.example.org",
+        )
         monkeypatch.setenv("DASHBOARD_DATABASE_URL", "postgresql://elsewhere/x")
-        assert cli.configuration(Config).provider_url == "http://127.0.0.1:9000"
+        assert cli.configuration(Config).provider_url.reveal() == "http://127.0.0.1:9000"

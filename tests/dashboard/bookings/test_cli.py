@@ -110,3 +110,9 @@ async def test_a_feed_that_cannot_be_read_is_named(
 
     assert await run_audit(config, dashboard_url, AuditOptions(feed=True)) == 1
     assert f"the feed at {feed.url} cannot be read" in capsys.readouterr().err
+
+    with_password = {**environment, "DASHBOARD_PROVIDER_URL": feed.url.replace("//", "//user:pa55word@")}
+    config = read_config(Config, with_password)
+    assert await run_audit(config, dashboard_url, AuditOptions(feed=True)) == 1
+    assert "pa55word" not in repr(config) + (shown := capsys.readouterr().err)
+    assert f"the feed at {feed.url} cannot be read" in shown
