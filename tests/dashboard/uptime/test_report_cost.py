@@ -7,16 +7,16 @@ import pytest
 
 from tests.dashboard.uptime.fleet import utc
 
-NEWEST = utc("2023-01-31 16:30")
+NEWEST = utc("2023-01-31 20:30")
 
 
 @pytest.fixture
 async def fleet(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
-    """Stores that are polled each hour of a month, also at night, when they are closed."""
+    """Stores that are polled each hour of a month; when they were polled last, they were closed."""
     await dashboard_db.execute(
         """
         INSERT INTO store (store_id, timezone, first_polled_at, last_polled_at)
-        SELECT 'store ' || number, 'UTC', '2023-01-01 00:30+00', '2023-01-31 16:30+00'
+        SELECT 'store ' || number, 'UTC', '2023-01-01 00:30+00', '2023-01-31 20:30+00'
           FROM generate_series(1, 100) AS number;
         INSERT INTO store_poll (store_id, polled_at, active)
         SELECT store_id, at, extract(hour FROM at) > 9

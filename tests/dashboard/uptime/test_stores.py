@@ -304,6 +304,16 @@ async def test_ninety_minutes_without_a_poll_are_a_gap_and_a_microsecond_less_is
         assert len(await gaps_of(dashboard_db, *day, now="2023-01-23 10:00")) == gaps
 
 
+async def test_a_gap_that_only_touches_the_window_is_not_in_it(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    polls = [(utc(f"2023-01-23 {hour:02}:00"), True) for hour in (6, 8, 10, 12)]
+    await load(dashboard_db, {"s": Store(polls)})
+    for begin, end in (("06:00", "08:00"), ("08:00", "10:00"), ("10:00", "12:00")):
+        found = await gaps_of(dashboard_db, f"2023-01-23 {begin}", f"2023-01-23 {end}", now="2023-01-23 12:00")
+        assert found == [(f"23 {begin}", f"23 {end}", None, None, False)]
+
+
 async def test_there_is_no_gap_before_the_first_poll_of_the_fleet(dashboard_db: asyncpg.Pool) -> None:
     assert await gaps_of(dashboard_db, "2023-01-20 00:00", "2023-01-23 12:00", now="2023-01-23 12:00") == []
     await load(dashboard_db, {"s": Store([(utc("2023-01-23 11:00"), True)])})

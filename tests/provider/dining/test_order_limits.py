@@ -68,6 +68,14 @@ async def test_the_demos_own_diners_are_not_limited(restaurant: Restaurant) -> N
     assert await restaurant.db.fetchval("SELECT count(*) FROM rate_limit") == 0
 
 
+async def test_a_guest_of_a_domain_that_only_ends_like_that_of_the_diners_is_limited(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    answers = [await order(restaurant, table, email="josh@evildiners.example") for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+
+
 async def test_staff_may_set_any_number_of_bookings(restaurant: Restaurant) -> None:
     table = await restaurant.add_table()
 
