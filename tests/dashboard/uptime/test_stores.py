@@ -370,6 +370,7 @@ async def test_stored_polls_of_the_future_are_ignored_until_their_time_comes(das
         seen.append(views)
     assert seen[0] == seen[1]
     assert list(views[-1]) == ["s"]
+    assert await select_newest_poll(dashboard_db, utc("2023-01-23 09:05")) == utc("2023-01-23 09:05")
     later = utc("2023-01-23 09:06")
     assert await select_newest_poll(dashboard_db, later) == utc("2023-01-23 09:05")
     (incident,) = await incidents_of(dashboard_db, window(later - timedelta(hours=1), later))
