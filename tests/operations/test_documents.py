@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from common.config import Secret
@@ -21,6 +22,18 @@ RUN_END_TO_END = {
     "docs/own-data.md": ("python -m ",),
 }
 """Commands, by their beginnings, that tests/end_to_end/test_documents.py runs."""
+
+
+async def test_every_document_names_the_version_of_postgresql_that_the_tests_use(provider_db: asyncpg.Pool) -> None:
+    version = await provider_db.fetchval("SELECT current_setting('server_version_num')::int / 10000")
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / ".env.example", ROOT / "docker-compose.yml"]
+    named = {
+        (path.name, int(number))
+        for path in documents
+        for number in re.findall(r"(?i)postgres(?:ql)?[ :](?:version )?(\d{2})\b", path.read_text())
+    }
+    assert {"README.md", "configuration.md", "heroku.md", "docker-compose.yml"} <= {name for name, _ in named}
+    assert {number for _, number in named} == {version}
 
 
 @pytest.mark.parametrize("block", list(blocks()), ids=lambda block: f"{block.document}: {block.text.splitlines()[0]}")
