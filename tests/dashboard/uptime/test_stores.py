@@ -143,6 +143,8 @@ async def test_an_incident_has_its_true_start_and_end_where_the_window_cuts_it(d
     assert (found.cut_start, found.cut_end) == (start, end)
     assert (found.duration_seconds, found.downtime_seconds) == (2.5 * 3600, 0.5 * 3600)
     assert (found.ongoing, found.unobserved_seconds, found.collector_gap) == (False, 0.5 * 3600, True)
+    (whole,) = await incidents_of(dashboard_db, window(found.start, found.end, now=END))
+    assert (whole.cut_start, whole.cut_end) == (None, None), "it begins and ends where the window does"
 
 
 async def test_an_incident_that_only_touches_the_window_is_not_in_it(dashboard_db: asyncpg.Pool) -> None:

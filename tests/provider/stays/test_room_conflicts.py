@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from quart.typing import TestClientProtocol as Client
 
 from common.config import Secret
+from common.db.locks import ROOM_LINKS_LOCK
 from common.web.resources import Application
 from provider.booking_events.cli import import_file
 from tests.support.databases import waits_for_lock
@@ -126,6 +127,21 @@ class TestOneProperty:
                 *(guest.call("PATCH", f"/properties/{name}", json={"hotel_id": 3, "room_id": n}) for name, n in links)
             )
             assert {answer.status_code for answer, _ in answers} <= {200, 409}
+
+    async def test_a_change_of_a_link_waits_for_another_that_is_in_progress(
+        self, guest: Guest, provider_db: asyncpg.Pool
+    ) -> None:
+        """Else two that swap their rooms lock each other out."""
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock($1)", ROOM_LINKS_LOCK)
+            link = {"hotel_id": 3, "room_id": 18}
+            linking = asyncio.create_task(guest.call("PATCH", "/properties/suite", json=link))
+            await eventually(lambda: linking.done() or waits_for_lock(provider_db))
+            assert not linking.done()
+
+        answer, _ = await linking
+        assert answer.status_code == 200
 
 
 class TestBookedInTheFeed:
