@@ -110,9 +110,11 @@ class Year:
 async def run(year: Year) -> None:
     context = year.context
     async with context.database("provider") as url, context.database("dashboard") as desk_url, prices() as offers:
-        desk_port = free_port()
+        port, desk_port = free_port(), free_port()
         environment = {
             **RETENTION,
+            "PROVIDER_PORT": str(port),
+            "PROVIDER_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PROVIDER_OUTBOX_SECONDS": "1",
             "PROVIDER_ACCOUNTING_URL": f"http://127.0.0.1:{desk_port}/front-desk",
         }

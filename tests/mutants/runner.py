@@ -12,6 +12,7 @@ from queue import Queue
 from threading import Lock, Thread
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.relevance import relevant_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".mutants"
@@ -60,7 +61,7 @@ def folders_with_tests(path: str) -> list[str]:
 def run_mutants(mutants: Iterable[Mutant], processes: int, tests: list[str] | None) -> Iterator[Result]:
     """Run the tests on each mutant that has no result yet, and yield all results.
 
-    tests: the paths of the tests for all mutants; None: for each the tests of its folder.
+    tests: the paths of the tests for all mutants; None: for each the relevant ones.
     """
     known = read_results()
     waiting: Queue[Mutant | None] = Queue()
@@ -94,7 +95,7 @@ def _work(
     try:
         make_copy(copy)
         while (mutant := waiting.get()) is not None:
-            result = run_mutant(copy, mutant, tests or folders_with_tests(mutant.path))
+            result = run_mutant(copy, mutant, tests or relevant_tests(ROOT, mutant, folders_with_tests(mutant.path)))
             with lock, RESULTS.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
             finished.put(result)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.python_mutants import python_mutants
+from tests.mutants.relevance import OTHER_FILES, relevant_tests
 from tests.mutants.runner import ROOT, folders_with_tests
 from tests.mutants.sql_mutants import sql_mutants
 
@@ -93,3 +94,17 @@ def test_each_migration_of_a_slice_has_the_folder_of_its_tests() -> None:
     for path in (ROOT / "src").rglob("migrations/[0-9]*.sql"):
         (folder,) = folders_with_tests(str(path.relative_to(ROOT)))
         assert Path(folder).name in path.stem, path
+
+
+def test_the_tests_that_name_the_changed_function_are_run_first() -> None:
+    path = "src/dashboard/bookings/queries/quarantine.py"
+    text = (ROOT / path).read_text()
+    line = text[: text.index("def delete_old_quarantined")].count("\n") + 1
+    tests = relevant_tests(ROOT, Mutant(path, line, "", text), ["tests/dashboard/bookings"])
+    inside = [test for test in tests if test.startswith("tests/dashboard/bookings/")]
+    assert "delete_old_quarantined" in (ROOT / inside[0]).read_text()
+    assert set(inside) == {
+        str(each.relative_to(ROOT)) for each in (ROOT / "tests/dashboard/bookings").rglob("test_*.py")
+    }
+    assert tests[: len(inside)] == inside
+    assert len(tests) == len(inside) + OTHER_FILES
