@@ -46,6 +46,11 @@ def test_types_are_not_changed() -> None:
     assert list(python_mutants("src/x.py", "def open(hour: int | None) -> str | None: ...\n")) == []
 
 
+def test_an_exception_with_a_dotted_name_does_not_end_the_run() -> None:
+    text = "try:\n    run()\nexcept asyncpg.PostgresError:\n    if broken:\n        raise\n"
+    assert changed_lines(text, list(python_mutants("src/x.py", text))) == {"if not broken:"}
+
+
 def test_the_sql_of_a_statement_is_changed_and_no_docstring() -> None:
     mutants = list(sql_mutants("src/x.py", QUERY))
     assert changed_lines(QUERY, mutants) >= {

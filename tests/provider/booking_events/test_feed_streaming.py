@@ -93,7 +93,11 @@ async def test_filters_apply_to_a_stream(served: Served, provider_db: asyncpg.Po
     path = "/events?hotel_id=3&rpg_status=2&room_id=5&updated__gte=2020-01-01&night_of_stay__lte=2020-12-31"
     for narrower in ("", "&limit=10000"):
         head, wire = await served.get(path + narrower)
-        found = json.loads(await wire.reader.readexactly(int(head.headers["content-length"])))
+        if "content-length" in head.headers:
+            text = await wire.reader.readexactly(int(head.headers["content-length"]))
+        else:
+            text = b"".join(await wire.chunks())
+        found = json.loads(text)
         await wire.close()
         assert len(found) == await provider_db.fetchval(
             "SELECT count(*) FROM booking_event"
