@@ -137,6 +137,6 @@ def filter_failure(
 
 
 def messages_of_offers_service(problem: dict[str, Any]) -> list[str]:
-    """The messages of an error of the offers service: its `msg` is a sentence, then `field: message; field: message`."""
+    """The messages of an error of the offers service: its `msg` is a sentence, then `field: message; field: …`."""
     _, _, faults = str(problem.get("msg", "")).partition(". ")
     return [message for _, _, message in (fault.partition(": ") for fault in faults.split("; ") if fault)]
