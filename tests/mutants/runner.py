@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
+from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 
 from tests.mutants.mutant import Mutant
@@ -136,8 +137,17 @@ def run_tests(copy: Path, tests: list[str]) -> tuple[bool, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / ".hypothesis"),
     }
+    # Each run has temporary folders of its own: pytest closes the one that it shares with others to the embedded server.
     try:
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        with TemporaryDirectory(prefix="nightaudit-mutant-") as folder:
+            done = subprocess.run(
+                command,
+                cwd=copy,
+                env={**environment, "PYTEST_DEBUG_TEMPROOT": folder},
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+            )
     except subprocess.TimeoutExpired:
         return True, f"the tests did not end within {SECONDS} s"
     if done.returncode == 0:
