@@ -58,4 +58,5 @@ def words_by_test(root: Path) -> dict[str, frozenset[str]]:
     return {
         str(path.relative_to(root)): frozenset(WORD.findall(path.read_text(encoding="utf-8"))) | {path.stem[5:]}
         for path in sorted((root / "tests").rglob("test_*.py"))
+        if "mutants" not in path.parts
     }

@@ -137,7 +137,7 @@ def run_tests(copy: Path, tests: list[str]) -> tuple[bool, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / ".hypothesis"),
     }
-    # Each run has temporary folders of its own: pytest closes the one that it shares with others to the embedded server.
+    # Each run has temporary folders of its own: pytest closes those it shares with others to the embedded server.
     try:
         with TemporaryDirectory(prefix="nightaudit-mutant-") as folder:
             done = subprocess.run(
