@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.python_mutants import change_place, find_places
-from tests.mutants.runner import ROOT, Result, run_mutants
+from tests.mutants.runner import ROOT, STATE, Result, run_mutants
+from tests.mutants.selection import Selection
 from tests.mutants.sql_mutants import sql_mutants
 
 
@@ -19,14 +20,22 @@ def main() -> int:
     parser.add_argument("--sql", type=int, default=100, help="how many changes of SQL are drawn")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same changes of the same code")
     parser.add_argument("--processes", type=int, default=2, help="how many are tried at a time")
-    parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each changed file's folder")
+    parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each change")
     options = parser.parse_args()
     chosen = [
         *draw_python(python_files(options.module), options.python, options.seed),
         *draw_sql(sql_files(options.module), options.sql, options.seed),
     ]
+    STATE.mkdir(exist_ok=True)
+    selection = Selection(ROOT, STATE)
+    if not options.tests:
+        selection.measure()
+
+    def tests_of(mutant: Mutant) -> list[str]:
+        return options.tests or selection.tests_of(mutant)
+
     results = []
-    for number, result in enumerate(run_mutants(chosen, options.processes, options.tests), 1):
+    for number, result in enumerate(run_mutants(chosen, options.processes, tests_of), 1):
         results.append(result)
         print(f"{number}/{len(chosen)} {format_result(result)}", flush=True)
     print_summary(results)

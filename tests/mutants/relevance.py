@@ -1,4 +1,4 @@
-"""Which tests are run on a mutant, those first that probably notice it: a noticed mutant then takes seconds."""
+"""Which test files probably notice a change of a file."""
 
 import ast
 import re
@@ -15,7 +15,23 @@ OTHER_FILES = 6
 LINES_AROUND = 3
 
 
-def relevant_tests(root: Path, mutant: Mutant, folders: list[str]) -> list[str]:
+def folders_with_tests(root: Path, path: str) -> list[str]:
+    """The tests of a file: the folder that mirrors its folder, or the nearest above it that exists.
+
+    The SQL of a slice lies in the migrations of its application and has the slice's name.
+    """
+    parts = Path(path).parts[1:]
+    if "migrations" in parts:
+        slice_name = Path(path).stem.lstrip("0123456789_")
+        folder = Path("tests", parts[0], slice_name)
+        return [str(folder if (root / folder).is_dir() else folder.parent)]
+    folder = Path("tests", *parts[:-1])
+    while not (root / folder).is_dir():
+        folder = folder.parent
+    return [str(folder)]
+
+
+def relevant_files(root: Path, mutant: Mutant, folders: list[str]) -> list[str]:
     """The test files of the folders, then the most relevant of all others, each part ordered by relevance.
 
     A test file is the more relevant, the more words it shares with the place of the change and the rarer these are.
