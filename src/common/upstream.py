@@ -5,9 +5,10 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import aiohttp
 
@@ -186,7 +187,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 class Upstream:
-    """An external service: its name (for metrics) and base URL. token: sent as a bearer token with every call."""
+    """An external service: its name (for metrics) and base URL."""
 
     def __init__(
         self,
@@ -196,14 +197,26 @@ class Upstream:
         *,
         timeout: aiohttp.ClientTimeout | None = None,
         breaker: CircuitBreaker | None = None,
-        token: Secret | None = None,
     ) -> None:
         self.client = client
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout or aiohttp.ClientTimeout(total=15, sock_connect=CONNECT_SECONDS, sock_read=10)
         self.breaker = breaker
-        self._headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
+        self._headers: dict[str, str] = {}
+
+    def with_token(self, token: Secret | None) -> Self:
+        """The same service, with a bearer token that is sent with every call; None: as it is."""
+        service = copy(self)
+        if token is not None:
+            service._headers = {"Authorization": f"Bearer {token.reveal()}"}
+        return service
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same service at another address."""
+        service = copy(self)
+        service.base_url = base_url.rstrip("/")
+        return service
 
     @asynccontextmanager
     async def call(
