@@ -103,7 +103,7 @@ Prices = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(TrendPo
 class OfferKey(NamedTuple):
     """What identifies an offer: the service numbers its offers by product. offer_id: as text."""
 
-    product_id: UUID
+    product_id: uuid.UUID
     offer_id: str
 
 
