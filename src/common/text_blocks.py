@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
 
+from common.gzip_data import DamagedGzipError, GzipData
+
 BLOCK_BYTES = 256 * 1024
 MAX_EXPANSION = 200
 """A file of rows expands about tenfold, a bomb a thousandfold."""
@@ -78,25 +80,13 @@ def _read_raw(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[byt
 
 
 def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress a gzip stream of one or more members; zeros after the last are padding."""
-    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    for block in blocks:
-        data = block
-        while data:
-            if stream.eof:
-                data = data.lstrip(b"\0")
-                if not data:
-                    break
-                stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                decompressed = stream.decompress(data, BLOCK_BYTES)
-            except zlib.error as error:
-                raise DamagedFileError(f"its gzip data are damaged ({error})") from None
-            if decompressed:
-                yield decompressed
-            data = stream.unused_data if stream.eof else stream.unconsumed_tail
-    if not stream.eof:
-        raise DamagedFileError("it ends in the middle of its gzip data")
+    gzip_data = GzipData()
+    try:
+        for block in blocks:
+            yield from gzip_data.decompress(block, BLOCK_BYTES)
+        gzip_data.finish()
+    except DamagedGzipError as error:
+        raise DamagedFileError(str(error)) from None
 
 
 def _unxzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
