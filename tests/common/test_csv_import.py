@@ -40,7 +40,7 @@ def test_rejected_lines_are_neutralised_against_formulas(tmp_path: Path) -> None
     with rejected_writer(tmp_path / "rejected.csv") as write:
         write("=1.csv", RejectedLine(2, "+1 is wrong", '=HYPERLINK("http://evil.example"),1'))
     with (tmp_path / "rejected.csv").open(newline="") as file:
-        assert list(csv.reader(file))[1] == ["'=1.csv", "2", "'+1 is wrong", "'=HYPERLINK(\"http://evil.example\"),1"]
+        assert list(csv.reader(file))[1] == ["'=1.csv", "2", "'+1 is wrong", '\'=HYPERLINK("http://evil.example"),1']
 
 
 def test_rejected_lines_are_written_with_their_texts_in_the_order_of_the_file(tmp_path: Path) -> None:
