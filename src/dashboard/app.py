@@ -97,7 +97,8 @@ def create_app(config: Config, database_url: Secret) -> Application:
 
 def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
     """The client of the booking feed, with the token that a foreign feed may require."""
-    return BookingFeed(Upstream(http, "booking_feed", config.provider_url.reveal(), token=config.feed_token))
+    upstream = Upstream(http, "booking_feed", config.provider_url.reveal())
+    return BookingFeed(upstream.with_token(config.feed_token))
 
 
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:

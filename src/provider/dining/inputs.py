@@ -142,8 +142,6 @@ class TableFilter(Input):
 
 
 class TableListQuery(TableFilter, TableQuery):
-    """A search for tables, and the page."""
-
     limit: Annotated[PageLimit | None, Field(description="Return pages of this many tables")] = None
     cursor: Cursor | None = None
 
@@ -166,7 +164,7 @@ class TableIdQuery(Input):
 
 
 class PricesQuery(TableIdQuery, TableQuery):
-    """The table whose prices are listed."""
+    """The prices of a table."""
 
 
 class BookingIdQuery(Input):
