@@ -12,13 +12,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 from yarl import URL
 
 from common.instants import format_instant
-from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamBody, UpstreamError, UpstreamResponse
+from common.upstream import (
+    SUCCESS_STATUSES,
+    Upstream,
+    UpstreamBody,
+    UpstreamError,
+    UpstreamResponse,
+    parse_http_date,
+)
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
@@ -144,9 +150,8 @@ def _redirect_target(response: UpstreamResponse) -> URL:
 def _provider_clock(response: UpstreamResponse) -> datetime:
     """The time of the Date header, or our own time when the header is missing or invalid."""
     try:
-        at = parsedate_to_datetime(response.headers.get("Date", ""))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # -0000 means UTC, but is parsed as naive
-    except (ValueError, OverflowError):
+        return parse_http_date(response.headers.get("Date", ""))
+    except ValueError:
         return datetime.now(UTC)
 
 
