@@ -5,7 +5,7 @@ import hypercorn.asyncio.run
 import structlog
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import Event, Updated
-from priority import PriorityError
+from priority.priority import PriorityError
 
 log = structlog.get_logger()
 
