@@ -132,5 +132,10 @@ def filter_failure(
         return "Content-Encoding" not in response.request.headers  # which no schema limits to gzip
     if response.status_code == 422:
         return problem["code"] not in CODES
-    messages = [fault["message"] for fault in problem.get("errors", [])]
+    messages = [fault["message"] for fault in problem.get("errors", [])] or messages_of_offers(problem)
     return not messages or not all(RULES.fullmatch(message) for message in messages)
+
+
+def messages_of_offers(problem: dict[str, Any]) -> list[str]:
+    """The messages of an error of the offers stand-in: `The body is not valid. name: is missing; id: is missing`."""
+    return [fault.partition(": ")[2] for fault in problem.get("msg", "").partition(". ")[2].split("; ") if fault]
