@@ -99,13 +99,15 @@ class Context:
 
     @asynccontextmanager
     async def _application(self, name: str, url: Secret, environment: Mapping[str, str]) -> AsyncIterator[Process]:
-        port = free_port()
-        settings = QUIET | {
+        port_variable = f"{name.upper()}_PORT"
+        settings = {
+            **QUIET,
             "NIGHTAUDIT_DATA_DIR": str(self.directory / "state"),
-            f"{name.upper()}_PORT": str(port),
+            port_variable: str(free_port()),
             f"{name.upper()}_DATABASE_URL": url.reveal(),
+            **environment,
         }
-        async with running(["-m", name, "serve"], {**settings, **environment}, port, "/readyz") as process:
+        async with running(["-m", name, "serve"], settings, int(settings[port_variable]), "/readyz") as process:
             yield process
 
     async def load(

@@ -34,7 +34,7 @@ EVENTS, POLLS, PRICE_CHANGES, ORDERS = 10_000_000, 50_000_000, 2_000_000, 100_00
 DAYS = 365
 BATCH = 10_000
 HOTELS, ROOMS, STORES, PRODUCTS, POLL_FILES = 1_000, 100, 5_700, 10_000, 52
-KEEP_POLLS_DAYS = 100
+KEEP_POLLS_DAYS = 330
 SAMPLE_SECONDS = 2.0
 
 RETENTION = {
@@ -110,9 +110,11 @@ class Year:
 async def run(year: Year) -> None:
     context = year.context
     async with context.database("provider") as url, context.database("dashboard") as desk_url, prices() as offers:
-        desk_port = free_port()
+        port, desk_port = free_port(), free_port()
         environment = {
             **RETENTION,
+            "PROVIDER_PORT": str(port),
+            "PROVIDER_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PROVIDER_OUTBOX_SECONDS": "1",
             "PROVIDER_ACCOUNTING_URL": f"http://127.0.0.1:{desk_port}/front-desk",
         }

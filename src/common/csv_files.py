@@ -110,12 +110,10 @@ class CsvFile:
         self._blocks = blocks
         self._ready: deque[bytes] = deque()
         self._rest = b""
-        header = self._next_line()
-        while header is not None and not header.strip():
-            header = self._next_line()
+        header = self._next_line_with_text()
         separator = _SEPARATOR_LINE.fullmatch(header or b"")
         if separator:
-            header = self._next_line()
+            header = self._next_line_with_text()
         if header is not None and len(header) > MAX_RECORD_BYTES:
             raise CsvHeaderError(f"the header {TOO_LONG}")
         self.header = parse_header(
@@ -173,19 +171,25 @@ class CsvFile:
 
     def _split_with_next_lines(self, line: bytes) -> list[str] | None:
         """The cells of a record whose quoted cell goes on in the next lines; None, with these unread, if none does."""
-        record, taken = line, []
-        while (
-            record.count(b'"') % 2 and len(record) <= MAX_RECORD_BYTES and (following := self._next_line()) is not None
-        ):
+        taken: list[bytes] = []
+        size, is_open = len(line), True
+        while is_open and size <= MAX_RECORD_BYTES and (following := self._next_line()) is not None:
             taken.append(following)
-            record += b"\n" + following
-        cells = self.split(record) if len(record) <= MAX_RECORD_BYTES else ""
+            size += 1 + len(following)
+            is_open ^= following.count(b'"') % 2 == 1
+        record = b"\n".join((line, *taken))
+        cells = self.split(record) if size <= MAX_RECORD_BYTES else ""
         if isinstance(cells, list):
             self.record = record
             return cells
         self._ready.extendleft(reversed(taken))
         self.line -= len(taken)
         return None
+
+    def _next_line_with_text(self) -> bytes | None:
+        while (line := self._next_line()) is not None and not line.strip():
+            pass
+        return line
 
     def _next_line(self) -> bytes | None:
         """The next line without its end, None after the last; of a line that is too long only its beginning."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from common.csv_files import CsvFile
 from common.db.errors import DATABASE_UNAVAILABLE
+from common.tables import csv_cell
 from common.text_blocks import DamagedFileError, open_file
 
 MAX_REPORTED_LINES = 1_000
@@ -119,13 +120,14 @@ def open_with_progress(path: Path) -> Iterator[tuple[BinaryIO, "tqdm[NoReturn]"]
 
 @contextmanager
 def rejected_writer(target: Path) -> Iterator[Callable[[str, RejectedLine], None]]:
-    """A function that writes a rejected line, of the named file, to a new CSV file. Raises OSError."""
+    """A function that writes a rejected line, of the named file, to a new CSV file for people. Raises OSError."""
     with target.open("w", encoding="utf-8", errors="replace", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(("file", "line", "reason", "text"))
 
         def write(name: str, rejected: RejectedLine) -> None:
-            writer.writerow((name, rejected.line, rejected.reason, rejected.text))
+            cells = (name, rejected.line, rejected.reason, rejected.text)
+            writer.writerow([csv_cell(cell) for cell in cells])
 
         yield write
 

@@ -1,6 +1,7 @@
 """The text of a file, whatever its compression, encoding and line ends, which the content tells."""
 
 import codecs
+import errno
 import lzma
 import shutil
 import zipfile
@@ -11,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
 
+from common.gzip_data import DamagedGzipError, GzipData
+
 BLOCK_BYTES = 256 * 1024
 MAX_EXPANSION = 200
 """A file of rows expands about tenfold, a bomb a thousandfold."""
@@ -20,6 +23,18 @@ UNCHECKED_BYTES = 16 * 1024 * 1024
 _ZIP_MAGIC = b"PK\x03\x04"
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
+
+MAX_XZ_MEMORY = 128 * 1024 * 1024
+"""In bytes; what xz compresses best, with -9, needs half of it."""
+UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    IndexError,
+    RuntimeError,
+    ValueError,
+)
+"""Raised by zipfile for damaged and for encrypted archives."""
 
 
 class DamagedFileError(Exception):
@@ -78,30 +93,18 @@ def _read_raw(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[byt
 
 
 def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress a gzip stream of one or more members; zeros after the last are padding."""
-    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    for block in blocks:
-        data = block
-        while data:
-            if stream.eof:
-                data = data.lstrip(b"\0")
-                if not data:
-                    break
-                stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                decompressed = stream.decompress(data, BLOCK_BYTES)
-            except zlib.error as error:
-                raise DamagedFileError(f"its gzip data are damaged ({error})") from None
-            if decompressed:
-                yield decompressed
-            data = stream.unused_data if stream.eof else stream.unconsumed_tail
-    if not stream.eof:
-        raise DamagedFileError("it ends in the middle of its gzip data")
+    gzip_data = GzipData()
+    try:
+        for block in blocks:
+            yield from gzip_data.decompress(block, BLOCK_BYTES)
+        gzip_data.finish()
+    except DamagedGzipError as error:
+        raise DamagedFileError(str(error)) from None
 
 
 def _unxzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Decompress an xz file of one or more streams; zeros after the last are padding."""
-    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_XZ_MEMORY)
     for block in blocks:
         data = block
         while data or (not stream.eof and not stream.needs_input):
@@ -109,7 +112,7 @@ def _unxzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 data = data.lstrip(b"\0")
                 if not data:
                     break
-                stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+                stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_XZ_MEMORY)
             try:
                 decompressed = stream.decompress(data, BLOCK_BYTES)
             except lzma.LZMAError as error:
@@ -125,17 +128,26 @@ def _unzipped(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[byt
     """Decompress the one file of a zip archive; folders, and what macOS adds, do not count."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [
-                each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")
-            ]
-            if len(members) != 1:
-                raise DamagedFileError(f"it is a zip archive of {len(members)} files; pack one file")
-            with archive.open(members[0]) as member:
-                while block := member.read(BLOCK_BYTES):
+            member = _only_member(archive)
+            with archive.open(member) as content:
+                while block := content.read(BLOCK_BYTES):
                     yield block
-            progress(members[0].compress_size)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
+            progress(member.compress_size)
+    except UNREADABLE_ARCHIVE as error:
         raise DamagedFileError(f"its zip data cannot be read ({error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise DamagedFileError("its zip data cannot be read (they name a place outside the file)") from None
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
+    if len(members) != 1:
+        raise DamagedFileError(f"it is a zip archive of {len(members)} files; pack one file")
+    if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DamagedFileError("its zip data are of an unusual kind; pack it with the usual method, deflate")
+    return members[0]
 
 
 def _limited(blocks: Iterator[bytes], file: IO[bytes], limit: int | None) -> Iterator[bytes]:

@@ -5,17 +5,22 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import aiohttp
 
 from common.config import Secret
+from common.gzip_data import DamagedGzipError, GzipData
 from common.telemetry import metrics, tracing
 
 CONNECT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_PIECE_BYTES = 256 * 1024
+GZIP = "gzip"
+"""The Content-Encoding that services may use."""
 MAX_RETRY_WAIT_SECONDS = 5.0
 SUCCESS_STATUSES = frozenset({200, 201, 204})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -132,18 +137,38 @@ def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> 
 
 
 class UpstreamBody:
-    """The body of a response. Every read raises UpstreamError when the service fails."""
+    """The body of a response. Every read raises UpstreamError when the service fails.
+
+    aiohttp would take gzip data that are cut off for whole, and drop all members but the first.
+    """
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
     def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """The decompressed bytes, in pieces of at most `size`."""
-        return self._reading(self._response.content.iter_chunked(size))
+        return self._decoded(self._response.content.iter_chunked(size), size)
 
     def iter_any(self) -> AsyncIterator[bytes]:
         """The decompressed bytes, in pieces as they arrive."""
-        return self._reading(self._response.content.iter_any())
+        return self._decoded(self._response.content.iter_any(), MAX_PIECE_BYTES)
+
+    async def _decoded(self, parts: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+        coding = self._response.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+        if coding in ("", "identity"):
+            async for part in self._reading(parts):
+                yield part
+            return
+        if coding != GZIP:
+            raise self._failure(f"unsupported Content-Encoding {coding[:40]}")
+        gzip_data = GzipData()
+        try:
+            async for part in self._reading(parts):
+                for piece in gzip_data.decompress(part, size):
+                    yield piece
+            gzip_data.finish()
+        except DamagedGzipError as error:
+            raise self._failure(f"the body cannot be read: {error}") from None
 
     async def _reading(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         while True:
@@ -154,6 +179,9 @@ class UpstreamBody:
             except FAILURES as error:
                 raise call_failure(self._response.method, self._response.url.path, error) from error
             yield part
+
+    def _failure(self, reason: str) -> UpstreamError:
+        return UpstreamError(f"{self._response.method} {self._response.url.path}: {reason}")
 
 
 class UpstreamResponse:
@@ -193,7 +221,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 class Upstream:
-    """An external service: its name (for metrics) and base URL. token: sent as a bearer token with every call."""
+    """An external service: its name (for metrics) and base URL."""
 
     def __init__(
         self,
@@ -203,14 +231,26 @@ class Upstream:
         *,
         timeout: aiohttp.ClientTimeout | None = None,
         breaker: CircuitBreaker | None = None,
-        token: Secret | None = None,
     ) -> None:
         self.client = client
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout or aiohttp.ClientTimeout(total=15, sock_connect=CONNECT_SECONDS, sock_read=10)
         self.breaker = breaker
-        self._headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
+        self._headers: dict[str, str] = {}
+
+    def with_token(self, token: Secret | None) -> Self:
+        """The same service, with a bearer token that is sent with every call; None: as it is."""
+        service = copy(self)
+        if token is not None:
+            service._headers = {"Authorization": f"Bearer {token.reveal()}"}
+        return service
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same service at another address."""
+        service = copy(self)
+        service.base_url = base_url.rstrip("/")
+        return service
 
     @asynccontextmanager
     async def call(
@@ -253,10 +293,17 @@ class Upstream:
 
     async def _request(self, method: str, path: str, options: RequestOptions) -> aiohttp.ClientResponse:
         """Send the request; returns the response when its headers have arrived. Raises UpstreamError."""
-        options["headers"] = {**tracing.request_headers(), **self._headers, **(options.get("headers") or {})}
+        options["headers"] = {
+            "Accept-Encoding": GZIP,
+            **tracing.request_headers(),
+            **self._headers,
+            **(options.get("headers") or {}),
+        }
         options.setdefault("timeout", self.timeout)
         try:
-            return await self.client.request(method, self.base_url + path, allow_redirects=False, **options)
+            return await self.client.request(
+                method, self.base_url + path, allow_redirects=False, auto_decompress=False, **options
+            )
         except FAILURES as error:
             raise call_failure(method, path, error) from error
 

@@ -97,7 +97,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
 
 def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
     """The client of the booking feed, with the token that a foreign feed may require."""
-    return BookingFeed(Upstream(http, "booking_feed", config.provider_url, token=config.feed_token))
+    return BookingFeed(Upstream(http, "booking_feed", config.provider_url).with_token(config.feed_token))
 
 
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:

@@ -125,7 +125,7 @@ class BookingFeed:
                 target = _redirect_target(response)
             credentials = URL(self._upstream.base_url)
             base_url = target.origin().with_user(credentials.user).with_password(credentials.password)
-            upstream, path, params = Upstream(upstream.client, upstream.name, str(base_url)), target.raw_path_qs, {}
+            upstream, path, params = self._upstream.moved_to(str(base_url)), target.raw_path_qs, {}
         raise UpstreamError(f"GET /events: more than {MAX_REDIRECTS} redirects")
 
 

@@ -113,7 +113,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
 def own_feed(http: aiohttp.ClientSession, config: Config) -> Upstream:
     """Return the feed of this process as the simulated hotels call it, with the token that writing requires."""
     token = config.feed_token.current if config.feed_token is not None else None
-    return Upstream(http, "own_feed", config.own_url, token=token)
+    return Upstream(http, "own_feed", config.own_url).with_token(token)
 
 
 def create_pools(config: Config, database_url: Secret) -> ProviderPools:

@@ -1,10 +1,13 @@
 """The one reader of CSV files."""
 
+import errno
 import gzip
 import io
 import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -75,6 +78,10 @@ def test_a_header_that_lacks_a_column_is_refused_and_the_column_named(header: by
     with pytest.raises(CsvHeaderError) as refused:
         read(header)
     assert reason in str(refused.value)
+
+
+def test_lines_before_the_header_may_be_blank() -> None:
+    assert read(b"\n  \r\nsep=;\r\n\r\n \r\nid;name;day\r\n1;a;x\r\n") == ([(7, ("1", "a", "x"))], [])
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", ","])
@@ -169,6 +176,52 @@ def test_a_record_has_as_many_cells_as_the_header_but_for_empty_ones_at_its_end(
 def test_a_damaged_file_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(DamagedFileError, match=reason):
         list(read_blocks(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("value", [0x00, 0x03, 0x14, 0x7F, 0xFF])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_zip_archive_with_any_wrong_byte_is_read_or_refused(tmp_path: Path, value: int, on_disk: bool) -> None:
+    archive = zipped(("a.csv", HEADER + b"1,a,b\n" * 9))
+    outcomes = set()
+    for place in range(4, len(archive)):
+        changed = archive[:place] + bytes([value]) + archive[place + 1 :]
+        (tmp_path / "a.zip").write_bytes(changed)
+        with (tmp_path / "a.zip").open("rb") if on_disk else io.BytesIO(changed) as file:
+            try:
+                outcomes.add(b"".join(read_blocks(file)))
+            except DamagedFileError:
+                outcomes.add(b"refused")
+    assert len(outcomes) == 2
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_archive_of_an_unusual_method_is_refused(method: int) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        archive.writestr("a.csv", HEADER)
+    target.seek(0)
+    with pytest.raises(DamagedFileError, match="pack it with the usual method, deflate"):
+        list(read_blocks(target))
+
+
+def test_an_error_of_the_disk_is_not_taken_for_a_damaged_archive() -> None:
+    class BrokenDisk(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size == 30:  # the header of the packed file
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        list(read_blocks(BrokenDisk(zipped(("a.csv", HEADER)))))
+
+
+def test_an_xz_file_that_asks_for_too_much_memory_is_refused() -> None:
+    largest = lzma.compress(HEADER, preset=9)
+    assert b"".join(read_blocks(io.BytesIO(largest))) == HEADER
+    header = largest[12:16] + bytes([36]) + largest[17:20]  # a dictionary of 1 GiB
+    changed = largest[:12] + header + zlib.crc32(header).to_bytes(4, "little") + largest[24:]
+    with pytest.raises(DamagedFileError, match="Memory usage limit exceeded"):
+        list(read_blocks(io.BytesIO(changed)))
 
 
 def test_the_records_before_the_damage_are_read() -> None:

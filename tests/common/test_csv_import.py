@@ -36,6 +36,13 @@ def test_the_exit_status_says_whether_every_row_was_taken_and_there_was_one(
     assert result.status == status
 
 
+def test_rejected_lines_are_neutralised_against_formulas(tmp_path: Path) -> None:
+    with rejected_writer(tmp_path / "rejected.csv") as write:
+        write("=1.csv", RejectedLine(2, "+1 is wrong", '=HYPERLINK("http://evil.example"),1'))
+    with (tmp_path / "rejected.csv").open(newline="") as file:
+        assert list(csv.reader(file))[1] == ["'=1.csv", "2", "'+1 is wrong", '\'=HYPERLINK("http://evil.example"),1']
+
+
 def test_rejected_lines_are_written_with_their_texts_in_the_order_of_the_file(tmp_path: Path) -> None:
     data = b'id,name\n1,a\n\xff,b\n3,"two\nlines"\n4,d\n5\n'
     rejected = [RejectedLine(4, "is stored"), RejectedLine(2, "is wrong")]

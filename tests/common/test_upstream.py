@@ -1,6 +1,7 @@
 """Every call of an external service ends in time with an answer or an UpstreamError."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -254,6 +255,51 @@ async def test_a_server_that_stops_sending_causes_a_time_out(client: aiohttp.Cli
     async with raw_server(answer, stay_open=True) as address:
         with pytest.raises(UpstreamError, match="Timeout"):
             await Upstream(client, "test", address, timeout=timeout).fetch("GET", "/thing")
+
+
+def encoded(body: bytes, coding: str) -> bytes:
+    """A whole response with this body and Content-Encoding."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (gzip.compress(b"first line\nsecond line\n"), "gzip"),
+        (gzip.compress(b"first line\n") + gzip.compress(b"second line\n"), "gzip"),
+        (gzip.compress(b"first line\nsecond line\n") + bytes(50), "X-Gzip"),
+        (b"first line\nsecond line\n", "identity"),
+    ],
+    ids=["one member", "two members", "padded", "identity"],
+)
+async def test_a_compressed_answer_is_read_whole(client: aiohttp.ClientSession, body: bytes, coding: str) -> None:
+    async with raw_server(encoded(body, coding)) as address:
+        upstream = Upstream(client, "test", address)
+        assert await upstream.fetch("GET", "/thing") == b"first line\nsecond line\n"
+        async with upstream.call("GET", "/thing") as response:
+            pieces = [piece async for piece in response.content.iter_chunked(4)]
+    assert b"".join(pieces) == b"first line\nsecond line\n"
+    assert max(map(len, pieces)) <= 4
+
+
+@pytest.mark.parametrize("cut", [-1, -9, 12, 5])
+async def test_a_compressed_answer_that_is_cut_off_is_an_upstream_error(
+    client: aiohttp.ClientSession, cut: int
+) -> None:
+    """Also if the service has measured only what is left."""
+    async with raw_server(encoded(gzip.compress(b"first line\nsecond line\n")[:cut], "gzip")) as address:
+        with pytest.raises(UpstreamError, match="ends in the middle of its gzip data"):
+            await Upstream(client, "test", address).fetch("GET", "/thing")
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd", "gzip, gzip", "x"])
+async def test_an_answer_in_a_coding_that_was_not_asked_for_is_refused(
+    client: aiohttp.ClientSession, coding: str
+) -> None:
+    async with raw_server(encoded(b"[]", coding)) as address:
+        with pytest.raises(UpstreamError, match=f"unsupported Content-Encoding {coding}"):
+            await Upstream(client, "test", address).fetch("GET", "/thing")
 
 
 async def test_an_answer_beyond_the_limit_is_refused(client: aiohttp.ClientSession) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.config import Secret
 from common.upstream import Upstream, UpstreamBody, UpstreamError, create_client_session
 from dashboard.feed_client import BookingFeed, FeedQuery, _lines, _values
 from tests.support.feeds import ForeignFeed, event, serve_feed
@@ -88,11 +90,12 @@ async def test_white_space_between_two_events_is_skipped(gap: bytes) -> None:
     assert [json.loads(value)["id"] for value in await read(parts)] == [1, 2]
 
 
+@dataclass
 class RedirectingFeed(ForeignFeed):
     """Answers `/events` with a redirect to `location`, and other paths as a feed does."""
 
-    location = ""
-    status = 308
+    location: str = ""
+    status: int = 308
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/events":
@@ -126,6 +129,14 @@ async def test_a_redirect_within_the_host_is_followed(
         feed.status, feed.location = status, location.replace("HOST", feed.url.removeprefix("http://"))
         booking_feed = BookingFeed(Upstream(client, "booking_feed", feed.url))
         assert await read_feed(booking_feed, FROM_THE_SECOND) == [2]
+
+
+async def test_the_token_is_sent_after_a_redirect_too(client: aiohttp.ClientSession) -> None:
+    async with serve_feed(RedirectingFeed(list(EVENTS), location="/v2/events?{}", token="s3cret")) as feed:
+        upstream = Upstream(client, "booking_feed", feed.url)
+        assert await read_feed(BookingFeed(upstream.with_token(Secret("s3cret"))), FROM_THE_SECOND) == [2]
+        with pytest.raises(UpstreamError, match="answered 401"):
+            await read_feed(BookingFeed(upstream), FROM_THE_SECOND)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 import csv
 import io
+from datetime import UTC, date, datetime
 from typing import Any
 
+import asyncpg
 import openpyxl
 import pytest
 
 from common.tables import CSV, XLSX
 from common.web.openapi.document import TABLE_ATTRIBUTE
 from common.web.resources import Application
+from dashboard.bookings.decoding import BookingEvent, RejectedEvent
+from dashboard.bookings.queries.ledger import insert_events
+from dashboard.bookings.queries.quarantine import upsert_quarantine
 
 STATUS = "store_id,status,timestamp_utc\n"
 
@@ -51,6 +56,59 @@ async def test_a_list_is_the_same_in_every_form_by_accept_and_by_format(client: 
     assert (await client.get(f"{path}?format=json", headers={"Accept": CSV})).content_type == "application/json"
     assert (await client.get(f"{path}?format=ods")).status_code == 400
     assert (await client.get(path, headers={"Accept": "image/png"})).status_code == 406
+
+
+async def add_bookings(db: asyncpg.Pool) -> None:
+    """Two events of a hotel, one that is not valid, a run of the audit, and what a product costs."""
+    at = datetime(2023, 1, 5, tzinfo=UTC)
+    events = [BookingEvent(number, 1, at, 1, 7, date(2023, 2, number)) for number in (1, 2)]
+    async with db.acquire() as connection:
+        await insert_events(connection, events)
+        await upsert_quarantine(connection, [RejectedEvent("[]", "is not an object", at)])
+        await connection.execute("UPDATE feed_progress SET data_through = now()")
+
+
+@pytest.mark.parametrize(
+    ("path", "items"),
+    [
+        ("/dashboard?hotel_id=1&period=month&year=2023", "items"),
+        ("/hotels/1/pickup", "items"),
+        ("/hotels/1/pace?year=2023", "items"),
+        ("/hotels/1/booking-curve?night=2023-02-01", "items"),
+        ("/hotels/1/lead-time?year=2023", "items"),
+        ("/quarantine", "items"),
+        ("/audits", "items"),
+        ("/stores/2/days?days=3&to=2023-01-24", None),
+        ("/stores/2/incidents?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", None),
+        ("/stores/2/coverage?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", "no_data"),
+        ("/stores/2/timeline?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", "stretches"),
+        ("/stores/gaps?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", None),
+        ("/stores/sla", ""),
+        ("/front-desk/orders", None),
+        ("/front-desk/outbox", None),
+        ("/products/{}/offers", None),
+        ("/products/{}/trend", "prices"),
+        ("/jobs", "jobs"),
+    ],
+)
+async def test_the_rows_of_every_other_table_are_the_same_in_every_form(
+    client: Any, dashboard_db: asyncpg.Pool, path: str, items: str | None
+) -> None:
+    await add_bookings(dashboard_db)
+    product = await client.post("/products", json={"name": "Kettle", "description": "Boils."})
+    path = path.format((await product.get_json())["id"])
+    staff = {"Authorization": "Bearer staff"}
+    content = await (await client.get(path, headers=staff)).get_json()
+    found = [content] if items == "" else content[items] if items else content
+    assert isinstance(found, list), content
+    for form, media_type, read in (("csv", CSV, rows), ("xlsx", XLSX, sheet)):
+        header, *lines = await read(await client.get(path, headers={**staff, "Accept": media_type}))
+        by_format = await client.get(f"{path}{'&' if '?' in path else '?'}format={form}", headers=staff)
+        again, *lines_again = await read(by_format)
+        assert (again, len(lines_again)) == (header, len(lines))
+        assert by_format.content_type.partition(";")[0] == media_type
+        assert len(lines) == len(found)
+        assert header
 
 
 async def test_ids_that_begin_as_a_formula_keep_their_value_in_json_and_are_neutralised_in_csv(client: Any) -> None:

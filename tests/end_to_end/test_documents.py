@@ -39,7 +39,7 @@ class RunningSystem:
         recipe = subprocess.run(
             ["make", "--dry-run", "--old-file=.venv/.runtime", "run", *self.variables],
             cwd=ROOT,
-            env={name: value for name, value in self.environment.items() if name != "MAKEFLAGS"},
+            env=self.environment,
             capture_output=True,
             text=True,
             check=True,

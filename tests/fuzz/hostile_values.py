@@ -86,3 +86,30 @@ INSTANTS = (
 )
 
 ALL = (*TEXTS, *NUMBERS, *INSTANTS)
+
+CELLS = (
+    "1.48E+18",
+    "Active",
+    "inactive\n",
+    "1,active,2023-01-23 16:14:00 UTC",
+    "7",
+    "9:5",
+    "9:05",
+    "24:00",
+    "24:00:01",
+    "25:00:00",
+    "12:30:00.123456789",
+    "europe/athens",
+    "posix/UTC",
+    "localtime",
+    "366",
+    "available",
+    "a" * 990,
+    "\u3164",
+    "\u2028",
+    "sep=;",
+    "#REF!",
+    "'0042",
+    "<NULL>",
+)
+"""Values of files."""

@@ -3,12 +3,13 @@
 import argparse
 import random
 import sys
-from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.python_mutants import python_mutants
-from tests.mutants.runner import ROOT, Result, run_mutants
+from tests.mutants.python_mutants import change_place, find_places
+from tests.mutants.runner import ROOT, STATE, Result, run_mutants
+from tests.mutants.selection import Selection
 from tests.mutants.sql_mutants import sql_mutants
 
 
@@ -19,14 +20,22 @@ def main() -> int:
     parser.add_argument("--sql", type=int, default=100, help="how many changes of SQL are drawn")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same changes of the same code")
     parser.add_argument("--processes", type=int, default=2, help="how many are tried at a time")
-    parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each changed file's folder")
+    parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each change")
     options = parser.parse_args()
     chosen = [
-        *draw(python_mutants, python_files(options.module), options.python, options.seed),
-        *draw(sql_mutants, sql_files(options.module), options.sql, options.seed),
+        *draw_python(python_files(options.module), options.python, options.seed),
+        *draw_sql(sql_files(options.module), options.sql, options.seed),
     ]
+    STATE.mkdir(exist_ok=True)
+    selection = Selection(ROOT, STATE)
+    if not options.tests:
+        selection.measure()
+
+    def tests_of(mutant: Mutant) -> list[str]:
+        return options.tests or selection.tests_of(mutant)
+
     results = []
-    for number, result in enumerate(run_mutants(chosen, options.processes, options.tests), 1):
+    for number, result in enumerate(run_mutants(chosen, options.processes, tests_of), 1):
         results.append(result)
         print(f"{number}/{len(chosen)} {format_result(result)}", flush=True)
     print_summary(results)
@@ -51,10 +60,21 @@ def sql_files(module: str) -> list[Path]:
     return sorted([*migrations, *python_files(module)])
 
 
-def draw(mutants_of: Callable[[str, str], Iterator[Mutant]], files: list[Path], number: int, seed: int) -> list[Mutant]:
-    """Draw mutants of files at random, each with the same probability."""
+def draw_python(files: list[Path], number: int, seed: int) -> list[Mutant]:
+    """Draw changes of Python code at random, each with the same probability."""
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    places = [(path, place) for path, text in texts.items() for place in find_places(text)]
+    random.Random(seed).shuffle(places)
+    changes = (change_place(str(path.relative_to(ROOT)), texts[path], place) for path, place in places)
+    return list(islice((mutant for mutant in changes if mutant is not None), number))
+
+
+def draw_sql(files: list[Path], number: int, seed: int) -> list[Mutant]:
+    """Draw changes of SQL at random, each with the same probability."""
     mutants = [
-        mutant for path in files for mutant in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+        mutant
+        for path in files
+        for mutant in sql_mutants(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
     ]
     return random.Random(seed).sample(mutants, min(number, len(mutants)))
 

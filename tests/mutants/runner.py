@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
+from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 
 from tests.mutants.mutant import Mutant
@@ -17,8 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".mutants"
 RESULTS = STATE / "results.jsonl"
 COPIED = ("src", "tests", "benchmarks", "docker", "docs", "openapi", "requirements", "pyproject.toml", "README.md")
-SECONDS = 900
+SECONDS = 600
 """A mutant whose tests take longer is noticed: it does not end."""
+
+
+TestsOf = Callable[[Mutant], list[str]]
 
 
 @dataclass(frozen=True)
@@ -41,26 +45,10 @@ def read_results() -> dict[str, Result]:
     return {result.mutant_id: result for result in results}
 
 
-def folders_with_tests(path: str) -> list[str]:
-    """The tests of a file: the folder that mirrors its folder, or the nearest above it that exists.
-
-    The SQL of a slice lies in the migrations of its application and has the slice's name.
-    """
-    parts = Path(path).parts[1:]
-    if "migrations" in parts:
-        slice_name = Path(path).stem.lstrip("0123456789_")
-        folder = Path("tests", parts[0], slice_name)
-        return [str(folder if (ROOT / folder).is_dir() else folder.parent)]
-    folder = Path("tests", *parts[:-1])
-    while not (ROOT / folder).is_dir():
-        folder = folder.parent
-    return [str(folder)]
-
-
-def run_mutants(mutants: Iterable[Mutant], processes: int, tests: list[str] | None) -> Iterator[Result]:
+def run_mutants(mutants: Iterable[Mutant], processes: int, tests_of: TestsOf) -> Iterator[Result]:
     """Run the tests on each mutant that has no result yet, and yield all results.
 
-    tests: the paths of the tests for all mutants; None: for each the tests of its folder.
+    tests_of: gives the tests to run on a mutant, in their order.
     """
     known = read_results()
     waiting: Queue[Mutant | None] = Queue()
@@ -74,7 +62,7 @@ def run_mutants(mutants: Iterable[Mutant], processes: int, tests: list[str] | No
         waiting.put(None)
     lock = Lock()
     threads = [
-        Thread(target=_work, args=(STATE / f"copy-{number}", waiting, finished, lock, tests))
+        Thread(target=_work, args=(STATE / f"copy-{number}", waiting, finished, lock, tests_of))
         for number in range(processes)
     ]
     for thread in threads:
@@ -89,12 +77,12 @@ def run_mutants(mutants: Iterable[Mutant], processes: int, tests: list[str] | No
 
 
 def _work(
-    copy: Path, waiting: "Queue[Mutant | None]", finished: "Queue[Result | None]", lock: Lock, tests: list[str] | None
+    copy: Path, waiting: "Queue[Mutant | None]", finished: "Queue[Result | None]", lock: Lock, tests_of: TestsOf
 ) -> None:
     try:
         make_copy(copy)
         while (mutant := waiting.get()) is not None:
-            result = run_mutant(copy, mutant, tests or folders_with_tests(mutant.path))
+            result = run_mutant(copy, mutant, tests_of(mutant))
             with lock, RESULTS.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
             finished.put(result)
@@ -135,8 +123,17 @@ def run_tests(copy: Path, tests: list[str]) -> tuple[bool, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / ".hypothesis"),
     }
+    # Each run has temporary folders of its own: pytest closes those it shares with others to the embedded server.
     try:
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        with TemporaryDirectory(prefix="nightaudit-mutant-") as folder:
+            done = subprocess.run(
+                command,
+                cwd=copy,
+                env={**environment, "PYTEST_DEBUG_TEMPROOT": folder},
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+            )
     except subprocess.TimeoutExpired:
         return True, f"the tests did not end within {SECONDS} s"
     if done.returncode == 0:

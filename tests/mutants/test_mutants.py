@@ -1,11 +1,16 @@
 """The changes of meaning that `make mutants` draws from."""
 
 import ast
+import json
 from pathlib import Path
+
+from coverage import CoverageData
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.python_mutants import python_mutants
-from tests.mutants.runner import ROOT, folders_with_tests
+from tests.mutants.relevance import OTHER_FILES, folders_with_tests, relevant_files
+from tests.mutants.runner import ROOT
+from tests.mutants.selection import MAX_SECONDS, Selection, lines_of_function, lines_of_statement
 from tests.mutants.sql_mutants import sql_mutants
 
 QUERY = '''"""SELECT is only a word FROM a docstring WHERE nothing runs."""
@@ -43,6 +48,11 @@ def test_python_is_changed_in_one_place_at_a_time() -> None:
 
 def test_types_are_not_changed() -> None:
     assert list(python_mutants("src/x.py", "def open(hour: int | None) -> str | None: ...\n")) == []
+
+
+def test_an_exception_with_a_dotted_name_does_not_end_the_run() -> None:
+    text = "try:\n    run()\nexcept asyncpg.PostgresError:\n    if broken:\n        raise\n"
+    assert changed_lines(text, list(python_mutants("src/x.py", text))) == {"if not broken:"}
 
 
 def test_the_sql_of_a_statement_is_changed_and_no_docstring() -> None:
@@ -83,13 +93,68 @@ def test_the_same_change_has_the_same_id_and_others_have_not() -> None:
 
 
 def test_the_folders_with_tests_a_file_are_those_of_its_folder() -> None:
-    assert folders_with_tests("src/dashboard/bookings/queries/counters.py") == ["tests/dashboard/bookings"]
-    assert folders_with_tests("src/dashboard/app.py") == ["tests/dashboard"]
-    assert folders_with_tests("src/common/web/errors.py") == ["tests/common/web"]
-    assert folders_with_tests("src/provider/migrations/functions/stays.sql") == ["tests/provider/stays"]
+    assert folders_with_tests(ROOT, "src/dashboard/bookings/queries/counters.py") == ["tests/dashboard/bookings"]
+    assert folders_with_tests(ROOT, "src/dashboard/app.py") == ["tests/dashboard"]
+    assert folders_with_tests(ROOT, "src/common/web/errors.py") == ["tests/common/web"]
+    assert folders_with_tests(ROOT, "src/provider/migrations/functions/stays.sql") == ["tests/provider/stays"]
 
 
 def test_each_migration_of_a_slice_has_the_folder_of_its_tests() -> None:
     for path in (ROOT / "src").rglob("migrations/[0-9]*.sql"):
-        (folder,) = folders_with_tests(str(path.relative_to(ROOT)))
+        (folder,) = folders_with_tests(ROOT, str(path.relative_to(ROOT)))
         assert Path(folder).name in path.stem, path
+
+
+def test_the_tests_that_name_the_changed_function_are_run_first() -> None:
+    path = "src/dashboard/bookings/queries/quarantine.py"
+    text = (ROOT / path).read_text()
+    line = text[: text.index("def delete_old_quarantined")].count("\n") + 1
+    tests = relevant_files(ROOT, Mutant(path, line, "", text), ["tests/dashboard/bookings"])
+    inside = [test for test in tests if test.startswith("tests/dashboard/bookings/")]
+    assert "delete_old_quarantined" in (ROOT / inside[0]).read_text()
+    assert set(inside) == {
+        str(each.relative_to(ROOT)) for each in (ROOT / "tests/dashboard/bookings").rglob("test_*.py")
+    }
+    assert tests[: len(inside)] == inside
+    assert len(tests) == len(inside) + OTHER_FILES
+
+
+LOOP = """@route
+def search(rows):
+    for row in rows:
+        if row.free(
+            "now"
+        ):
+            return row
+    return None
+"""
+
+
+def test_the_lines_of_a_statement_do_not_contain_its_body() -> None:
+    lines = [list(lines_of_statement(LOOP, line)) for line in (3, 5, 7)]
+    assert lines == [[3], [4, 5, 6], [7]]
+
+
+def test_the_lines_of_a_function_are_those_of_its_body() -> None:
+    assert [list(lines_of_function(LOOP, line)) for line in (1, 8)] == [[3, 4, 5, 6, 7, 8]] * 2
+    assert list(lines_of_function("LIMIT = 3\n", 1)) == []
+
+
+def test_the_tests_of_a_changed_line_are_those_that_run_it(tmp_path: Path) -> None:
+    (tmp_path / "src/dashboard/rooms").mkdir(parents=True)
+    (tmp_path / "tests/dashboard/rooms").mkdir(parents=True)
+    (tmp_path / "src/dashboard/rooms/search.py").write_text(LOOP)
+    data = CoverageData(str(tmp_path / "coverage"))
+    lines = {"quick": [7], "slow": [4, 7], "failed": [7], "longer than all may take": [7], "elsewhere": [3]}
+    for name, numbers in lines.items():
+        data.set_context(f"tests/dashboard/rooms/test_search.py::{name}|run")
+        data.add_lines({str(tmp_path / "src/dashboard/rooms/search.py"): numbers})
+    data.write()
+    seconds = {"slow": 2.0, "quick": 1.0, "longer than all may take": MAX_SECONDS, "elsewhere": 0.1}
+    durations = {f"tests/dashboard/rooms/test_search.py::{name}": taken for name, taken in seconds.items()}
+    (tmp_path / "durations.json").write_text(json.dumps(durations))
+
+    selection = Selection(tmp_path, tmp_path)
+    tests = [selection.tests_of(Mutant("src/dashboard/rooms/search.py", line, "", LOOP)) for line in (7, 8)]
+    names = [[test.partition("::")[2] for test in each] for each in tests]
+    assert names == [["quick", "slow"], ["elsewhere", "quick", "slow"]]

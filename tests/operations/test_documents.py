@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.config import Secret
-from tests.support.applications import ROOT, SOURCE, ApplicationProcess, free_port
+from tests.support.applications import ROOT, SOURCE, ApplicationProcess, free_port, process_environment
 from tests.support.documents import Block, blocks
 
 RUN_END_TO_END = {
@@ -46,7 +46,12 @@ def test_make_up_without_the_compose_plugin_says_so_in_one_line(tmp_path: Path) 
     write_program(tmp_path / "docker", "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1")
     for path in (f"{tmp_path}:{os.environ['PATH']}", path_without_docker(tmp_path)):
         ended = subprocess.run(
-            ["make", "up"], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+            ["make", "up"],
+            cwd=ROOT,
+            env=process_environment({"PATH": path}),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         first, *rest = ended.stderr.splitlines()
         assert ended.returncode == 2

@@ -35,9 +35,16 @@ def free_port() -> int:
         return port
 
 
+NOT_INHERITED = ("PROVIDER_", "DASHBOARD_", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""Beginnings of names of environment variables."""
+
+
 def process_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with the settings of the applications replaced by the given ones."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROVIDER_", "DASHBOARD_"))}
+    """Return this process's environment with the settings of the applications replaced by the given ones.
+
+    What `make test` tells a make that a test runs is left out: it would print the folder and other error lines.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     return {**kept, "PYTHONPATH": str(SOURCE), **environment}
 
 

@@ -77,7 +77,8 @@ SOURCE_PARAMETERS = {
 class ForeignFeed:
     """A provider with the source's parameters only. It answers with a JSON array of at most `cap` events.
 
-    ignored, refused: parameters that it accepts without effect, and those that it answers with 422.
+    ignored, refused: parameters that it accepts without effect, and those that it answers with 422. token: the bearer
+    token that every request must have.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -87,8 +88,11 @@ class ForeignFeed:
     refused: frozenset[str] = frozenset()
     requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    token: str | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.json_response({"detail": "a token is required"}, status=401)
         query = dict(request.query)
         self.requests.append(query)
         if unknown := set(query) - SOURCE_PARAMETERS | set(query) & self.refused:

@@ -132,10 +132,11 @@ def filter_failure(
         return "Content-Encoding" not in response.request.headers  # which no schema limits to gzip
     if response.status_code == 422:
         return problem["code"] not in CODES
-    messages = [fault["message"] for fault in problem.get("errors", [])] or messages_of_offers(problem)
+    messages = [fault["message"] for fault in problem.get("errors", [])] or messages_of_offers_service(problem)
     return not messages or not all(RULES.fullmatch(message) for message in messages)
 
 
-def messages_of_offers(problem: dict[str, Any]) -> list[str]:
-    """The messages of an error of the offers stand-in: `The body is not valid. name: is missing; id: is missing`."""
-    return [fault.partition(": ")[2] for fault in problem.get("msg", "").partition(". ")[2].split("; ") if fault]
+def messages_of_offers_service(problem: dict[str, Any]) -> list[str]:
+    """The messages of an error of the offers service: its `msg` is a sentence, then `field: message; field: …`."""
+    _, _, faults = str(problem.get("msg", "")).partition(". ")
+    return [message for _, _, message in (fault.partition(": ") for fault in faults.split("; ") if fault)]

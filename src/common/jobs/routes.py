@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import document_response, tag_blueprint
+from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.jobs.lease import Job, JobState, select_jobs
 from common.web.bearer import operations_token_required
+from common.web.input_types import TableQuery
 from common.web.openapi.document import operation
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 
 
 class Jobs(msgspec.Struct, frozen=True):
@@ -44,8 +46,10 @@ def blueprint(jobs: Callable[[], Sequence[Job]]) -> Blueprint:
     @routes.get("/jobs")
     @operation(example=JOBS_EXAMPLE)
     @operations_token_required
+    @table("jobs", JobState, "jobs")
+    @validate_querystring(TableQuery)
     @document_response(Jobs)
-    async def list_jobs() -> Response:
+    async def list_jobs(query_args: TableQuery) -> Response:
         """Each job: its last run, the result or error of that run, and when it runs next."""
         return json_response(Jobs(await select_jobs(pool(), jobs())))
 

@@ -63,7 +63,8 @@ async def _audit_feed(config: Config, db: asyncpg.Pool, options: AuditOptions) -
         return None
     lookback = timedelta(seconds=config.ingest_lookback_seconds)
     async with create_client_session() as client:
-        night_audit = NightAudit(db, BookingFeed(Upstream(client, "booking_feed", config.provider_url)), lookback)
+        upstream = Upstream(client, "booking_feed", config.provider_url).with_token(config.feed_token)
+        night_audit = NightAudit(db, BookingFeed(upstream), lookback)
 
         async def audit_and_apply(lease: Lease) -> JobResult:
             result = await night_audit.run(lease)

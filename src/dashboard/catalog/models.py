@@ -100,6 +100,13 @@ Prices = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(TrendPo
 """Points as JSON, or buckets when the request names an interval."""
 
 
+class OfferKey(NamedTuple):
+    """What identifies an offer: the service numbers its offers by product. offer_id: as text."""
+
+    product_id: uuid.UUID
+    offer_id: str
+
+
 class Period(NamedTuple):
     """The period of a trend, both ends included. end: None for one without an end. now: the time of the request."""
 

@@ -74,6 +74,33 @@ class OffersClient:
 
     async def register(self, product_id: UUID, name: str, description: str) -> None:
         """Register a product with the service. 409 means that it is registered already."""
+        await self._with_token(self._registration(product_id, name, description))
+
+    async def register_within(self, seconds: float, product_id: UUID, name: str, description: str) -> None:
+        """`register` with a time limit; exceeding it during the call counts as a failure of the service."""
+        registration = self._registration(product_id, name, description)
+        calling = False
+
+        async def call(token: str) -> None:
+            nonlocal calling
+            calling = True
+            await registration(token)
+            calling = False
+
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                await self._with_token(call)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # a time-out of our database
+            if not calling:
+                raise UpstreamError(f"not called within {seconds:g} s") from error
+            self.breaker.failed()
+            raise UpstreamError(f"no response within {seconds:g} s") from error
+
+    def _registration(self, product_id: UUID, name: str, description: str) -> Callable[[str], Awaitable[None]]:
+        """The call that registers a product, which takes a token."""
         product = {"id": str(product_id), "name": name, "description": description}
 
         async def call(token: str) -> None:
@@ -86,16 +113,7 @@ class OffersClient:
             ) as response:
                 await read_body(response, MAX_RESPONSE_BYTES)
 
-        await self._with_token(call)
-
-    async def register_within(self, seconds: float, product_id: UUID, name: str, description: str) -> None:
-        """`register` with a time limit; exceeding it counts as a failure of the service."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.register(product_id, name, description)
-        except TimeoutError as error:
-            self.breaker.failed()
-            raise UpstreamError(f"no response within {seconds:g} s") from error
+        return call
 
     async def offers(self, product_id: UUID) -> list[ReceivedOffer]:
         """The offers of a registered product. Raises NotRegisteredError for 404."""

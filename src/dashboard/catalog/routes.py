@@ -24,6 +24,7 @@ from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, P
 from dashboard.catalog.models import (
     Freshness,
     Interval,
+    OfferKey,
     OfferState,
     OfferTrend,
     Period,
@@ -230,12 +231,13 @@ async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuer
     existing_id = None if "\0" in offer_id else await products.select_offer_id(pool(), product_id, offer_id)
     if existing_id is None:
         raise NotFound(f"Product {product_id} has no offer {offer_id}.")
-    ends = await trends.select_offer_ends(pool(), product_id, offer_id, period)
+    offer = OfferKey(product_id, offer_id)
+    ends = await trends.select_offer_ends(pool(), offer, period)
     prices, headers = await page_of_prices(
         query_args,
         period,
-        partial(trends.select_offer_points, pool(), product_id, offer_id),
-        partial(trends.select_offer_buckets, pool(), product_id, offer_id),
+        partial(trends.select_offer_points, pool(), offer),
+        partial(trends.select_offer_buckets, pool(), offer),
     )
     trend = OfferTrend(
         product_id, existing_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends)

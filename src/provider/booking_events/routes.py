@@ -71,7 +71,7 @@ async def list_events(query_args: EventsQuery) -> Response:
     form: FeedFormat = "csv" if accepted in (CSV, XLSX) else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
     page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
-    headers = dict(FEATURES)
+    headers = _headers(accepted)
     if page.end is not None:
         if query_args.limit is None:
             await feed.require_narrow(pool(), query_args)
@@ -91,27 +91,33 @@ async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedForma
 
     The response begins after COPY has begun, so that an error before that still gets its status.
     """
+    headers = _headers(accepted)
     if request.method == "HEAD":
-        return Response(empty_body(), content_type=_content_type(accepted), headers=FEATURES)
+        return Response(empty_body(), content_type=_content_type(accepted), headers=headers)
     first = _as_text(page.lines).encode()
     rest = feed.lines_after(resources().pools.streams, query, form, page.end)
     if accepted == XLSX:
-        return await _workbook(rest, page, FEATURES)
+        return await _workbook(rest, page, headers)
     second = await anext(rest, b"")
     if accepted == JSON:
         body = feed.as_array(first, second, rest)
     else:
         body = feed.as_lines(_csv_header(accepted) + first, second, rest)
-    return Response(body, content_type=_content_type(accepted), headers=FEATURES)
+    return Response(body, content_type=_content_type(accepted), headers=headers)
 
 
 async def _workbook(rest: AsyncGenerator[bytes, None], page: Page, headers: dict[str, str]) -> Response:
     """The events of the page and of the chunks that follow as a workbook, made in full before it is sent."""
     body = feed.as_workbook(_as_text(page.lines).encode(), rest)
     try:
-        return await spooled_response(body, content_type=XLSX, headers={**headers, **file_headers("events", XLSX)})
+        return await spooled_response(body, content_type=XLSX, headers=headers)
     except TooManyRowsError as error:
         raise Invalid.field("format", f"{error}; use csv, or page with `limit`") from None
+
+
+def _headers(accepted: str) -> dict[str, str]:
+    """The headers of every response; CSV and XLSX are files to be saved."""
+    return {**FEATURES, **(file_headers("events", accepted) if accepted in (CSV, XLSX) else {})}
 
 
 def _as_text(lines: list[str]) -> str:

@@ -21,6 +21,7 @@ from common.web.input_types import (
     PageQuery,
     QueryId,
     QueryInteger,
+    TableQuery,
 )
 from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import TableType
@@ -140,7 +141,7 @@ class TableFilter(Input):
             raise Invalid("The request is not valid.", errors=errors)
 
 
-class TableListQuery(TableFilter):
+class TableListQuery(TableFilter, TableQuery):
     limit: Annotated[PageLimit | None, Field(description="Return pages of this many tables")] = None
     cursor: Cursor | None = None
 
@@ -160,6 +161,10 @@ class OutboxQuery(PageQuery):
 
 class TableIdQuery(Input):
     id: Annotated[QueryId, Field(description="The table")]
+
+
+class PricesQuery(TableIdQuery, TableQuery):
+    """The prices of a table."""
 
 
 class BookingIdQuery(Input):

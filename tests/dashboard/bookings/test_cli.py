@@ -52,6 +52,18 @@ async def test_missing_events_are_added_and_wrong_counters_are_counted(
     assert capsys.readouterr().out == "ledger: 3 events\ncounters: 1 night counters differ\n"
 
 
+async def test_a_feed_that_requires_a_token_is_audited(
+    dashboard_url: Secret, environment: dict[str, str], ingestion_of: IngestionOf, ingest: RunOnce, feed: ForeignFeed
+) -> None:
+    async with serve_feed(feed):
+        await ingest(ingestion_of(feed.url), datetime.now(UTC))
+        feed.token = "s3cret"
+        of_feed = {**environment, "DASHBOARD_PROVIDER_URL": feed.url}
+        config = read_config(Config, {**of_feed, "DASHBOARD_FEED_TOKEN": feed.token})
+        assert await run_audit(config, dashboard_url, AuditOptions(feed=True)) == 0
+        assert await run_audit(read_config(Config, of_feed), dashboard_url, AuditOptions(feed=True)) == 1
+
+
 async def test_what_the_feed_no_longer_has_is_named_and_applied_only_on_request(
     dashboard_db: asyncpg.Pool,
     dashboard_url: Secret,

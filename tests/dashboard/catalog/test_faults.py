@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from dashboard.catalog import offers_client, service
+from dashboard.catalog.service import new_product_id
 from dashboard.resources import resources_of
 from tests.support.fake_offers import Catalogue, FakeOffers, Fault, Reply, offer, reply
 
@@ -287,6 +289,7 @@ async def test_409_counts_as_registered(catalogue: Catalogue, fake: FakeOffers) 
 async def test_a_creation_does_not_wait_for_a_stalled_service(
     catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await catalogue.create()  # which obtains a token
     monkeypatch.setattr(service, "REGISTER_SECONDS", 0.05)
 
     async def stall(kind: str, _: str) -> Reply:
@@ -303,6 +306,34 @@ async def test_a_creation_does_not_wait_for_a_stalled_service(
     for _ in range(30):
         product = await catalogue.create()
     assert product["freshness"]["last_error"] == "not called: the service has failed too often recently"
+
+
+async def test_a_slow_database_of_ours_is_not_booked_as_the_service(
+    catalogue: Catalogue, fake: FakeOffers, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "REGISTER_SECONDS", 0.05)
+    client = resources_of(catalogue.app).offers
+    async with dashboard_db.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE offers_token")
+        product = await catalogue.create()
+
+    assert product["registration"] == "pending"
+    assert product["freshness"]["last_error"] == "not called within 0.05 s"
+    assert client.breaker._failures == 0
+
+
+async def test_a_time_out_of_our_database_is_an_error_of_ours(
+    catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = resources_of(catalogue.app).offers
+
+    async def time_out() -> str:
+        raise TimeoutError
+
+    monkeypatch.setattr(client.shared_token, "get", time_out)
+    with pytest.raises(TimeoutError):
+        await client.register_within(60, new_product_id(), "Kettle", "Boils.")
+    assert client.breaker._failures == 0
 
 
 async def test_a_response_is_not_read_beyond_its_size_limit(

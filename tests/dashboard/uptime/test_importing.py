@@ -224,6 +224,23 @@ async def test_a_store_of_which_a_row_is_wrong_keeps_its_old_hours_whole_and_is_
     assert listed.notices == summary.notices
 
 
+async def test_the_valid_rows_of_a_store_that_keeps_its_hours_are_listed_as_rejected(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """So a corrected file of the rejected lines has all hours of the store."""
+    lines = ['1,2,"09:00:00",17:00:00', "2,5,09:00:00,17:00:00", "1,3,9-17,17:00:00", "1,4,09:00:00,17:00:00"]
+    kept: list[RejectedLine] = []
+    text = HOURS + "\n".join([*lines, lines[0]])
+    summary = await import_text(dashboard_db, StoreFile.BUSINESS_HOURS, text, on_rejected=kept.append)
+    assert [(each.line, each.text) for each in sorted(kept)] == [
+        (2, lines[0]), (4, lines[2]), (5, lines[3]), (6, lines[0]),
+    ]  # fmt: skip
+    reason = "is not used, because line 4 of the same store was rejected"
+    assert [each.reason for each in sorted(kept)][::2] == [reason, reason]
+    assert [(each.line, each.text) for each in summary.rejected] == [(2, None), (4, None), (5, None), (6, None)]
+    assert (summary.rows, summary.new, summary.rejected_total) == (5, 1, 4)
+
+
 async def test_a_file_of_which_no_row_is_valid_is_refused_and_its_rows_are_named(dashboard_db: asyncpg.Pool) -> None:
     with pytest.raises(Invalid) as refused:
         await import_text(dashboard_db, StoreFile.STATUS, STATUS + "1,open,2023-01-22 12:00:00 UTC\n2,active,never\n")

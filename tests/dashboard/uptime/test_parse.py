@@ -169,7 +169,7 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
     valid = "1,active,2023-01-01 10:00:00 UTC\n"
     rows, parser = parse(StoreFile.STATUS, STATUS, *["x" * 100_000] * 50, "\n", valid)
     assert rows == [valid.strip()]
-    assert reasons(parser) == [(2, "is longer than 1000 bytes")]
+    assert reasons(parser) == [(2, "is longer than 10000 bytes")]
 
 
 def test_bytes_that_are_not_utf_8_are_rejected() -> None:
@@ -249,6 +249,33 @@ def test_unknown_columns_are_ignored_with_a_notice_in_any_place() -> None:
     assert rows == ['"active","7","2023-01-22T12:00:00+00:00"']
     assert parser.outcome.notices == ["columns that are not known were ignored: id, note"]
     assert [(each.line, each.text) for each in kept] == [(4, "2,off,,8,never")]
+
+
+def test_a_quoted_cell_may_go_on_in_the_next_line() -> None:
+    usual = "3,active,2023-01-22 12:00:00 UTC\n"
+    text = STATUS + usual + '1,"active\n",2023-01-22 12:00:00 UTC\n2,"in\nactive",2023-01-22 12:00:00 UTC\n' + usual
+    rows, parser = parse(StoreFile.STATUS, text)
+    assert rows == [usual.strip(), '"1","active","2023-01-22T12:00:00+00:00"', usual.strip()]
+    assert reasons(parser) == [(5, "status 'in\\nactive' must be active or inactive")]
+    assert (parser.outcome.rows, parser.outcome.rejected_total) == (4, 1)
+
+
+fragments = st.sampled_from(
+    ["1,active,2023-01-22 12:00:00 UTC", '2,"inactive', '"', "\n", "\n", ",", '""', " ", "x" * 600, ',"active",', "7"]
+)
+
+
+@given(st.lists(fragments, max_size=40), st.lists(st.integers(0, 4000), max_size=3))
+def test_the_usual_rows_are_read_in_blocks_as_all_others_are_one_by_one(written: list[str], cuts: list[int]) -> None:
+    data = (STATUS + "".join(written)).encode()
+    places = sorted(min(cut, len(data)) for cut in cuts)
+    parts = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+    in_blocks = StoreFileReader(StoreFile.STATUS, iter(parts), NOW)
+    one_by_one = StoreFileReader(StoreFile.STATUS, iter([data]), NOW)
+    one_by_one._usual_rows = None
+    for reader in (in_blocks, one_by_one):
+        assert len(b"".join(reader.rows()).splitlines()) == reader.outcome.rows - reader.outcome.rejected_total
+    assert in_blocks.outcome == one_by_one.outcome
 
 
 def test_epoch_seconds_and_milliseconds_are_polls_too() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.catalog.models import Interval, Period, PeriodEnds, TrendBucket, TrendPoint
+from dashboard.catalog.models import Interval, OfferKey, Period, PeriodEnds, TrendBucket, TrendPoint
 
 INTERVAL_SECONDS: dict[Interval, int] = {"hour": 3600, "day": 86_400, "week": 604_800}
 
@@ -67,7 +67,7 @@ async def select_product_points(
     return [TrendPoint(**row) for row in rows]
 
 
-async def select_offer_ends(db: Executor, product_id: UUID, offer_id: str, period: Period) -> PeriodEnds:
+async def select_offer_ends(db: Executor, offer: OfferKey, period: Period) -> PeriodEnds:
     """The first and the last price of the offer while it was in stock."""
     row = await db.fetchrow(
         """
@@ -95,14 +95,14 @@ async def select_offer_ends(db: Executor, product_id: UUID, offer_id: str, perio
                  ORDER BY at DESC
                  LIMIT 1) AS last
         """,
-        product_id, offer_id, period.start, period.end,
+        *offer, period.start, period.end,
     )  # fmt: skip
     assert row is not None
     return PeriodEnds(**row)
 
 
 async def select_offer_points(
-    db: Executor, product_id: UUID, offer_id: str, period: Period, after: datetime | None, limit: int
+    db: Executor, offer: OfferKey, period: Period, after: datetime | None, limit: int
 ) -> list[TrendPoint]:
     """The price of the offer while it was in stock: the one valid at the start, then every change, in order.
 
@@ -131,7 +131,7 @@ async def select_offer_points(
          ORDER BY change.at
          LIMIT $6
         """,
-        product_id, offer_id, period.start, period.end, after, limit,
+        *offer, period.start, period.end, after, limit,
     )  # fmt: skip
     return [TrendPoint(**row) for row in rows]
 
@@ -206,7 +206,7 @@ async def select_product_buckets(
 
 
 async def select_offer_buckets(
-    db: Executor, product_id: UUID, offer_id: str, period: Period, interval: Interval, limit: int
+    db: Executor, offer: OfferKey, period: Period, interval: Interval, limit: int
 ) -> list[TrendBucket]:
     """The prices of the offer while it was in stock, as `select_product_buckets`."""
     rows = await db.fetch(
@@ -265,6 +265,7 @@ async def select_offer_buckets(
          ) AS last
          ORDER BY bucket_end
         """,
-        product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit, offer_id,
+        offer.product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
+        offer.offer_id,
     )  # fmt: skip
     return [TrendBucket(**row) for row in rows]

@@ -77,7 +77,7 @@ async def import_file(
         try:
             async with transaction(db) as connection:
                 await _stage(connection, reader)
-                await _withhold_spoiled_hours(connection, reader)
+                await _withhold_spoiled_hours(connection, reader, intake)
                 _require_accepted_rows(reader.outcome, intake)
                 outcome = await _merge(connection, reader, is_dry_run=intake.dry_run)
                 new = outcome.new
@@ -169,13 +169,17 @@ def _next_block(rows: Iterator[bytes]) -> bytes:
     return b"".join(parts)
 
 
-async def _withhold_spoiled_hours(connection: Connection, reader: StoreFileReader) -> None:
-    """Take the other rows of stores with a rejected row out: without that row the store would seem closed on a day."""
+async def _withhold_spoiled_hours(connection: Connection, reader: StoreFileReader, intake: Intake) -> None:
+    """Take the other rows of stores with a rejected row out: without that row the store would seem closed on a day.
+
+    They count as rejected; to name their lines, the file is read once more.
+    """
     found = reader.outcome
     if reader.kind is not StoreFile.BUSINESS_HOURS or not found.spoiled_stores:
         return
     withheld = await queries.delete_staged_hours(connection, list(found.spoiled_stores))
-    found.rejected_total += sum(withheld.values())
+    if withheld:
+        await asyncio.to_thread(_reject_withheld, reader, intake)
     for store_id, line in list(found.spoiled_stores.items())[:MAX_NAMED_STORES]:
         found.notices.append(
             f"store {store_id!r} keeps its old hours, because line {line} was rejected; "
@@ -183,6 +187,14 @@ async def _withhold_spoiled_hours(connection: Connection, reader: StoreFileReade
         )
     if len(found.spoiled_stores) > MAX_NAMED_STORES:
         found.notices.append(f"{len(found.spoiled_stores) - MAX_NAMED_STORES} more stores keep their old hours")
+
+
+def _reject_withheld(reader: StoreFileReader, intake: Intake) -> None:
+    intake.file.seek(0)
+    again = StoreFileReader(intake.kind, read_blocks(intake.file), intake.now)
+    for line in again.withheld_lines(reader.outcome.spoiled_stores):
+        reader.reject(line)
+    reader.outcome.rejected.sort()
 
 
 async def _merge(connection: Connection, reader: StoreFileReader, *, is_dry_run: bool) -> LoadOutcome:

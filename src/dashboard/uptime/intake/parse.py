@@ -5,23 +5,21 @@ unchanged. A row that does not match is parsed cell by cell: it is corrected or 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from functools import partial
 
-from common.csv_files import CsvFile, CsvHeaderError, Header
+from common.csv_files import MAX_RECORD_BYTES, TOO_LONG, CsvFile, CsvHeaderError, Header
 from common.csv_import import RejectedLine
 from common.instants import parse_instant
 from common.limits import MAX_POLL_AHEAD
 from common.web.errors import FieldError, Invalid
 
-MAX_LINE_BYTES = 1_000
 MAX_ID_LENGTH = 100
 MAX_KEPT_REJECTIONS = 100
 MAX_NAMED_STORES = 20
-TOO_LONG = f"is longer than {MAX_LINE_BYTES} bytes"
 FIRST_YEAR = 1970
 
 
@@ -185,6 +183,10 @@ def _ignore_rejection(_: RejectedLine) -> None:
     """Keep no rejected line but the first ones."""
 
 
+def _ignore_record(_: int, __: str, ___: str) -> None:
+    """Skip a record that was rejected before."""
+
+
 @dataclass
 class Outcome:
     """What became of the rows of a file.
@@ -256,23 +258,21 @@ class StoreFileReader:
                 if not newline:
                     continue
                 skipping = False
-            end = block.rfind(b"\n") + 1
-            if end:
-                yield from self._read_lines(rest + block[:end], usual_rows)
-                rest = block[end:]
-            else:
-                rest += block
-            if len(rest) > MAX_LINE_BYTES:
+            rest = yield from self._read_records(rest + block, usual_rows, at_end=False)
+            if len(rest) > MAX_RECORD_BYTES and b"\n" not in rest:
                 self._file.line += 1
-                self._reject_line(self._file.line, TOO_LONG, rest)
+                self._reject_line(self._file.line, TOO_LONG, rest[:MAX_RECORD_BYTES])
                 rest = b""
                 skipping = True
         if rest:
-            yield from self._read_lines(rest + b"\n", usual_rows)
+            yield from self._read_records(rest + b"\n", usual_rows, at_end=True)
 
-    def _read_lines(self, block: bytes, usual_rows: re.Pattern[bytes]) -> Iterator[bytes]:
-        start = 0
-        while start < len(block):
+    def _read_records(
+        self, block: bytes, usual_rows: re.Pattern[bytes], *, at_end: bool
+    ) -> Generator[bytes, None, bytes]:
+        """Yield the valid rows of a block; returns the rest, of which more is to come unless it is at the end."""
+        start, complete = 0, block.rfind(b"\n") + 1
+        while start < complete:
             usual = usual_rows.match(block, start)
             assert usual is not None
             end = usual.end()
@@ -284,55 +284,95 @@ class StoreFileReader:
                 if b"E+" in rows or b"e+" in rows:
                     self._rounded += len(_ROUNDED_ID.findall(rows))
                 yield rows
-            if end < len(block):
-                start = block.index(b"\n", end) + 1
-                self._file.line += 1
-                yield self._read_line(block[end : start - 1])
-            else:
                 start = end
+            elif (stop := self._end_of_record(block, start, at_end=at_end)) is None:
+                break
+            else:
+                yield self._read_record(block[start:stop])
+                start = stop + 1
+        return block[start:]
 
-    def _read_line(self, line: bytes) -> bytes:
-        """Parse an unusual line; returns the row, or nothing when the line is rejected or empty."""
-        if not line.strip():
+    def _end_of_record(self, block: bytes, start: int, *, at_end: bool) -> int | None:
+        """Where a record ends: at the end of its line, or of a later line if a quoted cell goes on until there.
+
+        None if that line may still come.
+        """
+        first = stop = block.index(b"\n", start)
+        is_open = block.count(b'"', start, stop) % 2 == 1
+        if not is_open or isinstance(self._file.split(block[start:stop]), list):
+            return first
+        while is_open:
+            begin, stop = stop + 1, block.find(b"\n", stop + 1)
+            if stop < 0 and not at_end and len(block) - start <= MAX_RECORD_BYTES:
+                return None
+            if stop < 0 or stop - start > MAX_RECORD_BYTES:
+                return first
+            is_open ^= block.count(b'"', begin, stop) % 2 == 1
+        return stop if isinstance(self._file.split(block[start:stop]), list) else first
+
+    def _read_record(self, record: bytes) -> bytes:
+        """Parse an unusual record; returns the row, or nothing when it is rejected or empty."""
+        number = self._file.line + 1
+        self._file.line += 1 + record.count(b"\n")
+        if not record.strip():
             return b""
-        number = self._file.line
-        if len(line) > MAX_LINE_BYTES:
-            return self._reject_line(number, TOO_LONG, line)
-        cells = self._file.split(line)
+        if len(record) > MAX_RECORD_BYTES:
+            return self._reject_line(number, TOO_LONG, record[:MAX_RECORD_BYTES])
+        cells = self._file.split(record)
         if isinstance(cells, str):
-            return self._reject_line(number, cells, line)
+            return self._reject_line(number, cells, record)
         wanted = tuple(cells[position].strip() for position in self._file.header.positions)
-        return self._parse_cells(number, wanted, line)
+        return self._parse_cells(number, wanted, record)
 
-    def _parse_cells(self, number: int, cells: tuple[str, ...], line: bytes) -> bytes:
+    def _parse_cells(self, number: int, cells: tuple[str, ...], record: bytes) -> bytes:
         """Parse the cells of a row, in the order of the expected columns; returns the row, or nothing."""
-        values, faults = [], []
-        for column, cell in zip(self._expected, cells, strict=True):
-            try:
-                values.append(column.parse(cell))
-            except ValueError as error:
-                faults.append(f"{column.title} {_quoted(cell)} {error}")
+        values, faults = self._values(cells)
         if faults:
-            return self._reject_line(number, "; ".join(faults), line)
+            return self._reject_line(number, "; ".join(faults), record)
         self._rounded += len(_ROUNDED_ID.findall(b"\n" + values[0].encode() + b"\n"))
         self.outcome.rows += 1
         return (
             self.delimiter.join('"' + values[place].replace('"', '""') + '"' for place in self._order).encode() + b"\n"
         )
 
+    def _values(self, cells: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """The values of a row, and what is wrong with its cells."""
+        values, faults = [], []
+        for column, cell in zip(self._expected, cells, strict=True):
+            try:
+                values.append(column.parse(cell))
+            except ValueError as error:
+                faults.append(f"{column.title} {_quoted(cell)} {error}")
+        return values, faults
+
+    def withheld_lines(self, spoiled_stores: Mapping[str, int]) -> Iterator[RejectedLine]:
+        """The valid rows of stores of which another row was rejected. spoiled_stores: with the line of that row.
+
+        For a reader whose `rows` were not read.
+        """
+        for number, cells in self._file.records(_ignore_record):
+            line = spoiled_stores.get(cells[0])
+            if line is not None and not self._values(cells)[1]:
+                reason = f"is not used, because line {line} of the same store was rejected"
+                yield RejectedLine(number, reason, self._file.record.decode(errors="replace"))
+
     def _reject_text(self, number: int, reason: str, text: str) -> None:
         self._reject_line(number, reason, text.encode())
 
     def _reject_line(self, number: int, reason: str, line: bytes) -> bytes:
         """Count a line as rejected; returns no row."""
+        text = line.decode(errors="replace")
         self.outcome.rows += 1
+        self.reject(RejectedLine(number, reason, text))
+        self._note_spoiled_store(number, text)
+        return b""
+
+    def reject(self, line: RejectedLine) -> None:
+        """Count a row that was read as rejected."""
         self.outcome.rejected_total += 1
         if len(self.outcome.rejected) < MAX_KEPT_REJECTIONS:
-            self.outcome.rejected.append(RejectedLine(number, reason))
-        text = line.decode(errors="replace")
-        self._note_spoiled_store(number, text)
-        self._on_rejected(RejectedLine(number, reason, text))
-        return b""
+            self.outcome.rejected.append(RejectedLine(line.line, line.reason))
+        self._on_rejected(line)
 
     def _note_spoiled_store(self, number: int, text: str) -> None:
         """Remember the store that a rejected line names, as far as it can be told."""

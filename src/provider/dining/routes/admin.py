@@ -28,6 +28,7 @@ from provider.dining.inputs import (
     ErasureInput,
     MessageIdQuery,
     OutboxQuery,
+    PricesQuery,
     TableChange,
     TableIdQuery,
     TableInput,
@@ -131,9 +132,10 @@ async def list_all_tables(query_args: PageQuery) -> Response:
 @operation(401, 403, 404, example=[{"price": 25.5, "valid_from": "2026-01-01T12:00:00Z"}])
 @tag([TAG])
 @admin_only
-@validate_querystring(TableIdQuery)
+@table("prices", TablePrice)
+@validate_querystring(PricesQuery)
 @document_response(list[TablePrice])
-async def list_prices(query_args: TableIdQuery) -> Response:
+async def list_prices(query_args: PricesQuery) -> Response:
     """List every price that a table has had, oldest first."""
     prices = await tables.select_prices(pool(), query_args.id)
     if not prices:

@@ -16,6 +16,7 @@ from common.web.rate_limit import rate_limit
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
+from common.web.table_response import table
 from provider.dining import service
 from provider.dining.auth.cancel_tokens import token_hash
 from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, TableIdQuery, TableListQuery
@@ -45,6 +46,7 @@ async def add_private_headers(response: Response) -> Response:
 @blueprint.get("/api/customer/view_tables/")
 @operation(headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
+@table("tables", BookableTable)
 @validate_querystring(TableListQuery)
 @document_response(list[BookableTable])
 async def list_tables(query_args: TableListQuery) -> Response:

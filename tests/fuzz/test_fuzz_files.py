@@ -1,0 +1,34 @@
+"""A short run of hostile files; `make fuzz` makes a long one."""
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from common.config import Secret
+from common.web.resources import Application
+from tests.fuzz.file_readers import Place
+from tests.fuzz.file_service import file_service
+from tests.fuzz.files import fuzz_files
+
+pytestmark = pytest.mark.timeout(600)
+
+FILES = 150
+
+
+async def test_the_provider_reads_hostile_files(
+    provider_app: Application, provider_db: asyncpg.Pool, provider_url: Secret, tmp_path: Path
+) -> None:
+    async with file_service() as service:
+        result = await fuzz_files(Place(provider_app, provider_db, provider_url, tmp_path, service), FILES, seed=1)
+    assert result.faults == []
+    assert set(result.outcomes) == {"stored", "partly stored", "refused"}
+
+
+async def test_the_dashboard_reads_hostile_files(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, dashboard_url: Secret, tmp_path: Path
+) -> None:
+    async with file_service() as service:
+        result = await fuzz_files(Place(dashboard_app, dashboard_db, dashboard_url, tmp_path, service), FILES, seed=2)
+    assert result.faults == []
+    assert set(result.outcomes) == {"stored", "partly stored", "refused"}
