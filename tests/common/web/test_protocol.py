@@ -21,7 +21,9 @@ JSON = {"Content-Type": "application/json"}
 THING = b'{"name": "a"}'
 
 
-@pytest.mark.parametrize("accept", ["application/xml", "text/csv, image/*", "application/json;q=0", "json", "*/*;q=0"])
+@pytest.mark.parametrize(
+    "accept", ["application/xml", "text/plain, image/*", "application/json;q=0", "json", "*/*;q=0"]
+)
 async def test_an_accept_header_that_nothing_satisfies_is_406(bare: Application, accept: str) -> None:
     problem = await problem_of(await bare.test_client().get("/jobs", headers={"Accept": accept}), 406)
     assert problem["code"] == "not_acceptable"
