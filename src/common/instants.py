@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[ Tt](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9}))?"
-    r" ?(?P<zone>UTC|GMT|Z|[+-]\d\d(?::?\d\d)?)?",
+    r" ?(?P<zone>UTC|GMT|Z|[+-]\d\d(?::?[0-5]\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
 _SECONDS = re.compile(r"(\d{9,10})(?:[.,](\d{1,9}))?", re.ASCII)
 _MILLISECONDS = re.compile(r"\d{12,13}", re.ASCII)
-_LOST_PLUS = re.compile(r"(:\d\d(?:[.,]\d{1,9})?) (\d\d(?::?\d\d)?)", re.ASCII)
+_LOST_PLUS = re.compile(r"(:\d\d(?:[.,]\d{1,9})?) (\d\d(?::?[0-5]\d)?)", re.ASCII)
 
 WITHOUT_ZONE = "must be an instant with an offset from UTC, such as 2020-01-01T00:00:00Z"
 

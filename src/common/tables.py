@@ -9,15 +9,17 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryDirectory
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError, XlsxFileError
 
 from common.instants import format_instant
 
@@ -93,7 +95,9 @@ class WorkbookWriter:
 
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - `__exit__` closes it
-        self._book = xlsxwriter.Workbook(self._file, {"constant_memory": True, "strings_to_urls": False})
+        self._folder = TemporaryDirectory(prefix="nightaudit-workbook-")
+        options = {"constant_memory": True, "strings_to_urls": False, "tmpdir": self._folder.name}
+        self._book = xlsxwriter.Workbook(self._file, options)
         self._book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001 - so that equal tables are equal files
         self._sheet = self._book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", name)[:31])
         self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
@@ -109,7 +113,10 @@ class WorkbookWriter:
 
     def __exit__(self, *_: object) -> None:
         if not self._book.fileclosed:
-            self._book.close()
+            with suppress(XlsxFileError):  # the disk may be full; the folder goes with all that is in it
+                self._book.close()
+            self._sheet._opt_close()
+        self._folder.cleanup()
         self._file.close()
 
     def add(self, row: Row) -> None:
@@ -141,8 +148,11 @@ class WorkbookWriter:
                 self._sheet.write_string(self._row, place, str(cell)[:MAX_CELL_CHARACTERS])
 
     def finish(self) -> "SpooledTemporaryFile[bytes]":
-        """The workbook as a file, to be read from its beginning."""
-        self._book.close()
+        """The workbook as a file, to be read from its beginning. Raises OSError, for example on a full disk."""
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            raise error.args[0] from None  # the OSError that it wraps
         self._file.seek(0)
         return self._file
 

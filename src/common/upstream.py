@@ -111,12 +111,19 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None)
     if not value:
         return None
     try:
-        at = parsedate_to_datetime(value)
+        at = parse_http_date(value)
     except ValueError:
         return None
-    if at.tzinfo is None:  # its zone is written -0000
-        at = at.replace(tzinfo=UTC)
     return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+
+
+def parse_http_date(text: str) -> datetime:
+    """An instant in the form that HTTP headers have, in UTC. Raises ValueError."""
+    try:
+        at = parsedate_to_datetime(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # -0000 means UTC, but is parsed as naive
+    except OverflowError:
+        raise ValueError("is not a valid date") from None
 
 
 def require_status(response: aiohttp.ClientResponse, accept: frozenset[int]) -> None:

@@ -12,13 +12,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 from yarl import URL
 
 from common.instants import format_instant
-from common.upstream import SUCCESS_STATUSES, Upstream, UpstreamBody, UpstreamError, UpstreamResponse
+from common.upstream import (
+    SUCCESS_STATUSES,
+    Upstream,
+    UpstreamBody,
+    UpstreamError,
+    UpstreamResponse,
+    parse_http_date,
+)
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
@@ -144,21 +150,22 @@ def _redirect_target(response: UpstreamResponse) -> URL:
 def _provider_clock(response: UpstreamResponse) -> datetime:
     """The time of the Date header, or our own time when the header is missing or invalid."""
     try:
-        at = parsedate_to_datetime(response.headers.get("Date", ""))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)  # -0000 means UTC, but is parsed as naive
-    except (ValueError, OverflowError):
+        return parse_http_date(response.headers.get("Date", ""))
+    except ValueError:
         return datetime.now(UTC)
 
 
 async def _lines(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The lines of NDJSON, in batches. Raises UpstreamError when the last line is truncated."""
-    rest = b""
+    rest, since_last = b"", 0
     async for chunk in content.iter_chunked(READ_BYTES):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
-        if len(rest) > MAX_VALUE_LENGTH:
-            raise UpstreamError("GET /events: a line exceeds 1 MiB")
-        if values := [line for line in lines if line]:
+        values = [line for line in lines if line and not line.isspace()]
+        since_last = 0 if values else since_last + len(chunk)
+        if max(len(rest), since_last) > MAX_VALUE_LENGTH:
+            raise UpstreamError("GET /events: a line exceeds 1 MiB, or blank lines do")
+        if values:
             yield values
     if rest:
         raise UpstreamError("GET /events: the response is truncated")
@@ -167,11 +174,14 @@ async def _lines(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
 async def _values(content: UpstreamBody) -> AsyncIterator[list[bytes]]:
     """The undecoded values of a JSON array, in batches. Raises UpstreamError when it is not an array, or truncated."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # an invalid byte spoils one value only
-    rest, delimiter = "", ""
+    rest, delimiter, since_last = "", "", 0
     async for chunk in content.iter_chunked(READ_BYTES):
         values, rest, delimiter = await asyncio.to_thread(_split_array, rest + decoder.decode(chunk), delimiter)
-        if len(rest) > MAX_VALUE_LENGTH:
-            raise UpstreamError("GET /events: the response is not a JSON array, or a value exceeds 1 MiB")
+        since_last = 0 if values else since_last + len(chunk)
+        if max(len(rest), since_last) > MAX_VALUE_LENGTH:
+            raise UpstreamError(
+                "GET /events: the response is not a JSON array, or a value or white space exceeds 1 MiB"
+            )
         if values:
             yield values
     if delimiter != "]" or rest:

@@ -1,14 +1,20 @@
 """The one writer of CSV and of workbooks."""
 
 import csv
+import errno
 import io
+import os
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import openpyxl
 import pytest
+import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,3 +144,34 @@ def test_the_fields_of_a_struct_in_a_row_are_columns_of_their_own() -> None:
         [date(2020, 1, 2), "x", None, None, "[]"],
     ]
     assert [column.name for column in columns_of_items([{"a": 1}, {"b": 2, "a": 3}])] == ["a", "b"]
+
+
+def no_space() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def rows_until_the_disk_is_full() -> Iterator[list[tables.Cell]]:
+    yield ["a"]
+    raise no_space()
+
+
+@pytest.mark.parametrize("when", ["while rows are written", "at the end"])
+def test_a_workbook_that_finds_the_disk_full_says_so_and_leaves_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
+) -> None:
+    def fail(_: xlsxwriter.Workbook) -> None:
+        raise no_space()
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(xlsxwriter.Workbook, "_store_workbook", fail)
+    rows = rows_until_the_disk_is_full() if when == "while rows are written" else iter([["a"]])
+    with pytest.raises(OSError, match="No space left") as caught:
+        xlsx_bytes(Table("stores", ["name"], rows))
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workbook_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert read_xlsx(Table("stores", ["name"], iter([["a"]]))) == [["name"], ["a"]]
+    assert list(tmp_path.iterdir()) == []

@@ -121,11 +121,25 @@ async def test_a_wait_of_the_limit_is_the_longest_that_is_waited(
         ("soon", None),
         ("", None),
         ("Sat, 99 Nov 2026 12:00:00 GMT", None),
+        ("1 Jan 99999999999 00:00:00 GMT", None),
+        ("1 Jan 2026 99999999999999999999:00:00 GMT", None),
+        ("1 Jan 2026 00:00:00 +099999999999999999999", None),
+        ("31 Dec 9999 23:59:59 -2300", None),
     ],
 )
 def test_retry_after_is_parsed_or_ignored(value: str, seconds: float | None) -> None:
     assert retry_after_seconds({"Retry-After": value}, NOW) == seconds
     assert retry_after_seconds({}, NOW) is None
+
+
+@pytest.mark.parametrize("wait", ["1 Jan 99999999999 00:00:00 GMT", "1 Jan 2026 00:00:00 +099999999999999999999"])
+async def test_a_wait_that_is_no_date_leaves_the_failure_as_it_is(
+    upstream: Upstream, mocked: aioresponses, wait: str
+) -> None:
+    mocked.get(THING, status=503, headers={"Retry-After": wait})
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.fetch("GET", "/thing")
+    assert (caught.value.status, caught.value.retry_after) == (503, None)
 
 
 @pytest.mark.parametrize(

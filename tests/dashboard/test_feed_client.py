@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from common.config import Secret
 from common.upstream import Upstream, UpstreamBody, UpstreamError, create_client_session
-from dashboard.feed_client import BookingFeed, FeedQuery, _values
+from dashboard.feed_client import BookingFeed, FeedQuery, _lines, _values
 from tests.support.feeds import ForeignFeed, event, serve_feed
 
 
@@ -55,6 +55,39 @@ def test_the_values_of_an_array_are_found_however_the_stream_is_split(
     bounds = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     found = asyncio.run(read([body[start:end] for start, end in itertools.pairwise(bounds)]))
     assert [json.loads(value) for value in found] == written
+
+
+class EndlessStream:
+    """A body that begins with `beginning` and goes on with `rest` for ever; taken: its bytes so far."""
+
+    def __init__(self, beginning: bytes, rest: bytes) -> None:
+        self.beginning = beginning
+        self.rest = rest * (65536 // len(rest))
+        self.taken = 0
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        yield self.beginning
+        while True:
+            self.taken += len(self.rest)
+            yield self.rest
+
+
+@pytest.mark.parametrize("split", [_values, _lines])
+@pytest.mark.parametrize("beginning", [b"", b"[", b'[{"id": 1},\n', b'[{"id": 1}]\n'])
+@pytest.mark.parametrize("rest", [b"\n", b" \n", b" ", b"\t"])
+async def test_white_space_without_end_is_a_fault_of_the_feed(
+    split: Callable[[UpstreamBody], AsyncIterator[list[bytes]]], beginning: bytes, rest: bytes
+) -> None:
+    body = EndlessStream(beginning, rest)
+    with pytest.raises(UpstreamError, match="exceeds 1 MiB"):
+        [batch async for batch in split(cast(UpstreamBody, body))]
+    assert body.taken < 2 * 1024 * 1024
+
+
+@pytest.mark.parametrize("gap", [b"\n", b" "])
+async def test_white_space_between_two_events_is_skipped(gap: bytes) -> None:
+    parts = [b'[{"id": 1}', *[gap * 65536] * 15, b',{"id": 2}]']
+    assert [json.loads(value)["id"] for value in await read(parts)] == [1, 2]
 
 
 @dataclass

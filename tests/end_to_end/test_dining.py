@@ -166,7 +166,7 @@ async def test_staff_confirm_one_order_and_decline_another_while_the_provider_is
             await page.screenshot(**screenshot_options("front-desk-settled"))
             await expect(page.locator(f"#order-{ann}")).to_contain_text("Confirmed")
             await expect(page.locator(f"#order-{ben}")).to_contain_text("Declined")
-            await expect(page.locator(f"#order-{eve}")).to_contain_text("The last decision was refused")
+            await expect(page.locator(f"#order-{eve}")).to_contain_text("The last decision did not take effect")
             await expect(page.locator(f"#order-{eve}")).to_contain_text("already confirmed for another booking")
             assert await page.locator(f"#order-{eve}").get_by_role("button", name="Decline").count() == 1
 

@@ -21,8 +21,13 @@ class Sent:
         return b"".join(self.parts)
 
 
-async def call(app: Application, path: str, method: str = "GET", into: Sent | None = None, /, **headers: str) -> Sent:
-    """Call the application. headers: `Accept_Encoding` and so on. into: receives what is sent, even before an error."""
+async def call(
+    app: Application, target: str | dict[str, Any], method: str = "GET", into: Sent | None = None, /, **headers: str
+) -> Sent:
+    """Call the application. headers: `Accept_Encoding` and so on. into: receives what is sent, even before an error.
+
+    target: the path with the query string, or values of the scope.
+    """
     sent = into or Sent()
 
     async def send(message: Any) -> None:
@@ -39,9 +44,10 @@ async def call(app: Application, path: str, method: str = "GET", into: Sent | No
     async def receive() -> Any:
         return next(received, None) or await asyncio.Event().wait()
 
-    plain, _, query = path.partition("?")
+    given = {"path": target} if isinstance(target, str) else target
+    plain, _, query = given["path"].partition("?") if isinstance(target, str) else (given["path"], "", "")
     scope = {
-        "type": "http", "method": method, "path": plain, "query_string": query.encode(), "http_version": "1.1",
+        **given, "type": "http", "method": method, "path": plain, "query_string": query.encode(), "http_version": "1.1",
         "scheme": "http",
         "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip

@@ -9,6 +9,8 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.config import Sockets
 from quart import Quart
 
+from common.server import connections
+
 SHUTDOWN_SECONDS = 10.0
 
 SILENT_SECONDS = 60.0
@@ -48,4 +50,5 @@ async def serve(app: Quart, config: HypercornConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    connections.install()
     await serve_asgi(app, config, shutdown_trigger=stop.wait)

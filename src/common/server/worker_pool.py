@@ -18,6 +18,8 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.config import Sockets
 from prometheus_client import multiprocess
 
+from common.server import connections
+
 log = structlog.get_logger()
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -46,6 +48,7 @@ def _run_worker(config: HypercornConfig, shutdown_event: Event, sockets: Sockets
     """Serve until the parent sets the event or dies."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(shutdown_event,), daemon=True).start()
+    connections.install()
     uvloop_worker(config, sockets, shutdown_event)
 
 

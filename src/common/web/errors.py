@@ -1,5 +1,6 @@
 """The errors that slices raise, their HTTP statuses, and the problem documents (RFC 9457) that answer them."""
 
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
@@ -19,6 +20,8 @@ from common.web.resources import Application, current_application
 log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 PROBLEMS_ATTRIBUTE = "_problems"
 """Marks a view with the statuses that its decorators may answer, for the OpenAPI document."""
@@ -256,6 +259,14 @@ async def _answer_database_unavailable(error: Exception) -> Response:
     return problem_response(Unavailable(explain_unavailability(error), retry_after=2), 503)
 
 
+async def _answer_os_error(error: OSError) -> Response:
+    """Answer a failure of a file: on a full disk as one of the database, which is full at other times."""
+    if error.errno not in DISK_FULL:
+        return await _answer_unexpected_error(error)
+    log.error("disk_full", error=str(error))
+    return problem_response(Unavailable("The server has no disk space left at the moment.", retry_after=60), 503)
+
+
 async def _answer_nul_in_text(_: Exception) -> Response:
     return problem_response(Invalid("The request contains a NUL character, which cannot be stored."), 400)
 
@@ -274,4 +285,5 @@ def install(app: Quart) -> None:
         app.register_error_handler(kind, _answer_database_unavailable)
     for kind in NUL_IN_TEXT:
         app.register_error_handler(kind, _answer_nul_in_text)
+    app.register_error_handler(OSError, _answer_os_error)
     app.register_error_handler(Exception, _answer_unexpected_error)

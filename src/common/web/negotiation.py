@@ -12,6 +12,8 @@ from common.web.errors import NotAcceptable
 ANYTHING = "*/*"
 CACHED_HEADERS = 1024
 QUALITY = re.compile(r"0?\.[0-9]{1,3}|0\.?|1(\.0{0,3})?")
+PART = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
+"""A part of a range between semicolons; those in quoted texts do not separate."""
 
 Rank = tuple[float, int]
 """Quality, then how exactly the header names the type: 2 by its name, 1 as `text/*`, 0 as `*/*`."""
@@ -67,7 +69,7 @@ def _rank(accept: str, media_type: str) -> Rank:
 
 def _parse_range(text: str) -> tuple[str, float]:
     """A media range in lower case and its quality, of which clients also write `.2`; 0 for one that is not valid."""
-    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
+    media_range, *parameters = (part.strip().lower() for part in PART.findall(text) or [""])
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -1,5 +1,8 @@
 """Rules of HTTP that hold for every route: OPTIONS, Accept, requests from other sites, and WebSockets."""
 
+import re
+from urllib.parse import quote, unquote
+
 import msgspec
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
@@ -20,6 +23,9 @@ log = structlog.get_logger()
 
 NO_WEBSOCKETS = 400
 
+ABSOLUTE_FORM = re.compile(r"https?://[^/]*", re.IGNORECASE)
+"""The beginning of a request target that names the host too (RFC 9112, section 3.2.2)."""
+
 
 def install(app: Application) -> None:
     """Check every request, and refuse WebSockets."""
@@ -30,7 +36,9 @@ def install(app: Application) -> None:
         current = unproxied(request)
         if current.url_rule is None:
             require_exact_slash(current)
-        elif current.method in ("GET", "HEAD"):
+            return None
+        require_exact_path(current)
+        if current.method in ("GET", "HEAD"):
             require_acceptable(current)
         elif current.method == "OPTIONS":
             return allowed_methods()
@@ -68,6 +76,21 @@ def require_no_other_site(current: Request) -> None:
     origins = current_application().cors_origins
     if "*" not in origins and current.origin not in origins:
         raise Forbidden("This request was sent by a page of another site.", code="cross_site")
+
+
+def require_exact_path(current: Request) -> None:
+    """Raises NotFound for a path that only resembles the one that is routed.
+
+    Werkzeug drops further slashes at the beginning, and Quart reads `metrics` as `/metrics`. A reverse proxy that
+    shields /metrics lets //metrics through.
+    """
+    assert current.scope is not None
+    path: str = current.scope["path"]
+    if not path.startswith("/"):
+        raw = (current.scope.get("raw_path") or quote(path, safe="/:;%").encode()).decode("latin-1")
+        path = unquote(ABSOLUTE_FORM.sub("", raw, count=1)) or "/"
+    if path != current.path:
+        raise NotFound(f"There is no {path}; use {current.path}.")
 
 
 def require_exact_slash(current: Request) -> None:

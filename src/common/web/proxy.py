@@ -12,13 +12,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 
 from quart import Quart
-from werkzeug.http import parse_list_header, parse_options_header
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Scope = dict[str, Any]
 
 HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+PART = re.compile(r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\\ \t]*)))?[ \t]*([,;]|\Z)""")
+"""A parameter of Forwarded, its value quoted or bare, and the `;` or `,` after it; or none, between two of these."""
 SCHEMES = frozenset({"http", "https"})
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
@@ -106,10 +107,12 @@ def hops_of(headers: Iterable[tuple[bytes, bytes]]) -> list[Hop]:
     believed only as far as they agree.
     """
     values: dict[bytes, str] = {}
+    standard: list[Hop] = []
     for name, value in headers:
         key, text = name.lower(), value.decode("latin-1")
+        if key == b"forwarded":
+            standard += _standard_hops(text)
         values[key] = f"{values[key]}, {text}" if key in values else text
-    standard = [_standard_hop(each) for each in _split(values.get(b"forwarded", ""))]
     usual = _usual_hops(values)
     if not standard or not usual:
         return standard or usual
@@ -121,21 +124,35 @@ def hops_of(headers: Iterable[tuple[bytes, bytes]]) -> list[Hop]:
     return agreeing
 
 
-def _split(value: str) -> list[str]:
-    """The entries of a list header, whose quoted texts may contain commas."""
-    return re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', value)
+def _standard_hops(line: str) -> list[Hop]:
+    """The hops of a line of Forwarded, such as `for="[2001:db8::1]:4711";proto=https;host=example.org`.
 
-
-def _standard_hop(entry: str) -> Hop:
-    """An entry of Forwarded, such as `for="[2001:db8::1]:4711";proto=https;host=example.org`."""
-    _, pairs = parse_options_header(f"forwarded;{entry.strip()}")
-    return Hop(parse_address(pairs.get("for", "")), _scheme(pairs.get("proto", "")), _host(pairs.get("host", "")))
+    Of a line that is not valid nothing is believed, not even its end: a client that leaves a quote open would make the
+    entry of the proxy a part of its own.
+    """
+    hops: list[Hop] = []
+    pairs: dict[str, str] = {}
+    position = 0
+    while (part := PART.match(line, position)) is not None:
+        name, quoted, bare, delimiter = part.groups()
+        if name is not None:
+            if name.lower() in pairs:
+                break
+            pairs[name.lower()] = quoted or bare or ""
+        if delimiter != ";" and pairs:
+            client, scheme, host = (pairs.get(each, "") for each in ("for", "proto", "host"))
+            hops.append(Hop(parse_address(client), _scheme(scheme), _host(host)))
+            pairs = {}
+        if not delimiter:
+            return hops
+        position = part.end()
+    return [Hop()]
 
 
 def _usual_hops(values: dict[bytes, str]) -> list[Hop]:
-    """The hops of X-Forwarded-For, -Proto and -Host, whose entries correspond from the end."""
+    """The hops of X-Forwarded-For, -Proto and -Host, whose entries correspond from the end; quotes mean nothing."""
     clients, schemes, hosts = (
-        parse_list_header(values.get(name, ""))
+        [entry for entry in map(str.strip, values.get(name, "").split(",")) if entry]
         for name in (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
     )
     count = max(len(clients), 1 if schemes or hosts else 0)

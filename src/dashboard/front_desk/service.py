@@ -27,12 +27,17 @@ async def receive_order(connection: Connection, order: OrderInput, provider_url:
     await queries.lock_order_id(connection, order.id)
     stored = await queries.select_order_for_update(connection, order.id)
     if stored is None:
-        return await queries.insert_order(connection, order), True
+        return await queries.insert_order(connection, without_erased_guest(order)), True
     if stored.table_id != order.table_id:
         raise Conflict(f"Order {order.id} is known with another table.", code="order_exists")
     updated = await queries.update_provider_status(connection, order.table_id, order.id, order.status)
     erased = await queries.update_erased(connection, order.table_id, order.id) if order.erased else None
     return erased or updated or stored, False
+
+
+def without_erased_guest(order: OrderInput) -> OrderInput:
+    """The order without its guest if the guest is erased: the sender may still name the guest to erase."""
+    return order.model_copy(update={"name": None, "email": None, "phone": None}) if order.erased else order
 
 
 async def decide(connection: Connection, order_id: int, decision: Decision, actor: str, now: datetime) -> Order:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from common.limits import MAX_WINDOW_DAYS
-from common.web.input_types import Input, PageQuery, QueryInstant, QueryInteger, QueryNight, TableQuery
+from common.web.input_types import Input, Night, PageQuery, QueryInstant, QueryInteger, TableQuery
 from dashboard.uptime.models import Period, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
@@ -81,7 +81,7 @@ class DaysQuery(TableQuery):
     """Local days of a store."""
 
     days: Annotated[QueryInteger, Field(ge=1, le=MAX_WINDOW_DAYS, description="Number of days")] = 90
-    to: Annotated[QueryNight | None, Field(description="The last day; by default the current day of the store")] = None
+    to: Annotated[Night | None, Field(description="The last day; by default the current day of the store")] = None
 
 
 class StoresQuery(PageQuery):

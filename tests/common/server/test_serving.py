@@ -7,10 +7,13 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import h2.config
+import h2.connection
 import psutil
 import pytest
 
@@ -145,6 +148,59 @@ def test_an_idle_application_ends_at_once_with_status_0(provider: ApplicationPro
     connection.getresponse().read()
     assert provider.stop() == 0
     connection.close()
+
+
+REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_connections_that_clients_have_closed_do_not_stay_open(
+    make_application: Callable[..., ApplicationProcess], provider_url: Secret, count: int
+) -> None:
+    provider = make_application("provider", provider_url, PROVIDER_WORKERS=str(count))
+    provider.start()
+    for data in (b"", REQUEST, REQUEST[:20]):
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", provider.port)) as client:
+                client.sendall(data)
+                if data == REQUEST:
+                    assert client.recv(100).startswith(b"HTTP/1.1 200")
+    wait_until(lambda: not closed_by_clients(provider), seconds=40)  # hypercorn alone keeps them for 75 s
+    assert get(f"{provider.url}/livez") == b'{"status":"alive"}'
+    assert provider.stop() == 0
+    assert "Traceback" not in provider.output()
+
+
+def closed_by_clients(application: ApplicationProcess) -> list[object]:
+    """Return the connections that the application has not closed, though their clients have."""
+    parent = psutil.Process(application.process.pid)
+    held = [each for process in (parent, *parent.children()) for each in process.net_connections("tcp")]
+    return [each for each in held if each.status == psutil.CONN_CLOSE_WAIT]
+
+
+def test_malformed_http2_requests_end_their_connection_without_a_traceback(provider: ApplicationProcess) -> None:
+    method, scheme, authority = (b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"localhost")
+    begun = (method, scheme, authority, (b":path", b"/livez"))
+    for number, headers in (
+        (1, (method, scheme, authority, (b":path", "/z\u00fcrich".encode()))),
+        (1, ((b":method", b"CONNECT"), authority)),
+        (1200, begun),
+    ):
+        with socket.create_connection(("127.0.0.1", provider.port), timeout=30) as client:
+            connection = h2.connection.H2Connection(h2.config.H2Configuration(validate_outbound_headers=False))
+            connection.initiate_connection()
+            for stream in range(1, 2 * number, 2):
+                connection.send_headers(stream, headers, end_stream=number == 1)
+                if number > 1:
+                    connection.reset_stream(stream)
+            with suppress(ConnectionError):  # closed before all is sent
+                client.sendall(connection.data_to_send())
+                while client.recv(65536):
+                    pass
+    assert get(f"{provider.url}/livez") == b'{"status":"alive"}'
+    assert provider.stop() == 0
+    assert "malformed_request" in provider.output()
+    assert "Traceback" not in provider.output()
 
 
 def test_a_client_that_sends_a_large_body_before_it_reads_receives_413(provider: ApplicationProcess) -> None:

@@ -1,5 +1,7 @@
 """Every error is a problem document, the framework's own included, and reveals no internals."""
 
+import errno
+import os
 from typing import Any
 
 import asyncpg
@@ -159,6 +161,21 @@ async def test_an_unexpected_error_reveals_nothing_but_its_request_id(bare: Appl
     problem = await problem_of(await bare.test_client().get("/boom", headers={"X-Request-ID": "mine"}), 500)
     assert problem["code"] == "internal_error"
     assert problem["request_id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.ENOSPC, 503), (errno.EDQUOT, 503), (errno.EACCES, 500), (errno.EMFILE, 500)]
+)
+async def test_a_full_disk_is_503_and_other_failures_of_a_file_are_500(
+    bare: Application, number: int, status: int
+) -> None:
+    @bare.get("/file")
+    async def use_file() -> ResponseReturnValue:
+        raise OSError(number, os.strerror(number), "/secrets/file")
+
+    response = await bare.test_client().get("/file")
+    problem = await problem_of(response, status)
+    assert ("no disk space" in problem["detail"]) == ("Retry-After" in response.headers) == (status == 503)
 
 
 @pytest.mark.parametrize("what", ["syntax", "argument"])

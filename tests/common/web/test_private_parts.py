@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypercorn.asyncio.run
 import prometheus_client.multiprocess
 import pytest
 import quart.utils
 import quart_schema.validation
 from asyncpg.pool import PoolAcquireContext
 from hypercorn.asyncio.run import uvloop_worker
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from quart import Quart
 from quart.asgi import ASGIHTTPConnection
@@ -24,11 +26,13 @@ from quart.wrappers.request import Body
 from quart.wrappers.response import DataBody
 from quart_schema import OpenAPIProvider, QuartSchema
 from werkzeug.local import LocalProxy
+from xlsxwriter.worksheet import Worksheet
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
 BODY = "common/web/request_body.py"
 CONNECTION = "common/web/connection.py"
+CONNECTIONS = "common/server/connections.py"
 DOCUMENT = "common/web/openapi/document.py"
 POOL = "common/db/pool.py"
 WORKERS = "common/server/worker_pool.py"
@@ -72,7 +76,11 @@ CALLEES = [
     Callee(asyncpg.Pool, "release", "self connection timeout", POOL, is_async=True),
     Callee(PoolAcquireContext, "__await__", "self", POOL),
     Callee(PoolAcquireContext, "__aexit__", "self exc_type exc_val exc_tb", POOL, is_async=True),
+    Callee(TCPServer, "run", "self", CONNECTIONS, is_async=True),
+    Callee(TCPServer, "_read_data", "self", CONNECTIONS, is_async=True),
+    Callee(TCPServer, "protocol_send", "self event", CONNECTIONS, is_async=True),
     Callee(Config, "create_sockets", "self", WORKERS),
+    Callee(Worksheet, "_opt_close", "self", "common/tables.py"),
     Callee(prometheus_client.multiprocess, "mark_process_dead", "pid path", WORKERS),
 ]
 
@@ -161,7 +169,14 @@ def test_a_worker_of_hypercorn_takes_sockets_and_an_event() -> None:
     assert list(inspect.signature(uvloop_worker).parameters) == expected, advice("uvloop_worker", WORKERS)
 
 
-CHECKED_NAMES = {"_app", "_create_request_from_scope", "_data", "_get_current_object"}
+def test_hypercorn_makes_connections_of_the_class_in_its_module() -> None:
+    assert vars(hypercorn.asyncio.run)["TCPServer"] is TCPServer, advice("run.TCPServer", CONNECTIONS)
+    source = inspect.getsource(TCPServer.run)
+    for part in ("self._read_data()", "self.protocol", "self.idle_task"):
+        assert part in source, advice(f"TCPServer.run without {part}", CONNECTIONS)
+
+
+CHECKED_NAMES = {"_app", "_create_request_from_scope", "_data", "_get_current_object", "_opt_close", "_read_data"}
 """Private names of libraries that files in src use without assigning them, checked above."""
 
 

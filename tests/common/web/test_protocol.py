@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from quart import Response
@@ -20,7 +21,9 @@ JSON = {"Content-Type": "application/json"}
 THING = b'{"name": "a"}'
 
 
-@pytest.mark.parametrize("accept", ["application/xml", "text/csv, image/*", "application/json;q=0", "json", "*/*;q=0"])
+@pytest.mark.parametrize(
+    "accept", ["application/xml", "text/plain, image/*", "application/json;q=0", "json", "*/*;q=0"]
+)
 async def test_an_accept_header_that_nothing_satisfies_is_406(bare: Application, accept: str) -> None:
     problem = await problem_of(await bare.test_client().get("/jobs", headers={"Accept": accept}), 406)
     assert problem["code"] == "not_acceptable"
@@ -88,6 +91,30 @@ async def test_a_slash_too_many_or_too_few_is_404_and_names_the_path(bare: Appli
 @pytest.mark.parametrize("path", ["/nothing/", "/", "/things//", "/things/x/"])
 async def test_a_slash_too_many_on_no_route_names_no_path(bare: Application, path: str) -> None:
     assert "use" not in (await problem_of(await bare.test_client().get(path), 404))["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize(
+    "target",
+    ["//things", "///things", "things", "http://localhost//things", "HTTPS://localhost:1//things", "ftp://x/things"],
+)
+async def test_a_target_that_only_resembles_a_path_is_404(ground: Application, method: str, target: str) -> None:
+    """A proxy that shields /things lets them through."""
+    assert (await call(ground, target, method)).status == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["http://localhost/things", "https://other.example:8443/things", "HTTP://[::1]/things"]
+)
+async def test_a_target_may_name_the_host_too(ground: Application, target: str) -> None:
+    assert (await call(ground, target)).status == 200
+
+
+@pytest.mark.parametrize("raw", [b"/things;x", b"/things%3Fx", b"/things%23x", b"/%2Fthings", b"/things%00"])
+async def test_nothing_of_a_target_with_a_host_is_dropped(ground: Application, raw: bytes) -> None:
+    for host in (b"http://localhost", b""):
+        scope = {"raw_path": host + raw, "path": unquote((host + raw).decode())}
+        assert (await call(ground, scope)).status == 404
 
 
 async def test_a_page_of_another_site_cannot_write(ground: Application) -> None:

@@ -117,6 +117,57 @@ def test_headers_of_both_kinds_are_believed_only_as_far_as_they_agree() -> None:
     assert agreeing == (CLIENT, "https", "internal:9000")
 
 
+@pytest.mark.parametrize(
+    "opened",
+    [
+        f'for={LIAR};host=evil.example;proto=https;x="',
+        f'for={LIAR};x=", for={LIAR};y="',
+        'for="',
+        f'for={LIAR}, "',
+        f'for={LIAR};x="\\',
+    ],
+)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        f"for={CLIENT}",
+        f'for="{CLIENT}:4711"',
+        f'for={CLIENT};host="stay.example.org:8443"',
+        f'for="{CLIENT}:4711";proto="http"',
+    ],
+)
+def test_a_quote_that_the_client_leaves_open_does_not_swallow_the_entry_of_the_proxy(opened: str, entry: str) -> None:
+    for trusted in (TRUSTED, trusted_proxies("all")):
+        address, scheme, host = seen(PROXY, trusted, Forwarded=f"{opened}, {entry}")
+        assert address in (CLIENT, PROXY)
+        assert scheme == "http"
+        assert host in ("internal:9000", "stay.example.org:8443")
+
+
+def test_a_line_that_is_not_valid_is_not_believed_and_ends_the_chain() -> None:
+    lines = [(b"forwarded", f'for={LIAR};x="'.encode()), (b"forwarded", b"for=10.8.8.8")]
+    scope: dict[str, Any] = {"type": "http", "client": (PROXY, 1), "scheme": "http", "headers": lines}
+    assert forwarded_scope(scope, TRUSTED)["client"] == ("10.8.8.8", 0)
+    scope["headers"] = [(b"forwarded", f"for={LIAR}".encode()), (b"forwarded", f'for="{CLIENT}'.encode())]
+    assert forwarded_scope(scope, TRUSTED)["client"] == (PROXY, 1)
+
+
+@pytest.mark.parametrize("entry", [f"for={CLIENT};for={LIAR}", f"for={CLIENT};FOR={LIAR}", f"for={CLIENT} for={LIAR}"])
+def test_an_entry_with_two_addresses_is_not_believed(entry: str) -> None:
+    assert seen(PROXY, Forwarded=entry) == DIRECT
+
+
+def test_a_parameter_in_parts_is_not_the_address() -> None:
+    assert seen(PROXY, Forwarded=f"for={CLIENT};for*0={LIAR};for*=utf-8''{LIAR}")[0] == CLIENT
+
+
+@pytest.mark.parametrize("prefix", ['"', f'"{LIAR}', f'{LIAR}, "', '"\\'])
+def test_a_quote_of_the_client_in_x_forwarded_for_hides_nobody(prefix: str) -> None:
+    """The X- headers have no quoted texts."""
+    chain = {"X_Forwarded_For": f"{prefix}, {CLIENT}", "X_Forwarded_Host": f"{prefix}, stay.example.org"}
+    assert seen(PROXY, **chain) == (CLIENT, "http", "stay.example.org")
+
+
 def test_all_believes_whoever_connects_but_only_its_own_entry() -> None:
     everyone = trusted_proxies("all")
     assert seen(CLIENT, everyone, X_Forwarded_For=f"{LIAR}, 203.0.113.9", X_Forwarded_Proto="https") == (

@@ -244,6 +244,13 @@ async def test_an_order_of_an_erased_guest_can_arrive_first(desk: Desk) -> None:
     assert await desk.db.fetchval("SELECT erased_at IS NOT NULL FROM front_desk_order")
 
 
+async def test_a_guest_whom_the_first_message_erases_is_not_stored(desk: Desk) -> None:
+    assert (await desk.receive(name="Ida", email="ida@example.org", phone="+4912345", erased=True)).status_code == 201
+    row = await desk.db.fetchrow("SELECT name, email, phone, erased_at IS NOT NULL AS erased FROM front_desk_order")
+    assert row is not None
+    assert tuple(row) == (None, None, None, True)
+
+
 @pytest.mark.parametrize("field", ["name", "email", "phone", "table_type"])
 @pytest.mark.parametrize("text", ["Ann\u202e3", "\u200b", "a\nb", "a\0", ""])
 async def test_text_that_cannot_be_seen_is_refused(desk: Desk, field: str, text: str) -> None:

@@ -203,10 +203,25 @@ async def test_a_refused_order_stands_in_the_waiting_list_with_the_reason_and_it
     await desk.send()
 
     page = await desk.page()
-    assert "The last decision was refused" in page
+    assert "The last decision did not take effect" in page
     assert "The provider answered 410." in page
     assert 'value="confirm"' in page
     assert "1 order waits" in page
+
+
+async def test_the_reason_of_a_refused_confirmation_is_not_given_as_that_of_the_decline(
+    desk: Desk, provider: aioresponses
+) -> None:
+    await desk.receive()
+    await desk.log_in()
+    await decide(desk, "confirm")
+    provider.post(CALLBACK, status=410)
+    await desk.send()
+    await desk.receive(status="declined")  # by the restaurant's admin
+
+    page = await desk.page()
+    assert "Declined" in page
+    assert "The last decision of the front desk did not take effect: <bdi>The provider answered 410." in page
 
 
 async def move_start(desk: Desk, minutes_ago: int) -> None:

@@ -148,7 +148,9 @@ async def test_days_are_local_days(stores: Stores) -> None:
     ]
     assert await stores.get("/stores/1/days?to=2023-01-22") == []
     assert len(await stores.get("/stores/1/days")) == 90
-    for wrong in ("days=0", "days=401", "to=yesterday", "from=2023-01-01"):
+    for early in ("to=0001-01-02", "to=0001-01-02&days=400", "to=1900-01-01&days=400"):
+        assert await stores.get(f"/stores/1/days?{early}") == []
+    for wrong in ("days=0", "days=401", "to=yesterday", "to=0001-01-01", "to=9999-12-31", "from=2023-01-01"):
         await stores.get(f"/stores/1/days?{wrong}", 400)
     await stores.get("/stores/unknown/days", 404)
 

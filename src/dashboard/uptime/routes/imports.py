@@ -28,7 +28,7 @@ from dashboard.rights import api_token_required
 from dashboard.uptime.inputs import UploadQuery
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received
+from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received, steady_chunks
 from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
 
@@ -50,8 +50,6 @@ ACCEPTED_MEDIA_TYPES = (
 """Media types that programs send CSV files with; the last is curl's default."""
 GZIP_MAGIC = b"\x1f\x8b"
 UPLOADS = Policy("uploads", 60, timedelta(hours=1))
-MAX_STALL_SECONDS = 60.0
-"""An upload is abandoned when no data arrives for this long."""
 
 REJECTED = {"line": 7, "reason": "status 'open' must be active or inactive"}
 IMPORTED = {"rows": 1000, "new": 998, "rejected": [REJECTED], "rejected_total": 1, "notices": []}
@@ -146,7 +144,7 @@ async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
         raise Unavailable("Too many uploads are arriving.", retry_after=5)
     async with AsyncExitStack() as files:
         async with runner.arriving:
-            file = await files.enter_async_context(received(_body_chunks()))
+            file = await files.enter_async_context(received(steady_chunks(request.body)))
         if is_encoded and file.read(2) not in (GZIP_MAGIC, b""):
             raise Invalid("The file was refused.", errors=[FieldError("body", "is not valid gzip")])
         file.seek(0)
@@ -183,16 +181,3 @@ class RejectedLines(SpooledTemporaryFile[bytes]):
             while part := await asyncio.to_thread(self.read, CHUNK_BYTES):
                 yield part
             yield b"]" + after
-
-
-async def _body_chunks() -> AsyncIterator[bytes]:
-    """Yield the body in chunks. Raises Invalid when it stalls."""
-    while True:
-        try:
-            async with asyncio.timeout(MAX_STALL_SECONDS):
-                chunk = await anext(request.body, None)
-        except TimeoutError:
-            raise Invalid(f"The upload stalled: no data arrived for {MAX_STALL_SECONDS:.0f} seconds.") from None
-        if chunk is None:
-            return
-        yield chunk
