@@ -126,7 +126,7 @@ def _start_making(report_id: UUID) -> None:
 @operation(
     404,
     416,
-    media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: {}}},
+    media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: {"description": "Part of the JSON document"}}},
     headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
     request_headers={
         "Range": "Bytes of a complete report, such as `bytes=1000-`",
