@@ -117,6 +117,10 @@ async def _request_report(connection: Connection, as_of: datetime | None) -> UUI
     return report_id
 
 
+PART_OF_JSON = {"description": "Part of the JSON document", "examples": [{"status": "Complete", "rows": []}]}
+"""The schema of a part that is seldom a document itself."""
+
+
 def _start_making(report_id: UUID) -> None:
     """Make the report in the background, after its request was committed."""
     current_app.add_background_task(resources().report_runner.make, report_id, datetime.now(UTC))
@@ -126,7 +130,7 @@ def _start_making(report_id: UUID) -> None:
 @operation(
     404,
     416,
-    media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: {"description": "Part of the JSON document"}}},
+    media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: PART_OF_JSON}},
     headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
     request_headers={
         "Range": "Bytes of a complete report, such as `bytes=1000-`",
