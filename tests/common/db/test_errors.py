@@ -104,7 +104,6 @@ async def test_a_serialization_failure_is_503(ground_pool: BoundedPool) -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EMFILE, "Too many open files"),
         FileNotFoundError("template"),
         PermissionError("a file"),
