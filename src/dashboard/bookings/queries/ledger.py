@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from common.db.copy import copy_or_lost
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
 
@@ -85,7 +86,8 @@ async def select_held_ids(db: Executor, ids: Sequence[int]) -> set[int]:
 async def copy_rows(connection: Connection, rows: CopyRows) -> None:
     """Store rows that the ledger does not hold."""
     text = BytesIO("".join(rows.values()).encode())
-    await connection.copy_to_table("ledger_event", source=text, columns=BookingEvent.__struct_fields__)
+    copy = connection.copy_to_table("ledger_event", source=text, columns=BookingEvent.__struct_fields__)
+    await copy_or_lost(connection, copy)
 
 
 async def count_events(db: Executor, ids: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from common.csv_import import RejectedLine
+from common.db.copy import copy_or_lost
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models import Import, NewImport
@@ -64,7 +65,8 @@ async def copy_to_staging(
     db: Connection, table: str, columns: Sequence[str], rows: AsyncIterator[bytes], delimiter: str
 ) -> None:
     """Copy CSV rows to a staging table; columns: those of the rows, in order."""
-    await db.copy_to_table(table, source=rows, columns=columns, format="csv", delimiter=delimiter)
+    copy = db.copy_to_table(table, source=rows, columns=columns, format="csv", delimiter=delimiter)
+    await copy_or_lost(db, copy)
 
 
 async def delete_staged_hours(db: Executor, store_ids: Sequence[str]) -> dict[str, int]:
