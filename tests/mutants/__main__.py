@@ -12,6 +12,9 @@ from tests.mutants.runner import ROOT, STATE, Result, run_mutants
 from tests.mutants.selection import Selection
 from tests.mutants.sql_mutants import sql_mutants
 
+SIMULATIONS = ("demand", "simulation")
+"""What files with such names compute only has to be believable."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
@@ -43,7 +46,11 @@ def main() -> int:
 
 
 def python_files(module: str) -> list[Path]:
-    return sorted(path for path in (ROOT / "src" / module).rglob("*.py") if path.name != "__init__.py")
+    return sorted(
+        path
+        for path in (ROOT / "src" / module).rglob("*.py")
+        if path.name != "__init__.py" and not path.stem.endswith(SIMULATIONS)
+    )
 
 
 def sql_files(module: str) -> list[Path]:

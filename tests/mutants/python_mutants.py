@@ -1,5 +1,6 @@
 """Changes of Python code, by the operators of Cosmic Ray."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ OPERATORS = (
 """Without the operators that change types (`int | None`), which no test can notice."""
 
 
+NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only"})
+"""Arguments of a class decorator or of a class that change how its objects are stored, and nothing that is computed."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an operator can change a file. occurrence: the number of the place among those of the operator."""
@@ -60,13 +65,34 @@ class Place:
 
 
 def find_places(text: str) -> Iterator[Place]:
-    """Yield each place of a Python file that an operator can change."""
+    """Yield each place of a Python file where an operator changes the meaning."""
     nodes = list(ast_nodes(get_ast(text)))
+    storage, numbers = without_meaning(text)
     for name in OPERATORS:
         operator = cosmic_ray.plugins.get_operator(name)()
         positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]
-        for occurrence, (line, column) in enumerate(positions):
-            yield Place(name, occurrence, line, column)
+        meaningless = storage | numbers if name == "core/NumberReplacer" else storage
+        for occurrence, position in enumerate(positions):
+            if position not in meaningless:
+                yield Place(name, occurrence, *position)
+
+
+def without_meaning(text: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """The positions of values that say how objects are stored, and those of the numbers of constants.
+
+    A test of the number in a constant would only repeat it: a time-out, a size, an example.
+    """
+    tree = ast.parse(text)
+    keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
+    storage = {(node.value.lineno, node.value.col_offset) for node in keywords}
+    constants = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    numbers = {
+        (node.lineno, node.col_offset)
+        for constant in constants
+        for node in ast.walk(constant)
+        if isinstance(node, ast.Constant)
+    }
+    return storage, numbers
 
 
 def change_place(path: str, text: str, place: Place) -> Mutant | None:

@@ -34,14 +34,16 @@ def folders_with_tests(root: Path, path: str) -> list[str]:
 def relevant_files(root: Path, mutant: Mutant, folders: list[str]) -> list[str]:
     """The test files of the folders, then the most relevant of all others, each part ordered by relevance.
 
-    A test file is the more relevant, the more words it shares with the place of the change and the rarer these are.
+    A test file is the more relevant, the more words it shares with the place of the change and the rarer these are;
+    most relevant is one that is named after the changed file.
     """
+    stem = Path(mutant.path).stem.lstrip("0123456789_")
     words = words_of_place(mutant)
     known = words_by_test(root)
     frequency = Counter(chain.from_iterable(known.values()))
 
     def relevance(path: str) -> float:
-        return sum(1 / frequency[word] for word in words & known[path])
+        return (stem in Path(path).stem) + sum(1 / frequency[word] for word in words & known[path])
 
     ordered = sorted(known, key=lambda path: (-relevance(path), path))
     inside = [path for path in ordered if any(Path(path).is_relative_to(folder) for folder in folders)]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".mutants"
 RESULTS = STATE / "results.jsonl"
 COPIED = ("src", "tests", "benchmarks", "docker", "docs", "openapi", "requirements", "pyproject.toml", "README.md")
-SECONDS = 600
+SECONDS = 900
 """A mutant whose tests take longer is noticed: it does not end."""
 
 
