@@ -1,4 +1,4 @@
-"""The text of a file, whatever its compression, encoding and line ends, which the content tells."""
+"""Reads the text of a file. The content of the file tells its compression, its encoding and its line ends."""
 
 import codecs
 import errno

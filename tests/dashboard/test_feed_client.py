@@ -58,7 +58,7 @@ def test_the_values_of_an_array_are_found_however_the_stream_is_split(
 
 
 class EndlessStream:
-    """A body that begins with `beginning` and goes on with `rest` for ever; taken: its bytes so far."""
+    """A body without an end: `beginning`, then `rest` again and again. taken: the bytes of `rest` that were read."""
 
     def __init__(self, beginning: bytes, rest: bytes) -> None:
         self.beginning = beginning

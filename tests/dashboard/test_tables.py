@@ -1,12 +1,9 @@
 """Every table of the dashboard as JSON, CSV and workbook."""
 
-import csv
-import io
 from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
-import openpyxl
 import pytest
 
 from common.tables import CSV, XLSX
@@ -15,6 +12,7 @@ from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.quarantine import upsert_quarantine
+from tests.support.tables import rows, sheet
 
 STATUS = "store_id,status,timestamp_utc\n"
 
@@ -26,15 +24,6 @@ async def client(dashboard_app: Application) -> Any:
     answer = await client.put("/stores/status", data=text, headers={"Content-Type": CSV})
     assert answer.status_code == 200
     return client
-
-
-async def sheet(answer: Any) -> list[list[Any]]:
-    book = openpyxl.load_workbook(io.BytesIO(await answer.get_data(as_text=False)))
-    return [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
-
-
-async def rows(answer: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(await answer.get_data(as_text=True))))
 
 
 @pytest.mark.parametrize(

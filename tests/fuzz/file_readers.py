@@ -343,7 +343,7 @@ class ImportStores(StoreReader):
 
 
 class Pull(StoreReader):
-    """Pulls the file together with the two other files of the corpus, which come in whatever the file is."""
+    """Pulls the file together with two good files of the corpus. A bad file must not keep these from being stored."""
 
     has_trial = False
     takes_empty = True

@@ -1,4 +1,4 @@
-"""A service of files on the loopback that answers whatever bytes it is given."""
+"""An HTTP server on the loopback. It answers a request for a file with the bytes that a test has set for it."""
 
 import asyncio
 from collections.abc import AsyncIterator

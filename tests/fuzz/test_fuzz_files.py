@@ -16,19 +16,21 @@ pytestmark = pytest.mark.timeout(600)
 FILES = 150
 
 
+async def require_no_fault(place: Place, seed: int) -> None:
+    result = await fuzz_files(place, FILES, seed)
+    assert result.faults == []
+    assert set(result.outcomes) == {"stored", "partly stored", "refused"}
+
+
 async def test_the_provider_reads_hostile_files(
     provider_app: Application, provider_db: asyncpg.Pool, provider_url: Secret, tmp_path: Path
 ) -> None:
     async with file_service() as service:
-        result = await fuzz_files(Place(provider_app, provider_db, provider_url, tmp_path, service), FILES, seed=1)
-    assert result.faults == []
-    assert set(result.outcomes) == {"stored", "partly stored", "refused"}
+        await require_no_fault(Place(provider_app, provider_db, provider_url, tmp_path, service), seed=1)
 
 
 async def test_the_dashboard_reads_hostile_files(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, dashboard_url: Secret, tmp_path: Path
 ) -> None:
     async with file_service() as service:
-        result = await fuzz_files(Place(dashboard_app, dashboard_db, dashboard_url, tmp_path, service), FILES, seed=2)
-    assert result.faults == []
-    assert set(result.outcomes) == {"stored", "partly stored", "refused"}
+        await require_no_fault(Place(dashboard_app, dashboard_db, dashboard_url, tmp_path, service), seed=2)

@@ -1,16 +1,14 @@
 """Every table of the provider as JSON, CSV and workbook."""
 
-import csv
-import io
 from datetime import date, timedelta
 from typing import Any
 
-import openpyxl
 import pytest
 
 from common.tables import CSV, XLSX
 from common.web.openapi.document import TABLE_ATTRIBUTE
 from common.web.resources import Application
+from tests.support.tables import rows, sheet
 
 GUEST = {"Authorization": "Bearer 6fa459ea-ee8a-4ca4-894e-db77e160355e"}
 OTHER_FORMAT = {"/api/v1/products/{product_id}/offers", "/inbox.json"}
@@ -34,15 +32,6 @@ async def client(provider_app: Application) -> Any:
     event = {"hotel_id": 1, "event_timestamp": "2024-01-01T00:00:00Z", "status": 1, "room_id": 1}
     await client.post("/events", json={**event, "night_of_stay": "2024-02-01"})
     return client
-
-
-async def sheet(answer: Any) -> list[list[Any]]:
-    book = openpyxl.load_workbook(io.BytesIO(await answer.get_data(as_text=False)))
-    return [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
-
-
-async def rows(answer: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(await answer.get_data(as_text=True))))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""COPY to the server, for ends of connections that asyncpg does not notice."""
+"""Runs COPY to the server, and ends it when the connection is lost."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,8 +12,8 @@ from common.db.pool import Connection
 async def copy_or_lost(connection: Connection, copy: Coroutine[Any, Any, str]) -> str:
     """Await a COPY to the server through this connection; returns its status, such as `COPY 3`.
 
-    Raises ConnectionDoesNotExistError when the connection is lost meanwhile. asyncpg alone would wait for ever if the
-    server had not yet taken all the data that was sent.
+    Raises ConnectionDoesNotExistError when the connection is lost meanwhile. Without this function, asyncpg does not
+    notice the loss while it waits until the server takes more data, and never returns.
     """
     copying = asyncio.ensure_future(copy)
     lost = asyncio.Event()

@@ -42,4 +42,4 @@ class Connection(TCPServer):
 
 def install() -> None:
     """Let hypercorn use these connections in this process."""
-    hypercorn.asyncio.run.TCPServer = Connection  # type: ignore[attr-defined]
+    hypercorn.asyncio.run.TCPServer = Connection  # type: ignore[attr-defined]  # which does not export it

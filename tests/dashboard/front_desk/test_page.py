@@ -193,14 +193,19 @@ async def test_the_notice_promises_nothing_that_the_restaurant_has_not_said(desk
     assert "guest" not in notice
 
 
-async def test_a_refused_order_stands_in_the_waiting_list_with_the_reason_and_its_buttons(
-    desk: Desk, provider: aioresponses
-) -> None:
+async def confirm_in_vain(desk: Desk, provider: aioresponses) -> None:
+    """Confirm a new order, which the provider refuses."""
     await desk.receive()
     await desk.log_in()
     await decide(desk, "confirm")
     provider.post(CALLBACK, status=410)
     await desk.send()
+
+
+async def test_a_refused_order_stands_in_the_waiting_list_with_the_reason_and_its_buttons(
+    desk: Desk, provider: aioresponses
+) -> None:
+    await confirm_in_vain(desk, provider)
 
     page = await desk.page()
     assert "The last decision did not take effect" in page
@@ -212,11 +217,7 @@ async def test_a_refused_order_stands_in_the_waiting_list_with_the_reason_and_it
 async def test_the_reason_of_a_refused_confirmation_is_not_given_as_that_of_the_decline(
     desk: Desk, provider: aioresponses
 ) -> None:
-    await desk.receive()
-    await desk.log_in()
-    await decide(desk, "confirm")
-    provider.post(CALLBACK, status=410)
-    await desk.send()
+    await confirm_in_vain(desk, provider)
     await desk.receive(status="declined")  # by the restaurant's admin
 
     page = await desk.page()

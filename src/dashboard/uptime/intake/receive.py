@@ -26,19 +26,23 @@ async def steady_chunks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     while True:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, SLOW_SECONDS - waited)):
+            async with asyncio.timeout(SLOW_SECONDS - waited):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            raise Invalid(
-                f"The upload is too slow: less than 16 KiB/s arrived for {SLOW_SECONDS:.0f} seconds."
-            ) from None
+            raise _too_slow() from None
         if chunk is None:
             return
         waited += time.monotonic() - began
         arrived += len(chunk)
         if arrived >= LEAST_BYTES:
             waited, arrived = 0.0, 0
+        elif waited >= SLOW_SECONDS:
+            raise _too_slow()
         yield chunk
+
+
+def _too_slow() -> Invalid:
+    return Invalid(f"The upload is too slow: less than 16 KiB/s arrived for {SLOW_SECONDS:.0f} seconds.")
 
 
 @asynccontextmanager
