@@ -16,20 +16,19 @@ async def copy_or_lost(connection: Connection, copy: Coroutine[Any, Any, str]) -
     notice the loss while it waits until the server takes more data, and never returns.
     """
     copying = asyncio.ensure_future(copy)
-    lost = asyncio.Event()
-    waiting = asyncio.ensure_future(lost.wait())
+    lost = asyncio.get_running_loop().create_future()
 
     def note_loss(_: object) -> None:
-        lost.set()
+        if not lost.done():
+            lost.set_result(None)
 
     connection.add_termination_listener(note_loss)
     try:
-        await asyncio.wait((copying, waiting), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((copying, lost), return_when=asyncio.FIRST_COMPLETED)
         if not copying.done():
             raise asyncpg.ConnectionDoesNotExistError("the connection was lost during COPY")
         return copying.result()
     finally:
         copying.cancel()
-        waiting.cancel()
-        await asyncio.gather(copying, waiting, return_exceptions=True)
+        await asyncio.gather(copying, return_exceptions=True)
         connection.remove_termination_listener(note_loss)

@@ -260,7 +260,7 @@ async def _answer_database_unavailable(error: Exception) -> Response:
 
 
 async def _answer_os_error(error: OSError) -> Response:
-    """Answer a failure of a file: on a full disk as one of the database, which is full at other times."""
+    """Answer 503 when our disk is full, as for a full disk of the database; any other failure of a file is unexpected."""
     if error.errno not in DISK_FULL:
         return await _answer_unexpected_error(error)
     log.error("disk_full", error=str(error))

@@ -18,7 +18,7 @@ Network = IPv4Network | IPv6Network
 Scope = dict[str, Any]
 
 HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
-PART = re.compile(r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\\ \t]*)))?[ \t]*([,;]|\Z)""")
+PART = re.compile(r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\\ \t]*))[ \t]*)?([,;]|\Z)""")
 """A parameter of Forwarded, its value quoted or bare, and the `;` or `,` after it; or none, between two of these."""
 SCHEMES = frozenset({"http", "https"})
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}

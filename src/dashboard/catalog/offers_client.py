@@ -84,7 +84,11 @@ class OffersClient:
         async def call(token: str) -> None:
             nonlocal calling
             calling = True
-            await registration(token)
+            try:
+                await registration(token)
+            except UpstreamError:
+                calling = False  # the service has answered or failed; another token is searched for after a 401
+                raise
             calling = False
 
         limit = asyncio.timeout(seconds)

@@ -118,7 +118,7 @@ async def _request_report(connection: Connection, as_of: datetime | None) -> UUI
 
 
 PART_OF_JSON = {"description": "Part of the JSON document", "examples": [{"status": "Complete", "rows": []}]}
-"""The schema of a part that is seldom a document itself."""
+"""The schema of a part, which usually is not valid JSON by itself, so it has no type."""
 
 
 def _start_making(report_id: UUID) -> None:
