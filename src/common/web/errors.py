@@ -260,7 +260,7 @@ async def _answer_database_unavailable(error: Exception) -> Response:
 
 
 async def _answer_os_error(error: OSError) -> Response:
-    """Answer 503 when our disk is full, as for a full disk of the database; any other failure of a file is unexpected."""
+    """Answer 503 when our disk is full, as for a full disk of the database; other failures of files are unexpected."""
     if error.errno not in DISK_FULL:
         return await _answer_unexpected_error(error)
     log.error("disk_full", error=str(error))

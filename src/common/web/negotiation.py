@@ -13,7 +13,7 @@ ANYTHING = "*/*"
 CACHED_HEADERS = 1024
 QUALITY = re.compile(r"0?\.[0-9]{1,3}|0\.?|1(\.0{0,3})?")
 PART = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+')
-"""A part of a range between semicolons; those in quoted texts do not separate. A quote left open ends with the range."""
+"""A part of a range between semicolons, but not those in quotes. A quote left open ends with the range."""
 
 Rank = tuple[float, int]
 """Quality, then how exactly the header names the type: 2 by its name, 1 as `text/*`, 0 as `*/*`."""
