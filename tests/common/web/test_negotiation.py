@@ -82,3 +82,10 @@ def test_what_is_chosen_does_not_depend_on_the_order_of_the_header(parts: list[t
 @given(st.text(st.characters(codec="latin-1"), max_size=60))
 def test_no_header_is_an_error(accept: str) -> None:
     assert preferred(accept, OFFERED, JSON) in (*OFFERED, None)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("accept", ["a;" + '\\"' * 150_000, "a;" + '"' * 300_001, "a;" + '"\\' * 150_000])
+def test_a_long_hostile_header_is_read_in_linear_time(accept: str) -> None:
+    """Quadratic time would exceed the time limit of this test by far."""
+    assert preferred(accept, ("text/csv", "application/json"), "text/csv") is None
