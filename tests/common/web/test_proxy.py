@@ -248,3 +248,10 @@ async def test_every_route_sees_the_forwarded_address_scheme_and_host(
     host = "stay.example.org" if secure else "localhost"
     assert await response.get_json() == {"address": address, "secure": secure, "host": host}
     assert ("Strict-Transport-Security" in response.headers) == secure
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("line", ["," + " " * 300_000 + "@", 'for="' + "\\a" * 150_000, "for=a" + " " * 300_000 + "@"])
+def test_a_long_hostile_header_is_read_in_linear_time(line: str) -> None:
+    """Quadratic time would exceed the time limit of this test by far."""
+    assert proxy.hops_of([(b"forwarded", line.encode())]) == [proxy.Hop()]
