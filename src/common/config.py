@@ -201,9 +201,9 @@ def _split_url(value: str, schemes: Collection[str]) -> SplitResult:
     return parts
 
 
-def shown_url(secret_url: Secret) -> str:
+def shown_url(url: Secret) -> str:
     """The URL as people may see it: without user, password, query and fragment."""
-    parts = urlsplit(secret_url.reveal())
+    parts = urlsplit(url.reveal())
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

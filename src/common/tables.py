@@ -9,7 +9,6 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
@@ -19,7 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import xlsxwriter
-from xlsxwriter.exceptions import FileCreateError, XlsxFileError
+from xlsxwriter.exceptions import FileCreateError
 
 from common.instants import format_instant
 
@@ -112,10 +111,7 @@ class WorkbookWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._book.fileclosed:
-            with suppress(XlsxFileError):  # the disk may be full; the folder goes with all that is in it
-                self._book.close()
-            self._sheet._opt_close()
+        self._sheet._opt_close()  # a book that is not finished is not written
         self._folder.cleanup()
         self._file.close()
 
