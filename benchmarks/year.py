@@ -45,23 +45,37 @@ RETENTION = {
 
 ENDPOINTS = {
     "provider": (
+        "/events?limit=10000",
         "/events?hotel_id=7&limit=100",
         "/events?hotel_id=7&updated__gte={yesterday}&limit=10000",
+        "/events?hotel_id=7&room_id=999999&limit=100",
         "/events?room_id=7&limit=100",
+        "/events?room_id=999999&limit=100",
         "/events?night_of_stay__gte={today}&limit=100",
+        "/events?night_of_stay__gte={last_night}&limit=100",
         "/events?recorded__gte={yesterday}&limit=100",
-        "/properties?limit=100",
-        "/conflicts",
+        "/events?recorded__lte={year_ago}&limit=100",
+        "/events/{event}",
         "/api/customer/view_tables/",
+        "/api/customer/view_tables/?seats_min=2&price_max=50",
         "/stores/status.csv?since={now}",
+        "/stores/business_hours.csv",
+        "/stores/timezones.csv",
+        "/jobs",
+        "/metrics",
+        "/readyz?verbose=1",
     ),
     "dashboard": (
         "/",
         "/hotels",
         "/hotels?search=7",
+        "/hotels?search=99999",
         "/dashboard?hotel_id=7&period=day&year={year}",
-        "/dashboard?hotel_id=7&period=month&year={year}&as_of={yesterday}",
+        "/dashboard?hotel_id=7&period=day&year={year}&by=event_date",
+        "/dashboard?hotel_id=7&period=month&year={year}",
+        "/dashboard?hotel_id=7&period=day&year={year}&as_of={yesterday}",
         "/hotels/7/pickup?days=7&nights=366",
+        "/hotels/7/pickup?days=366&nights=366&as_of={yesterday}",
         "/hotels/7/pace?year={year}",
         "/hotels/7/booking-curve?night={today}",
         "/hotels/7/lead-time?year={year}",
@@ -69,23 +83,28 @@ ENDPOINTS = {
         "/audits",
         "/stores",
         "/stores?order=downtime&period=week",
-        "/stores/sla?target=99",
-        "/stores/sla/breaches?target=99",
+        "/stores/sla?target=0.99",
+        "/stores/sla/breaches?target=0.99",
         "/stores/gaps",
-        "/stores/gaps?from={year_ago}&to={today}",
+        "/stores/gaps?from={month_ago}&to={now}&minutes=5",
         "/stores/s7/timeline",
-        "/stores/s7/incidents?from={year_ago}&to={today}",
-        "/stores/s7/coverage?from={year_ago}&to={today}",
+        "/stores/s7/incidents?from={month_ago}&to={now}",
+        "/stores/s7/coverage?from={month_ago}&to={now}",
+        "/stores/s7/days?days=366",
         "/stores/imports",
         "/reports",
         "/products?limit=100",
         "/products?search=Product",
+        "/products?search=none",
+        "/products/{product}",
         "/products/{product}/offers",
         "/products/{product}/offers?include=closed",
+        "/products/{product}/offers/{offer}/trend",
         "/products/{product}/trend",
         "/products/{product}/trend?interval=day",
         "/jobs",
         "/metrics",
+        "/readyz?verbose=1",
     ),
 }
 """Every kind of anonymous read; the front desk's and the admin's lists are asked in their own tests."""
@@ -125,7 +144,7 @@ async def run(year: Year) -> None:
                 "DASHBOARD_PROVIDER_URL": provider.url,
                 "DASHBOARD_INGEST_SECONDS": "1",
                 "DASHBOARD_OFFERS_URL": offers,
-                "DASHBOARD_OFFERS_SECONDS": "1",
+                "DASHBOARD_OFFERS_SECONDS": str(24 * 3600),
             }
             async with context.dashboard(desk_url, **desk_environment) as dashboard:
                 processes = {"provider": provider, "dashboard": dashboard}
@@ -135,7 +154,7 @@ async def run(year: Year) -> None:
                 await change_prices(year, desk_url)
                 await order_tables(year, provider, url, desk_url)
                 await forget(year, {"provider": url, "dashboard": desk_url})
-                await ask_everything(year, processes, desk_url)
+                await ask_everything(year, processes, url, desk_url)
                 watching.cancel()
     for name, sampled in year.memory.items():
         year.add(
@@ -224,8 +243,8 @@ async def change_prices(year: Year, desk_url: Secret) -> None:
     db = await asyncpg.connect(desk_url.reveal())
     try:
         await insert_products(db, PRODUCTS)
-        began, changes, started = time.perf_counter(), 0, None
-        wanted = year.scaled(PRICE_CHANGES)
+        _, _, started = await wait_for_refresh(db, None)
+        began, changes, wanted = time.perf_counter(), 0, year.scaled(PRICE_CHANGES)
         while changes < wanted:
             await db.execute("UPDATE job SET due_at = now() WHERE name = 'refresh_offers'")
             _, result, started = await wait_for_refresh(db, started)
@@ -283,19 +302,22 @@ async def sizes(db: asyncpg.Connection) -> dict[str, tuple[int, int]]:
     }
 
 
-async def ask_everything(year: Year, processes: dict[str, Process], desk_url: Secret) -> None:
-    """Ask every endpoint three times, one client, and print the times; then make a report."""
-    db = await asyncpg.connect(desk_url.reveal())
-    product = await db.fetchval("SELECT product_id::text FROM product LIMIT 1")
-    await db.close()
+async def ask_everything(year: Year, processes: dict[str, Process], url: Secret, desk_url: Secret) -> None:
+    """Ask every endpoint three times, one client, and print the times. The first `/stores` waits for a report."""
+    event = await fetch_row(url, "SELECT id FROM booking_event LIMIT 1")
+    offer = await fetch_row(desk_url, "SELECT product_id, offer_id FROM offer LIMIT 1")
     now = year.now
     values = {
         "now": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "today": str(now.date()),
         "yesterday": str(now.date() - timedelta(days=1)),
+        "month_ago": f"{now - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
         "year_ago": str(now.date() - timedelta(days=364)),
+        "last_night": str(now.date() + timedelta(days=720)),
         "year": str(now.year),
-        "product": product,
+        "event": str(event["id"]),
+        "product": str(offer["product_id"]),
+        "offer": str(offer["offer_id"]),
     }
     for name, process in processes.items():
         async with aiohttp.ClientSession(process.url) as client:
@@ -304,9 +326,21 @@ async def ask_everything(year: Year, processes: dict[str, Process], desk_url: Se
                 for _ in range(3):
                     began = time.perf_counter()
                     async with client.get(path.format(**values)) as answer:
+                        assert answer.status == 200, (path, await answer.text())
                         await answer.read()
                     taken.append((time.perf_counter() - began) * 1000)
-                year.add(f"GET {path}", max(taken), "ms", f"status {answer.status}; least {min(taken):.0f} ms")
+                year.add(f"GET {path}", max(taken), "ms", f"least {min(taken):.0f} ms")
+
+
+async def fetch_row(url: Secret, statement: str) -> asyncpg.Record:
+    """The first row that the statement finds; AssertionError if it finds none."""
+    db = await asyncpg.connect(url.reveal())
+    try:
+        row = await db.fetchrow(statement)
+    finally:
+        await db.close()
+    assert row is not None, statement
+    return row
 
 
 def main() -> int:
