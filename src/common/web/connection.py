@@ -1,11 +1,10 @@
 """How requests are received and responses are sent: back pressure, compression, and a least speed of readers."""
 
 import asyncio
-import time
 from contextlib import suppress
 
 import structlog
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponseBodyEvent
 from quart import Quart, Request, Response
 from quart.asgi import ASGIHTTPConnection
 from quart.typing import ResponseTypes
@@ -13,6 +12,7 @@ from quart.utils import encode_headers
 from quart.wrappers.response import DataBody
 
 from common.web import compression
+from common.web.least_speed import LeastSpeed, TooSlowError
 from common.web.request_body import BoundedBody
 
 log = structlog.get_logger()
@@ -21,41 +21,8 @@ LINGER_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
 
 SLOW_SECONDS = 30.0
-LEAST_BYTES = 480 * 1024
-"""A client that takes less than this within SLOW_SECONDS of waiting for it, 16 KiB/s, is disconnected: the stream that
-it reads holds a connection and a snapshot of the database."""
-
-
-class SlowReaderError(Exception):
-    """The client takes the response too slowly."""
-
-
-class Pace:
-    """Sends the parts of a response, as long as the client takes them fast enough.
-
-    Only the time spent waiting for the client counts, not the time in which the response is made.
-    """
-
-    def __init__(self, send: ASGISendCallable) -> None:
-        self._send = send
-        self._waited = 0.0
-        self._taken = 0
-
-    async def send(self, part: bytes) -> None:
-        """Send a part. Raises SlowReaderError when the client does not take it in time."""
-        began = time.monotonic()
-        allowed = SLOW_SECONDS * max(1.0, len(part) / LEAST_BYTES) - self._waited
-        try:
-            async with asyncio.timeout(allowed):
-                await self._send({"type": "http.response.body", "body": part, "more_body": True})
-        except TimeoutError:
-            raise SlowReaderError from None
-        self._waited += time.monotonic() - began
-        self._taken += len(part)
-        if self._taken >= LEAST_BYTES:
-            self._waited, self._taken = 0.0, 0
-        elif self._waited >= SLOW_SECONDS:
-            raise SlowReaderError
+"""A client that takes a stream more slowly for so long is disconnected: the stream holds a connection and a snapshot of
+the database."""
 
 
 class BackpressureConnection(ASGIHTTPConnection):
@@ -108,12 +75,15 @@ class BackpressureConnection(ASGIHTTPConnection):
         """Send the body as it is made. A response that is given up is not ended, so that it does not look complete."""
         headers = encode_headers(response.headers)
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        pace = Pace(send)
+        speed = LeastSpeed(SLOW_SECONDS)
         try:
             async with response.response as parts:
                 async for part in parts:
-                    await pace.send(part.encode() if isinstance(part, str) else part)
-        except SlowReaderError:
+                    data = part.encode() if isinstance(part, str) else part
+                    message = HTTPResponseBodyEvent(type="http.response.body", body=data, more_body=True)
+                    await speed.wait_for(send(message), len(data))
+                    speed.count(len(data))
+        except TooSlowError:
             log.warning("slow_reader_disconnected", path=self.scope["path"])
             return
         await self._linger()

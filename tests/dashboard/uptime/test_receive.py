@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from common.web import least_speed
 from common.web.errors import Invalid
 from dashboard.uptime.intake import receive
 from dashboard.uptime.intake.receive import steady_chunks
@@ -18,7 +19,7 @@ class Upload:
         self.size = size
         self.seconds = seconds
         self.parts = parts
-        monkeypatch.setattr(receive, "time", self)
+        monkeypatch.setattr(least_speed, "time", self)
 
     def monotonic(self) -> float:
         return self.now
