@@ -9,7 +9,7 @@ import asyncpg
 from common.db.pool import Connection
 
 
-async def copy_or_lost(connection: Connection, copy: Coroutine[Any, Any, str]) -> str:
+async def await_copy(connection: Connection, copy: Coroutine[Any, Any, str]) -> str:
     """Await a COPY to the server through this connection; returns its status, such as `COPY 3`.
 
     Raises ConnectionDoesNotExistError when the connection is lost meanwhile. Without this function, asyncpg does not

@@ -14,7 +14,7 @@ MALFORMED_REQUEST: tuple[type[Exception], ...] = (UnicodeDecodeError, UnboundLoc
 after the end of the response, and for more streams or priorities than it keeps."""
 
 
-class Connection(TCPServer):
+class EndingTCPServer(TCPServer):
     """A connection that ends as soon as its client has closed it.
 
     Hypercorn waits for a further request until the keep-alive time is over, also of a client that is gone; clients that
@@ -42,4 +42,4 @@ class Connection(TCPServer):
 
 def install() -> None:
     """Let hypercorn use these connections in this process."""
-    hypercorn.asyncio.run.TCPServer = Connection  # type: ignore[attr-defined]  # which does not export it
+    hypercorn.asyncio.run.TCPServer = EndingTCPServer  # type: ignore[attr-defined]  # which does not export it

@@ -43,7 +43,8 @@ def not_acceptable(offered: Sequence[str]) -> NotAcceptable:
 @lru_cache(CACHED_HEADERS)
 def preferred(accept: str, offered: tuple[str, ...], default: str) -> str | None:
     """The best of `offered` for an Accept header; None if it accepts none of them."""
-    ranks = {media_type: _rank(accept, media_type) for media_type in offered}
+    ranges = [_parse_range(text) for text in parse_list_header(accept)]
+    ranks = {media_type: _rank(ranges, media_type) for media_type in offered}
     best = max(ranks.values())
     if best[0] <= 0:
         return None
@@ -52,17 +53,13 @@ def preferred(accept: str, offered: tuple[str, ...], default: str) -> str | None
     return next(media_type for media_type in offered if ranks[media_type] == best)
 
 
-def _rank(accept: str, media_type: str) -> Rank:
-    """How much an Accept header wants a media type; the most exact range that names it decides its quality.
+def _rank(ranges: Sequence[tuple[str, float]], media_type: str) -> Rank:
+    """How much the media ranges of an Accept header want a type; the most exact that names it decides its quality.
 
     Parameters of a range, such as charset, do not matter.
     """
     exactness = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, ANYTHING: 0, "*": 0}
-    found = [
-        (exactness[media_range], quality)
-        for media_range, quality in map(_parse_range, parse_list_header(accept))
-        if media_range in exactness
-    ]
+    found = [(exactness[media_range], quality) for media_range, quality in ranges if media_range in exactness]
     exact, quality = max(found, default=(0, 0.0))
     return quality, exact
 

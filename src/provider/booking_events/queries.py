@@ -7,7 +7,7 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 
-from common.db.copy import copy_or_lost
+from common.db.copy import await_copy
 from common.db.pool import Connection, Executor
 from provider.booking_events.inputs import EventsQuery
 from provider.booking_events.models import COLUMNS, FeedTotals, NewEvent, Position, StagedRow
@@ -256,7 +256,7 @@ async def select_last_hotel(db: Executor) -> int | None:
 
 async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Store rows of COLUMNS. Raises UniqueViolationError, and stores none, when one of the ids is taken."""
-    await copy_or_lost(connection, connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS))
+    await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS))
 
 
 async def create_staging(connection: Connection) -> None:
@@ -322,7 +322,7 @@ async def select_checked_clashes(connection: Connection) -> list[int]:
 
 
 async def copy_to_staging(connection: Connection, rows: Sequence[StagedRow]) -> None:
-    await copy_or_lost(connection, connection.copy_records_to_table("staged_event", records=rows))
+    await await_copy(connection, connection.copy_records_to_table("staged_event", records=rows))
 
 
 async def insert_staged(connection: Connection) -> int:

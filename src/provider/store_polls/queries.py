@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from common.db.copy import copy_or_lost
+from common.db.copy import await_copy
 from common.db.pool import Connection, Executor
 from common.web.streaming import Sink
 from provider.store_polls.models import PollProgress, SimulatedPoll, SimulatedStore
@@ -34,20 +34,20 @@ async def update_progress(db: Executor, polled_until: datetime) -> None:
 
 async def copy_stores(db: Connection, stores: Sequence[SimulatedStore]) -> None:
     rows = [(store.store_id, store.timezone) for store in stores]
-    await copy_or_lost(db, db.copy_records_to_table("polled_store", records=rows, columns=["store_id", "timezone"]))
+    await await_copy(db, db.copy_records_to_table("polled_store", records=rows, columns=["store_id", "timezone"]))
 
 
 async def copy_hours(db: Connection, stores: Sequence[SimulatedStore]) -> None:
     rows = [(store.store_id, row.weekday, row.opens, row.closes) for store in stores for row in store.hours]
     columns = ["store_id", "weekday", "opens", "closes"]
-    await copy_or_lost(db, db.copy_records_to_table("polled_store_hours", records=rows, columns=columns))
+    await await_copy(db, db.copy_records_to_table("polled_store_hours", records=rows, columns=columns))
 
 
 async def copy_polls(db: Connection, polls: Iterable[SimulatedPoll]) -> int:
     """Insert polls; returns how many."""
     rows = ((poll.store_id, poll.polled_at, poll.active) for poll in polls)
     columns = ["store_id", "polled_at", "active"]
-    status = await copy_or_lost(db, db.copy_records_to_table("store_poll", records=rows, columns=columns))
+    status = await await_copy(db, db.copy_records_to_table("store_poll", records=rows, columns=columns))
     return int(status.split()[-1])
 
 

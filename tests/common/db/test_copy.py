@@ -8,7 +8,7 @@ from io import BytesIO
 import asyncpg
 import pytest
 
-from common.db.copy import copy_or_lost
+from common.db.copy import await_copy
 from common.db.errors import DATABASE_UNAVAILABLE
 from tests.support.applications import SOURCE
 from tests.support.databases import waits_for_lock
@@ -30,14 +30,14 @@ async def chunks(count: int) -> AsyncIterator[bytes]:
 
 async def test_the_status_of_a_copy_is_returned(db: asyncpg.Pool) -> None:
     async with db.acquire() as connection:
-        assert await copy_or_lost(connection, connection.copy_to_table("number", source=chunks(3))) == "COPY 150000"
-        assert await copy_or_lost(connection, connection.copy_records_to_table("number", records=[(1,)])) == "COPY 1"
+        assert await await_copy(connection, connection.copy_to_table("number", source=chunks(3))) == "COPY 150000"
+        assert await await_copy(connection, connection.copy_records_to_table("number", records=[(1,)])) == "COPY 1"
 
 
 async def test_an_error_of_a_copy_is_raised_and_its_connection_can_be_used_again(db: asyncpg.Pool) -> None:
     async with db.acquire() as connection:
         with pytest.raises(asyncpg.InvalidTextRepresentationError):
-            await copy_or_lost(connection, connection.copy_to_table("number", source=BytesIO(b"one\n")))
+            await await_copy(connection, connection.copy_to_table("number", source=BytesIO(b"one\n")))
         assert await connection.fetchval("SELECT count(*) FROM number") == 0
 
 
@@ -48,7 +48,7 @@ async def test_a_copy_ends_when_its_connection_is_lost_before_the_server_has_tak
         async with other.transaction():
             await other.execute("LOCK TABLE number")
             copying = asyncio.create_task(
-                copy_or_lost(connection, connection.copy_to_table("number", source=chunks(1_000)))
+                await_copy(connection, connection.copy_to_table("number", source=chunks(1_000)))
             )
             await eventually(lambda: waits_for_lock(db))
             assert await other.fetchval("SELECT pg_terminate_backend($1)", pid)
@@ -63,7 +63,7 @@ async def test_a_copy_that_is_given_up_frees_its_connection(db: asyncpg.Pool) ->
 
         async def copy() -> None:
             async with db.acquire() as connection:
-                await copy_or_lost(connection, connection.copy_to_table("number", source=chunks(1_000)))
+                await await_copy(connection, connection.copy_to_table("number", source=chunks(1_000)))
 
         copying = asyncio.create_task(copy())
         await eventually(lambda: waits_for_lock(db))
@@ -77,4 +77,4 @@ def test_every_copy_to_the_server_ends_with_its_connection() -> None:
     for path in SOURCE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         copies = len(re.findall(r"\.copy_(?:records_)?to_table\(", text))
-        assert copies == len(re.findall(r"await copy_or_lost\(", text)), path
+        assert copies == len(re.findall(r"await await_copy\(", text)), path

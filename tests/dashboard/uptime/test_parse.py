@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.csv_files import MAX_RECORD_BYTES
+from common.csv_files import MAX_RECORD_BYTES, CsvFile
 from common.csv_import import RejectedLine
 from common.instants import format_instant, parse_instant
 from common.limits import MAX_POLL_AHEAD
@@ -310,3 +310,23 @@ def test_every_rejected_line_is_handed_on_with_its_text() -> None:
     assert parser.outcome.rejected_total == 240
     assert len(parser.outcome.rejected) == MAX_KEPT_REJECTIONS
     assert parser.outcome.rejected[0].text is None
+
+
+ROW = "1,active,2023-01-22 12:09:39 UTC"
+QUOTED_ROW = '"1","active","2023-01-22\n12:09:39"\n'
+PIECES = st.sampled_from(['"', '""', ",", "\n", "\n\n", " ", "1", ROW, ROW + "\n", QUOTED_ROW, "x" * 3000])
+
+
+@given(st.lists(PIECES, max_size=40).map("".join), st.integers(1, 50))
+def test_blocks_of_usual_rows_and_records_one_by_one_agree_on_where_a_record_ends(text: str, size: int) -> None:
+    blocks = [text[start : start + size].encode() for start in range(0, len(text), size)]
+    kept: list[RejectedLine] = []
+    _, reader = parse(StoreFile.STATUS, STATUS, *blocks, "", kept=kept)
+
+    refused: list[tuple[int, str]] = []
+    file = CsvFile(iter([STATUS.encode(), *blocks]), ["store_id", "status", "timestamp_utc"])
+    numbers = [number for number, _ in file.records(lambda number, reason, _: refused.append((number, reason)))]
+    found = {(line.line, line.reason) for line in kept}
+    assert set(refused) <= found
+    assert {number for number, _ in found - set(refused)} <= set(numbers)
+    assert reader.outcome.rows == len(numbers) + len(refused)

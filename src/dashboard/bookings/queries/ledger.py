@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from common.db.copy import copy_or_lost
+from common.db.copy import await_copy
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
 
@@ -87,7 +87,7 @@ async def copy_rows(connection: Connection, rows: CopyRows) -> None:
     """Store rows that the ledger does not hold."""
     text = BytesIO("".join(rows.values()).encode())
     copy = connection.copy_to_table("ledger_event", source=text, columns=BookingEvent.__struct_fields__)
-    await copy_or_lost(connection, copy)
+    await await_copy(connection, copy)
 
 
 async def count_events(db: Executor, ids: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol
 import aiohttp
 from yarl import URL
 
+from common.config import Secret, shown_url
 from common.instants import format_instant
 from common.text_blocks import open_file
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError
@@ -72,7 +73,7 @@ class HttpSource:
             text for text in (base.user, base.password, base.raw_query_string, *self._query.values()) if text
         ]
         called = str(base.with_query(None).with_fragment(None)).rstrip("/")
-        self._shown = str(base.with_user(None).with_query(None).with_fragment(None)).rstrip("/")
+        self._shown = shown_url(Secret(base_url)).rstrip("/")
         self._upstream = Upstream(client, "stores", called, timeout=FILE_TIMEOUT)
 
     async def files(self) -> Listing:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from common.csv_import import RejectedLine
-from common.db.copy import copy_or_lost
+from common.db.copy import await_copy
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models import Import, NewImport
@@ -66,7 +66,7 @@ async def copy_to_staging(
 ) -> None:
     """Copy CSV rows to a staging table; columns: those of the rows, in order."""
     copy = db.copy_to_table(table, source=rows, columns=columns, format="csv", delimiter=delimiter)
-    await copy_or_lost(db, copy)
+    await await_copy(db, copy)
 
 
 async def delete_staged_hours(db: Executor, store_ids: Sequence[str]) -> dict[str, int]:
