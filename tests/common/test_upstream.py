@@ -86,6 +86,16 @@ async def test_retry_after_is_honoured_as_a_number_and_as_a_date(
     assert slept == [3.0]
 
 
+async def test_without_retry_after_the_wait_is_that_of_the_backoff(
+    upstream: Upstream, mocked: aioresponses, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream_client, "backoff_seconds", lambda attempt: 0.1 * (attempt + 1))
+    mocked.get(THING, status=503, repeat=True)
+    with pytest.raises(UpstreamError):
+        await upstream.fetch("GET", "/thing", attempts=3)
+    assert slept == [0.1, 0.2]
+
+
 async def test_a_longer_wait_than_allowed_is_reported_at_once(
     upstream: Upstream, mocked: aioresponses, slept: list[float]
 ) -> None:

@@ -468,6 +468,15 @@ class TestConflicts:
             headers = {} if token is None else {"Authorization": token}
             assert (await provider_app.test_client().get("/conflicts", headers=headers)).status_code == 401
 
+    async def test_guesses_of_the_administrators_token_are_counted_but_not_the_tokens_of_guests(
+        self, provider_app: Application, new_guest: Callable[[], Guest]
+    ) -> None:
+        async def statuses(*guests: Guest) -> list[int]:
+            return [(await guest.get("/conflicts"))[0].status_code for guest in guests]
+
+        assert await statuses(*(new_guest() for _ in range(7))) == [200] * 7
+        assert await statuses(*(Guest(provider_app, f"guess {number}") for number in range(6))) == [401] * 5 + [429]
+
     async def test_conflicts_come_in_pages(self, guest: Guest, hotel: Hotel, soon: date) -> None:
         expected = []
         for number in range(2):
