@@ -96,13 +96,20 @@ class Selection:
         )
 
     def covering_tests(self, mutant: Mutant) -> frozenset[str]:
-        """The tests that run the changed statement, else those that run any line of the function that it is in."""
+        """The tests that run the changed statement.
+
+        Of one that runs at import, such as a decorator: those that run any line of its function, and DOCUMENT_TESTS.
+        """
         by_line = self.tests_by_line.get(mutant.path, {})
         text = (self.root / mutant.path).read_text(encoding="utf-8")
-        for lines in (lines_of_statement(text, mutant.line), lines_of_function(text, mutant.line)):
-            tests = frozenset(test for line in lines for test in by_line.get(line, ()) if test in self.durations)
-            if tests:
-                return tests
+
+        def tests_of_lines(lines: Iterable[int]) -> frozenset[str]:
+            return frozenset(test for line in lines for test in by_line.get(line, ()) if test in self.durations)
+
+        if tests := tests_of_lines(lines_of_statement(text, mutant.line)):
+            return tests
+        if tests := tests_of_lines(lines_of_function(text, mutant.line)):
+            return tests.union(test for test in self.durations if test.startswith(DOCUMENT_TESTS))
         return frozenset()
 
     def within_limit(self, tests: Iterable[str]) -> Iterator[str]:

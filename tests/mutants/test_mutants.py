@@ -157,9 +157,10 @@ def test_the_tests_of_a_changed_line_are_those_that_run_it(tmp_path: Path) -> No
     data.write()
     seconds = {"slow": 2.0, "quick": 1.0, "longer than all may take": MAX_SECONDS, "elsewhere": 0.1}
     durations = {f"tests/dashboard/rooms/test_search.py::{name}": taken for name, taken in seconds.items()}
+    durations["tests/test_openapi.py::document"] = 0.01
     (tmp_path / "durations.json").write_text(json.dumps(durations))
 
     selection = Selection(tmp_path, tmp_path)
     tests = [selection.tests_of(Mutant("src/dashboard/rooms/search.py", line, "", LOOP)) for line in (7, 8)]
     names = [[test.partition("::")[2] for test in each] for each in tests]
-    assert names == [["quick", "slow"], ["elsewhere", "quick", "slow"]]
+    assert names == [["quick", "slow"], ["document", "elsewhere", "quick", "slow"]]

@@ -160,6 +160,7 @@ async def test_an_error_of_the_feed_stores_nothing_and_the_next_run_continues(
         ("application/json", "null"),
         ("application/json", ""),
         ("application/json", "[{},"),
+        ("application/json", json.dumps([event(1)]) + "<html>"),
     ],
 )
 async def test_a_response_that_is_truncated_or_not_json_is_a_failure_and_moves_no_watermark(

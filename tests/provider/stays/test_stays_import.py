@@ -124,6 +124,24 @@ async def test_a_description_with_invisible_characters_is_rejected(
     ]
 
 
+async def test_a_description_has_1_to_2000_characters(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files[0].write_text(f"property_id,description\na,\nb,A\nc,{'é' * 2000}\nd,{'x' * 2001}\n")
+    files[1].write_text("property_id,start_date,number_of_nights\n")
+
+    assert await import_files(provider_url, *files) == 1
+
+    assert capsys.readouterr().err.splitlines() == [
+        "properties.csv: line 2: description must have 1 to 2000 characters",
+        "properties.csv: line 5: description must have 1 to 2000 characters",
+    ]
+    assert [row["property_id"] for row in await provider_db.fetch("SELECT property_id FROM property ORDER BY 1")] == [
+        "b",
+        "c",
+    ]
+
+
 async def load(url: Secret, files: tuple[Path, Path], *lines: str) -> int:
     """Import the properties and these lines."""
     files[1].write_text("\n".join(["property_id,start_date,number_of_nights", *lines]) + "\n")
