@@ -17,6 +17,7 @@ from common.upstream import UpstreamError
 from dashboard import feed_client
 from dashboard.bookings import feed_reader
 from dashboard.bookings.ingestion import RememberedIds
+from dashboard.bookings.queries import feed_progress
 from tests.dashboard.bookings.conftest import FEED_URL, LOOKBACK, AssertCountersAgree, IngestionOf, RunOnce
 from tests.support.feeds import Event, event
 
@@ -549,3 +550,18 @@ async def test_no_feed_makes_the_ingestion_wait_longer_than_an_hour(
     await dashboard_db.execute("UPDATE feed_progress SET wait_until = '2999-01-01'")
     respond(upstream, "", lines(event(1)))
     assert (await ingest(ingestion_of(FEED_URL)))["new"] == 1, "a wait beyond the hour comes from a wrong clock"
+
+
+async def test_the_counters_show_the_feed_up_to_the_watermark_while_it_is_read_for_the_first_time(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    first, second, third, end = (datetime(2020, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
+    for at in (first, second):
+        await feed_progress.update_watermark(dashboard_db, at)
+        state = await feed_progress.select_feed_state(dashboard_db)
+        assert state.data_through == at
+
+    await feed_progress.update_after_reading(dashboard_db, end, None, 60.0)
+    await feed_progress.update_watermark(dashboard_db, third)
+    assert (await feed_progress.select_feed_state(dashboard_db)).data_through == end
+    assert (await feed_progress.select_progress(dashboard_db)).watermark == third
