@@ -22,7 +22,7 @@ from tests.mutants.relevance import folders_with_tests, relevant_files
 
 MAX_SECONDS = 300.0
 """How long the tests of one mutant may take in all, as they did in the whole suite; longer ones are left out."""
-DOCUMENT_TESTS = "tests/test_openapi.py"
+DOCUMENT_TESTS = "tests/test_openapi_documents.py"
 """Notices each change of what is documented, which a module says when it is imported."""
 OTHER_FOLDER = 3
 """A test of another folder than that of the changed file comes after one that takes so many times as long."""

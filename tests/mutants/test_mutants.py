@@ -157,7 +157,7 @@ def test_the_tests_of_a_changed_line_are_those_that_run_it(tmp_path: Path) -> No
     data.write()
     seconds = {"slow": 2.0, "quick": 1.0, "longer than all may take": MAX_SECONDS, "elsewhere": 0.1}
     durations = {f"tests/dashboard/rooms/test_search.py::{name}": taken for name, taken in seconds.items()}
-    durations["tests/test_openapi.py::document"] = 0.01
+    durations["tests/test_openapi_documents.py::document"] = 0.01
     (tmp_path / "durations.json").write_text(json.dumps(durations))
 
     selection = Selection(tmp_path, tmp_path)
