@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--sql", type=int, default=100, help="how many changes of SQL are drawn")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same changes of the same code")
     parser.add_argument("--processes", type=int, default=2, help="how many are tried at a time")
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long the tests of one change may take")
     parser.add_argument("--tests", nargs="*", help="the tests to run, instead of those of each change")
     options = parser.parse_args()
     chosen = [
@@ -30,7 +31,7 @@ def main() -> int:
         *draw_sql(sql_files(options.module), options.sql, options.seed),
     ]
     STATE.mkdir(exist_ok=True)
-    selection = Selection(ROOT, STATE)
+    selection = Selection(ROOT, STATE, options.seconds)
     if not options.tests:
         selection.measure()
 

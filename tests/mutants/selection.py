@@ -20,8 +20,6 @@ from tests.mutants.durations import FILE_VARIABLE
 from tests.mutants.mutant import Mutant
 from tests.mutants.relevance import folders_with_tests, relevant_files
 
-MAX_SECONDS = 300.0
-"""How long the tests of one mutant may take in all, as they did in the whole suite; longer ones are left out."""
 DOCUMENT_TESTS = "tests/test_openapi_documents.py"
 """Notices each change of what is documented, which a module says when it is imported."""
 OTHER_FOLDER = 3
@@ -30,10 +28,15 @@ FILES_AT_ONCE = 3
 
 
 class Selection:
-    """Chooses the tests of a mutant. root: of the project. state: a folder for what the run of the suite measures."""
+    """Chooses the tests of a mutant.
 
-    def __init__(self, root: Path, state: Path) -> None:
+    root: of the project. state: a folder for what the run of the suite measures. max_seconds: how long the tests of one
+    mutant may take in all, as they did in the whole suite; longer ones are left out.
+    """
+
+    def __init__(self, root: Path, state: Path, max_seconds: float) -> None:
         self.root = root
+        self.max_seconds = max_seconds
         self.coverage = state / "coverage"
         self.durations_file = state / "durations.json"
 
@@ -114,7 +117,7 @@ class Selection:
 
     def within_limit(self, tests: Iterable[str]) -> Iterator[str]:
         """Yield tests until they take too long in all."""
-        left = MAX_SECONDS
+        left = self.max_seconds
         for test in tests:
             left -= self.durations[test]
             if left < 0:

@@ -10,7 +10,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.python_mutants import python_mutants
 from tests.mutants.relevance import OTHER_FILES, folders_with_tests, relevant_files
 from tests.mutants.runner import ROOT
-from tests.mutants.selection import MAX_SECONDS, Selection, lines_of_function, lines_of_statement
+from tests.mutants.selection import Selection, lines_of_function, lines_of_statement
 from tests.mutants.sql_mutants import sql_mutants
 
 QUERY = '''"""SELECT is only a word FROM a docstring WHERE nothing runs."""
@@ -155,12 +155,12 @@ def test_the_tests_of_a_changed_line_are_those_that_run_it(tmp_path: Path) -> No
         data.set_context(f"tests/dashboard/rooms/test_search.py::{name}|run")
         data.add_lines({str(tmp_path / "src/dashboard/rooms/search.py"): numbers})
     data.write()
-    seconds = {"slow": 2.0, "quick": 1.0, "longer than all may take": MAX_SECONDS, "elsewhere": 0.1}
+    seconds = {"slow": 2.0, "quick": 1.0, "longer than all may take": 300.0, "elsewhere": 0.1}
     durations = {f"tests/dashboard/rooms/test_search.py::{name}": taken for name, taken in seconds.items()}
     durations["tests/test_openapi_documents.py::document"] = 0.01
     (tmp_path / "durations.json").write_text(json.dumps(durations))
 
-    selection = Selection(tmp_path, tmp_path)
+    selection = Selection(tmp_path, tmp_path, 300.0)
     tests = [selection.tests_of(Mutant("src/dashboard/rooms/search.py", line, "", LOOP)) for line in (7, 8)]
     names = [[test.partition("::")[2] for test in each] for each in tests]
     assert names == [["quick", "slow"], ["document", "elsewhere", "quick", "slow"]]
