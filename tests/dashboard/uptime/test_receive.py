@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from common.web import least_speed
-from common.web.errors import Invalid
+from common.web.errors import Invalid, TooLarge
 from dashboard.uptime.intake import receive
-from dashboard.uptime.intake.receive import steady_chunks
+from dashboard.uptime.intake.receive import received, steady_chunks
 
 
 class Upload:
@@ -72,3 +72,15 @@ async def test_an_upload_that_stops_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(receive, "SLOW_SECONDS", 0.01)
     with pytest.raises(Invalid, match="too slow"):
         [chunk async for chunk in steady_chunks(stopped())]
+
+
+async def test_a_file_of_the_limit_is_received_whole_and_a_longer_one_is_refused() -> None:
+    async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    async with received(chunks(b"ab", b"c"), limit=3) as file:
+        assert file.read() == b"abc"
+    with pytest.raises(TooLarge, match="exceeds 3 bytes"):
+        async with received(chunks(b"ab", b"cd"), limit=3):
+            pass
