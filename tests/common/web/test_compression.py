@@ -1,8 +1,9 @@
 """Compression: on request, from 1 KiB on, part by part for streams; ETags and conditional requests go on working."""
 
+import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import zstandard
@@ -91,6 +92,21 @@ async def test_a_long_body_is_compressed(app: Application, coding: str, size: in
     assert response.headers["Content-Length"] == str(len(data))
     assert response.headers["Vary"] == "Accept-Encoding"
     assert len(data) < size
+
+
+async def test_only_a_long_body_is_compressed_beside_the_event_loop(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    async def to_thread(function: Callable[[bytes, str], bytes], whole: bytes, coding: str) -> bytes:
+        sizes.append(len(whole))
+        return function(whole, coding)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    for size in (THREAD_BYTES - 1, THREAD_BYTES):
+        await app.test_client().get(f"/size/{size}", headers={"Accept-Encoding": "gzip"})
+    assert sizes == [THREAD_BYTES]
 
 
 async def test_a_short_body_is_sent_as_it_is(app: Application) -> None:

@@ -6,8 +6,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 from pydantic import Field
+from quart import Blueprint, Response
+from quart_schema import document_response
 
+from common.web import application
 from common.web.input_types import Input
+from common.web.openapi.document import operation
 from common.web.openapi.field_descriptions import field_descriptions
 from common.web.openapi.models import component, struct_schemas
 from common.web.openapi.schemas import tidy
@@ -149,3 +153,32 @@ def test_a_schema_is_tidied(schema: dict[str, Any], tidied: dict[str, Any]) -> N
 def test_an_enum_of_msgspec_has_a_type() -> None:
     (schema,), _ = struct_schemas(Literal["a", "b"])
     assert tidy(schema) == {"enum": ["a", "b"], "type": "string"}
+
+
+async def test_different_models_of_one_name_are_told_apart_by_their_slices() -> None:
+    app = application.create("ground", title="Ground", description="For tests", tags={})
+    for name, field in (("house", "stairs"), ("garden_shed", "tools")):
+        app.register_blueprint(blueprint_with_room(name, msgspec.defstruct("Room", [(field, int)])))
+    document = await (await app.test_client().get("/openapi.json")).get_json()
+
+    schemas = document["components"]["schemas"]
+    assert {name: [*schemas[name]["properties"]] for name in ("Room", "GardenShedRoom")} == {
+        "Room": ["stairs"],
+        "GardenShedRoom": ["tools"],
+    }
+    bodies = [document["paths"][path]["get"]["responses"]["200"]["content"] for path in ("/house", "/garden_shed")]
+    references = [body["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies]
+    assert references == ["Room", "GardenShedRoom"]
+
+
+def blueprint_with_room(name: str, room: type[msgspec.Struct]) -> Blueprint:
+    blueprint = Blueprint(name, __name__)
+
+    @blueprint.get(f"/{name}")
+    @operation()
+    @document_response(room)
+    async def get_room() -> Response:
+        """Get the room."""
+        return Response()
+
+    return blueprint
