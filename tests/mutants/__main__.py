@@ -1,7 +1,7 @@
 """`make mutants`: change the product in small ways and see which changes no test notices."""
 
 import argparse
-import random
+import hashlib
 import sys
 from itertools import islice
 from pathlib import Path
@@ -69,10 +69,13 @@ def sql_files(module: str) -> list[Path]:
 
 
 def draw_python(files: list[Path], number: int, seed: int) -> list[Mutant]:
-    """Draw changes of Python code at random, each with the same probability."""
+    """Draw changes of Python code at random, each with the same probability.
+
+    A change of a file changes what is drawn of that file alone.
+    """
     texts = {path: path.read_text(encoding="utf-8") for path in files}
     places = [(path, place) for path, text in texts.items() for place in find_places(text)]
-    random.Random(seed).shuffle(places)
+    places.sort(key=lambda each: _lot(seed, str(each[0].relative_to(ROOT)), each[1].operator, each[1].occurrence))
     changes = (change_place(str(path.relative_to(ROOT)), texts[path], place) for path, place in places)
     return list(islice((mutant for mutant in changes if mutant is not None), number))
 
@@ -84,7 +87,12 @@ def draw_sql(files: list[Path], number: int, seed: int) -> list[Mutant]:
         for path in files
         for mutant in sql_mutants(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
     ]
-    return random.Random(seed).sample(mutants, min(number, len(mutants)))
+    return sorted(mutants, key=lambda mutant: _lot(seed, mutant.path, mutant.change, mutant.mutant_id))[:number]
+
+
+def _lot(seed: int, *what: object) -> bytes:
+    """The lot of a change; those with the least lots are drawn."""
+    return hashlib.sha256("\n".join(map(str, (seed, *what))).encode()).digest()
 
 
 def format_result(result: Result) -> str:

@@ -50,8 +50,11 @@ OPERATORS = (
 """Without the operators that change types (`int | None`), which no test can notice."""
 
 
-NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only"})
-"""Arguments of a class decorator or of a class that change how its objects are stored, and nothing that is computed."""
+NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only", "strict"})
+"""Arguments that change how objects are stored, or that state what holds anyway, and nothing that is computed."""
+
+CACHES = re.compile(r"@(cache|lru_cache\b.*)")
+"""Decorators without which a function computes the same again."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,15 @@ def find_places(text: str) -> Iterator[Place]:
 
 
 def without_meaning(text: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """The positions of values that say how objects are stored, and those of the numbers of constants.
+    """The positions of values that say how objects are stored, and those of the numbers of constants and defaults.
 
     A test of the number in a constant would only repeat it: a time-out, a size, an example.
     """
     tree = ast.parse(text)
     keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
     storage = {(node.value.lineno, node.value.col_offset) for node in keywords}
-    constants = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    constants = [node for body in bodies for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
     numbers = {
         (node.lineno, node.col_offset)
         for constant in constants
@@ -105,6 +109,8 @@ def change_place(path: str, text: str, place: Place) -> Mutant | None:
     if changed is None or changed == text or NEW_EXCEPTION in re.sub(rf"\b{NEW_EXCEPTION}\b", "", changed):
         return None
     words = text.splitlines()[place.line - 1][place.column :].strip()
+    if CACHES.fullmatch(words):
+        return None
     return Mutant(path, place.line, f"{place.operator.removeprefix('core/')} at `{words[:60]}`", changed)
 
 

@@ -170,7 +170,7 @@ async def list_hotels(query_args: HotelsQuery) -> Response:
 
 
 @blueprint.get(f"{HOTEL_PATH}/pickup")
-@operation(404)
+@operation()
 @table("pickup", NightPickup, "items")
 @validate_querystring(PickupQuery)
 @document_response(Pickup)
@@ -183,7 +183,7 @@ async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
 
 
 @blueprint.get(f"{HOTEL_PATH}/pace")
-@operation(404)
+@operation()
 @table("pace", MonthPace, "items")
 @validate_querystring(PaceQuery)
 @document_response(Pace)
@@ -196,7 +196,7 @@ async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
 
 
 @blueprint.get(f"{HOTEL_PATH}/booking-curve")
-@operation(404)
+@operation()
 @table("booking-curve", CurvePoint, "items")
 @validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
@@ -208,7 +208,7 @@ async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Res
 
 
 @blueprint.get(f"{HOTEL_PATH}/lead-time")
-@operation(404)
+@operation()
 @table("lead-time", LeadTimeBucket, "items")
 @validate_querystring(LeadTimeQuery)
 @document_response(LeadTime)

@@ -120,7 +120,7 @@ async def list_products(query_args: ProductsQuery) -> Response:
 
 
 @blueprint.get(PRODUCT_PATH)
-@operation(404, example=PRODUCT_EXAMPLE)
+@operation(example=PRODUCT_EXAMPLE)
 @api_token_required
 @document_response(Product)
 async def get_product(product_id: UUID) -> Response:
@@ -136,7 +136,7 @@ async def product_response(product_id: UUID) -> Response:
 
 
 @blueprint.put(PRODUCT_PATH)
-@operation(404, request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
+@operation(request_example=PRODUCT_INPUT_EXAMPLE, example=PRODUCT_EXAMPLE)
 @api_token_required
 @document_response(Product)
 @json_body(ProductInput)
@@ -148,7 +148,7 @@ async def replace_product(product_id: UUID, data: ProductInput) -> Response:
 
 
 @blueprint.patch(PRODUCT_PATH)
-@operation(404, request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
+@operation(request_example={"name": "Pressure washer II"}, example=PRODUCT_EXAMPLE)
 @api_token_required
 @document_response(Product)
 @json_body(ProductChange)
@@ -160,7 +160,7 @@ async def change_product(product_id: UUID, data: ProductChange) -> Response:
 
 
 @blueprint.delete(PRODUCT_PATH)
-@operation(404, descriptions={204: "Deleted"})
+@operation(descriptions={204: "Deleted"})
 @api_token_required
 async def delete_product(product_id: UUID) -> Response:
     """Delete a product with its offers and price changes. It stays registered with the offers service."""
@@ -170,7 +170,7 @@ async def delete_product(product_id: UUID) -> Response:
 
 
 @blueprint.get(f"{PRODUCT_PATH}/offers")
-@operation(404, headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
+@operation(headers={200: LINK_HEADER}, example=[OFFER_EXAMPLE])
 @api_token_required
 @table("offers", OfferState)
 @validate_querystring(OffersQuery)
@@ -187,7 +187,7 @@ async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Resp
 
 
 @blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(404, headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
+@operation(headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
 @api_token_required
 @table("trend", TrendPoint, "prices")
 @validate_querystring(TrendQuery)
@@ -215,7 +215,6 @@ async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Respons
 
 @blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
 @operation(
-    404,
     headers={200: LINK_HEADER},
     example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]},
     path_examples={"offer_id": OFFER_EXAMPLE["id"]},

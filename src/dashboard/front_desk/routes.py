@@ -114,7 +114,7 @@ async def receive_order(data: OrderInput) -> Response:
 
 
 @blueprint.get("/orders")
-@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_ORDER])
+@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_ORDER])
 @tag([TAG])
 @staff_only
 @table("orders", Order)
@@ -129,7 +129,7 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 
 
 @blueprint.post(f"{ORDER}/confirm")
-@operation(401, 404, 409, example=EXAMPLE_ORDER | {"status": "confirmed", "decision": "confirm", "delivered": False})
+@operation(409, example=EXAMPLE_ORDER | {"status": "confirmed", "decision": "confirm", "delivered": False})
 @tag([TAG])
 @staff_only
 @document_response(Order)
@@ -142,7 +142,7 @@ async def confirm_order(order_id: int) -> Response:
 
 
 @blueprint.post(f"{ORDER}/decline")
-@operation(401, 404, 409, example=EXAMPLE_ORDER | {"status": "declined", "decision": "decline", "delivered": False})
+@operation(409, example=EXAMPLE_ORDER | {"status": "declined", "decision": "decline", "delivered": False})
 @tag([TAG])
 @staff_only
 @document_response(Order)
@@ -157,7 +157,7 @@ async def decide(order_id: int, decision: Decision) -> Response:
 
 
 @blueprint.get("/outbox")
-@operation(401, headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
+@operation(headers={200: LINK_HEADER}, example=[EXAMPLE_MESSAGE])
 @tag([TAG])
 @staff_only
 @table("messages", MessageState)
@@ -172,7 +172,7 @@ async def list_messages(query_args: PageQuery) -> Response:
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
-@operation(401, 404, descriptions={204: "The message is due now"})
+@operation(descriptions={204: "The message is due now"})
 @tag([TAG])
 @staff_only
 async def retry_message(message_id: int) -> Response:

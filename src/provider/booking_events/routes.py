@@ -201,7 +201,7 @@ async def create_events() -> Response:
 
 
 @blueprint.get(f"/events/<int(min=1, max={MAX_ID}):event_id>")
-@operation(404, example=EXAMPLE)
+@operation(example=EXAMPLE)
 @document_response(Event)
 async def get_event(event_id: int) -> Response:
     """One event."""

@@ -107,8 +107,8 @@ class Operation(TypedDict, total=False):
 def operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
     """Describe a view; goes on top of the other decorators, below the route.
 
-    problems: statuses that the operation answers with a problem document, besides 400, 500 and 503, which every
-    operation has, 406 of every GET and 403 of every other one.
+    problems: statuses of problem documents, besides 400, 500, 503, 406 of GET and 403 of others, which all operations
+    have, those of the rights and limits that the view requires, and those that follow from a body or a path with names.
     """
 
     def decorate(view: View) -> View:

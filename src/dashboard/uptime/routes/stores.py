@@ -137,7 +137,7 @@ def last_start(query: WindowPageQuery) -> datetime | None:
 
 
 @blueprint.get(f"{STORE}/timeline")
-@operation(404, example=TIMELINE, path_examples=STORE_EXAMPLE)
+@operation(example=TIMELINE, path_examples=STORE_EXAMPLE)
 @table("timeline", Stretch, "stretches")
 @validate_querystring(WindowQuery)
 @document_response(Timeline)
@@ -151,7 +151,7 @@ async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
 
 
 @blueprint.get(f"{STORE}/incidents")
-@operation(404, headers={200: LINK_HEADER}, example=[INCIDENT], path_examples=STORE_EXAMPLE)
+@operation(headers={200: LINK_HEADER}, example=[INCIDENT], path_examples=STORE_EXAMPLE)
 @table("incidents", Incident)
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
@@ -166,7 +166,7 @@ async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response
 
 
 @blueprint.get(f"{STORE}/coverage")
-@operation(404, example=COVERAGE, path_examples=STORE_EXAMPLE)
+@operation(example=COVERAGE, path_examples=STORE_EXAMPLE)
 @table("no-data", Span, "no_data")
 @validate_querystring(WindowQuery)
 @document_response(Coverage)
@@ -177,7 +177,7 @@ async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
 
 
 @blueprint.get(f"{STORE}/days")
-@operation(404, example=[DAY], path_examples=STORE_EXAMPLE)
+@operation(example=[DAY], path_examples=STORE_EXAMPLE)
 @table("days", StoreDay)
 @validate_querystring(DaysQuery)
 @document_response(list[StoreDay])

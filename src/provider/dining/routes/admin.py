@@ -60,7 +60,7 @@ TAG = "dining: administration"
 
 
 @blueprint.post("/add_table/")
-@operation(401, 403, request_example={"table_type": "cabin", "seats": 4, "price": 25.5}, example=EXAMPLE_TABLE,
+@operation(401, request_example={"table_type": "cabin", "seats": 4, "price": 25.5}, example=EXAMPLE_TABLE,
            idempotent=True)  # fmt: skip
 @tag([TAG])
 @admin_only
@@ -77,7 +77,7 @@ async def add_table(data: TableInput) -> Response:
 
 
 @blueprint.patch("/update_table/")
-@operation(401, 403, 404, request_example={"id": 1, "price": 30, "can_be_booked": False}, example=EXAMPLE_TABLE)
+@operation(401, 404, request_example={"id": 1, "price": 30, "can_be_booked": False}, example=EXAMPLE_TABLE)
 @tag([TAG])
 @admin_only
 @document_response(Table)
@@ -92,7 +92,7 @@ async def update_table(data: TableChange) -> Response:
 
 @blueprint.post("/tables/bulk")
 @operation(
-    401, 403, 404,
+    401, 404,
     descriptions={200: "Tables were changed", 201: "Tables were added"},
     example=EXAMPLE_BULK,
     request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
@@ -144,7 +144,7 @@ async def list_prices(query_args: PricesQuery) -> Response:
 
 
 @blueprint.post("/set_booking/")
-@operation(401, 403, 404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING | {"status": "confirmed"},
+@operation(401, 404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING | {"status": "confirmed"},
            idempotent=True)  # fmt: skip
 @tag([TAG])
 @admin_only
@@ -167,7 +167,7 @@ async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
 
 
 @blueprint.post("/accept_booking/")
-@operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "confirmed"})
+@operation(401, 404, 409, example=EXAMPLE_BOOKING | {"status": "confirmed"})
 @tag([TAG])
 @admin_only
 @validate_querystring(BookingIdQuery)
@@ -184,7 +184,7 @@ async def accept_booking(query_args: BookingIdQuery) -> Response:
 
 
 @blueprint.post("/cancel_booking/")
-@operation(401, 403, 404, 409, example=EXAMPLE_BOOKING | {"status": "declined"})
+@operation(401, 404, 409, example=EXAMPLE_BOOKING | {"status": "declined"})
 @tag([TAG])
 @admin_only
 @validate_querystring(BookingIdQuery)
@@ -225,7 +225,7 @@ async def get_booking(query_args: BookingIdQuery) -> Response:
 
 
 @blueprint.post("/erase_guest/")
-@operation(401, 403, request_example={"email": "ann@example.com", "phone": None}, example={"bookings": 3})
+@operation(401, request_example={"email": "ann@example.com", "phone": None}, example={"bookings": 3})
 @tag([TAG])
 @admin_only
 @document_response(ErasureResult)
@@ -267,7 +267,7 @@ def explain_missing_smtp_url(message: MessageState) -> MessageState:
 
 
 @blueprint.post("/retry_message/")
-@operation(401, 403, 404, descriptions={204: "The message is due now"})
+@operation(401, 404, descriptions={204: "The message is due now"})
 @tag([TAG])
 @admin_only
 @validate_querystring(MessageIdQuery)

@@ -145,7 +145,6 @@ def property_page(found: list[T], limit: int) -> Response:
 @blueprint.get("/properties/available")
 @operation(
     401,
-    404,
     headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
     descriptions={404: "No property is free; `alternatives` are the nearest start dates with a free property"},
@@ -201,7 +200,7 @@ def parse_reservation_id(text: str) -> UUID:
 
 
 @blueprint.get("/reservations/<reservation_id>")
-@operation(401, 404, example=EXAMPLE_RESERVATION, path_examples=RESERVATION_PATH_EXAMPLE)
+@operation(401, example=EXAMPLE_RESERVATION, path_examples=RESERVATION_PATH_EXAMPLE)
 @document_response(Reservation)
 async def get_reservation(reservation_id: str) -> Response:
     """A reservation made with this token that is not cancelled."""
@@ -212,7 +211,7 @@ async def get_reservation(reservation_id: str) -> Response:
 
 
 @blueprint.delete("/reservations/<reservation_id>")
-@operation(401, 404, descriptions={204: "Cancelled, now or earlier"}, path_examples=RESERVATION_PATH_EXAMPLE)
+@operation(401, descriptions={204: "Cancelled, now or earlier"}, path_examples=RESERVATION_PATH_EXAMPLE)
 async def cancel_reservation(reservation_id: str) -> Response:
     """Cancel a reservation made with this token; its nights are free at once. Repeating it returns 204 too."""
     await service.cancel(pool(), resources().append_events, parse_reservation_id(reservation_id), g.holder)
@@ -260,7 +259,7 @@ async def create_property(data: PropertyInput) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>")
-@operation(401, 404, example=EXAMPLE_PROPERTY, path_examples=PROPERTY_PATH_EXAMPLE)
+@operation(401, example=EXAMPLE_PROPERTY, path_examples=PROPERTY_PATH_EXAMPLE)
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
@@ -273,7 +272,6 @@ async def get_property(property_id: str) -> Response:
 @blueprint.patch("/properties/<property:property_id>")
 @operation(
     401,
-    404,
     409,
     descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
     request_example={"turnover_days": 1},
@@ -297,7 +295,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>/calendar")
-@operation(401, 404, example=EXAMPLE_CALENDAR, path_examples=PROPERTY_PATH_EXAMPLE)
+@operation(401, example=EXAMPLE_CALENDAR, path_examples=PROPERTY_PATH_EXAMPLE)
 @table("calendar", CalendarNight, "nights")
 @validate_querystring(CalendarQuery)
 @document_response(Calendar)
@@ -316,7 +314,6 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 @blueprint.get("/properties/<property:property_id>/calendar.ics")
 @operation(
     401,
-    404,
     media={200: {ICALENDAR: {"type": "string"}}},
     descriptions={200: "iCalendar (RFC 5545)"},
     path_examples=PROPERTY_PATH_EXAMPLE,
