@@ -4,13 +4,14 @@ import csv
 import io
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from common.csv_files import CsvFile
 from common.csv_import import MAX_REPORTED_LINES, ImportResult, RejectedLine, rejected_writer, with_texts
-from common.text_blocks import open_file, read_blocks
+from common.text_blocks import DamagedFileError, open_file, read_blocks
 
 
 def test_the_report_names_the_first_rejected_lines_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +58,18 @@ def test_rejected_lines_are_written_with_their_texts_in_the_order_of_the_file(tm
             ["events.csv", "4", "is stored", '3,"two\nlines"'],
             ["events.csv", "7", "has 1 columns instead of 2", "5"],
         ]
+
+
+def test_where_a_damaged_file_ends_is_the_number_of_the_line_after_the_last() -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"id\n1\n2\n3"
+        raise DamagedFileError("the data is cut off")
+
+    file = CsvFile(blocks(), ("id",))
+    assert list(with_texts(file, [RejectedLine(3, "is stored")])) == [
+        RejectedLine(3, "is stored", "2"),
+        RejectedLine(4, "cannot be read: the data is cut off", ""),
+    ]
 
 
 def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
