@@ -95,6 +95,13 @@ def test_csv_and_workbook_have_the_same_cells_and_workbooks_the_ids_as_texts() -
     ]  # fmt: skip
 
 
+def test_dates_from_1900_on_are_dates_in_a_workbook_and_earlier_ones_which_it_does_not_know_are_texts() -> None:
+    table = Table("t", ["night"], [(date(1899, 12, 31),), (date(1900, 1, 1),), (date(2199, 12, 31),)])
+    sheet = openpyxl.load_workbook(io.BytesIO(xlsx_bytes(table))).active
+    assert sheet is not None
+    assert [cell.is_date for (cell,) in sheet.iter_rows(min_row=2)] == [False, True, True]
+
+
 def test_a_formula_in_a_workbook_is_a_text() -> None:
     book = openpyxl.load_workbook(io.BytesIO(xlsx_bytes(Table("t", ["x"], [("=1+1",), ("http://example.com",)]))))
     assert [cell.data_type for (cell,) in book.worksheets[0].iter_rows(min_row=2)] == ["s", "s"]
