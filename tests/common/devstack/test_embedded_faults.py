@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -197,3 +198,23 @@ except EmbeddedError as fault:
 )  # fmt: skip
 def test_the_reason_is_the_first_complaint(output: str, reason: str) -> None:
     assert cluster._reason(output) == reason
+
+
+def test_a_database_is_created_again_after_a_lost_connection_alone(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses: list[int] = []
+
+    def run(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], statuses.pop(0), "", "ERROR:  no\nspace")
+
+    with attach(data_dir) as server, monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", run)
+        patch.setattr(time, "sleep", lambda _: None)
+        statuses += [2, 2, 0]
+        server.ensure_database("hotel")
+        for failing in ([1], [2, 3]):
+            statuses += failing
+            with pytest.raises(EmbeddedError, match="hotel could not be created: ERROR: no space"):
+                server.ensure_database("hotel")
+            assert statuses == []
