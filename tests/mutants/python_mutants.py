@@ -70,33 +70,56 @@ class Place:
 def find_places(text: str) -> Iterator[Place]:
     """Yield each place of a Python file where an operator changes the meaning."""
     nodes = list(ast_nodes(get_ast(text)))
-    storage, numbers = without_meaning(text)
+    meaningless = without_meaning(text)
     for name in OPERATORS:
         operator = cosmic_ray.plugins.get_operator(name)()
         positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]
-        meaningless = storage | numbers if name == "core/NumberReplacer" else storage
         for occurrence, position in enumerate(positions):
-            if position not in meaningless:
+            if not any(start <= position < end for start, end in meaningless):
                 yield Place(name, occurrence, *position)
 
 
-def without_meaning(text: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """The positions of values that say how objects are stored, and those of the numbers of constants and defaults.
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""The begin and the end of a part of a file: line from 1, column from 0; the end is not included."""
+
+
+def without_meaning(text: str) -> list[Span]:
+    """Where values say how objects are stored, and where the numbers of constants and of defaults stand.
 
     A test of the number in a constant would only repeat it: a time-out, a size, an example.
     """
     tree = ast.parse(text)
-    keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
-    storage = {(node.value.lineno, node.value.col_offset) for node in keywords}
+    storage = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
     bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
     constants = [node for body in bodies for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
-    numbers = {
-        (node.lineno, node.col_offset)
-        for constant in constants
-        for node in ast.walk(constant)
-        if isinstance(node, ast.Constant)
-    }
-    return storage, numbers
+    defaults = [
+        default
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arguments)
+        for default in (*node.defaults, *node.kw_defaults)
+        if default is not None
+    ]
+    numbers = [part for whole in (*constants, *defaults) for part in ast.walk(whole) if is_number(part)]
+    return [span_of(node) for node in (*storage, *numbers)]
+
+
+def is_number(node: ast.AST) -> bool:
+    """Whether an expression is a number, or made of numbers alone, such as `16 * 1024`."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case ast.BinOp(left=left, right=right):
+            return is_number(left) and is_number(right)
+        case ast.UnaryOp(operand=operand):
+            return is_number(operand)
+    return False
+
+
+def span_of(node: ast.AST) -> Span:
+    assert isinstance(node, ast.expr)
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
 
 
 def change_place(path: str, text: str, place: Place) -> Mutant | None:

@@ -46,12 +46,23 @@ def test_python_is_changed_in_one_place_at_a_time() -> None:
     }
 
 
+ROW_CLASS = """
+LIMIT = 3 * 1024
+
+
+@dataclass(frozen=True)
+class Row:
+    size: int = 4
+
+    @cache
+    def pairs(self, seconds: float = -0.5):
+        size = 7
+        return zip(self.cells, sizes(size), strict=True)
+"""
+
+
 def test_neither_how_objects_are_stored_nor_a_number_of_a_constant_or_a_default_is_changed() -> None:
-    text = (
-        "LIMIT = 3\n\n\n@dataclass(frozen=True)\nclass Row:\n    size: int = 4\n\n"
-        "    @cache\n    def pairs(self):\n        size = 7\n        return zip(self.cells, sizes(size), strict=True)\n"
-    )
-    assert changed_lines(text, list(python_mutants("src/x.py", text))) == {"size = 8", "size = 6"}
+    assert changed_lines(ROW_CLASS, list(python_mutants("src/x.py", ROW_CLASS))) == {"size = 8", "size = 6"}
 
 
 def test_types_are_not_changed() -> None:

@@ -11,7 +11,6 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, se
 from quart import Response, current_app, request
 from quart_schema import hide
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import RequestRedirect
 
 from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
 from common.web.negotiation import accept_header, preferred
@@ -137,7 +136,7 @@ def _requested_endpoint() -> str | None:
     assert adapter is not None
     try:
         endpoint, _ = adapter.match(method=next(iter(not_allowed.valid_methods)))
-    except (HTTPException, RequestRedirect):
+    except HTTPException:
         return None
     return endpoint
 

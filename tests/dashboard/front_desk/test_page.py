@@ -135,6 +135,8 @@ async def test_forms_with_invalid_values_are_refused(desk: Desk) -> None:
         fields = {"csrf": csrf, "order": order, "decision": decision}
         assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
+    longest = {"csrf": csrf, "order": "9" * 18, "decision": "confirm"}  # no order has it
+    assert (await desk.client.post("/front-desk/decide", form=longest)).status_code == 303
 
 
 async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk) -> None:
