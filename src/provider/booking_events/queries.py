@@ -26,6 +26,9 @@ CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 MAX_READ_EVENTS = 20_000
 """How many events in the order of the feed a page reads at most, so that no filter makes it slow."""
 
+MAX_READ_EVENTS_OF_A_HOTEL = 2_000
+"""The same for one hotel, whose events are on as many pages of the table; each may have to come from the disk."""
+
 MAX_FEW_EVENTS = 10_000
 """How many events in any order a page reads and sorts at most; each may be on another page of the table."""
 
@@ -113,13 +116,18 @@ async def select_few(
     )
 
 
+def max_read_events(query: EventsQuery) -> int:
+    """How many events a page of this query reads at most."""
+    return MAX_READ_EVENTS if query.hotel_id is None else MAX_READ_EVENTS_OF_A_HOTEL
+
+
 async def select_filtered_page(
     db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Like `select_page`, of any query, but only among the next MAX_READ_EVENTS events of its ranges."""
+    """Like `select_page`, of any query, but only among the next `max_read_events` events of its ranges."""
     conditions = _Conditions(query, after)
     ranges = conditions.where(_RANGE_FILTERS)
-    most = conditions.add(MAX_READ_EVENTS)
+    most = conditions.add(max_read_events(query))
     others = conditions.where(_OTHER_FILTERS)
     return await db.fetch(
         f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - only of the literals above
@@ -134,7 +142,7 @@ async def select_end_of_filtered_page(db: Executor, query: EventsQuery, after: P
     conditions = _Conditions(query, after)
     row = await db.fetchrow(
         f"SELECT event_timestamp, id FROM booking_event {conditions.where(_RANGE_FILTERS)}"  # noqa: S608
-        f" ORDER BY event_timestamp, id OFFSET {conditions.add(MAX_READ_EVENTS - 1)}::bigint LIMIT 1",
+        f" ORDER BY event_timestamp, id OFFSET {conditions.add(max_read_events(query) - 1)}::bigint LIMIT 1",
         *conditions.arguments,
     )
     return None if row is None else (row["event_timestamp"], row["id"])

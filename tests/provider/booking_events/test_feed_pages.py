@@ -35,6 +35,7 @@ async def large(client: Client, provider_db: asyncpg.Pool, monkeypatch: pytest.M
     """A client of a feed that is large, because a page may read ten events."""
     assert (await client.post("/events/batch", json=EVENTS)).status_code == 201
     monkeypatch.setattr(queries, "MAX_READ_EVENTS", MOST)
+    monkeypatch.setattr(queries, "MAX_READ_EVENTS_OF_A_HOTEL", MOST)
     monkeypatch.setattr(queries, "MAX_FEW_EVENTS", MOST)
     monkeypatch.setattr(feed, "MAX_UNSTREAMED_EVENTS", 6)
     return client
@@ -93,6 +94,16 @@ async def test_the_pages_of_a_large_feed_hold_every_match_once_and_in_order(
 
     assert all(len(page) <= limit for page in found)
     assert ids([each for page in found for each in page]) == ids(matching(query))
+
+
+async def test_a_page_reads_fewer_events_of_one_hotel_than_of_all(
+    large: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MAX_READ_EVENTS", len(EVENTS) + 1)
+    for query, has_more in (("room_id=9", False), ("hotel_id=1&room_id=9", True)):
+        answer = await large.get(f"/events?{query}&limit=5")
+        assert await answer.get_json() == []
+        assert ("Link" in answer.headers) == has_more
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
