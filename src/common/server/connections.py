@@ -42,4 +42,4 @@ class EndingTCPServer(TCPServer):
 
 def install() -> None:
     """Let hypercorn use these connections in this process."""
-    hypercorn.asyncio.run.TCPServer = EndingTCPServer  # type: ignore[attr-defined]  # which does not export it
+    hypercorn.asyncio.run.TCPServer = EndingTCPServer  # type: ignore[attr-defined]  # hypercorn imports it there and does not export it
