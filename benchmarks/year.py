@@ -107,7 +107,7 @@ ENDPOINTS = {
         "/readyz?verbose=1",
     ),
 }
-"""Every kind of anonymous read; the front desk's and the admin's lists are asked in their own tests."""
+"""Reads that need no credential. The first `/stores` makes a report."""
 
 
 @dataclass

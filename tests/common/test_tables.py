@@ -88,7 +88,7 @@ def test_csv_and_workbook_have_the_same_cells_and_workbooks_the_ids_as_texts() -
     assert read_xlsx(made) == [
         columns,
         [
-            "9223372036854775807", "7", "=1+1", -3, 0.5, True, datetime(2020, 2, 29), "2020-01-01T12:00:00.000000Z",  # noqa: DTZ001
+            "9223372036854775807", "7", "=1+1", -3, 0.5, True, datetime(2020, 2, 29), "2020-01-01T12:00:00.000000Z",  # noqa: DTZ001 - so openpyxl gives it
             str(2**60),
         ],
         ["1", None, "", 0, None, False, None, "2020-01-01T12:00:00.000000Z", 1],

@@ -210,7 +210,7 @@ def test_a_poll_is_rejected_from_eleven_minutes_in_the_future_on() -> None:
 
 edges = st.builds(
     lambda at, delta: at + delta,
-    st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1)).map(lambda at: at.replace(tzinfo=UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1)).map(lambda at: at.replace(tzinfo=UTC)),  # noqa: DTZ001 - it gets its zone there
     st.sampled_from([timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]),
 )
 

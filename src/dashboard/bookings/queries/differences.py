@@ -98,7 +98,7 @@ def _difference(*, counted: str, found: str | None, **columns: object) -> FeedDi
     return FeedDifference(
         counted=_decode_event(counted),
         found=_decode_event(found) if found else None,
-        **columns,  # type: ignore[arg-type]
+        **columns,  # type: ignore[arg-type]  # the columns of the statement have the types of the fields
     )
 
 

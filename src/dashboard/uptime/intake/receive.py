@@ -15,7 +15,7 @@ MEMORY_BYTES = 1024 * 1024
 """A smaller file stays in memory."""
 
 SLOW_SECONDS = 60.0
-"""An upload that arrives more slowly for so long is refused: slow ones would hold the places of all others."""
+"""An upload of less than KIB_PER_SECOND for so long is refused: slow ones would hold the places of all others."""
 
 
 async def steady_chunks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
