@@ -50,8 +50,8 @@ OPERATORS = (
 """Without the operators that change types (`int | None`), which no test can notice."""
 
 
-NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only", "strict"})
-"""Arguments that change how objects are stored, or that state what holds anyway, and nothing that is computed."""
+NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only"})
+"""Arguments of a class decorator or of a class that change how its objects are stored, and nothing that is computed."""
 
 CACHES = re.compile(r"@(cache|lru_cache\b.*)")
 """Decorators without which a function computes the same again."""
@@ -90,6 +90,7 @@ def without_meaning(text: str) -> list[Span]:
     """
     tree = ast.parse(text)
     storage = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
+    storage += [keyword.value for call in calls_of_zip(tree) for keyword in call.keywords]
     bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
     constants = [node for body in bodies for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
     defaults = [
@@ -101,6 +102,14 @@ def without_meaning(text: str) -> list[Span]:
     ]
     numbers = [part for whole in (*constants, *defaults) for part in ast.walk(whole) if is_number(part)]
     return [span_of(node) for node in (*storage, *numbers)]
+
+
+def calls_of_zip(tree: ast.AST) -> Iterator[ast.Call]:
+    """The calls of `zip`, whose `strict=True` states what holds anyway."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name("zip")):
+                yield node
 
 
 def is_number(node: ast.AST) -> bool:

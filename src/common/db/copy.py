@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -12,8 +13,8 @@ from common.db.pool import Connection
 async def await_copy(connection: Connection, copy: Coroutine[Any, Any, str]) -> str:
     """Await a COPY to the server through this connection; returns its status, such as `COPY 3`.
 
-    Raises ConnectionDoesNotExistError when the connection is lost meanwhile. Without this function, asyncpg does not
-    notice the loss while it waits until the server takes more data, and never returns.
+    Raises ConnectionDoesNotExistError, or what the server said last, when the connection is lost meanwhile. Without
+    this function, asyncpg does not notice the loss while it waits until the server takes more data, and never returns.
     """
     copying = asyncio.ensure_future(copy)
     lost = asyncio.get_running_loop().create_future()
@@ -31,4 +32,5 @@ async def await_copy(connection: Connection, copy: Coroutine[Any, Any, str]) -> 
     finally:
         copying.cancel()
         await asyncio.gather(copying, return_exceptions=True)
-        connection.remove_termination_listener(note_loss)
+        with suppress(asyncpg.InterfaceError):  # the pool has taken back a connection that is lost
+            connection.remove_termination_listener(note_loss)

@@ -21,8 +21,8 @@ LINGER_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
 
 SLOW_SECONDS = 30.0
-"""A client that takes less than KIB_PER_SECOND of a stream for so long is disconnected: the stream holds a connection and
-a snapshot of the database."""
+"""A client that takes less than KIB_PER_SECOND for so long is disconnected: a stream holds a connection and a snapshot
+of the database."""
 
 
 class BackpressureConnection(ASGIHTTPConnection):

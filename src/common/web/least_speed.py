@@ -31,12 +31,14 @@ class LeastSpeed:
 
         Raises TooSlowError when the time is over.
         """
-        allowed = self._seconds * max(1.0, size / self._least_bytes) - self._waited
+        limit = asyncio.timeout(self._seconds * max(1.0, size / self._least_bytes) - self._waited)
         began = time.monotonic()
         try:
-            async with asyncio.timeout(allowed):
+            async with limit:
                 result = await transfer
         except TimeoutError:
+            if not limit.expired():
+                raise  # a time-out of the connection
             raise TooSlowError from None
         self._waited += time.monotonic() - began
         return result

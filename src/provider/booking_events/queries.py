@@ -117,7 +117,7 @@ async def select_few(
 
 
 def max_read_events(query: EventsQuery) -> int:
-    """How many events a page of this query reads at most."""
+    """How many events a page of this query reads at most, to find those that its further filters select."""
     return MAX_READ_EVENTS if query.hotel_id is None else MAX_READ_EVENTS_OF_A_HOTEL
 
 

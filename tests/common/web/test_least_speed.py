@@ -69,6 +69,14 @@ async def test_a_client_that_takes_nothing_more_is_given_up() -> None:
         await LeastSpeed(0.05).wait_for(asyncio.Event().wait(), 1)
 
 
+async def test_a_time_out_of_the_connection_is_not_the_clients_slowness() -> None:
+    async def time_out() -> None:
+        raise TimeoutError("the network is down")
+
+    with pytest.raises(TimeoutError, match="the network is down"):
+        await LeastSpeed(SECONDS).wait_for(time_out())
+
+
 async def test_a_long_part_has_the_time_that_its_length_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(monkeypatch, seconds=299.0)
     await client.take(300 * 16 * 1024, parts=2)
