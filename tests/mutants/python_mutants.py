@@ -141,9 +141,18 @@ def change_place(path: str, text: str, place: Place) -> Mutant | None:
     if changed is None or changed == text or NEW_EXCEPTION in re.sub(rf"\b{NEW_EXCEPTION}\b", "", changed):
         return None
     words = text.splitlines()[place.line - 1][place.column :].strip()
-    if CACHES.fullmatch(words):
+    if CACHES.fullmatch(words) or not is_python(changed):
         return None
     return Mutant(path, place.line, f"{place.operator.removeprefix('core/')} at `{words[:60]}`", changed)
+
+
+def is_python(text: str) -> bool:
+    """Whether a file can be read: an operator takes the stars of `{**one, **other}` for a power."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def python_mutants(path: str, text: str) -> Iterator[Mutant]:

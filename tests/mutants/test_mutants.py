@@ -7,7 +7,7 @@ from pathlib import Path
 from coverage import CoverageData
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.python_mutants import python_mutants
+from tests.mutants.python_mutants import is_python, python_mutants
 from tests.mutants.relevance import OTHER_FILES, folders_with_tests, relevant_files
 from tests.mutants.runner import ROOT
 from tests.mutants.selection import Selection, lines_of_function, lines_of_statement
@@ -72,6 +72,16 @@ def test_types_are_not_changed() -> None:
 def test_an_exception_with_a_dotted_name_does_not_end_the_run() -> None:
     text = "try:\n    run()\nexcept asyncpg.PostgresError:\n    if broken:\n        raise\n"
     assert changed_lines(text, list(python_mutants("src/x.py", text))) == {"if not broken:"}
+
+
+def test_a_change_that_is_no_python_is_left_out() -> None:
+    """The stars of a dictionary's parts are no power."""
+    text = "def f(one, other):\n    return {**one, **other}\n"
+
+    assert list(python_mutants("src/x.py", text)) == []
+    assert changed_lines("x = y**n\n", list(python_mutants("src/x.py", "x = y**n\n"))) == {"x = y*n"}
+    assert is_python("{*one}")
+    assert not is_python("{*one, **other}")
 
 
 def test_the_sql_of_a_statement_is_changed_and_no_docstring() -> None:
