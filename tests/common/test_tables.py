@@ -102,6 +102,12 @@ def test_dates_from_1900_on_are_dates_in_a_workbook_and_earlier_ones_which_it_do
     assert [cell.is_date for (cell,) in sheet.iter_rows(min_row=2)] == [False, True, True]
 
 
+def test_a_number_that_a_workbook_cannot_hold_exactly_is_a_text() -> None:
+    exact = 2**53
+    table = Table("t", ["count"], [(exact,), (exact + 1,), (-exact,), (-exact - 1,)])
+    assert read_xlsx(table)[1:] == [[exact], [str(exact + 1)], [-exact], [str(-exact - 1)]]
+
+
 def test_a_formula_in_a_workbook_is_a_text() -> None:
     book = openpyxl.load_workbook(io.BytesIO(xlsx_bytes(Table("t", ["x"], [("=1+1",), ("http://example.com",)]))))
     assert [cell.data_type for (cell,) in book.worksheets[0].iter_rows(min_row=2)] == ["s", "s"]

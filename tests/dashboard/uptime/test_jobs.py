@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+import structlog
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
@@ -202,6 +203,18 @@ async def test_only_changed_files_of_a_directory_are_read_compressed_or_not(
     (tmp_path / "status_2023-01-24.csv").write_text(STATUS + "1,active,2023-01-24 16:14:00 UTC\n")
     second = await pull(dashboard_db, str(tmp_path))
     assert second == {"files": 1, "unchanged": 3, "rows": 1, "new": 1, "rejected": 0, "not_read": 0}
+
+
+async def test_the_first_of_the_rejected_rows_is_logged(dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:
+    (tmp_path / "timezones.csv").write_text(ZONES + "1,Europe/London\n1,Nowhere\n2,Elsewhere\n3,Somewhere\n")
+    (tmp_path / "store_status.csv").write_text(STATUS + POLL)
+
+    with structlog.testing.capture_logs() as logs:
+        await pull(dashboard_db, str(tmp_path))
+
+    (rejected,) = (entry for entry in logs if entry["event"] == "store_rows_rejected")
+    assert (rejected["line"], rejected["total"]) == (3, 3)
+    assert "Nowhere" in rejected["reason"]
 
 
 async def test_a_directory_that_cannot_be_read_is_an_error(dashboard_db: asyncpg.Pool, tmp_path: Path) -> None:

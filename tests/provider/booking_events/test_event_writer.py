@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,31 @@ async def test_given_and_assigned_ids_of_a_batch_do_not_collide(client: Client, 
 
     assert await answer.get_json() == {"stored": 4, "duplicates": 0}
     assert await provider_db.fetchval("SELECT count(*) FROM booking_event WHERE room_id = '2'") == 2
+
+
+def an_event(event_id: int | None, room_id: int) -> EventInput:
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    return EventInput.model_construct(
+        id=event_id, hotel_id=1, event_timestamp=at, status=1, room_id=str(room_id), night_of_stay=at.date()
+    )
+
+
+async def test_an_event_whose_drawn_id_a_client_has_used_is_stored_under_the_next_and_the_others_once(
+    provider_db: asyncpg.Pool,
+) -> None:
+    used, *free = range(2**52, 2**52 + 4)
+    given = [an_event(None, room) for room in (1, 2, 3)]
+    await service.store_one(provider_db, an_event(used, 9))
+    drawn = iter([used, *free])
+
+    async def draw(count: int) -> list[int]:
+        return [next(drawn) for _ in range(count)]
+
+    results = await service.store_events(provider_db, given, draw)
+
+    assert [result.is_new for result in results if isinstance(result, StoredEvent)] == [True] * 3
+    assert [result.id for result in results if isinstance(result, StoredEvent)] == [free[2], free[0], free[1]]
+    assert await provider_db.fetchval("SELECT count(*) FROM booking_event") == 4
 
 
 async def test_of_many_events_with_one_id_one_is_stored_and_the_others_are_conflicts(

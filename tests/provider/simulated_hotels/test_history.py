@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.simulated_hotels import history
-from provider.simulated_hotels.demand import MAX_LEAD_DAYS, MAX_STAY_NIGHTS
+from provider.simulated_hotels.demand import MAX_LEAD_DAYS, MAX_STAY_NIGHTS, create_hotels
 from provider.simulated_hotels.models import SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
+from provider.simulated_hotels.vacancies import Vacancies
 from tests.support.stay_audit import Stay, audit
 
 PERIOD = (date(2024, 1, 1), date(2026, 1, 1))
@@ -34,6 +35,20 @@ def mean_by(figures: dict[date, float], key: str) -> dict[int, float]:
     for night, figure in figures.items():
         groups[int(night.strftime(key))].append(figure)
     return {group: fmean(values) for group, values in groups.items()}
+
+
+def test_a_hotel_has_as_many_rooms_as_it_was_given() -> None:
+    vacancies = Vacancies(create_hotels(1, 2, 5, 1))
+
+    assert [vacancies.take_room(1, range(3, 5)) for _ in range(6)] == [1, 2, 3, 4, 5, None]
+    assert vacancies.take_room(0, range(4, 5)) == 1
+
+
+def test_bookings_have_their_own_times_of_day() -> None:
+    """Two at the same microsecond are set apart by one microsecond, which is rare."""
+    instants = sorted({event.event_timestamp for event in Simulation(3, 2, 50).history(*PERIOD)})
+    shifted = sum(after - before == timedelta(microseconds=1) for before, after in pairwise(instants))
+    assert shifted < len(instants) / 1_000
 
 
 @pytest.fixture(scope="module")
