@@ -42,6 +42,8 @@ async def test_a_job_cannot_be_claimed_again_before_it_is_due(db: asyncpg.Pool) 
     assert await claim_lease(db, WORK, "b") is None
     await db.execute("UPDATE job SET due_at = clock_timestamp()")
     assert await claim_lease(db, WORK, "b") == 2
+    await release_lease(db, Lease("work", "b", 2), None, {})
+    assert await claim_lease(db, WORK, "a") is None
 
 
 async def test_the_job_of_a_killed_owner_can_be_claimed_before_its_interval_has_passed(db: asyncpg.Pool) -> None:

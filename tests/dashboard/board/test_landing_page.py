@@ -23,6 +23,7 @@ async def test_a_page_without_hotels_is_a_page(dashboard_app: Application) -> No
 
     assert "The next 30 nights</h2>" in page
     assert "<td>" not in page
+    assert "<b>0</b><span>events" in page
 
 
 async def test_of_many_hotels_the_page_shows_twenty_and_says_so(

@@ -127,6 +127,7 @@ async def test_an_invalid_query_is_rejected(catalogue: Catalogue, query: str) ->
 
 
 async def test_put_replaces_a_product_and_patch_changes_the_given_fields(catalogue: Catalogue) -> None:
+    other = await catalogue.create("Scythe", "Steel")
     product = await catalogue.create("Mower", "Petrol")
     client = catalogue.app.test_client()
     path = f"/products/{product['id']}"
@@ -146,6 +147,7 @@ async def test_put_replaces_a_product_and_patch_changes_the_given_fields(catalog
     assert (await client.patch(path, json={"name": "\u2066"})).status_code == 400
     assert (await client.put(path, json={"name": " ", "description": ""})).status_code == 400
     assert await catalogue.get(path) == await untouched.get_json()
+    assert await catalogue.get(f"/products/{other['id']}") == other
 
 
 async def test_deleting_a_product_deletes_its_offers_and_price_changes(catalogue: Catalogue, fake: FakeOffers) -> None:

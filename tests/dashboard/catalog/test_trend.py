@@ -102,6 +102,28 @@ async def test_the_price_of_a_product_is_that_of_its_cheapest_offer_in_stock(cat
     assert (trend["first"], trend["last"]) == (100, 120)
 
 
+async def test_the_trend_of_an_offer_has_no_prices_of_others(catalogue: Catalogue) -> None:
+    """Another offer of the product, and one of another product by the same id, changed before and after it."""
+    path = await product_with_offers(
+        catalogue,
+        (MONDAY, {"a": (100, 1), "b": (10, 1)}),
+        (MONDAY + HOUR, {"b": (20, 1)}),
+        (MONDAY + 2 * HOUR, {"a": (110, 1)}),
+        (MONDAY + 3 * HOUR, {"b": (30, 1)}),
+    )
+    await product_with_offers(
+        catalogue,
+        (MONDAY - HOUR, {"a": (1, 1)}),
+        (MONDAY + 90 * HOUR / 60, {"a": (2, 1)}),
+        (MONDAY + 4 * HOUR, {"a": (3, 1)}),
+    )
+
+    trend = await catalogue.get(f"{path}/offers/a/trend?from={(MONDAY - 2 * HOUR).strftime('%Y-%m-%dT%H:%M:%SZ')}")
+
+    assert [point["price"] for point in trend["prices"]] == [100, 110]
+    assert (trend["first"], trend["last"], trend["change_percent"]) == (100, 110, 10)
+
+
 async def test_a_period_begins_with_the_price_valid_at_its_start(catalogue: Catalogue) -> None:
     moments = [(MONDAY + 10 * n * MINUTE, {"a": (price, 1)}) for n, price in enumerate([100, 110, 120, 130])]
     moments.append((MONDAY + 40 * MINUTE, {}))

@@ -1,6 +1,7 @@
 """Concurrent changes, and constraints that the database itself enforces."""
 
 import asyncio
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -168,3 +169,19 @@ async def test_the_table_id_is_part_of_every_unique_key(restaurant: Restaurant, 
 def test_an_order_requires_an_email_or_a_phone() -> None:
     with pytest.raises(ValueError, match="is required unless email is given"):
         BookingInput(name="Ann")
+
+
+@pytest.mark.parametrize(
+    ("phone", "is_stored"), [("+123", False), ("+1234", True), ("+" + "9" * 15, True), ("+" + "9" * 16, False)]
+)
+async def test_the_database_stores_phone_numbers_of_4_to_15_digits(
+    restaurant: Restaurant, phone: str, is_stored: bool
+) -> None:
+    table = await restaurant.add_table()
+    insert = (
+        "INSERT INTO dining_booking (table_id, status, phone, starts_at, minutes, price, changed_by)"
+        " VALUES ($1, 'waiting', $2, now(), 120, 0, 'x')"
+    )
+
+    with nullcontext() if is_stored else pytest.raises(asyncpg.CheckViolationError):
+        await restaurant.db.execute(insert, table, phone)

@@ -1,6 +1,7 @@
 """The rules that the database itself enforces, without the application."""
 
 import asyncio
+from contextlib import nullcontext
 from datetime import date, timedelta
 
 import asyncpg
@@ -69,6 +70,28 @@ async def test_plain_sql_cannot_ignore_the_turnover(provider_db: asyncpg.Pool, h
             )  # fmt: skip
     await book(provider_db, hut, 5, 6)
     await book(provider_db, hut, -3, -2)
+
+
+@pytest.mark.parametrize(
+    ("property_id", "hotel_id", "is_stored"),
+    [
+        ("x" * 64, None, True),
+        ("x" * 65, None, False),
+        ("", None, False),
+        (".x", None, False),
+        ("available", None, False),
+        ("x", 1, True),
+        ("x", 0, False),
+    ],
+)
+async def test_plain_sql_cannot_store_a_property_that_no_request_could_name(
+    provider_db: asyncpg.Pool, property_id: str, hotel_id: int | None, is_stored: bool
+) -> None:
+    with nullcontext() if is_stored else pytest.raises(asyncpg.CheckViolationError):
+        await provider_db.execute(
+            "INSERT INTO property (property_id, description, hotel_id, room_id) VALUES ($1, 'x', $2, $3)",
+            property_id, hotel_id, None if hotel_id is None else "1",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(("arrival", "departure"), [(0, 0), (0, -1), (0, 366)])
