@@ -565,3 +565,13 @@ async def test_the_counters_show_the_feed_up_to_the_watermark_while_it_is_read_f
     await feed_progress.update_watermark(dashboard_db, third)
     assert (await feed_progress.select_feed_state(dashboard_db)).data_through == end
     assert (await feed_progress.select_progress(dashboard_db)).watermark == third
+
+
+async def test_the_first_contact_with_a_provider_is_noted_once(dashboard_db: asyncpg.Pool) -> None:
+    """Two replicas may both believe that theirs is the first; events recorded after the earlier one are read again."""
+    first = datetime(2020, 1, 1, tzinfo=UTC)
+
+    for at in (first, first + timedelta(hours=1)):
+        await feed_progress.update_first_contact(dashboard_db, at)
+
+    assert (await feed_progress.select_progress(dashboard_db)).recorded_through == first
