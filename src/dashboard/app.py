@@ -32,6 +32,9 @@ from dashboard.uptime.service import measure_poll_age
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+JOB_CONNECTIONS = 6
+JOB_TIMEOUTS = Timeouts(statement=300, transaction=600)
+UPTIME_CONNECTIONS = 10
 FILE_SECONDS = 3600.0
 """Time limit of a store file upload, which is one statement and one transaction."""
 
@@ -105,13 +108,11 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
     """The dashboard's pools, not yet connected."""
     return DashboardPools(
         requests=create_pool(database_url, application="dashboard", size=config.pool_size),
-        jobs=create_pool(
-            database_url, application="dashboard-jobs", size=6, timeouts=Timeouts(statement=300, transaction=600)
-        ),
+        jobs=create_pool(database_url, application="dashboard-jobs", size=JOB_CONNECTIONS, timeouts=JOB_TIMEOUTS),
         uptime=create_pool(
             database_url,
             application="dashboard-uptime",
-            size=10,
+            size=UPTIME_CONNECTIONS,
             timeouts=Timeouts(statement=FILE_SECONDS, transaction=FILE_SECONDS),
         ),
     )

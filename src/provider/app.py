@@ -31,6 +31,9 @@ from provider.store_polls import blueprint as store_polls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+STREAM_CONNECTIONS = 8
+JOB_CONNECTIONS = 4
+
 TITLE = "Nightaudit provider"
 DESCRIPTION = (
     "The append-only feed of hotel bookings and cancellations, the simulated hotels, the "
@@ -120,8 +123,8 @@ def create_pools(config: Config, database_url: Secret) -> ProviderPools:
     """Return the provider's pools, not yet connected."""
     return ProviderPools(
         requests=create_pool(database_url, application="provider", size=config.pool_size),
-        streams=create_pool(database_url, application="provider-stream", size=8, timeouts=UNLIMITED),
-        jobs=create_pool(database_url, application="provider-jobs", size=4),
+        streams=create_pool(database_url, application="provider-stream", size=STREAM_CONNECTIONS, timeouts=UNLIMITED),
+        jobs=create_pool(database_url, application="provider-jobs", size=JOB_CONNECTIONS),
     )
 
 

@@ -20,6 +20,10 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
 
 ACQUIRE_SECONDS = 5.0
+IDLE_SECONDS = 300.0
+"""A connection that was idle for longer is closed."""
+
+RETRY_SECONDS = 0.3
 """How long a request waits for a connection before the response is 503."""
 
 
@@ -116,7 +120,7 @@ def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Time
         min_size=0,
         max_size=size,
         max_queries=50_000,
-        max_inactive_connection_lifetime=300.0,
+        max_inactive_connection_lifetime=IDLE_SECONDS,
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,
         connect=connect,
@@ -166,7 +170,7 @@ async def wait_until_reachable(
             if not is_reported:
                 report(error)
                 is_reported = True
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(RETRY_SECONDS)
         else:
             await connection.close()
             return

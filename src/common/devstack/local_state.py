@@ -15,6 +15,7 @@ from common.devstack.embedded import DATA_DIR_VARIABLE, as_embedded_error
 OWN_DATA, DEMO_DATA = "own data", "the demo's data"
 
 _CONTENT, _SECRETS, _ADDRESSES = "content", "secrets.env", "addresses.json"
+_SECRET_BYTES = 24
 
 
 def secrets_file(data_dir: Path) -> Path:
@@ -43,7 +44,7 @@ def read_or_make_secrets(data_dir: Path, groups: Sequence[Sequence[str]]) -> Map
         lines = path.read_text().splitlines() if path.exists() else []
         found = dict(line.split("=", 1) for line in lines if "=" in line)
         for group in groups:
-            known = next((found[name] for name in group if name in found), None) or secrets.token_hex(24)
+            known = next((found[name] for name in group if name in found), None) or secrets.token_hex(_SECRET_BYTES)
             found |= dict.fromkeys(group, known)
         text = "".join(f"{name}={value}\n" for name, value in found.items())
         with open(path, "w", opener=private) as file:

@@ -12,6 +12,7 @@ from quart import Quart
 from common.server import connections
 
 SHUTDOWN_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 75.0
 
 SILENT_SECONDS = 60.0
 """A connection whose client takes nothing of what is sent to it for this long is closed by the operating system."""
@@ -36,7 +37,7 @@ def hypercorn_config(host: str, port: int) -> HypercornConfig:
     config.errorlog = None
     config.graceful_timeout = SHUTDOWN_SECONDS
     config.shutdown_timeout = SHUTDOWN_SECONDS
-    config.keep_alive_timeout = 75
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 1_000_000
     config.backlog = 2048
     config.h11_max_incomplete_size = 64 * 1024

@@ -95,7 +95,7 @@ def _report(name: str, summary: ImportSummary, *, is_dry_run: bool) -> None:
 async def pull_files(url: Secret, location: Secret, options: PullOptions) -> int:
     """Pull the store files from their source now and print the result; returns the exit status, 1 if a file failed."""
     async with (
-        create_pool(url, application="dashboard-pull", size=3, timeouts=UNLIMITED) as db,
+        create_pool(url, application="dashboard-pull", size=PULL_CONNECTIONS, timeouts=UNLIMITED) as db,
         create_client_session() as client,
     ):
         source = source_at(client, location.reveal())
@@ -112,4 +112,5 @@ async def pull_files(url: Secret, location: Secret, options: PullOptions) -> int
 
 
 PULL_SECONDS = timedelta(hours=1).total_seconds()
+PULL_CONNECTIONS = 3
 """How long the command may keep the lease of the job."""

@@ -46,6 +46,13 @@ async def test_a_job_cannot_be_claimed_again_before_it_is_due(db: asyncpg.Pool) 
     assert await claim_lease(db, WORK, "a") is None
 
 
+async def test_a_job_is_due_a_little_before_its_interval_is_over(db: asyncpg.Pool) -> None:
+    """Or the tick at the end of the interval would come too early, and the job would wait for one more."""
+    await claim_lease(db, Job("work", 60, nothing), "a")
+    seconds = await db.fetchval("SELECT extract(epoch FROM due_at - last_started)::float FROM job")
+    assert 60 - job_lease.tick_seconds(Job("work", 60, nothing)) < seconds < 60
+
+
 async def test_the_job_of_a_killed_owner_can_be_claimed_before_its_interval_has_passed(db: asyncpg.Pool) -> None:
     await claim_lease(db, Job("work", 86400, nothing), "killed")
     await expire(db)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.simulated_hotels import history
+from provider.simulated_hotels import history, models
 from provider.simulated_hotels.demand import MAX_LEAD_DAYS, MAX_STAY_NIGHTS, create_hotels
-from provider.simulated_hotels.models import SimulatedEvent
+from provider.simulated_hotels.models import DateCache, SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 from provider.simulated_hotels.vacancies import Vacancies
 from tests.support.stay_audit import Stay, audit
@@ -42,6 +42,16 @@ def test_a_hotel_has_as_many_rooms_as_it_was_given() -> None:
 
     assert [vacancies.take_room(1, range(3, 5)) for _ in range(6)] == [1, 2, 3, 4, 5, None]
     assert vacancies.take_room(0, range(4, 5)) == 1
+
+
+def test_dates_are_remembered_up_to_a_number_of_nights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "MAX_CACHED_NIGHTS", 3)
+    dates = DateCache()
+    sizes = []
+    for ordinal in range(730_000, 730_008):
+        assert dates[ordinal] == date.fromordinal(ordinal)
+        sizes.append(len(dates))
+    assert sizes == [1, 2, 3, 1, 2, 3, 1, 2]
 
 
 def test_bookings_have_their_own_times_of_day() -> None:

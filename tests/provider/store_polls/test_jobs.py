@@ -60,6 +60,8 @@ async def test_the_status_file_is_ordered_and_can_start_at_an_instant(provider_d
     since = datetime.fromisoformat(times[-20].replace(" UTC", "Z"))
     assert await status_file(provider_db, since, NOW) == whole[-20:]
     assert await status_file(provider_db, NOW + timedelta(seconds=1), NOW) == []
+    until_then = await status_file(provider_db, None, since)
+    assert until_then == [line for line in whole if line["timestamp_utc"] <= times[-20]]
 
 
 async def test_the_business_hours_and_time_zones_are_those_of_the_fleet(provider_db: asyncpg.Pool) -> None:

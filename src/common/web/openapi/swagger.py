@@ -15,6 +15,7 @@ from common.web.errors import NotFound
 from common.web.html import Templates, content_security_policy, html_page
 from common.web.spooled import is_current, not_modified
 
+ETAG_DIGITS = 32
 SWAGGER_FILES = Path(swagger_ui.__file__).parent / "static"
 CONTENT_TYPES = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -35,7 +36,7 @@ class SwaggerFile:
 
 def _read_file(name: str) -> SwaggerFile:
     content = (SWAGGER_FILES / name).read_bytes()
-    return SwaggerFile(content, CONTENT_TYPES[name], hashlib.sha256(content).hexdigest()[:32])
+    return SwaggerFile(content, CONTENT_TYPES[name], hashlib.sha256(content).hexdigest()[:ETAG_DIGITS])
 
 
 def install(app: Quart, title: str) -> None:

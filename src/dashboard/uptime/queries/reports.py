@@ -207,7 +207,7 @@ async def update_report_failed(db: Executor, report_id: UUID, reason: str) -> No
 async def select_report(db: Executor, report_id: UUID) -> Report | None:
     """A report without its rows; None if there is none."""
     reports = await select_reports(db, report_id, None, 1)
-    return reports[0] if reports else None
+    return next(iter(reports), None)
 
 
 async def select_reports(
