@@ -47,6 +47,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("a unique constraint is dropped", r"\bUNIQUE\b(?=\s*\()", "CHECK"),
 )
 
+INDEX = re.compile(r"^CREATE INDEX\b[^;]*;", re.MULTILINE)
 STATEMENT = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\b[\s\S]*\b(FROM|VALUES|SET|SELECT|WHERE)\b")
 
 
@@ -66,9 +67,21 @@ def sql_mutants(path: str, text: str) -> Iterator[Mutant]:
 
 
 def statement_lines(path: str, text: str) -> list[int]:
-    """The numbers of the lines that hold SQL: all but comments of an .sql file, the statements within a .py file."""
+    """The numbers of the lines that hold SQL: those of an .sql file but comments and indexes, the statements of a .py file.
+
+    An index changes the time of an answer, and no answer.
+    """
     if path.endswith(".sql"):
-        return [number for number, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[:2] != "--"]
+        indexes = {
+            number
+            for found in INDEX.finditer(text)
+            for number in range(text.count("\n", 0, found.start()) + 1, text.count("\n", 0, found.end()) + 2)
+        }
+        return [
+            number
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip() and line.strip()[:2] != "--" and number not in indexes
+        ]
     numbers: set[int] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

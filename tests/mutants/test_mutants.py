@@ -106,6 +106,14 @@ def test_a_condition_is_dropped_with_its_line() -> None:
     assert "cancelled_at" not in dropped[0].text
 
 
+def test_indexes_are_not_changed_but_unique_ones() -> None:
+    text = (
+        "CREATE INDEX few ON thing (id)\nWHERE state IS NULL AND size > 3;\n"
+        "CREATE UNIQUE INDEX one ON thing (id) WHERE size > 2;\nSELECT 1 WHERE 2 > 1;\n"
+    )
+    assert {mutant.line for mutant in sql_mutants("src/x.sql", text)} == {3, 4}
+
+
 def test_comments_of_a_migration_are_not_changed() -> None:
     text = "-- less than 3 >= 2\nCREATE TABLE x (n integer CHECK (n >= 2)); -- n >= 2\n"
     mutants = list(sql_mutants("src/x.sql", text))

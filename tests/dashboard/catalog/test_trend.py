@@ -107,9 +107,9 @@ async def test_the_trend_of_an_offer_has_no_prices_of_others(catalogue: Catalogu
     path = await product_with_offers(
         catalogue,
         (MONDAY, {"a": (100, 1), "b": (10, 1)}),
-        (MONDAY + HOUR, {"b": (20, 1)}),
-        (MONDAY + 2 * HOUR, {"a": (110, 1)}),
-        (MONDAY + 3 * HOUR, {"b": (30, 1)}),
+        (MONDAY + HOUR, {"a": (100, 1), "b": (20, 1)}),
+        (MONDAY + 2 * HOUR, {"a": (110, 1), "b": (20, 1)}),
+        (MONDAY + 3 * HOUR, {"a": (110, 1), "b": (30, 1)}),
     )
     await product_with_offers(
         catalogue,
@@ -122,6 +122,7 @@ async def test_the_trend_of_an_offer_has_no_prices_of_others(catalogue: Catalogu
 
     assert [point["price"] for point in trend["prices"]] == [100, 110]
     assert (trend["first"], trend["last"], trend["change_percent"]) == (100, 110, 10)
+    assert await prices(catalogue, f"{path}/offers/a", f"?from={at(90)}") == [(90, 100), (120, 110)]
 
 
 async def test_a_period_begins_with_the_price_valid_at_its_start(catalogue: Catalogue) -> None:
