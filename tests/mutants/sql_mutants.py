@@ -67,7 +67,7 @@ def sql_mutants(path: str, text: str) -> Iterator[Mutant]:
 
 
 def statement_lines(path: str, text: str) -> list[int]:
-    """The numbers of the lines that hold SQL: those of an .sql file but comments and indexes, the statements of a .py file.
+    """The numbers of the lines of SQL: of a .py file its statements, of an .sql file all but comments and indexes.
 
     An index changes the time of an answer, and no answer.
     """

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import asyncpg
+import pytest
 
+from dashboard.uptime.queries.imports import select_newest_poll
 from tests.dashboard.uptime.fleet import Store, every_day, expected, load, measured, row, utc
 from tests.dashboard.uptime.reference import Figures
 
@@ -79,6 +81,24 @@ async def test_without_as_of_the_newest_poll_of_the_fleet_is_taken(dashboard_db:
     }
     await load(dashboard_db, stores)
     assert await measured(dashboard_db) == expected(stores, utc("2023-01-23 11:45:30.5"))
+
+
+@pytest.mark.parametrize("newest", ["10:30", "11:00"])
+async def test_the_newest_poll_up_to_an_instant_may_be_of_a_store_that_was_polled_later(
+    dashboard_db: asyncpg.Pool, newest: str
+) -> None:
+    later = utc("2023-01-23 12:00")
+    await load(
+        dashboard_db,
+        {
+            "a": Store([(utc("2023-01-23 10:00"), True), (utc(f"2023-01-23 {newest}"), True), (later, True)]),
+            "b": Store([(utc("2023-01-23 10:45"), True)]),
+        },
+    )
+
+    found = await select_newest_poll(dashboard_db, utc("2023-01-23 11:15"))
+
+    assert found == max(utc("2023-01-23 10:45"), utc(f"2023-01-23 {newest}"))
 
 
 async def test_at_one_instant_inactive_wins(dashboard_db: asyncpg.Pool) -> None:

@@ -72,6 +72,24 @@ async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_th
     assert b"".join(lines) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
 
 
+async def test_downtimes_are_in_minutes_and_hours(dashboard_db: asyncpg.Pool) -> None:
+    """Of a store that was down all the time but for the last third of an hour."""
+    await load(
+        dashboard_db,
+        {"9": Store([(AS_OF - timedelta(days=30), False), (AS_OF - timedelta(minutes=20), True), (AS_OF, True)])},
+    )
+    report_id = await service.request_report(dashboard_db, None, NOW)
+    await service.make_report(dashboard_db, report_id, NOW)
+    lines: list[bytes] = []
+
+    async def output(data: bytes) -> None:
+        lines.append(data)
+
+    async with dashboard_db.acquire() as connection:
+        await reports.copy_report_rows(connection, report_id, output)
+    assert b"".join(lines) == b"9,20.00,0.33,0.33,40.00,23.67,167.67\n"
+
+
 async def test_requests_for_the_same_report_share_one(db: asyncpg.Pool) -> None:
     first = await asyncio.gather(*(service.request_report(db, None, NOW) for _ in range(5)))
     assert len(set(first)) == 1
