@@ -376,3 +376,14 @@ async def test_two_slices_may_have_different_models_of_the_same_name() -> None:
         found.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["properties"])
     assert found == [{"name": {"type": "string"}}, {"size": {"type": "integer", "format": "int64"}}]
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+@pytest.mark.parametrize(("smtp_url", "has_inbox"), [("", True), ("smtp+tls://mail.example.com", False)])
+async def test_a_provider_that_sends_real_emails_has_no_inbox(smtp_url: str, has_inbox: bool) -> None:
+    environment = {**TEST_ENVIRONMENT, "PROVIDER_SMTP_URL": smtp_url}
+    app = create_provider(read_config(ProviderConfig, environment), NOWHERE)
+
+    tags = {tag["name"] for tag in (await document_of(app))["tags"]}
+
+    assert ("dining: inbox of the demo" in tags) == has_inbox
+    assert ("/inbox" in {rule.rule for rule in app.url_map.iter_rules()}) == has_inbox
