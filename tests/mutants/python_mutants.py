@@ -147,7 +147,7 @@ def change_place(path: str, text: str, place: Place) -> Mutant | None:
 
 
 def is_python(text: str) -> bool:
-    """Whether a file can be read: an operator takes the stars of `{**one, **other}` for a power."""
+    """Whether Python can parse a text. Cosmic Ray takes the stars of `{**one, **other}` for the operator of powers."""
     try:
         ast.parse(text)
     except SyntaxError:

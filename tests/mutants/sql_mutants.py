@@ -69,7 +69,7 @@ def sql_mutants(path: str, text: str) -> Iterator[Mutant]:
 def statement_lines(path: str, text: str) -> list[int]:
     """The numbers of the lines of SQL: of a .py file its statements, of an .sql file all but comments and indexes.
 
-    An index changes the time of an answer, and no answer.
+    An index that is not unique changes how long an answer takes, and never the answer.
     """
     if path.endswith(".sql"):
         indexes = {

@@ -75,7 +75,7 @@ def test_an_exception_with_a_dotted_name_does_not_end_the_run() -> None:
 
 
 def test_a_change_that_is_no_python_is_left_out() -> None:
-    """The stars of a dictionary's parts are no power."""
+    """Cosmic Ray takes the two stars before a part of a dictionary for the operator of powers."""
     text = "def f(one, other):\n    return {**one, **other}\n"
 
     assert list(python_mutants("src/x.py", text)) == []

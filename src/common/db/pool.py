@@ -20,11 +20,13 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
 
 ACQUIRE_SECONDS = 5.0
+"""How long a request waits for a connection before the response is 503."""
+
 IDLE_SECONDS = 300.0
 """A connection that was idle for longer is closed."""
 
 RETRY_SECONDS = 0.3
-"""How long a request waits for a connection before the response is 503."""
+"""The pause before `wait_until_reachable` tries again."""
 
 
 class BoundedPool(asyncpg.Pool):

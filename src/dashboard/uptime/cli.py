@@ -92,6 +92,11 @@ def _report(name: str, summary: ImportSummary, *, is_dry_run: bool) -> None:
     print_rejected(name, summary.rejected, summary.rejected_total)
 
 
+PULL_CONNECTIONS = 3
+PULL_SECONDS = timedelta(hours=1).total_seconds()
+"""How long the command may keep the lease of the job."""
+
+
 async def pull_files(url: Secret, location: Secret, options: PullOptions) -> int:
     """Pull the store files from their source now and print the result; returns the exit status, 1 if a file failed."""
     async with (
@@ -109,8 +114,3 @@ async def pull_files(url: Secret, location: Secret, options: PullOptions) -> int
             return print_error(str(error))
     print(", ".join(f"{count} {name}" for name, count in result.items()).replace("_", " "))
     return 1 if result["rejected"] or result["not_read"] else 0
-
-
-PULL_SECONDS = timedelta(hours=1).total_seconds()
-PULL_CONNECTIONS = 3
-"""How long the command may keep the lease of the job."""

@@ -176,7 +176,7 @@ async def test_an_event_counted_while_the_audit_runs_is_not_missing(
 
         async def answer(self, request: web.Request) -> web.StreamResponse:
             response = await super().answer(request)
-            if self.grows and b'"id": 5,' in response.body and late not in self.events:  # type: ignore[attr-defined]  # it has one
+            if self.grows and b'"id": 5,' in response.body and late not in self.events:  # type: ignore[attr-defined]  # ForeignFeed answers with a Response, which has one
                 self.events.append(late)
                 counted = BookingEvent(500, 1, datetime.fromisoformat(late["event_timestamp"]), 1, 1, START.date())
                 async with dashboard_db.acquire() as connection, connection.transaction():

@@ -58,7 +58,8 @@ async def test_a_report_has_the_version_of_its_data(db: asyncpg.Pool) -> None:
     assert (report.status, report.as_of, report.data_version, report.stores) == ("Complete", AS_OF, version, 2)
 
 
-async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_the_id(db: asyncpg.Pool) -> None:
+async def rows_of_a_report(db: asyncpg.Pool) -> bytes:
+    """Make a report, and return its rows as CSV."""
     report_id = await service.request_report(db, None, NOW)
     await service.make_report(db, report_id, NOW)
     lines: list[bytes] = []
@@ -68,8 +69,12 @@ async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_th
 
     async with db.acquire() as connection:
         await reports.copy_report_rows(connection, report_id, output)
+    return b"".join(lines)
+
+
+async def test_figures_are_rounded_away_from_zero_and_ordered_by_the_bytes_of_the_id(db: asyncpg.Pool) -> None:
     # 1.5 s are 0.025 minutes: half a hundredth, rounded up, on both sides of the account
-    assert b"".join(lines) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
+    assert await rows_of_a_report(db) == b"10,60.00,2.00,14.00,0.00,0.00,0.00\n9,59.98,24.00,168.00,0.03,0.00,0.00\n"
 
 
 async def test_downtimes_are_in_minutes_and_hours(dashboard_db: asyncpg.Pool) -> None:
@@ -78,16 +83,7 @@ async def test_downtimes_are_in_minutes_and_hours(dashboard_db: asyncpg.Pool) ->
         dashboard_db,
         {"9": Store([(AS_OF - timedelta(days=30), False), (AS_OF - timedelta(minutes=20), True), (AS_OF, True)])},
     )
-    report_id = await service.request_report(dashboard_db, None, NOW)
-    await service.make_report(dashboard_db, report_id, NOW)
-    lines: list[bytes] = []
-
-    async def output(data: bytes) -> None:
-        lines.append(data)
-
-    async with dashboard_db.acquire() as connection:
-        await reports.copy_report_rows(connection, report_id, output)
-    assert b"".join(lines) == b"9,20.00,0.33,0.33,40.00,23.67,167.67\n"
+    assert await rows_of_a_report(dashboard_db) == b"9,20.00,0.33,0.33,40.00,23.67,167.67\n"
 
 
 async def test_requests_for_the_same_report_share_one(db: asyncpg.Pool) -> None:
