@@ -45,7 +45,8 @@ class Figures(NamedTuple):
 
 
 NO_POLLS = "the files contain no polls yet"
-"""How a pull fails when the file has no rows, which is recorded all the same, and when it is not read."""
+"""What a pull says while there are no polls: after a file without rows, whose import is recorded, or after one that it
+could not read, of which nothing is recorded."""
 
 
 class BrokenRuleError(Exception):

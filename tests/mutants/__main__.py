@@ -71,7 +71,7 @@ def sql_files(module: str) -> list[Path]:
 def draw_python(files: list[Path], number: int, seed: int) -> list[Mutant]:
     """Draw changes of Python code at random, each with the same probability.
 
-    A change of a file changes the lots of that file alone, so most of what is drawn of the others stays.
+    Editing a file draws anew for that file alone, so most of the changes drawn from other files stay the same.
     """
     texts = {path: path.read_text(encoding="utf-8") for path in files}
     places = [(path, place) for path, text in texts.items() for place in find_places(text)]

@@ -51,7 +51,7 @@ OPERATORS = (
 
 
 NOT_NOTICEABLE = frozenset({"frozen", "gc", "slots", "kw_only"})
-"""Arguments of a class decorator or of a class that change how its objects are stored, and nothing that is computed."""
+"""Arguments of calls and classes that change how objects are stored or made, and nothing that is computed."""
 
 CACHES = re.compile(r"@(cache|lru_cache\b.*)")
 """Decorators without which a function computes the same again."""
@@ -90,7 +90,7 @@ def without_meaning(text: str) -> list[Span]:
     """
     tree = ast.parse(text)
     storage = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NOT_NOTICEABLE]
-    storage += [keyword.value for call in calls_of_zip(tree) for keyword in call.keywords]
+    storage += [keyword.value for call in calls_of_zip(tree) for keyword in call.keywords if is_true(keyword.value)]
     bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
     constants = [node for body in bodies for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
     defaults = [
@@ -110,6 +110,10 @@ def calls_of_zip(tree: ast.AST) -> Iterator[ast.Call]:
         match node:
             case ast.Call(func=ast.Name("zip")):
                 yield node
+
+
+def is_true(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 def is_number(node: ast.AST) -> bool:

@@ -65,6 +65,11 @@ def test_neither_how_objects_are_stored_nor_a_number_of_a_constant_or_a_default_
     assert changed_lines(ROW_CLASS, list(python_mutants("src/x.py", ROW_CLASS))) == {"size = 8", "size = 6"}
 
 
+def test_a_zip_of_lists_of_different_lengths_is_changed() -> None:
+    text = "pairs = zip(some, more, strict=False)\n"
+    assert changed_lines(text, list(python_mutants("src/x.py", text))) == {"pairs = zip(some, more, strict=True)"}
+
+
 def test_types_are_not_changed() -> None:
     assert list(python_mutants("src/x.py", "def open(hour: int | None) -> str | None: ...\n")) == []
 

@@ -24,8 +24,8 @@ TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through
 async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int) -> Page:
     """Up to `limit` events after a position; fewer, even none, when a page may not read more to find them.
 
-    With filters that are not ranges of the order of the feed, a statement reads at most `queries.max_read_events`
-    events in that order, or `queries.MAX_FEW_EVENTS` in any order.
+    With filters other than the hotel and the time of the event, a statement reads at most `queries.max_read_events`
+    events in the order of the feed, or `queries.MAX_FEW_EVENTS` in any order.
     """
     end = None
     if not queries.is_filtered(query):

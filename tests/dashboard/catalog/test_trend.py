@@ -114,7 +114,7 @@ async def test_the_trend_of_an_offer_has_no_prices_of_others(catalogue: Catalogu
     await product_with_offers(
         catalogue,
         (MONDAY - HOUR, {"a": (1, 1)}),
-        (MONDAY + 90 * HOUR / 60, {"a": (2, 1)}),
+        (MONDAY + 90 * MINUTE, {"a": (2, 1)}),
         (MONDAY + 4 * HOUR, {"a": (3, 1)}),
     )
 

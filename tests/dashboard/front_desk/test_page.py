@@ -137,7 +137,8 @@ async def test_forms_with_invalid_values_are_refused(desk: Desk) -> None:
         assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
     longest = {"csrf": csrf, "order": "9" * 18, "decision": "confirm"}  # no order has it
-    assert (await desk.client.post("/front-desk/decide", form=longest)).status_code == 303
+    answer = await desk.client.post("/front-desk/decide", form=longest)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/front-desk?notice=already_settled")
 
 
 async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk) -> None:
