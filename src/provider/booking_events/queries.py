@@ -24,10 +24,10 @@ MAX_COUNTED_EVENTS = 10_000
 CSV_HEADER = b"id,hotel_id,event_timestamp,status,room_id,night_of_stay\n"
 
 MAX_READ_EVENTS = 20_000
-"""How many events of all hotels, in the order of the feed, a page reads at most, so that no filter makes it slow."""
+"""How many events in the order of the feed a page reads at most, so that no filter makes it slow."""
 
 MAX_READ_EVENTS_OF_A_HOTEL = 1_000
-"""The same for one hotel: each of its events may be on another page of the table, which comes from the disk."""
+"""The same for one hotel, whose events are on as many pages of the table; each may have to come from the disk."""
 
 MAX_FEW_EVENTS = 10_000
 """How many events in any order a page reads and sorts at most; each may be on another page of the table."""
