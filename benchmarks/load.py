@@ -10,7 +10,7 @@ import itertools
 import re
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -22,12 +22,17 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One request; `path` includes the query string."""
+    """One request; `path` includes the query string.
+
+    id_of: `{id}` in the path stands for the value that an earlier response had in this field, such as `reservation_id`;
+    a DELETE uses it up. Without such a response yet, the request is skipped.
+    """
 
     method: str
     path: str
     body: str = ""
     headers: dict[str, str] = {}
+    id_of: str = ""
 
     def encode(self, host: str) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
@@ -73,10 +78,11 @@ class LoadResult(msgspec.Struct, frozen=True):
 
 
 class ResponseReader:
-    """Finds the end of one response as it arrives, without keeping the body."""
+    """Finds the end of one response as it arrives. body: its beginning, if it came with the head."""
 
     def __init__(self) -> None:
         self.status = 0
+        self.body = b""
         self._head = bytearray()
         self._remaining = 0  # bytes of the body, or of the chunk and its line end
         self._chunked = False
@@ -96,6 +102,7 @@ class ResponseReader:
             self._remaining = int(length[1]) if length and not self._chunked else 0
             data = bytes(self._head[end + 4 :])
             self._head.clear()
+            self.body = data
         if self._chunked:
             return self._feed_chunks(data)
         self._remaining -= len(data)
@@ -146,7 +153,7 @@ class Sender(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._run.bytes += len(data)
         if self._response.feed(data):
-            self._run.record_response(self._response.status, time.perf_counter() - self._sent_at)
+            self._run.record_response(self._response, time.perf_counter() - self._sent_at)
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,9 +165,10 @@ class LoadRun:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._encoded_requests: Iterator[bytes] = itertools.cycle(
-            [request.encode(f"{plan.host}:{plan.port}") for request in plan.requests]
+        self._requests: Iterator[tuple[bytes, Request]] = itertools.cycle(
+            [(request.encode(f"{plan.host}:{plan.port}"), request) for request in plan.requests]
         )
+        self._ids: dict[str, deque[bytes]] = {request.id_of: deque() for request in plan.requests if request.id_of}
         self._sent = 0
         self._open = 0
         self._latencies: list[float] = []
@@ -173,11 +181,23 @@ class LoadRun:
         if expired or (self._plan.max_requests is not None and self._sent >= self._plan.max_requests):
             return None
         self._sent += 1
-        return next(self._encoded_requests)
+        while True:
+            encoded, request = next(self._requests)
+            if not request.id_of:
+                return encoded
+            if ids := self._ids[request.id_of]:
+                used = ids.popleft()
+                if request.method != "DELETE":
+                    ids.append(used)
+                return encoded.replace(b"{id}", used, 1)
 
-    def record_response(self, status: int, seconds: float) -> None:
+    def record_response(self, response: ResponseReader, seconds: float) -> None:
         self._latencies.append(seconds)
-        self._statuses[status] += 1
+        self._statuses[response.status] += 1
+        for field, ids in self._ids.items():
+            found = re.search(rb'"%b":"([^"]+)"' % field.encode(), response.body)
+            if found and found[1] not in ids:
+                ids.append(found[1])
 
     def connection_closed(self, error: Exception | None) -> None:
         self._open -= 1

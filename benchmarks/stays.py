@@ -4,6 +4,7 @@ import asyncio
 import random
 import sys
 import time
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
 from common.web.pagination import encode_cursor
+from provider.stays.audit import find_differences
 from provider.stays.inputs import ReservationInput
+from provider.stays.jobs import SEGMENT_PROPERTIES
 from provider.stays.queries import storefront
 
 CLIENTS = 100
@@ -31,6 +34,8 @@ RACE_CLIENTS = 50
 """Connections to each process; the server closes a connection after 1,000 requests."""
 
 TOKEN = {"Authorization": "Bearer 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}
+ADMIN_TOKEN = "a-token-of-an-administrator-of-the-benchmark"
+ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 OWNER = UUID(int=0)
 
 LEAD = timedelta(days=7)
@@ -175,45 +180,89 @@ async def reserve_without_http(url: Secret, stays: list[Stay]) -> float:
         return done / (time.perf_counter() - started)
 
 
+def race_request(number: int, stay: Stay, rng: random.Random) -> Request:
+    """A reservation, or one of every 20 times a block, a change, a cancellation, or an end of a block."""
+    name, arrival, nights = stay
+    night = f'"start_date":"{arrival}","nights":{nights}'
+    match number % 20:
+        case 3:
+            return Request("POST", f"/properties/{name}/blocks", f"{{{night}}}", ADMIN)
+        case 7:
+            return Request("DELETE", f"/properties/{name}/blocks/{{id}}", headers=ADMIN, id_of="block_id")
+        case 11:
+            return Request("PATCH", "/reservations/{id}", f"{{{night}}}", TOKEN, "reservation_id")
+        case 13:
+            return Request("DELETE", "/reservations/{id}", headers=TOKEN, id_of="reservation_id")
+        case 17:
+            return Request("PATCH", f"/properties/{name}", f'{{"turnover_days":{rng.randrange(3)}}}', TOKEN)
+    return reserve_request(stay)
+
+
 async def race(context: Context, first_night: date) -> None:
     """Measure 100,000 attempts on a few properties over three processes.
 
-    Raises ValueError if a night is sold twice, an accepted reservation is not stored, or there is a deadlock.
+    Blocks, changes, cancellations and changes of turnovers are among them. Raises ValueError if a night is sold twice,
+    or sold and blocked, if the free stretches differ from the recount, or if there is a deadlock.
     """
     async with context.database("provider") as url:
         await fill(url, RACE_PROPERTIES, 0, first_night)
-        attempts = [reserve_request(stay) for stay in random_stays(RACE_ATTEMPTS, RACE_PROPERTIES, first_night, seed=5)]
-        async with context.provider(url) as one, context.provider(url) as two, context.provider(url) as three:
+        stays = random_stays(RACE_ATTEMPTS, RACE_PROPERTIES, first_night, seed=5)
+        rng = random.Random(6)
+        attempts = [race_request(number // RACE_PROCESSES, stay, rng) for number, stay in enumerate(stays)]
+        admin = {"PROVIDER_STAYS_ADMIN_TOKEN": ADMIN_TOKEN}
+        async with (
+            context.provider(url, **admin) as one,
+            context.provider(url, **admin) as two,
+            context.provider(url, **admin) as three,
+        ):
             results = await asyncio.gather(*(
                 context.load(process.url, attempts[number::RACE_PROCESSES], connections=RACE_CLIENTS,
                              seconds=600, max_requests=len(attempts[number::RACE_PROCESSES]))
                 for number, process in enumerate((one, two, three))
             ))  # fmt: skip
-        accepted = sum(result.require(200, 409).statuses.get(200, 0) for result in results)
+        statuses = Counter[int]()
+        for result in results:
+            statuses.update(result.require(200, 201, 204, 404, 409).statuses)
         doubles, stored, deadlocks = await audit(url)
-        attempted = sum(result.requests for result in results)
-        if (attempted, doubles, deadlocks, stored) != (RACE_ATTEMPTS, 0, 0, accepted):
+        attempted = statuses.total()
+        async with asyncpg.create_pool(url.reveal(), min_size=0, max_size=1) as db:
+            _, differences = await find_differences(db)
+        if (attempted, doubles, deadlocks, differences) != (RACE_ATTEMPTS, 0, 0, []):
             raise ValueError(
-                f"{attempted} attempts, {accepted} accepted, {stored} stored, {doubles} nights sold twice,"
-                f" {deadlocks} deadlocks"
+                f"{attempted} attempts, {doubles} nights sold twice, {deadlocks} deadlocks,"
+                f" free stretches that differ in {differences}"
             )
         name = f"race: {RACE_ATTEMPTS:,} attempts, {RACE_PROPERTIES} properties, {RACE_PROCESSES} processes"
         p99 = max(result.p99 for result in results)
-        note = f"{accepted:,} accepted; 0 nights sold twice, 0 deadlocks, 0 5xx; p99 {p99:.0f} ms"
+        note = (
+            f"{stored:,} reserved, {statuses[204]:,} cancelled or unblocked, {statuses[201]:,} blocked,"
+            f" {statuses[409]:,} refused; 0 nights sold twice, 0 deadlocks, 0 5xx, free stretches equal to the recount;"
+            f" p99 {p99:.0f} ms"
+        )
         context.add_row(Row(name, attempted / max(result.seconds for result in results), None, "requests/s", note))
 
 
 async def audit(url: Secret) -> tuple[int, int, int]:
-    """Return the numbers of nights sold more than once, of stored reservations, and of deadlocks."""
+    """Return the numbers of nights sold twice, or sold and blocked, of stored reservations, and of deadlocks."""
     connection = await asyncpg.connect(url.reveal())
     try:
         doubles = await connection.fetchval(
             """
             SELECT count(*)
               FROM (SELECT property_id, night
-                      FROM reservation, generate_series(0, departure - arrival - 1) AS night_number,
-                           LATERAL (SELECT arrival + night_number AS night) AS nights
-                     WHERE cancelled_at IS NULL
+                      FROM (SELECT property_id, arrival AS first, departure AS until
+                              FROM reservation
+                             WHERE cancelled_at IS NULL
+                             UNION ALL
+                            SELECT property_id, min(first_night), max(end_date)
+                              FROM (SELECT property_id,
+                                           unnest(range_agg(daterange(first_night, end_date))) AS blocked
+                                      FROM property_block
+                                     GROUP BY property_id) AS united,
+                                   LATERAL (SELECT lower(blocked) AS first_night, upper(blocked) AS end_date) AS ends
+                             GROUP BY property_id, blocked) AS held,
+                           generate_series(0, until - first - 1) AS night_number,
+                           LATERAL (SELECT first + night_number AS night) AS nights
                      GROUP BY property_id, night
                     HAVING count(*) > 1) AS twice
             """
@@ -244,7 +293,8 @@ async def fill(url: Secret, properties: int, stays_each: int, first_night: date)
         )
         if stays_each:
             await fill_reservations(connection, properties, stays_each, first_night)
-        await connection.execute("VACUUM (ANALYZE) property, reservation")
+        await fill_free_stretches(connection)
+        await connection.execute("VACUUM (ANALYZE) property, reservation, free_stretch")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
@@ -289,16 +339,61 @@ async def fill_reservations(
     print(f"  rows {rows:.0f} s, indexes {indexes:.0f} s", file=sys.stderr, flush=True)
 
 
+async def fill_free_stretches(connection: asyncpg.Connection) -> None:
+    """Compute the free stretches of properties without turnover, blocks and rooms, and the segments of their ids."""
+    await connection.execute("TRUNCATE property_segment")
+    await connection.execute(
+        """
+        INSERT INTO property_segment (segment, first_id)
+        SELECT number / $1, CASE WHEN number = 0 THEN '' ELSE property_id END
+          FROM (SELECT property_id, row_number() OVER (ORDER BY property_id)::integer - 1 AS number
+                  FROM property) AS each
+         WHERE number % $1 = 0
+        """,
+        SEGMENT_PROPERTIES,
+    )
+    # Without the indexes, which are built faster at once.
+    await connection.execute("ALTER TABLE free_stretch DROP CONSTRAINT free_stretch_pkey")
+    await connection.execute("DROP INDEX free_stretch_of_nights")
+    await connection.execute(
+        """
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+        SELECT property_id, first, until, number / $1
+          FROM (SELECT property_id, row_number() OVER (ORDER BY property_id)::integer - 1 AS number
+                  FROM property) AS each
+         CROSS JOIN LATERAL (
+                   SELECT '1900-01-01'::date AS first,
+                          coalesce((SELECT min(arrival) FROM reservation AS stay
+                                     WHERE stay.property_id = each.property_id AND cancelled_at IS NULL),
+                                   '2200-01-01') AS until
+                    UNION ALL
+                   SELECT free_from, lead(arrival, 1, '2200-01-01') OVER (ORDER BY arrival)
+                     FROM reservation AS stay
+                    WHERE stay.property_id = each.property_id
+                      AND cancelled_at IS NULL
+               ) AS gap
+         WHERE first < until
+        """,
+        SEGMENT_PROPERTIES,
+    )
+    await connection.execute("ALTER TABLE free_stretch ADD PRIMARY KEY (property_id, first_night) INCLUDE (end_date)")
+    await connection.execute(
+        "CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights) INCLUDE (property_id)"
+    )
+
+
 async def sizes(url: Secret) -> list[tuple[str, int]]:
-    """Return the names and sizes in bytes of the table of reservations and its indexes."""
+    """Return the names and sizes in bytes of the tables of reservations and of free stretches, and their indexes."""
     connection = await asyncpg.connect(url.reveal())
     try:
         rows = await connection.fetch(
             """
             SELECT relname, pg_relation_size(oid) AS size
               FROM pg_class
-             WHERE oid = 'reservation'::regclass
-                OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'reservation'::regclass)
+             WHERE oid IN ('reservation'::regclass, 'free_stretch'::regclass)
+                OR oid IN (SELECT indexrelid
+                             FROM pg_index
+                            WHERE indrelid IN ('reservation'::regclass, 'free_stretch'::regclass))
              ORDER BY relkind DESC, relname
             """
         )

@@ -1,4 +1,4 @@
-"""The provider's commands: serve, migrate, import, import-stays, generate."""
+"""The provider's commands: serve, migrate, import, import-stays, audit, generate."""
 
 import sys
 

@@ -14,7 +14,7 @@ from provider.booking_events.service import append_events, append_in_bulk
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
-from provider.stays.cli import import_files
+from provider.stays.cli import import_files, run_audit
 from provider.stays.demo import add_demo_properties
 
 NAME = "provider"
@@ -38,6 +38,10 @@ def main() -> int:
         "--reservations", metavar="FILE", type=Path, required=True, help="property_id, start_date, number_of_nights"
     )
     add_import_options(stays)
+    auditing = add_command(
+        commands, "audit", "recount the nights that can be sold and compare them with those that searches read", audit
+    )
+    auditing.add_argument("--repair", action="store_true", help="replace what differs")
     generating = add_command(commands, "generate", "write the history of simulated hotels into the feed", generate)
     generating.add_argument("--hotels", metavar="N", type=int, default=5, help="number of hotels (default 5)")
     generating.add_argument("--years", metavar="N", type=int, default=1, help="years before today (default 1)")
@@ -53,6 +57,10 @@ def serve(config: Config, _: argparse.Namespace) -> int:
 async def add_demo(url: Secret) -> None:
     await add_demo_properties(url)
     await add_demo_tables(url)
+
+
+def audit(config: Config, arguments: argparse.Namespace) -> int:
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(url, repair=arguments.repair))
 
 
 def generate(config: Config, arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from provider.dining.queries.bookings import delete_expired_cancel_tokens
 from provider.dining.sms import LoggingSmsGateway
 from provider.offers.queries import delete_expired_tokens
 from provider.resources import Resources
+from provider.stays import jobs as stays
 from provider.store_polls.jobs import poll_fleet
 from provider.store_polls.queries import delete_old_polls
 
@@ -39,11 +40,15 @@ def jobs(resources: Resources) -> list[Job]:
     async def poll_stores(lease: Lease) -> JobResult:
         return {"polls": await poll_fleet(db, lease, datetime.now(UTC))}
 
+    async def split_segments(lease: Lease) -> JobResult:
+        return await stays.split_segments(db, lease)
+
     return [
         Job("simulate_hotels", 1 if config.generator_rate else 0, simulate_hotels),
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
         Job("expire_orders", dining.EXPIRY_SECONDS if config.outbox_seconds else 0, expire_orders),
+        Job("split_segments", stays.SPLIT_SECONDS, split_segments, timeout=900),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),
         forget_old(
             db,

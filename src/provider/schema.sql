@@ -5,6 +5,204 @@ SET check_function_bodies = off; -- functions stand before the tables that they 
 
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
+CREATE FUNCTION available_properties(stay daterange, after text, places integer) RETURNS TABLE(available_id text, description text)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    looked_at_per_place CONSTANT integer := 3;
+    segments_at_once CONSTANT integer := 4;
+    few CONSTANT integer := 2000;
+    last_id text COLLATE "C" := after;
+    looked_at CONSTANT integer := looked_at_per_place * places;
+    returned integer;
+    segments integer := 0;
+    found_in_segments integer := 0;
+    next_segment record;
+    all_free text[];
+BEGIN
+    RETURN QUERY
+    SELECT next.property_id, next.description
+      FROM (
+          SELECT property_id, property.description
+            FROM property
+           WHERE property_id > after
+           ORDER BY property_id
+           LIMIT looked_at
+      ) AS next
+     CROSS JOIN LATERAL (
+         SELECT end_date
+           FROM free_stretch
+          WHERE property_id = next.property_id AND first_night <= lower(stay)
+          ORDER BY first_night DESC
+          LIMIT 1
+     ) AS before
+     WHERE before.end_date >= upper(stay)
+     ORDER BY next.property_id
+     LIMIT places;
+    GET DIAGNOSTICS returned = ROW_COUNT;
+    places := places - returned;
+    IF places = 0 THEN
+        RETURN;
+    END IF;
+    SELECT property_id INTO last_id
+      FROM property
+     WHERE property_id > after
+     ORDER BY property_id
+    OFFSET looked_at - 1
+     LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    FOR next_segment IN
+        SELECT segment, first_id
+          FROM property_segment
+         WHERE first_id >= (
+             SELECT first_id FROM property_segment WHERE first_id <= last_id ORDER BY first_id DESC LIMIT 1
+         )
+         ORDER BY first_id
+    LOOP
+        EXIT WHEN places = 0;
+        IF segments = segments_at_once THEN
+            IF found_in_segments < segments_at_once THEN
+                SELECT count(*),
+                       array_agg(property_id ORDER BY property_id) FILTER (WHERE property_id >= next_segment.first_id)
+                  INTO returned, all_free
+                  FROM (
+                      SELECT property_id FROM free_stretch WHERE segment >= 0 AND nights @> stay LIMIT few + 1
+                  ) AS free;
+                IF returned <= few THEN
+                    RETURN QUERY
+                    SELECT property_id, property.description
+                      FROM property
+                     WHERE property_id = ANY (all_free[:places])
+                     ORDER BY property_id;
+                    RETURN;
+                END IF;
+            END IF;
+            segments := 0;
+            found_in_segments := 0;
+        END IF;
+        RETURN QUERY
+        SELECT found.property_id, property.description
+          FROM (
+              SELECT property_id
+                FROM (
+                    SELECT property_id
+                      FROM free_stretch
+                     WHERE segment = next_segment.segment AND nights @> stay
+                    OFFSET 0
+                ) AS free
+               WHERE property_id > last_id
+               ORDER BY property_id
+               LIMIT places
+          ) AS found
+          JOIN property USING (property_id)
+         ORDER BY found.property_id;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        places := places - returned;
+        segments := segments + 1;
+        found_in_segments := found_in_segments + returned;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    first date := (SELECT min(day) FROM unnest(days) AS day);
+    last date := (SELECT max(day) FROM unnest(days) AS day);
+    candidate record;
+    group_number integer;
+    group_is_possible boolean;
+    possible date[] := '{}';
+BEGIN
+    IF first IS NULL OR NOT EXISTS (
+        SELECT FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) OFFSET 0
+    ) THEN
+        RETURN;
+    END IF;
+    FOR candidate IN
+        SELECT day, number, min(day) OVER day_group AS group_first, max(day) OVER day_group AS group_last
+          FROM (SELECT day, (day - first) / number_of_nights AS number FROM unnest(days) AS day) AS numbered
+        WINDOW day_group AS (PARTITION BY number)
+         ORDER BY number
+    LOOP
+        IF candidate.number IS DISTINCT FROM group_number THEN
+            group_number := candidate.number;
+            group_is_possible := EXISTS (
+                SELECT
+                  FROM free_stretch
+                 WHERE segment >= 0
+                   AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+                OFFSET 0
+            );
+        END IF;
+        IF group_is_possible AND EXISTS (
+            SELECT
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+            OFFSET 0
+        ) THEN
+            possible := possible || candidate.day;
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
+END
+$$;
+
+CREATE FUNCTION block_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM lock_property(OLD.property_id);
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
+    LANGUAGE sql STABLE
+    AS $$
+SELECT coalesce(range_agg(blocked), '{}')
+  FROM (
+      SELECT daterange(arrival - turnover_days, free_from) AS blocked
+        FROM property AS owner
+        JOIN reservation USING (property_id)
+       WHERE owner.property_id = property
+         AND reservation.property_id = property
+         AND cancelled_at IS NULL
+         AND arrival > lower(within) - 731
+         AND arrival < upper(within) + turnover_days
+       UNION ALL
+      SELECT daterange(first_night, end_date)
+        FROM property_block
+       WHERE property_id = property
+         AND first_night > lower(within) - 366
+         AND first_night < upper(within)
+       UNION ALL
+      SELECT daterange(night, night + 1)
+        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
+       WHERE owner.property_id = property
+  ) AS part
+$$;
+
 CREATE FUNCTION iso_date(day timestamp without time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((((lpad(((date_part('year'::text, day))::integer)::text, 4, '0'::text) || '-'::text) || lpad(((date_part('month'::text, day))::integer)::text, 2, '0'::text)) || '-'::text) || lpad(((date_part('day'::text, day))::integer)::text, 2, '0'::text));
@@ -51,6 +249,67 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION computed_free_nights(property text) RETURNS datemultirange
+    LANGUAGE sql STABLE
+    AS $$
+SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
+  FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
+$$;
+
+CREATE FUNCTION free_until(property text, day date) RETURNS date
+    LANGUAGE sql STABLE
+    AS $$
+SELECT end_date
+  FROM free_stretch
+ WHERE property_id = property
+   AND first_night <= day
+ ORDER BY first_night DESC
+ LIMIT 1
+$$;
+
+CREATE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM lock_property(NEW.property_id);
+    IF EXISTS (
+        SELECT
+          FROM reservation
+         WHERE property_id = NEW.property_id
+           AND cancelled_at IS NULL
+           AND arrival < NEW.end_date
+           AND arrival > NEW.first_night - 366
+           AND departure > NEW.first_night
+    ) THEN
+        RAISE EXCEPTION 'a night of the block is reserved'
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'property_block',
+                  CONSTRAINT = 'property_block_free_of_stays';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION keep_free_stretches() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    turnover integer;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM lock_property(OLD.property_id);
+    END IF;
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.cancelled_at IS NULL THEN
+        PERFORM take_nights(NEW.property_id, NEW.arrival - turnover, NEW.free_from);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION keep_turnover() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -59,10 +318,26 @@ DECLARE
 BEGIN
     PERFORM lock_property(NEW.property_id);
     SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = NEW.property_id;
+    IF TG_OP = 'UPDATE' AND NEW.property_id <> OLD.property_id THEN
+        RAISE EXCEPTION 'a reservation stays with its property' USING ERRCODE = 'restrict_violation';
+    END IF;
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
+    IF NEW.cancelled_at IS NULL AND EXISTS (
+        SELECT
+          FROM property_block
+         WHERE property_id = NEW.property_id
+           AND first_night < NEW.departure
+           AND first_night > NEW.arrival - 366
+           AND end_date > NEW.arrival
+    ) THEN
+        RAISE EXCEPTION 'a night of the stay is blocked'
+            USING ERRCODE = 'exclusion_violation', TABLE = 'reservation', CONSTRAINT = 'reservation_no_blocked_night';
+    END IF;
+    IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
+        NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -82,13 +357,55 @@ BEGIN
         VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
         PERFORM watch_room(NEW.hotel_id, NEW.room_id);
     END IF;
+    IF TG_OP <> 'DELETE' AND (TG_OP = 'UPDATE' OR NEW.hotel_id IS NOT NULL) THEN
+        PERFORM lock_property(NEW.property_id);
+        PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
+    END IF;
     RETURN NULL;
 END
 $$;
 
+CREATE FUNCTION lock_all_properties() RETURNS void
+    LANGUAGE sql
+    AS $$ SELECT pg_advisory_xact_lock(7240911008) $$;
+
 CREATE FUNCTION lock_property(locked text) RETURNS void
     LANGUAGE sql
-    AS $$ SELECT pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
+    AS $$ SELECT pg_advisory_xact_lock_shared(7240911008), pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
+
+CREATE FUNCTION move_to_segment(source integer, target integer, properties integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    is_locked boolean := pg_try_advisory_xact_lock(7240911007);
+    start_id text COLLATE "C";
+    end_id text COLLATE "C";
+    moved text[];
+    moved_id text;
+BEGIN
+    IF NOT is_locked THEN
+        RETURN 0;
+    END IF;
+    SELECT first_id INTO start_id FROM property_segment WHERE segment = source;
+    SELECT min(first_id) INTO end_id FROM property_segment WHERE first_id > start_id;
+    SELECT array_agg(property_id ORDER BY property_id) INTO moved
+      FROM (
+          SELECT property_id
+            FROM property
+           WHERE property_id >= start_id
+             AND (end_id IS NULL OR property_id < end_id)
+           ORDER BY property_id DESC
+           LIMIT properties
+      ) AS last;
+    FOREACH moved_id IN ARRAY coalesce(moved, '{}') LOOP
+        PERFORM lock_property(moved_id);
+    END LOOP;
+    UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
+    INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])
+    ON CONFLICT (segment) DO UPDATE SET first_id = excluded.first_id;
+    RETURN cardinality(moved);
+END
+$$;
 
 CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date, end_date date) RETURNS TABLE(night date, by_storefront boolean, event_id bigint)
     LANGUAGE sql STABLE
@@ -109,16 +426,74 @@ $$;
 CREATE FUNCTION note_watched_events() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    are_many boolean;
+    changed record;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911006);
-    IF EXISTS (SELECT FROM watched_room) THEN
-        INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
-        SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
-          FROM new_event
-          JOIN watched_room USING (hotel_id)
-         WHERE room_key = lower(room_id COLLATE "C");
+    IF NOT EXISTS (SELECT FROM watched_room) THEN
+        RETURN NULL;
     END IF;
+    INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+    SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+      FROM new_event
+      JOIN watched_room USING (hotel_id)
+     WHERE room_key = lower(room_id COLLATE "C");
+    SELECT count(DISTINCT property_id) > 500 INTO are_many
+      FROM new_event
+      JOIN linked_room USING (hotel_id)
+     WHERE room_key = lower(room_id COLLATE "C");
+    IF are_many THEN
+        PERFORM lock_all_properties();
+    END IF;
+    FOR changed IN
+        SELECT property_id, daterange(min(night_of_stay), max(night_of_stay), '[]') AS nights
+          FROM new_event
+          JOIN linked_room USING (hotel_id)
+         WHERE room_key = lower(room_id COLLATE "C")
+         GROUP BY property_id
+         ORDER BY property_id
+    LOOP
+        IF NOT are_many THEN
+            PERFORM lock_property(changed.property_id);
+        END IF;
+        PERFORM settle_free_nights(changed.property_id, changed.nights);
+    END LOOP;
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION property_created() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    VALUES (NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id));
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION property_deleted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM free_stretch WHERE property_id = OLD.property_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION recompute_free_stretches(property text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    PERFORM lock_property(property);
+    DELETE FROM free_stretch WHERE property_id = property;
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property_id, lower(part), upper(part), segment_of(property_id)
+      FROM property AS owner, unnest(computed_free_nights(owner.property_id)) AS part
+     WHERE property_id = property;
 END
 $$;
 
@@ -158,6 +533,55 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION segment_of(property text) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDER BY first_id DESC LIMIT 1
+$$;
+
+CREATE FUNCTION settle_free_nights(property text, changed daterange) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    settled daterange := changed * daterange('1900-01-01', '2200-01-01');
+    -- stretches that end or begin here touch the range, and become one with what is free in it
+    first date := lower(settled);
+    until date := upper(settled);
+    kept datemultirange;
+    due datemultirange;
+    segment_of_property integer;
+BEGIN
+    IF isempty(settled) THEN
+        RETURN;
+    END IF;
+    SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= until
+       AND end_date >= first
+       AND first_night >= coalesce(
+           (
+               SELECT first_night
+                 FROM free_stretch
+                WHERE property_id = property AND first_night < first
+                ORDER BY first_night DESC
+                LIMIT 1
+           ),
+           first
+       );
+    due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
+    IF due = kept THEN
+        RETURN;
+    END IF;
+    DELETE FROM free_stretch
+     WHERE property_id = property
+       AND first_night = ANY (ARRAY(SELECT lower(part) FROM unnest(kept) AS part));
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property, lower(part), upper(part), coalesce(segment_of_property, segment_of(property))
+      FROM unnest(due) AS part;
+END
+$$;
+
 CREATE FUNCTION settle_turnover(settled text, since date, until date) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -187,12 +611,41 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION stay_cancelled() RETURNS trigger
+CREATE FUNCTION stay_left() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    PERFORM settle_turnover(NEW.property_id, NEW.arrival - 730, NEW.arrival);
+    PERFORM settle_turnover(OLD.property_id, OLD.arrival - 730, OLD.arrival);
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION take_nights(property text, first date, until date) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH cut AS (
+        DELETE FROM free_stretch
+         WHERE property_id = property
+           AND first_night < until
+           AND end_date > first
+           AND first_night >= coalesce(
+               (
+                   SELECT first_night
+                     FROM free_stretch
+                    WHERE property_id = property AND first_night <= first
+                    ORDER BY first_night DESC
+                    LIMIT 1
+               ),
+               first
+           )
+        RETURNING first_night, end_date, segment
+    )
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property, part.first_night, part.end_date, segment
+      FROM cut
+     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
+     WHERE part.first_night < part.end_date;
 END
 $$;
 
@@ -202,6 +655,7 @@ CREATE FUNCTION turnover_changed() RETURNS trigger
 BEGIN
     PERFORM lock_property(NEW.property_id);
     PERFORM settle_turnover(NEW.property_id, '-infinity', 'infinity');
+    PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
     RETURN NULL;
 END
 $$;
@@ -212,10 +666,10 @@ CREATE FUNCTION watch_room(hotel bigint, room text) RETURNS void
 DECLARE
     watched text := lower(room COLLATE "C");
 BEGIN
+    PERFORM pg_advisory_xact_lock(7240911006);
     IF EXISTS (SELECT FROM watched_room WHERE hotel_id = hotel AND room_key = watched) THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(7240911006);
     INSERT INTO watched_room (hotel_id, room_key) VALUES (hotel, watched) ON CONFLICT DO NOTHING;
     INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
     SELECT hotel_id, watched, night_of_stay, by_storefront, event_timestamp, id, status
@@ -369,6 +823,18 @@ CREATE TABLE failed_login (
     slowed_until timestamp with time zone
 );
 
+CREATE TABLE free_stretch (
+    property_id text NOT NULL COLLATE pg_catalog."C",
+    first_night date NOT NULL,
+    end_date date NOT NULL,
+    nights daterange GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED NOT NULL,
+    segment integer NOT NULL,
+    CONSTRAINT free_stretch_end_date_check CHECK ((end_date <= '2200-01-01'::date)),
+    CONSTRAINT free_stretch_first_night_check CHECK ((first_night >= '1900-01-01'::date)),
+    CONSTRAINT free_stretch_nights CHECK ((first_night < end_date)),
+    CONSTRAINT free_stretch_segment_check CHECK ((segment >= 0))
+);
+
 CREATE TABLE idempotency_key (
     scope text NOT NULL,
     key text NOT NULL,
@@ -485,6 +951,23 @@ END),
     CONSTRAINT property_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );
 
+CREATE TABLE property_block (
+    property_id text NOT NULL COLLATE pg_catalog."C",
+    block_id uuid DEFAULT uuidv7() NOT NULL,
+    first_night date NOT NULL,
+    end_date date NOT NULL,
+    note text,
+    CONSTRAINT property_block_end_date_check CHECK ((end_date <= '2200-01-01'::date)),
+    CONSTRAINT property_block_first_night_check CHECK ((first_night >= '1900-01-01'::date)),
+    CONSTRAINT property_block_nights CHECK ((((end_date - first_night) >= 1) AND ((end_date - first_night) <= 365))),
+    CONSTRAINT property_block_note_check CHECK (((length(note) >= 1) AND (length(note) <= 200)))
+);
+
+CREATE TABLE property_segment (
+    segment integer NOT NULL,
+    first_id text NOT NULL COLLATE pg_catalog."C"
+);
+
 CREATE TABLE rate_limit (
     key bytea NOT NULL,
     policy text NOT NULL,
@@ -570,6 +1053,9 @@ ALTER TABLE ONLY dining_table_price
 ALTER TABLE ONLY failed_login
     ADD CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address);
 
+ALTER TABLE ONLY free_stretch
+    ADD CONSTRAINT free_stretch_pkey PRIMARY KEY (property_id, first_night) INCLUDE (end_date);
+
 ALTER TABLE ONLY idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key);
 
@@ -597,8 +1083,17 @@ ALTER TABLE ONLY polled_store_hours
 ALTER TABLE ONLY polled_store
     ADD CONSTRAINT polled_store_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY property_block
+    ADD CONSTRAINT property_block_pkey PRIMARY KEY (property_id, block_id);
+
 ALTER TABLE ONLY property
     ADD CONSTRAINT property_pkey PRIMARY KEY (property_id);
+
+ALTER TABLE ONLY property_segment
+    ADD CONSTRAINT property_segment_first_id_key UNIQUE (first_id);
+
+ALTER TABLE ONLY property_segment
+    ADD CONSTRAINT property_segment_pkey PRIMARY KEY (segment);
 
 ALTER TABLE ONLY rate_limit
     ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
@@ -648,6 +1143,8 @@ CREATE INDEX dining_cancel_token_hash ON dining_cancel_token USING btree (token_
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
+CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
+
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
 CREATE INDEX offers_product_token ON offers_product USING btree (token);
@@ -657,6 +1154,8 @@ CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'wa
 CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent'::text);
 
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
+
+CREATE INDEX property_block_by_night ON property_block USING btree (property_id, first_night) INCLUDE (end_date);
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
@@ -686,13 +1185,25 @@ CREATE TRIGGER dining_table_price_append_only BEFORE DELETE OR UPDATE OR TRUNCAT
 
 CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION record_dining_table_price();
 
-CREATE TRIGGER property_room_linked AFTER INSERT OR DELETE OR UPDATE OF property_id, hotel_id, room_id ON property FOR EACH ROW EXECUTE FUNCTION link_room();
+CREATE TRIGGER property_block_changed AFTER INSERT OR DELETE OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION block_changed();
+
+CREATE TRIGGER property_block_free_of_stays BEFORE INSERT OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION keep_blocks_free_of_stays();
+
+CREATE TRIGGER property_created AFTER INSERT ON property FOR EACH ROW EXECUTE FUNCTION property_created();
+
+CREATE TRIGGER property_deleted AFTER DELETE ON property FOR EACH ROW EXECUTE FUNCTION property_deleted();
+
+CREATE TRIGGER property_room_changed AFTER UPDATE OF hotel_id, room_id ON property FOR EACH ROW WHEN (((old.hotel_id IS DISTINCT FROM new.hotel_id) OR (old.room_id IS DISTINCT FROM new.room_id))) EXECUTE FUNCTION link_room();
+
+CREATE TRIGGER property_room_linked AFTER INSERT OR DELETE ON property FOR EACH ROW EXECUTE FUNCTION link_room();
 
 CREATE TRIGGER property_turnover_changed AFTER UPDATE OF turnover_days ON property FOR EACH ROW WHEN ((old.turnover_days <> new.turnover_days)) EXECUTE FUNCTION turnover_changed();
 
-CREATE TRIGGER reservation_cancelled AFTER UPDATE OF cancelled_at ON reservation FOR EACH ROW WHEN (((old.cancelled_at IS NULL) AND (new.cancelled_at IS NOT NULL))) EXECUTE FUNCTION stay_cancelled();
+CREATE TRIGGER reservation_free_stretches AFTER INSERT OR DELETE OR UPDATE OF arrival, departure, free_from, cancelled_at ON reservation FOR EACH ROW EXECUTE FUNCTION keep_free_stretches();
 
 CREATE TRIGGER reservation_keep_turnover BEFORE INSERT OR UPDATE OF property_id, arrival, departure, cancelled_at ON reservation FOR EACH ROW EXECUTE FUNCTION keep_turnover();
+
+CREATE TRIGGER reservation_left AFTER UPDATE OF arrival, cancelled_at ON reservation FOR EACH ROW WHEN (((old.cancelled_at IS NULL) AND ((new.cancelled_at IS NOT NULL) OR (new.arrival <> old.arrival)))) EXECUTE FUNCTION stay_left();
 
 ALTER TABLE ONLY dining_booking_status_change
     ADD CONSTRAINT dining_booking_status_change_table_id_booking_id_fkey FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking(table_id, id);
@@ -705,6 +1216,9 @@ ALTER TABLE ONLY dining_cancel_token
 
 ALTER TABLE ONLY dining_table_price
     ADD CONSTRAINT dining_table_price_table_id_fkey FOREIGN KEY (table_id) REFERENCES dining_table(table_id);
+
+ALTER TABLE ONLY property_block
+    ADD CONSTRAINT property_block_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(property_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY reservation
     ADD CONSTRAINT reservation_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(property_id);

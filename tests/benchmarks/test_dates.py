@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import booking_events, stays, uptime
+from benchmarks import booking_events, occupancy, stays, uptime
 from provider.stays.models import BookingWindow
 
 MARGIN = timedelta(days=2)
@@ -24,6 +24,10 @@ def stay_dates() -> Iterator[date]:
         yield arrival + timedelta(days=nights)
 
 
+def searched_nights() -> Iterator[date]:
+    yield from occupancy.searched_nights(stays.first_requested_night(datetime.now(UTC)))
+
+
 def event_dates() -> Iterator[date]:
     for _, _, at, _, _, night in booking_events.random_events(5_000, seed=1):
         yield at.date()
@@ -36,7 +40,7 @@ def poll_dates() -> Iterator[date]:
     yield uptime.BATCH_START.date()
 
 
-@pytest.mark.parametrize("dates", [stay_dates, event_dates, poll_dates])
+@pytest.mark.parametrize("dates", [stay_dates, searched_nights, event_dates, poll_dates])
 def test_no_date_of_a_benchmark_is_within_two_days_of_today(dates: Callable[[], Iterator[date]]) -> None:
     today = datetime.now(UTC).date()
     assert min(abs(day - today) for day in dates()) > MARGIN
@@ -44,7 +48,7 @@ def test_no_date_of_a_benchmark_is_within_two_days_of_today(dates: Callable[[], 
 
 def test_nights_that_a_benchmark_requests_are_accepted_two_days_later() -> None:
     window = BookingWindow.on(datetime.now(UTC).date() + MARGIN, past=False)
-    for _, arrival, _ in random_stays():
+    for arrival in [*(arrival for _, arrival, _ in random_stays()), *searched_nights()]:
         assert window.require(arrival) == arrival
 
 
@@ -52,7 +56,7 @@ def test_the_first_night_is_counted_from_the_present() -> None:
     assert stays.first_requested_night(datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)) == date(2026, 2, 7)
 
 
-def test_three_benchmarks_read_the_clock() -> None:
+def test_four_benchmarks_read_the_clock() -> None:
     """Another one whose dates depend on it must be added to the first test.
 
     `uptime` passes the present to the product alone, and the load of `year` ends in the present.
@@ -63,4 +67,4 @@ def test_three_benchmarks_read_the_clock() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in ("now", "today", "utcnow")
     }
-    assert readers == {"stays", "uptime", "year"}
+    assert readers == {"occupancy", "stays", "uptime", "year"}

@@ -26,11 +26,14 @@ FORGOTTEN = {
 }
 """The tables from which each retention deletes."""
 
-FOR_EVER = {"booking_event", "reservation", "dining_booking", "dining_booking_status_change", "watched_event"}
+FOR_EVER = {
+    "booking_event", "reservation", "property_block", "free_stretch", "dining_booking", "dining_booking_status_change",
+    "watched_event",
+}  # fmt: skip
 """Business records, which are never deleted; guests of bookings are erased from them."""
 
 BOUNDED = {
-    "migration", "job", "property", "linked_room", "watched_room", "polled_store",
+    "migration", "job", "property", "property_segment", "linked_room", "watched_room", "polled_store",
     "polled_store_hours", "store_poll_progress", "dining_table", "dining_table_price", "demo_mail",
 }  # fmt: skip
 """Tables that grow only with files, rooms, tables and stores, or that keep their newest rows alone."""

@@ -22,6 +22,14 @@ WATCHED_ROOMS_LOCK = 7_240_911_006
 """Shared by the transactions that store booking events; exclusive while a room begins to be watched. The number stands
 again in provider/migrations/functions/booking_events.sql, since triggers take this lock."""
 
+PROPERTY_SEGMENTS_LOCK = 7_240_911_007
+"""Shared by the transactions that create properties; exclusive while some move to another segment of ids. The number
+stands again in provider/migrations/functions/free_stretches.sql, since triggers take this lock."""
+
+ALL_PROPERTIES_LOCK = 7_240_911_008
+"""Shared by the transactions that change the nights of some properties; exclusive in those that change very many. The
+number stands again in provider/migrations/functions/stays.sql, since triggers take this lock."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 

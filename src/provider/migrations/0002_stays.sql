@@ -54,10 +54,45 @@ CREATE TABLE reservation (
     EXCLUDE USING gist (property_id WITH =, daterange(arrival, free_from) WITH &&) WHERE (cancelled_at IS NULL)
 );
 
--- No two stays overlap, so the last stay that begins before a day is the only one that can include it: one descent of
--- this index shows whether a property is free, for any number of reservations.
+-- The stays around a day: no two overlap, so the last one that begins before a day is the only one that can include it.
 CREATE INDEX reservation_of_property ON reservation (property_id, arrival DESC) INCLUDE (departure, free_from)
 WHERE cancelled_at IS NULL;
+
+-- Nights that the holder of a property does not sell. Blocks may overlap; none overlaps a stay.
+CREATE TABLE property_block (
+    property_id text COLLATE "C" REFERENCES property ON DELETE CASCADE,
+    block_id uuid DEFAULT uuidv7(),
+    first_night date NOT NULL CHECK (first_night >= '1900-01-01'),
+    end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
+    note text CHECK (length(note) BETWEEN 1 AND 200),
+    PRIMARY KEY (property_id, block_id),
+    CONSTRAINT property_block_nights CHECK (end_date - first_night BETWEEN 1 AND 365)
+);
+CREATE INDEX property_block_by_night ON property_block (property_id, first_night) INCLUDE (end_date);
+
+-- The nights of each property that a new stay can take, as ranges that do not touch: those between its stays, from the
+-- end of the turnover after one to as many days before the next, without its blocks and without the nights that the
+-- feed has as booked in its room. Triggers keep them, see functions/free_stretches.sql; `python -m provider audit`
+-- compares them with the reservations.
+CREATE TABLE free_stretch (
+    property_id text COLLATE "C" NOT NULL,
+    first_night date NOT NULL CHECK (first_night >= '1900-01-01'),
+    end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
+    -- for searching alone: with a column of its own, no statement about one property can use the index of nights
+    nights daterange NOT NULL GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED,
+    segment integer NOT NULL CHECK (segment >= 0),
+    PRIMARY KEY (property_id, first_night) INCLUDE (end_date),
+    CONSTRAINT free_stretch_nights CHECK (first_night < end_date)
+);
+CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
+
+-- The ids of properties in segments of a few thousand, each from its first id to the next one's: a search in few
+-- segments finds the first of the properties that are free in the order of ids. A job splits the large ones.
+CREATE TABLE property_segment (
+    segment integer PRIMARY KEY,
+    first_id text COLLATE "C" NOT NULL UNIQUE
+);
+INSERT INTO property_segment VALUES (0, '');
 
 -- The stays that are in the feed, for the conflicts with events that others sent.
 CREATE INDEX reservation_in_feed ON reservation (property_id, arrival) INCLUDE (departure, hotel_id, room_id)

@@ -2,15 +2,15 @@
 
 from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
-from provider.stays.routes import conflicts, storefront
+from provider.stays.routes import access, blocks, conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES = {
-    storefront.SECURITY: bearer_scheme(
+    access.SECURITY: bearer_scheme(
         "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations made with it.",
         bearer_format="UUID",
     ),
-    conflicts.ADMIN_SECURITY: bearer_scheme(
+    access.ADMIN_SECURITY: bearer_scheme(
         "The value of `PROVIDER_STAYS_ADMIN_TOKEN`, which the operator sets. It sees what concerns all properties."
     ),
 }
@@ -19,4 +19,5 @@ SECURITY_SCHEMES = {
 def install(app: Application) -> None:
     """Serve the storefront."""
     app.register_blueprint(storefront.blueprint)
+    app.register_blueprint(blocks.blueprint)
     app.register_blueprint(conflicts.blueprint)

@@ -1,4 +1,4 @@
-"""`python -m provider import-stays`: loads existing properties and reservations from two CSV files.
+"""`python -m provider import-stays`, which loads existing properties and reservations from two CSV files, and `audit`.
 
 Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
 chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
@@ -29,12 +29,16 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
+from common.db.pool import UNLIMITED, create_pool, transaction
 from common.limits import LATEST_NIGHT
 from common.text_blocks import DamagedFileError, open_file, read_blocks
 from provider.hotel_rooms import BOOKING
+from provider.stays.audit import find_differences
 from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_description, parse_property_id
 from provider.stays.models import Refusal
+from provider.stays.queries import free_stretches
 from provider.stays.queries import imports as queries
+from provider.stays.queries.properties import share_room_events
 from provider.stays.service import AppendEvents, night_events
 
 CHUNK_ROWS = 500
@@ -42,6 +46,9 @@ CHUNK_ROWS = 500
 
 CHUNK_NIGHTS = 20_000
 """Nights of a transaction, each of which may become an event; then it ends even before CHUNK_ROWS rows."""
+
+MAX_NAMED = 100
+"""Properties that `audit` names."""
 
 Row = tuple[Any, ...]
 """The number of a line, then the values of its columns."""
@@ -146,6 +153,7 @@ def chunks_by_nights(rows: Iterator[Row]) -> Iterator[list[Row]]:
 async def store_reservations(connection: asyncpg.Connection, rows: Sequence[Row], append: AppendEvents) -> set[int]:
     """Store the rows whose nights are free, with the events of hotels' rooms; returns their lines."""
     async with connection.transaction():
+        await share_room_events(connection)
         stored = await queries.insert_reservations(connection, rows)
         linked = [stay for stay in stored if stay.hotel_id is not None]
         await append(connection, [event for stay in linked for event in night_events(stay, BOOKING)])
@@ -225,3 +233,24 @@ def rejected_rows(path: Path, result: ImportResult, parsers: Parsers) -> Iterato
     if result.rejected:
         with open_file(path) as raw:
             yield from with_texts(CsvFile(read_blocks(raw), tuple(parsers), ALIASES), result.rejected)
+
+
+async def run_audit(url: Secret, *, repair: bool) -> int:
+    """Recount the free stretches and print which differ; returns the exit status, 1 if any do.
+
+    repair: replace those that differ; the exit status is 1 all the same, since a difference has a cause.
+    """
+    async with create_pool(url, application="provider-audit", size=1, timeouts=UNLIMITED) as db:
+        checked, different = await find_differences(db)
+        for property_id in different[:MAX_NAMED]:
+            print(f"property {property_id}: its free stretches differ from the recount")
+        if len(different) > MAX_NAMED:
+            print(f"and {len(different) - MAX_NAMED} more")
+        if repair:
+            for property_id in different:
+                async with transaction(db) as connection:
+                    await free_stretches.recompute(connection, property_id)
+    print(f"properties: {checked}")
+    state = f"{len(different)} differ" if different else "equal to the recount"
+    print(f"free stretches: {state}{', now repaired' if repair and different else ''}")
+    return 1 if different else 0

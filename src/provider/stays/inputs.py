@@ -41,6 +41,11 @@ def parse_description(value: str) -> str:
     return value
 
 
+def parse_note(value: str) -> str:
+    """Return a line of text. Raises ValueError for what `parse_name` refuses."""
+    return parse_name(value, max_length=200)
+
+
 def parse_day(value: Any) -> date:
     """Parse a date written YYYY-MM-DD, from `EARLIEST_NIGHT` to `LATEST_NIGHT`. Raises ValueError."""
     return require_sane_night(parse_night(value))
@@ -88,6 +93,12 @@ Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidato
 TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    """Remove null from a field's schema: None stands for absent, and `require_whole` refuses a null."""
+    schema.update(schema.pop("anyOf")[0])
+    del schema["default"]
+
+
 class AvailabilityQuery(TableQuery):
     """The nights of a search, and the page."""
 
@@ -133,6 +144,47 @@ class ReservationInput(Input):
             raise Invalid.field("start_date", str(error)) from None
 
 
+class ReservationChange(Input):
+    """The nights to which a reservation moves; what is absent stays as it is."""
+
+    start_date: Annotated[Day | None, Field(json_schema_extra=_never_null)] = None
+    """The first night; another than before must be from today to 2 years ahead."""
+    nights: Annotated[int | None, Field(ge=1, le=MAX_NIGHTS, json_schema_extra=_never_null)] = None
+    """Number of nights."""
+
+    def require_whole(self) -> None:
+        """Raises Invalid for a null."""
+        faults = [FieldError(name, "must not be null") for name in self.model_fields_set if getattr(self, name) is None]
+        if faults:
+            raise Invalid("The body is not valid.", errors=faults)
+
+
+class BlockInput(Input):
+    """Nights that are not for sale."""
+
+    start_date: Day
+    """The first night."""
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    """Number of nights."""
+    note: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_note)] | None = None
+    """Why, for the holder of the property."""
+
+    @property
+    def end(self) -> date:
+        """The day after the last night."""
+        return self.start_date + timedelta(days=self.nights)
+
+    def require_sane(self) -> None:
+        """Raises Invalid when the last night is later than `LATEST_NIGHT`."""
+        require_sane_end(self.end)
+
+
+def require_sane_end(end: date) -> None:
+    """Raises Invalid for nights that end after `LATEST_NIGHT`."""
+    if end > LATEST_NIGHT + timedelta(days=1):
+        raise Invalid.field("nights", f"end after the night of {LATEST_NIGHT}")
+
+
 class PropertyInput(Input):
     """A new property; without an id the server assigns one. A hotel and a room link it to that room."""
 
@@ -150,12 +202,6 @@ class PropertyInput(Input):
         """Raises Invalid for a hotel without a room, or a room without a hotel."""
         if faults := _half((self.hotel_id, self.room_id)):
             raise Invalid("The body is not valid.", errors=faults)
-
-
-def _never_null(schema: dict[str, Any]) -> None:
-    """Remove null from a field's schema: None stands for absent, and `require_whole` refuses a null."""
-    schema.update(schema.pop("anyOf")[0])
-    del schema["default"]
 
 
 class PropertyChange(Input):

@@ -80,6 +80,21 @@ class Reservation(msgspec.Struct, frozen=True):
     """When it was made."""
 
 
+class Block(msgspec.Struct, frozen=True):
+    """Nights of a property that its holder does not sell."""
+
+    block_id: UUID
+    """Id of the block."""
+    property_id: str
+    """Id of the property."""
+    start_date: date
+    """The first night."""
+    nights: int
+    """Number of nights."""
+    note: str | None
+    """Why, for the holder of the property."""
+
+
 class CalendarNight(msgspec.Struct, frozen=True):
     """A night, and whether it is taken, kept free after or before a stay (turnover), or free."""
 
@@ -172,6 +187,16 @@ class NightConflict(msgspec.Struct, frozen=True):
     """The room: a number or a UUID."""
     event_id: int
     """Id of the event from outside."""
+
+
+class LiveStay(msgspec.Struct, frozen=True):
+    """A reservation that is not cancelled: its nights, the hotel's room that it books, if any, and when it was made."""
+
+    arrival: date
+    departure: date
+    hotel_id: int | None
+    room_id: str | None
+    created_at: datetime
 
 
 class CancelledStay(msgspec.Struct, frozen=True):

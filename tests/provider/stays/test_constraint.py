@@ -49,6 +49,14 @@ async def test_plain_sql_cannot_move_a_stay_onto_another(provider_db: asyncpg.Po
         await provider_db.execute("UPDATE reservation SET arrival = $1 WHERE arrival = $2", START, START + 3 * DAY)
 
 
+async def test_plain_sql_cannot_move_a_stay_to_another_property(provider_db: asyncpg.Pool, hut: str) -> None:
+    await provider_db.execute("INSERT INTO property (property_id, description) VALUES ('barn', 'A barn')")
+    await book(provider_db, hut, 0, 3)
+
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await provider_db.execute("UPDATE reservation SET property_id = 'barn'")
+
+
 async def test_plain_sql_cannot_restore_a_cancelled_stay_onto_another(provider_db: asyncpg.Pool, hut: str) -> None:
     await book(provider_db, hut, 0, 3)
     await provider_db.execute("UPDATE reservation SET cancelled_at = now()")

@@ -17,12 +17,16 @@ OPERATIONS = [
     ("POST", "/reservations"),
     ("GET", "/reservations/0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"),
     ("DELETE", "/reservations/0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"),
+    ("PATCH", "/reservations/0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"),
     ("GET", "/properties"),
     ("POST", "/properties"),
     ("GET", "/properties/hut"),
     ("PATCH", "/properties/hut"),
     ("GET", "/properties/hut/calendar?from=2021-01-05&to=2021-01-06"),
     ("GET", "/properties/hut/calendar.ics"),
+    ("GET", "/properties/hut/blocks"),
+    ("POST", "/properties/hut/blocks"),
+    ("DELETE", "/properties/hut/blocks/0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"),
 ]
 
 

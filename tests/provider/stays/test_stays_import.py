@@ -322,6 +322,7 @@ async def test_a_failure_of_the_database_is_reported_in_one_line(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"nightaudit: {files[1]}: PostgreSQL failed; the import can be run again (")
+    await provider_db.execute("ALTER TABLE elsewhere RENAME TO reservation")
 
 
 async def test_a_path_that_is_not_a_file_is_reported_in_one_line(

@@ -21,10 +21,10 @@ AS $$
 DECLARE
     watched text := lower(room COLLATE "C");
 BEGIN
+    PERFORM pg_advisory_xact_lock(7240911006);
     IF EXISTS (SELECT FROM watched_room WHERE hotel_id = hotel AND room_key = watched) THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(7240911006);
     INSERT INTO watched_room (hotel_id, room_key) VALUES (hotel, watched) ON CONFLICT DO NOTHING;
     INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
     SELECT hotel_id, watched, night_of_stay, by_storefront, event_timestamp, id, status
@@ -38,15 +38,39 @@ $$;
 CREATE OR REPLACE FUNCTION note_watched_events() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    are_many boolean;
+    changed record;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911006);
-    IF EXISTS (SELECT FROM watched_room) THEN
-        INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
-        SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
-          FROM new_event
-          JOIN watched_room USING (hotel_id)
-         WHERE room_key = lower(room_id COLLATE "C");
+    IF NOT EXISTS (SELECT FROM watched_room) THEN
+        RETURN NULL;
     END IF;
+    INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
+    SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+      FROM new_event
+      JOIN watched_room USING (hotel_id)
+     WHERE room_key = lower(room_id COLLATE "C");
+    SELECT count(DISTINCT property_id) > 500 INTO are_many
+      FROM new_event
+      JOIN linked_room USING (hotel_id)
+     WHERE room_key = lower(room_id COLLATE "C");
+    IF are_many THEN
+        PERFORM lock_all_properties();
+    END IF;
+    FOR changed IN
+        SELECT property_id, daterange(min(night_of_stay), max(night_of_stay), '[]') AS nights
+          FROM new_event
+          JOIN linked_room USING (hotel_id)
+         WHERE room_key = lower(room_id COLLATE "C")
+         GROUP BY property_id
+         ORDER BY property_id
+    LOOP
+        IF NOT are_many THEN
+            PERFORM lock_property(changed.property_id);
+        END IF;
+        PERFORM settle_free_nights(changed.property_id, changed.nights);
+    END LOOP;
     RETURN NULL;
 END
 $$;

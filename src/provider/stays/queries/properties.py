@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from common.db.locks import ROOM_LINKS_LOCK
+from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.db.pool import Connection, Executor
 from provider.stays.inputs import PropertyChange, PropertyInput
 from provider.stays.models import LinkedStay, NightConflict, Property
@@ -34,6 +34,12 @@ async def select_property(db: Executor, property_id: str) -> Property | None:
     return None if row is None else _property(row)
 
 
+async def select_holder(db: Executor, property_id: str) -> tuple[UUID | None] | None:
+    """Who created the property, which nobody did whose token is known if a command did; None when it does not exist."""
+    row = await db.fetchrow("SELECT holder FROM property WHERE property_id = $1", property_id)
+    return None if row is None else (row["holder"],)
+
+
 async def insert_property(db: Executor, new: PropertyInput, holder: UUID) -> Property | None:
     """Insert the property, assigning an id when none is given; None when the id is taken.
 
@@ -54,8 +60,7 @@ async def insert_property(db: Executor, new: PropertyInput, holder: UUID) -> Pro
 async def update_property(db: Executor, property_id: str, change: PropertyChange) -> Property | None:
     """Change the given fields of the property; None when it does not exist.
 
-    Raises UniqueViolationError when its new room belongs to another property. The caller has locked a property whose
-    room changes.
+    Raises UniqueViolationError when its new room belongs to another property. The caller has locked the property.
     """
     row = await db.fetchrow(
         """
@@ -73,8 +78,21 @@ async def update_property(db: Executor, property_id: str, change: PropertyChange
 
 
 async def lock_room_links(connection: Connection) -> None:
-    """Lock all links of properties to rooms until the transaction ends: two that swap their rooms would deadlock."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", ROOM_LINKS_LOCK)
+    """Lock all links of properties to rooms, and the events of rooms, until the transaction ends.
+
+    Two transactions that swap the rooms of their properties would deadlock.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)", ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
+    )
+
+
+async def share_room_events(connection: Connection) -> None:
+    """Keep rooms from being linked until the transaction ends.
+
+    Every transaction that will store events does this before it locks a property: storing them does both in this order.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", WATCHED_ROOMS_LOCK)
 
 
 async def lock_property(connection: Connection, property_id: str) -> None:

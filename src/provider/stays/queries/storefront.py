@@ -1,13 +1,11 @@
 """SQL of the storefront's requests.
 
-A new stay is possible if the property's last stay that arrives before the new departure (plus turnover) departs, its
-own turnover included, no later than the new arrival. Stays of a property do not overlap, so no earlier stay can
-conflict; the index `reservation_of_property` finds the last one in one descent. A hotel's room must also not stand as
-booked in the feed, by `nights_booked_in_feed`. Every statement that checks repeats the conditions.
+A new stay is possible if one free stretch of its property has all its nights. The database keeps the free stretches in
+the transaction of whatever changes them, so every statement reads the same rule from the same rows.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
@@ -18,33 +16,19 @@ from provider.stays.models import (
     CalendarNight,
     CancelledStay,
     InsertOutcome,
+    LiveStay,
     Reservation,
     Stay,
 )
 
 
 async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
-    """Up to `limit` properties that are free for the nights, by id, after the id `after`.
-
-    The subquery cannot become a join, so the plan is the same at any size: properties in order of their ids, one index
-    descent each, until the page is full.
-    """
+    """Up to `limit` properties that are free for the nights, by id, after the id `after`."""
     rows = await db.fetch(
         """
-        SELECT property_id, description
-          FROM property
-         WHERE property_id > $3
-           AND ((SELECT free_from
-                   FROM reservation AS stay
-                  WHERE stay.property_id = property.property_id
-                    AND cancelled_at IS NULL
-                    AND arrival < $1::date + $2::integer + turnover_days
-                  ORDER BY arrival DESC
-                  LIMIT 1) > $1) IS NOT TRUE
-           AND (hotel_id IS NULL
-                OR NOT EXISTS (SELECT FROM nights_booked_in_feed(hotel_id, room_id, $1, $1::date + $2::integer)))
-         ORDER BY property_id
-         LIMIT $4
+        SELECT available_id, description
+          FROM available_properties(daterange($1::date, $1::date + $2::integer), $3, $4)
+         ORDER BY available_id COLLATE "C"
         """,
         arrival, nights, after, limit,
     )  # fmt: skip
@@ -53,26 +37,7 @@ async def select_available(db: Executor, arrival: date, nights: int, after: str,
 
 async def select_available_start_dates(db: Executor, days: Sequence[date], nights: int) -> list[date]:
     """The days among `days`, in their order, on which a stay of `nights` nights can begin in some property."""
-    rows = await db.fetch(
-        """
-        SELECT day
-          FROM unnest($1::date[]) WITH ORDINALITY AS candidate (day, position)
-         WHERE EXISTS (
-                   SELECT FROM property
-                    WHERE ((SELECT free_from
-                              FROM reservation AS stay
-                             WHERE stay.property_id = property.property_id
-                               AND cancelled_at IS NULL
-                               AND arrival < day + $2::integer + turnover_days
-                             ORDER BY arrival DESC
-                             LIMIT 1) > day) IS NOT TRUE
-                      AND (hotel_id IS NULL
-                           OR NOT EXISTS (SELECT FROM nights_booked_in_feed(hotel_id, room_id, day, day + $2::integer)))
-               )
-         ORDER BY position
-        """,
-        days, nights,
-    )  # fmt: skip
+    rows = await db.fetch("SELECT available_start_dates($1, $2) AS day", days, nights)
     return [row["day"] for row in rows]
 
 
@@ -89,7 +54,7 @@ async def insert_reservation(
     row = await db.fetchrow(
         """
         WITH target AS (
-            SELECT property_id, hotel_id, room_id, turnover_days
+            SELECT property_id, hotel_id, room_id
               FROM property
              WHERE property_id = $1
         ), reserved AS (
@@ -97,17 +62,7 @@ async def insert_reservation(
             SELECT property_id, $2::date, $2::date + $3::integer, $4, hotel_id, room_id
               FROM target
              WHERE (hotel_id IS NULL OR $5)
-               AND ((SELECT free_from
-                       FROM reservation AS stay
-                      WHERE stay.property_id = target.property_id
-                        AND cancelled_at IS NULL
-                        AND arrival < $2::date + $3::integer + turnover_days
-                      ORDER BY arrival DESC
-                      LIMIT 1) > $2::date) IS NOT TRUE
-               AND (hotel_id IS NULL
-                    OR NOT EXISTS (
-                        SELECT FROM nights_booked_in_feed(hotel_id, room_id, $2::date, $2::date + $3::integer)
-                    ))
+               AND free_until($1, $2::date) >= $2::date + $3::integer
             ON CONFLICT DO NOTHING
             RETURNING reservation_id
         )
@@ -151,6 +106,52 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
     )  # fmt: skip
 
 
+async def select_live_stay(connection: Connection, property_id: str, reservation_id: UUID) -> LiveStay | None:
+    """The nights of a reservation; None if it is cancelled. The caller has locked the property."""
+    row = await connection.fetchrow(
+        """
+        SELECT arrival, departure, hotel_id, room_id, uuid_extract_timestamp(reservation_id)
+          FROM reservation
+         WHERE property_id = $1
+           AND reservation_id = $2
+           AND cancelled_at IS NULL
+        """,
+        property_id, reservation_id,
+    )  # fmt: skip
+    return None if row is None else LiveStay(*row)
+
+
+async def is_booked_in_feed(connection: Connection, stay: LiveStay, nights: Sequence[date]) -> bool:
+    """Whether the feed has one of the nights as booked in the room of a stay."""
+    return await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM nights_booked_in_feed($1, $2, $3, $4) WHERE night = ANY($5::date[])
+        )
+        """,
+        stay.hotel_id, stay.room_id, min(nights), max(nights) + timedelta(days=1), nights,
+    )  # fmt: skip
+
+
+async def update_nights(
+    connection: Connection, property_id: str, reservation_id: UUID, arrival: date, departure: date
+) -> datetime:
+    """Move a reservation; returns the time of the change. The caller has locked the property.
+
+    Raises ExclusionViolationError when a night is taken or blocked, or within a turnover.
+    """
+    return await connection.fetchval(
+        """
+        UPDATE reservation
+           SET arrival = $3, departure = $4
+         WHERE property_id = $1
+           AND reservation_id = $2
+        RETURNING clock_timestamp()
+        """,
+        property_id, reservation_id, arrival, departure,
+    )  # fmt: skip
+
+
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
     """Cancel the reservation; None if it is already cancelled. The caller has locked the property."""
     row = await connection.fetchrow(
@@ -170,16 +171,16 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:
     """The nights from `first` to `until` (exclusive); None when the property does not exist.
 
-    A night is taken by a stay, or by a booking of the hotel's room in the feed. Of the others, it is turnover when not
-    even one night can be sold: too soon after a stay, or too close before one.
+    A night is free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the
+    feed, or it is turnover: too soon after a stay, or too close before one.
     """
     rows = await db.fetch(
         """
         SELECT night,
                CASE
-                   WHEN latest.departure > night OR night = ANY(in_feed.nights) THEN 'taken'
-                   WHEN nearest.free_from > night THEN 'turnover'
-                   ELSE 'free'
+                   WHEN free_until($1, night) > night THEN 'free'
+                   WHEN latest.departure > night OR night = ANY(in_feed.nights) OR blocked.nights @> night THEN 'taken'
+                   ELSE 'turnover'
                END
           FROM property
          CROSS JOIN LATERAL (
@@ -187,26 +188,24 @@ async def select_calendar(db: Executor, property_id: str, first: date, until: da
                      FROM nights_booked_in_feed(property.hotel_id, property.room_id, $2::date, $3::date) AS sold
                ) AS in_feed
          CROSS JOIN LATERAL (
+                   SELECT range_agg(daterange(first_night, end_date)) AS nights
+                     FROM property_block
+                    WHERE property_id = $1
+                      AND first_night > $2::date - 366
+                      AND first_night < $3::date
+               ) AS blocked
+         CROSS JOIN LATERAL (
                    SELECT $2::date + i AS night FROM generate_series(0, $3::date - $2::date - 1) AS i
                ) AS nights
           LEFT JOIN LATERAL (
                    SELECT departure
                      FROM reservation AS stay
-                    WHERE stay.property_id = property.property_id
+                    WHERE stay.property_id = $1
                       AND cancelled_at IS NULL
                       AND arrival <= night
                     ORDER BY arrival DESC
                     LIMIT 1
                ) AS latest ON true
-          LEFT JOIN LATERAL (
-                   SELECT free_from
-                     FROM reservation AS stay
-                    WHERE stay.property_id = property.property_id
-                      AND cancelled_at IS NULL
-                      AND arrival < night + 1 + property.turnover_days
-                    ORDER BY arrival DESC
-                    LIMIT 1
-               ) AS nearest ON true
          WHERE property.property_id = $1
          ORDER BY night
         """,

@@ -1,30 +1,24 @@
 """HTTP of the conflicts between reservations and the feed."""
 
 from datetime import date
-from uuid import UUID
 
 from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
 
 from common.web import responses
-from common.web.bearer import bearer_token, count_wrong_token
 from common.web.errors import Invalid
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.resources import pool
 from common.web.table_response import table
-from provider.hotel_rooms import UUID_PATTERN
-from provider.resources import resources
 from provider.stays.inputs import is_property_id
 from provider.stays.models import NightConflict
 from provider.stays.queries import properties
-from provider.stays.routes.storefront import SECURITY, holder_of
+from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
 
 blueprint = Blueprint("stay_conflicts", __name__)
 
-ADMIN = "stays administrator"
-ADMIN_SECURITY = "staysAdminToken"
 tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
 
@@ -54,20 +48,6 @@ async def list_conflicts(query_args: PageQuery) -> Response:
     found = await properties.select_conflicts(pool(), holder, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.property_id, last.night))
     return responses.json_response(page, headers=headers)
-
-
-async def visible_holder() -> UUID | None:
-    """The holder whose conflicts the caller may see; None: all.
-
-    Raises Unauthorized, or TooManyRequests after several wrong tokens.
-    """
-    token = bearer_token("stays")
-    admin = resources().config.stays_admin_token
-    if admin is not None and admin.accepts(token):
-        return None
-    if admin is not None and not UUID_PATTERN.fullmatch(token):
-        await count_wrong_token(ADMIN)
-    return holder_of(token)
 
 
 def decode_position(cursor: str | None) -> tuple[str, date]:

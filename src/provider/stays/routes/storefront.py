@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from common.db.pool import Connection
 from common.web import responses
-from common.web.bearer import bearer_token, invalid_token
+from common.web.bearer import bearer_token
 from common.web.errors import PROBLEM_TYPE, Invalid, NotFound
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, requested_key, run_once_per_key
 from common.web.input_types import PageQuery
@@ -31,6 +31,7 @@ from provider.stays.inputs import (
     CalendarQuery,
     PropertyChange,
     PropertyInput,
+    ReservationChange,
     ReservationInput,
     is_property_id,
 )
@@ -44,12 +45,12 @@ from provider.stays.models import (
     Reservation,
 )
 from provider.stays.queries import properties, storefront
+from provider.stays.routes.access import SECURITY, holder_of
 
 T = TypeVar("T", AvailableProperty, Property)
 
 blueprint = Blueprint("stays", __name__)
 
-SECURITY = "stays_token"
 tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}])
 
@@ -101,13 +102,6 @@ async def authorise() -> None:
     g.holder = holder_of(bearer_token("stays"))
 
 
-def holder_of(token: str) -> UUID:
-    """The digest under which a guest's token stands in the database. Raises Unauthorized for other than a UUID."""
-    if not UUID_PATTERN.fullmatch(token):
-        raise invalid_token("stays", "The bearer token is not a UUID.")
-    return service.token_digest(UUID(token))
-
-
 def window(now: datetime) -> BookingWindow:
     """The days on which a reservation made at `now` may start."""
     return BookingWindow.on(now.date(), past=resources().config.past_stays == "allow")
@@ -120,10 +114,6 @@ def validation_context() -> dict[str, BookingWindow]:
     """
     now = datetime.now(UTC)
     return {"window": BookingWindow(window(earliest_possible_send_time(now)).first, window(now).last)}
-
-
-def unknown_property(property_id: str) -> NotFound:
-    return NotFound(f"There is no property {property_id!r}.")
 
 
 def decode_position(cursor: str | None) -> str:
@@ -210,6 +200,37 @@ async def get_reservation(reservation_id: str) -> Response:
     return responses.json_response(reservation)
 
 
+@blueprint.patch("/reservations/<reservation_id>")
+@operation(
+    401,
+    409,
+    descriptions={
+        409: "A night is taken (`not_available`), or what would change is over (`already_begun`, `already_slept`)"
+    },
+    request_example={"nights": 4},
+    example=EXAMPLE_RESERVATION,
+    path_examples=RESERVATION_PATH_EXAMPLE,
+)
+@document_response(Reservation)
+@json_body(ReservationChange)
+async def change_reservation(reservation_id: str, data: ReservationChange) -> Response:
+    """Move a reservation made with this token to other nights, all or nothing: after a 409 it has those that it had.
+
+    Of a stay that has begun, the nights from today on can change. The bookings and cancellations of a hotel's room are
+    in the feed before the answer, for the nights that differ alone.
+    """
+    data.require_whole()
+    changed = await service.change_nights(
+        pool(),
+        resources().append_events,
+        parse_reservation_id(reservation_id),
+        data,
+        g.holder,
+        window(datetime.now(UTC)),
+    )
+    return responses.json_response(changed)
+
+
 @blueprint.delete("/reservations/<reservation_id>")
 @operation(401, descriptions={204: "Cancelled, now or earlier"}, path_examples=RESERVATION_PATH_EXAMPLE)
 async def cancel_reservation(reservation_id: str) -> Response:
@@ -265,7 +286,7 @@ async def get_property(property_id: str) -> Response:
     """One property."""
     found = await properties.select_property(pool(), property_id)
     if found is None:
-        raise unknown_property(property_id)
+        raise service.unknown_property(property_id)
     return responses.json_response(found)
 
 
@@ -290,7 +311,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     data.require_whole()
     changed = await service.change_property(pool(), resources().append_events, property_id, data)
     if changed is None:
-        raise unknown_property(property_id)
+        raise service.unknown_property(property_id)
     return responses.json_response(changed)
 
 
@@ -307,7 +328,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
-        raise unknown_property(property_id)
+        raise service.unknown_property(property_id)
     return responses.json_response(calendar)
 
 
@@ -323,7 +344,7 @@ async def get_icalendar(property_id: str) -> Response:
     since = datetime.now(UTC).date() - ICALENDAR_PAST
     stays = await storefront.select_stays(pool(), property_id, since)
     if stays is None:
-        raise unknown_property(property_id)
+        raise service.unknown_property(property_id)
     # Rendering is slow and would block the event loop.
     body = await asyncio.to_thread(icalendar.render, stays)
     return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")

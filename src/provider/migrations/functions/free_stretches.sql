@@ -1,0 +1,455 @@
+-- release 1
+-- The free stretches of the properties: kept by triggers in the transaction that changes their reservations,
+-- and read by every search.
+
+-- The segment of a property's id.
+CREATE OR REPLACE FUNCTION segment_of(property text) RETURNS integer
+LANGUAGE sql STABLE
+AS $$
+SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDER BY first_id DESC LIMIT 1
+$$;
+
+-- The nights within a range that no new stay of the property can take: those of its stays, with the turnover before and
+-- after them, of its blocks, and those that the feed has as booked in its room. No stay, no turnover and no block is
+-- longer than 365 days, so only those that begin within as many days before the range are read.
+CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
+LANGUAGE sql STABLE
+AS $$
+SELECT coalesce(range_agg(blocked), '{}')
+  FROM (
+      SELECT daterange(arrival - turnover_days, free_from) AS blocked
+        FROM property AS owner
+        JOIN reservation USING (property_id)
+       WHERE owner.property_id = property
+         AND reservation.property_id = property
+         AND cancelled_at IS NULL
+         AND arrival > lower(within) - 731
+         AND arrival < upper(within) + turnover_days
+       UNION ALL
+      SELECT daterange(first_night, end_date)
+        FROM property_block
+       WHERE property_id = property
+         AND first_night > lower(within) - 366
+         AND first_night < upper(within)
+       UNION ALL
+      SELECT daterange(night, night + 1)
+        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
+       WHERE owner.property_id = property
+  ) AS part
+$$;
+
+-- All nights that a new stay of the property can take, computed anew.
+CREATE OR REPLACE FUNCTION computed_free_nights(property text) RETURNS datemultirange
+LANGUAGE sql STABLE
+AS $$
+SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
+  FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
+$$;
+
+-- The end of the last free stretch that begins on a day or before it, found by one descent of the key: a stay that
+-- begins on that day can last until then. Not after that day, or null, when the day is not free.
+CREATE OR REPLACE FUNCTION free_until(property text, day date) RETURNS date
+LANGUAGE sql STABLE
+AS $$
+SELECT end_date
+  FROM free_stretch
+ WHERE property_id = property
+   AND first_night <= day
+ ORDER BY first_night DESC
+ LIMIT 1
+$$;
+
+-- Remove the nights from a first one to the day after the last from the free stretches of a property. The caller holds
+-- its lock.
+CREATE OR REPLACE FUNCTION take_nights(property text, first date, until date) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    WITH cut AS (
+        DELETE FROM free_stretch
+         WHERE property_id = property
+           AND first_night < until
+           AND end_date > first
+           AND first_night >= coalesce(
+               (
+                   SELECT first_night
+                     FROM free_stretch
+                    WHERE property_id = property AND first_night <= first
+                    ORDER BY first_night DESC
+                    LIMIT 1
+               ),
+               first
+           )
+        RETURNING first_night, end_date, segment
+    )
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property, part.first_night, part.end_date, segment
+      FROM cut
+     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
+     WHERE part.first_night < part.end_date;
+END
+$$;
+
+-- Compute the free stretches of a property anew, for a range of nights whose stays, blocks or events have changed. The
+-- caller holds the lock of the property.
+CREATE OR REPLACE FUNCTION settle_free_nights(property text, changed daterange) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    settled daterange := changed * daterange('1900-01-01', '2200-01-01');
+    -- stretches that end or begin here touch the range, and become one with what is free in it
+    first date := lower(settled);
+    until date := upper(settled);
+    kept datemultirange;
+    due datemultirange;
+    segment_of_property integer;
+BEGIN
+    IF isempty(settled) THEN
+        RETURN;
+    END IF;
+    SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= until
+       AND end_date >= first
+       AND first_night >= coalesce(
+           (
+               SELECT first_night
+                 FROM free_stretch
+                WHERE property_id = property AND first_night < first
+                ORDER BY first_night DESC
+                LIMIT 1
+           ),
+           first
+       );
+    due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
+    IF due = kept THEN
+        RETURN;
+    END IF;
+    DELETE FROM free_stretch
+     WHERE property_id = property
+       AND first_night = ANY (ARRAY(SELECT lower(part) FROM unnest(kept) AS part));
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property, lower(part), upper(part), coalesce(segment_of_property, segment_of(property))
+      FROM unnest(due) AS part;
+END
+$$;
+
+-- Replace the free stretches of a property by computed ones; delete those of an id that is no property.
+CREATE OR REPLACE FUNCTION recompute_free_stretches(property text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    PERFORM lock_property(property);
+    DELETE FROM free_stretch WHERE property_id = property;
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    SELECT property_id, lower(part), upper(part), segment_of(property_id)
+      FROM property AS owner, unnest(computed_free_nights(owner.property_id)) AS part
+     WHERE property_id = property;
+END
+$$;
+
+-- A stay takes its own nights, the turnover after them, and as many nights before them, from which guests would leave
+-- too late.
+CREATE OR REPLACE FUNCTION keep_free_stretches() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    turnover integer;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM lock_property(OLD.property_id);
+    END IF;
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.cancelled_at IS NULL THEN
+        PERFORM take_nights(NEW.property_id, NEW.arrival - turnover, NEW.free_from);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER reservation_free_stretches
+AFTER INSERT OR DELETE OR UPDATE OF arrival, departure, free_from, cancelled_at ON reservation
+FOR EACH ROW EXECUTE FUNCTION keep_free_stretches();
+
+CREATE OR REPLACE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM lock_property(NEW.property_id);
+    IF EXISTS (
+        SELECT
+          FROM reservation
+         WHERE property_id = NEW.property_id
+           AND cancelled_at IS NULL
+           AND arrival < NEW.end_date
+           AND arrival > NEW.first_night - 366
+           AND departure > NEW.first_night
+    ) THEN
+        RAISE EXCEPTION 'a night of the block is reserved'
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'property_block',
+                  CONSTRAINT = 'property_block_free_of_stays';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_block_free_of_stays
+BEFORE INSERT OR UPDATE ON property_block
+FOR EACH ROW EXECUTE FUNCTION keep_blocks_free_of_stays();
+
+CREATE OR REPLACE FUNCTION block_changed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM lock_property(OLD.property_id);
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_block_changed AFTER INSERT OR UPDATE OR DELETE ON property_block
+FOR EACH ROW EXECUTE FUNCTION block_changed();
+
+-- A new property is free for ever. Until the transaction ends, no property changes its segment.
+CREATE OR REPLACE FUNCTION property_created() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+    VALUES (NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id));
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_created AFTER INSERT ON property
+FOR EACH ROW EXECUTE FUNCTION property_created();
+
+CREATE OR REPLACE FUNCTION property_deleted() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    DELETE FROM free_stretch WHERE property_id = OLD.property_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_deleted AFTER DELETE ON property
+FOR EACH ROW EXECUTE FUNCTION property_deleted();
+
+-- The properties after an id that can be reserved for the nights of a stay, by id, at most as many as the page has
+-- places. The cost depends neither on how many properties are taken nor on statistics:
+-- 1. The next properties are looked at, with one descent of the key each. While most are free, they fill the page.
+-- 2. Otherwise the free ones of one segment after the other are found by the index of the nights, until the page is
+--    full.
+-- 3. Where segments have less than one each, all that are free for the stay are read, if they are few.
+-- OFFSET 0 keeps the planner from using a condition in another index than meant; no stretch has a negative segment.
+CREATE OR REPLACE FUNCTION available_properties(stay daterange, after text, places integer)
+RETURNS TABLE (available_id text, description text)
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    looked_at_per_place CONSTANT integer := 3;
+    segments_at_once CONSTANT integer := 4;
+    few CONSTANT integer := 2000;
+    last_id text COLLATE "C" := after;
+    looked_at CONSTANT integer := looked_at_per_place * places;
+    returned integer;
+    segments integer := 0;
+    found_in_segments integer := 0;
+    next_segment record;
+    all_free text[];
+BEGIN
+    RETURN QUERY
+    SELECT next.property_id, next.description
+      FROM (
+          SELECT property_id, property.description
+            FROM property
+           WHERE property_id > after
+           ORDER BY property_id
+           LIMIT looked_at
+      ) AS next
+     CROSS JOIN LATERAL (
+         SELECT end_date
+           FROM free_stretch
+          WHERE property_id = next.property_id AND first_night <= lower(stay)
+          ORDER BY first_night DESC
+          LIMIT 1
+     ) AS before
+     WHERE before.end_date >= upper(stay)
+     ORDER BY next.property_id
+     LIMIT places;
+    GET DIAGNOSTICS returned = ROW_COUNT;
+    places := places - returned;
+    IF places = 0 THEN
+        RETURN;
+    END IF;
+    SELECT property_id INTO last_id
+      FROM property
+     WHERE property_id > after
+     ORDER BY property_id
+    OFFSET looked_at - 1
+     LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    FOR next_segment IN
+        SELECT segment, first_id
+          FROM property_segment
+         WHERE first_id >= (
+             SELECT first_id FROM property_segment WHERE first_id <= last_id ORDER BY first_id DESC LIMIT 1
+         )
+         ORDER BY first_id
+    LOOP
+        EXIT WHEN places = 0;
+        IF segments = segments_at_once THEN
+            IF found_in_segments < segments_at_once THEN
+                SELECT count(*),
+                       array_agg(property_id ORDER BY property_id) FILTER (WHERE property_id >= next_segment.first_id)
+                  INTO returned, all_free
+                  FROM (
+                      SELECT property_id FROM free_stretch WHERE segment >= 0 AND nights @> stay LIMIT few + 1
+                  ) AS free;
+                IF returned <= few THEN
+                    RETURN QUERY
+                    SELECT property_id, property.description
+                      FROM property
+                     WHERE property_id = ANY (all_free[:places])
+                     ORDER BY property_id;
+                    RETURN;
+                END IF;
+            END IF;
+            segments := 0;
+            found_in_segments := 0;
+        END IF;
+        RETURN QUERY
+        SELECT found.property_id, property.description
+          FROM (
+              SELECT property_id
+                FROM (
+                    SELECT property_id
+                      FROM free_stretch
+                     WHERE segment = next_segment.segment AND nights @> stay
+                    OFFSET 0
+                ) AS free
+               WHERE property_id > last_id
+               ORDER BY property_id
+               LIMIT places
+          ) AS found
+          JOIN property USING (property_id)
+         ORDER BY found.property_id;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        places := places - returned;
+        segments := segments + 1;
+        found_in_segments := found_in_segments + returned;
+    END LOOP;
+END
+$$;
+
+-- The days of a list, in its order, on which a stay of so many nights can begin in some property. First all days are
+-- looked at together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the
+-- stays that begin in one group share a night: where no stretch has the nights that they share, none of the days is
+-- possible.
+CREATE OR REPLACE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    first date := (SELECT min(day) FROM unnest(days) AS day);
+    last date := (SELECT max(day) FROM unnest(days) AS day);
+    candidate record;
+    group_number integer;
+    group_is_possible boolean;
+    possible date[] := '{}';
+BEGIN
+    IF first IS NULL OR NOT EXISTS (
+        SELECT FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) OFFSET 0
+    ) THEN
+        RETURN;
+    END IF;
+    FOR candidate IN
+        SELECT day, number, min(day) OVER day_group AS group_first, max(day) OVER day_group AS group_last
+          FROM (SELECT day, (day - first) / number_of_nights AS number FROM unnest(days) AS day) AS numbered
+        WINDOW day_group AS (PARTITION BY number)
+         ORDER BY number
+    LOOP
+        IF candidate.number IS DISTINCT FROM group_number THEN
+            group_number := candidate.number;
+            group_is_possible := EXISTS (
+                SELECT
+                  FROM free_stretch
+                 WHERE segment >= 0
+                   AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+                OFFSET 0
+            );
+        END IF;
+        IF group_is_possible AND EXISTS (
+            SELECT
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+            OFFSET 0
+        ) THEN
+            possible := possible || candidate.day;
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
+END
+$$;
+
+-- Move the last properties of a segment, at most so many, to the beginning of the segment `target`, which follows it,
+-- or begins to exist; returns how many were moved: none while somebody creates properties. Readers see the boundary and
+-- the stretches of one commit.
+CREATE OR REPLACE FUNCTION move_to_segment(source integer, target integer, properties integer) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    is_locked boolean := pg_try_advisory_xact_lock(7240911007);
+    start_id text COLLATE "C";
+    end_id text COLLATE "C";
+    moved text[];
+    moved_id text;
+BEGIN
+    IF NOT is_locked THEN
+        RETURN 0;
+    END IF;
+    SELECT first_id INTO start_id FROM property_segment WHERE segment = source;
+    SELECT min(first_id) INTO end_id FROM property_segment WHERE first_id > start_id;
+    SELECT array_agg(property_id ORDER BY property_id) INTO moved
+      FROM (
+          SELECT property_id
+            FROM property
+           WHERE property_id >= start_id
+             AND (end_id IS NULL OR property_id < end_id)
+           ORDER BY property_id DESC
+           LIMIT properties
+      ) AS last;
+    FOREACH moved_id IN ARRAY coalesce(moved, '{}') LOOP
+        PERFORM lock_property(moved_id);
+    END LOOP;
+    UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
+    INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])
+    ON CONFLICT (segment) DO UPDATE SET first_id = excluded.first_id;
+    RETURN cardinality(moved);
+END
+$$;

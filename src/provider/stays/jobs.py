@@ -1,0 +1,37 @@
+"""The job of the storefront: it keeps the segments of property ids small."""
+
+import asyncpg
+
+from common.db.pool import transaction
+from common.jobs.lease import JobResult, Lease
+from provider.stays.queries import free_stretches as queries
+
+SPLIT_SECONDS = 300.0
+SEGMENT_PROPERTIES = 8_192
+"""A search that finds few free properties reads the free ones of one segment after the other."""
+
+MOVED_AT_ONCE = 100
+"""Properties that one transaction moves, which waits for the lock of each and makes reservations wait."""
+
+
+async def split_segments(
+    db: asyncpg.Pool, lease: Lease, *, size: int = SEGMENT_PROPERTIES, at_once: int = MOVED_AT_ONCE
+) -> JobResult:
+    """Split each segment of more than twice `size` properties into segments of `size`.
+
+    It ends early while somebody creates properties; the next run goes on.
+    """
+    moved = 0
+    for segment, properties in await queries.select_large_segments(db, 2 * size):
+        for _ in range((properties - 1) // size - 1):
+            target = await queries.select_new_segment(db)
+            left = size
+            while left:
+                async with transaction(db) as connection:
+                    await lease.guard(connection)
+                    count = await queries.move_to_segment(connection, segment, target, min(left, at_once))
+                if not count:
+                    return {"moved": moved}
+                moved += count
+                left -= count
+    return {"moved": moved}
