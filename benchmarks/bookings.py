@@ -83,7 +83,7 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
 
     async def read() -> None:
         await source.copy_from_query(
-            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, room_id FROM booking_event ORDER BY id",
+            "SELECT id, hotel_id, event_timestamp, night_of_stay, status, 1, room_id FROM booking_event ORDER BY id",
             output=rows.put,
             timeout=3600,
         )
@@ -95,7 +95,7 @@ async def copy_rows(feed: Secret, target: Secret) -> float:
 
     started = time.perf_counter()
     reader = asyncio.create_task(read())
-    columns = ["id", "hotel_id", "event_timestamp", "night_of_stay", "status", "room_id"]
+    columns = ["id", "hotel_id", "event_timestamp", "night_of_stay", "status", "feed_number", "room_id"]
     await ledger.copy_to_table("ledger_event", source=chunks(), columns=columns, timeout=3600)
     await reader
     seconds = time.perf_counter() - started
@@ -134,8 +134,10 @@ async def fill_counters(url: Secret) -> None:
     connection = await asyncpg.connect(url.reveal())
     await connection.execute(
         """
-        INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
-        SELECT n, 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z' FROM generate_series(1, $1::bigint) AS n
+        INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
+                                   last_event_date)
+        SELECT n, 'UTC', 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z', '2023-12-31'
+          FROM generate_series(1, $1::bigint) AS n
         """,
         HOTELS,
     )

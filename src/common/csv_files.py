@@ -7,7 +7,7 @@ and programs differ in all of them.
 import csv
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -30,14 +30,15 @@ class CsvHeaderError(Exception):
 class Header:
     """What the header line says.
 
-    positions: of the wanted columns, in their order. width: the number of columns of the file. notices: what a person
-    should know about it.
+    positions: of the wanted columns that the file has, in their order. width: the number of columns of the file.
+    notices: what a person should know about it. columns: the names of the wanted columns that the file has.
     """
 
     delimiter: str
     positions: tuple[int, ...]
     width: int
     notices: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def is_exact(self) -> bool:
@@ -46,12 +47,17 @@ class Header:
 
 
 def parse_header(
-    line: bytes, columns: Sequence[str], aliases: Mapping[str, str] | None = None, delimiter: str | None = None
+    line: bytes,
+    columns: Sequence[str],
+    aliases: Mapping[str, str] | None = None,
+    delimiter: str | None = None,
+    optional: Collection[str] = (),
 ) -> Header:
     """Find the wanted columns in a header line, in any order and case; `_`, `-` and spaces do not matter.
 
     aliases: other names of columns. delimiter: as a line before the header gives it; else the one of comma, semicolon
-    and tab by which the header names most columns. Raises CsvHeaderError when a column is missing or named twice.
+    and tab by which the header names most columns. optional: columns that may be missing. Raises CsvHeaderError when
+    another column is missing, or one is named twice.
     """
     text = line.decode(errors="replace").strip()
     if not text:
@@ -64,16 +70,18 @@ def parse_header(
     )
     names = [known.get(_squashed(title)) for title in titles]
     shown = f"it is {text[:200]!r}"
-    if missing := [column for column in columns if column not in names]:
+    required = [column for column in columns if column not in optional]
+    if missing := [column for column in required if column not in names]:
         raise CsvHeaderError(
-            f"the header must name the columns {', '.join(columns)}; {', '.join(missing)} "
+            f"the header must name the columns {', '.join(required)}; {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing ({shown})"
         )
     if repeated := [column for column in columns if names.count(column) > 1]:
         raise CsvHeaderError(f"the header names {', '.join(repeated)} more than once ({shown})")
     unknown = [title for title, name in zip(titles, names, strict=True) if name is None and title]
     notices = (f"columns that are not known were ignored: {', '.join(unknown)}"[:500],) if unknown else ()
-    return Header(chosen, tuple(names.index(column) for column in columns), len(titles), notices)
+    present = tuple(column for column in columns if column in names)
+    return Header(chosen, tuple(names.index(column) for column in present), len(titles), notices, present)
 
 
 def _squashed(title: str) -> str:
@@ -101,7 +109,11 @@ class CsvFile:
     """
 
     def __init__(
-        self, blocks: Iterator[bytes], columns: Sequence[str], aliases: Mapping[str, str] | None = None
+        self,
+        blocks: Iterator[bytes],
+        columns: Sequence[str],
+        aliases: Mapping[str, str] | None = None,
+        optional: Collection[str] = (),
     ) -> None:
         self.line = 0
         """The number of lines read."""
@@ -117,7 +129,7 @@ class CsvFile:
         if header is not None and len(header) > MAX_RECORD_BYTES:
             raise CsvHeaderError(f"the header {TOO_LONG}")
         self.header = parse_header(
-            header or b"", columns, aliases, separator["delimiter"].decode() if separator else None
+            header or b"", columns, aliases, separator["delimiter"].decode() if separator else None, optional
         )
 
     def blocks_after_header(self) -> Iterator[bytes]:

@@ -4,13 +4,11 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
-
 from common.config import Secret, require_secret
 from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
-from common.upstream import Upstream, create_client_session
+from common.upstream import create_client_session
 from common.web import application, cors, health, proxy
 from common.web.resources import Application, pool
 from dashboard import rights, schedule
@@ -18,11 +16,11 @@ from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.night_audit import NightAudit
-from dashboard.bookings.service import measure_feed
+from dashboard.bookings.service import measure_feeds
 from dashboard.catalog import blueprint as catalog
 from dashboard.catalog.offers_client import OffersClient
 from dashboard.config import DEMO_STAFF_TOKEN, Config
-from dashboard.feed_client import BookingFeed
+from dashboard.feed_client import create_feed
 from dashboard.front_desk import blueprint as front_desk
 from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
@@ -33,6 +31,8 @@ from dashboard.uptime.service import measure_poll_age
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 JOB_CONNECTIONS = 6
+CONNECTIONS_OF_A_FEED = 2
+"""Those of its ingestion and its night audit, while they wait for another feed's transaction to end."""
 JOB_TIMEOUTS = Timeouts(statement=300, transaction=600)
 UPTIME_CONNECTIONS = 10
 FILE_SECONDS = 3600.0
@@ -61,7 +61,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     front_desk.install(app)
     board.install(app, title=TITLE, description=DESCRIPTION)
     measures = [
-        lambda: measure_feed(pool(), datetime.now(UTC)),
+        lambda: measure_feeds(pool(), config.feed_names, datetime.now(UTC)),
         lambda: measure_poll_age(pool(), datetime.now(UTC)),
     ]
     app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
@@ -74,7 +74,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http:
-            feed = create_feed(http, config)
+            feeds = [create_feed(http, source) for source in config.feeds]
             lookback = timedelta(seconds=config.ingest_lookback_seconds)
             offers = OffersClient(http, config.offers_url, pools.requests)
             dashboard_resources = Resources(
@@ -82,8 +82,10 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 http=http,
                 operations_tokens=config.operations_token,
                 config=config,
-                ingestion=Ingestion(pools.jobs, feed, lookback=lookback),
-                night_audit=NightAudit(pools.jobs, feed, lookback),
+                ingestions=[
+                    Ingestion(pools.jobs, feed, lookback=lookback, timezone=config.hotel_timezone) for feed in feeds
+                ],
+                night_audits=[NightAudit(pools.jobs, feed, lookback, config.hotel_timezone) for feed in feeds],
                 offers=offers,
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),
@@ -98,17 +100,16 @@ def create_app(config: Config, database_url: Secret) -> Application:
     return app
 
 
-def create_feed(http: aiohttp.ClientSession, config: Config) -> BookingFeed:
-    """The client of the booking feed, with the token that a foreign feed may require."""
-    upstream = Upstream(http, "booking_feed", config.provider_url.reveal())
-    return BookingFeed(upstream.with_token(config.feed_token))
-
-
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:
     """The dashboard's pools, not yet connected."""
     return DashboardPools(
         requests=create_pool(database_url, application="dashboard", size=config.pool_size),
-        jobs=create_pool(database_url, application="dashboard-jobs", size=JOB_CONNECTIONS, timeouts=JOB_TIMEOUTS),
+        jobs=create_pool(
+            database_url,
+            application="dashboard-jobs",
+            size=JOB_CONNECTIONS + CONNECTIONS_OF_A_FEED * len(config.further_feeds or ()),
+            timeouts=JOB_TIMEOUTS,
+        ),
         uptime=create_pool(
             database_url,
             application="dashboard-uptime",

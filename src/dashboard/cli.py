@@ -8,6 +8,7 @@ from common.cli import add_command, command_parser, migrate_command, on_database
 from common.csv_import import add_import_options, import_options
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import AuditOptions, run_audit
+from dashboard.bookings.profile_import import import_profiles
 from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
 from dashboard.uptime.cli import import_files, pull_files
@@ -29,7 +30,7 @@ def main() -> int:
     audit_command.add_argument(
         "--feed",
         action="store_true",
-        help="first read the whole feed again, add missing events, and name those that it has changed or no longer has",
+        help="first read every feed again, add missing events, and name those that a feed has changed or no longer has",
     )
     audit_command.add_argument(
         "--apply", action="store_true", help="with --feed: correct the ledger by the events that it names"
@@ -49,6 +50,11 @@ def main() -> int:
     add_import_options(stores)
     pull = add_command(commands, "pull-stores", "read the store files of DASHBOARD_STORES_URL now", pull_stores)
     pull.add_argument("--all", action="store_true", help="read every file as a whole, also polls that came very late")
+    names = add_command(commands, "name-hotels", "store the profiles of hotels (CSV; also gzip, xz, zip)", name_hotels)
+    names.add_argument(
+        "file", type=Path, metavar="FILE", help="columns: hotel_id, and of name, rooms, timezone and hidden any"
+    )
+    add_import_options(names)
     return run_command(parser, Config)
 
 
@@ -75,3 +81,8 @@ def import_stores(config: Config, arguments: argparse.Namespace) -> int:
 def pull_stores(config: Config, arguments: argparse.Namespace) -> int:
     options = PullOptions(timedelta(hours=config.stores_overlap_hours), read_all=arguments.all)
     return on_database(config, NAME, MIGRATIONS, lambda url: pull_files(url, config.stores_url, options))
+
+
+def name_hotels(config: Config, arguments: argparse.Namespace) -> int:
+    path, options = arguments.file, import_options(arguments)
+    return on_database(config, NAME, MIGRATIONS, lambda url: import_profiles(url, path, config.hotel_timezone, options))

@@ -1,10 +1,13 @@
 """The dashboard's configuration: environment variables, read once at the start."""
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from common.config import (
     DEMO_VARIABLE,
+    ConfigError,
     Secret,
     Secrets,
     database_url,
@@ -23,10 +26,51 @@ from common.config import (
     whole_number,
     zero_or_whole_number,
 )
+from common.time_zones import parse_time_zone
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
 
 DEMO_STAFF_TOKEN = "staff"  # noqa: S105 - public, and of the demo alone
+
+MAIN_FEED = "main"
+"""The name of the feed at DASHBOARD_PROVIDER_URL."""
+
+_FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True)
+class FeedSource:
+    """A booking feed: its name, its address, and the token that it may require."""
+
+    name: str
+    url: Secret
+    token: Secret | None = None
+
+
+def feed_sources(value: str) -> tuple[FeedSource, ...]:
+    """Parse feeds, each `name=URL` or `name=URL TOKEN`, separated by semicolons. Raises ValueError, without values."""
+    parse_url = secret_url("http", "https")
+    sources: list[FeedSource] = []
+    for number, entry in enumerate(value.split(";"), start=1):
+        name, _, rest = (part.strip() for part in entry.partition("="))
+        parts = rest.split()
+        if not _FEED_NAME.fullmatch(name) or not 1 <= len(parts) <= 2:
+            raise ValueError(
+                f"must be feeds separated by semicolons, each name=URL or name=URL TOKEN; feed {number} is not: "
+                "its name must begin with a letter and have up to 32 lower-case letters, digits, _ and -"
+            )
+        if name == MAIN_FEED:
+            raise ValueError(f"must not name a feed {MAIN_FEED}: that is the one at DASHBOARD_PROVIDER_URL")
+        if name in [source.name for source in sources]:
+            raise ValueError(f"names the feed {name} twice")
+        try:
+            url = parse_url(parts[0])
+        except ValueError as error:
+            raise ValueError(f"has a wrong address of the feed {name}: it {error}") from None
+        if same := [source.name for source in sources if source.url == url]:
+            raise ValueError(f"gives the feeds {same[0]} and {name} the same address")
+        sources.append(FeedSource(name, url, Secret(parts[1]) if len(parts) > 1 else None))
+    return tuple(sources)
 
 
 @dataclass(frozen=True)
@@ -48,6 +92,8 @@ class Config:
         "DASHBOARD_PROVIDER_URL", secret_url("http", "https"), default="http://127.0.0.1:9000"
     )
     feed_token: Secret | None = variable("DASHBOARD_FEED_TOKEN", upstream_secret)
+    further_feeds: tuple[FeedSource, ...] | None = variable("DASHBOARD_FEEDS", feed_sources)
+    hotel_timezone: str = variable("DASHBOARD_HOTEL_TIMEZONE", parse_time_zone, default="UTC")
     ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
     ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")
     audit_seconds: int = variable("DASHBOARD_AUDIT_SECONDS", whole_number(0, 604_800), default="86400")
@@ -74,6 +120,22 @@ class Config:
     keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", zero_or_whole_number(8, 36_500), default="400")
     keep_prices_days: int = variable("DASHBOARD_KEEP_PRICES_DAYS", whole_number(0, 36_500), default="400")
     keep_traces_days: int = variable("DASHBOARD_KEEP_TRACES_DAYS", whole_number(0, 36_500), default="90")
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError when a further feed is the main one once more."""
+        main, *further = self.feeds
+        if same := [source.name for source in further if source.url == main.url]:
+            raise ConfigError(f"DASHBOARD_FEEDS gives the feed {same[0]} the address of DASHBOARD_PROVIDER_URL")
+
+    @cached_property
+    def feeds(self) -> tuple[FeedSource, ...]:
+        """All booking feeds, the main one first."""
+        return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *(self.further_feeds or ()))
+
+    @cached_property
+    def feed_names(self) -> list[str]:
+        """The names of all booking feeds."""
+        return [source.name for source in self.feeds]
 
     def require_secrets(self) -> None:
         """Raises ConfigError that names every missing secret that serving needs."""

@@ -1,4 +1,4 @@
-"""HTTP client of the booking feed, our provider's or a foreign one.
+"""HTTP client of a booking feed, our provider's or a foreign one.
 
 A foreign feed may support only the parameters of the source. Our provider names further features in the header X-Feed;
 without that header we assume that responses may be truncated silently.
@@ -25,6 +25,7 @@ from common.upstream import (
     UpstreamResponse,
     parse_http_date,
 )
+from dashboard.config import MAIN_FEED, FeedSource
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
@@ -88,9 +89,10 @@ class FeedResponse:
 
 
 class BookingFeed:
-    """The booking feed behind a base URL."""
+    """The booking feed behind a base URL. name: the one that DASHBOARD_FEEDS gives it."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, name: str = MAIN_FEED) -> None:
+        self.name = name
         self._upstream = upstream
 
     @asynccontextmanager
@@ -127,6 +129,12 @@ class BookingFeed:
             base_url = target.origin().with_user(credentials.user).with_password(credentials.password)
             upstream, path, params = self._upstream.moved_to(str(base_url)), target.raw_path_qs, {}
         raise UpstreamError(f"GET /events: more than {MAX_REDIRECTS} redirects")
+
+
+def create_feed(http: aiohttp.ClientSession, source: FeedSource) -> BookingFeed:
+    """The client of a booking feed, with the token that it may require. Each feed has its own circuit breaker."""
+    name = "booking_feed" if source.name == MAIN_FEED else f"booking_feed:{source.name}"
+    return BookingFeed(Upstream(http, name, source.url.reveal()).with_token(source.token), source.name)
 
 
 def _redirect_target(response: UpstreamResponse) -> URL:

@@ -1,5 +1,6 @@
 """The dashboard's resources, created in `app.py`, and their accessors for routes and tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,10 @@ class Resources(CommonResources):
 
     pools: DashboardPools
     config: "Config"
-    ingestion: "Ingestion"
-    night_audit: "NightAudit"
+    ingestions: Sequence["Ingestion"]
+    """One for each feed."""
+    night_audits: Sequence["NightAudit"]
+    """One for each feed."""
     offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"

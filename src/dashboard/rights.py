@@ -9,5 +9,7 @@ api_token_required = token_required(API, lambda: resources().config.api_token)
 """Restrict a view to callers with DASHBOARD_API_TOKEN, if it is set."""
 
 SECURITY_SCHEMES = {
-    scheme_of(API): token_scheme("DASHBOARD_API_TOKEN", "It permits the catalogue, and uploads of store files.")
+    scheme_of(API): token_scheme(
+        "DASHBOARD_API_TOKEN", "It permits the catalogue, uploads of store files, and changes of hotels' profiles."
+    )
 }

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from dashboard.bookings.ingestion import Ingestion
+from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
 from dashboard.bookings.queries.quarantine import delete_old_quarantined
+from dashboard.bookings.time_zones import recount_due_hotels
 from dashboard.catalog.jobs import Refresh, delete_old_prices
 from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.config import Config
@@ -50,16 +53,29 @@ def retentions(config: Config) -> Mapping[str, Retention]:
 
 
 def booking_jobs(resources: Resources) -> list[Job]:
-    """The ingestion of the booking feed, and the night audit."""
+    """The ingestion and the night audit of each booking feed, and the recount of hotels whose time zone has changed."""
     config = resources.config
 
-    async def ingest_booking_events(lease: Lease) -> JobResult:
-        return await resources.ingestion.run(lease, datetime.now(UTC))
+    async def recount_hotels(lease: Lease) -> JobResult:
+        return {"recounted": await recount_due_hotels(resources.pools.jobs, lease, config.hotel_timezone)}
 
     return [
-        Job("ingest_booking_events", config.ingest_seconds, ingest_booking_events, timeout=HOUR),
-        Job("night_audit", config.audit_seconds, resources.night_audit.run, timeout=6 * HOUR),
+        *(_ingestion_job(ingestion, config) for ingestion in resources.ingestions),
+        *(_night_audit_job(night_audit, config) for night_audit in resources.night_audits),
+        Job("recount_hotels", HOUR, recount_hotels, timeout=6 * HOUR, at_start=True),
     ]
+
+
+def _ingestion_job(ingestion: Ingestion, config: Config) -> Job:
+    async def ingest(lease: Lease) -> JobResult:
+        return await ingestion.run(lease, datetime.now(UTC))
+
+    return Job(job_of_feed("ingest_booking_events", ingestion.feed.name), config.ingest_seconds, ingest, timeout=HOUR)
+
+
+def _night_audit_job(night_audit: NightAudit, config: Config) -> Job:
+    name = job_of_feed(NIGHT_AUDIT, night_audit.feed.name)
+    return Job(name, config.audit_seconds, night_audit.run, timeout=6 * HOUR)
 
 
 def catalog_jobs(resources: Resources) -> list[Job]:

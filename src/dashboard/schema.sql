@@ -555,6 +555,7 @@ CREATE TABLE failed_login (
 );
 
 CREATE TABLE feed_cut_off (
+    feed text NOT NULL COLLATE pg_catalog."C",
     event_timestamp timestamp with time zone NOT NULL,
     reason text NOT NULL,
     first_seen timestamp with time zone NOT NULL,
@@ -562,6 +563,7 @@ CREATE TABLE feed_cut_off (
 );
 
 CREATE TABLE feed_difference (
+    feed text NOT NULL COLLATE pg_catalog."C",
     event_id bigint NOT NULL,
     kind text NOT NULL,
     counted text NOT NULL,
@@ -576,7 +578,8 @@ CREATE TABLE feed_difference (
 );
 
 CREATE TABLE feed_progress (
-    feed text DEFAULT 'booking_events'::text NOT NULL,
+    feed text NOT NULL COLLATE pg_catalog."C",
+    feed_number smallint NOT NULL,
     watermark timestamp with time zone,
     recorded_through timestamp with time zone,
     data_through timestamp with time zone,
@@ -584,7 +587,16 @@ CREATE TABLE feed_progress (
     audited_through timestamp with time zone,
     audit_started_at timestamp with time zone,
     wait_until timestamp with time zone,
-    CONSTRAINT feed_progress_feed_check CHECK ((feed = 'booking_events'::text))
+    CONSTRAINT feed_progress_feed_check CHECK ((feed ~ '^[a-z][a-z0-9_-]{0,31}$'::text))
+);
+
+ALTER TABLE feed_progress ALTER COLUMN feed_number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME feed_progress_feed_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE front_desk_order (
@@ -635,12 +647,24 @@ CREATE TABLE front_desk_session (
     CONSTRAINT front_desk_session_token_hash_check CHECK ((length(token_hash) = 32))
 );
 
+CREATE TABLE hotel_profile (
+    hotel_id bigint NOT NULL,
+    name text,
+    rooms integer,
+    timezone text COLLATE pg_catalog."C",
+    hidden boolean NOT NULL,
+    CONSTRAINT hotel_profile_hotel_id_check CHECK ((hotel_id > 0)),
+    CONSTRAINT hotel_profile_rooms_check CHECK ((rooms > 0))
+);
+
 CREATE TABLE hotel_summary (
     hotel_id bigint NOT NULL,
+    timezone text NOT NULL COLLATE pg_catalog."C",
     events bigint NOT NULL,
     first_night date NOT NULL,
     last_night date NOT NULL,
-    last_event_timestamp timestamp with time zone NOT NULL
+    last_event_timestamp timestamp with time zone NOT NULL,
+    last_event_date date NOT NULL
 );
 
 CREATE TABLE idempotency_key (
@@ -674,6 +698,7 @@ CREATE TABLE ledger_event (
     event_timestamp timestamp with time zone NOT NULL,
     night_of_stay date NOT NULL,
     status smallint NOT NULL,
+    feed_number smallint NOT NULL,
     room_id text NOT NULL,
     CONSTRAINT ledger_event_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT ledger_event_id_check CHECK ((id > 0)),
@@ -806,6 +831,7 @@ CREATE TABLE product_refresh (
 WITH (fillfactor='70');
 
 CREATE TABLE quarantined_event (
+    feed text NOT NULL COLLATE pg_catalog."C",
     fingerprint bytea NOT NULL,
     reason text NOT NULL,
     raw text NOT NULL,
@@ -943,10 +969,13 @@ ALTER TABLE ONLY failed_login
     ADD CONSTRAINT failed_login_pkey PRIMARY KEY (login_key, address);
 
 ALTER TABLE ONLY feed_cut_off
-    ADD CONSTRAINT feed_cut_off_pkey PRIMARY KEY (event_timestamp);
+    ADD CONSTRAINT feed_cut_off_pkey PRIMARY KEY (feed, event_timestamp);
 
 ALTER TABLE ONLY feed_difference
-    ADD CONSTRAINT feed_difference_pkey PRIMARY KEY (first_found, event_id);
+    ADD CONSTRAINT feed_difference_pkey PRIMARY KEY (first_found, feed, event_id);
+
+ALTER TABLE ONLY feed_progress
+    ADD CONSTRAINT feed_progress_feed_number_key UNIQUE (feed_number);
 
 ALTER TABLE ONLY feed_progress
     ADD CONSTRAINT feed_progress_pkey PRIMARY KEY (feed);
@@ -956,6 +985,9 @@ ALTER TABLE ONLY front_desk_order
 
 ALTER TABLE ONLY front_desk_session
     ADD CONSTRAINT front_desk_session_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY hotel_profile
+    ADD CONSTRAINT hotel_profile_pkey PRIMARY KEY (hotel_id);
 
 ALTER TABLE ONLY hotel_summary
     ADD CONSTRAINT hotel_summary_pkey PRIMARY KEY (hotel_id);
@@ -967,7 +999,7 @@ ALTER TABLE ONLY job
     ADD CONSTRAINT job_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY ledger_event
-    ADD CONSTRAINT ledger_event_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT ledger_event_pkey PRIMARY KEY (feed_number, id);
 
 ALTER TABLE ONLY migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
@@ -1000,7 +1032,7 @@ ALTER TABLE ONLY product_refresh
     ADD CONSTRAINT product_refresh_pkey PRIMARY KEY (product_id);
 
 ALTER TABLE ONLY quarantined_event
-    ADD CONSTRAINT quarantined_event_pkey PRIMARY KEY (fingerprint);
+    ADD CONSTRAINT quarantined_event_pkey PRIMARY KEY (feed, fingerprint);
 
 ALTER TABLE ONLY rate_limit
     ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
@@ -1037,7 +1069,7 @@ ALTER TABLE ONLY used_signature
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
-CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (event_id) WHERE (applied_at IS NULL);
+CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (feed, event_id) WHERE (applied_at IS NULL);
 
 CREATE INDEX front_desk_order_freed ON front_desk_order USING btree (changed_at, id) WHERE (was_confirmed AND (provider_status = 'cancelled'::text));
 
@@ -1069,7 +1101,7 @@ CREATE INDEX product_price_change_at ON product_price_change USING btree (at) WH
 
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 
-CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, fingerprint);
+CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (first_seen, feed, fingerprint);
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 

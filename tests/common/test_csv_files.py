@@ -80,6 +80,16 @@ def test_a_header_that_lacks_a_column_is_refused_and_the_column_named(header: by
     assert reason in str(refused.value)
 
 
+def test_an_optional_column_may_be_missing_and_another_may_not() -> None:
+    columns, optional = ("a", "b", "c"), ("b", "c")
+    assert parse_header(b"c,a", columns, optional=optional).columns == ("a", "c")
+    assert parse_header(b"c,a", columns, optional=optional).positions == (1, 0)
+    with pytest.raises(CsvHeaderError, match="must name the columns a; a is missing"):
+        parse_header(b"b,c", columns, optional=optional)
+    with pytest.raises(CsvHeaderError, match="names c more than once"):
+        parse_header(b"a,c,c", columns, optional=optional)
+
+
 def test_lines_before_the_header_may_be_blank() -> None:
     assert read(b"\n  \r\nsep=;\r\n\r\n \r\nid;name;day\r\n1;a;x\r\n") == ([(7, ("1", "a", "x"))], [])
 

@@ -35,7 +35,7 @@ FOR_EVER = {
 """Business records and their totals, which are never deleted; guests of orders are erased from them."""
 
 BOUNDED = {
-    "migration", "job", "hotel_summary", "feed_progress", "feed_cut_off", "product", "product_refresh",
+    "migration", "job", "hotel_summary", "hotel_profile", "feed_progress", "feed_cut_off", "product", "product_refresh",
     "offers_token", "store", "store_hours", "store_file_pull",
 }  # fmt: skip
 """Tables that grow only with files, hotels, products and stores; `feed_cut_off` is emptied by the night audit."""

@@ -8,8 +8,7 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from common.web.resources import Application
-from dashboard.app import create_feed
-from dashboard.feed_client import BookingFeed, FeedQuery
+from dashboard.feed_client import BookingFeed, FeedQuery, create_feed
 from dashboard.resources import resources_of
 
 API_TOKEN, OPERATIONS_TOKEN, FEED_TOKEN = "the-token-of-the-api", "the-token-of-operators", "foreign"
@@ -28,6 +27,7 @@ API_ROUTES = [
     ("PUT", "/stores/status"),
     ("PUT", "/stores/business-hours"),
     ("PUT", "/stores/timezones"),
+    ("PUT", "/hotels/1/profile"),
 ]
 OPERATIONS_ROUTES = [("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/audits", "/stores/imports")]
 OPEN_ROUTES = ["/", "/livez", "/readyz", "/hotels", "/reports", "/stores", "/openapi.json", "/front-desk"]
@@ -36,7 +36,7 @@ OPEN_ROUTES = ["/", "/livez", "/readyz", "/hotels", "/reports", "/stores", "/ope
 def feed_of(app: Application) -> BookingFeed:
     """The client of the feed, as the application configures it."""
     resources = resources_of(app)
-    return create_feed(resources.http, resources.config)
+    return create_feed(resources.http, resources.config.feeds[0])
 
 
 async def call(app: Application, method: str, path: str, token: str | None) -> Any:

@@ -12,6 +12,7 @@ from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.quarantine import upsert_quarantine
+from tests.support.feeds import MAIN_LEDGER
 from tests.support.tables import rows, sheet
 
 STATUS = "store_id,status,timestamp_utc\n"
@@ -52,8 +53,8 @@ async def add_bookings(db: asyncpg.Pool) -> None:
     at = datetime(2023, 1, 5, tzinfo=UTC)
     events = [BookingEvent(number, 1, at, 1, 7, date(2023, 2, number)) for number in (1, 2)]
     async with db.acquire() as connection:
-        await insert_events(connection, events)
-        await upsert_quarantine(connection, [RejectedEvent("[]", "is not an object", at)])
+        await insert_events(connection, MAIN_LEDGER, events)
+        await upsert_quarantine(connection, "main", [RejectedEvent("[]", "is not an object", at)])
         await connection.execute("UPDATE feed_progress SET data_through = now()")
 
 

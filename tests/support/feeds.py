@@ -9,6 +9,11 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from dashboard.bookings.queries.ledger import LedgerFeed
+
+MAIN_LEDGER = LedgerFeed(1, "UTC")
+"""The main feed, as the migrations number it."""
+
 Event = dict[str, Any]
 
 

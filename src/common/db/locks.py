@@ -30,6 +30,9 @@ ALL_PROPERTIES_LOCK = 7_240_911_008
 """Shared by the transactions that change the nights of some properties; exclusive in those that change very many. The
 number stands again in provider/migrations/functions/stays.sql, since triggers take this lock."""
 
+LEDGER_LOCK = 7_240_911_009
+"""Held while a transaction changes the dashboard's ledger of events, or the time zones of its counters."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 

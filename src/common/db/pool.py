@@ -154,6 +154,17 @@ async def transaction(db: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
         yield connection
 
 
+@asynccontextmanager
+async def rolled_back(connection: Connection) -> AsyncIterator[None]:
+    """A transaction that leaves nothing."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
 async def wait_until_reachable(
     url: Secret, *, seconds: float, report: Callable[[Exception], None] = lambda error: None
 ) -> None:

@@ -1,4 +1,4 @@
-"""`python -m dashboard audit`: compare the counters with the ledger, and the ledger with the feed."""
+"""`python -m dashboard audit`: compare the counters with the ledger, and the ledger with the feeds."""
 
 import sys
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from common.config import Secret, shown_url
 from common.db.pool import UNLIMITED, create_pool
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
-from common.upstream import Upstream, UpstreamError, create_client_session
+from common.upstream import UpstreamError, create_client_session
 from dashboard.bookings.models import FeedDifference
-from dashboard.bookings.night_audit import NightAudit, apply_differences
+from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.differences import select_difference_counts, select_open_differences
-from dashboard.bookings.queries.feed_progress import select_feed_state
-from dashboard.config import Config
-from dashboard.feed_client import BookingFeed
+from dashboard.bookings.queries.feed_progress import select_feed_states
+from dashboard.config import MAIN_FEED, Config
+from dashboard.feed_client import BookingFeed, create_feed
 
 MAX_NAMED = 100
 """Differences that the command names; `GET /audits` lists them all."""
@@ -25,7 +25,7 @@ MAX_NAMED = 100
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """feed: first read the whole feed again. apply: correct the ledger by what it says, and keep the reason."""
+    """feed: first read every feed again as a whole. apply: correct the ledger by what it says, and keep the reason."""
 
     feed: bool = False
     apply: bool = False
@@ -35,14 +35,14 @@ class AuditOptions:
 async def run_audit(config: Config, url: Secret, options: AuditOptions) -> int:
     """Recount the ledger and print the differences; returns the exit status, 1 if there are any.
 
-    With `feed` returns 1 too if the feed cannot be read, has not been read before, may be cut off, or contradicts the
-    ledger and nothing is applied.
+    With `feed` returns 1 too if a feed cannot be read, has not been read before, may be cut off, or contradicts the
+    ledger and nothing is applied; the other feeds are audited all the same.
     """
     if options.apply and not (options.feed and options.reason.strip()):
         print("nightaudit: --apply needs --feed, and a --reason that is not empty", file=sys.stderr)
         return 2
     async with create_pool(url, application="dashboard-audit", size=4, timeouts=UNLIMITED) as db:
-        agrees = not options.feed or await _audit_feed(config, db, options)
+        agrees = not options.feed or await _audit_feeds(config, db, options)
         if agrees is None:
             return 1
         found = dict(await select_differences(db))
@@ -53,51 +53,64 @@ async def run_audit(config: Config, url: Secret, options: AuditOptions) -> int:
     return 0 if agrees and not differences else 1
 
 
-async def _audit_feed(config: Config, db: asyncpg.Pool, options: AuditOptions) -> bool | None:
-    """Run the night audit now, print and apply its result; returns whether feed and ledger agree then.
-
-    None when the feed cannot be read, or has not been read yet.
-    """
-    if (await select_feed_state(db)).data_through is None:
-        print("nightaudit: the feed has not been read yet; run `serve` first", file=sys.stderr)
-        return None
-    lookback = timedelta(seconds=config.ingest_lookback_seconds)
+async def _audit_feeds(config: Config, db: asyncpg.Pool, options: AuditOptions) -> bool | None:
+    """Audit every feed; returns whether all agree with the ledger, None when one of them cannot be audited."""
+    is_only = len(config.feeds) == 1
     async with create_client_session() as client:
-        upstream = Upstream(client, "booking_feed", config.provider_url.reveal())
-        night_audit = NightAudit(db, BookingFeed(upstream.with_token(config.feed_token)), lookback)
-
-        async def audit_and_apply(lease: Lease) -> JobResult:
-            result = await night_audit.run(lease)
-            _print_result(result)
-            await _print_differences(db)
-            if options.apply:
-                corrected = await apply_differences(db, lease, datetime.now(UTC), options.reason.strip())
-                print(f"applied: {corrected} corrections")
-            return result
-
-        try:
-            result = await run_now(db, Job("night_audit", config.audit_seconds, audit_and_apply))
-        except UpstreamError as error:
-            address = shown_url(config.provider_url)
-            print(
-                f"nightaudit: the feed at {address} cannot be read: {error}; start the provider, or set "
-                "DASHBOARD_PROVIDER_URL to its address",
-                file=sys.stderr,
-            )
-            return None
-    return sum(await select_difference_counts(db)) == 0 and not result["cut_off"]
+        results = [
+            await _audit_feed(config, db, create_feed(client, source), options, "" if is_only else f" {source.name}")
+            for source in config.feeds
+        ]
+    return None if None in results else all(results)
 
 
-def _print_result(result: JobResult) -> None:
-    print(f"feed: {', '.join(f'{count} {name}' for name, count in result.items())}".replace("_", " "))
+async def _audit_feed(
+    config: Config, db: asyncpg.Pool, feed: BookingFeed, options: AuditOptions, suffix: str
+) -> bool | None:
+    """Run a feed's night audit now, print and apply its result; returns whether feed and ledger agree then.
+
+    suffix: the name of the feed after a space, if there are several. None when the feed cannot be read, or has not been
+    read yet.
+    """
+    (state,) = await select_feed_states(db, [feed.name])
+    if state.data_through is None:
+        print(f"nightaudit: the feed{suffix} has not been read yet; run `serve` first", file=sys.stderr)
+        return None
+    night_audit = NightAudit(db, feed, timedelta(seconds=config.ingest_lookback_seconds), config.hotel_timezone)
+
+    async def audit_and_apply(lease: Lease) -> JobResult:
+        result = await night_audit.run(lease)
+        _print_result(suffix, result)
+        await _print_differences(db, feed.name)
+        if options.apply:
+            corrected = await night_audit.apply_differences(lease, datetime.now(UTC), options.reason.strip())
+            print(f"applied{suffix}: {corrected} corrections")
+        return result
+
+    try:
+        result = await run_now(db, Job(job_of_feed(NIGHT_AUDIT, feed.name), config.audit_seconds, audit_and_apply))
+    except UpstreamError as error:
+        variable = "DASHBOARD_PROVIDER_URL" if feed.name == MAIN_FEED else "DASHBOARD_FEEDS"
+        address = next(shown_url(source.url) for source in config.feeds if source.name == feed.name)
+        print(
+            f"nightaudit: the feed{suffix} at {address} cannot be read: {error}; start the provider, or set "
+            f"{variable} to its address",
+            file=sys.stderr,
+        )
+        return None
+    return sum(await select_difference_counts(db, feed.name)) == 0 and not result["cut_off"]
 
 
-async def _print_differences(db: asyncpg.Pool) -> None:
-    """Print the differences that are not applied, each with the id of its event."""
-    named = await select_open_differences(db, MAX_NAMED)
+def _print_result(suffix: str, result: JobResult) -> None:
+    print(f"feed{suffix}: {', '.join(f'{count} {name}' for name, count in result.items())}".replace("_", " "))
+
+
+async def _print_differences(db: asyncpg.Pool, feed: str) -> None:
+    """Print the differences of a feed that are not applied, each with the id of its event."""
+    named = await select_open_differences(db, feed, MAX_NAMED)
     for difference in named:
         print(f"  {_describe(difference)}")
-    more = sum(await select_difference_counts(db)) - len(named)
+    more = sum(await select_difference_counts(db, feed)) - len(named)
     if more:
         print(f"  and {more} more; GET /audits lists them all")
 

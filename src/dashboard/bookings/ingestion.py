@@ -1,4 +1,4 @@
-"""Read the booking feed into the ledger: events since the last run, then events that were recorded late.
+"""Read a booking feed into the ledger: events since the last run, then events that were recorded late.
 
 The first pass reads by event time, from one look-back before the watermark. The second pass reads by the provider's
 clock and finds back-dated events. Only our own provider supports it; for other feeds the night audit finds them later.
@@ -7,6 +7,7 @@ clock and finds back-dated events. Only our own provider supports it; for other 
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -22,6 +23,7 @@ from dashboard.bookings.feed_walk import FeedWalk
 from dashboard.bookings.queries import feed_progress, ledger
 from dashboard.bookings.queries.cut_offs import upsert_cut_off
 from dashboard.bookings.queries.feed_progress import FeedProgress
+from dashboard.bookings.queries.ledger import LedgerFeed
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from dashboard.feed_client import BookingFeed, FeedResponse
 
@@ -62,9 +64,11 @@ class RememberedIds:
 class Ingestion:
     """Reads one feed into one database. Only the job of the ingestion uses it, one run at a time."""
 
-    def __init__(self, db: asyncpg.Pool, feed: BookingFeed, *, lookback: timedelta) -> None:
+    def __init__(self, db: asyncpg.Pool, feed: BookingFeed, *, lookback: timedelta, timezone: str) -> None:
+        """timezone: that of hotels which have no time zone of their own."""
+        self.feed = feed
         self._db = db
-        self._feed = feed
+        self._timezone = timezone
         self._lookback = lookback
         self._counted = RememberedIds(lookback)
         self._memory = FeedMemory()
@@ -75,17 +79,24 @@ class Ingestion:
         Raises UpstreamError; events counted by then stay counted. Raises CutOffError at the end of a reading that may
         be incomplete.
         """
-        progress = await feed_progress.select_progress(self._db)
+        progress = await progress_of(self._db, self.feed.name)
         require_may_call(progress, now)
         walk = FeedWalk(
             db=self._db,
-            reader=FeedReader(self._feed, self._memory, latest=now + MAX_EVENT_AHEAD),
+            reader=FeedReader(self.feed, self._memory, latest=now + MAX_EVENT_AHEAD),
             now=now,
             lookback=self._lookback,
             window=timedelta(seconds=progress.window_seconds),
         )
-        sink = LedgerSink(self._db, lease, self._counted, now)
-        sink.is_contacted = progress.recorded_through is not None
+        sink = LedgerSink(
+            db=self._db,
+            lease=lease,
+            name=self.feed.name,
+            feed=LedgerFeed(progress.feed_number, self._timezone),
+            counted=self._counted,
+            now=now,
+            is_contacted=progress.recorded_through is not None,
+        )
         recorded_through: datetime | None = None
         try:
             first = await walk.read(sink, progress.watermark - self._lookback if progress.watermark else None)
@@ -99,34 +110,36 @@ class Ingestion:
                     "the feed may have more events than it sent; `feed_cut_off` of GET /hotels counts them"
                 )
         except UpstreamError as error:
-            await note_failure(self._db, lease, walk, error)
+            await note_failure(self._db, lease, self.feed.name, walk, error)
             raise
         async with guarded(self._db, lease) as connection:
             await feed_progress.update_after_reading(
-                connection, first.at, recorded_through, walk.window.total_seconds()
+                connection, self.feed.name, first.at, recorded_through, walk.window.total_seconds()
             )
         return result
 
 
+@dataclass(kw_only=True)
 class LedgerSink:
-    """Stores what the ingestion reads; every transaction holds the lease.
+    """Stores what the ingestion reads of a feed; every transaction holds the lease.
 
     is_contacted: whether the provider's clock at the first read is known.
     """
 
-    def __init__(self, db: asyncpg.Pool, lease: Lease, counted: RememberedIds, now: datetime) -> None:
-        self._db = db
-        self._lease = lease
-        self._counted = counted
-        self._now = now
-        self.is_contacted = False
+    db: asyncpg.Pool
+    lease: Lease
+    name: str
+    feed: LedgerFeed
+    counted: RememberedIds
+    now: datetime
+    is_contacted: bool
 
     async def begin(self, response: FeedResponse) -> None:
         """Note the provider's clock when the first read began: the second pass reads events recorded since then."""
         if self.is_contacted or "recorded" not in response.features:
             return
-        async with guarded(self._db, self._lease) as connection:
-            await feed_progress.update_first_contact(connection, response.at)
+        async with guarded(self.db, self.lease) as connection:
+            await feed_progress.update_first_contact(connection, self.name, response.at)
         self.is_contacted = True
 
     async def store(self, page: Page) -> int:
@@ -134,23 +147,23 @@ class LedgerSink:
 
         Raises LeaseLostError. A page that is stored again, by this replica or by another, changes nothing.
         """
-        rows = await asyncio.to_thread(ledger.copy_rows_of, page.events, self._counted)
-        async with guarded(self._db, self._lease) as connection:
-            new = await ledger.insert_rows(connection, rows) if rows else 0
+        rows = await asyncio.to_thread(ledger.copy_rows_of, self.feed, page.events, self.counted)
+        async with guarded(self.db, self.lease) as connection:
+            new = await ledger.insert_rows(connection, self.feed, rows) if rows else 0
             if page.rejected:
-                await upsert_quarantine(connection, page.rejected)
+                await upsert_quarantine(connection, self.name, page.rejected)
             if page.through is not None:
-                await feed_progress.update_watermark(connection, page.through)
-        self._counted.add(rows, self._now)
+                await feed_progress.update_watermark(connection, self.name, page.through)
+        self.counted.add(rows, self.now)
         return new
 
     async def reached(self, position: datetime) -> None:
-        async with guarded(self._db, self._lease) as connection:
-            await feed_progress.update_watermark(connection, position)
+        async with guarded(self.db, self.lease) as connection:
+            await feed_progress.update_watermark(connection, self.name, position)
 
     async def cut_off(self, cut: CutOff) -> None:
-        async with guarded(self._db, self._lease) as connection:
-            await upsert_cut_off(connection, cut, self._now)
+        async with guarded(self.db, self.lease) as connection:
+            await upsert_cut_off(connection, self.name, cut, self.now)
 
 
 @asynccontextmanager
@@ -161,6 +174,13 @@ async def guarded(db: asyncpg.Pool, lease: Lease) -> AsyncIterator[PoolConnectio
         yield connection
 
 
+async def progress_of(db: asyncpg.Pool, feed: str) -> FeedProgress:
+    """The progress of a feed, which begins with its first job."""
+    while (progress := await feed_progress.select_progress(db, feed)) is None:
+        await feed_progress.insert_feed(db, feed)
+    return progress
+
+
 def require_may_call(progress: FeedProgress, now: datetime) -> None:
     """Raises UpstreamError while the feed has asked not to be called."""
     until = progress.wait_until
@@ -168,9 +188,9 @@ def require_may_call(progress: FeedProgress, now: datetime) -> None:
         raise UpstreamError(f"not called: the feed asked to wait until {format_instant(until)}")
 
 
-async def note_failure(db: asyncpg.Pool, lease: Lease, walk: FeedWalk, error: UpstreamError) -> None:
+async def note_failure(db: asyncpg.Pool, lease: Lease, feed: str, walk: FeedWalk, error: UpstreamError) -> None:
     """Store how the next reading begins, and for how long the feed asked to wait."""
     wait = min(error.retry_after or 0.0, MAX_WAIT.total_seconds())
     wait_until = datetime.now(UTC) + timedelta(seconds=wait) if wait else None
     async with guarded(db, lease) as connection:
-        await feed_progress.update_after_failure(connection, walk.window.total_seconds(), wait_until)
+        await feed_progress.update_after_failure(connection, feed, walk.window.total_seconds(), wait_until)

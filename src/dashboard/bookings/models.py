@@ -1,5 +1,6 @@
 """Rows and responses of the booking figures."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
@@ -17,25 +18,29 @@ PeriodCounts = tuple[str, Counts]
 class CountedDays(NamedTuple):
     """The events to count: those of a hotel's days from `first` to `last`, both included, dated on or before `as_of`.
 
-    by_event_date: whether a day counts the events of that date (UTC), or else those of that night of stay.
+    Dates of events are those at the hotel. as_of: None for the date at the hotel `now`. by_event_date: whether a day
+    counts the events of that date, or else those of that night of stay. feeds: those that are configured.
     """
 
     hotel_id: int
     first: date
     last: date
-    as_of: date
+    as_of: date | None
     by_event_date: bool
+    now: datetime
+    feeds: Sequence[str]
 
 
 class CountsByPeriod(NamedTuple):
-    """Counts of the periods that have events, and the time up to which the feed is counted."""
+    """Counts of the periods that have events, the date at the hotel, and the time up to which the feeds are counted."""
 
+    today: date
     data_through: datetime | None
     counts: dict[int, Counts]
 
 
 class CountedYear(NamedTuple):
-    """Counts of every period of a year, and the time up to which the feed is counted."""
+    """Counts of every period of a year, and the time up to which the feeds are counted."""
 
     data_through: datetime | None
     periods: list[PeriodCounts]
@@ -85,14 +90,20 @@ class Dashboard(msgspec.Struct, frozen=True, omit_defaults=True):
     totals: Figures
     """The figures of the whole year."""
     as_of: date | None = None
-    """Only events up to this date (UTC) are counted; absent when not asked for."""
+    """Only events up to this date at the hotel are counted; absent when not asked for."""
 
 
 class HotelSummary(msgspec.Struct, frozen=True):
-    """A hotel in the feed: how many events it has, their nights, and the latest event."""
+    """A hotel in the feeds: what its profile says, how many events it has, their nights, and the latest event."""
 
     hotel_id: int
     """Id of the hotel."""
+    name: str | None
+    """Its name; null without one."""
+    rooms: int | None
+    """Its number of rooms; null if it is not known."""
+    timezone: str
+    """The time zone by which the dates of its events are counted."""
     events: int
     """Number of events."""
     first_night: date
@@ -101,16 +112,15 @@ class HotelSummary(msgspec.Struct, frozen=True):
     """The latest night with an event."""
     last_event_timestamp: datetime
     """The time of the latest event."""
+    hidden: bool
+    """Whether it is left out of lists and sums."""
 
 
-class Hotels(msgspec.Struct, frozen=True):
-    """Hotels by id, and the time up to which the feed is counted.
+class FeedLag(msgspec.Struct, frozen=True):
+    """How far one feed is counted."""
 
-    feed_cut_off: the number of instants of which the feed may have more events than it sent.
-    """
-
-    hotels: list[HotelSummary]
-    """The hotels, by id."""
+    feed: str
+    """Name of the feed."""
     data_through: datetime | None
     """The time up to which the feed is counted; null before the first read."""
     lag_seconds: float | None
@@ -119,15 +129,49 @@ class Hotels(msgspec.Struct, frozen=True):
     """Number of instants of which the feed may have more events than it sent."""
 
 
-class FeedState(NamedTuple):
-    """The time up to which the feed is counted, and at how many instants it may be incomplete."""
+class Hotels(msgspec.Struct, frozen=True):
+    """Hotels by id, and the time up to which the feeds are counted.
 
+    feed_cut_off: the number of instants of which a feed may have more events than it sent.
+    """
+
+    hotels: list[HotelSummary]
+    """The hotels, by id."""
+    data_through: datetime | None
+    """The time up to which all feeds are counted; null before the first read of each."""
+    lag_seconds: float | None
+    """How long ago that was."""
+    feed_cut_off: int
+    """Number of instants of which a feed may have more events than it sent."""
+    feeds: list[FeedLag]
+    """The same for each feed."""
+
+
+class HotelProfile(msgspec.Struct, frozen=True):
+    """What people say about a hotel."""
+
+    hotel_id: int
+    """Id of the hotel."""
+    name: str | None
+    """Its name; null without one."""
+    rooms: int | None
+    """Its number of rooms; null if it is not known."""
+    timezone: str | None
+    """Its time zone; null: DASHBOARD_HOTEL_TIMEZONE."""
+    hidden: bool
+    """Whether it is left out of lists and sums."""
+
+
+class FeedState(NamedTuple):
+    """The time up to which a feed is counted, and at how many instants it may be incomplete."""
+
+    feed: str
     data_through: datetime | None
     cut_off: int
 
 
 class LedgerTotals(NamedTuple):
-    """The number of events counted, and of their hotels."""
+    """The number of events counted, and of their hotels, without hidden hotels."""
 
     events: int
     hotels: int
@@ -158,7 +202,7 @@ class Pickup(msgspec.Struct, frozen=True):
     hotel_id: int
     """Id of the hotel."""
     as_of: date
-    """The date (UTC) up to which events are counted."""
+    """The date at the hotel up to which events are counted."""
     days: int
     """Number of event dates that `pickup` covers."""
     items: list[NightPickup]
@@ -186,7 +230,7 @@ class Pace(msgspec.Struct, frozen=True):
     year: int
     """The year of the nights."""
     as_of: date
-    """The date (UTC) up to which events are counted."""
+    """The date at the hotel up to which events are counted."""
     match: str
     """Whether the same calendar date or the same weekday of the year before is compared."""
     items: list[MonthPace]
@@ -199,7 +243,7 @@ class CurvePoint(msgspec.Struct, frozen=True):
     days_before: int
     """Days before the night."""
     on_the_books: int
-    """Rooms booked and not cancelled at the end of that day (UTC)."""
+    """Rooms booked and not cancelled at the end of that day at the hotel."""
 
 
 class BookingCurve(msgspec.Struct, frozen=True):
@@ -240,8 +284,10 @@ class LeadTime(msgspec.Struct, frozen=True):
 
 
 class QuarantinedEvent(msgspec.Struct, frozen=True):
-    """A value of the feed that was not counted, and the reason; times: how often it was received."""
+    """A value of a feed that was not counted, and the reason; times: how often it was received."""
 
+    feed: str
+    """Name of the feed."""
     reason: str
     """Why it was not counted."""
     raw: str
@@ -255,22 +301,24 @@ class QuarantinedEvent(msgspec.Struct, frozen=True):
 
 
 class Quarantine(msgspec.Struct, frozen=True):
-    """Values of the feed that were not counted, oldest first."""
+    """Values of the feeds that were not counted, oldest first."""
 
     items: list[QuarantinedEvent]
     """The values, oldest first."""
 
 
 class FeedDifference(msgspec.Struct, frozen=True):
-    """A counted event that the feed no longer has, or has changed.
+    """A counted event that its feed no longer has, or has changed.
 
     counted: the event as it was counted. found: as the feed has it now; null for an event that is missing. first_found,
     last_found: starts of the first and of the last night audit that found the difference. applied_at: when the ledger
     was corrected, with the reason; null while it is not.
     """
 
+    feed: str
+    """Name of the feed."""
     event_id: int
-    """Id of the event."""
+    """Id of the event in that feed."""
     kind: Literal["missing", "changed"]
     """Whether the feed no longer has the event, or has it with other content."""
     counted: BookingEvent
@@ -288,7 +336,7 @@ class FeedDifference(msgspec.Struct, frozen=True):
 
 
 class Audits(msgspec.Struct, frozen=True):
-    """The differences between the feed and the ledger, oldest first; missing, changed: how many are not applied."""
+    """The differences between the feeds and the ledger, oldest first; missing, changed: how many are not applied."""
 
     missing: int
     """Number of missing events that are not applied."""

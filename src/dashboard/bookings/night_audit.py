@@ -1,7 +1,7 @@
 """The night audit: read the whole feed again, add missing events, and report where the feed contradicts the ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -12,12 +12,16 @@ from common.upstream import UpstreamError
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.feed_reader import CutOff, FeedMemory, FeedReader, Page
 from dashboard.bookings.feed_walk import FeedWalk
-from dashboard.bookings.ingestion import guarded, note_failure, require_may_call
-from dashboard.bookings.queries import differences, feed_progress, ledger
+from dashboard.bookings.ingestion import guarded, note_failure, progress_of, require_may_call
+from dashboard.bookings.queries import corrections, differences, feed_progress, ledger
 from dashboard.bookings.queries.cut_offs import delete_resolved_cut_offs, select_cut_off_count, upsert_cut_off
-from dashboard.bookings.queries.ledger import LedgerRange
+from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange
 from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.config import MAIN_FEED
 from dashboard.feed_client import BookingFeed, FeedResponse
+
+NIGHT_AUDIT = "night_audit"
+"""The job of the main feed."""
 
 NOT_READ = {"read": 0, "repaired": 0, "changed_upstream": 0, "missing_upstream": 0, "rejected": 0, "cut_off": 0}
 
@@ -30,13 +34,19 @@ MAX_SEEN = 1_000_000
 """Events that the audit keeps in memory until it can compare them: those of one response that is not in order."""
 
 
+def job_of_feed(job: str, feed: str) -> str:
+    """The name of a job of one feed; that of the main feed has no addition."""
+    return job if feed == MAIN_FEED else f"{job}:{feed}"
+
+
 @dataclass(frozen=True)
 class NightAudit:
-    """Audits one database against one feed."""
+    """Audits one database against one feed. timezone: that of hotels which have no time zone of their own."""
 
     db: asyncpg.Pool
     feed: BookingFeed
     lookback: timedelta
+    timezone: str
 
     async def run(self, lease: Lease) -> JobResult:
         """Audit the whole feed; returns how many events of each kind were found.
@@ -46,7 +56,8 @@ class NightAudit:
         UpstreamError.
         """
         now = datetime.now(UTC)
-        progress = await feed_progress.select_progress(self.db)
+        name = self.feed.name
+        progress = await progress_of(self.db, name)
         if progress.data_through is None:
             return NOT_READ
         require_may_call(progress, now)
@@ -59,25 +70,33 @@ class NightAudit:
             lookback=self.lookback,
             window=timedelta(seconds=progress.window_seconds),
         )
-        comparison = Comparison(self.db, lease, walk, started_at, since)
+        comparison = Comparison(
+            db=self.db,
+            lease=lease,
+            name=name,
+            feed=LedgerFeed(progress.feed_number, self.timezone),
+            walk=walk,
+            started_at=started_at,
+            compared_until=since,
+        )
         # 1. Note the start: differences and cut-offs of earlier audits that this one does not find again are resolved.
         if since is None:
             async with guarded(self.db, lease) as connection:
-                await feed_progress.update_audit_start(connection, started_at)
+                await feed_progress.update_audit_start(connection, name, started_at)
         # 2. Read the feed, comparing part by part. No transaction is open during a request.
         try:
             total = await walk.read(comparison, since)
             await comparison.compare_until(None)
         except UpstreamError as error:
-            await note_failure(self.db, lease, walk, error)
+            await note_failure(self.db, lease, name, walk, error)
             raise
         # 3. Note the end.
         async with guarded(self.db, lease) as connection:
-            await differences.delete_resolved_differences(connection, started_at)
-            await delete_resolved_cut_offs(connection, started_at)
-            await feed_progress.update_audit_end(connection, walk.window.total_seconds())
-            open_differences = await differences.select_difference_counts(connection)
-            cut_offs = await select_cut_off_count(connection)
+            await differences.delete_resolved_differences(connection, name, started_at)
+            await delete_resolved_cut_offs(connection, name, started_at)
+            await feed_progress.update_audit_end(connection, name, walk.window.total_seconds())
+            open_differences = await differences.select_difference_counts(connection, name)
+            cut_offs = await select_cut_off_count(connection, name)
         return {
             "read": total.rows,
             "repaired": total.new,
@@ -87,39 +106,65 @@ class NightAudit:
             "cut_off": cut_offs,
         }
 
+    async def apply_differences(self, lease: Lease, now: datetime, reason: str) -> int:
+        """Correct the ledger and the counters by all differences of the feed, which keep the reason; returns how many.
 
+        An event that the feed no longer has is deleted; one that it has changed is counted as the feed has it now.
+        """
+        name = self.feed.name
+        feed = LedgerFeed((await progress_of(self.db, name)).feed_number, self.timezone)
+        corrected = 0
+        while True:
+            async with guarded(self.db, lease) as connection:
+                found = await differences.select_open_differences(connection, name, EVENTS_PER_CORRECTION)
+                if not found:
+                    return corrected
+                ids = [difference.event_id for difference in found]
+                replacements = [difference.found for difference in found if difference.found is not None]
+                hotels = {difference.counted.hotel_id for difference in found}
+                await ledger.lock_ledger(connection)
+                await corrections.uncount_events(connection, feed.number, ids)
+                await corrections.delete_events(connection, feed.number, ids)
+                await ledger.insert_events(connection, feed, replacements)
+                await corrections.delete_empty_hotels(connection, list(hotels))
+                await corrections.update_hotel_summaries(connection, list(hotels))
+                await differences.update_applied_differences(connection, name, ids, now, reason)
+                corrected += len(ids)
+
+
+@dataclass(kw_only=True)
 class Comparison:
-    """Receives what the audit reads, and compares it with the ledger; every transaction holds the lease."""
+    """Receives what the audit reads of a feed, and compares it with the ledger; every transaction holds the lease."""
 
-    def __init__(
-        self, db: asyncpg.Pool, lease: Lease, walk: FeedWalk, started_at: datetime, since: datetime | None
-    ) -> None:
-        self._db = db
-        self._lease = lease
-        self._walk = walk
-        self._started_at = started_at
-        self._compared_until = since
-        self._seen: dict[int, datetime] = {}
-        self._cut_off_instants: set[datetime] = set()
+    db: asyncpg.Pool
+    lease: Lease
+    name: str
+    feed: LedgerFeed
+    walk: FeedWalk
+    started_at: datetime
+    compared_until: datetime | None
+    seen: dict[int, datetime] = field(default_factory=dict)
+    cut_off_instants: set[datetime] = field(default_factory=set)
 
     async def begin(self, response: FeedResponse) -> None:
         """The audit notes nothing of a response."""
 
     async def store(self, page: Page) -> int:
         """Add the events that the ledger does not hold; store those that it holds with other content."""
-        async with guarded(self._db, self._lease) as connection:
-            counted = {event.id: event for event in await ledger.select_changed_events(connection, page.events)}
+        async with guarded(self.db, self.lease) as connection:
+            changed = await ledger.select_changed_events(connection, self.feed.number, page.events)
+            counted = {event.id: event for event in changed}
             if counted:
                 found = {event.id: event for event in page.events if event.id in counted}
                 pairs = [(counted[event_id], event) for event_id, event in found.items()]
                 await differences.upsert_changed_events(
-                    connection, [pair[0] for pair in pairs], [pair[1] for pair in pairs], self._started_at
+                    connection, self.name, [pair[0] for pair in pairs], [pair[1] for pair in pairs], self.started_at
                 )
-            new = await ledger.insert_events(connection, page.events) if page.events else 0
+            new = await ledger.insert_events(connection, self.feed, page.events) if page.events else 0
             if page.rejected:
-                await upsert_quarantine(connection, page.rejected)
-        self._seen.update((event.id, event.event_timestamp) for event in page.events)
-        if len(self._seen) > MAX_SEEN:
+                await upsert_quarantine(connection, self.name, page.rejected)
+        self.seen.update((event.id, event.event_timestamp) for event in page.events)
+        if len(self.seen) > MAX_SEEN:
             raise UpstreamError(f"GET /events sent more than {MAX_SEEN} events in no order, too many to audit")
         if page.through is not None:
             await self.reached(page.through)
@@ -127,16 +172,16 @@ class Comparison:
 
     async def reached(self, position: datetime) -> None:
         """Compare what has been read before a position, and continue from there if the audit is interrupted."""
-        if self._compared_until is not None and position <= self._compared_until:
+        if self.compared_until is not None and position <= self.compared_until:
             return
         await self.compare_until(position)
-        async with guarded(self._db, self._lease) as connection:
-            await feed_progress.update_audited_through(connection, min(position, self._walk.now))
+        async with guarded(self.db, self.lease) as connection:
+            await feed_progress.update_audited_through(connection, self.name, min(position, self.walk.now))
 
     async def cut_off(self, cut: CutOff) -> None:
-        self._cut_off_instants.add(cut.at)
-        async with guarded(self._db, self._lease) as connection:
-            await upsert_cut_off(connection, cut, self._started_at)
+        self.cut_off_instants.add(cut.at)
+        async with guarded(self.db, self.lease) as connection:
+            await upsert_cut_off(connection, self.name, cut, self.started_at)
 
     async def compare_until(self, position: datetime | None) -> None:
         """Store the events of the ledger before a position that the feed no longer has.
@@ -144,20 +189,19 @@ class Comparison:
         An event that was not seen may have been stored after its part of the feed was read. So the feed is asked again
         for the time of these events: what the ledger held before that request, the answer must contain.
         """
-        after, after_id = self._compared_until, 0
+        after, after_id = self.compared_until, 0
         while True:
-            unseen = await ledger.select_unseen_events(
-                self._db, LedgerRange(after, after_id, position), self._seen, EVENTS_PER_SEARCH
-            )
+            searched = LedgerRange(self.feed.number, after, after_id, position)
+            unseen = await ledger.select_unseen_events(self.db, searched, self.seen, EVENTS_PER_SEARCH)
             if not unseen:
                 break
             present = PresentIds()
             beside = FeedWalk(
-                db=self._db,
-                reader=self._walk.reader,
-                now=self._walk.now,
-                lookback=self._walk.lookback,
-                window=self._walk.window,
+                db=self.db,
+                reader=self.walk.reader,
+                now=self.walk.now,
+                lookback=self.walk.lookback,
+                window=self.walk.window,
             )
             await beside.read(present, unseen[0].event_timestamp, unseen[-1].event_timestamp)
             await self._store_missing(
@@ -165,18 +209,18 @@ class Comparison:
                     event
                     for event in unseen
                     if event.id not in present.ids
-                    and event.event_timestamp not in self._cut_off_instants | present.cut_off_instants
+                    and event.event_timestamp not in self.cut_off_instants | present.cut_off_instants
                 ]
             )
             after, after_id = unseen[-1].event_timestamp, unseen[-1].id
-        self._compared_until = position
+        self.compared_until = position
         if position is not None:
-            self._seen = {event_id: at for event_id, at in self._seen.items() if at >= position}
+            self.seen = {event_id: at for event_id, at in self.seen.items() if at >= position}
 
     async def _store_missing(self, events: Sequence[BookingEvent]) -> None:
         if events:
-            async with guarded(self._db, self._lease) as connection:
-                await differences.upsert_missing_events(connection, events, self._started_at)
+            async with guarded(self.db, self.lease) as connection:
+                await differences.upsert_missing_events(connection, self.name, events, self.started_at)
 
 
 class PresentIds:
@@ -198,27 +242,3 @@ class PresentIds:
 
     async def cut_off(self, cut: CutOff) -> None:
         self.cut_off_instants.add(cut.at)
-
-
-async def apply_differences(db: asyncpg.Pool, lease: Lease, now: datetime, reason: str) -> int:
-    """Correct the ledger and the counters by all differences, which keep the reason; returns how many.
-
-    An event that the feed no longer has is deleted; one that it has changed is counted as the feed has it now.
-    """
-    corrected = 0
-    while True:
-        async with guarded(db, lease) as connection:
-            found = await differences.select_open_differences(connection, EVENTS_PER_CORRECTION)
-            if not found:
-                return corrected
-            ids = [difference.event_id for difference in found]
-            replacements = [difference.found for difference in found if difference.found is not None]
-            hotels = {difference.counted.hotel_id for difference in found}
-            await ledger.lock_ledger(connection)
-            await ledger.uncount_events(connection, ids)
-            await ledger.delete_events(connection, ids)
-            await ledger.insert_events(connection, replacements)
-            await ledger.delete_empty_hotels(connection, list(hotels))
-            await ledger.upsert_hotel_summaries(connection, list(hotels))
-            await differences.update_applied_differences(connection, ids, now, reason)
-            corrected += len(ids)

@@ -1,23 +1,25 @@
 """HTTP of the booking figures."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1
 
 import msgspec
 from quart import Blueprint, Response, request
+from quart.blueprints import BlueprintSetupState
 from quart_schema import document_response, tag_blueprint, validate_querystring
+from werkzeug.routing import IntegerConverter
 
 from common.instants import format_instant
 from common.limits import MAX_CURVE_DAYS
 from common.tables import CSV, Table, csv_bytes, xlsx_bytes
 from common.web import responses
 from common.web.bearer import operations_token_required
-from common.web.errors import Invalid
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
+from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import JSON, content_type_of, file_headers, table, wanted_form
@@ -29,6 +31,7 @@ from dashboard.bookings.inputs import (
     LeadTimeQuery,
     PaceQuery,
     PickupQuery,
+    ProfileInput,
 )
 from dashboard.bookings.models import (
     Audits,
@@ -37,6 +40,8 @@ from dashboard.bookings.models import (
     CurvePoint,
     Dashboard,
     FeedDifference,
+    FeedLag,
+    HotelProfile,
     Hotels,
     HotelSummary,
     LeadTime,
@@ -51,17 +56,40 @@ from dashboard.bookings.models import (
     QuarantinedEvent,
     figures_of,
 )
-from dashboard.bookings.queries import counters, differences
+from dashboard.bookings.queries import counters, differences, profiles
 from dashboard.bookings.queries import quarantine as quarantine_queries
-from dashboard.bookings.queries.feed_progress import select_feed_state
+from dashboard.bookings.queries.feed_progress import select_feed_states
+from dashboard.resources import resources
+from dashboard.rights import api_token_required
 
 blueprint = Blueprint("bookings", __name__)
 tag_blueprint(blueprint, ["bookings"])
 
 HOTEL_PATH = f"/hotels/<int(min=1, max={MAX_ID}):hotel_id>"
+PROFILE_PATH = f"/hotels/<hotel(min=1, max={MAX_ID}):hotel_id>/profile"
+
+
+class HotelIdConverter(IntegerConverter):
+    """Takes an id beyond its bounds as 0, which no hotel has.
+
+    With two methods on one path Werkzeug would answer such an id with 405 instead of 404.
+    """
+
+    def to_python(self, value: str) -> int:
+        try:
+            return int(super().to_python(value))
+        except ValueError:
+            return 0
+
+
+@blueprint.record_once
+def add_converter(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters["hotel"] = HotelIdConverter
+
+
 DASHBOARD_HEADERS = {
     "ETag": HEADER_DESCRIPTIONS["ETag"],
-    "X-Data-Through": "The time up to which the feed is counted (RFC 3339)",
+    "X-Data-Through": "The time up to which all feeds are counted (RFC 3339)",
 }
 
 DASHBOARD_EXAMPLE = {
@@ -74,16 +102,12 @@ DASHBOARD_EXAMPLE = {
 }
 
 
-def today() -> date:
-    """The date in UTC, by which days of events are counted."""
-    return datetime.now(UTC).date()
+PROFILE_INPUT_EXAMPLE = {"name": "Hotel Harbour", "rooms": 40, "timezone": "Europe/Berlin", "hidden": False}
+PROFILE_EXAMPLE = {"hotel_id": 1, **PROFILE_INPUT_EXAMPLE}
 
 
-def as_of_or_today(as_of: date | None, now: date) -> date:
-    """`as_of`, or today when it is absent. Raises Invalid for a future date."""
-    if as_of is not None and as_of > now:
-        raise Invalid.field("as_of", "is in the future")
-    return as_of or now
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @blueprint.get("/dashboard")
@@ -100,20 +124,21 @@ def as_of_or_today(as_of: date | None, now: date) -> date:
 async def get_dashboard(query_args: DashboardQuery) -> Response:
     """Bookings and cancellations of a hotel for a year, by month, day or year.
 
-    An event counts on its night of stay, or with by=event_date on its own date (UTC). Periods without events are zeros.
+    An event counts on its night of stay, or with by=event_date on its own date at the hotel. Periods without events are
+    zeros.
     """
-    counted = await service.count_year(pool(), query_args, as_of_or_today(query_args.as_of, today()))
+    counted = await service.count_year(pool(), query_args, resources().config.feed_names, now())
     form = wanted_form()
     headers = {} if form == JSON else file_headers("dashboard", form)
     if form == JSON:
-        body = json_body(query_args, counted.periods)
+        body = figures_body(query_args, counted.periods)
     else:
         made = table_of_figures(counted.periods)
         body = csv_bytes(made) if form == CSV else xlsx_bytes(made)
     return response_with_etag(body, content_type_of(form), counted.data_through, headers)
 
 
-def json_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:
+def figures_body(query: DashboardQuery, periods: list[PeriodCounts]) -> bytes:
     """A Dashboard as JSON. Its items are joined from cached JSON, since a year has up to 366 of them."""
     items = ",".join([f'{{"period":"{period}",{figures_json(counts)}' for period, counts in periods])
     totals = figures_of(*service.sum_counts(counts for _, counts in periods))
@@ -159,14 +184,48 @@ def response_with_etag(
 @validate_querystring(HotelsQuery)
 @document_response(Hotels)
 async def list_hotels(query_args: HotelsQuery) -> Response:
-    """The hotels in the feed by id, and the time up to which the feed is counted."""
+    """The hotels in the feeds by id, and the time up to which the feeds are counted."""
     after = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else 0
-    state = await select_feed_state(pool())
-    found = await counters.select_hotels(pool(), query_args.search, after, query_args.limit + 1)
+    states = await select_feed_states(pool(), resources().config.feed_names)
+    found = await counters.select_hotels(
+        pool(), query_args.search, after, query_args.limit + 1, hidden=query_args.hidden == "true"
+    )
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.hotel_id,))
-    through = state.data_through
-    lag = max(0.0, round((datetime.now(UTC) - through) / timedelta(seconds=1), 3)) if through else None
-    return json_response(Hotels(page, through, lag, state.cut_off), 200, headers)
+    at, through = now(), service.counted_through(states)
+    feeds = [
+        FeedLag(state.feed, state.data_through, service.lag_seconds(state.data_through, at), state.cut_off)
+        for state in states
+    ]
+    cut_offs = sum(state.cut_off for state in states)
+    return json_response(Hotels(page, through, service.lag_seconds(through, at), cut_offs, feeds), 200, headers)
+
+
+@blueprint.get(PROFILE_PATH)
+@operation(404, example=PROFILE_EXAMPLE)
+@document_response(HotelProfile)
+async def get_hotel_profile(hotel_id: int) -> Response:
+    """Name, rooms and time zone of a hotel; empty for one that has events alone."""
+    profile = await profiles.select_profile(pool(), hotel_id)
+    if profile is None:
+        raise service.unknown_hotel(hotel_id)
+    return json_response(profile)
+
+
+@blueprint.put(PROFILE_PATH)
+@operation(request_example=PROFILE_INPUT_EXAMPLE, example=PROFILE_EXAMPLE)
+@api_token_required
+@document_response(HotelProfile)
+@json_body(ProfileInput)
+async def replace_hotel_profile(hotel_id: int, data: ProfileInput) -> Response:
+    """Replace the whole profile of a hotel, also of one that is not in the feeds yet; what is absent is removed.
+
+    Another time zone recounts the hotel at once: the dates of its events are those in its time zone.
+    """
+    if not hotel_id:
+        raise service.unknown_hotel(hotel_id)
+    profile = HotelProfile(hotel_id, data.name, data.rooms, data.timezone, data.hidden)
+    await service.replace_profile(pool(), profile, resources().config.hotel_timezone)
+    return json_response(profile)
 
 
 @blueprint.get(f"{HOTEL_PATH}/pickup")
@@ -176,8 +235,7 @@ async def list_hotels(query_args: HotelsQuery) -> Response:
 @document_response(Pickup)
 async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
     """How the last days changed the bookings of the nights ahead."""
-    as_of = as_of_or_today(query_args.as_of, today())
-    await service.require_hotel(pool(), hotel_id)
+    as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
     nights = await counters.select_pickup(pool(), hotel_id, as_of, query_args.days, query_args.nights)
     return json_response(Pickup(hotel_id, as_of, query_args.days, nights))
 
@@ -189,8 +247,7 @@ async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
 @document_response(Pace)
 async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
     """Rooms on the books by month, compared with the same time last year."""
-    as_of = as_of_or_today(query_args.as_of, today())
-    await service.require_hotel(pool(), hotel_id)
+    as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
     items = await service.compute_pace(pool(), hotel_id, query_args.year, as_of, query_args.match)
     return json_response(Pace(hotel_id, query_args.year, as_of, query_args.match, items))
 
@@ -202,8 +259,8 @@ async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
 @document_response(BookingCurve)
 async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
     """How a night filled up, day by day from its first event on, but at most 730 days before the night."""
-    await service.require_hotel(pool(), hotel_id)
-    points = await counters.select_curve(pool(), hotel_id, query_args.night, today(), MAX_CURVE_DAYS)
+    today = await service.require_today(pool(), hotel_id, now())
+    points = await counters.select_curve(pool(), hotel_id, query_args.night, today, MAX_CURVE_DAYS)
     return json_response(BookingCurve(hotel_id, query_args.night, points))
 
 
@@ -214,8 +271,8 @@ async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Res
 @document_response(LeadTime)
 async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
-    await service.require_hotel(pool(), hotel_id)
-    return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year, today()))
+    today = await service.require_today(pool(), hotel_id, now())
+    return json_response(await service.compute_lead_time(pool(), hotel_id, query_args.year, today))
 
 
 @blueprint.get("/quarantine")
@@ -225,10 +282,10 @@ async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
 @validate_querystring(PageQuery)
 @document_response(Quarantine)
 async def list_quarantined_events(query_args: PageQuery) -> Response:
-    """Values of the feed that were not counted, each with the reason."""
-    after = decode_cursor(query_args.cursor, tuple[CursorInstant, bytes]) if query_args.cursor else None
+    """Values of the feeds that were not counted, each with the reason."""
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant, str, bytes]) if query_args.cursor else None
     found = await quarantine_queries.select_quarantine(pool(), after, query_args.limit + 1)
-    page, headers = page_and_link(found, query_args.limit, lambda last: (last[1].first_seen, last[0]))
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last[1].first_seen, last[1].feed, last[0]))
     return json_response(Quarantine([event for _, event in page]), 200, headers)
 
 
@@ -239,12 +296,12 @@ async def list_quarantined_events(query_args: PageQuery) -> Response:
 @validate_querystring(PageQuery)
 @document_response(Audits)
 async def list_feed_differences(query_args: PageQuery) -> Response:
-    """Counted events that the feed no longer has, or has changed, as the night audits found them.
+    """Counted events that their feed no longer has, or has changed, as the night audits found them.
 
     They change no figure until `python -m dashboard audit --feed --apply` applies them.
     """
-    after = decode_cursor(query_args.cursor, tuple[CursorInstant, CursorId]) if query_args.cursor else None
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant, str, CursorId]) if query_args.cursor else None
     counts = await differences.select_difference_counts(pool())
     found = await differences.select_differences_page(pool(), after, query_args.limit + 1)
-    page, headers = page_and_link(found, query_args.limit, lambda last: (last.first_found, last.event_id))
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.first_found, last.feed, last.event_id))
     return json_response(Audits(counts.missing, counts.changed, page), 200, headers)

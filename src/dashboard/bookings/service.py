@@ -1,30 +1,39 @@
 """Booking figures as they are answered: every period of a year, and pace compared with last year."""
 
 from calendar import isleap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
+import asyncpg
 from prometheus_client import Gauge
 
-from common.db.pool import Executor
-from common.web.errors import NotFound
+from common.db.pool import Executor, transaction
+from common.web.errors import Invalid, NotFound
 from dashboard.bookings.inputs import DashboardQuery, PaceMatch
 from dashboard.bookings.models import (
     CountedDays,
     CountedYear,
     Counts,
     CountsByPeriod,
+    FeedState,
+    HotelProfile,
     LeadTime,
     LeadTimeBucket,
     MonthPace,
     PeriodCounts,
 )
-from dashboard.bookings.queries import counters, feed_progress
+from dashboard.bookings.queries import counters, feed_progress, ledger, profiles, time_zones
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
+from dashboard.bookings.time_zones import recount_hotels
 
-FEED_LAG = Gauge("feed_lag_seconds", "How far the counters are behind now", multiprocess_mode="mostrecent")
+FEED_LAG = Gauge(
+    "feed_lag_seconds", "How far the counters of a feed are behind now", ["feed"], multiprocess_mode="mostrecent"
+)
 FEED_CUT_OFF = Gauge(
-    "feed_cut_off", "Instants of which the feed may have more events than it sent", multiprocess_mode="mostrecent"
+    "feed_cut_off",
+    "Instants of which a feed may have more events than it sent",
+    ["feed"],
+    multiprocess_mode="mostrecent",
 )
 
 SAME_WEEKDAY = timedelta(days=364)
@@ -34,35 +43,78 @@ FIRST_COMPARABLE_DATE = date(2, 1, 2)
 NO_COUNTS = (0, 0)
 
 
-async def measure_feed(db: Executor, now: datetime) -> None:
-    """Set the gauges of the feed; the lag stays unset until the feed has been read once."""
-    state = await feed_progress.select_feed_state(db)
-    FEED_CUT_OFF.set(state.cut_off)
-    if state.data_through is not None:
-        FEED_LAG.set((now - state.data_through).total_seconds())
+async def measure_feeds(db: Executor, feeds: Sequence[str], now: datetime) -> None:
+    """Set the gauges of each feed; its lag stays unset until the feed has been read once."""
+    for state in await feed_progress.select_feed_states(db, feeds):
+        FEED_CUT_OFF.labels(state.feed).set(state.cut_off)
+        if state.data_through is not None:
+            FEED_LAG.labels(state.feed).set((now - state.data_through).total_seconds())
+
+
+def counted_through(states: Sequence[FeedState]) -> datetime | None:
+    """The time up to which all feeds are counted; None while one has not been read."""
+    times = [state.data_through for state in states if state.data_through is not None]
+    return min(times) if len(times) == len(states) else None
+
+
+def lag_seconds(through: datetime | None, now: datetime) -> float | None:
+    """How long ago that was, at least 0."""
+    return None if through is None else max(0.0, round((now - through) / timedelta(seconds=1), 3))
 
 
 def unknown_hotel(hotel_id: int) -> NotFound:
     return NotFound(f"Unknown hotel {hotel_id}.", code="unknown_hotel")
 
 
-async def require_hotel(db: Executor, hotel_id: int) -> None:
-    """Raises NotFound for a hotel without an event in the feed."""
-    if not await counters.select_hotel_exists(db, hotel_id):
+async def require_today(db: Executor, hotel_id: int, now: datetime) -> date:
+    """The date at a hotel. Raises NotFound for a hotel without an event in the feeds."""
+    today = await counters.select_hotel_today(db, hotel_id, now)
+    if today is None:
         raise unknown_hotel(hotel_id)
+    return today
 
 
-async def count_year(db: Executor, query: DashboardQuery, as_of: date) -> CountedYear:
+async def require_as_of(db: Executor, hotel_id: int, as_of: date | None, now: datetime) -> date:
+    """`as_of`, or the date at the hotel when it is absent. Raises NotFound, and Invalid for a future date."""
+    today = await require_today(db, hotel_id, now)
+    require_not_future(as_of, today)
+    return as_of or today
+
+
+def require_not_future(as_of: date | None, today: date) -> None:
+    """Raises Invalid for an `as_of` after today."""
+    if as_of is not None and as_of > today:
+        raise Invalid.field("as_of", "is in the future")
+
+
+async def replace_profile(db: asyncpg.Pool, profile: HotelProfile, default: str) -> None:
+    """Store a profile, and recount the hotel if its time zone changes, in one transaction.
+
+    default: the time zone of hotels that have none of their own. Raises Invalid for a zone that PostgreSQL
+    does not know.
+    """
+    if profile.timezone is not None and not await time_zones.select_is_known_time_zone(db, profile.timezone):
+        raise Invalid.field("timezone", "is not known to PostgreSQL")
+    async with transaction(db) as connection:
+        await ledger.lock_ledger(connection)
+        await profiles.upsert_profile(connection, profile)
+        await recount_hotels(connection, [profile.hotel_id], default)
+
+
+async def count_year(db: Executor, query: DashboardQuery, feeds: Sequence[str], now: datetime) -> CountedYear:
     """Count the events of a hotel's year by month, day or year; periods without events are zeros.
 
-    as_of: count only events dated on or before this date (UTC). Raises NotFound for an unknown hotel.
+    Only events dated on or before `as_of` count, by default today's date at the hotel. Raises NotFound for an unknown
+    hotel, and Invalid for a future `as_of`.
     """
     year = query.year
-    days = CountedDays(query.hotel_id, date(year, 1, 1), date(year, 12, 31), as_of, query.by == "event_date")
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    days = CountedDays(query.hotel_id, first, last, query.as_of, query.by == "event_date", now, feeds)
     select = counters.select_counts_by_day if query.period == "day" else counters.select_counts_by_month
     found = await select(db, days)
     if found is None:
         raise unknown_hotel(query.hotel_id)
+    require_not_future(query.as_of, found.today)
     if query.period == "day":
         periods = day_counts(year, found)
     elif query.period == "month":

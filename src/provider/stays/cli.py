@@ -6,8 +6,8 @@ reported. Rows that are stored already are skipped: the import can be repeated. 
 feed in the same transaction.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
-from common.db.pool import UNLIMITED, create_pool, transaction
+from common.db.pool import UNLIMITED, create_pool, rolled_back, transaction
 from common.limits import LATEST_NIGHT
 from common.text_blocks import DamagedFileError, open_file, read_blocks
 from provider.hotel_rooms import BOOKING
@@ -191,7 +191,7 @@ async def import_files(
     connection = await asyncpg.connect(url.reveal(), server_settings=settings)
     path = properties
     try:
-        async with _rolled_back(connection) if options.dry_run else nullcontext():
+        async with rolled_back(connection) if options.dry_run else nullcontext():
             await import_properties(connection, properties, results[0])
             path = reservations
             await import_reservations(connection, reservations, results[1], append)
@@ -215,17 +215,6 @@ async def import_files(
         result.report(dry_run=options.dry_run)
     has_rows = any(result.stored + result.already_stored for result in results)
     return 1 if any(result.rejected for result in results) or not has_rows else 0
-
-
-@asynccontextmanager
-async def _rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """A transaction that leaves nothing."""
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        await transaction.rollback()
 
 
 def rejected_rows(path: Path, result: ImportResult, parsers: Parsers) -> Iterator[RejectedLine]:

@@ -7,6 +7,7 @@ import asyncpg
 from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries.ledger import insert_events
+from tests.support.feeds import MAIN_LEDGER
 
 
 async def landing_page(app: Application) -> str:
@@ -15,7 +16,7 @@ async def landing_page(app: Application) -> str:
 
 async def store(db: asyncpg.Pool, *events: BookingEvent) -> None:
     async with db.acquire() as connection, connection.transaction():
-        await insert_events(connection, events)
+        await insert_events(connection, MAIN_LEDGER, events)
 
 
 async def test_a_page_without_hotels_is_a_page(dashboard_app: Application) -> None:

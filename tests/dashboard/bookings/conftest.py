@@ -33,7 +33,7 @@ async def feed_at() -> AsyncIterator[FeedAt]:
 @pytest.fixture
 def ingestion_of(dashboard_db: asyncpg.Pool, feed_at: FeedAt) -> IngestionOf:
     """Creates an ingestion of the feed at a URL."""
-    return lambda url: Ingestion(dashboard_db, feed_at(url), lookback=LOOKBACK)
+    return lambda url: Ingestion(dashboard_db, feed_at(url), lookback=LOOKBACK, timezone="UTC")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def audit(dashboard_db: asyncpg.Pool, feed_at: FeedAt) -> RunOnce:
     """Runs the job `night_audit` once, of the feed at a URL."""
 
     async def run(url: str) -> JobResult:
-        night_audit = NightAudit(dashboard_db, feed_at(url), LOOKBACK)
+        night_audit = NightAudit(dashboard_db, feed_at(url), LOOKBACK, "UTC")
         return await run_now(dashboard_db, Job("night_audit", 86_400, night_audit.run))
 
     return run

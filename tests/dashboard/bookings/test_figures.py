@@ -20,9 +20,13 @@ from dashboard.bookings.models import CountedDays
 from dashboard.bookings.queries import counters
 from dashboard.bookings.queries.ledger import insert_events
 from tests.support.databases import cloned
+from tests.support.feeds import MAIN_LEDGER
 
 Events = list[BookingEvent]
 Check = Coroutine[Any, Any, None]
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+"""Later than every event."""
 
 EDGES = (date(2023, 12, 31), date(2024, 2, 29), date(2024, 12, 31), date(2025, 2, 28))
 """Days at whose sides figures change: ends of years, and the ends of February in a leap year and after it."""
@@ -81,7 +85,7 @@ async def check_and_roll_back(db: asyncpg.Connection, pages: list[Events], check
     try:
         for page in pages:
             if page:
-                await insert_events(db, page)
+                await insert_events(db, MAIN_LEDGER, page)
         await check()
     finally:
         await transaction.rollback()
@@ -140,7 +144,7 @@ async def test_months_and_days_equal_the_recount_as_of_any_date(
                 day = each.event_timestamp.date() if by_event_date else each.night_of_stay
                 if each.hotel_id == 7001 and first <= day <= last and each.event_timestamp.date() <= as_of:
                     days[day, each.status] += 1
-            counted_days = CountedDays(7001, first, last, as_of, by_event_date)
+            counted_days = CountedDays(7001, first, last, as_of, by_event_date, NOW, ["main"])
             by_day = await counters.select_counts_by_day(db, counted_days)
             by_month = await counters.select_counts_by_month(db, counted_days)
             if not any(each.hotel_id == 7001 for each in first_of_each_id(events)):
@@ -304,6 +308,7 @@ async def store(db: asyncpg.Pool, *events: tuple[str, str, Literal[1, 2]]) -> No
     async with db.acquire() as connection, connection.transaction():
         await insert_events(
             connection,
+            MAIN_LEDGER,
             [
                 BookingEvent(number, 7001, datetime.fromisoformat(at), status, 9, date.fromisoformat(night))
                 for number, (at, night, status) in enumerate(events, start=1)
@@ -330,7 +335,7 @@ async def test_an_event_on_the_days_after_a_view_does_not_count_in_it(dashboard_
     """Whether or not it is the last event of the hotel decides which counters are read."""
     await store(dashboard_db, ("2024-02-29T23:59:59.999999Z", "2024-05-01", 1), (after, "2024-05-01", 1))
     for as_of, expected in ((date(2024, 2, 28), 0), (date(2024, 2, 29), 1), (date(2024, 3, 2), 2)):
-        days = CountedDays(7001, date(2024, 1, 1), date(2024, 12, 31), as_of, by_event_date=False)
+        days = CountedDays(7001, date(2024, 1, 1), date(2024, 12, 31), as_of, False, NOW, ["main"])
         by_day = await counters.select_counts_by_day(dashboard_db, days)
         by_month = await counters.select_counts_by_month(dashboard_db, days)
         assert by_day is not None
@@ -403,7 +408,7 @@ async def test_a_curve_begins_at_most_730_days_before_the_night(dashboard_db: as
 
 
 async def test_the_outlook_covers_today_and_the_next_nights_and_events_up_to_today(dashboard_db: asyncpg.Pool) -> None:
-    today = date(2024, 2, 29)
+    now = datetime(2024, 2, 29, 12, tzinfo=UTC)
     await store(
         dashboard_db,
         ("2024-02-28T00:00:00Z", "2024-02-28", 1),
@@ -414,7 +419,7 @@ async def test_the_outlook_covers_today_and_the_next_nights_and_events_up_to_tod
         ("2024-03-01T00:00:00Z", "2024-03-10", 1),
     )
 
-    (outlook,) = await counters.select_outlook(dashboard_db, today, 30, 20)
+    (outlook,) = await counters.select_outlook(dashboard_db, now, 30, 20)
 
     assert outlook == (7001, 3, 2)
 
@@ -425,11 +430,12 @@ async def test_the_outlook_shows_a_hotel_without_nights_ahead_and_the_latest_one
     await dashboard_db.execute(
         """
         INSERT INTO hotel_summary
-        SELECT hotel, 1, '2020-01-01', '2020-01-01', '2024-01-01'::timestamptz + hotel * interval '1 minute'
+        SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2024-01-01'::timestamptz + hotel * interval '1 minute',
+               '2024-01-01'
           FROM generate_series(1, 25) AS hotel
         """
     )
 
-    outlooks = await counters.select_outlook(dashboard_db, date(2024, 2, 29), 30, 20)
+    outlooks = await counters.select_outlook(dashboard_db, NOW, 30, 20)
 
     assert outlooks == [(hotel, 0, 0) for hotel in range(6, 26)]

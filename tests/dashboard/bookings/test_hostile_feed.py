@@ -386,9 +386,9 @@ async def test_neither_invalid_values_nor_cut_offs_fill_the_database(
     monkeypatch.setattr(quarantine, "MAX_QUARANTINED", 3)
     monkeypatch.setattr(cut_offs, "MAX_CUT_OFFS", 3)
     for number in [0, 1, 2, 3, 4, 0]:
-        await quarantine.upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event")])
+        await quarantine.upsert_quarantine(dashboard_db, "main", [RejectedEvent(f"raw {number}", "not an event")])
         cut = CutOff(START + timedelta(hours=number), f"reason {number}")
-        await cut_offs.upsert_cut_off(dashboard_db, cut, START + timedelta(days=1))
+        await cut_offs.upsert_cut_off(dashboard_db, "main", cut, START + timedelta(days=1))
 
     quarantined = await dashboard_db.fetch("SELECT raw, times FROM quarantined_event ORDER BY raw")
     assert [tuple(row) for row in quarantined] == [("raw 0", 2), ("raw 1", 1), ("raw 2", 1)]
@@ -442,9 +442,9 @@ async def test_what_may_be_cut_off_shows_in_the_list_of_hotels_on_the_page_and_a
     assert "cut off" not in await (await client.get("/")).get_data(as_text=True)
 
     await dashboard_db.execute(
-        "INSERT INTO feed_cut_off VALUES ('2024-03-01 02:00Z', '100 events or more', now(), now())"
+        "INSERT INTO feed_cut_off VALUES ('main', '2024-03-01 02:00Z', '100 events or more', now(), now())"
     )
 
     assert (await (await client.get("/hotels")).get_json())["feed_cut_off"] == 1
     assert "may have cut off" in await (await client.get("/")).get_data(as_text=True)
-    assert "\nfeed_cut_off 1.0\n" in await (await client.get("/metrics")).get_data(as_text=True)
+    assert '\nfeed_cut_off{feed="main"} 1.0\n' in await (await client.get("/metrics")).get_data(as_text=True)

@@ -557,14 +557,15 @@ async def test_the_counters_show_the_feed_up_to_the_watermark_while_it_is_read_f
 ) -> None:
     first, second, third, end = (datetime(2020, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
     for at in (first, second):
-        await feed_progress.update_watermark(dashboard_db, at)
-        state = await feed_progress.select_feed_state(dashboard_db)
+        await feed_progress.update_watermark(dashboard_db, "main", at)
+        (state,) = await feed_progress.select_feed_states(dashboard_db, ["main"])
         assert state.data_through == at
 
-    await feed_progress.update_after_reading(dashboard_db, end, None, 60.0)
-    await feed_progress.update_watermark(dashboard_db, third)
-    assert (await feed_progress.select_feed_state(dashboard_db)).data_through == end
-    assert (await feed_progress.select_progress(dashboard_db)).watermark == third
+    await feed_progress.update_after_reading(dashboard_db, "main", end, None, 60.0)
+    await feed_progress.update_watermark(dashboard_db, "main", third)
+    (state,) = await feed_progress.select_feed_states(dashboard_db, ["main"])
+    assert state.data_through == end
+    assert await dashboard_db.fetchval("SELECT watermark FROM feed_progress") == third
 
 
 async def test_the_first_contact_with_a_provider_is_noted_once(dashboard_db: asyncpg.Pool) -> None:
@@ -572,6 +573,6 @@ async def test_the_first_contact_with_a_provider_is_noted_once(dashboard_db: asy
     first = datetime(2020, 1, 1, tzinfo=UTC)
 
     for at in (first, first + timedelta(hours=1)):
-        await feed_progress.update_first_contact(dashboard_db, at)
+        await feed_progress.update_first_contact(dashboard_db, "main", at)
 
-    assert (await feed_progress.select_progress(dashboard_db)).recorded_through == first
+    assert await dashboard_db.fetchval("SELECT recorded_through FROM feed_progress") == first

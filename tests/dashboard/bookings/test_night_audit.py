@@ -20,13 +20,13 @@ from dashboard import feed_client
 from dashboard.bookings import feed_reader, night_audit
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.night_audit import NightAudit, apply_differences
+from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.feed_client import BookingFeed
-from tests.dashboard.bookings.conftest import LOOKBACK, AssertCountersAgree, FeedAt, IngestionOf, RunOnce
+from tests.dashboard.bookings.conftest import FEED_URL, LOOKBACK, AssertCountersAgree, FeedAt, IngestionOf, RunOnce
 from tests.support.databases import cloned
-from tests.support.feeds import Event, ForeignFeed, event, serve_feed
+from tests.support.feeds import MAIN_LEDGER, Event, ForeignFeed, event, serve_feed
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NOTHING_FOUND = {"repaired": 0, "changed_upstream": 0, "missing_upstream": 0, "rejected": 0, "cut_off": 0}
@@ -37,12 +37,13 @@ def hourly(count: int, **fields: Any) -> list[Event]:
 
 
 @pytest.fixture
-def apply(dashboard_db: asyncpg.Pool) -> Callable[[str], Awaitable[int]]:
+def apply(dashboard_db: asyncpg.Pool, feed_at: FeedAt) -> Callable[[str], Awaitable[int]]:
     """Applies the differences that the audits found."""
 
     async def run(reason: str) -> int:
         async def work(lease: Lease) -> JobResult:
-            return {"corrected": await apply_differences(dashboard_db, lease, datetime.now(UTC), reason)}
+            night_audit = NightAudit(dashboard_db, feed_at(FEED_URL), LOOKBACK, "UTC")
+            return {"corrected": await night_audit.apply_differences(lease, datetime.now(UTC), reason)}
 
         return int((await run_now(dashboard_db, Job("night_audit", 86_400, work)))["corrected"])
 
@@ -180,7 +181,7 @@ async def test_an_event_counted_while_the_audit_runs_is_not_missing(
                 self.events.append(late)
                 counted = BookingEvent(500, 1, datetime.fromisoformat(late["event_timestamp"]), 1, 1, START.date())
                 async with dashboard_db.acquire() as connection, connection.transaction():
-                    await insert_events(connection, [counted])
+                    await insert_events(connection, MAIN_LEDGER, [counted])
             return response
 
     async with serve_feed(Growing(hourly(10))) as feed:
@@ -270,13 +271,14 @@ async def test_an_audit_without_its_lease_writes_nothing(
         stalled = Lease("night_audit", "stalled", 41)
 
         with pytest.raises(LeaseLostError):
-            await NightAudit(dashboard_db, feed_at(feed.url), LOOKBACK).run(stalled)
+            await NightAudit(dashboard_db, feed_at(feed.url), LOOKBACK, "UTC").run(stalled)
         await dashboard_db.execute("UPDATE feed_progress SET audited_through = '2024-01-01 05:00Z'")
         before[0] = (await contents())[0]
         with pytest.raises(LeaseLostError):
-            await NightAudit(dashboard_db, feed_at(feed.url), LOOKBACK).run(stalled)
+            await NightAudit(dashboard_db, feed_at(feed.url), LOOKBACK, "UTC").run(stalled)
+        night_audit = NightAudit(dashboard_db, feed_at(feed.url), LOOKBACK, "UTC")
         with pytest.raises(LeaseLostError):
-            await apply_differences(dashboard_db, stalled, datetime.now(UTC), "why")
+            await night_audit.apply_differences(stalled, datetime.now(UTC), "why")
 
     assert await contents() == before
 
@@ -403,13 +405,14 @@ def test_after_an_audit_that_is_applied_the_ledger_is_the_feed(postgres: Server,
         )
         async with serve_feed(ForeignFeed(before)) as served, create_client_session() as client:
             feed = BookingFeed(Upstream(client, "booking_feed", served.url))
-            reader = Ingestion(db, feed, lookback=LOOKBACK)
+            reader = Ingestion(db, feed, lookback=LOOKBACK, timezone="UTC")
             await run_now(db, Job("ingest_booking_events", 5, lambda lease: reader.run(lease, datetime.now(UTC))))
             served.events = after
 
             async def audit_and_apply(lease: Lease) -> JobResult:
-                result = await NightAudit(db, feed, LOOKBACK).run(lease)
-                await apply_differences(db, lease, datetime.now(UTC), "the feed is right")
+                night_audit = NightAudit(db, feed, LOOKBACK, "UTC")
+                result = await night_audit.run(lease)
+                await night_audit.apply_differences(lease, datetime.now(UTC), "the feed is right")
                 return result
 
             result = await run_now(db, Job("night_audit", 86_400, audit_and_apply))

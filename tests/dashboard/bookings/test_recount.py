@@ -8,6 +8,7 @@ import pytest
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.ledger import insert_events
+from tests.support.feeds import MAIN_LEDGER
 
 RIGHT = {"events": 4, "night_counters": 0, "day_counters": 0, "hotels": 0}
 
@@ -20,6 +21,7 @@ async def counted(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
     async with dashboard_db.acquire() as connection, connection.transaction():
         await insert_events(
             connection,
+            MAIN_LEDGER,
             [
                 BookingEvent(1, 1, at, 1, 1, nights[0]),
                 BookingEvent(2, 1, at, 1, 2, nights[1]),
@@ -43,7 +45,10 @@ async def test_undamaged_counters_equal_the_recount(counted: asyncpg.Pool) -> No
         ("hotels", "UPDATE hotel_summary SET last_night = last_night - 1 WHERE hotel_id = 1"),
         ("hotels", "UPDATE hotel_summary SET last_event_timestamp = last_event_timestamp - interval '1 microsecond'"),
         ("hotels", "DELETE FROM hotel_summary WHERE hotel_id = 2"),
-        ("hotels", "INSERT INTO hotel_summary VALUES (3, 0, '2024-01-01', '2024-01-01', '2024-01-01')"),
+        (
+            "hotels",
+            "INSERT INTO hotel_summary VALUES (3, 'UTC', 0, '2024-01-01', '2024-01-01', '2024-01-01', '2024-01-01')",
+        ),
         ("night_counters", "UPDATE night_counter SET hotel_id = 3 WHERE hotel_id = 2"),
         ("night_counters", "UPDATE night_counter SET night_of_stay = night_of_stay + 7 WHERE hotel_id = 2"),
         ("night_counters", "UPDATE night_counter SET event_date = event_date - 1 WHERE hotel_id = 2"),

@@ -11,6 +11,7 @@ from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.quarantine import delete_old_quarantined, upsert_quarantine
+from tests.support.feeds import MAIN_LEDGER
 
 HOTEL = 4001
 
@@ -30,7 +31,7 @@ async def booked(dashboard_db: asyncpg.Pool) -> None:
     events += [booking_event(2000 + day, f"2020-01-{day:02}", "2020-01-02T23:59:59.999999Z", 2) for day in range(1, 5)]
     events.append(booking_event(3000, "2020-02-29", "2020-01-03T00:00:00.000000Z"))
     async with dashboard_db.acquire() as connection:
-        await insert_events(connection, events)
+        await insert_events(connection, MAIN_LEDGER, events)
     await set_data_through(dashboard_db, "2026-01-02 03:04:05Z")
 
 
@@ -109,6 +110,7 @@ async def test_an_event_dated_tomorrow_counts_from_tomorrow_on(
     async with dashboard_db.acquire() as connection:
         await insert_events(
             connection,
+            MAIN_LEDGER,
             [
                 booking_event(1, "2020-01-01", "2020-01-01T00:00:00.000000Z"),
                 booking_event(2, "2020-01-02", tomorrow.isoformat()),
@@ -138,7 +140,7 @@ async def test_the_etag_changes_only_with_the_figures(
     same = await get(dashboard_app, MONTHS, **{"If-None-Match": f'W/"x", {first.headers["ETag"]}'})
     weakened = await get(dashboard_app, MONTHS, **{"If-None-Match": f"W/{first.headers['ETag']}"})
     async with dashboard_db.acquire() as connection:
-        await insert_events(connection, [booking_event(9000, "2020-01-01", "2020-01-01T00:00:00.000000Z")])
+        await insert_events(connection, MAIN_LEDGER, [booking_event(9000, "2020-01-01", "2020-01-01T00:00:00.000000Z")])
     changed = await get(dashboard_app, MONTHS, **{"If-None-Match": first.headers["ETag"]})
 
     assert not first.headers["ETag"].startswith("W/")
@@ -163,12 +165,12 @@ async def test_the_etag_changes_only_with_the_figures(
         ("hotel_id=9223372036854775808&period=month&year=2020", "hotel_id"),
         ("hotel_id=1&hotel_id=2&period=month&year=2020", "hotel_id"),
         ("hotel_id=1&period=month&year=2020&by=room", "by"),
-        ("hotel_id=1&period=month&year=2020&as_of=2999-01-01", "as_of"),
+        (f"hotel_id={HOTEL}&period=month&year=2020&as_of=2999-01-01", "as_of"),
         ("hotel_id=1&period=month&year=2020&as_of=yesterday", "as_of"),
         ("hotel_id=1&period=month&year=2020&hotel=1", "hotel"),
     ],
 )
-async def test_invalid_parameters_are_named(dashboard_app: Application, query: str, field: str) -> None:
+async def test_invalid_parameters_are_named(dashboard_app: Application, booked: None, query: str, field: str) -> None:
     response = await get(dashboard_app, f"/dashboard?{query}")
 
     assert response.status_code == 400
@@ -202,21 +204,29 @@ async def test_hotels(dashboard_app: Application, booked: None) -> None:
     assert body["hotels"] == [
         {
             "hotel_id": HOTEL,
+            "name": None,
+            "rooms": None,
+            "timezone": "UTC",
             "events": 36,
             "first_night": "2020-01-01",
             "last_night": "2020-02-29",
             "last_event_timestamp": "2020-01-03T00:00:00.000000Z",
+            "hidden": False,
         }
     ]
     assert body["data_through"] == "2026-01-02T03:04:05.000000Z"
     assert body["lag_seconds"] > 0
+    (feed,) = body["feeds"]
+    assert feed.pop("lag_seconds") > 0
+    assert feed == {"feed": "main", "data_through": body["data_through"], "feed_cut_off": 0}
 
 
 async def insert_hotels(db: asyncpg.Pool, *hotels: int) -> None:
     await db.execute(
         """
         INSERT INTO hotel_summary
-        SELECT hotel, 1, '2020-01-01', '2020-01-01', '2020-01-01' FROM unnest($1::bigint[]) AS hotel
+        SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
+          FROM unnest($1::bigint[]) AS hotel
         """,
         hotels,
     )
@@ -244,8 +254,9 @@ async def test_hotels_come_in_pages_and_can_be_searched(dashboard_app: Applicati
     [
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
-        ("search=%25", "search"),
-        ("search=-1", "search"),
+        ("search=%00", "search"),
+        (f"search={201 * '1'}", "search"),
+        ("hidden=yes", "hidden"),
         ("cursor=x", "cursor"),
     ],
 )
@@ -325,7 +336,7 @@ async def test_lead_time(dashboard_app: Application, booked: None) -> None:
 
 async def test_quarantined_values_are_listed_in_pages(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
     for number in range(3):
-        await upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event")])
+        await upsert_quarantine(dashboard_db, "main", [RejectedEvent(f"raw {number}", "not an event")])
 
     first = await get(dashboard_app, "/quarantine?limit=2")
     link = first.headers["Link"]
@@ -346,11 +357,15 @@ async def test_the_landing_page_shows_figures_and_links(dashboard_app: Applicati
 
 
 async def test_quarantined_values_are_deleted_when_they_were_not_received_again(dashboard_db: asyncpg.Pool) -> None:
-    await upsert_quarantine(dashboard_db, [RejectedEvent(f"raw {number}", "not an event") for number in range(5)])
+    await upsert_quarantine(
+        dashboard_db, "main", [RejectedEvent(f"raw {number}", "not an event") for number in range(5)]
+    )
     await dashboard_db.execute(
         "UPDATE quarantined_event SET first_seen = now() - interval '200 days', last_seen = now() - interval '91 days'"
     )
-    await upsert_quarantine(dashboard_db, [RejectedEvent("raw 0", "not an event"), RejectedEvent("raw 9", "new")])
+    await upsert_quarantine(
+        dashboard_db, "main", [RejectedEvent("raw 0", "not an event"), RejectedEvent("raw 9", "new")]
+    )
 
     keep = timedelta(days=90)
     assert [await delete_old_quarantined(dashboard_db, keep, 3) for _ in range(3)] == [3, 1, 0]

@@ -1,6 +1,6 @@
 """SQL of the counters: the figures, and a recount of the ledger to compare them with."""
 
-from datetime import date
+from datetime import date, datetime
 
 import asyncpg
 
@@ -15,14 +15,16 @@ from dashboard.bookings.models import (
     NightPickup,
 )
 
-_NO_EVENT_AFTER_AS_OF = "hotel_summary.last_event_timestamp < ($4::date + 1)::timestamp AT TIME ZONE 'UTC'"
+_AS_OF = "coalesce($4::date, hotel.today)"
+
+_NO_EVENT_AFTER_AS_OF = f"hotel.last_event_date <= {_AS_OF}"
 """The hotel has no event dated after `as_of`."""
 
 _FROM_DAY_COUNTER = f"""
       FROM day_counter
      WHERE hotel_id = $1
        AND by_event_date = $5::boolean
-       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, $4::date) ELSE $3::date END
+       AND day BETWEEN $2::date AND CASE WHEN $5 THEN least($3::date, {_AS_OF}) ELSE $3::date END
        AND ($5 OR {_NO_EVENT_AFTER_AS_OF})
 """
 """Read by event date, and by night of stay when no event is dated after `as_of`."""
@@ -31,7 +33,7 @@ _FROM_NIGHT_COUNTER = f"""
       FROM night_counter
      WHERE hotel_id = $1
        AND night_of_stay BETWEEN $2::date AND $3::date
-       AND event_date <= $4::date
+       AND event_date <= {_AS_OF}
        AND NOT ($5 OR {_NO_EVENT_AFTER_AS_OF})
 """
 """Read in all other cases."""
@@ -59,18 +61,24 @@ _COUNTS_BY_DAY = f"""
 
 
 def _counts_of_a_hotel(counts_by_period: str) -> str:
-    """The statement that reads counts as arrays, beside the time up to which the feed is counted."""
+    """The statement that reads counts as arrays, the date at the hotel, and the time up to which all feeds are counted.
+
+    That is the oldest of the feeds' times, and null while one of them has not been read.
+    """
     return f"""
-    SELECT progress.data_through, counted.periods, counted.bookings, counted.cancellations
-      FROM hotel_summary
-     CROSS JOIN feed_progress AS progress
+    SELECT hotel.today, counted.periods, counted.bookings, counted.cancellations,
+           (SELECT CASE WHEN count(data_through) = cardinality($7::text[]) THEN min(data_through) END
+              FROM feed_progress
+             WHERE feed = ANY($7::text[])) AS data_through
+      FROM (SELECT last_event_date, ($6::timestamptz AT TIME ZONE timezone)::date AS today
+              FROM hotel_summary
+             WHERE hotel_id = $1) AS hotel
      CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(period), '{{}}') AS periods,
                    coalesce(array_agg(bookings), '{{}}') AS bookings,
                    coalesce(array_agg(cancellations), '{{}}') AS cancellations
               FROM ({counts_by_period}) AS found
            ) AS counted
-     WHERE hotel_summary.hotel_id = $1
     """  # noqa: S608 - of pieces above, no input
 
 
@@ -92,33 +100,52 @@ def _counts_by_period(row: asyncpg.Record | None) -> CountsByPeriod | None:
     if row is None:
         return None
     counts = zip(row["bookings"], row["cancellations"], strict=True)
-    return CountsByPeriod(row["data_through"], dict(zip(row["periods"], counts, strict=True)))
+    return CountsByPeriod(row["today"], row["data_through"], dict(zip(row["periods"], counts, strict=True)))
 
 
-async def select_hotel_exists(db: Executor, hotel_id: int) -> bool:
-    return await db.fetchval("SELECT true FROM hotel_summary WHERE hotel_id = $1", hotel_id) is not None
+async def select_hotel_today(db: Executor, hotel_id: int, now: datetime) -> date | None:
+    """The date at a hotel now; None for an unknown hotel."""
+    return await db.fetchval(
+        "SELECT ($2::timestamptz AT TIME ZONE timezone)::date FROM hotel_summary WHERE hotel_id = $1", hotel_id, now
+    )
 
 
-async def select_hotels(db: Executor, search: str, after: int, limit: int) -> list[HotelSummary]:
-    """Up to `limit` hotels with ids above `after` that begin with the digits `search`, by id."""
+async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hidden: bool) -> list[HotelSummary]:
+    """Up to `limit` hotels with ids above `after`, by id, whose id begins with `search` or whose name contains it.
+
+    hidden: also the hotels that are hidden.
+    """
     rows = await db.fetch(
         """
-        SELECT hotel_id, events, first_night, last_night, last_event_timestamp
+        SELECT hotel_id, name, rooms, hotel_summary.timezone, events, first_night, last_night, last_event_timestamp,
+               coalesce(hidden, false) AS hidden
           FROM hotel_summary
-         WHERE hotel_id > $2 AND starts_with(hotel_id::text, $1)
+          LEFT JOIN hotel_profile USING (hotel_id)
+         WHERE hotel_id > $2
+           AND (starts_with(hotel_id::text, $1)
+                OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
+           AND ($4 OR hidden IS NOT TRUE)
          ORDER BY hotel_id
          LIMIT $3
         """,
         search,
         after,
         limit,
+        hidden,
     )
     return [HotelSummary(**row) for row in rows]
 
 
 async def select_ledger_totals(db: Executor) -> LedgerTotals:
-    """The number of events counted, and of their hotels."""
-    row = await db.fetchrow("SELECT coalesce(sum(events), 0)::bigint AS events, count(*) AS hotels FROM hotel_summary")
+    """The number of events counted, and of their hotels, without hidden hotels."""
+    row = await db.fetchrow(
+        """
+        SELECT coalesce(sum(events), 0)::bigint AS events, count(*) AS hotels
+          FROM hotel_summary
+          LEFT JOIN hotel_profile USING (hotel_id)
+         WHERE hidden IS NOT TRUE
+        """
+    )
     assert row is not None
     return LedgerTotals(**row)
 
@@ -232,15 +259,18 @@ async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date,
 async def select_differences(db: Executor) -> asyncpg.Record:
     """Recount the ledger and compare: the number of events, and of wrong counters of each kind.
 
-    One statement, so both sides are of one state of the database.
+    One statement, so both sides are of one state of the database. The dates are those in the time zone in which each
+    hotel is counted.
     """
     row = await db.fetchrow(
         """
         WITH recount AS (
-            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
+            SELECT hotel_id, night_of_stay,
+                   (event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date AS event_date,
                    count(*) FILTER (WHERE status = 1)::int AS bookings,
                    count(*) FILTER (WHERE status = 2)::int AS cancellations
               FROM ledger_event
+              LEFT JOIN hotel_summary USING (hotel_id)
              GROUP BY 1, 2, 3
         ), recount_day AS (
             SELECT hotel_id, by_event_date, CASE WHEN by_event_date THEN event_date ELSE night_of_stay END AS day,
@@ -249,8 +279,10 @@ async def select_differences(db: Executor) -> asyncpg.Record:
              GROUP BY 1, 2, 3
         ), recount_hotel AS (
             SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
-                   max(event_timestamp) AS last_event_timestamp
+                   max(event_timestamp) AS last_event_timestamp,
+                   max((event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date) AS last_event_date
               FROM ledger_event
+              LEFT JOIN hotel_summary USING (hotel_id)
              GROUP BY hotel_id
         )
         SELECT (SELECT count(*) FROM ledger_event) AS events,
@@ -267,31 +299,41 @@ async def select_differences(db: Executor) -> asyncpg.Record:
                (SELECT count(*)
                   FROM recount_hotel AS recount
                   FULL JOIN hotel_summary AS kept USING (hotel_id)
-                 WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp)
+                 WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp,
+                        recount.last_event_date)
                        IS DISTINCT FROM
-                       (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp)) AS hotels
+                       (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp,
+                        kept.last_event_date)) AS hotels
         """
     )
     assert row is not None
     return row
 
 
-async def select_outlook(db: Executor, today: date, nights: int, hotels: int) -> list[HotelOutlook]:
-    """Net bookings of the next nights, of events up to today, for the hotels with the latest events, by id."""
+async def select_outlook(db: Executor, now: datetime, nights: int, hotels: int) -> list[HotelOutlook]:
+    """Net bookings of the next nights, of events up to today, for the hotels with the latest events, by id.
+
+    Today is the date at each hotel. Hidden hotels are left out.
+    """
     rows = await db.fetch(
         """
         SELECT latest.hotel_id,
                coalesce(sum(bookings - cancellations), 0)::int AS on_the_books,
-               coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = $1::date), 0)::int AS today
-          FROM (SELECT hotel_id FROM hotel_summary ORDER BY last_event_timestamp DESC, hotel_id LIMIT $3) AS latest
+               coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = latest.today), 0)::int AS today
+          FROM (SELECT hotel_id, ($1::timestamptz AT TIME ZONE hotel_summary.timezone)::date AS today
+                  FROM hotel_summary
+                  LEFT JOIN hotel_profile USING (hotel_id)
+                 WHERE hidden IS NOT TRUE
+                 ORDER BY last_event_timestamp DESC, hotel_id
+                 LIMIT $3) AS latest
           LEFT JOIN night_counter
             ON night_counter.hotel_id = latest.hotel_id
-           AND night_of_stay BETWEEN $1::date AND $1::date + $2::int - 1
-           AND event_date <= $1::date
+           AND night_of_stay BETWEEN latest.today AND latest.today + $2::int - 1
+           AND event_date <= latest.today
          GROUP BY latest.hotel_id
          ORDER BY latest.hotel_id
         """,
-        today,
+        now,
         nights,
         hotels,
     )

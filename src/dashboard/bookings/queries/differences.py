@@ -1,4 +1,4 @@
-"""SQL of the differences between the feed and the ledger that the night audit found."""
+"""SQL of the differences between the feeds and the ledger that the night audit found."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,82 +13,88 @@ _decode_event = msgspec.json.Decoder(BookingEvent).decode
 
 
 async def upsert_changed_events(
-    db: Executor, counted: Sequence[BookingEvent], found: Sequence[BookingEvent], now: datetime
+    db: Executor, feed: str, counted: Sequence[BookingEvent], found: Sequence[BookingEvent], now: datetime
 ) -> None:
     """Store events that the feed has changed: as they were counted, and as the feed has them now."""
     await db.execute(
         """
-        INSERT INTO feed_difference AS known (event_id, kind, counted, found, first_found, last_found)
-        SELECT event_id, 'changed', counted, found, $4, $4
+        INSERT INTO feed_difference AS known (feed, event_id, kind, counted, found, first_found, last_found)
+        SELECT $5, event_id, 'changed', counted, found, $4, $4
           FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (event_id, counted, found)
          ORDER BY event_id
-        ON CONFLICT (event_id) WHERE applied_at IS NULL DO UPDATE
+        ON CONFLICT (feed, event_id) WHERE applied_at IS NULL DO UPDATE
            SET kind = 'changed', counted = excluded.counted, found = excluded.found, last_found = excluded.last_found
         """,
         [event.id for event in counted],
         [msgspec.json.encode(event).decode() for event in counted],
         [msgspec.json.encode(event).decode() for event in found],
         now,
+        feed,
     )
 
 
-async def upsert_missing_events(db: Executor, counted: Sequence[BookingEvent], now: datetime) -> None:
+async def upsert_missing_events(db: Executor, feed: str, counted: Sequence[BookingEvent], now: datetime) -> None:
     """Store events that the feed no longer has, except those that the same audit found changed."""
     await db.execute(
         """
-        INSERT INTO feed_difference AS known (event_id, kind, counted, first_found, last_found)
-        SELECT event_id, 'missing', counted, $3, $3
+        INSERT INTO feed_difference AS known (feed, event_id, kind, counted, first_found, last_found)
+        SELECT $4, event_id, 'missing', counted, $3, $3
           FROM unnest($1::bigint[], $2::text[]) AS new (event_id, counted)
          ORDER BY event_id
-        ON CONFLICT (event_id) WHERE applied_at IS NULL DO UPDATE
+        ON CONFLICT (feed, event_id) WHERE applied_at IS NULL DO UPDATE
            SET kind = 'missing', counted = excluded.counted, found = NULL, last_found = excluded.last_found
          WHERE known.kind = 'missing' OR known.last_found < $3
         """,
         [event.id for event in counted],
         [msgspec.json.encode(event).decode() for event in counted],
         now,
+        feed,
     )
 
 
-async def select_difference_counts(db: Executor) -> DifferenceCounts:
-    """How many differences of each kind have not been applied."""
+async def select_difference_counts(db: Executor, feed: str | None = None) -> DifferenceCounts:
+    """How many differences of each kind, of one feed or of all, have not been applied."""
     row = await db.fetchrow(
         """
         SELECT count(*) FILTER (WHERE kind = 'missing') AS missing, count(*) FILTER (WHERE kind = 'changed') AS changed
           FROM feed_difference
-         WHERE applied_at IS NULL
-        """
+         WHERE applied_at IS NULL AND ($1::text IS NULL OR feed = $1)
+        """,
+        feed,
     )
     assert row is not None
     return DifferenceCounts(**row)
 
 
-async def select_differences_page(db: Executor, after: tuple[datetime, int] | None, limit: int) -> list[FeedDifference]:
+async def select_differences_page(
+    db: Executor, after: tuple[datetime, str, int] | None, limit: int
+) -> list[FeedDifference]:
     """Up to `limit` differences after a position, the oldest first."""
     rows = await db.fetch(
         """
-        SELECT event_id, kind, counted, found, first_found, last_found, applied_at, reason
+        SELECT feed, event_id, kind, counted, found, first_found, last_found, applied_at, reason
           FROM feed_difference
-         WHERE $1::timestamptz IS NULL OR (first_found, event_id) > ($1, $2::bigint)
-         ORDER BY first_found, event_id
-         LIMIT $3
+         WHERE $1::timestamptz IS NULL OR (first_found, feed, event_id) > ($1, $2::text, $3::bigint)
+         ORDER BY first_found, feed, event_id
+         LIMIT $4
         """,
-        *(after or (None, None)),
+        *(after or (None, None, None)),
         limit,
     )
     return [_difference(**row) for row in rows]
 
 
-async def select_open_differences(db: Executor, limit: int) -> list[FeedDifference]:
-    """Up to `limit` differences that have not been applied, by event."""
+async def select_open_differences(db: Executor, feed: str, limit: int) -> list[FeedDifference]:
+    """Up to `limit` differences of a feed that have not been applied, by event."""
     rows = await db.fetch(
         """
-        SELECT event_id, kind, counted, found, first_found, last_found, applied_at, reason
+        SELECT feed, event_id, kind, counted, found, first_found, last_found, applied_at, reason
           FROM feed_difference
-         WHERE applied_at IS NULL
+         WHERE feed = $1 AND applied_at IS NULL
          ORDER BY event_id
-         LIMIT $1
+         LIMIT $2
         """,
+        feed,
         limit,
     )
     return [_difference(**row) for row in rows]
@@ -102,20 +108,25 @@ def _difference(*, counted: str, found: str | None, **columns: object) -> FeedDi
     )
 
 
-async def update_applied_differences(db: Executor, event_ids: Sequence[int], now: datetime, reason: str) -> None:
-    """Note that differences were applied, and why."""
+async def update_applied_differences(
+    db: Executor, feed: str, event_ids: Sequence[int], now: datetime, reason: str
+) -> None:
+    """Note that differences of a feed were applied, and why."""
     await db.execute(
         """
         UPDATE feed_difference
-           SET applied_at = $2, reason = $3
-         WHERE event_id = ANY($1::bigint[]) AND applied_at IS NULL
+           SET applied_at = $3, reason = $4
+         WHERE feed = $1 AND event_id = ANY($2::bigint[]) AND applied_at IS NULL
         """,
+        feed,
         event_ids,
         now,
         reason,
     )
 
 
-async def delete_resolved_differences(db: Executor, audit_started_at: datetime) -> None:
+async def delete_resolved_differences(db: Executor, feed: str, audit_started_at: datetime) -> None:
     """Delete the differences that a complete audit did not find again: the feed agrees with the ledger."""
-    await db.execute("DELETE FROM feed_difference WHERE applied_at IS NULL AND last_found < $1", audit_started_at)
+    await db.execute(
+        "DELETE FROM feed_difference WHERE feed = $1 AND applied_at IS NULL AND last_found < $2", feed, audit_started_at
+    )

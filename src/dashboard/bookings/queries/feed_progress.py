@@ -1,5 +1,6 @@
-"""SQL of `feed_progress`: how far the feed has been read."""
+"""SQL of `feed_progress`: how far each feed has been read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -9,14 +10,16 @@ from dashboard.bookings.models import FeedState
 
 
 class FeedProgress(msgspec.Struct, frozen=True):
-    """The row of `feed_progress`.
+    """A row of `feed_progress`.
 
-    watermark: event time up to which the feed was read in order. recorded_through: time of the provider's clock up to
-    which late events were read. data_through: time up to which the counters show the feed. window_seconds: length of
-    the next window of a foreign feed. audited_through, audit_started_at: the event time that an interrupted night audit
-    reached, and when it began. wait_until: the feed asked not to be called before.
+    feed_number: stands for the feed in the ledger. watermark: event time up to which the feed was read in order.
+    recorded_through: time of the provider's clock up to which late events were read. data_through: time up to which the
+    counters show the feed. window_seconds: length of the next window of a foreign feed. audited_through,
+    audit_started_at: the event time that an interrupted night audit reached, and when it began. wait_until: the feed
+    asked not to be called before.
     """
 
+    feed_number: int
     watermark: datetime | None
     recorded_through: datetime | None
     data_through: datetime | None
@@ -26,47 +29,66 @@ class FeedProgress(msgspec.Struct, frozen=True):
     wait_until: datetime | None
 
 
-async def select_progress(db: Executor) -> FeedProgress:
+async def select_progress(db: Executor, feed: str) -> FeedProgress | None:
+    """The progress of a feed; None for one that no job has read yet."""
     row = await db.fetchrow(
         """
-        SELECT watermark, recorded_through, data_through, window_seconds, audited_through, audit_started_at, wait_until
+        SELECT feed_number, watermark, recorded_through, data_through, window_seconds, audited_through,
+               audit_started_at, wait_until
           FROM feed_progress
-        """
+         WHERE feed = $1
+        """,
+        feed,
     )
-    assert row is not None
-    return FeedProgress(**row)
+    return FeedProgress(**row) if row else None
 
 
-async def select_feed_state(db: Executor) -> FeedState:
-    """The time up to which the counters show the feed, None until it was read once, and the number of cut-offs."""
-    row = await db.fetchrow("SELECT data_through, (SELECT count(*) FROM feed_cut_off) AS cut_off FROM feed_progress")
-    assert row is not None
-    return FeedState(**row)
+async def insert_feed(db: Executor, feed: str) -> None:
+    """Begin the progress of a feed, unless another job does so now."""
+    await db.execute("INSERT INTO feed_progress (feed) VALUES ($1) ON CONFLICT DO NOTHING", feed)
 
 
-async def update_watermark(db: Executor, watermark: datetime) -> None:
+async def select_feed_states(db: Executor, feeds: Sequence[str]) -> list[FeedState]:
+    """The state of each of these feeds, in their order, also of one that no job has read yet."""
+    rows = await db.fetch(
+        """
+        SELECT feed, data_through,
+               (SELECT count(*) FROM feed_cut_off WHERE feed_cut_off.feed = named.feed) AS cut_off
+          FROM unnest($1::text[]) WITH ORDINALITY AS named (feed, position)
+          LEFT JOIN feed_progress USING (feed)
+         ORDER BY position
+        """,
+        feeds,
+    )
+    return [FeedState(**row) for row in rows]
+
+
+async def update_watermark(db: Executor, feed: str, watermark: datetime) -> None:
     """Move the watermark forward, never past now; during the first read of the feed move data_through with it."""
     await db.execute(
         """
         UPDATE feed_progress
-           SET watermark = greatest(watermark, least($1, now())),
+           SET watermark = greatest(watermark, least($2, now())),
                data_through = CASE
-                   WHEN data_through IS NULL OR data_through = watermark THEN greatest(watermark, least($1, now()))
+                   WHEN data_through IS NULL OR data_through = watermark THEN greatest(watermark, least($2, now()))
                    ELSE data_through
                END
-         WHERE watermark IS NULL OR watermark < least($1, now())
+         WHERE feed = $1 AND (watermark IS NULL OR watermark < least($2, now()))
         """,
+        feed,
         watermark,
     )
 
 
-async def update_first_contact(db: Executor, at: datetime) -> None:
+async def update_first_contact(db: Executor, feed: str, at: datetime) -> None:
     """Note the provider's clock at the first read: from then on late events are read by the time of their recording."""
-    await db.execute("UPDATE feed_progress SET recorded_through = $1 WHERE recorded_through IS NULL", at)
+    await db.execute(
+        "UPDATE feed_progress SET recorded_through = $2 WHERE feed = $1 AND recorded_through IS NULL", feed, at
+    )
 
 
 async def update_after_reading(
-    db: Executor, data_through: datetime, recorded_through: datetime | None, window_seconds: float
+    db: Executor, feed: str, data_through: datetime, recorded_through: datetime | None, window_seconds: float
 ) -> None:
     """Note that the feed was read to its end.
 
@@ -76,38 +98,49 @@ async def update_after_reading(
     await db.execute(
         """
         UPDATE feed_progress
-           SET data_through = greatest(data_through, least($1, now())),
-               recorded_through = coalesce($2, recorded_through),
-               window_seconds = $3,
+           SET data_through = greatest(data_through, least($2, now())),
+               recorded_through = coalesce($3, recorded_through),
+               window_seconds = $4,
                wait_until = NULL
+         WHERE feed = $1
         """,
+        feed,
         data_through,
         recorded_through,
         window_seconds,
     )
 
 
-async def update_after_failure(db: Executor, window_seconds: float, wait_until: datetime | None) -> None:
+async def update_after_failure(db: Executor, feed: str, window_seconds: float, wait_until: datetime | None) -> None:
     """Note how the next reading begins, and until when the feed asked not to be called."""
-    await db.execute("UPDATE feed_progress SET window_seconds = $1, wait_until = $2", window_seconds, wait_until)
+    await db.execute(
+        "UPDATE feed_progress SET window_seconds = $2, wait_until = $3 WHERE feed = $1",
+        feed,
+        window_seconds,
+        wait_until,
+    )
 
 
-async def update_audit_start(db: Executor, started_at: datetime) -> None:
+async def update_audit_start(db: Executor, feed: str, started_at: datetime) -> None:
     """Note that a night audit begins at the beginning of the feed."""
-    await db.execute("UPDATE feed_progress SET audit_started_at = $1, audited_through = NULL", started_at)
+    await db.execute(
+        "UPDATE feed_progress SET audit_started_at = $2, audited_through = NULL WHERE feed = $1", feed, started_at
+    )
 
 
-async def update_audited_through(db: Executor, audited_through: datetime) -> None:
+async def update_audited_through(db: Executor, feed: str, audited_through: datetime) -> None:
     """Set where an interrupted night audit continues."""
-    await db.execute("UPDATE feed_progress SET audited_through = $1", audited_through)
+    await db.execute("UPDATE feed_progress SET audited_through = $2 WHERE feed = $1", feed, audited_through)
 
 
-async def update_audit_end(db: Executor, window_seconds: float) -> None:
+async def update_audit_end(db: Executor, feed: str, window_seconds: float) -> None:
     """Note that the night audit is complete."""
     await db.execute(
         """
         UPDATE feed_progress
-           SET audited_through = NULL, audit_started_at = NULL, window_seconds = $1, wait_until = NULL
+           SET audited_through = NULL, audit_started_at = NULL, window_seconds = $2, wait_until = NULL
+         WHERE feed = $1
         """,
+        feed,
         window_seconds,
     )

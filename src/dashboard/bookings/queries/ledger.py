@@ -1,6 +1,6 @@
 """SQL of the ledger: store each event once, and add it to the counters in the same transaction."""
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from io import BytesIO
 from typing import NamedTuple
@@ -8,19 +8,37 @@ from typing import NamedTuple
 import msgspec
 
 from common.db.copy import await_copy
+from common.db.locks import LEDGER_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
-
-CopyRows = Mapping[int, str]
-"""Events by id, in the text format of COPY; the columns are in the order of BookingEvent's fields."""
+from dashboard.bookings.queries.time_zones import select_time_zones
 
 
-async def insert_events(connection: Connection, events: Iterable[BookingEvent]) -> int:
+class LedgerFeed(NamedTuple):
+    """A feed whose events are counted.
+
+    number: its feed_number. timezone: that of hotels which have no time zone of their own.
+    """
+
+    number: int
+    timezone: str
+
+
+CopyRow = tuple[int, str]
+"""The hotel of an event, and the event in the text format of COPY, with the columns of COPY_COLUMNS."""
+
+CopyRows = Mapping[int, CopyRow]
+"""Events of one feed by id."""
+
+COPY_COLUMNS = (*BookingEvent.__struct_fields__, "feed_number")
+
+
+async def insert_events(connection: Connection, feed: LedgerFeed, events: Iterable[BookingEvent]) -> int:
     """Store and count the events that the ledger does not hold yet; returns how many. Needs a transaction."""
-    return await insert_rows(connection, copy_rows_of(events))
+    return await insert_rows(connection, feed, copy_rows_of(feed, events))
 
 
-async def insert_rows(connection: Connection, rows: CopyRows) -> int:
+async def insert_rows(connection: Connection, feed: LedgerFeed, rows: CopyRows) -> int:
     """Store and count the rows that the ledger does not hold yet; returns how many. Needs a transaction.
 
     The lock lets one transaction at a time write, so rows that are not found can be copied: COPY costs half of
@@ -28,15 +46,30 @@ async def insert_rows(connection: Connection, rows: CopyRows) -> int:
     """
     await lock_ledger(connection)
     await prefer_indexes(connection)
-    held = await select_held_ids(connection, list(rows))
+    held = await select_held_ids(connection, feed.number, list(rows))
     new = {event_id: row for event_id, row in rows.items() if event_id not in held} if held else rows
     if new:
         await copy_rows(connection, new)
-        await count_events(connection, list(new))
+        zones = await select_time_zones(connection, {hotel_id for hotel_id, _ in new.values()}, feed.timezone)
+        for timezone, ids in _ids_by_zone(new, zones):
+            await count_events(connection, feed.number, ids, timezone)
     return len(new)
 
 
-def copy_rows_of(events: Iterable[BookingEvent], held: Container[int] = ()) -> CopyRows:
+def _ids_by_zone(rows: CopyRows, zones: Mapping[str, Collection[int]]) -> Iterator[tuple[str, list[int]]]:
+    """The ids of the rows by the time zone of their hotel. zones: the hotels by time zone.
+
+    One statement a zone: its name is a constant, and no statement looks up the zone of each event.
+    """
+    if len(zones) == 1:
+        yield next(iter(zones)), list(rows)
+        return
+    for timezone, hotels in zones.items():
+        members = frozenset(hotels)
+        yield timezone, [event_id for event_id, (hotel_id, _) in rows.items() if hotel_id in members]
+
+
+def copy_rows_of(feed: LedgerFeed, events: Iterable[BookingEvent], held: Container[int] = ()) -> CopyRows:
     """The rows of the events whose ids are not in `held`; the first of several events with the same id counts."""
     new: dict[int, BookingEvent] = {}
     for event in events:
@@ -44,8 +77,12 @@ def copy_rows_of(events: Iterable[BookingEvent], held: Container[int] = ()) -> C
             new.setdefault(event.id, event)
     instants = _iso_texts([event.event_timestamp for event in new.values()])
     nights = _iso_texts([event.night_of_stay for event in new.values()])
+    number = feed.number
     return {
-        event.id: f"{event.id}\t{event.hotel_id}\t{instant}\t{event.status}\t{_escaped(event.room_id)}\t{night}\n"
+        event.id: (
+            event.hotel_id,
+            f"{event.id}\t{event.hotel_id}\t{instant}\t{event.status}\t{_escaped(event.room_id)}\t{night}\t{number}\n",
+        )
         for event, instant, night in zip(new.values(), instants, nights, strict=True)
     }
 
@@ -63,8 +100,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 async def lock_ledger(connection: Connection) -> None:
-    """Let no other transaction add to the ledger until the end of this one."""
-    await connection.execute("SELECT FROM feed_progress FOR UPDATE")
+    """Let no other transaction change the ledger until the end of this one, since all feeds share the counters."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LEDGER_LOCK)
 
 
 async def prefer_indexes(connection: Connection) -> None:
@@ -77,43 +114,47 @@ async def prefer_indexes(connection: Connection) -> None:
     )
 
 
-async def select_held_ids(db: Executor, ids: Sequence[int]) -> set[int]:
-    """The ids that the ledger holds."""
-    rows = await db.fetch("SELECT id FROM ledger_event WHERE id = ANY($1::bigint[])", ids)
+async def select_held_ids(db: Executor, feed_number: int, ids: Sequence[int]) -> set[int]:
+    """Of these ids of a feed those that the ledger holds."""
+    rows = await db.fetch(
+        "SELECT id FROM ledger_event WHERE feed_number = $1 AND id = ANY($2::bigint[])", feed_number, ids
+    )
     return {row["id"] for row in rows}
 
 
 async def copy_rows(connection: Connection, rows: CopyRows) -> None:
     """Store rows that the ledger does not hold."""
-    text = BytesIO("".join(rows.values()).encode())
-    copy = connection.copy_to_table("ledger_event", source=text, columns=BookingEvent.__struct_fields__)
+    text = BytesIO("".join([row for _, row in rows.values()]).encode())
+    copy = connection.copy_to_table("ledger_event", source=text, columns=COPY_COLUMNS)
     await await_copy(connection, copy)
 
 
-async def count_events(db: Executor, ids: Sequence[int]) -> None:
-    """Add these events of the ledger to the counters."""
+async def count_events(db: Executor, feed_number: int, ids: Sequence[int], timezone: str) -> None:
+    """Add these events of a feed, all of hotels in one time zone, to the counters."""
     await db.execute(
         """
         WITH night AS MATERIALIZED (
-            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
+            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE $3)::date AS event_date,
                    count(*) FILTER (WHERE status = 1) AS bookings,
                    count(*) FILTER (WHERE status = 2) AS cancellations,
                    max(event_timestamp) AS last_event_timestamp
               FROM ledger_event
-             WHERE id = ANY($1::bigint[])
+             WHERE feed_number = $1 AND id = ANY($2::bigint[])
              GROUP BY 1, 2, 3
              ORDER BY 1, 2, 3
         ), into_hotel AS (
-            INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
-            SELECT hotel_id, sum(bookings + cancellations), min(night_of_stay), max(night_of_stay),
-                   max(last_event_timestamp)
+            INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
+                                       last_event_date)
+            SELECT hotel_id, $3, sum(bookings + cancellations), min(night_of_stay), max(night_of_stay),
+                   max(last_event_timestamp), max(event_date)
               FROM night
              GROUP BY hotel_id
             ON CONFLICT (hotel_id) DO UPDATE
                SET events = hotel_summary.events + excluded.events,
                    first_night = least(hotel_summary.first_night, excluded.first_night),
                    last_night = greatest(hotel_summary.last_night, excluded.last_night),
-                   last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp)
+                   last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp),
+                   last_event_date = greatest(hotel_summary.last_event_date, excluded.last_event_date)
         ), into_night AS (
             MERGE INTO night_counter AS kept
             USING night ON kept.hotel_id = night.hotel_id
@@ -143,20 +184,23 @@ async def count_events(db: Executor, ids: Sequence[int]) -> None:
               INSERT (hotel_id, by_event_date, day, bookings, cancellations)
               VALUES (day.hotel_id, day.by_event_date, day.day, day.bookings, day.cancellations)
         """,
+        feed_number,
         ids,
+        timezone,
     )
 
 
-async def select_changed_events(db: Executor, events: Sequence[BookingEvent]) -> list[BookingEvent]:
-    """Of the events that the ledger holds with other content than these: that content."""
+async def select_changed_events(db: Executor, feed_number: int, events: Sequence[BookingEvent]) -> list[BookingEvent]:
+    """Of the events of a feed that the ledger holds with other content than these: that content."""
     rows = await db.fetch(
         """
         SELECT id, kept.hotel_id, kept.event_timestamp, kept.status, kept.room_id, kept.night_of_stay
           FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[])
             AS page (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
           JOIN ledger_event AS kept USING (id)
-         WHERE (page.hotel_id, page.event_timestamp, page.status, page.room_id, page.night_of_stay)
-            <> (kept.hotel_id, kept.event_timestamp, kept.status, kept.room_id, kept.night_of_stay)
+         WHERE kept.feed_number = $7
+           AND (page.hotel_id, page.event_timestamp, page.status, page.room_id, page.night_of_stay)
+               <> (kept.hotel_id, kept.event_timestamp, kept.status, kept.room_id, kept.night_of_stay)
         """,
         [event.id for event in events],
         [event.hotel_id for event in events],
@@ -164,13 +208,15 @@ async def select_changed_events(db: Executor, events: Sequence[BookingEvent]) ->
         [event.status for event in events],
         [str(event.room_id) for event in events],
         [event.night_of_stay for event in events],
+        feed_number,
     )
     return [BookingEvent(*row) for row in rows]
 
 
 class LedgerRange(NamedTuple):
-    """The events after a position, and before a time; None stands for the end of the ledger on that side."""
+    """The events of a feed after a position, and before a time; None: the end of the ledger on that side."""
 
+    feed_number: int
     after: datetime | None
     after_id: int
     before: datetime | None
@@ -184,12 +230,13 @@ async def select_unseen_events(
         """
         SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
           FROM ledger_event
-         WHERE event_timestamp >= coalesce($1::timestamptz, '-infinity')
-           AND event_timestamp < coalesce($3::timestamptz, 'infinity')
-           AND (event_timestamp, id) > (coalesce($1::timestamptz, '-infinity'), $2::bigint)
-           AND NOT EXISTS (SELECT FROM unnest($4::bigint[]) AS seen (id) WHERE seen.id = ledger_event.id)
+         WHERE feed_number = $1
+           AND event_timestamp >= coalesce($2::timestamptz, '-infinity')
+           AND event_timestamp < coalesce($4::timestamptz, 'infinity')
+           AND (event_timestamp, id) > (coalesce($2::timestamptz, '-infinity'), $3::bigint)
+           AND NOT EXISTS (SELECT FROM unnest($5::bigint[]) AS seen (id) WHERE seen.id = ledger_event.id)
          ORDER BY event_timestamp, id
-         LIMIT $5
+         LIMIT $6
         """,
         *searched,
         list(seen),
@@ -210,88 +257,3 @@ async def select_room_ids(db: Executor, hotel_id: int, limit: int) -> list[str]:
     """Up to `limit` rooms of a hotel."""
     rows = await db.fetch("SELECT DISTINCT room_id FROM ledger_event WHERE hotel_id = $1 LIMIT $2", hotel_id, limit)
     return [row["room_id"] for row in rows]
-
-
-async def uncount_events(db: Executor, ids: Sequence[int]) -> None:
-    """Take these events of the ledger off the counters per night and per day. `upsert_hotel_summaries` must follow."""
-    await db.execute(
-        """
-        WITH night AS MATERIALIZED (
-            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE 'UTC')::date AS event_date,
-                   count(*) FILTER (WHERE status = 1) AS bookings,
-                   count(*) FILTER (WHERE status = 2) AS cancellations
-              FROM ledger_event
-             WHERE id = ANY($1::bigint[])
-             GROUP BY 1, 2, 3
-        ), from_night AS (
-            MERGE INTO night_counter AS kept
-            USING night ON kept.hotel_id = night.hotel_id
-                       AND kept.night_of_stay = night.night_of_stay
-                       AND kept.event_date = night.event_date
-             WHEN MATCHED AND kept.bookings + kept.cancellations = night.bookings + night.cancellations THEN DELETE
-             WHEN MATCHED THEN
-                  UPDATE SET bookings = kept.bookings - night.bookings,
-                             cancellations = kept.cancellations - night.cancellations
-        )
-        MERGE INTO day_counter AS kept
-        USING (SELECT hotel_id, false AS by_event_date, night_of_stay AS day,
-                      sum(bookings) AS bookings, sum(cancellations) AS cancellations
-                 FROM night
-                GROUP BY hotel_id, night_of_stay
-                UNION ALL
-               SELECT hotel_id, true, event_date, sum(bookings), sum(cancellations)
-                 FROM night
-                GROUP BY hotel_id, event_date) AS day
-           ON kept.hotel_id = day.hotel_id AND kept.by_event_date = day.by_event_date AND kept.day = day.day
-         WHEN MATCHED AND kept.bookings + kept.cancellations = day.bookings + day.cancellations THEN DELETE
-         WHEN MATCHED THEN
-              UPDATE SET bookings = kept.bookings - day.bookings,
-                         cancellations = kept.cancellations - day.cancellations
-        """,
-        ids,
-    )
-
-
-async def delete_events(db: Executor, ids: Sequence[int]) -> None:
-    """Delete events of the ledger. They must have been uncounted."""
-    await db.execute("DELETE FROM ledger_event WHERE id = ANY($1::bigint[])", ids)
-
-
-async def upsert_hotel_summaries(db: Executor, hotel_ids: Sequence[int]) -> None:
-    """Summarise these hotels from the counters per night and the ledger."""
-    await db.execute(
-        """
-        WITH counted AS (
-            SELECT hotel_id, sum(bookings + cancellations) AS events, min(night_of_stay) AS first_night,
-                   max(night_of_stay) AS last_night, max(event_date) AS last_event_date
-              FROM night_counter
-             WHERE hotel_id = ANY($1::bigint[])
-             GROUP BY hotel_id
-        )
-        INSERT INTO hotel_summary (hotel_id, events, first_night, last_night, last_event_timestamp)
-        SELECT hotel_id, events, first_night, last_night,
-               (SELECT max(event_timestamp)
-                  FROM ledger_event
-                 WHERE ledger_event.hotel_id = counted.hotel_id
-                   AND event_timestamp >= last_event_date::timestamp AT TIME ZONE 'UTC')
-          FROM counted
-        ON CONFLICT (hotel_id) DO UPDATE
-           SET events = excluded.events,
-               first_night = excluded.first_night,
-               last_night = excluded.last_night,
-               last_event_timestamp = excluded.last_event_timestamp
-        """,
-        hotel_ids,
-    )
-
-
-async def delete_empty_hotels(db: Executor, hotel_ids: Sequence[int]) -> None:
-    """Delete the summaries of those of these hotels that have no events left."""
-    await db.execute(
-        """
-        DELETE FROM hotel_summary
-         WHERE hotel_id = ANY($1::bigint[])
-           AND NOT EXISTS (SELECT FROM night_counter WHERE night_counter.hotel_id = hotel_summary.hotel_id)
-        """,
-        hotel_ids,
-    )

@@ -1,4 +1,4 @@
-"""SQL of the quarantine: values of the feed that were not counted."""
+"""SQL of the quarantine: values of the feeds that were not counted."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,43 +9,45 @@ from dashboard.bookings.decoding import RejectedEvent
 from dashboard.bookings.models import QuarantinedEvent
 
 MAX_QUARANTINED = 20_000
-"""Values that are stored, or a few more. Beyond them a new value is only counted, in the result of the job."""
+"""Values of each feed that are stored, or a few more. Beyond them a new value is only counted, in the job's result."""
 
 
-async def upsert_quarantine(db: Executor, rejected: Sequence[RejectedEvent]) -> None:
+async def upsert_quarantine(db: Executor, feed: str, rejected: Sequence[RejectedEvent]) -> None:
     """Store rejected values; for a value that is already stored, only count and time change."""
     by_fingerprint = {sha256(f"{each.reason}\n{each.raw}".encode()).digest(): each for each in rejected}
     await db.execute(
         """
-        INSERT INTO quarantined_event AS kept (fingerprint, reason, raw)
-        SELECT *
+        INSERT INTO quarantined_event AS kept (feed, fingerprint, reason, raw)
+        SELECT $5, *
           FROM unnest($1::bytea[], $2::text[], $3::text[]) AS rejected (fingerprint, reason, raw)
-         WHERE (SELECT count(*) FROM quarantined_event) < $4
-            OR EXISTS (SELECT FROM quarantined_event AS known WHERE known.fingerprint = rejected.fingerprint)
+         WHERE (SELECT count(*) FROM quarantined_event WHERE feed = $5) < $4
+            OR EXISTS (SELECT FROM quarantined_event AS known
+                        WHERE known.feed = $5 AND known.fingerprint = rejected.fingerprint)
          ORDER BY fingerprint
-        ON CONFLICT (fingerprint) DO UPDATE
+        ON CONFLICT (feed, fingerprint) DO UPDATE
            SET last_seen = now(), times = kept.times + 1
         """,
         list(by_fingerprint),
         [each.reason for each in by_fingerprint.values()],
         [each.raw for each in by_fingerprint.values()],
         MAX_QUARANTINED,
+        feed,
     )
 
 
 async def select_quarantine(
-    db: Executor, after: tuple[datetime, bytes] | None, limit: int
+    db: Executor, after: tuple[datetime, str, bytes] | None, limit: int
 ) -> list[tuple[bytes, QuarantinedEvent]]:
     """Up to `limit` quarantined values after a position, oldest first, each with its fingerprint."""
     rows = await db.fetch(
         """
-        SELECT fingerprint, reason, raw, first_seen, last_seen, times
+        SELECT fingerprint, feed, reason, raw, first_seen, last_seen, times
           FROM quarantined_event
-         WHERE $1::timestamptz IS NULL OR (first_seen, fingerprint) > ($1, $2::bytea)
-         ORDER BY first_seen, fingerprint
-         LIMIT $3
+         WHERE $1::timestamptz IS NULL OR (first_seen, feed, fingerprint) > ($1, $2::text, $3::bytea)
+         ORDER BY first_seen, feed, fingerprint
+         LIMIT $4
         """,
-        *(after or (None, None)),
+        *(after or (None, None, None)),
         limit,
     )
     return [(row["fingerprint"], QuarantinedEvent(*tuple(row)[1:])) for row in rows]
@@ -57,10 +59,10 @@ async def delete_old_quarantined(db: Executor, keep: timedelta, limit: int) -> i
         """
         WITH deleted AS (
             DELETE FROM quarantined_event
-             WHERE fingerprint IN (SELECT fingerprint
-                                     FROM quarantined_event
-                                    WHERE last_seen < now() - $1::interval
-                                    LIMIT $2)
+             WHERE (feed, fingerprint) IN (SELECT feed, fingerprint
+                                             FROM quarantined_event
+                                            WHERE last_seen < now() - $1::interval
+                                            LIMIT $2)
             RETURNING 1
         )
         SELECT count(*) FROM deleted

@@ -1,0 +1,71 @@
+"""SQL of the profiles of hotels."""
+
+from collections.abc import Collection, Sequence
+
+from common.db.pool import Executor
+from dashboard.bookings.models import HotelProfile
+
+
+async def select_profile(db: Executor, hotel_id: int) -> HotelProfile | None:
+    """The profile of a hotel, empty for one that has events alone; None for an unknown hotel."""
+    row = await db.fetchrow(
+        """
+        SELECT $1::bigint AS hotel_id, name, rooms, hotel_profile.timezone, coalesce(hidden, false) AS hidden
+          FROM (SELECT $1::bigint AS hotel_id) AS asked
+          LEFT JOIN hotel_profile USING (hotel_id)
+          LEFT JOIN hotel_summary USING (hotel_id)
+         WHERE hidden IS NOT NULL OR events IS NOT NULL
+        """,
+        hotel_id,
+    )
+    return HotelProfile(**row) if row else None
+
+
+async def upsert_profile(db: Executor, profile: HotelProfile) -> None:
+    """Store the profile of a hotel in place of the one before. `recount_hotels` must follow."""
+    await db.execute(
+        """
+        INSERT INTO hotel_profile (hotel_id, name, rooms, timezone, hidden)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (hotel_id) DO UPDATE
+           SET name = excluded.name, rooms = excluded.rooms, timezone = excluded.timezone, hidden = excluded.hidden
+        """,
+        profile.hotel_id,
+        profile.name,
+        profile.rooms,
+        profile.timezone,
+        profile.hidden,
+    )
+
+
+async def upsert_profiles(db: Executor, profiles: Sequence[HotelProfile], given: Collection[str]) -> int:
+    """Store the columns named in `given` of profiles of different hotels; returns how many profiles that changes.
+
+    Other columns of a hotel that has a profile stay. `recount_hotels` must follow.
+    """
+    rows = await db.fetch(
+        """
+        INSERT INTO hotel_profile AS kept (hotel_id, name, rooms, timezone, hidden)
+        SELECT *
+          FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::boolean[])
+            AS new (hotel_id, name, rooms, timezone, hidden)
+         ORDER BY hotel_id
+        ON CONFLICT (hotel_id) DO UPDATE
+           SET name = CASE WHEN 'name' = ANY($6::text[]) THEN excluded.name ELSE kept.name END,
+               rooms = CASE WHEN 'rooms' = ANY($6::text[]) THEN excluded.rooms ELSE kept.rooms END,
+               timezone = CASE WHEN 'timezone' = ANY($6::text[]) THEN excluded.timezone ELSE kept.timezone END,
+               hidden = CASE WHEN 'hidden' = ANY($6::text[]) THEN excluded.hidden ELSE kept.hidden END
+         WHERE ('name' = ANY($6::text[]) AND kept.name IS DISTINCT FROM excluded.name)
+            OR ('rooms' = ANY($6::text[]) AND kept.rooms IS DISTINCT FROM excluded.rooms)
+            OR ('timezone' = ANY($6::text[]) AND kept.timezone IS DISTINCT FROM excluded.timezone)
+            OR ('hidden' = ANY($6::text[]) AND kept.hidden <> excluded.hidden)
+        RETURNING hotel_id
+        """,
+        [profile.hotel_id for profile in profiles],
+        [profile.name for profile in profiles],
+        [profile.rooms for profile in profiles],
+        [profile.timezone for profile in profiles],
+        [profile.hidden for profile in profiles],
+        list(given),
+    )
+    return len(rows)
