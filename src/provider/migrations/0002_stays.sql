@@ -45,7 +45,7 @@ CREATE TABLE reservation (
     hotel_id bigint,
     room_id text,
     cancelled_at timestamptz,
-    -- A guest has only the id, so it leads; property_id is the distribution column, see docs/sharding.md.
+    -- A guest has only the id, so it leads; property_id is the distribution column, see docs/scaling.md.
     PRIMARY KEY (reservation_id, property_id),
     CONSTRAINT reservation_nights CHECK (departure - arrival BETWEEN 1 AND 365),
     CONSTRAINT reservation_free_from CHECK (free_from >= departure),

@@ -1,4 +1,4 @@
-"""Every key of a table contains the distribution column that docs/sharding.md names."""
+"""Every key of a table contains the distribution column that docs/scaling.md names."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ from common.devstack.embedded import Server
 from tests.conftest import MIGRATIONS
 from tests.support.databases import cloned
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sharding.md"
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 LOCAL = "local"
 
 
