@@ -17,6 +17,7 @@ import msgspec
 
 import dashboard.app
 import provider.app
+from benchmarks.bare import HOOKS
 from benchmarks.load import LoadResult, Plan, Request
 from benchmarks.table import Row
 from common.config import Secret
@@ -91,10 +92,14 @@ class Context:
             yield process
 
     @asynccontextmanager
-    async def bare(self) -> AsyncIterator[Process]:
-        """The framework alone: `POST /` reads a body, `GET /ready/{size}` returns `size` bytes."""
+    async def bare(self, *, hooks: bool = False) -> AsyncIterator[Process]:
+        """The framework alone: `POST /` reads a body, `GET /ready/{size}` returns `size` bytes.
+
+        hooks: with what our applications add to every request.
+        """
         port = free_port()
-        async with running(["-m", "benchmarks.bare", str(port)], {}, port, "/ready/1") as process:
+        arguments = ["-m", "benchmarks.bare", str(port), *([HOOKS] if hooks else [])]
+        async with running(arguments, {}, port, "/ready/1") as process:
             yield process
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from quart.wrappers.response import DataBody
 
 from common.web import compression
 from common.web.least_speed import LeastSpeed, TooSlowError
-from common.web.request_body import BoundedBody
+from common.web.request_body import BoundedBody, BoundedRequest
 
 log = structlog.get_logger()
 
@@ -52,8 +52,9 @@ class BackpressureConnection(ASGIHTTPConnection):
 
     def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
         request = super()._create_request_from_scope(send)
-        self.if_none_match = request.headers.get("If-None-Match")
-        if self.if_none_match is not None:
+        assert isinstance(request, BoundedRequest)
+        if b"if-none-match" in request.header_names:
+            self.if_none_match = request.headers["If-None-Match"]
             request.headers["If-None-Match"] = compression.without_codings(self.if_none_match)
         return request
 

@@ -6,17 +6,16 @@ from urllib.parse import quote, unquote
 import msgspec
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
-from quart import Quart, Request, Response, request
+from quart import Quart, Request, Response
 from quart.globals import request_ctx
 from werkzeug import exceptions
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from common.telemetry import tracing
 from common.web.errors import PROBLEM_TYPE, Forbidden, NotFound, Problem
-from common.web.instrumentation import unproxied
 from common.web.negotiation import ANYTHING, accept_header, not_acceptable, preferred
 from common.web.openapi.document import offered_media_types
-from common.web.request_body import require_known_encoding
+from common.web.request_body import BoundedRequest, current_request, require_known_encoding
 from common.web.resources import Application, current_application
 
 log = structlog.get_logger()
@@ -33,7 +32,7 @@ def install(app: Application) -> None:
 
     @app.before_request
     async def check_request() -> Response | None:
-        current = unproxied(request)
+        current = current_request()
         if current.url_rule is None:
             require_exact_slash(current)
             return None
@@ -48,13 +47,14 @@ def install(app: Application) -> None:
         return None
 
 
-def require_acceptable(current: Request) -> None:
+def require_acceptable(current: BoundedRequest) -> None:
     """Raises NotAcceptable when the request accepts none of the media types of its route.
 
     A route with several of them chooses by `negotiation.negotiate`; `?format=` is stronger than Accept.
     """
-    accept = current.headers.get("Accept")
-    if accept is None or accept == ANYTHING or "format" in current.args:
+    if b"accept" not in current.header_names:
+        return
+    if current.headers["Accept"] == ANYTHING or "format" in current.args:
         return
     offered = offered_media_types(current_application().view_functions[current.endpoint or ""])
     if offered and preferred(accept_header(), offered, offered[0]) is None:
@@ -69,9 +69,9 @@ def allowed_methods() -> Response:
     return response
 
 
-def require_no_other_site(current: Request) -> None:
+def require_no_other_site(current: BoundedRequest) -> None:
     """Raises Forbidden for a request that another site made a browser send, unless CORS allows that site."""
-    if current.headers.get("Sec-Fetch-Site") != "cross-site":
+    if b"sec-fetch-site" not in current.header_names or current.headers["Sec-Fetch-Site"] != "cross-site":
         return
     origins = current_application().cors_origins
     if "*" not in origins and current.origin not in origins:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pydantic
 from quart import Quart, Request, request
@@ -12,6 +12,7 @@ from quart.wrappers.request import Body
 from quart_schema import document_request
 
 from common.web.errors import FieldError, Invalid, TooLarge, UnsupportedMedia, field_errors
+from common.web.resources import unproxied
 
 DEFAULT_MAX_BYTES = 1024 * 1024
 HIGH_WATER = 1024 * 1024
@@ -86,7 +87,23 @@ class BoundedBody(Body):
 
 
 class BoundedRequest(Request):
+    """A request with a bounded body, that knows which headers it has.
+
+    header_names: their names in lower case. The hooks of every request ask here first, since looking for a header that
+    is not there compares all names.
+    """
+
     body_class = BoundedBody
+    body: BoundedBody
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.header_names = frozenset([name for name, _ in options["scope"]["headers"]])
+
+
+def current_request() -> BoundedRequest:
+    """The request that is being served."""
+    return cast(BoundedRequest, unproxied(request))
 
 
 def body_limit(size: int) -> Callable[[V], V]:
@@ -114,7 +131,10 @@ def body_encodings(*names: str) -> Callable[[V], V]:
 
 def require_known_encoding(view: Any) -> None:
     """Raises UnsupportedMedia when the body of the request has a Content-Encoding that its view does not decode."""
-    encoding = request.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+    current = current_request()
+    if b"content-encoding" not in current.header_names:
+        return
+    encoding = current.headers["Content-Encoding"].strip().lower().removeprefix("x-")
     decoded: tuple[str, ...] = getattr(view, _ENCODINGS_ATTRIBUTE, ())
     if encoding in IDENTITY or encoding in decoded:
         return
@@ -131,12 +151,12 @@ def install(app: Quart) -> None:
 
     @app.before_request
     async def set_limit() -> None:
-        body = request.body
-        if not isinstance(body, BoundedBody):
-            return
-        view = app.view_functions.get(request.endpoint or "")
+        current = current_request()
+        body = current.body
+        view = app.view_functions.get(current.endpoint or "")
         limit = body.limit = getattr(view, _LIMIT_ATTRIBUTE, DEFAULT_MAX_BYTES)
-        if (request.content_length or 0) > limit or body.received > limit:
+        announced = current.content_length or 0 if b"content-length" in current.header_names else 0
+        if announced > limit or body.received > limit:
             body.refuse()
             raise TooLarge(f"The request body exceeds {limit} bytes.")
 

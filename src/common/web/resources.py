@@ -1,14 +1,18 @@
 """An application and its resources: connection pools, HTTP client, and those that an application adds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from functools import lru_cache
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast
 
 import aiohttp
 from quart import Quart, current_app
 
 from common.config import Secrets
 from common.db.pool import BoundedPool
+
+Proxied = TypeVar("Proxied")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,23 @@ class Application(Quart):
         self.error_formats: dict[str, Callable[[Any, int], Any]] = {}
         self.error_page: Callable[[Any, int], Any] | None = None
         self.cors_origins: frozenset[str] = frozenset()
+
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """The function itself when it is a coroutine function, as every view and hook of ours is.
+
+        Quart asks for each of them with each request, and inspecting them is slow.
+        """
+        return func if _is_coroutine_function(func) else super().ensure_async(func)
+
+
+@lru_cache(1024)
+def _is_coroutine_function(func: Callable[..., Any]) -> bool:
+    return iscoroutinefunction(func)
+
+
+def unproxied(proxy: Proxied) -> Proxied:
+    """The object that a proxy of Quart, such as `request`, currently stands for: each use of a proxy is a look-up."""
+    return proxy._get_current_object()  # type: ignore[attr-defined]  # werkzeug gives proxies this method
 
 
 def current_application() -> Application:
