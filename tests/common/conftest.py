@@ -13,7 +13,7 @@ import pytest
 from aioresponses import aioresponses
 from pydantic import Field
 from quart import Blueprint, Response, request
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.config import Secret
 from common.db.pool import BoundedPool, Connection, Timeouts, create_pool
@@ -25,6 +25,7 @@ from common.web.errors import Unavailable
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import Input, QueryInteger
 from common.web.openapi.document import operation
+from common.web.query_string import validate_querystring
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
 from common.web.resources import Application, CommonResources, Pools, pool
 from common.web.responses import encode_json, json_response

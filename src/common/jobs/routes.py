@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.jobs.lease import Job, JobState, select_jobs
 from common.web.bearer import operations_token_required
 from common.web.input_types import TableQuery
 from common.web.openapi.document import operation
+from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table

@@ -32,13 +32,39 @@ class BackpressureConnection(ASGIHTTPConnection):
     that was sent early, so the rest of the body is received and dropped for a while.
     """
 
-    body: BoundedBody | None = None
+    body: BoundedBody
     if_none_match: str | None = None
 
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer in the task of the caller, and receive in another until then. Quart uses a task for each.
+
+        When the client goes away, the answer is given up at the point where it waits.
+        """
+        answering = asyncio.current_task()
+        assert answering is not None
+        request = self._create_request_from_scope(send)
+        receiving = asyncio.create_task(self.handle_messages(request, receive))
+        is_over = is_given_up = False
+
+        def give_up(_: asyncio.Task[None]) -> None:
+            nonlocal is_given_up
+            if not is_over:
+                is_given_up = True
+                answering.cancel()
+
+        receiving.add_done_callback(give_up)
+        try:
+            await self.handle_request(request, send)
+        except asyncio.CancelledError:
+            if not is_given_up or answering.uncancel():
+                raise
+            receiving.result()  # raises what has gone wrong there, if anything
+        finally:
+            is_over = True
+            receiving.cancel()
+
     async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
-        body = request.body
-        assert isinstance(body, BoundedBody)
-        self.body = body
+        body = self.body
         while True:
             await body.room()
             message = await receive()
@@ -53,6 +79,7 @@ class BackpressureConnection(ASGIHTTPConnection):
     def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
         request = super()._create_request_from_scope(send)
         assert isinstance(request, BoundedRequest)
+        self.body = request.body
         if b"if-none-match" in request.header_names:
             self.if_none_match = request.headers["If-None-Match"]
             request.headers["If-None-Match"] = compression.without_codings(self.if_none_match)
@@ -63,7 +90,7 @@ class BackpressureConnection(ASGIHTTPConnection):
         assert isinstance(response, Response)  # the views and error handlers return no others
         await compression.compress(response, self.scope["headers"], self.if_none_match)
         body = response.response
-        received = self.body is None or self.body.arrived.is_set()
+        received = self.body.arrived.is_set()
         if self.scope["method"] == "HEAD":  # the headers are those of GET
             async with body:  # closes what it has open
                 await self._send_whole(send, response, b"")
@@ -97,7 +124,7 @@ class BackpressureConnection(ASGIHTTPConnection):
 
     async def _linger(self) -> None:
         """Receive the rest of the body, until the client pauses for SILENCE_SECONDS, for at most LINGER_SECONDS."""
-        if self.body is None or self.body.arrived.is_set():
+        if self.body.arrived.is_set():
             return
         self.body.discard()
         with suppress(TimeoutError):

@@ -9,7 +9,6 @@ import msgspec
 import pydantic
 import structlog
 from quart import Quart, Response, g, request
-from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
 from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
@@ -229,17 +228,6 @@ async def _answer_problem(problem: HttpProblem) -> Response:
     return problem_response(problem, status_of(problem))
 
 
-async def _answer_invalid_query(error: RequestSchemaValidationError) -> Response:
-    """Answer a query string that quart-schema rejects; `request_body.json_body` validates bodies."""
-    cause = error.validation_error
-    assert isinstance(cause, pydantic.ValidationError)
-    invalid = [
-        FieldError(each.field, "is given more than once") if len(request.args.getlist(each.field)) > 1 else each
-        for each in field_errors(cause)
-    ]
-    return problem_response(Invalid("The request is not valid.", errors=invalid), 400)
-
-
 async def _answer_http_exception(error: HTTPException) -> Response:
     """Answer one of the framework's own errors, such as 404 or 405."""
     status = error.code or 500
@@ -279,7 +267,6 @@ async def _answer_unexpected_error(error: Exception) -> Response:
 def install(app: Quart) -> None:
     """Answer every error of the application, including the framework's own, with a problem document."""
     app.register_error_handler(HttpProblem, _answer_problem)
-    app.register_error_handler(RequestSchemaValidationError, _answer_invalid_query)
     app.register_error_handler(HTTPException, _answer_http_exception)
     for kind in TRANSIENT_ERRORS:
         app.register_error_handler(kind, _answer_database_unavailable)

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from pydantic import Field
 from quart import Blueprint, Response
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.db import migrate
 from common.db.errors import DATABASE_UNAVAILABLE
@@ -19,6 +19,7 @@ from common.web.bearer import operations_token_required
 from common.web.errors import Unavailable
 from common.web.input_types import Input
 from common.web.openapi.document import operation
+from common.web.query_string import validate_querystring
 from common.web.resources import current_application, pool
 from common.web.responses import json_response
 

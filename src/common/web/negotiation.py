@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from quart import request
 from werkzeug.http import parse_list_header
 
 from common.web.errors import NotAcceptable
+from common.web.request_body import current_request
 
 ANYTHING = "*/*"
 CACHED_HEADERS = 1024
@@ -33,7 +33,9 @@ def negotiate(*offered: str, default: str | None = None) -> str:
 
 def accept_header() -> str:
     """The Accept header of the current request; `*/*` if there is none."""
-    return ", ".join(request.headers.getlist("Accept")) or ANYTHING
+    current = current_request()
+    given = current.headers.getlist("Accept") if b"accept" in current.header_names else ()
+    return ", ".join(given) or ANYTHING
 
 
 def not_acceptable(offered: Sequence[str]) -> NotAcceptable:

@@ -8,7 +8,7 @@ from hashlib import sha1
 import msgspec
 from quart import Blueprint, Response, request
 from quart.blueprints import BlueprintSetupState
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 from werkzeug.routing import IntegerConverter
 
 from common.instants import format_instant
@@ -19,6 +19,7 @@ from common.web.bearer import operations_token_required
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response

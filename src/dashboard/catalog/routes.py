@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.db.pool import Connection
 from common.web import responses
@@ -15,6 +15,7 @@ from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, is_repetition, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response

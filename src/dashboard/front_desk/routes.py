@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from quart import Blueprint, Response
-from quart_schema import document_response, security_scheme, tag, validate_querystring
+from quart_schema import document_response, security_scheme, tag
 
 from common.db.pool import transaction
 from common.outbox import admin
@@ -17,6 +17,7 @@ from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.openapi.security import bearer_scheme
 from common.web.pagination import CursorId, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.db.pool import Connection
 from common.tables import CSV, XLSX, TooManyRowsError
@@ -17,6 +17,7 @@ from common.web.input_types import MAX_ID
 from common.web.negotiation import negotiate
 from common.web.openapi.document import LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import encode_cursor, next_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
 from common.web.resources import pool
 from common.web.spooled import spooled_response

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
-from quart_schema import tag_blueprint, validate_querystring
+from quart_schema import tag_blueprint
 
 from common.db.pool import Connection
 from common.web.openapi.document import HEADER_DESCRIPTIONS, operation
+from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.streaming import Copy, Sink, empty_body, prefetch_first_chunk, stream_copy
 from provider.resources import resources

@@ -7,13 +7,13 @@ import pytest
 from jinja2 import UndefinedError
 from quart import Quart, Response
 from quart.typing import ResponseReturnValue
-from quart_schema import validate_querystring
 
 from common.web import application, html, landing_page
 from common.web.errors import NotFound
 from common.web.html import ASSETS, asset_url, content_security_policy, html_page
 from common.web.input_types import PageInput
 from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
+from common.web.query_string import validate_querystring
 from common.web.resources import Application
 
 SCRIPT = "<script>alert(1)</script>"

@@ -16,7 +16,8 @@ import prometheus_client.multiprocess
 import pytest
 import quart.utils
 import quart_schema.validation
-from asyncpg.pool import PoolAcquireContext
+from asyncpg.pool import PoolAcquireContext, PoolConnectionHolder, PoolConnectionProxy
+from asyncpg.protocol.protocol import BaseProtocol
 from hypercorn.asyncio.run import uvloop_worker
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
@@ -59,11 +60,13 @@ CALLEES = [
     Callee(Body, "set_complete", "self", BODY),
     Callee(Body, "__anext__", "self", BODY, is_async=True),
     Callee(Body, "__await__", "self", BODY),
+    Callee(ASGIHTTPConnection, "__call__", "self receive send", CONNECTION, is_async=True),
     Callee(ASGIHTTPConnection, "handle_messages", "self request receive", CONNECTION, is_async=True),
+    Callee(ASGIHTTPConnection, "handle_request", "self request send", CONNECTION, is_async=True),
     Callee(ASGIHTTPConnection, "_create_request_from_scope", "self send", CONNECTION),
     Callee(ASGIHTTPConnection, "_send_response", "self send response", CONNECTION, is_async=True),
     Callee(quart.utils, "encode_headers", "headers", CONNECTION),
-    Callee(LocalProxy, "_get_current_object", "self", "common/web/instrumentation.py"),
+    Callee(LocalProxy, "_get_current_object", "self", "common/web/resources.py"),
     Callee(OpenAPIProvider, "__init__", "self app extension", DOCUMENT),
     Callee(OpenAPIProvider, "schema", "self", DOCUMENT),
     Callee(OpenAPIProvider, "build_path_parameter", "self name converter", DOCUMENT),
@@ -74,6 +77,8 @@ CALLEES = [
     Callee(PoolAcquireContext, "__init__", "self pool timeout", POOL),
     Callee(PoolAcquireContext, "__aenter__", "self", POOL, is_async=True),
     Callee(asyncpg.Pool, "release", "self connection timeout", POOL, is_async=True),
+    Callee(asyncpg.Connection, "_on_release", "self stacklevel", POOL),
+    Callee(PoolConnectionHolder, "release", "self timeout", POOL, is_async=True),
     Callee(PoolAcquireContext, "__await__", "self", POOL),
     Callee(PoolAcquireContext, "__aexit__", "self exc_type exc_val exc_tb", POOL, is_async=True),
     Callee(TCPServer, "run", "self", CONNECTIONS, is_async=True),
@@ -113,6 +118,18 @@ def attributes_of_an_acquisition() -> set[str]:
     return set(PoolAcquireContext.__slots__)
 
 
+def attributes_of_a_proxy() -> set[str]:
+    return set(PoolConnectionProxy.__slots__)
+
+
+def attributes_of_a_connection() -> set[str]:
+    return set(asyncpg.Connection.__slots__)
+
+
+def attributes_of_a_protocol() -> set[str]:
+    return set(dir(BaseProtocol))
+
+
 def attributes_of_a_provider() -> set[str]:
     app = Quart(__name__)
     schema = QuartSchema(app)
@@ -134,6 +151,9 @@ def attributes_of_an_application() -> set[str]:
         ("Quart", attributes_of_an_application, {"asgi_http_class"}, CONNECTION),
         ("Quart", attributes_of_an_application, {"asgi_websocket_class"}, "common/web/protocol.py"),
         ("PoolAcquireContext", attributes_of_an_acquisition, {"pool", "timeout"}, POOL),
+        ("PoolConnectionProxy", attributes_of_a_proxy, {"_con", "_holder"}, POOL),
+        ("Connection", attributes_of_a_connection, {"_protocol"}, POOL),
+        ("BaseProtocol", attributes_of_a_protocol, {"_is_cancelling"}, POOL),
         # quart-schema replaces make_response on the application itself, and we delete the replacement
         ("quart-schema", attributes_of_a_provider, {"_app", "openapi_provider", "make_response"}, DOCUMENT),
     ],
@@ -144,7 +164,7 @@ def test_a_private_attribute_is_there(part: str, attributes: Callable[[], set[st
 
 
 def test_a_view_with_a_validated_query_string_is_marked() -> None:
-    @quart_schema.validate_querystring(dict)
+    @quart_schema.document_querystring(dict)
     async def view() -> None: ...
 
     name = getattr(quart_schema.validation, "QUART_SCHEMA_QUERYSTRING_ATTRIBUTE", "")
@@ -176,7 +196,10 @@ def test_hypercorn_makes_connections_of_the_class_in_its_module() -> None:
         assert part in source, advice(f"TCPServer.run without {part}", CONNECTIONS)
 
 
-CHECKED_NAMES = {"_app", "_create_request_from_scope", "_data", "_get_current_object", "_opt_close", "_read_data"}
+CHECKED_NAMES = {
+    *("_app", "_con", "_create_request_from_scope", "_data", "_get_current_object", "_holder", "_is_cancelling"),
+    *("_on_release", "_opt_close", "_protocol", "_read_data"),
+}
 """Private names of libraries that files in src use without assigning them, checked above."""
 
 

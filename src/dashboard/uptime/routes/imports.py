@@ -9,7 +9,7 @@ from tempfile import SpooledTemporaryFile
 
 import msgspec
 from quart import Blueprint, Response, request
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.csv_import import RejectedLine
 from common.web import responses
@@ -18,6 +18,7 @@ from common.web.errors import FieldError, Invalid, Unavailable
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.rate_limit import Policy, rate_limit
 from common.web.request_body import IDENTITY, body_encodings, body_limit, require_media_type
 from common.web.resources import pool

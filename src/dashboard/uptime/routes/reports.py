@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from quart import Blueprint, Response, current_app
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.db.pool import Connection, transaction
 from common.instants import format_instant
@@ -20,6 +20,7 @@ from common.web.input_types import PageQuery
 from common.web.negotiation import negotiate
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
 from common.web.resources import pool
 from common.web.responses import json_response

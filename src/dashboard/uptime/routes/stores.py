@@ -6,11 +6,12 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from quart import Blueprint, Response
-from quart_schema import document_response, tag_blueprint, validate_querystring
+from quart_schema import document_response, tag_blueprint
 
 from common.web.errors import Invalid, NotFound
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 from quart import Blueprint, Response
-from quart_schema import document_response, tag, validate_querystring
+from quart_schema import document_response, tag
 
 from common.db.pool import Connection, transaction
 from common.outbox import admin
@@ -16,6 +16,7 @@ from common.web.idempotency import StoredResponse, earliest_possible_send_time, 
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
-from quart_schema import document_response, tag, validate_querystring
+from quart_schema import document_response, tag
 
 from common.db.pool import Connection, transaction
 from common.web import responses
@@ -12,6 +12,7 @@ from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.rate_limit import rate_limit
 from common.web.request_body import json_body
 from common.web.resources import pool

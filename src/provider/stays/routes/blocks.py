@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from quart import Blueprint, Response, g
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
 
 from common.db.pool import Connection
 from common.web import responses
@@ -13,6 +13,7 @@ from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table

@@ -3,13 +3,14 @@
 from datetime import date
 
 from quart import Blueprint, Response
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
 
 from common.web import responses
 from common.web.errors import Invalid
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.stays.inputs import is_property_id

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from quart import Blueprint, Response, g
 from quart.blueprints import BlueprintSetupState
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint, validate_querystring
+from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
 from werkzeug.routing import BaseConverter
 
 from common.db.pool import Connection
@@ -18,6 +18,7 @@ from common.web.idempotency import StoredResponse, earliest_possible_send_time, 
 from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
+from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
