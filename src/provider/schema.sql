@@ -295,7 +295,34 @@ CREATE FUNCTION keep_free_stretches() RETURNS trigger
     AS $$
 DECLARE
     turnover integer;
+    first date;
+    divided record;
 BEGIN
+    IF TG_OP = 'INSERT' AND NEW.cancelled_at IS NULL THEN
+        first := NEW.arrival - (NEW.free_from - NEW.departure);
+        SELECT first_night, end_date, segment INTO divided
+          FROM free_stretch
+         WHERE property_id = NEW.property_id
+           AND first_night <= first
+         ORDER BY first_night DESC
+         LIMIT 1;
+        IF divided.end_date >= NEW.free_from THEN
+            IF divided.first_night < first THEN
+                UPDATE free_stretch SET end_date = first
+                 WHERE property_id = NEW.property_id AND first_night = divided.first_night;
+            ELSE
+                DELETE FROM free_stretch
+                 WHERE property_id = NEW.property_id AND first_night = divided.first_night;
+            END IF;
+            IF divided.end_date > NEW.free_from THEN
+                INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+                VALUES (NEW.property_id, NEW.free_from, divided.end_date, divided.segment);
+            END IF;
+        ELSE
+            PERFORM take_nights(NEW.property_id, first, NEW.free_from);
+        END IF;
+        RETURN NULL;
+    END IF;
     IF TG_OP = 'DELETE' THEN
         PERFORM lock_property(OLD.property_id);
     END IF;
@@ -303,7 +330,7 @@ BEGIN
     IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
         PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
     END IF;
-    IF TG_OP <> 'DELETE' AND NEW.cancelled_at IS NULL THEN
+    IF TG_OP = 'UPDATE' AND NEW.cancelled_at IS NULL THEN
         PERFORM take_nights(NEW.property_id, NEW.arrival - turnover, NEW.free_from);
     END IF;
     RETURN NULL;
@@ -370,8 +397,12 @@ CREATE FUNCTION lock_all_properties() RETURNS void
     AS $$ SELECT pg_advisory_xact_lock(7240911008) $$;
 
 CREATE FUNCTION lock_property(locked text) RETURNS void
-    LANGUAGE sql
-    AS $$ SELECT pg_advisory_xact_lock_shared(7240911008), pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911008), pg_advisory_xact_lock(hashtextextended(locked, 7240912));
+END
+$$;
 
 CREATE FUNCTION move_to_segment(source integer, target integer, properties integer) RETURNS integer
     LANGUAGE plpgsql

@@ -5,10 +5,14 @@
 -- transactions that insert at the same time would deadlock in it. The locks last until the end of the transaction and
 -- need no row. Whoever locks several properties does so in the order of their ids, or locks all, for PostgreSQL's table
 -- of locks has room for a few thousand. The numbers are PROPERTY_LOCK_SEED and ALL_PROPERTIES_LOCK in
--- common/db/locks.py.
+-- common/db/locks.py. In SQL the function would take a tenth of the time of a reservation.
 CREATE OR REPLACE FUNCTION lock_property(locked text) RETURNS void
-LANGUAGE sql
-AS $$ SELECT pg_advisory_xact_lock_shared(7240911008), pg_advisory_xact_lock(hashtextextended(locked, 7240912)) $$;
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911008), pg_advisory_xact_lock(hashtextextended(locked, 7240912));
+END
+$$;
 
 CREATE OR REPLACE FUNCTION lock_all_properties() RETURNS void
 LANGUAGE sql
