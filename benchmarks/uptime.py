@@ -13,7 +13,8 @@ import asyncpg
 from benchmarks.servers import Context
 from benchmarks.table import Row
 from common.config import Secret
-from common.db.pool import Timeouts, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import Timeouts
 from dashboard.uptime import service
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.config import Secret, require_secret
-from common.db.pool import Timeouts, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import Timeouts
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import create_client_session

@@ -6,7 +6,8 @@ from pathlib import Path
 import aiohttp
 
 from common.config import Secret, require_secret
-from common.db.pool import UNLIMITED, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import UNLIMITED
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session

@@ -13,6 +13,7 @@ from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db import migrate
 from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.role_settings import select_differing_settings
 from common.db.row_counts import select_row_counts
 from common.telemetry import metrics
 from common.web.bearer import operations_token_required
@@ -108,13 +109,22 @@ async def measure_rows() -> None:
         metrics.ROWS.labels(table).set(rows)
 
 
+def describe_settings(differing: Sequence[str]) -> str:
+    """Whether a session has the settings of its role, or which of them it lacks and what to do."""
+    if not differing:
+        return "those of the role"
+    return f"not those of the role: {', '.join(differing)}; run migrate, then end the sessions that began before"
+
+
 async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     """The checks behind /readyz."""
     try:
         pending = await migrate.select_pending(db, folder)
+        differing = await select_differing_settings(db)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
     return [
         Check("database", ok=True, detail="reachable"),
         Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
+        Check("settings", ok=not differing, detail=describe_settings(differing)),
     ]

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from common.config import Secret, shown_url
-from common.db.pool import UNLIMITED, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import UNLIMITED
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError, create_client_session
