@@ -30,9 +30,10 @@ async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         settings = await admin.fetch(
             """
-            SELECT format('ALTER ROLE %s IN DATABASE %I SET %s', setrole::regrole, $2::text, setting)
+            SELECT format('ALTER ROLE %s IN DATABASE %I SET %I = %L', setrole::regrole, $2::text, name, value)
               FROM pg_db_role_setting
-              JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting
+              JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting,
+                   split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value
              WHERE datname = $1
             """,
             template, name,

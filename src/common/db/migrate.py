@@ -28,7 +28,6 @@ from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.locks import MIGRATION_LOCK
 from common.db.pool import Executor, connect_with
 from common.db.role_settings import (
-    SESSION_ENDED,
     end_older_sessions,
     end_own_session,
     select_differing_settings,
@@ -130,7 +129,7 @@ async def keep_settings(url: Secret) -> None:
     Another replica may do the same, and end the session of this one before it has begun; then this one tries again.
     """
     for _ in range(SETTINGS_ATTEMPTS):
-        with suppress(*SESSION_ENDED):
+        with suppress(*DATABASE_UNAVAILABLE):
             await _keep_settings(url)
             return
     await _keep_settings(url)

@@ -7,20 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-import asyncpg
 import structlog
 
+from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor
 from common.db.time_limits import SESSION_SETTINGS
 
 log = structlog.get_logger()
-
-SESSION_ENDED: tuple[type[Exception], ...] = (
-    asyncpg.AdminShutdownError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.InterfaceError,
-)
-"""Raised in a session that another one has ended."""
 
 
 async def store_settings(connection: Connection) -> datetime | None:
@@ -47,7 +40,7 @@ async def end_older_sessions(connection: Connection, began_before: datetime) -> 
 
 async def end_own_session(connection: Connection) -> None:
     """End the session of this connection on the server, and not only the connection to a pooler."""
-    with suppress(*SESSION_ENDED):
+    with suppress(*DATABASE_UNAVAILABLE):
         await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
