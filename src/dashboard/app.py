@@ -36,8 +36,8 @@ CONNECTIONS_OF_A_FEED = 2
 """Those of its ingestion and its night audit, while they wait for another feed's transaction to end."""
 JOB_TIMEOUTS = Timeouts(statement=300, transaction=600)
 UPTIME_CONNECTIONS = 10
-FILE_SECONDS = 3600.0
-"""Time limit of a store file upload, which is one statement and one transaction."""
+UPTIME_TIMEOUTS = Timeouts(statement=3600, transaction=3600)
+"""Those of a store file upload, which is one statement and one transaction."""
 
 TITLE = "Nightaudit dashboard"
 DESCRIPTION = (
@@ -115,7 +115,7 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
             database_url,
             application="dashboard-uptime",
             size=UPTIME_CONNECTIONS,
-            timeouts=Timeouts(statement=FILE_SECONDS, transaction=FILE_SECONDS),
+            timeouts=UPTIME_TIMEOUTS,
         ),
     )
 
