@@ -1,6 +1,7 @@
 """Views that read a replica, and what they fall back to."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -41,6 +42,20 @@ def reads_replica(view: V) -> V:
         return await view(*args, **options)
 
     return read  # type: ignore[return-value]  # of the same signature
+
+
+async def complete_through() -> datetime | None:
+    """Up to when the server that the current request reads has all that was committed; None for the primary.
+
+    Call it before the statements that read. Raises ReplicaBehindError, on which the view runs again on the primary.
+    """
+    replica: ReadReplica | None = g.get("replica")
+    return None if replica is None else await replica.select_complete_through()
+
+
+def is_on_replica() -> bool:
+    """Whether the current request reads the replica."""
+    return g.get("replica") is not None
 
 
 def replica_checks(replica: ReadReplica | None) -> list[Check]:

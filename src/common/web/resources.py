@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import aiohttp
+import asyncpg
 from quart import Quart, current_app, g
 
 from common.config import Secrets
@@ -77,7 +78,7 @@ def pool() -> BoundedPool:
     return current_application().resources.pools.requests if replica is None else replica.pools.requests
 
 
-def stream_pool(primary: BoundedPool) -> BoundedPool:
+def stream_pool(primary: asyncpg.Pool) -> asyncpg.Pool:
     """The pool for long statements of the current request: of the replica in views that read it, or `primary`."""
     replica: ReadReplica | None = g.get("replica")
     return primary if replica is None else replica.pools.streams
