@@ -28,6 +28,7 @@ from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.night_audit import NightAudit
 from dashboard.feed_client import BookingFeed
 from provider.booking_events import feed
+from provider.stays.cli import run_audit
 from tests.conftest import MIGRATIONS
 from tests.dashboard.uptime.fleet import Store, load
 from tests.support.applications import free_port
@@ -35,6 +36,7 @@ from tests.support.databases import cloned
 from tests.support.feeds import event
 from tests.support.served import served, without_lifespan
 from tests.support.standby import Standby, running_standby
+from tests.support.storefront import Guest
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -342,6 +344,18 @@ async def test_the_figures_of_the_replica_say_how_old_they_are(
         fresh = await board.get(path, headers=FRESH)
         assert (await fresh.get_json())["totals"]["bookings"] == 2
         assert parse_instant(fresh.headers["X-Data-Through"]) >= parse_instant(through[0])
+
+
+async def test_a_recount_reads_the_replica_or_the_primary_if_that_fails(
+    provider_app: Application, provider_db: asyncpg.Pool, provider_url: Secret, standby: Standby
+) -> None:
+    await Guest(provider_app).create_property("hut")
+    await standby.pause()
+    await provider_db.execute("DELETE FROM free_stretch")
+    assert await run_audit(provider_url, repair=False, read_url=standby.url_like(provider_url)) == 0
+    assert await run_audit(provider_url, repair=False, read_url=standby.url("nowhere")) == 1
+    assert await run_audit(provider_url, repair=True, read_url=standby.url_like(provider_url)) == 1
+    assert await run_audit(provider_url, repair=False) == 0
 
 
 async def test_a_report_is_never_read_from_a_replica_that_has_a_part_of_it(

@@ -1,17 +1,23 @@
 """A read replica, a streaming standby of the primary: whether it may be read, and how far it is behind."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import asyncpg
 import structlog
 
+from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE, PoolExhaustedError, describe_failure
-from common.db.pool import BoundedPool, Executor
+from common.db.pool import BoundedPool, Executor, create_pool
+from common.db.time_limits import UNLIMITED
 from common.telemetry import metrics
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 CHECK_SECONDS = 5.0
 MAX_LAG_SECONDS = 60.0
@@ -146,6 +152,19 @@ class ReadReplica:
         metrics.REPLICA_READABLE.set(self.is_readable)
         if state.lag_seconds is not None:
             metrics.REPLICA_LAG.set(state.lag_seconds)
+
+
+async def read_by_command(
+    read_url: Secret | None, primary: asyncpg.Pool, read: Callable[[asyncpg.Pool], Awaitable[T]]
+) -> T:
+    """The result of a long reading by a command, on the replica if there is one that can be read, or on the primary."""
+    if read_url is not None:
+        try:
+            async with create_pool(read_url, application="replica-command", size=1, timeouts=UNLIMITED) as replica:
+                return await read(replica)
+        except (*NOT_READABLE, *CONFLICTS) as error:
+            log.warning("replica_not_read", problem=describe_failure(error))
+    return await read(primary)
 
 
 async def select_primary_position(db: Executor) -> PrimaryPosition:

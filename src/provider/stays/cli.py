@@ -31,6 +31,7 @@ from common.csv_import import (
     with_texts,
 )
 from common.db.pool import connect_with, create_pool, rolled_back, transaction
+from common.db.replica import read_by_command
 from common.db.time_limits import IMPORT_TIMEOUTS, UNLIMITED
 from common.limits import LATEST_NIGHT
 from common.text_blocks import DamagedFileError, open_file, read_blocks
@@ -232,13 +233,14 @@ def rejected_rows(path: Path, result: ImportResult, parsers: Parsers) -> Iterato
             yield from with_texts(CsvFile(read_blocks(raw), tuple(parsers), ALIASES), result.rejected)
 
 
-async def run_audit(url: Secret, *, repair: bool) -> int:
+async def run_audit(url: Secret, *, repair: bool, read_url: Secret | None = None) -> int:
     """Recount the free stretches and print which differ; returns the exit status, 1 if any do.
 
+    read_url: of the replica, if there is one, which is recounted unless the primary is to be repaired.
     repair: replace those that differ; the exit status is 1 all the same, since a difference has a cause.
     """
     async with create_pool(url, application="provider-audit", size=1, timeouts=UNLIMITED) as db:
-        checked, different = await find_differences(db)
+        checked, different = await read_by_command(None if repair else read_url, db, find_differences)
         for property_id in different[:MAX_NAMED]:
             print(f"property {property_id}: its free stretches differ from the recount")
         if len(different) > MAX_NAMED:
