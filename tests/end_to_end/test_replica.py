@@ -188,8 +188,8 @@ async def test_lag_shows_in_the_readiness_and_the_metrics_and_is_limited(
     assert replica.state.lag_seconds > 0
     assert (await check_of(client))["ok"]
     assert (await check_of(client))["detail"].endswith("s behind")
-    assert "db_replica_readable 1.0" in await metrics_of(client)
-    assert f"db_replica_lag_seconds {replica.state.lag_seconds}" in await metrics_of(client)
+    assert 'db_replica_readable{replica="read"} 1.0' in await metrics_of(client)
+    assert f'db_replica_lag_seconds{{replica="read"}} {replica.state.lag_seconds}' in await metrics_of(client)
 
     monkeypatch.setattr(replicas, "MAX_LAG_SECONDS", 0.0)
     replica = await replica_of(provider_app)
@@ -226,7 +226,7 @@ async def test_while_the_replica_is_down_the_primary_is_read(
         await replica.check()
         assert not (await check_of(client))["ok"]
         assert "not reachable" in (await check_of(client))["detail"]
-        assert "db_replica_readable 0.0" in await metrics_of(client)
+        assert 'db_replica_readable{replica="read"} 0.0' in await metrics_of(client)
     finally:
         standby.start()
     await standby.catch_up()

@@ -1,6 +1,7 @@
 """Runs PgBouncer in transaction mode before the server of the tests, where one is installed."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from common.config import Secret
 from common.devstack.embedded import Server
+from tests.support.applications import ROOT
 from tests.support.waiting import wait_until
 
 VARIABLE = "NIGHTAUDIT_TEST_PGBOUNCER"
@@ -18,7 +20,9 @@ VARIABLE = "NIGHTAUDIT_TEST_PGBOUNCER"
 
 PORT = 6432
 
-CONFIGURATION = """
+DOCUMENT = ROOT / "docs" / "scaling.md"
+
+OF_TESTS = """
 [databases]
 * = host={server} port=5432
 
@@ -30,11 +34,10 @@ unix_socket_mode = 0700
 logfile = {directory}/pgbouncer.log
 auth_type = trust
 auth_file = {directory}/users.txt
-pool_mode = transaction
-max_prepared_statements = 200
 max_client_conn = 2000
-default_pool_size = 60
+query_wait_timeout = 120
 """
+"""What differs from the configuration of the document."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class PgBouncer:
         return Secret(f"postgresql://postgres@/{database}?host={self.directory}&port={PORT}")
 
 
+def documented_configuration() -> str:
+    """The pgbouncer.ini of the document."""
+    match = re.search(r"^```ini\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
 def installed() -> str | None:
     """The path of the PgBouncer of this machine, if there is one."""
     return os.environ.get(VARIABLE) or shutil.which("pgbouncer")
@@ -60,8 +70,8 @@ def running_pgbouncer(executable: str, server: Server) -> Iterator[PgBouncer]:
     owner = server.cluster.owner
     with tempfile.TemporaryDirectory(prefix="nightaudit-pooler-") as made:
         directory = Path(made)
-        configuration = CONFIGURATION.format(server=server.cluster.socket_dir, port=PORT, directory=directory)
-        (directory / "pgbouncer.ini").write_text(configuration)
+        of_tests = OF_TESTS.format(server=server.cluster.socket_dir, port=PORT, directory=directory)
+        (directory / "pgbouncer.ini").write_text(documented_configuration() + of_tests)
         (directory / "users.txt").write_text('"postgres" ""\n"stranger" ""\n')
         for path in (directory, *directory.iterdir()):
             owner.give(path)

@@ -20,6 +20,9 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 CHECK_SECONDS = 5.0
+METRICS_LABEL = "read"
+"""An application without a replica has no metric of one."""
+
 MAX_LAG_SECONDS = 60.0
 """A replica that is further behind is not read."""
 
@@ -149,9 +152,9 @@ class ReadReplica:
         elif state.problem is None and not self.is_readable:
             log.info("replica_read", lag_seconds=state.lag_seconds)
         self.state = state
-        metrics.REPLICA_READABLE.set(self.is_readable)
+        metrics.REPLICA_READABLE.labels(METRICS_LABEL).set(self.is_readable)
         if state.lag_seconds is not None:
-            metrics.REPLICA_LAG.set(state.lag_seconds)
+            metrics.REPLICA_LAG.labels(METRICS_LABEL).set(state.lag_seconds)
 
 
 async def read_by_command(
