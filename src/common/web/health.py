@@ -108,7 +108,10 @@ def describe_settings(differing: Sequence[str]) -> str:
     """Whether a session has the settings of its role, or which of them it lacks and what to do."""
     if not differing:
         return "those of the role"
-    return f"not those of the role: {', '.join(differing)}; run migrate, then end the sessions that began before"
+    return (
+        f"not those that migrate gives the role: {', '.join(differing)}; run migrate, name no setting in the database "
+        "URL, and end the sessions that began before"
+    )
 
 
 async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
