@@ -1,7 +1,7 @@
 """Both applications behind PgBouncer in transaction mode, where transactions share sessions.
 
-Collected where a PgBouncer is installed.
-Set NIGHTAUDIT_TEST_PGBOUNCER to its path, and all other tests go through it too.
+Collected where a PgBouncer is installed. Set NIGHTAUDIT_TEST_PGBOUNCER to its path, and all other tests go through it
+too.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ from tests.support.standby import Standby, running_standby
 from tests.support.storefront import Guest
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FRESH = {"Cache-Control": "no-cache"}
 

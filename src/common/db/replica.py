@@ -20,6 +20,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 CHECK_SECONDS = 5.0
+NOT_ASKED = "not asked yet"
+
 METRICS_LABEL = "read"
 """An application without a replica has no metric of one."""
 
@@ -79,7 +81,7 @@ class ReadReplica:
 
     def __init__(self, primary: BoundedPool, pools: ReplicaPools) -> None:
         self.pools = pools
-        self.state = ReplicaState(None, "not asked yet")
+        self.state = ReplicaState(None, NOT_ASKED)
         self._primary = primary
         self._position: PrimaryPosition | None = None
 
@@ -147,7 +149,7 @@ class ReadReplica:
         return ReplicaState(lag, f"{lag:.0f} s behind" if lag > MAX_LAG_SECONDS else None)
 
     def _change(self, state: ReplicaState) -> None:
-        if state.problem is not None and self.is_readable:
+        if state.problem is not None and (self.is_readable or self.state.problem == NOT_ASKED):
             log.warning("replica_not_read", problem=state.problem)
         elif state.problem is None and not self.is_readable:
             log.info("replica_read", lag_seconds=state.lag_seconds)
