@@ -59,6 +59,15 @@ async def new_urls(postgres: Server, pooler: pgbouncer.PgBouncer) -> AsyncIterat
         yield [pooler.url(one), pooler.url(other)]
 
 
+async def test_the_pooler_has_clients_share_a_session(provider_url: Secret) -> None:
+    """In session mode, which these tests are not about, each would have its own."""
+    clients = [await asyncpg.connect(provider_url.reveal()) for _ in range(5)]
+    sessions = {await client.fetchval("SELECT pg_backend_pid()") for client in clients}
+    assert len(sessions) == 1
+    for client in clients:
+        await client.close()
+
+
 async def test_the_applications_migrate_serve_and_count_through_the_pooler(
     new_urls: list[Secret], make_application: Callable[..., ApplicationProcess]
 ) -> None:

@@ -1,8 +1,10 @@
 """Runs PgBouncer in transaction mode before the server of the tests, where one is installed."""
 
+import configparser
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -71,7 +73,11 @@ def running_pgbouncer(executable: str, server: Server) -> Iterator[PgBouncer]:
     with tempfile.TemporaryDirectory(prefix="nightaudit-pooler-") as made:
         directory = Path(made)
         of_tests = OF_TESTS.format(server=server.cluster.socket_dir, port=PORT, directory=directory)
-        (directory / "pgbouncer.ini").write_text(documented_configuration() + of_tests)
+        configuration = configparser.ConfigParser(comment_prefixes=";")
+        for text in (documented_configuration(), of_tests):
+            configuration.read_string(text)
+        with (directory / "pgbouncer.ini").open("w") as file:
+            configuration.write(file)
         (directory / "users.txt").write_text('"postgres" ""\n"stranger" ""\n')
         for path in (directory, *directory.iterdir()):
             owner.give(path)
@@ -83,5 +89,5 @@ def running_pgbouncer(executable: str, server: Server) -> Iterator[PgBouncer]:
             assert process.poll() is None, (directory / "pgbouncer.log").read_text()
             yield PgBouncer(directory)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGQUIT)  # at once: SIGTERM waits until every client has left
             process.wait(30)
