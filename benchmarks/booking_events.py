@@ -15,7 +15,7 @@ from statistics import median
 import asyncpg
 
 from benchmarks.load import LoadResult, Request
-from benchmarks.servers import ROOT, Context
+from benchmarks.servers import ROOT, Context, connect
 from benchmarks.table import Row
 from common.config import Secret
 
@@ -67,7 +67,7 @@ async def median_seconds(work: Callable[[], Awaitable[object]], times: int = 3) 
 
 async def copy_rows_per_second(url: Secret, events: Events) -> float:
     """COPY into the same indexed table; returns rows per second."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         taken = await median_seconds(
             lambda: connection.copy_records_to_table("booking_event", records=events, columns=COLUMNS), times=1
@@ -152,7 +152,7 @@ async def measure_reading(context: Context) -> None:
     """Measure GET /events of one hotel and a time range, and of all rows, beside COPY of the same rows."""
     async with context.database("provider") as url:
         await fill(url, context.rows)
-        connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
+        connection = await connect(url)
         async with context.provider(url) as provider:
             memory = resident_bytes(provider.pid)
             for size in (100, 1_000, 10_000, context.rows // 50):
@@ -192,7 +192,7 @@ async def measure_request(context: Context, connection: asyncpg.Connection, base
 
 async def fill(url: Secret, count: int) -> None:
     """Insert `count` events, spread evenly over 50 hotels."""
-    connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
+    connection = await connect(url)
     await connection.execute(
         """
         INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)

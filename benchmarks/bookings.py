@@ -6,10 +6,9 @@ import time
 from collections.abc import AsyncIterator
 
 import aiohttp
-import asyncpg
 
 from benchmarks.load import Request
-from benchmarks.servers import Context, wait_for_count
+from benchmarks.servers import Context, connect, wait_for_count
 from benchmarks.table import Row
 from common.config import Secret
 
@@ -49,7 +48,7 @@ async def measure_ingestion(context: Context) -> None:
 
 async def fill_feed(url: Secret, events: int) -> None:
     """Insert events of 100 hotels, one a minute."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     await connection.execute(
         """
         INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
@@ -78,7 +77,7 @@ async def read_feed(base_url: str) -> float:
 
 async def copy_rows(feed: Secret, target: Secret) -> float:
     """COPY the feed's rows into an empty ledger with its indexes; returns the seconds."""
-    source, ledger = await asyncpg.connect(feed.reveal()), await asyncpg.connect(target.reveal())
+    source, ledger = await connect(feed), await connect(target)
     rows: asyncio.Queue[bytes | None] = asyncio.Queue(64)
 
     async def read() -> None:
@@ -131,7 +130,7 @@ async def measure_reading(context: Context) -> None:
 
 async def fill_counters(url: Secret) -> None:
     """Insert the counters of `HOTELS` hotels over three years; the ledger stays empty, since no request reads it."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     await connection.execute(
         """
         INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,

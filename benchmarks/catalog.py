@@ -19,7 +19,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.load import Request
-from benchmarks.servers import POLL_SECONDS, Context, free_port, running
+from benchmarks.servers import POLL_SECONDS, Context, connect, free_port, running
 from benchmarks.table import Row
 
 LATENCY = 0.02
@@ -114,7 +114,7 @@ async def wait_for_refresh(db: asyncpg.Connection, after: datetime | None) -> tu
 async def refresh_seconds(context: Context, count: int) -> float:
     """Return the median of `ROUNDS` refreshes of every price. Raises AssertionError if a price is not stored."""
     async with context.database("dashboard") as url, offers_service() as service:
-        db = await asyncpg.connect(url.reveal())
+        db = await connect(url)
         try:
             ids = await insert_products(db, count)
             environment = {
@@ -154,7 +154,7 @@ async def measure_requests(context: Context) -> None:
         write_limit = await context.load(bare.url, [Request("POST", "/", PRODUCT)], connections=32, seconds=3)
         write_limit.require(201)
     async with context.database("dashboard") as url, offers_service() as service:
-        db = await asyncpg.connect(url.reveal())
+        db = await connect(url)
         ids = await insert_products(db, 1000)
         await db.close()
         environment = {"DASHBOARD_OFFERS_URL": service, "DASHBOARD_OFFERS_SECONDS": "3600"}

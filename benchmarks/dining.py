@@ -4,10 +4,8 @@ the front desk."""
 import asyncio
 import time
 
-import asyncpg
-
 from benchmarks.load import Request
-from benchmarks.servers import Context, wait_for_count
+from benchmarks.servers import Context, connect, wait_for_count
 from benchmarks.table import Row
 from common.config import Secret
 
@@ -74,7 +72,7 @@ async def measure_messages(context: Context) -> None:
 
 async def insert_tables(url: Secret) -> list[int]:
     """Insert `TABLES` tables; returns their ids."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     rows = await connection.fetch(
         """
         INSERT INTO dining_table (table_type, seats, price, can_be_booked)

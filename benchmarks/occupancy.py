@@ -3,11 +3,10 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 
-import asyncpg
 from quart import Quart
 
 from benchmarks.load import Request
-from benchmarks.servers import Context
+from benchmarks.servers import Context, connect
 from benchmarks.stays import TOKEN, fill_free_stretches, first_requested_night, property_id
 from benchmarks.table import Row
 from common.config import Secret
@@ -59,7 +58,7 @@ def searched_nights(first_night: date) -> list[date]:
 
 async def fill_occupied(url: Secret, properties: int, nights: list[date]) -> None:
     """Insert properties of which the shares `TAKEN` have stays around the nights, for the alternatives too."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         await connection.execute("SET maintenance_work_mem = '1GB'")
         await connection.execute("SET session_replication_role = replica")

@@ -22,6 +22,7 @@ from benchmarks.load import LoadResult, Plan, Request
 from benchmarks.table import Row
 from common.config import Secret
 from common.db.migrate import migrate
+from common.db.time_limits import UNLIMITED
 from common.devstack.embedded import Server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,9 +164,14 @@ async def running(
         await process.wait()
 
 
+async def connect(url: Secret) -> asyncpg.Connection:
+    """A connection without limits of time: statements of a benchmark fill and read tables of any size."""
+    return await asyncpg.connect(url.reveal(), server_settings=dict(UNLIMITED.as_settings()))
+
+
 async def wait_for_count(url: Secret, query: str, count: int) -> None:
     """Poll a query until it returns at least `count`: work of another process cannot be awaited directly."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         while await connection.fetchval(query) < count:
             await asyncio.sleep(POLL_SECONDS)

@@ -12,7 +12,7 @@ import asyncpg
 from quart import Quart
 
 from benchmarks.load import LoadResult, Request
-from benchmarks.servers import Context
+from benchmarks.servers import Context, connect
 from benchmarks.table import Row
 from common.config import Secret
 from common.web.pagination import encode_cursor
@@ -244,7 +244,7 @@ async def race(context: Context, first_night: date) -> None:
 
 async def audit(url: Secret) -> tuple[int, int, int]:
     """Return the numbers of nights sold twice, or sold and blocked, of stored reservations, and of deadlocks."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         doubles = await connection.fetchval(
             """
@@ -279,7 +279,7 @@ async def audit(url: Secret) -> tuple[int, int, int]:
 
 async def fill(url: Secret, properties: int, stays_each: int, first_night: date) -> None:
     """Insert properties p000000000 … with about `stays_each` stays each."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         await connection.execute("SET maintenance_work_mem = '1GB'")
         await connection.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
@@ -384,7 +384,7 @@ async def fill_free_stretches(connection: asyncpg.Connection) -> None:
 
 async def sizes(url: Secret) -> list[tuple[str, int]]:
     """Return the names and sizes in bytes of the tables of reservations and of free stretches, and their indexes."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         rows = await connection.fetch(
             """

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks.servers import Context
+from benchmarks.servers import Context, connect
 from benchmarks.table import Row
 from common.config import Secret
-from common.db.pool import Timeouts, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import Timeouts
 from dashboard.uptime import service
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
@@ -52,7 +53,7 @@ SELECT_TIMEZONES = """
 
 async def seconds_of_bare_copy(url: Secret, path: Path) -> float:
     """COPY the same file into a table without a key; returns the seconds."""
-    connection = await asyncpg.connect(url.reveal())
+    connection = await connect(url)
     try:
         await connection.execute("TRUNCATE bare_poll")
         began = time.perf_counter()
@@ -77,7 +78,7 @@ async def seconds_of_report(pool: asyncpg.Pool, as_of: datetime) -> float:
 async def run(context: Context) -> None:
     files = {kind: context.directory / f"{kind}.csv" for kind in StoreFile}
     async with context.database("dashboard") as url:
-        connection = await asyncpg.connect(url.reveal(), server_settings={"timezone": "UTC"})
+        connection = await connect(url)
         await connection.execute(CREATE_POLLS.replace("$1", f"'{START.isoformat()}'"))
         for kind, query in zip(files, ("TABLE bare_poll", SELECT_HOURS, SELECT_TIMEZONES), strict=True):
             await connection.copy_from_query(query, output=files[kind], format="csv", header=True)

@@ -24,7 +24,7 @@ import psutil
 from benchmarks.catalog import insert_products, wait_for_refresh
 from benchmarks.dining import insert_tables, order_requests
 from benchmarks.load import Request
-from benchmarks.servers import Context, Process, free_port, running, wait_for_count
+from benchmarks.servers import Context, Process, connect, free_port, running, wait_for_count
 from benchmarks.table import Row, format_heading, format_row
 from common.config import Secret
 from common.devstack.embedded import attach
@@ -240,7 +240,7 @@ async def upload_polls(year: Year, dashboard: Process) -> None:
 
 async def change_prices(year: Year, desk_url: Secret) -> None:
     """Let the refresh run until so many offers have changed."""
-    db = await asyncpg.connect(desk_url.reveal())
+    db = await connect(desk_url)
     try:
         await insert_products(db, PRODUCTS)
         _, _, started = await wait_for_refresh(db, None)
@@ -268,7 +268,7 @@ async def order_tables(year: Year, provider: Process, url: Secret, desk_url: Sec
 async def forget(year: Year, urls: dict[str, Secret]) -> None:
     """Run the nightly job once, and print each table's rows and size before and after it."""
     for name, url in urls.items():
-        db = await asyncpg.connect(url.reveal())
+        db = await connect(url)
         try:
             before = await sizes(db)
             began = time.perf_counter()
@@ -334,7 +334,7 @@ async def ask_everything(year: Year, processes: dict[str, Process], url: Secret,
 
 async def fetch_row(url: Secret, statement: str) -> asyncpg.Record:
     """The first row that the statement finds; AssertionError if it finds none."""
-    db = await asyncpg.connect(url.reveal())
+    db = await connect(url)
     try:
         row = await db.fetchrow(statement)
     finally:

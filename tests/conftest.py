@@ -23,6 +23,7 @@ from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
 from common.telemetry.logging import configure_logging
 from common.web.resources import Application
+from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess as ApplicationProcess
 from tests.support.databases import cloned
 from tests.support.waiting import wait_until
@@ -124,18 +125,33 @@ def templates(postgres: Server) -> dict[str, str]:
     return names
 
 
+@pytest.fixture(scope="session")
+def reached(postgres: Server) -> Iterator[Callable[[Secret], Secret]]:
+    """Turns the URL of a database into the one by which the tests reach it: through PgBouncer if one is named."""
+    executable = os.environ.get(pgbouncer.VARIABLE)
+    if not executable:
+        yield lambda url: url
+        return
+    with pgbouncer.running_pgbouncer(executable, postgres) as pooler:
+        yield pooler.url
+
+
 @pytest.fixture
-async def provider_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+async def provider_url(
+    postgres: Server, templates: dict[str, str], reached: Callable[[Secret], Secret]
+) -> AsyncIterator[Secret]:
     """An empty, migrated database of the provider."""
     async with cloned(postgres, templates["provider"]) as url:
-        yield url
+        yield reached(url)
 
 
 @pytest.fixture
-async def dashboard_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+async def dashboard_url(
+    postgres: Server, templates: dict[str, str], reached: Callable[[Secret], Secret]
+) -> AsyncIterator[Secret]:
     """An empty, migrated database of the dashboard."""
     async with cloned(postgres, templates["dashboard"]) as url:
-        yield url
+        yield reached(url)
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.config import Secret, require_secret
-from common.db.pool import Timeouts, create_pool
+from common.db.pool import create_pool
+from common.db.replica import ReplicaPools
+from common.db.time_limits import Timeouts
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import create_client_session
@@ -35,8 +37,8 @@ CONNECTIONS_OF_A_FEED = 2
 """Those of its ingestion and its night audit, while they wait for another feed's transaction to end."""
 JOB_TIMEOUTS = Timeouts(statement=300, transaction=600)
 UPTIME_CONNECTIONS = 10
-FILE_SECONDS = 3600.0
-"""Time limit of a store file upload, which is one statement and one transaction."""
+UPTIME_TIMEOUTS = Timeouts(statement=3600, transaction=3600)
+"""Those of a store file upload, which is one statement and one transaction."""
 
 TITLE = "Nightaudit dashboard"
 DESCRIPTION = (
@@ -81,6 +83,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 pools=pools,
                 http=http,
                 operations_tokens=config.operations_token,
+                replica=pools.read_replica(),
                 config=config,
                 ingestions=[
                     Ingestion(pools.jobs, feed, lookback=lookback, timezone=config.hotel_timezone) for feed in feeds
@@ -103,6 +106,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
 def create_pools(config: Config, database_url: Secret) -> DashboardPools:
     """The dashboard's pools, not yet connected."""
     return DashboardPools(
+        replica=create_replica_pools(config),
         requests=create_pool(database_url, application="dashboard", size=config.pool_size),
         jobs=create_pool(
             database_url,
@@ -114,7 +118,20 @@ def create_pools(config: Config, database_url: Secret) -> DashboardPools:
             database_url,
             application="dashboard-uptime",
             size=UPTIME_CONNECTIONS,
-            timeouts=Timeouts(statement=FILE_SECONDS, transaction=FILE_SECONDS),
+            timeouts=UPTIME_TIMEOUTS,
+        ),
+    )
+
+
+def create_replica_pools(config: Config) -> ReplicaPools | None:
+    """The pools of the read replica, not yet connected; None if there is none."""
+    url, application = config.read_database_url, "dashboard-replica"
+    if url is None:
+        return None
+    return ReplicaPools(
+        requests=create_pool(url, application=application, size=config.pool_size),
+        streams=create_pool(
+            url, application=f"{application}-stream", size=UPTIME_CONNECTIONS, timeouts=UPTIME_TIMEOUTS
         ),
     )
 

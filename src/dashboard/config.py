@@ -85,6 +85,7 @@ class Config:
     workers: int = variable("DASHBOARD_WORKERS", whole_number(1, 64), default="1")
     trusted_proxies: TrustedProxies | None = variable("DASHBOARD_TRUSTED_PROXIES", trusted_proxies)
     cors_origins: frozenset[str] | None = variable("DASHBOARD_CORS_ORIGINS", cors.origins)
+    read_database_url: Secret | None = variable("DASHBOARD_READ_DATABASE_URL", database_url)
     database_url: Secret | None = variable("DASHBOARD_DATABASE_URL", database_url)
     pool_size: int = variable("DASHBOARD_POOL_SIZE", whole_number(1, 200), default="10")
 

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 import aiohttp
 from yarl import URL
 
-from common.instants import format_instant
+from common.instants import format_instant, parse_instant
 from common.upstream import (
     SUCCESS_STATUSES,
     Upstream,
@@ -74,8 +74,9 @@ class FeedQuery:
 class FeedResponse:
     """A response of the feed while it is read.
 
-    batches: undecoded events, each the bytes of a JSON value. at: the provider's clock when the response began.
-    features: those of the X-Feed header.
+    batches: undecoded events, each the bytes of a JSON value. at: the time up to which the feed is complete: the
+    provider's clock when the response began, or an earlier time of a copy of the feed. features: those of the X-Feed
+    header.
     """
 
     batches: AsyncIterator[list[bytes]]
@@ -91,9 +92,15 @@ class FeedResponse:
 class BookingFeed:
     """The booking feed behind a base URL. name: the one that DASHBOARD_FEEDS gives it."""
 
-    def __init__(self, upstream: Upstream, name: str = MAIN_FEED) -> None:
+    def __init__(self, upstream: Upstream, name: str = MAIN_FEED, *, reads_copies: bool = True) -> None:
+        """reads_copies: whether a copy of the feed, which may be behind, may answer."""
         self.name = name
         self._upstream = upstream
+        self._headers = {"Accept": ACCEPT} if reads_copies else {"Accept": ACCEPT, "Cache-Control": "no-cache"}
+
+    def without_copies(self) -> "BookingFeed":
+        """The same feed, whose responses contain all that was stored before the request."""
+        return BookingFeed(self._upstream, self.name, reads_copies=False)
 
     @asynccontextmanager
     async def read(self, query: FeedQuery) -> AsyncIterator[FeedResponse]:
@@ -106,7 +113,7 @@ class BookingFeed:
             ndjson = response.content_type == "application/x-ndjson"
             features = frozenset(filter(None, map(str.strip, response.headers.get("X-Feed", "").split(","))))
             batches = _lines(response.content) if ndjson else _values(response.content)
-            yield FeedResponse(batches, _provider_clock(response), features)
+            yield FeedResponse(batches, _complete_through(response), features)
 
     @asynccontextmanager
     async def _get(self, parameters: dict[str, str]) -> AsyncIterator[UpstreamResponse]:
@@ -117,7 +124,7 @@ class BookingFeed:
                 "GET",
                 path,
                 params=params,
-                headers={"Accept": ACCEPT},
+                headers=self._headers,
                 timeout=TIMEOUT,
                 accept=SUCCESS_STATUSES | REDIRECT_STATUSES,
             ) as response:
@@ -161,6 +168,15 @@ def _provider_clock(response: UpstreamResponse) -> datetime:
         return parse_http_date(response.headers.get("Date", ""))
     except ValueError:
         return datetime.now(UTC)
+
+
+def _complete_through(response: UpstreamResponse) -> datetime:
+    """The provider's clock, or the time up to which the copy of the feed that answers has every event."""
+    at = _provider_clock(response)
+    try:
+        return min(at, parse_instant(response.headers.get("X-Recorded-Through", "")))
+    except ValueError:
+        return at
 
 
 async def _lines(content: UpstreamBody) -> AsyncIterator[list[bytes]]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import aiohttp
 
 from common.config import Secret, require_secret
-from common.db.pool import UNLIMITED, create_pool
+from common.db.pool import create_pool
+from common.db.replica import ReplicaPools
+from common.db.time_limits import UNLIMITED
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
@@ -95,6 +97,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 pools=pools,
                 http=http,
                 operations_tokens=config.operations_token,
+                replica=pools.read_replica(),
                 config=config,
                 event_writer=EventWriter(pools.requests),
                 append_events=append_events,
@@ -122,9 +125,21 @@ def own_feed(http: aiohttp.ClientSession, config: Config) -> Upstream:
 def create_pools(config: Config, database_url: Secret) -> ProviderPools:
     """Return the provider's pools, not yet connected."""
     return ProviderPools(
+        replica=create_replica_pools(config),
         requests=create_pool(database_url, application="provider", size=config.pool_size),
         streams=create_pool(database_url, application="provider-stream", size=STREAM_CONNECTIONS, timeouts=UNLIMITED),
         jobs=create_pool(database_url, application="provider-jobs", size=JOB_CONNECTIONS),
+    )
+
+
+def create_replica_pools(config: Config) -> ReplicaPools | None:
+    """Return the pools of the read replica, not yet connected; None if there is none."""
+    url, application = config.read_database_url, "provider-replica"
+    if url is None:
+        return None
+    return ReplicaPools(
+        requests=create_pool(url, application=application, size=config.pool_size),
+        streams=create_pool(url, application=f"{application}-stream", size=STREAM_CONNECTIONS, timeouts=UNLIMITED),
     )
 
 

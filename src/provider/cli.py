@@ -60,7 +60,8 @@ async def add_demo(url: Secret) -> None:
 
 
 def audit(config: Config, arguments: argparse.Namespace) -> int:
-    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(url, repair=arguments.repair))
+    repair, read_url = arguments.repair, config.read_database_url
+    return on_database(config, NAME, MIGRATIONS, lambda url: run_audit(url, repair=repair, read_url=read_url))
 
 
 def generate(config: Config, arguments: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ class Config:
     workers: int = variable("PROVIDER_WORKERS", whole_number(1, 64), default="1")
     trusted_proxies: TrustedProxies | None = variable("PROVIDER_TRUSTED_PROXIES", trusted_proxies)
     cors_origins: frozenset[str] | None = variable("PROVIDER_CORS_ORIGINS", cors.origins)
+    read_database_url: Secret | None = variable("PROVIDER_READ_DATABASE_URL", database_url)
     database_url: Secret | None = variable("PROVIDER_DATABASE_URL", database_url)
     pool_size: int = variable("PROVIDER_POOL_SIZE", whole_number(1, 200), default="10")
 

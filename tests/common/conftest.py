@@ -16,7 +16,8 @@ from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint
 
 from common.config import Secret
-from common.db.pool import BoundedPool, Connection, Timeouts, create_pool
+from common.db.pool import BoundedPool, Connection, create_pool
+from common.db.time_limits import Timeouts
 from common.devstack.embedded import Server
 from common.jobs import routes as job_routes
 from common.upstream import create_client_session

@@ -8,7 +8,10 @@ import aiohttp
 import pytest
 
 from common.config import Secret
+from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess
+
+collect_ignore = [] if pgbouncer.installed() else ["test_pgbouncer.py"]
 
 
 @pytest.fixture

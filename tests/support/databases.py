@@ -23,11 +23,23 @@ async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
 
 @asynccontextmanager
 async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
-    """Clone a template database; it is dropped at the end of the block."""
+    """Clone a template database, with the settings of its roles; it is dropped at the end of the block."""
     name = f"{template}_{next(_numbers)}"
     admin = await asyncpg.connect(postgres.url("postgres"))
     try:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        settings = await admin.fetch(
+            """
+            SELECT format('ALTER ROLE %s IN DATABASE %I SET %I = %L', setrole::regrole, $2::text, name, value)
+              FROM pg_db_role_setting
+              JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting,
+                   split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value
+             WHERE datname = $1
+            """,
+            template, name,
+        )  # fmt: skip
+        for row in settings:
+            await admin.execute(row[0])
         yield Secret(postgres.url(name))
     finally:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.support.applications import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-NEEDS = re.compile(r"# needs (an account|a Kubernetes cluster|Docker)")
+NEEDS = re.compile(r"# needs (an account|a Kubernetes cluster|Docker|two servers)")
 """The first line of a block that no test can run as it is."""
 
 _BLOCK = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,10 +32,10 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
-    """Every block of every document, but for drawings."""
+    """Every block of commands of every document: not drawings and files."""
     for path in DOCUMENTS:
         for match in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            if "───" not in match["text"]:
+            if "───" not in match["text"] and match["kind"] != "ini":
                 yield Block(str(path.relative_to(ROOT)), match["text"])
 
 

@@ -1,9 +1,10 @@
 """Migrations: SQL files, each applied in a transaction of its own, under a lock that replicas share.
 
 In this order:
-1. `common/db/platform.sql`, the tables of `common`, as 0000_platform.sql: once.
-2. `FOLDER/NNNN_name.sql`: each once. A file that was applied never changes again.
-3. `FOLDER/functions/name.sql`, `CREATE OR REPLACE` of functions and triggers: again whenever the file has changed.
+1. The settings of our sessions, which the role keeps: see `common/db/role_settings.py`.
+2. `common/db/platform.sql`, the tables of `common`, as 0000_platform.sql: once.
+3. `FOLDER/NNNN_name.sql`: each once. A file that was applied never changes again.
+4. `FOLDER/functions/name.sql`, `CREATE OR REPLACE` of functions and triggers: again whenever the file has changed.
 
 The first line of a file, `-- release N`, is the release of the software that added it (functions: changed it last). The
 release of a database is the highest of the files applied to it, that of the software the highest of its own files.
@@ -14,6 +15,7 @@ release ahead, whose functions it leaves alone. See docs/decisions/migrations.md
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +26,14 @@ import structlog
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.locks import MIGRATION_LOCK
-from common.db.pool import Executor, connect
+from common.db.pool import Executor, connect_with
+from common.db.role_settings import (
+    end_older_sessions,
+    end_own_session,
+    select_differing_settings,
+    store_settings,
+)
+from common.db.time_limits import UNLIMITED
 
 log = structlog.get_logger()
 
@@ -37,6 +46,7 @@ LOCK_SECONDS = 5.0
 """How long a migration waits for the lock of a table: all later statements on the table wait behind it."""
 LOCK_ATTEMPTS = 5
 LOCK_PAUSE_SECONDS = 2.0
+SETTINGS_ATTEMPTS = 5
 
 
 class MigrationError(Exception):
@@ -95,7 +105,7 @@ def _read(path: Path, name: str, *, repeatable: bool = False) -> SqlFile:
 
 
 async def migrate(url: Secret, folder: Path) -> list[str]:
-    """Apply the pending files and return their names.
+    """Give the role the settings of our sessions, then apply the pending files and return their names.
 
     Each transaction takes the lock and reads again which files are applied, so replicas that start together apply each
     file once between them, behind a transaction pooler too. A failure leaves the files before it applied. Raises
@@ -103,13 +113,40 @@ async def migrate(url: Secret, folder: Path) -> list[str]:
     """
     files = list_files(folder)
     applied = []
-    connection = await connect(url.reveal(), timeout=10)
+    await keep_settings(url)
+    connection = await connect_with(url, "migrate", UNLIMITED)
     try:
         while (name := await _apply_next_with_retries(connection, files)) is not None:
             applied.append(name)
     finally:
         await connection.close()
     return applied
+
+
+async def keep_settings(url: Secret) -> None:
+    """Give the role the settings of our sessions, unless it has them, and end the sessions that began without them.
+
+    Another replica may do the same, and end the session of this one before it has begun; then this one tries again.
+    """
+    for _ in range(SETTINGS_ATTEMPTS):
+        with suppress(*DATABASE_UNAVAILABLE):
+            await _keep_settings(url)
+            return
+    await _keep_settings(url)
+
+
+async def _keep_settings(url: Secret) -> None:
+    connection = await connect_with(url, "migrate", UNLIMITED)
+    try:
+        async with connection.transaction():
+            await lock_migrations(connection)
+            stored_at = await store_settings(connection)
+        if stored_at is not None:
+            await end_older_sessions(connection, stored_at)
+        if await select_differing_settings(connection):
+            await end_own_session(connection)
+    finally:
+        await connection.close()
 
 
 async def select_pending(db: asyncpg.Pool, folder: Path) -> list[str]:

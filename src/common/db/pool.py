@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,14 +12,12 @@ from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE, NoConnectionError, PoolExhaustedError
+from common.db.time_limits import ACQUIRE_SECONDS, DEFAULT_TIMEOUTS, Timeouts, connection_class
 
 log = structlog.get_logger()
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
-
-ACQUIRE_SECONDS = 5.0
-"""How long a request waits for a connection before the response is 503."""
 
 IDLE_SECONDS = 300.0
 """A connection that was idle for longer is closed."""
@@ -108,36 +105,29 @@ async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
         raise NoConnectionError(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
 
 
+async def connect_with(url: Secret, application: str, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> asyncpg.Connection:
+    """A single connection like those of `create_pool`. Raises NoConnectionError when PostgreSQL cannot be reached."""
+    return await connect(
+        url.reveal(),
+        timeout=10,
+        connection_class=connection_class(timeouts),
+        server_settings={"application_name": application},
+    )
+
+
 async def _skip_reset(connection: asyncpg.Connection) -> None:
     """Do nothing: our statements leave no state in the session, and RESET ALL costs a round trip."""
 
 
-@dataclass(frozen=True)
-class Timeouts:
-    """Time limits of a pool in seconds.
-
-    statement, transaction: PostgreSQL's limits (0 = none). The feed relies on them: a row becomes visible soon after
-    its recorded time. acquire: the wait for a connection.
-    """
-
-    statement: float = 30
-    transaction: float = 60
-    acquire: float = ACQUIRE_SECONDS
-
-
-DEFAULT_TIMEOUTS = Timeouts()
-UNLIMITED = Timeouts(statement=0, transaction=0)
-
-
 def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> BoundedPool:
-    """Create a pool, which `async with pool` or `await pool` connects."""
+    """Create a pool, which `async with pool` or `await pool` connects. The role has the settings of its sessions."""
     pool = BoundedPool(
         url.reveal(),
         min_size=0,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=IDLE_SECONDS,
-        connection_class=asyncpg.Connection,
+        connection_class=connection_class(timeouts),
         record_class=asyncpg.Record,
         connect=connect,
         setup=None,
@@ -146,14 +136,7 @@ def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Time
         loop=None,
         timeout=5,
         command_timeout=timeouts.statement + 5 if timeouts.statement else None,
-        server_settings={
-            "application_name": application,
-            "timezone": "UTC",
-            "jit": "off",
-            "statement_timeout": f"{int(timeouts.statement * 1000)}",
-            "transaction_timeout": f"{int(timeouts.transaction * 1000)}",
-            "idle_in_transaction_session_timeout": f"{int(timeouts.transaction * 1000)}",
-        },
+        server_settings={"application_name": application},
     )
     pool.acquire_seconds = timeouts.acquire
     pool.turns = asyncio.Semaphore(size)

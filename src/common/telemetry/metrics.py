@@ -25,6 +25,12 @@ REQUEST_SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("http_requests_in_flight", "Requests in progress", multiprocess_mode="livesum")
 POOL = Gauge("db_pool_connections", "Connections of the pool by state", ["pool", "state"], multiprocess_mode="livesum")
+REPLICA_READABLE = Gauge(
+    "db_replica_readable", "Whether reads go to the replica, 1 or 0", ["replica"], multiprocess_mode="mostrecent"
+)
+REPLICA_LAG = Gauge(
+    "db_replica_lag_seconds", "How far the replica is behind the primary", ["replica"], multiprocess_mode="mostrecent"
+)
 ROWS = Gauge("rows_kept", "Rows of a table, as PostgreSQL estimates them", ["table"], multiprocess_mode="mostrecent")
 JOB_RUNS = Counter("job_runs_total", "Finished runs of a job", ["job", "outcome"])
 JOB_SECONDS = Histogram("job_duration_seconds", "Duration of a job run", ["job"], buckets=BUCKETS)

@@ -58,11 +58,15 @@ async def serving(app: Application, resources: CommonResources) -> AsyncIterator
     app.resources = resources
     for each in pools.values():
         await each
-    sampling = asyncio.create_task(_sample(pools))
+    tasks = [asyncio.create_task(_sample(pools))]
+    if resources.replica is not None:
+        tasks.append(asyncio.create_task(resources.replica.watch()))
     try:
         yield
     finally:
-        sampling.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for each in pools.values():
             await close(each)
 

@@ -13,13 +13,16 @@ from quart_schema import document_response, tag_blueprint
 
 from common.db import migrate
 from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.role_settings import select_differing_settings
 from common.db.row_counts import select_row_counts
 from common.telemetry import metrics
 from common.web.bearer import operations_token_required
 from common.web.errors import Unavailable
+from common.web.health_checks import Check
 from common.web.input_types import Input
 from common.web.openapi.document import operation
 from common.web.query_string import validate_querystring
+from common.web.replica import replica_checks
 from common.web.resources import current_application, pool
 from common.web.responses import json_response
 
@@ -34,17 +37,6 @@ class Alive(msgspec.Struct, frozen=True):
 
     status: str
     """Always `alive`."""
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One condition of readiness."""
-
-    name: str
-    """What was checked."""
-    ok: bool
-    """Whether the condition holds."""
-    detail: str
-    """The result in words."""
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,9 +72,13 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     @validate_querystring(ReadinessQuery)
     @document_response(Readiness)
     async def get_readiness(query_args: ReadinessQuery) -> Response:
-        """Whether this process can serve requests: PostgreSQL is reachable and its schema is up to date."""
+        """Whether this process can serve requests: PostgreSQL is reachable and its schema is up to date.
+
+        A read replica is not needed for that: while it fails, the primary is read.
+        """
         checks = await readiness(pool(), db_migrations)
-        shown = checks if query_args.verbose is not None else []
+        others = replica_checks(current_application().resources.replica)
+        shown = [*checks, *others] if query_args.verbose is not None else []
         if failed := [check.name for check in checks if not check.ok]:
             extra = {"checks": shown} if shown else None
             raise Unavailable(f"Not ready: {', '.join(failed)}.", code="not_ready", retry_after=2, extra=extra)
@@ -109,13 +105,25 @@ async def measure_rows() -> None:
         metrics.ROWS.labels(table).set(rows)
 
 
+def describe_settings(differing: Sequence[str]) -> str:
+    """Whether a session has the settings of its role, or which of them it lacks and what to do."""
+    if not differing:
+        return "those of the role"
+    return (
+        f"not those that migrate gives the role: {', '.join(differing)}; run migrate, name no setting in the database "
+        "URL, and end the sessions that began before"
+    )
+
+
 async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     """The checks behind /readyz."""
     try:
         pending = await migrate.select_pending(db, folder)
+        differing = await select_differing_settings(db)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
     return [
         Check("database", ok=True, detail="reachable"),
         Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
+        Check("settings", ok=not differing, detail=describe_settings(differing)),
     ]

@@ -7,10 +7,12 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeVar, cast
 
 import aiohttp
-from quart import Quart, current_app
+import asyncpg
+from quart import Quart, current_app, g
 
 from common.config import Secrets
 from common.db.pool import BoundedPool
+from common.db.replica import ReadReplica, ReplicaPools
 
 Proxied = TypeVar("Proxied")
 
@@ -19,27 +21,36 @@ Proxied = TypeVar("Proxied")
 class Pools:
     """The connection pools of one process; an application may add more.
 
-    requests: for requests. jobs: for jobs.
+    requests: for requests. jobs: for jobs. replica: those of the read replica, if there is one.
     """
 
     requests: BoundedPool
     jobs: BoundedPool
+    replica: ReplicaPools | None = None
 
     def by_name(self) -> Mapping[str, BoundedPool]:
         """Every pool under the name of its field."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        found = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "replica"}
+        if self.replica is not None:
+            found |= {"replica": self.replica.requests, "replica_streams": self.replica.streams}
+        return found
+
+    def read_replica(self) -> ReadReplica | None:
+        """The read replica, not asked yet; None if there is none."""
+        return ReadReplica(self.requests, self.replica) if self.replica is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommonResources:
     """The resources that both applications have.
 
-    operations_tokens: the tokens of operators; None: operators need no token.
+    operations_tokens: the tokens of operators; None: operators need no token. replica: that of `pools`.
     """
 
     pools: Pools
     http: aiohttp.ClientSession = field(repr=False)
     operations_tokens: Secrets | None = None
+    replica: ReadReplica | None = None
 
 
 class Application(Quart):
@@ -83,5 +94,12 @@ def current_application() -> Application:
 
 
 def pool() -> BoundedPool:
-    """The pool for requests of the application that serves the current request."""
-    return current_application().resources.pools.requests
+    """The pool for the current request: of the replica in views that read it (see `replica.reads_replica`)."""
+    replica: ReadReplica | None = g.get("replica")
+    return current_application().resources.pools.requests if replica is None else replica.pools.requests
+
+
+def stream_pool(primary: asyncpg.Pool) -> asyncpg.Pool:
+    """The pool for long statements of the current request: of the replica in views that read it, or `primary`."""
+    replica: ReadReplica | None = g.get("replica")
+    return primary if replica is None else replica.pools.streams

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.bookings.queries import counters
 from dashboard.bookings.queries.feed_progress import select_feed_states
@@ -15,6 +16,7 @@ HOTELS_SHOWN = 20
 MONTHS_OF_HOTEL = "/dashboard?hotel_id={}&period=month&year={}"
 
 
+@reads_replica
 async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
     """Live counts, and the next 30 nights of the hotels with the latest events, compared with the busiest of them.
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from common.config import Secret, shown_url
-from common.db.pool import UNLIMITED, create_pool
+from common.db.pool import create_pool
+from common.db.replica import read_by_command
+from common.db.time_limits import UNLIMITED
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError, create_client_session
@@ -45,7 +47,8 @@ async def run_audit(config: Config, url: Secret, options: AuditOptions) -> int:
         agrees = not options.feed or await _audit_feeds(config, db, options)
         if agrees is None:
             return 1
-        found = dict(await select_differences(db))
+        read_url = None if options.feed else config.read_database_url  # what was just stored is recounted too
+        found = dict(await read_by_command(read_url, db, select_differences))
     events = found.pop("events")
     differences = ", ".join(f"{count} {name} differ" for name, count in found.items() if count).replace("_", " ")
     print(f"ledger: {events} events")

@@ -65,7 +65,8 @@ class NightAudit:
         started_at = progress.audit_started_at or now
         walk = FeedWalk(
             db=self.db,
-            reader=FeedReader(self.feed, FeedMemory(), latest=now + MAX_EVENT_AHEAD),
+            # A copy of the feed may lack events that the ledger has: they would look deleted.
+            reader=FeedReader(self.feed.without_copies(), FeedMemory(), latest=now + MAX_EVENT_AHEAD),
             now=now,
             lookback=self.lookback,
             window=timedelta(seconds=progress.window_seconds),

@@ -23,7 +23,8 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
-from common.db.pool import UNLIMITED, Connection, create_pool, rolled_back
+from common.db.pool import Connection, create_pool, rolled_back
+from common.db.time_limits import UNLIMITED
 from common.text_blocks import DamagedFileError, read_blocks
 from common.time_zones import parse_time_zone
 from common.web.input_types import MAX_ID

@@ -20,6 +20,7 @@ from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -122,6 +123,7 @@ def now() -> datetime:
 )
 @validate_querystring(DashboardQuery)
 @document_response(Dashboard)
+@reads_replica
 async def get_dashboard(query_args: DashboardQuery) -> Response:
     """Bookings and cancellations of a hotel for a year, by month, day or year.
 
@@ -234,6 +236,7 @@ async def replace_hotel_profile(hotel_id: int, data: ProfileInput) -> Response:
 @table("pickup", NightPickup, "items")
 @validate_querystring(PickupQuery)
 @document_response(Pickup)
+@reads_replica
 async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
     """How the last days changed the bookings of the nights ahead."""
     as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
@@ -246,6 +249,7 @@ async def get_pickup(hotel_id: int, query_args: PickupQuery) -> Response:
 @table("pace", MonthPace, "items")
 @validate_querystring(PaceQuery)
 @document_response(Pace)
+@reads_replica
 async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
     """Rooms on the books by month, compared with the same time last year."""
     as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
@@ -258,6 +262,7 @@ async def get_pace(hotel_id: int, query_args: PaceQuery) -> Response:
 @table("booking-curve", CurvePoint, "items")
 @validate_querystring(BookingCurveQuery)
 @document_response(BookingCurve)
+@reads_replica
 async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Response:
     """How a night filled up, day by day from its first event on, but at most 730 days before the night."""
     today = await service.require_today(pool(), hotel_id, now())
@@ -270,6 +275,7 @@ async def get_booking_curve(hotel_id: int, query_args: BookingCurveQuery) -> Res
 @table("lead-time", LeadTimeBucket, "items")
 @validate_querystring(LeadTimeQuery)
 @document_response(LeadTime)
+@reads_replica
 async def get_lead_time(hotel_id: int, query_args: LeadTimeQuery) -> Response:
     """How far ahead the nights of a year were booked."""
     today = await service.require_today(pool(), hotel_id, now())

@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-import asyncpg
-
 from common.config import Secret
+from common.db.pool import connect_with
 
 PRODUCTS = [
     (UUID("0197a3b0-0000-7000-8000-00000000007c"), "Espresso machine", "Two groups, for the bar"),
@@ -18,7 +17,7 @@ these ids an espresso machine costs more than a hair dryer."""
 
 async def add_demo_products(url: Secret) -> None:
     """Create the demo products, unless there are products already. A job registers them with the offers service."""
-    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    connection = await connect_with(url, "dashboard-demo")
     try:
         await connection.execute(
             """

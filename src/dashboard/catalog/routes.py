@@ -16,6 +16,7 @@ from common.web.idempotency import StoredResponse, is_repetition, run_once_per_k
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -193,6 +194,7 @@ async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Resp
 @table("trend", TrendPoint, "prices")
 @validate_querystring(TrendQuery)
 @document_response(Trend)
+@reads_replica
 async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
     """The lowest price in stock over a period of at most 400 days.
 
@@ -225,6 +227,7 @@ async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Respons
 @table("offer-trend", TrendPoint, "prices")
 @validate_querystring(TrendQuery)
 @document_response(OfferTrend)
+@reads_replica
 async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
     """The price of one offer over a period of at most 400 days while it was in stock, also after it was closed."""
     period = query_args.period(datetime.now(UTC))

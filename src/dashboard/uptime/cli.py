@@ -20,7 +20,8 @@ from common.csv_import import (
     print_rejected,
     rejected_writer,
 )
-from common.db.pool import UNLIMITED, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import UNLIMITED
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError, create_client_session

@@ -25,6 +25,8 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
+from common.db.pool import connect_with, rolled_back
+from common.db.time_limits import IMPORT_TIMEOUTS, UNLIMITED
 from common.text_blocks import DamagedFileError
 from provider.booking_events import queries
 from provider.booking_events.import_csv import open_events, read_chunks
@@ -33,8 +35,8 @@ from provider.booking_events.service import store_chunk
 
 
 async def connect(url: Secret) -> asyncpg.Connection:
-    """A connection whose transactions end within the time in which the feed promises that a row becomes visible."""
-    return await asyncpg.connect(url.reveal(), server_settings={"transaction_timeout": "60s", "timezone": "UTC"})
+    """A connection that stores events."""
+    return await connect_with(url, "provider-import", IMPORT_TIMEOUTS)
 
 
 async def store_file(
@@ -62,17 +64,21 @@ async def store_file(
 async def check_file(
     url: Secret, chunks: Iterator[list[StagedRow]], result: ImportResult, advance: Callable[[], object]
 ) -> None:
-    """Count what `store_file` would store, and store nothing. Raises PostgreSQL's errors."""
-    connection = await connect(url)
+    """Count what `store_file` would store, and store nothing. Raises PostgreSQL's errors.
+
+    This is one transaction, however long it takes: the feed promises nothing about rows that it rolls back.
+    """
+    connection = await connect_with(url, "provider-import", UNLIMITED)
     rows = 0
     try:
-        await queries.create_checked(connection)
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            await queries.copy_to_staging(connection, chunk)
-            rows += len(chunk)
-            advance()
-        new = await queries.select_count_of_new(connection)
-        add_outcome(result, rows, new, await queries.select_checked_clashes(connection))
+        async with rolled_back(connection):
+            await queries.create_staging(connection)
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                await queries.copy_to_staging(connection, chunk)
+                rows += len(chunk)
+                advance()
+            new = await queries.select_count_of_new(connection)
+            add_outcome(result, rows, new, await queries.select_checked_clashes(connection))
     finally:
         await connection.close()
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from common.web.landing_page import Figure, FigureTable, instant_figure
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from provider.booking_events import queries
 from provider.hotel_rooms import BOOKING
 
 
+@reads_replica
 async def landing_figures() -> tuple[Sequence[Figure], Sequence[FigureTable]]:
     """Live counts of the feed and its latest events."""
     totals = await queries.select_totals(pool())

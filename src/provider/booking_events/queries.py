@@ -279,18 +279,6 @@ async def create_staging(connection: Connection) -> None:
     )
 
 
-async def create_checked(connection: Connection) -> None:
-    """Create the temporary table of a check, for the whole session."""
-    await connection.execute(
-        """
-        CREATE TEMPORARY TABLE staged_event (
-            line bigint, id bigint, hotel_id bigint, event_timestamp timestamptz, status smallint, room_id text,
-            night_of_stay date
-        )
-        """
-    )
-
-
 async def select_count_of_new(connection: Connection) -> int:
     """How many of the staged ids are not stored."""
     return await connection.fetchval(

@@ -8,6 +8,7 @@ from quart import Blueprint, Response, request
 from quart_schema import document_response, tag_blueprint
 
 from common.db.pool import Connection
+from common.instants import format_instant
 from common.tables import CSV, XLSX, TooManyRowsError
 from common.web import responses
 from common.web.bearer import token_required
@@ -18,8 +19,9 @@ from common.web.negotiation import negotiate
 from common.web.openapi.document import LINK_HEADER, TABLE_MEDIA, operation
 from common.web.pagination import encode_cursor, next_link
 from common.web.query_string import validate_querystring
+from common.web.replica import complete_through, reads_replica
 from common.web.request_body import body_limit, json_body, raw_body, require_media_type
-from common.web.resources import pool
+from common.web.resources import pool, stream_pool
 from common.web.spooled import spooled_response
 from common.web.streaming import empty_body
 from common.web.table_response import MEDIA_TYPES, file_headers
@@ -54,12 +56,20 @@ EXAMPLE = {
 
 @blueprint.get("/events")
 @operation(
-    headers={200: LINK_HEADER | {"X-Feed": "The features of this feed beyond the source's parameters"}},
+    headers={
+        200: LINK_HEADER
+        | {
+            "X-Feed": "The features of this feed beyond the source's parameters",
+            "X-Recorded-Through": "Of a read replica: every event stored before this time is taken into account",
+        }
+    },
+    request_headers={"Cache-Control": "`no-cache`: read the primary, which has every event that is stored"},
     media={200: {NDJSON: {"type": "string"}, **TABLE_MEDIA}},
     example=[EXAMPLE],
 )
 @validate_querystring(EventsQuery)
 @document_response(list[Event])
+@reads_replica
 async def list_events(query_args: EventsQuery) -> Response:
     """The events that match, in the order of their time and id.
 
@@ -71,12 +81,13 @@ async def list_events(query_args: EventsQuery) -> Response:
     accepted = MEDIA_TYPES.get(query_args.format or "") or negotiate(JSON, NDJSON, CSV, XLSX)
     form: FeedFormat = "csv" if accepted in (CSV, XLSX) else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
+    through = await complete_through()  # before the events are read, which then have at least that
     page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
-    headers = _headers(accepted)
+    headers = _headers(accepted, through)
     if page.end is not None:
         if query_args.limit is None:
             await feed.require_narrow(pool(), query_args)
-            return await _stream(accepted, page, query_args, form)
+            return await _stream(accepted, page, query_args, form, headers)
         headers["Link"] = next_link(encode_cursor(*page.end))
     if accepted == XLSX:
         return await _workbook(feed.no_lines(), page, headers)
@@ -87,16 +98,15 @@ async def list_events(query_args: EventsQuery) -> Response:
     return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
 
 
-async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedFormat) -> Response:
+async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedFormat, headers: dict[str, str]) -> Response:
     """All events: those of the first page, then the output of COPY.
 
     The response begins after COPY has begun, so that an error before that still gets its status.
     """
-    headers = _headers(accepted)
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=headers)
     first = _as_text(page.lines).encode()
-    rest = feed.lines_after(resources().pools.streams, query, form, page.end)
+    rest = feed.lines_after(stream_pool(resources().pools.streams), query, form, page.end)
     if accepted == XLSX:
         return await _workbook(rest, page, headers)
     second = await anext(rest, b"")
@@ -116,9 +126,10 @@ async def _workbook(rest: AsyncGenerator[bytes, None], page: Page, headers: dict
         raise Invalid.field("format", f"{error}; use csv, or page with `limit`") from None
 
 
-def _headers(accepted: str) -> dict[str, str]:
-    """The headers of every response; CSV and XLSX are files to be saved."""
-    return {**FEATURES, **(file_headers("events", accepted) if accepted in (CSV, XLSX) else {})}
+def _headers(accepted: str, through: datetime | None) -> dict[str, str]:
+    """The headers of every response; CSV and XLSX are files to be saved. through: of a replica."""
+    recorded = {"X-Recorded-Through": format_instant(through)} if through is not None else {}
+    return {**FEATURES, **recorded, **(file_headers("events", accepted) if accepted in (CSV, XLSX) else {})}
 
 
 def _as_text(lines: list[str]) -> str:

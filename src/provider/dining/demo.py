@@ -1,8 +1,7 @@
 """Tables for the demo of `make run`."""
 
-import asyncpg
-
 from common.config import Secret
+from common.db.pool import connect_with
 
 TABLES = [
     ("regular", 2, 15),
@@ -16,7 +15,7 @@ TABLES = [
 
 async def add_demo_tables(url: Secret) -> None:
     """Insert the demo's tables, unless there are tables already."""
-    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    connection = await connect_with(url, "provider-demo")
     try:
         await connection.execute(
             """

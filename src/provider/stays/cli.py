@@ -12,6 +12,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -29,13 +30,15 @@ from common.csv_import import (
     rejected_writer,
     with_texts,
 )
-from common.db.pool import UNLIMITED, create_pool, rolled_back, transaction
+from common.db.pool import connect_with, create_pool, rolled_back, transaction
+from common.db.replica import read_by_command
+from common.db.time_limits import IMPORT_TIMEOUTS, UNLIMITED
 from common.limits import LATEST_NIGHT
 from common.text_blocks import DamagedFileError, open_file, read_blocks
 from provider.hotel_rooms import BOOKING
 from provider.stays.audit import find_differences
 from provider.stays.inputs import MAX_NIGHTS, parse_day, parse_description, parse_property_id
-from provider.stays.models import Refusal
+from provider.stays.models import ImportedStay, Refusal
 from provider.stays.queries import free_stretches
 from provider.stays.queries import imports as queries
 from provider.stays.queries.properties import share_room_events
@@ -116,7 +119,7 @@ async def import_properties(connection: asyncpg.Connection, path: Path, result: 
 async def import_reservations(
     connection: asyncpg.Connection, path: Path, result: ImportResult, append: AppendEvents
 ) -> None:
-    await queries.create_imported(connection)
+    lines: dict[UUID | None, int] = {}  # of the file, by the reservation that each became
     for chunk in chunks_by_nights(read_rows(path, RESERVATION, result)):
         possible = []
         for row in chunk:
@@ -125,11 +128,13 @@ async def import_reservations(
                 result.rejected.append(RejectedLine(line, f"ends after the night of {LATEST_NIGHT}"))
             else:
                 possible.append(row)
-        stored = await store_reservations(connection, possible, append)
-        result.stored += len(stored)
+        stays = await store_reservations(connection, possible, append)
+        result.stored += len(stays)
+        lines.update((stay.reservation_id, stay.line) for stay in stays)
+        stored = {stay.line for stay in stays}
         unstored = [row for row in possible if row[0] not in stored]
         for refusal in await queries.select_refusals(connection, unstored) if unstored else []:
-            reason = reason_of(refusal)
+            reason = reason_of(refusal, lines.get(refusal.reservation_id))
             if reason is None:
                 result.already_stored += 1
             else:
@@ -150,18 +155,23 @@ def chunks_by_nights(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-async def store_reservations(connection: asyncpg.Connection, rows: Sequence[Row], append: AppendEvents) -> set[int]:
-    """Store the rows whose nights are free, with the events of hotels' rooms; returns their lines."""
+async def store_reservations(
+    connection: asyncpg.Connection, rows: Sequence[Row], append: AppendEvents
+) -> list[ImportedStay]:
+    """Store the rows whose nights are free, with the events of hotels' rooms, and return them."""
     async with connection.transaction():
         await share_room_events(connection)
         stored = await queries.insert_reservations(connection, rows)
         linked = [stay for stay in stored if stay.hotel_id is not None]
         await append(connection, [event for stay in linked for event in night_events(stay, BOOKING)])
-    return {stay.line for stay in stored}
+    return stored
 
 
-def reason_of(refusal: Refusal) -> str | None:
-    """Why a row was not stored; None when it was imported earlier."""
+def reason_of(refusal: Refusal, stored_line: int | None) -> str | None:
+    """Why a row was not stored; None when it was imported earlier.
+
+    stored_line: the line of the same file that the stay in its way was; None if it was none.
+    """
     if not refusal.is_property_known:
         return "property_id is unknown"
     if refusal.arrival is None:
@@ -169,7 +179,7 @@ def reason_of(refusal: Refusal) -> str | None:
             return f"the feed of the hotel has the night of {refusal.booked_night} as booked"
         return "its nights were taken for a moment; import the file again"
     if refusal.is_same and not refusal.is_online:
-        return None if refusal.stored_line is None else f"is the same as line {refusal.stored_line}"
+        return None if stored_line is None else f"is the same as line {stored_line}"
     stay = f"the stay from {refusal.arrival} to {refusal.departure}"
     if refusal.is_online:
         stay += ", which a guest has reserved online"
@@ -187,8 +197,7 @@ async def import_files(
     hotels' rooms. A dry run is one transaction that is rolled back: it must end within its time limit.
     """
     results = [ImportResult(properties.name), ImportResult(reservations.name)]
-    settings = {"timezone": "UTC", "jit": "off", "transaction_timeout": "60s"}  # the feed promises as much
-    connection = await asyncpg.connect(url.reveal(), server_settings=settings)
+    connection = await connect_with(url, "provider-import", IMPORT_TIMEOUTS)
     path = properties
     try:
         async with rolled_back(connection) if options.dry_run else nullcontext():
@@ -224,13 +233,14 @@ def rejected_rows(path: Path, result: ImportResult, parsers: Parsers) -> Iterato
             yield from with_texts(CsvFile(read_blocks(raw), tuple(parsers), ALIASES), result.rejected)
 
 
-async def run_audit(url: Secret, *, repair: bool) -> int:
+async def run_audit(url: Secret, *, repair: bool, read_url: Secret | None = None) -> int:
     """Recount the free stretches and print which differ; returns the exit status, 1 if any do.
 
+    read_url: of the replica, if there is one, which is recounted unless the primary is to be repaired.
     repair: replace those that differ; the exit status is 1 all the same, since a difference has a cause.
     """
     async with create_pool(url, application="provider-audit", size=1, timeouts=UNLIMITED) as db:
-        checked, different = await find_differences(db)
+        checked, different = await read_by_command(None if repair else read_url, db, find_differences)
         for property_id in different[:MAX_NAMED]:
             print(f"property {property_id}: its free stretches differ from the recount")
         if len(different) > MAX_NAMED:

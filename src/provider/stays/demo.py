@@ -1,8 +1,7 @@
 """Sample properties for `make run`, so that a search finds some."""
 
-import asyncpg
-
 from common.config import Secret
+from common.db.pool import connect_with
 
 PROPERTIES = [
     ("lake-villa", "Spacious one-bedroom villa above the lake", 0, None, None),
@@ -17,7 +16,7 @@ PROPERTIES = [
 
 async def add_demo_properties(url: Secret) -> None:
     """Create the sample properties unless there are properties already."""
-    connection = await asyncpg.connect(url.reveal(), timeout=10)
+    connection = await connect_with(url, "provider-demo")
     try:
         await connection.execute(
             """

@@ -142,9 +142,10 @@ class LinkedStay(msgspec.Struct, frozen=True):
 
 
 class ImportedStay(msgspec.Struct, frozen=True):
-    """A row of a file that was stored: its line and nights, the hotel's room that they take, if any, and the time."""
+    """A row of a file that was stored: its line, id and nights, the hotel's room, if any, and the time."""
 
     line: int
+    reservation_id: UUID
     arrival: date
     departure: date
     hotel_id: int | None
@@ -157,7 +158,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     booked_night: the first of its nights that the feed has as booked. arrival, departure: the stay in its way, None if
     none is; is_online: a guest made it; is_same: it has the nights of the row; is_overlapping: it has some of them;
-    turnover_days: how long the property stays free after it; stored_line: the line of the same file that it was.
+    turnover_days: how long the property stays free after it; reservation_id: its id.
     """
 
     line: int
@@ -169,7 +170,7 @@ class Refusal(msgspec.Struct, frozen=True):
     is_same: bool | None
     is_overlapping: bool | None
     turnover_days: int | None
-    stored_line: int | None
+    reservation_id: UUID | None
 
 
 class NightConflict(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from quart import Response
 
 from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE, TRANSIENT_ERRORS, NoConnectionError, describe_failure
-from common.db.pool import BoundedPool, Timeouts, create_pool, transaction, wait_until_reachable
+from common.db.pool import BoundedPool, create_pool, transaction, wait_until_reachable
+from common.db.time_limits import Timeouts
 from common.web import application
 from common.web.resources import Application
 from common.web.responses import json_response

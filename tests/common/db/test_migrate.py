@@ -248,7 +248,7 @@ async def test_readiness_names_the_files_that_are_not_applied(url: Secret, db: a
     assert [(check.name, check.ok) for check in await readiness(db, folder)] == [("database", False)]
     await migrate(url, folder)
     write(folder, "0003_third.sql", "SELECT 1;")
-    database, schema = await readiness(db, folder)
+    database, schema, _ = await readiness(db, folder)
     assert database.ok
     assert not schema.ok
     assert "0003_third.sql" in schema.detail

@@ -7,7 +7,8 @@ import pytest
 
 from common.config import Secret
 from common.db.errors import NoConnectionError, PoolExhaustedError
-from common.db.pool import Timeouts, create_pool
+from common.db.pool import create_pool
+from common.db.time_limits import Timeouts
 
 
 @pytest.mark.parametrize("awaited", [False, True])

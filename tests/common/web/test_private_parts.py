@@ -18,6 +18,7 @@ import quart.utils
 import quart_schema.validation
 from asyncpg.pool import PoolAcquireContext, PoolConnectionHolder, PoolConnectionProxy
 from asyncpg.protocol.protocol import BaseProtocol
+from asyncpg.transaction import Transaction
 from hypercorn.asyncio.run import uvloop_worker
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
@@ -73,6 +74,7 @@ CALLEES = [
     Callee(OpenAPIProvider, "build_querystring_parameters", "self model", DOCUMENT),
     Callee(OpenAPIProvider, "build_response_object", "self model headers_model", DOCUMENT),
     Callee(OpenAPIProvider, "build_paths", "self rule", DOCUMENT),
+    Callee(asyncpg.Connection, "execute", "self query args timeout", "common/db/time_limits.py", is_async=True),
     Callee(asyncpg.Pool, "acquire", "self timeout", POOL),
     Callee(PoolAcquireContext, "__init__", "self pool timeout", POOL),
     Callee(PoolAcquireContext, "__aenter__", "self", POOL, is_async=True),
@@ -222,3 +224,10 @@ def private_names_of_others(file: Path) -> Iterator[str]:
 def test_every_private_name_of_a_library_is_checked_here() -> None:
     found = {name for file in SOURCE.rglob("*.py") for name in private_names_of_others(file)}
     assert found - {"_exit", "_asdict"} == CHECKED_NAMES  # os._exit and NamedTuple._asdict are documented
+
+
+def test_a_transaction_begins_by_a_statement_that_its_connection_executes() -> None:
+    """`LimitedConnection` adds its limits to that statement."""
+    source = inspect.getsource(Transaction.start)
+    for used in ("query = 'BEGIN'", "await self._connection.execute(query)"):
+        assert used in source, advice("Transaction.start", "common/db/time_limits.py")

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -57,8 +57,8 @@ def long_feed_url(postgres: Server, templates: dict[str, str]) -> Iterator[Secre
 
 
 @pytest.fixture
-def provider_url(long_feed_url: Secret) -> Secret:
-    return long_feed_url
+def provider_url(long_feed_url: Secret, reached: Callable[[Secret], Secret]) -> Secret:
+    return reached(long_feed_url)
 
 
 async def copying(db: asyncpg.Pool) -> int:

@@ -267,7 +267,8 @@ async def test_a_connection_that_is_lost_during_the_import_is_reported_in_one_li
     async def failing(connection: Any, rows: Any) -> None:
         calls.append(rows)
         if len(calls) == 3:
-            await provider_db.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await provider_db.execute("SELECT pg_terminate_backend($1)", pid)
         await copy_events(connection, rows)
 
     monkeypatch.setattr(queries, "copy_events", failing)

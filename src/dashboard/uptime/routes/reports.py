@@ -22,7 +22,8 @@ from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, TABLE_
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.rate_limit import Policy, declare_rate_limit, take_token
-from common.web.resources import pool
+from common.web.replica import is_on_replica, reads_replica
+from common.web.resources import pool, stream_pool
 from common.web.responses import json_response
 from common.web.spooled import is_current, not_modified, spooled_response
 from common.web.streaming import Sink, stream_copy
@@ -148,11 +149,12 @@ def _start_making(report_id: UUID) -> None:
 )  # fmt: skip
 @validate_querystring(ReportQuery)
 @document_response(RunningReport | CompleteReport)
+@reads_replica
 async def get_report(query_args: ReportQuery) -> Response:
     """The progress of a report, or the report itself once it is complete."""
     report = await service.find_report(pool(), query_args.report_id)
-    if report is None:
-        raise NotFound("Unknown report.")
+    if report is None or (report.status == "Running" and is_on_replica()):
+        raise NotFound("Unknown report.")  # on a replica: the primary is asked
     if report.status == "Failed":
         raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
     headers = {"X-Report-Status": report.status, "Vary": "Accept"}
@@ -193,7 +195,7 @@ def _rows(report: Report, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
     async def copy(connection: Connection, output: Sink) -> None:
         await copy_rows(connection, UUID(report.report_id), output)
 
-    return stream_copy(resources().report_runner.db, copy)
+    return stream_copy(stream_pool(resources().report_runner.db), copy)
 
 
 async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

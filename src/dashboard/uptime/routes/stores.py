@@ -12,6 +12,7 @@ from common.web.errors import Invalid, NotFound
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table
@@ -142,6 +143,7 @@ def last_start(query: WindowPageQuery) -> datetime | None:
 @table("timeline", Stretch, "stretches")
 @validate_querystring(WindowQuery)
 @document_response(Timeline)
+@reads_replica
 async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
     """When a store was open, when it was up and down, and the polls from which that follows."""
     window = await requested_window(store_id, query_args)
@@ -156,6 +158,7 @@ async def get_timeline(store_id: str, query_args: WindowQuery) -> Response:
 @table("incidents", Incident)
 @validate_querystring(WindowPageQuery)
 @document_response(list[Incident])
+@reads_replica
 async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response:
     """The incidents of a store that overlap the window, in order, each with its true start and end.
 
@@ -171,6 +174,7 @@ async def list_incidents(store_id: str, query_args: WindowPageQuery) -> Response
 @table("no-data", Span, "no_data")
 @validate_querystring(WindowQuery)
 @document_response(Coverage)
+@reads_replica
 async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
     """How much of a store's open time is within 90 minutes after a poll. Time without data is not downtime."""
     window = await requested_window(store_id, query_args)
@@ -182,6 +186,7 @@ async def get_coverage(store_id: str, query_args: WindowQuery) -> Response:
 @table("days", StoreDay)
 @validate_querystring(DaysQuery)
 @document_response(list[StoreDay])
+@reads_replica
 async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
     """The figures of a store for each local day, in order; none before its first poll.
 
@@ -197,6 +202,7 @@ async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
 @table("gaps", Gap)
 @validate_querystring(GapsQuery)
 @document_response(list[Gap])
+@reads_replica
 async def list_gaps(query_args: GapsQuery) -> Response:
     """When no store was polled at all: failures of the collector, not outages of stores.
 

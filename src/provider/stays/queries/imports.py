@@ -24,13 +24,6 @@ async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> in
     )  # fmt: skip
 
 
-async def create_imported(connection: Connection) -> None:
-    """Create a temporary table of the lines of the file that became reservations; it ends with the connection."""
-    await connection.execute(
-        "CREATE TEMPORARY TABLE imported_line (reservation_id uuid PRIMARY KEY, line bigint NOT NULL)"
-    )
-
-
 async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:
     """Store the reservations whose nights are free, and return them. rows: line, property_id, arrival, nights.
 
@@ -54,14 +47,12 @@ async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, 
             ON CONFLICT DO NOTHING
             RETURNING reservation_id, property_id, arrival, departure, hotel_id, room_id
         ), noted AS (
-            INSERT INTO imported_line (reservation_id, line)
-            SELECT reservation_id, min(line)
+            SELECT reservation_id, min(line) AS line
               FROM stored
               JOIN given USING (property_id, arrival, departure)
              GROUP BY reservation_id
-            RETURNING reservation_id, line
         )
-        SELECT line, arrival, departure, hotel_id, room_id, clock_timestamp()
+        SELECT line, reservation_id, arrival, departure, hotel_id, room_id, clock_timestamp()
           FROM noted
           JOIN stored USING (reservation_id)
          ORDER BY line
@@ -79,7 +70,7 @@ async def select_refusals(connection: Connection, rows: Sequence[tuple[Any, ...]
                stay.arrival, stay.departure, stay.holder IS NOT NULL,
                (stay.arrival, stay.departure) = (given.arrival, given.departure),
                daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure),
-               turnover_days, imported_line.line
+               turnover_days, stay.reservation_id
           FROM (SELECT line, property_id, arrival, arrival + nights AS departure
                   FROM unnest($1::bigint[], $2::text[], $3::date[], $4::integer[])
                     AS row (line, property_id, arrival, nights)) AS given
@@ -100,7 +91,6 @@ async def select_refusals(connection: Connection, rows: Sequence[tuple[Any, ...]
                    SELECT min(night) AS booked_night
                      FROM nights_booked_in_feed(property.hotel_id, property.room_id, given.arrival, given.departure)
                ) AS in_feed ON true
-          LEFT JOIN imported_line USING (reservation_id)
          ORDER BY given.line
         """,
         *zip(*rows, strict=True),
