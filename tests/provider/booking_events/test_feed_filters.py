@@ -158,7 +158,7 @@ WRONG: list[tuple[str, set[str]]] = [
     ("hotel_id=%D9%A1", {"hotel_id"}),
     ("hotel_id=1&hotel_id=2", {"hotel_id"}),
     ("hotel_id=1&hotel_id=1", {"hotel_id"}),
-    ("hotel_id[]=1", {"hotel_id"}),
+    ("hotel_id[]=1", {"hotel_id[]"}),
     ("rpg_status=0", {"rpg_status"}),
     ("rpg_status=3", {"rpg_status"}),
     ("rpg_status=booking", {"rpg_status"}),
