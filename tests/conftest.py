@@ -16,18 +16,25 @@ from hypothesis import HealthCheck, settings
 
 import dashboard.app
 import dashboard.config
+import dashboard.distribution
 import provider.app
 import provider.config
+import provider.distribution
 from common.config import Secret, read_config
 from common.db.migrate import migrate
-from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
+from common.devstack.embedded import UNSAFE_FAST_SETTINGS, attach
 from common.telemetry.logging import configure_logging
 from common.web.resources import Application
 from tests.support.applications import ApplicationProcess as ApplicationProcess
-from tests.support.databases import cloned
+from tests.support.citus import CitusCluster, cluster_of_environment
+from tests.support.databases import DatabaseServer, cloned
 from tests.support.waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
+DISTRIBUTIONS = {
+    "provider": provider.distribution.DISTRIBUTION,
+    "dashboard": dashboard.distribution.DISTRIBUTION,
+}
 
 TEST_ENVIRONMENT = {
     "PROVIDER_GENERATOR_RATE": "0",
@@ -59,6 +66,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("slow machines")
+
+collect_ignore = [] if cluster_of_environment() else ["cluster"]
+"""Tests of a cluster alone are collected only where there is one."""
 
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
@@ -92,15 +102,18 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """The server of the run, which all workers share."""
+def postgres() -> Iterator[DatabaseServer]:
+    """The server of the run, which all workers share: embedded, or the cluster that the environment names."""
+    if (cluster := cluster_of_environment()) is not None:
+        yield cluster
+        return
     server_settings = {**UNSAFE_FAST_SETTINGS, "max_connections": "1000"}
     with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=server_settings) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: Server) -> dict[str, str]:
+def templates(postgres: DatabaseServer) -> dict[str, str]:
     """The names of the migrated, empty databases, by application; each worker has its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     names = {}
@@ -108,18 +121,21 @@ def templates(postgres: Server) -> dict[str, str]:
         names[application] = f"{application}_template_{worker}"
         postgres.ensure_database(names[application])
         asyncio.run(migrate(Secret(postgres.url(names[application])), folder))
+        if isinstance(postgres, CitusCluster):
+            asyncio.run(postgres.distribute(names[application], DISTRIBUTIONS[application]))
+            asyncio.run(postgres.seal(names[application]))
     return names
 
 
 @pytest.fixture
-async def provider_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+async def provider_url(postgres: DatabaseServer, templates: dict[str, str]) -> AsyncIterator[Secret]:
     """An empty, migrated database of the provider."""
     async with cloned(postgres, templates["provider"]) as url:
         yield url
 
 
 @pytest.fixture
-async def dashboard_url(postgres: Server, templates: dict[str, str]) -> AsyncIterator[Secret]:
+async def dashboard_url(postgres: DatabaseServer, templates: dict[str, str]) -> AsyncIterator[Secret]:
     """An empty, migrated database of the dashboard."""
     async with cloned(postgres, templates["dashboard"]) as url:
         yield url

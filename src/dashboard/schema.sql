@@ -37,6 +37,17 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
 $$;
 
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
+$$;
+
 CREATE FUNCTION last_counted_poll(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$

@@ -267,6 +267,17 @@ SELECT end_date
  LIMIT 1
 $$;
 
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
+$$;
+
 CREATE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

@@ -83,3 +83,15 @@ CREATE TABLE rate_limit (
 );
 
 CREATE INDEX rate_limit_full_at ON rate_limit (full_at);
+
+-- Whether the rows of a table are spread over the nodes of a Citus cluster; see common/db/distribution.py.
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
+$$;
