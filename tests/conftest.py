@@ -113,18 +113,23 @@ def postgres() -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: DatabaseServer) -> dict[str, str]:
+def templates(postgres: DatabaseServer) -> Iterator[dict[str, str]]:
     """The names of the migrated, empty databases, by application; each worker has its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     names = {}
     for application, folder in MIGRATIONS.items():
         names[application] = f"{application}_template_{worker}"
+        if isinstance(postgres, CitusCluster):
+            names[application] += f"_{os.getpid()}"  # other runs may use the cluster
         postgres.ensure_database(names[application])
         asyncio.run(migrate(Secret(postgres.url(names[application])), folder))
         if isinstance(postgres, CitusCluster):
             asyncio.run(postgres.distribute(names[application], DISTRIBUTIONS[application]))
             asyncio.run(postgres.seal(names[application]))
-    return names
+    yield names
+    if isinstance(postgres, CitusCluster):
+        for name in names.values():
+            asyncio.run(postgres.drop(name))
 
 
 @pytest.fixture

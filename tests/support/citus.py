@@ -42,7 +42,7 @@ class CitusCluster:
         return f"postgresql://postgres@127.0.0.1:{port or self.ports[0]}/{database}"
 
     def ensure_database(self, name: str) -> None:
-        """Create an empty database on every node, in the place of one of an earlier run."""
+        """Create an empty database on every node."""
         asyncio.run(self.create(name))
 
     async def create(self, name: str) -> None:
@@ -83,7 +83,11 @@ class CitusCluster:
             await asyncio.gather(*(self._clone(template, name, port) for port in self.ports))
             yield Secret(self.url(name))
         finally:
-            await asyncio.gather(*(self._drop(name, port) for port in self.ports))
+            await self.drop(name)
+
+    async def drop(self, name: str) -> None:
+        """Drop a database on every node."""
+        await asyncio.gather(*(self._drop(name, port) for port in self.ports))
 
     async def _clone(self, template: str, name: str, port: int) -> None:
         admin = await asyncpg.connect(self.url("postgres", port))
