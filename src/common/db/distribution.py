@@ -4,8 +4,8 @@ Each application declares in its `distribution.py` which of its tables are sprea
 on the coordinator. See docs/scaling.md.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import asyncpg
 
@@ -39,11 +39,13 @@ class Distribution:
     spread: groups of tables by their distribution column; the rows of a group with equal columns are on one node.
     copied: reference tables, which every node has whole. node_triggers: those that reach rows of other
     nodes, which no trigger can on a cluster; there they are dropped, and the application calls their functions.
+    keys: the columns of primary keys that are longer on a cluster, where a key must contain the distribution column.
     """
 
     spread: tuple[Mapping[str, str], ...] = ()
     copied: tuple[str, ...] = ()
     node_triggers: frozenset[str] = frozenset()
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -70,6 +72,20 @@ async def distribute(url: Secret, layout: Distribution, shards: int) -> list[str
 async def is_distributed(db: Executor, table: str) -> bool:
     """Whether the rows of the table are spread over the nodes of a cluster."""
     return await db.fetchval("SELECT is_distributed($1)", table)
+
+
+@dataclass
+class TableLayout:
+    """Whether a table is spread. Asked once, when it is first needed: `distribute` comes before the application."""
+
+    db: asyncpg.Pool
+    table: str
+    _is_distributed: bool | None = None
+
+    async def is_distributed(self) -> bool:
+        if self._is_distributed is None:
+            self._is_distributed = await is_distributed(self.db, self.table)
+        return self._is_distributed
 
 
 async def _require_cluster(connection: asyncpg.Connection) -> None:
@@ -127,6 +143,8 @@ async def _spread(connection: asyncpg.Connection, layout: Distribution, new: Map
         first = next(iter(group))
         for table, column in group.items():
             if table in new:
+                if table in layout.keys:
+                    await _replace_primary_key(connection, table, layout.keys[table])
                 await connection.execute(
                     "SELECT create_distributed_table($1, $2, colocate_with => $3)",
                     table, column, "none" if table == first else first,
@@ -134,6 +152,13 @@ async def _spread(connection: asyncpg.Connection, layout: Distribution, new: Map
                 rows = await connection.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - a declared name
                 lines.append(f"{table}: spread by {column}, {rows:,} rows")
     return lines
+
+
+async def _replace_primary_key(connection: asyncpg.Connection, table: str, columns: Sequence[str]) -> None:
+    name = await connection.fetchval(
+        "SELECT quote_ident(conname) FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'p'", table
+    )
+    await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD PRIMARY KEY ({', '.join(columns)})")
 
 
 async def _delete_local_rows(connection: asyncpg.Connection, table: str) -> None:
