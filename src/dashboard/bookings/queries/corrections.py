@@ -67,9 +67,10 @@ async def uncount_nights(db: Executor, counted: CountedEvents) -> None:
                       count(*) FILTER (WHERE status = 2) AS cancellations
                  FROM ledger_event AS event
                  JOIN hotel_summary ON hotel_summary.hotel_id = event.hotel_id
-                WHERE feed_number = $1 AND id = ANY($2::bigint[]) AND event.hotel_id = ANY($3::bigint[])
+                WHERE feed_number = $1 AND id = ANY($2::bigint[])
+                  AND event.hotel_id = ANY($3::bigint[]) AND hotel_summary.hotel_id = ANY($3::bigint[])
                 GROUP BY 1, 2, 3) AS night
-           ON kept.hotel_id = night.hotel_id
+           ON kept.hotel_id = night.hotel_id AND kept.hotel_id = ANY($3::bigint[])
           AND kept.night_of_stay = night.night_of_stay
           AND kept.event_date = night.event_date
          WHEN MATCHED AND kept.bookings + kept.cancellations = night.bookings + night.cancellations THEN DELETE
@@ -95,9 +96,11 @@ async def uncount_days(db: Executor, counted: CountedEvents) -> None:
                  FROM ledger_event AS event
                  JOIN hotel_summary ON hotel_summary.hotel_id = event.hotel_id
                 CROSS JOIN (VALUES (false), (true)) AS way (by_event_date)
-                WHERE feed_number = $1 AND id = ANY($2::bigint[]) AND event.hotel_id = ANY($3::bigint[])
+                WHERE feed_number = $1 AND id = ANY($2::bigint[])
+                  AND event.hotel_id = ANY($3::bigint[]) AND hotel_summary.hotel_id = ANY($3::bigint[])
                 GROUP BY 1, 2, 3) AS day
-           ON kept.hotel_id = day.hotel_id AND kept.by_event_date = day.by_event_date AND kept.day = day.day
+           ON kept.hotel_id = day.hotel_id AND kept.hotel_id = ANY($3::bigint[])
+          AND kept.by_event_date = day.by_event_date AND kept.day = day.day
          WHEN MATCHED AND kept.bookings + kept.cancellations = day.bookings + day.cancellations THEN DELETE
          WHEN MATCHED THEN
               UPDATE SET bookings = kept.bookings - day.bookings,
@@ -129,6 +132,7 @@ async def update_hotel_summaries(db: Executor, hotel_ids: Sequence[int]) -> None
                    (SELECT max(event_timestamp)
                       FROM ledger_event
                      WHERE ledger_event.hotel_id = counted.hotel_id
+                       AND ledger_event.hotel_id = ANY($1::bigint[])
                        AND event_timestamp >= (counted.last_event_date - 2)::timestamp AT TIME ZONE timezone)
           FROM (SELECT hotel_id, sum(bookings + cancellations) AS events, min(night_of_stay) AS first_night,
                        max(night_of_stay) AS last_night, max(event_date) AS last_event_date
