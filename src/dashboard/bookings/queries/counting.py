@@ -1,7 +1,7 @@
 """SQL that adds events of the ledger to the counters, in the transaction that stores the events.
 
-On one node it is one statement. Citus takes no MERGE from a query of the same statement, so on a cluster it is three,
-each of which runs on the nodes of the hotels alone: they are named for every table, by which Citus finds the nodes.
+On one node it is one statement. Citus takes no MERGE from a CTE, so on a cluster it is three, each of which the nodes
+run for their own hotels. Each MERGE names the hotels for every table, by which Citus finds the nodes that have any.
 """
 
 from collections.abc import Sequence
@@ -86,33 +86,23 @@ async def count_hotels(db: Executor, counted: CountedEvents, timezone: str) -> N
     """
     await db.execute(
         """
-        MERGE INTO hotel_summary AS kept
-        USING (SELECT hotel_id, timezone, count(*) AS events, min(night_of_stay) AS first_night,
-                      max(night_of_stay) AS last_night, max(event_timestamp) AS last_event_timestamp,
-                      max((event_timestamp AT TIME ZONE timezone)::date) AS last_event_date
-                 FROM (SELECT hotel_id, night_of_stay, event_timestamp,
-                              coalesce(known.timezone, profile.timezone, $4) AS timezone
-                         FROM ledger_event AS event
-                         LEFT JOIN (SELECT hotel_id, timezone
-                                      FROM hotel_summary
-                                     WHERE hotel_id = ANY($3::bigint[])) AS known USING (hotel_id)
-                         LEFT JOIN (SELECT hotel_id, timezone
-                                      FROM hotel_profile
-                                     WHERE hotel_id = ANY($3::bigint[])) AS profile USING (hotel_id)
-                        WHERE feed_number = $1 AND id = ANY($2::bigint[]) AND event.hotel_id = ANY($3::bigint[])
-                      ) AS event
-                GROUP BY hotel_id, timezone) AS hotel
-           ON kept.hotel_id = hotel.hotel_id AND kept.hotel_id = ANY($3::bigint[])
-         WHEN MATCHED THEN
-              UPDATE SET events = kept.events + hotel.events,
-                         first_night = least(kept.first_night, hotel.first_night),
-                         last_night = greatest(kept.last_night, hotel.last_night),
-                         last_event_timestamp = greatest(kept.last_event_timestamp, hotel.last_event_timestamp),
-                         last_event_date = greatest(kept.last_event_date, hotel.last_event_date)
-         WHEN NOT MATCHED THEN
-              INSERT (hotel_id, timezone, events, first_night, last_night, last_event_timestamp, last_event_date)
-              VALUES (hotel.hotel_id, hotel.timezone, hotel.events, hotel.first_night, hotel.last_night,
-                      hotel.last_event_timestamp, hotel.last_event_date)
+        INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
+                                   last_event_date)
+        SELECT hotel_id, timezone, count(*), min(night_of_stay), max(night_of_stay), max(event_timestamp),
+               max((event_timestamp AT TIME ZONE timezone)::date)
+          FROM (SELECT event.hotel_id, night_of_stay, event_timestamp,
+                       coalesce(known.timezone, hotel_profile.timezone, $4) AS timezone
+                  FROM ledger_event AS event
+                  LEFT JOIN hotel_summary AS known ON known.hotel_id = event.hotel_id
+                  LEFT JOIN hotel_profile ON hotel_profile.hotel_id = event.hotel_id
+                 WHERE feed_number = $1 AND id = ANY($2::bigint[]) AND event.hotel_id = ANY($3::bigint[])) AS event
+         GROUP BY hotel_id, timezone
+        ON CONFLICT (hotel_id) DO UPDATE
+           SET events = hotel_summary.events + excluded.events,
+               first_night = least(hotel_summary.first_night, excluded.first_night),
+               last_night = greatest(hotel_summary.last_night, excluded.last_night),
+               last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp),
+               last_event_date = greatest(hotel_summary.last_event_date, excluded.last_event_date)
         """,
         *counted,
         timezone,

@@ -32,6 +32,11 @@ CopyRow = tuple[int, str]
 CopyRows = Mapping[int, CopyRow]
 """Events of one feed by id."""
 
+PREFER_INDEXES = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+
+PREFER_INDEXES_ON_NODES = f"SET LOCAL citus.propagate_set_commands = 'local'; {PREFER_INDEXES}"
+"""For the planners of the nodes too."""
+
 MANY_ROWS = 1_000
 """From so many rows on, a look at the range of their ids comes first: in a first load it is new, and a search for each
 id takes longer, on a cluster a quarter of the whole page."""
@@ -51,7 +56,7 @@ async def insert_rows(connection: Connection, feed: LedgerFeed, rows: CopyRows) 
     INSERT … ON CONFLICT. The primary keys would reject a duplicate.
     """
     is_distributed = await lock_ledger(connection)
-    await prefer_indexes(connection)
+    await prefer_indexes(connection, is_distributed=is_distributed)
     held = await _held_ids(connection, feed.number, rows)
     new = {event_id: row for event_id, row in rows.items() if event_id not in held} if held else rows
     if new:
@@ -135,14 +140,12 @@ async def lock_ledger(connection: Connection) -> bool:
     )
 
 
-async def prefer_indexes(connection: Connection) -> None:
+async def prefer_indexes(connection: Connection, *, is_distributed: bool) -> None:
     """Make later statements look up rows by key, until the end of the transaction.
 
     During a bulk load the statistics of the tables lag behind, and the planner would scan large tables for each page.
     """
-    await connection.execute(
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-    )
+    await connection.execute(PREFER_INDEXES_ON_NODES if is_distributed else PREFER_INDEXES)
 
 
 async def select_has_ids_between(db: Executor, feed_number: int, first: int, last: int) -> bool:
