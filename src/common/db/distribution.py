@@ -74,6 +74,25 @@ async def is_distributed(db: Executor, table: str) -> bool:
     return await db.fetchval("SELECT is_distributed($1)", table)
 
 
+async def select_nodes_in_doubt(db: Executor) -> list[str]:
+    """The nodes with a transaction that is prepared but not committed, as host:port.
+
+    Citus commits or rolls back what a lost node left so within citus.recover_2pc_interval, a minute by default; until
+    then nobody sees its rows.
+    """
+    rows = await db.fetch(
+        """
+        SELECT nodename || ':' || nodeport AS node
+          FROM run_command_on_workers(
+                   'SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()'
+               )
+         WHERE success AND result <> '0'
+         ORDER BY node
+        """
+    )
+    return [row["node"] for row in rows]
+
+
 @dataclass
 class TableLayout:
     """Whether a table is spread. Asked once, when it is first needed: `distribute` comes before the application."""

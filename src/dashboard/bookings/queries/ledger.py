@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from common.db.copy import await_copy
+from common.db.distribution import select_nodes_in_doubt
+from common.db.errors import TransactionInDoubtError
 from common.db.locks import LEDGER_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
@@ -133,9 +135,18 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 async def lock_ledger(connection: Connection) -> bool:
     """Let no other transaction change the ledger until the end of this one, since all feeds share the counters.
 
-    Returns whether the ledger is distributed, which chooses how it is counted.
+    Returns whether the ledger is distributed, which chooses how it is counted. Raises TransactionInDoubtError while a
+    node has rows of an earlier transaction that nobody sees yet: their events would be counted again.
     """
-    return await connection.fetchval(
+    is_distributed: bool = await lock_and_select_layout(connection)
+    if is_distributed and (nodes := await select_nodes_in_doubt(connection)):
+        raise TransactionInDoubtError(f"not finished on {', '.join(nodes)}: an earlier transaction of the ledger")
+    return is_distributed
+
+
+async def lock_and_select_layout(db: Executor) -> bool:
+    """Wait for the lock of the ledger; returns whether the ledger is distributed."""
+    return await db.fetchval(
         "SELECT is_distributed('ledger_event') FROM pg_advisory_xact_lock($1) AS locked", LEDGER_LOCK
     )
 
