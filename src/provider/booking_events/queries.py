@@ -201,17 +201,14 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
     columns = zip(*map(msgspec.structs.astuple, ordered), strict=True)
     rows = await db.fetch(
         """
-        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
-        SELECT *
-          FROM unnest(
+        SELECT stored_id, stored_body
+          FROM store_events(
               $1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[], $7::boolean[]
           )
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, body
         """,
         *columns,
     )
-    return {row["id"]: row["body"] for row in rows}
+    return dict(map(tuple, rows))
 
 
 async def select_new_ids(db: Executor, count: int) -> list[int]:
@@ -335,19 +332,7 @@ async def copy_to_staging(connection: Connection, rows: Sequence[StagedRow]) -> 
 
 async def insert_staged(connection: Connection) -> int:
     """Store the staged events whose ids are new; returns how many."""
-    return await connection.fetchval(
-        """
-        WITH stored AS (
-            INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-            SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
-              FROM staged_event
-             ORDER BY id, line
-            ON CONFLICT (id) DO NOTHING
-            RETURNING 1
-        )
-        SELECT count(*) FROM stored
-        """
-    )
+    return await connection.fetchval("SELECT store_staged_events()")
 
 
 async def select_staged_clashes(connection: Connection) -> list[int]:
