@@ -72,6 +72,12 @@ async def is_distributed(db: Executor, table: str) -> bool:
     return await db.fetchval("SELECT is_distributed($1)", table)
 
 
+async def select_unreachable_workers(db: Executor) -> list[str]:
+    """The workers of the cluster that its coordinator cannot connect to, as host:port; none on one node."""
+    rows = await db.fetch("SELECT worker FROM cluster_workers() WHERE NOT is_reachable")
+    return [row["worker"] for row in rows]
+
+
 async def _require_cluster(connection: asyncpg.Connection) -> None:
     if not await connection.fetchval("SELECT true FROM pg_extension WHERE extname = 'citus'"):
         raise DistributionError(

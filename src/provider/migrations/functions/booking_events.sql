@@ -12,6 +12,10 @@ $$;
 CREATE OR REPLACE TRIGGER booking_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON booking_event
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_booking_event_change();
 
+-- On a cluster the nodes run the triggers of rows alone.
+CREATE OR REPLACE TRIGGER booking_event_never_changes BEFORE UPDATE OR DELETE ON booking_event
+FOR EACH ROW EXECUTE FUNCTION refuse_booking_event_change();
+
 -- Keep the events of a room by night from now on, and those that it has. Statements that store events hold the lock in
 -- shared mode until they commit: so each event is either seen here, or finds the room watched. The number of the lock
 -- is WATCHED_ROOMS_LOCK in common/db/locks.py.
@@ -102,6 +106,19 @@ BEGIN
         REFERENCING NEW TABLE AS new_event
         FOR EACH STATEMENT EXECUTE FUNCTION note_watched_events();
     END IF;
+END
+$$;
+
+-- Draw up to so many ids that no event has; fewer if clients have stored events under some of them.
+CREATE OR REPLACE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint []
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    drawn CONSTANT bigint[] := ARRAY(SELECT nextval('booking_event_id') FROM generate_series(1, number_of_ids));
+    taken bigint[];
+BEGIN
+    SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
+    RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
 END
 $$;
 
