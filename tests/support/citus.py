@@ -15,6 +15,7 @@ import asyncpg
 
 from common.config import Secret
 from common.db.distribution import DEFAULT_SHARDS, Distribution, distribute
+from common.db.locks import DATABASE_CREATION_LOCK
 
 VARIABLE = "NIGHTAUDIT_TEST_CITUS"
 SHARDS_VARIABLE = "NIGHTAUDIT_TEST_SHARDS"
@@ -46,7 +47,18 @@ class CitusCluster:
         asyncio.run(self.create(name))
 
     async def create(self, name: str) -> None:
-        """Create an empty database on every node, and make the nodes known to each other."""
+        """Create an empty database on every node, and make the nodes known to each other.
+
+        One at a time, since a node that is made known gets the roles of the server, which all databases share.
+        """
+        admin = await asyncpg.connect(self.url("postgres"))
+        try:
+            await admin.execute("SELECT pg_advisory_lock($1)", DATABASE_CREATION_LOCK)
+            await self._create(name)
+        finally:
+            await admin.close()
+
+    async def _create(self, name: str) -> None:
         await self._on_nodes("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await self._on_nodes("postgres", f'CREATE DATABASE "{name}" TEMPLATE template0')
         await self._on_nodes(name, "CREATE EXTENSION citus")

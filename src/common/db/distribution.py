@@ -107,6 +107,12 @@ class TableLayout:
         return self._is_distributed
 
 
+async def select_unreachable_workers(db: Executor) -> list[str]:
+    """The workers of the cluster that its coordinator cannot connect to, as host:port; none on one node."""
+    rows = await db.fetch("SELECT worker FROM cluster_workers() WHERE NOT is_reachable")
+    return [row["worker"] for row in rows]
+
+
 async def _require_cluster(connection: asyncpg.Connection) -> None:
     if not await connection.fetchval("SELECT true FROM pg_extension WHERE extname = 'citus'"):
         raise DistributionError(

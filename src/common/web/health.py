@@ -12,6 +12,7 @@ from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint, validate_querystring
 
 from common.db import migrate
+from common.db.distribution import select_unreachable_workers
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.row_counts import select_row_counts
 from common.telemetry import metrics
@@ -112,9 +113,11 @@ async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     """The checks behind /readyz."""
     try:
         pending = await migrate.select_pending(db, folder)
+        unreachable = [] if pending else await select_unreachable_workers(db)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
+    detail = f"unreachable: {', '.join(unreachable)}" if unreachable else "reachable"
     return [
-        Check("database", ok=True, detail="reachable"),
+        Check("database", ok=not unreachable, detail=detail),
         Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
     ]

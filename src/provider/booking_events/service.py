@@ -8,6 +8,7 @@ from functools import partial
 import asyncpg
 import structlog
 
+from common.db.distribution import is_distributed
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor
 from common.web.errors import Conflict, FieldError, HttpProblem
@@ -212,8 +213,11 @@ async def append_in_bulk(connection: Connection, events: Sequence[NightEvent]) -
 async def store_chunk(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
     """Store the new rows of a chunk in one transaction; returns how many, and the lines whose content differs.
 
-    COPY writes straight into the table when no id of the chunk is stored, as in most files.
+    COPY writes straight into the table when no id of the chunk is stored, as in most files; but not on a cluster, where
+    no trigger notes the events of rooms.
     """
+    if await is_distributed(connection, "booking_event"):
+        return await store_new_rows(connection, chunk)
     try:
         async with connection.transaction():
             await queries.copy_events(connection, [row[1:] for row in chunk])

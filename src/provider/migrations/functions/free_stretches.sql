@@ -46,19 +46,6 @@ SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
   FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
 $$;
 
--- The end of the last free stretch that begins on a day or before it, found by one descent of the key: a stay that
--- begins on that day can last until then. Not after that day, or null, when the day is not free.
-CREATE OR REPLACE FUNCTION free_until(property text, day date) RETURNS date
-LANGUAGE sql STABLE
-AS $$
-SELECT end_date
-  FROM free_stretch
- WHERE property_id = property
-   AND first_night <= day
- ORDER BY first_night DESC
- LIMIT 1
-$$;
-
 -- Remove the nights from a first one to the day after the last from the free stretches of a property. The caller holds
 -- its lock.
 CREATE OR REPLACE FUNCTION take_nights(property text, first date, until date) RETURNS void
@@ -102,6 +89,7 @@ DECLARE
     until date := upper(settled);
     kept datemultirange;
     due datemultirange;
+    part daterange;
     segment_of_property integer;
 BEGIN
     IF isempty(settled) THEN
@@ -128,25 +116,31 @@ BEGIN
     END IF;
     DELETE FROM free_stretch
      WHERE property_id = property
-       AND first_night = ANY (ARRAY(SELECT lower(part) FROM unnest(kept) AS part));
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, lower(part), upper(part), coalesce(segment_of_property, segment_of(property))
-      FROM unnest(due) AS part;
+       AND first_night = ANY (ARRAY(SELECT lower(each) FROM unnest(kept) AS each));
+    segment_of_property := coalesce(segment_of_property, segment_of(property));
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(due)) LOOP
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+        VALUES (property, lower(part), upper(part), segment_of_property);
+    END LOOP;
 END
 $$;
 
 -- Replace the free stretches of a property by computed ones; delete those of an id that is no property.
-CREATE OR REPLACE FUNCTION recompute_free_stretches(property text) RETURNS void
+CREATE OR REPLACE FUNCTION recompute_free_stretches(recomputed text) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    part daterange;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    PERFORM lock_property(property);
-    DELETE FROM free_stretch WHERE property_id = property;
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property_id, lower(part), upper(part), segment_of(property_id)
-      FROM property AS owner, unnest(computed_free_nights(owner.property_id)) AS part
-     WHERE property_id = property;
+    PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
+    DELETE FROM free_stretch WHERE property_id = recomputed;
+    IF EXISTS (SELECT FROM property WHERE property_id = recomputed) THEN
+        FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
+        END LOOP;
+    END IF;
 END
 $$;
 
@@ -248,6 +242,64 @@ $$;
 CREATE OR REPLACE TRIGGER property_deleted AFTER DELETE ON property
 FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
+-- The nights of a property from a first one to the day before another; none when there is no such property. A night is
+-- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
+-- is turnover: too soon after a stay, or too close before one.
+CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
+RETURNS TABLE (night date, status text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    room record;
+    free datemultirange;
+    taken datemultirange;
+    blocked datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT range_agg(nights) INTO free
+      FROM free_stretch
+     WHERE property_id = shown
+       AND end_date > first
+       AND first_night < until
+       AND first_night >= coalesce(
+           (
+               SELECT earlier.first_night
+                 FROM free_stretch AS earlier
+                WHERE earlier.property_id = shown AND earlier.first_night <= first
+                ORDER BY earlier.first_night DESC
+                LIMIT 1
+           ),
+           first
+       );
+    SELECT range_agg(daterange(arrival, departure)) INTO taken
+      FROM reservation
+     WHERE property_id = shown
+       AND cancelled_at IS NULL
+       AND arrival > first - 366
+       AND arrival < until;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocked
+      FROM property_block
+     WHERE property_id = shown
+       AND first_night > first - 366
+       AND first_night < until;
+    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    RETURN QUERY
+    SELECT first + i,
+           CASE
+               WHEN free @> (first + i) THEN 'free'
+               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               ELSE 'turnover'
+           END
+      FROM generate_series(0, until - first - 1) AS i
+     ORDER BY i;
+END
+$$;
+
 -- The properties after an id that can be reserved for the nights of a stay, by id, at most as many as the page has
 -- places. The cost depends neither on how many properties are taken nor on statistics:
 -- 1. The next properties are looked at, with one descent of the key each. While most are free, they fill the page.
@@ -276,6 +328,10 @@ DECLARE
     next_segment record;
     all_free text[];
 BEGIN
+    IF is_distributed('free_stretch') THEN
+        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT next.property_id, next.description
       FROM (
@@ -363,6 +419,54 @@ BEGIN
 END
 $$;
 
+-- The same on a cluster, where each statement asks all nodes, and each node answers with a page. The free ones of one
+-- segment are found by the index of the nights, then those of four times as many, and so on, until the page is full. A
+-- statement reads few more than the page needs, for the segments before had not enough. The order by an expression keeps
+-- a node from reading all of its stretches by their key.
+CREATE OR REPLACE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer)
+RETURNS TABLE (available_id text, description text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    start_id text COLLATE "C" := (
+        SELECT first_id FROM property_segment WHERE first_id <= after COLLATE "C" ORDER BY first_id DESC LIMIT 1
+    );
+    number_of_segments integer := 1;
+    segments integer[];
+    returned integer;
+BEGIN
+    WHILE places > 0 AND start_id IS NOT NULL LOOP
+        SELECT array_agg(segment ORDER BY first_id)
+          INTO segments
+          FROM (
+              SELECT segment, first_id
+                FROM property_segment
+               WHERE first_id >= start_id
+               ORDER BY first_id
+               LIMIT number_of_segments
+          ) AS next;
+        RETURN QUERY
+        SELECT found.property_id,
+               (SELECT property.description FROM property WHERE property.property_id = found.property_id)
+          FROM free_stretch AS found
+         WHERE segment = ANY (segments)
+           AND nights @> stay
+           AND found.property_id > after
+         ORDER BY found.property_id || ''
+         LIMIT places;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        places := places - returned;
+        SELECT first_id
+          INTO start_id
+          FROM property_segment
+         WHERE first_id > (SELECT max(first_id) FROM property_segment WHERE segment = ANY (segments))
+         ORDER BY first_id
+         LIMIT 1;
+        number_of_segments := number_of_segments * 4;
+    END LOOP;
+END
+$$;
+
 -- The days of a list, in its order, on which a stay of so many nights can begin in some property. First all days are
 -- looked at together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the
 -- stays that begin in one group share a night: where no stretch has the nights that they share, none of the days is
@@ -381,9 +485,8 @@ DECLARE
     group_is_possible boolean;
     possible date[] := '{}';
 BEGIN
-    IF first IS NULL OR NOT EXISTS (
-        SELECT FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) OFFSET 0
-    ) THEN
+    PERFORM 1 FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) LIMIT 1;
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     FOR candidate IN
@@ -394,21 +497,20 @@ BEGIN
     LOOP
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            group_is_possible := EXISTS (
-                SELECT
-                  FROM free_stretch
-                 WHERE segment >= 0
-                   AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
-                OFFSET 0
-            );
+            PERFORM 1
+               FROM free_stretch
+              WHERE segment >= 0
+                AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+              LIMIT 1;
+            group_is_possible := FOUND;
         END IF;
-        IF group_is_possible AND EXISTS (
-            SELECT
-              FROM free_stretch
-             WHERE segment >= 0
-               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
-            OFFSET 0
-        ) THEN
+        CONTINUE WHEN NOT group_is_possible;
+        PERFORM 1
+           FROM free_stretch
+          WHERE segment >= 0
+            AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+          LIMIT 1;
+        IF FOUND THEN
             possible := possible || candidate.day;
         END IF;
     END LOOP;
@@ -444,8 +546,8 @@ BEGIN
            ORDER BY property_id DESC
            LIMIT properties
       ) AS last;
-    FOREACH moved_id IN ARRAY coalesce(moved, '{}') LOOP
-        PERFORM lock_property(moved_id);
+    FOR moved_id IN SELECT id FROM unnest(moved) AS id ORDER BY node_order(id), id LOOP
+        PERFORM lock_property(property_id) FROM property WHERE property_id = moved_id;
     END LOOP;
     UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
     INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])
