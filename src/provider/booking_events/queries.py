@@ -223,6 +223,23 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
     return dict(map(tuple, rows))
 
 
+async def insert_event(db: Executor, event: NewEvent) -> dict[int, str]:
+    """Like `insert_events`, of one event in a transaction of its own, on a cluster: one statement for its node alone.
+
+    Raises SerializationError, and stores nothing, when the hotel has rooms whose events must be noted.
+    """
+    rows = await db.fetch(
+        """
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+        VALUES ($1, $2, $3, $4, $5, $6, share_unwatched_hotel($2))
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, body
+        """,
+        event.id, event.hotel_id, event.event_timestamp, event.status, event.room_id, event.night_of_stay,
+    )  # fmt: skip
+    return dict(map(tuple, rows))
+
+
 async def select_new_ids(db: Executor, count: int) -> list[int]:
     """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them."""
     return await db.fetchval("SELECT draw_event_ids($1)", count)
