@@ -156,7 +156,7 @@ async def are_few(db: Executor, query: EventsQuery) -> bool:
     if not where:
         return False
     counted: int = await db.fetchval(
-        f"SELECT count(*) FROM (SELECT FROM booking_event {where}"  # noqa: S608 - only of the literals above
+        f"SELECT count(*) FROM (SELECT 1 FROM booking_event {where}"  # noqa: S608 - only of the literals above
         f" LIMIT {conditions.add(MAX_FEW_EVENTS + 1)}::bigint) AS recorded",
         *conditions.arguments,
     )
@@ -316,7 +316,7 @@ async def select_count_of_new(connection: Connection) -> int:
         """
         SELECT count(DISTINCT staged.id)
           FROM staged_event AS staged
-         WHERE NOT EXISTS (SELECT FROM booking_event AS stored WHERE stored.id = staged.id)
+         WHERE NOT EXISTS (SELECT 1 FROM booking_event AS stored WHERE stored.id = staged.id)
         """
     )
 

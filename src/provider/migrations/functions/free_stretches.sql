@@ -140,7 +140,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
     DELETE FROM free_stretch WHERE property_id = recomputed;
-    IF EXISTS (SELECT FROM property WHERE property_id = recomputed) THEN
+    IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
         FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
             INSERT INTO free_stretch (property_id, first_night, end_date, segment)
             VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
