@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.config import Secret, require_secret
+from common.db.distribution import TableLayout
 from common.db.pool import Timeouts, create_pool
 from common.jobs import routes as job_routes
 from common.jobs import scheduler
@@ -82,6 +83,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 http=http,
                 operations_tokens=config.operations_token,
                 config=config,
+                counters=TableLayout(pools.requests, "night_counter"),
                 ingestions=[
                     Ingestion(pools.jobs, feed, lookback=lookback, timezone=config.hotel_timezone) for feed in feeds
                 ],

@@ -4,7 +4,7 @@ Each application declares in its `distribution.py` which of its tables are sprea
 on the coordinator. See docs/scaling.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -41,12 +41,14 @@ class Distribution:
     nodes, which no trigger can on a cluster; there they are dropped, and the application calls their functions.
     node_functions: functions that run on the node of a row when they are alone in their transaction, with the argument
     that is the row's distribution column, and its table.
+    keys: the columns of primary keys that are longer on a cluster, where a key must contain the distribution column.
     """
 
     spread: tuple[Mapping[str, str], ...] = ()
     copied: tuple[str, ...] = ()
     node_triggers: frozenset[str] = frozenset()
     node_functions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -73,6 +75,39 @@ async def distribute(url: Secret, layout: Distribution, shards: int) -> list[str
 async def is_distributed(db: Executor, table: str) -> bool:
     """Whether the rows of the table are spread over the nodes of a cluster."""
     return await db.fetchval("SELECT is_distributed($1)", table)
+
+
+async def select_nodes_in_doubt(db: Executor) -> list[str]:
+    """The nodes with a transaction that is prepared but not committed, as host:port.
+
+    Citus commits or rolls back what a lost node left so within citus.recover_2pc_interval, a minute by default; until
+    then nobody sees its rows.
+    """
+    rows = await db.fetch(
+        """
+        SELECT nodename || ':' || nodeport AS node
+          FROM run_command_on_workers(
+                   'SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()'
+               )
+         WHERE success AND result <> '0'
+         ORDER BY node
+        """
+    )
+    return [row["node"] for row in rows]
+
+
+@dataclass
+class TableLayout:
+    """Whether a table is spread. Asked once, when it is first needed: `distribute` comes before the application."""
+
+    db: asyncpg.Pool
+    table: str
+    _is_distributed: bool | None = None
+
+    async def is_distributed(self) -> bool:
+        if self._is_distributed is None:
+            self._is_distributed = await is_distributed(self.db, self.table)
+        return self._is_distributed
 
 
 async def select_unreachable_workers(db: Executor) -> list[str]:
@@ -149,6 +184,8 @@ async def _spread(connection: asyncpg.Connection, layout: Distribution, new: Map
         first = next(iter(group))
         for table, column in group.items():
             if table in new:
+                if table in layout.keys:
+                    await _replace_primary_key(connection, table, layout.keys[table])
                 await connection.execute(
                     "SELECT create_distributed_table($1, $2, colocate_with => $3)",
                     table, column, "none" if table == first else first,
@@ -156,6 +193,13 @@ async def _spread(connection: asyncpg.Connection, layout: Distribution, new: Map
                 rows = await connection.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - a declared name
                 lines.append(f"{table}: spread by {column}, {rows:,} rows")
     return lines
+
+
+async def _replace_primary_key(connection: asyncpg.Connection, table: str, columns: Sequence[str]) -> None:
+    name = await connection.fetchval(
+        "SELECT quote_ident(conname) FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'p'", table
+    )
+    await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD PRIMARY KEY ({', '.join(columns)})")
 
 
 async def _delete_local_rows(connection: asyncpg.Connection, table: str) -> None:

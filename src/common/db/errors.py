@@ -9,6 +9,10 @@ class NoConnectionError(ConnectionError):
     """PostgreSQL cannot be connected to."""
 
 
+class TransactionInDoubtError(ConnectionError):
+    """A node of a cluster was lost while a transaction was committed, and does not know yet how it ended."""
+
+
 class PoolExhaustedError(NoConnectionError):
     """Every connection of the pool stayed in use for as long as the caller may wait."""
 
@@ -38,6 +42,7 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
 """Transient failures; the same request may succeed when retried (deadlocks, lock time-outs)."""
 
 EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (TransactionInDoubtError, "A node of the database has to finish an earlier transaction first."),
     (PoolExhaustedError, "All connections to the database are in use at the moment."),
     (asyncpg.QueryCanceledError, "The database took too long to answer."),
     (asyncpg.TransactionRollbackError, "Other requests changed the same data at the same time."),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from common.config import Secret, shown_url
+from common.db.distribution import is_distributed
 from common.db.pool import UNLIMITED, create_pool
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
@@ -45,7 +46,8 @@ async def run_audit(config: Config, url: Secret, options: AuditOptions) -> int:
         agrees = not options.feed or await _audit_feeds(config, db, options)
         if agrees is None:
             return 1
-        found = dict(await select_differences(db))
+        is_distributed_ledger = await is_distributed(db, "ledger_event")
+        found = dict(await select_differences(db, is_distributed=is_distributed_ledger))
     events = found.pop("events")
     differences = ", ".join(f"{count} {name} differ" for name, count in found.items() if count).replace("_", " ")
     print(f"ledger: {events} events")
