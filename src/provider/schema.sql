@@ -223,29 +223,30 @@ END
 $$;
 
 CREATE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-SELECT coalesce(range_agg(blocked), '{}')
-  FROM (
-      SELECT daterange(arrival - turnover_days, free_from) AS blocked
-        FROM property AS owner
-        JOIN reservation USING (property_id)
-       WHERE owner.property_id = property
-         AND reservation.property_id = property
-         AND cancelled_at IS NULL
-         AND arrival > lower(within) - 731
-         AND arrival < upper(within) + turnover_days
-       UNION ALL
-      SELECT daterange(first_night, end_date)
-        FROM property_block
-       WHERE property_id = property
-         AND first_night > lower(within) - 366
-         AND first_night < upper(within)
-       UNION ALL
-      SELECT daterange(night, night + 1)
-        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
-       WHERE owner.property_id = property
-  ) AS part
+DECLARE
+    owner record;
+    stays datemultirange;
+    blocks datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
+      FROM reservation
+     WHERE property_id = property
+       AND cancelled_at IS NULL
+       AND arrival > lower(within) - 731
+       AND arrival < upper(within) + owner.turnover_days;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocks
+      FROM property_block
+     WHERE property_id = property
+       AND first_night > lower(within) - 366
+       AND first_night < upper(within);
+    SELECT range_agg(daterange(night, night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+END
 $$;
 
 CREATE FUNCTION iso_date(day timestamp without time zone) RETURNS text
@@ -518,15 +519,15 @@ CREATE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
     AS $$
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    IF EXISTS (
-        SELECT
-          FROM reservation
-         WHERE property_id = NEW.property_id
-           AND cancelled_at IS NULL
-           AND arrival < NEW.end_date
-           AND arrival > NEW.first_night - 366
-           AND departure > NEW.first_night
-    ) THEN
+    PERFORM 1
+       FROM reservation
+      WHERE property_id = NEW.property_id
+        AND cancelled_at IS NULL
+        AND arrival < NEW.end_date
+        AND arrival > NEW.first_night - 366
+        AND departure > NEW.first_night
+      LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION 'a night of the block is reserved'
             USING ERRCODE = 'exclusion_violation',
                   TABLE = 'property_block',
@@ -540,12 +541,13 @@ CREATE FUNCTION keep_free_stretches() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    changed text := coalesce(NEW.property_id, OLD.property_id);
     turnover integer;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM lock_property(OLD.property_id);
     END IF;
-    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = changed;
     IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
         PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
     END IF;
@@ -570,16 +572,20 @@ BEGIN
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL AND EXISTS (
-        SELECT
-          FROM property_block
-         WHERE property_id = NEW.property_id
-           AND first_night < NEW.departure
-           AND first_night > NEW.arrival - 366
-           AND end_date > NEW.arrival
-    ) THEN
-        RAISE EXCEPTION 'a night of the stay is blocked'
-            USING ERRCODE = 'exclusion_violation', TABLE = 'reservation', CONSTRAINT = 'reservation_no_blocked_night';
+    IF NEW.cancelled_at IS NULL THEN
+        PERFORM 1
+           FROM property_block
+          WHERE property_id = NEW.property_id
+            AND first_night < NEW.departure
+            AND first_night > NEW.arrival - 366
+            AND end_date > NEW.arrival
+          LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'a night of the stay is blocked'
+                USING ERRCODE = 'exclusion_violation',
+                      TABLE = 'reservation',
+                      CONSTRAINT = 'reservation_no_blocked_night';
+        END IF;
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
@@ -644,19 +650,25 @@ END
 $$;
 
 CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date, end_date date) RETURNS TABLE(night date, by_storefront boolean, event_id bigint)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-SELECT night_of_stay, latest.by_storefront, id
-  FROM (
-      SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
-        FROM watched_event AS event
-       WHERE hotel_id = hotel
-         AND room_key = lower(room COLLATE "C")
-         AND night_of_stay >= first_night
-         AND night_of_stay < end_date
-       ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
-  ) AS latest
- WHERE status = 1
+BEGIN
+    IF hotel IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT night_of_stay, latest.by_storefront, id
+      FROM (
+          SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
+            FROM watched_event AS event
+           WHERE hotel_id = hotel
+             AND room_key = lower(room COLLATE "C")
+             AND night_of_stay >= first_night
+             AND night_of_stay < end_date
+           ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
+      ) AS latest
+     WHERE status = 1;
+END
 $$;
 
 CREATE FUNCTION nights_sold_by_another(linked text) RETURNS SETOF date
@@ -806,7 +818,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
     DELETE FROM free_stretch WHERE property_id = recomputed;
-    IF EXISTS (SELECT FROM property WHERE property_id = recomputed) THEN
+    IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
         FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
             INSERT INTO free_stretch (property_id, first_night, end_date, segment)
             VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
@@ -857,20 +869,16 @@ CREATE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, 
 DECLARE
     last_free date;
 BEGIN
-    SELECT hotel_id, room_id, (
-               SELECT end_date
-                 FROM free_stretch
-                WHERE free_stretch.property_id = wanted
-                  AND first_night <= first
-                ORDER BY first_night DESC
-                LIMIT 1
-           )
-      INTO room_hotel_id, room, last_free
-      FROM property
-     WHERE property_id = wanted;
+    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT end_date INTO last_free
+      FROM free_stretch
+     WHERE property_id = wanted
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
     IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
         INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
         VALUES (wanted, first, until, guest, room_hotel_id, room)
@@ -928,6 +936,7 @@ DECLARE
     -- stretches that end or begin here touch the range, and become one with what is free in it
     first date := lower(settled);
     until date := upper(settled);
+    start date;
     kept datemultirange;
     due datemultirange;
     part daterange;
@@ -936,21 +945,19 @@ BEGIN
     IF isempty(settled) THEN
         RETURN;
     END IF;
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night < first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
     SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
       FROM free_stretch
      WHERE property_id = property
+       AND first_night >= start
        AND first_night <= until
-       AND end_date >= first
-       AND first_night >= coalesce(
-           (
-               SELECT first_night
-                 FROM free_stretch
-                WHERE property_id = property AND first_night < first
-                ORDER BY first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND end_date >= first;
     due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
     IF due = kept THEN
         RETURN;
@@ -992,6 +999,19 @@ BEGIN
      WHERE stay.property_id = settled
        AND stay.reservation_id = due.reservation_id
        AND stay.free_from <> due.free_from;
+END
+$$;
+
+CREATE FUNCTION share_unwatched_hotel(hotel bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    PERFORM 1 FROM watched_room WHERE hotel_id = hotel LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'hotel % has watched rooms', hotel USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN false;
 END
 $$;
 
@@ -1116,29 +1136,34 @@ $$;
 CREATE FUNCTION take_nights(property text, first date, until date) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    start date;
+    cut record;
 BEGIN
-    WITH cut AS (
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
+    FOR cut IN
         DELETE FROM free_stretch
          WHERE property_id = property
+           AND first_night >= start
            AND first_night < until
            AND end_date > first
-           AND first_night >= coalesce(
-               (
-                   SELECT first_night
-                     FROM free_stretch
-                    WHERE property_id = property AND first_night <= first
-                    ORDER BY first_night DESC
-                    LIMIT 1
-               ),
-               first
-           )
         RETURNING first_night, end_date, segment
-    )
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, part.first_night, part.end_date, segment
-      FROM cut
-     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
-     WHERE part.first_night < part.end_date;
+    LOOP
+        IF cut.first_night < first THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, cut.first_night, first, cut.segment);
+        END IF;
+        IF cut.end_date > until THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, until, cut.end_date, cut.segment);
+        END IF;
+    END LOOP;
 END
 $$;
 

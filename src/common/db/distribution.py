@@ -39,12 +39,15 @@ class Distribution:
     spread: groups of tables by their distribution column; the rows of a group with equal columns are on one node.
     copied: reference tables, which every node has whole. node_triggers: those that reach rows of other
     nodes, which no trigger can on a cluster; there they are dropped, and the application calls their functions.
+    node_functions: functions that run on the node of a row when they are alone in their transaction, with the argument
+    that is the row's distribution column, and its table.
     keys: the columns of primary keys that are longer on a cluster, where a key must contain the distribution column.
     """
 
     spread: tuple[Mapping[str, str], ...] = ()
     copied: tuple[str, ...] = ()
     node_triggers: frozenset[str] = frozenset()
+    node_functions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -145,19 +148,32 @@ async def _distribute(connection: asyncpg.Connection, layout: Distribution, shar
             await connection.execute("SELECT create_reference_table($1)", table)
             await _delete_local_rows(connection, table)
             lines.append(f"{table}: copied to every node")
-    if new := {table: column for table, column in layout.columns.items() if table not in known}:
-        # Triggers would run for every row that moves to its node, although they ran when it was stored.
-        triggers = [each for each in await _select_triggers(connection) if each["table"] in new]
-        for trigger in triggers:
-            await connection.execute(f"DROP TRIGGER {trigger['name']} ON {trigger['table']}")
-        lines += await _spread(connection, layout, new)
-        for table in new:
-            await _delete_local_rows(connection, table)
-        for trigger in triggers:
-            if trigger["name"] not in layout.node_triggers:
-                await connection.execute(trigger["definition"])
+    lines += await _spread_with_triggers(connection, layout, known)
     for function in await _select_local_functions(connection):
         await connection.execute("SELECT create_distributed_function($1::text::regprocedure)", function)
+    for function, (argument, table) in layout.node_functions.items():
+        await connection.execute(
+            "SELECT create_distributed_function($1::text::regprocedure, $2, colocate_with => $3)",
+            function, argument, table,
+        )  # fmt: skip
+    return lines
+
+
+async def _spread_with_triggers(connection: asyncpg.Connection, layout: Distribution, known: set[str]) -> list[str]:
+    """Spread the tables that are not yet, without running their triggers; returns a line for each.
+
+    Triggers would run for every row that moves to its node, although they ran when it was stored.
+    """
+    new = {table: column for table, column in layout.columns.items() if table not in known}
+    triggers = [each for each in await _select_triggers(connection) if each["table"] in new]
+    for trigger in triggers:
+        await connection.execute(f"DROP TRIGGER {trigger['name']} ON {trigger['table']}")
+    lines = await _spread(connection, layout, new)
+    for table in new:
+        await _delete_local_rows(connection, table)
+    for trigger in triggers:
+        if trigger["name"] not in layout.node_triggers:
+            await connection.execute(trigger["definition"])
     return lines
 
 

@@ -25,6 +25,7 @@ from common.config import Secret
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.locks import MIGRATION_LOCK
 from common.db.pool import Executor, connect
+from common.db.statements import split_statements
 
 log = structlog.get_logger()
 
@@ -184,7 +185,9 @@ async def _apply_next_with_retries(connection: asyncpg.Connection, files: Sequen
 async def _apply(connection: asyncpg.Connection, file: SqlFile) -> None:
     await set_lock_timeout(connection, LOCK_SECONDS)
     try:
-        await connection.execute(file.text)
+        # One by one: Citus sends the text of a change of a table to the nodes, and takes a whole file for that text.
+        for statement in split_statements(file.text):
+            await connection.execute(statement)
     except asyncpg.LockNotAvailableError as error:
         raise TableLockedError(
             f"{file.name} waited {LOCK_SECONDS:g} s for the lock of a table; end the transaction that holds it"

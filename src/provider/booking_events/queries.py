@@ -156,7 +156,7 @@ async def are_few(db: Executor, query: EventsQuery) -> bool:
     if not where:
         return False
     counted: int = await db.fetchval(
-        f"SELECT count(*) FROM (SELECT FROM booking_event {where}"  # noqa: S608 - only of the literals above
+        f"SELECT count(*) FROM (SELECT 1 FROM booking_event {where}"  # noqa: S608 - only of the literals above
         f" LIMIT {conditions.add(MAX_FEW_EVENTS + 1)}::bigint) AS recorded",
         *conditions.arguments,
     )
@@ -220,6 +220,23 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
         """,
         *columns,
     )
+    return dict(map(tuple, rows))
+
+
+async def insert_event(db: Executor, event: NewEvent) -> dict[int, str]:
+    """Like `insert_events`, of one event in a transaction of its own, on a cluster: one statement for its node alone.
+
+    Raises SerializationError, and stores nothing, when the hotel has rooms whose events must be noted.
+    """
+    rows = await db.fetch(
+        """
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+        VALUES ($1, $2, $3, $4, $5, $6, share_unwatched_hotel($2))
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, body
+        """,
+        event.id, event.hotel_id, event.event_timestamp, event.status, event.room_id, event.night_of_stay,
+    )  # fmt: skip
     return dict(map(tuple, rows))
 
 
@@ -299,7 +316,7 @@ async def select_count_of_new(connection: Connection) -> int:
         """
         SELECT count(DISTINCT staged.id)
           FROM staged_event AS staged
-         WHERE NOT EXISTS (SELECT FROM booking_event AS stored WHERE stored.id = staged.id)
+         WHERE NOT EXISTS (SELECT 1 FROM booking_event AS stored WHERE stored.id = staged.id)
         """
     )
 

@@ -19,7 +19,7 @@ async def add_demo_properties(url: Secret) -> None:
     """Create the sample properties unless there are properties already."""
     connection = await asyncpg.connect(url.reveal(), timeout=10)
     try:
-        if not await connection.fetchval("SELECT EXISTS (SELECT FROM property)"):
+        if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM property)"):
             await connection.executemany("SELECT create_property($1, $2, $3::smallint, $4, $5, NULL)", PROPERTIES)
     finally:
         await connection.close()

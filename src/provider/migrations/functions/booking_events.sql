@@ -250,17 +250,38 @@ $$;
 CREATE OR REPLACE FUNCTION nights_booked_in_feed(
     hotel bigint, room text, first_night date, end_date date
 ) RETURNS TABLE (night date, by_storefront boolean, event_id bigint)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
-SELECT night_of_stay, latest.by_storefront, id
-  FROM (
-      SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
-        FROM watched_event AS event
-       WHERE hotel_id = hotel
-         AND room_key = lower(room COLLATE "C")
-         AND night_of_stay >= first_night
-         AND night_of_stay < end_date
-       ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
-  ) AS latest
- WHERE status = 1
+BEGIN
+    IF hotel IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT night_of_stay, latest.by_storefront, id
+      FROM (
+          SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
+            FROM watched_event AS event
+           WHERE hotel_id = hotel
+             AND room_key = lower(room COLLATE "C")
+             AND night_of_stay >= first_night
+             AND night_of_stay < end_date
+           ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
+      ) AS latest
+     WHERE status = 1;
+END
+$$;
+
+-- Share the lock of the watched rooms with the statement that calls this, which stores an event of the hotel by itself,
+-- and return false. Raises a serialization failure when the hotel has watched rooms: then store_events() stores it.
+CREATE OR REPLACE FUNCTION share_unwatched_hotel(hotel bigint) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    PERFORM 1 FROM watched_room WHERE hotel_id = hotel LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'hotel % has watched rooms', hotel USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN false;
+END
 $$;

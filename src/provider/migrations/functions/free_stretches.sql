@@ -13,29 +13,30 @@ $$;
 -- after them, of its blocks, and those that the feed has as booked in its room. No stay, no turnover and no block is
 -- longer than 365 days, so only those that begin within as many days before the range are read.
 CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
-SELECT coalesce(range_agg(blocked), '{}')
-  FROM (
-      SELECT daterange(arrival - turnover_days, free_from) AS blocked
-        FROM property AS owner
-        JOIN reservation USING (property_id)
-       WHERE owner.property_id = property
-         AND reservation.property_id = property
-         AND cancelled_at IS NULL
-         AND arrival > lower(within) - 731
-         AND arrival < upper(within) + turnover_days
-       UNION ALL
-      SELECT daterange(first_night, end_date)
-        FROM property_block
-       WHERE property_id = property
-         AND first_night > lower(within) - 366
-         AND first_night < upper(within)
-       UNION ALL
-      SELECT daterange(night, night + 1)
-        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
-       WHERE owner.property_id = property
-  ) AS part
+DECLARE
+    owner record;
+    stays datemultirange;
+    blocks datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
+      FROM reservation
+     WHERE property_id = property
+       AND cancelled_at IS NULL
+       AND arrival > lower(within) - 731
+       AND arrival < upper(within) + owner.turnover_days;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocks
+      FROM property_block
+     WHERE property_id = property
+       AND first_night > lower(within) - 366
+       AND first_night < upper(within);
+    SELECT range_agg(daterange(night, night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+END
 $$;
 
 -- All nights that a new stay of the property can take, computed anew.
@@ -51,29 +52,34 @@ $$;
 CREATE OR REPLACE FUNCTION take_nights(property text, first date, until date) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    start date;
+    cut record;
 BEGIN
-    WITH cut AS (
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
+    FOR cut IN
         DELETE FROM free_stretch
          WHERE property_id = property
+           AND first_night >= start
            AND first_night < until
            AND end_date > first
-           AND first_night >= coalesce(
-               (
-                   SELECT first_night
-                     FROM free_stretch
-                    WHERE property_id = property AND first_night <= first
-                    ORDER BY first_night DESC
-                    LIMIT 1
-               ),
-               first
-           )
         RETURNING first_night, end_date, segment
-    )
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, part.first_night, part.end_date, segment
-      FROM cut
-     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
-     WHERE part.first_night < part.end_date;
+    LOOP
+        IF cut.first_night < first THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, cut.first_night, first, cut.segment);
+        END IF;
+        IF cut.end_date > until THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, until, cut.end_date, cut.segment);
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -87,6 +93,7 @@ DECLARE
     -- stretches that end or begin here touch the range, and become one with what is free in it
     first date := lower(settled);
     until date := upper(settled);
+    start date;
     kept datemultirange;
     due datemultirange;
     part daterange;
@@ -95,21 +102,19 @@ BEGIN
     IF isempty(settled) THEN
         RETURN;
     END IF;
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night < first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
     SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
       FROM free_stretch
      WHERE property_id = property
+       AND first_night >= start
        AND first_night <= until
-       AND end_date >= first
-       AND first_night >= coalesce(
-           (
-               SELECT first_night
-                 FROM free_stretch
-                WHERE property_id = property AND first_night < first
-                ORDER BY first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND end_date >= first;
     due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
     IF due = kept THEN
         RETURN;
@@ -135,7 +140,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
     DELETE FROM free_stretch WHERE property_id = recomputed;
-    IF EXISTS (SELECT FROM property WHERE property_id = recomputed) THEN
+    IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
         FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
             INSERT INTO free_stretch (property_id, first_night, end_date, segment)
             VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
@@ -150,12 +155,13 @@ CREATE OR REPLACE FUNCTION keep_free_stretches() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    changed text := coalesce(NEW.property_id, OLD.property_id);
     turnover integer;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM lock_property(OLD.property_id);
     END IF;
-    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = changed;
     IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
         PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
     END IF;
@@ -175,15 +181,15 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    IF EXISTS (
-        SELECT
-          FROM reservation
-         WHERE property_id = NEW.property_id
-           AND cancelled_at IS NULL
-           AND arrival < NEW.end_date
-           AND arrival > NEW.first_night - 366
-           AND departure > NEW.first_night
-    ) THEN
+    PERFORM 1
+       FROM reservation
+      WHERE property_id = NEW.property_id
+        AND cancelled_at IS NULL
+        AND arrival < NEW.end_date
+        AND arrival > NEW.first_night - 366
+        AND departure > NEW.first_night
+      LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION 'a night of the block is reserved'
             USING ERRCODE = 'exclusion_violation',
                   TABLE = 'property_block',

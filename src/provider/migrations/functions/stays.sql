@@ -46,16 +46,20 @@ BEGIN
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL AND EXISTS (
-        SELECT
-          FROM property_block
-         WHERE property_id = NEW.property_id
-           AND first_night < NEW.departure
-           AND first_night > NEW.arrival - 366
-           AND end_date > NEW.arrival
-    ) THEN
-        RAISE EXCEPTION 'a night of the stay is blocked'
-            USING ERRCODE = 'exclusion_violation', TABLE = 'reservation', CONSTRAINT = 'reservation_no_blocked_night';
+    IF NEW.cancelled_at IS NULL THEN
+        PERFORM 1
+           FROM property_block
+          WHERE property_id = NEW.property_id
+            AND first_night < NEW.departure
+            AND first_night > NEW.arrival - 366
+            AND end_date > NEW.arrival
+          LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'a night of the stay is blocked'
+                USING ERRCODE = 'exclusion_violation',
+                      TABLE = 'reservation',
+                      CONSTRAINT = 'reservation_no_blocked_night';
+        END IF;
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
@@ -264,20 +268,16 @@ AS $$
 DECLARE
     last_free date;
 BEGIN
-    SELECT hotel_id, room_id, (
-               SELECT end_date
-                 FROM free_stretch
-                WHERE free_stretch.property_id = wanted
-                  AND first_night <= first
-                ORDER BY first_night DESC
-                LIMIT 1
-           )
-      INTO room_hotel_id, room, last_free
-      FROM property
-     WHERE property_id = wanted;
+    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT end_date INTO last_free
+      FROM free_stretch
+     WHERE property_id = wanted
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
     IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
         INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
         VALUES (wanted, first, until, guest, room_hotel_id, room)

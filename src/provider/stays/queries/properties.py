@@ -1,6 +1,7 @@
 """SQL of properties, and of the rooms to which they are linked."""
 
 from datetime import date
+from operator import itemgetter
 from uuid import UUID
 
 import asyncpg
@@ -123,24 +124,20 @@ async def update_linked_stays(connection: Connection, property_id: str) -> list[
     """
     rows = await connection.fetch(
         """
-        WITH linked AS (
-            UPDATE reservation AS stay
-               SET hotel_id = property.hotel_id, room_id = property.room_id
-              FROM property
-             WHERE property.property_id = $1
-               AND property.hotel_id IS NOT NULL
-               AND stay.property_id = $1
-               AND stay.hotel_id IS NULL
-               AND stay.cancelled_at IS NULL
-            RETURNING stay.arrival, stay.departure, stay.hotel_id, stay.room_id
-        )
-        SELECT arrival, departure, hotel_id, room_id, clock_timestamp()
-          FROM linked
-         ORDER BY arrival
+        UPDATE reservation AS stay
+           SET hotel_id = property.hotel_id, room_id = property.room_id
+          FROM property
+         WHERE property.property_id = $1
+           AND property.hotel_id IS NOT NULL
+           AND stay.property_id = $1
+           AND stay.hotel_id IS NULL
+           AND stay.cancelled_at IS NULL
+        RETURNING stay.arrival, stay.departure, stay.hotel_id, stay.room_id
         """,
         property_id,
     )
-    return [LinkedStay(*row) for row in rows]
+    linked_at = await connection.fetchval("SELECT clock_timestamp()")
+    return [LinkedStay(**row, occurred_at=linked_at) for row in sorted(rows, key=itemgetter("arrival"))]
 
 
 async def select_conflicts(

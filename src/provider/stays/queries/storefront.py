@@ -110,7 +110,7 @@ async def is_booked_in_feed(connection: Connection, stay: LiveStay, nights: Sequ
     return await connection.fetchval(
         """
         SELECT EXISTS (
-            SELECT FROM nights_booked_in_feed($1, $2, $3, $4) WHERE night = ANY($5::date[])
+            SELECT 1 FROM nights_booked_in_feed($1, $2, $3, $4) WHERE night = ANY($5::date[])
         )
         """,
         stay.hotel_id, stay.room_id, min(nights), max(nights) + timedelta(days=1), nights,
@@ -124,16 +124,16 @@ async def update_nights(
 
     Raises ExclusionViolationError when a night is taken or blocked, or within a turnover.
     """
-    return await connection.fetchval(
+    await connection.execute(
         """
         UPDATE reservation
            SET arrival = $3, departure = $4
          WHERE property_id = $1
            AND reservation_id = $2
-        RETURNING clock_timestamp()
         """,
         property_id, reservation_id, arrival, departure,
     )  # fmt: skip
+    return await connection.fetchval("SELECT clock_timestamp()")
 
 
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
