@@ -17,15 +17,19 @@ from benchmarks.servers import Context
 from benchmarks.table import Row, format_failure, format_heading, format_row
 from common.devstack.embedded import attach
 from common.telemetry.logging import configure_logging
+from tests.support.citus import cluster_of_environment
 
 SCALES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
+CLUSTER_MODULES = {"bookings_on_cluster"}
+"""They need a cluster, which NIGHTAUDIT_TEST_CITUS names."""
 SUPPORT_MODULES = {"__main__", "year", "table", "comparison", "servers", "load", "bare"}
 
 Benchmark = Callable[[Context], Awaitable[None]]
 
 
 def benchmark_names() -> list[str]:
-    return sorted({module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - SUPPORT_MODULES)
+    left_out = SUPPORT_MODULES if cluster_of_environment() else SUPPORT_MODULES | CLUSTER_MODULES
+    return sorted({module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - left_out)
 
 
 def load_benchmark(name: str) -> Benchmark:

@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, settings
 
 import dashboard.app
 import dashboard.config
+import dashboard.distribution
 import provider.app
 import provider.config
+import provider.distribution
 from common.config import Secret, read_config
 from common.db.migrate import migrate
 from common.devstack.embedded import UNSAFE_FAST_SETTINGS, Server, attach
@@ -25,10 +27,15 @@ from common.telemetry.logging import configure_logging
 from common.web.resources import Application
 from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess as ApplicationProcess
-from tests.support.databases import cloned
+from tests.support.citus import CitusCluster, cluster_of_environment
+from tests.support.databases import DatabaseServer, cloned
 from tests.support.waiting import wait_until
 
 MIGRATIONS = {"provider": provider.app.MIGRATIONS, "dashboard": dashboard.app.MIGRATIONS}
+DISTRIBUTIONS = {
+    "provider": provider.distribution.DISTRIBUTION,
+    "dashboard": dashboard.distribution.DISTRIBUTION,
+}
 
 TEST_ENVIRONMENT = {
     "PROVIDER_GENERATOR_RATE": "0",
@@ -60,6 +67,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("slow machines")
+
+collect_ignore = [] if cluster_of_environment() else ["cluster"]
+"""Tests of a cluster alone are collected only where there is one."""
 
 POSTGRES_VARIABLE = "NIGHTAUDIT_TEST_POSTGRES"
 
@@ -106,39 +116,51 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """The server of the run, which all workers share."""
+def postgres() -> Iterator[DatabaseServer]:
+    """The server of the run, which all workers share: embedded, or the cluster that the environment names."""
+    if (cluster := cluster_of_environment()) is not None:
+        yield cluster
+        return
     server_settings = {**UNSAFE_FAST_SETTINGS, "max_connections": "1000"}
     with attach(Path(os.environ[POSTGRES_VARIABLE]), settings=server_settings) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: Server) -> dict[str, str]:
+def templates(postgres: DatabaseServer) -> Iterator[dict[str, str]]:
     """The names of the migrated, empty databases, by application; each worker has its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     names = {}
     for application, folder in MIGRATIONS.items():
         names[application] = f"{application}_template_{worker}"
+        if isinstance(postgres, CitusCluster):
+            names[application] += f"_{os.getpid()}"  # other runs may use the cluster
         postgres.ensure_database(names[application])
         asyncio.run(migrate(Secret(postgres.url(names[application])), folder))
-    return names
+        if isinstance(postgres, CitusCluster):
+            asyncio.run(postgres.distribute(names[application], DISTRIBUTIONS[application]))
+            asyncio.run(postgres.seal(names[application]))
+    yield names
+    if isinstance(postgres, CitusCluster):
+        for name in names.values():
+            asyncio.run(postgres.drop(name))
 
 
 @pytest.fixture(scope="session")
-def reached(postgres: Server) -> Iterator[Callable[[Secret], Secret]]:
+def reached(postgres: DatabaseServer) -> Iterator[Callable[[Secret], Secret]]:
     """Turns the URL of a database into the one by which the tests reach it: through PgBouncer if one is named."""
     executable = os.environ.get(pgbouncer.VARIABLE)
     if not executable:
         yield lambda url: url
         return
+    assert isinstance(postgres, Server)
     with pgbouncer.running_pgbouncer(executable, postgres) as pooler:
         yield pooler.url
 
 
 @pytest.fixture
 async def provider_url(
-    postgres: Server, templates: dict[str, str], reached: Callable[[Secret], Secret]
+    postgres: DatabaseServer, templates: dict[str, str], reached: Callable[[Secret], Secret]
 ) -> AsyncIterator[Secret]:
     """An empty, migrated database of the provider."""
     async with cloned(postgres, templates["provider"]) as url:
@@ -147,7 +169,7 @@ async def provider_url(
 
 @pytest.fixture
 async def dashboard_url(
-    postgres: Server, templates: dict[str, str], reached: Callable[[Secret], Secret]
+    postgres: DatabaseServer, templates: dict[str, str], reached: Callable[[Secret], Secret]
 ) -> AsyncIterator[Secret]:
     """An empty, migrated database of the dashboard."""
     async with cloned(postgres, templates["dashboard"]) as url:

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from common.devstack.embedded import Server
-from tests.conftest import MIGRATIONS
+from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.databases import cloned
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 LOCAL = "local"
+REFERENCE = "reference"
+NO_COLUMN = (LOCAL, REFERENCE)
 
 
 def documented_columns(application: str) -> dict[str, str]:
@@ -43,6 +45,13 @@ async def test_the_document_lists_every_table_and_no_other(application: str, db:
     assert set(documented_columns(application)) == {row["tablename"] for row in tables}
 
 
+def test_the_document_has_each_table_where_distribute_puts_it(application: str) -> None:
+    layout = DISTRIBUTIONS[application]
+    placed = {**layout.columns, **dict.fromkeys(layout.copied, REFERENCE)}
+    documented = documented_columns(application)
+    assert {table: place for table, place in documented.items() if place != LOCAL} == placed
+
+
 async def test_every_table_has_a_primary_key(db: asyncpg.Connection) -> None:
     tables = await db.fetch(
         """
@@ -69,10 +78,12 @@ async def test_every_key_of_a_table_contains_its_distribution_column(application
     )
     assert keys
     columns = defaultdict(lambda: LOCAL, documented_columns(application))
+    longer = {f"{table}_pkey": key for table, key in DISTRIBUTIONS[application].keys.items()}
     without_column = {
         key["key"]: columns[key["table"]]
         for key in keys
-        if columns[key["table"]] != LOCAL and columns[key["table"]] not in key["columns"]
+        if columns[key["table"]] not in NO_COLUMN
+        and columns[key["table"]] not in longer.get(key["key"], key["columns"])
     }
     assert without_column == {}
 
@@ -95,6 +106,7 @@ async def test_a_foreign_key_joins_tables_by_their_distribution_columns(
     not_joined = [
         key["name"]
         for key in foreign_keys
-        if columns[key["other"]] != LOCAL and f"({columns[key['table']]},{columns[key['other']]})" not in key["pairs"]
+        if columns[key["other"]] not in NO_COLUMN
+        and f"({columns[key['table']]},{columns[key['other']]})" not in key["pairs"]
     ]
     assert not_joined == []

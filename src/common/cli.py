@@ -16,6 +16,7 @@ import uvloop
 from quart import Quart
 
 from common.config import ConfigError, Secret, describe_unknown_variables, read_config
+from common.db.distribution import DEFAULT_SHARDS, Distribution, DistributionError, distribute
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.migrate import MigrationError, migrate
 from common.db.pool import wait_until_reachable
@@ -51,6 +52,7 @@ C = TypeVar("C", bound=HasDatabase)
 S = TypeVar("S", bound=Servable)
 
 START_SECONDS = 60.0
+MAX_SHARDS = 1024
 
 DATABASE_FAILED: tuple[type[Exception], ...] = (
     asyncpg.PostgresError,
@@ -204,6 +206,42 @@ def migrate_command(config: HasDatabase, name: str, migrations: Path) -> int:
     with database(config, name) as url:
         applied = asyncio.run(prepare(url, migrations))
     print(f"{name}: applied {', '.join(applied)}" if applied else f"{name}: up to date")
+    return 0
+
+
+def add_distribute_command(commands: Any, name: str, migrations: Path, layout: Distribution) -> None:
+    """Add the command `distribute`, which spreads the tables of the application over the nodes of a Citus cluster."""
+
+    def run(config: HasDatabase, arguments: argparse.Namespace) -> int:
+        return distribute_command(config, name, migrations, layout, arguments.shards)
+
+    parser = add_command(commands, "distribute", "migrate, then spread the large tables over a Citus cluster", run)
+    parser.add_argument(
+        "--shards",
+        metavar="N",
+        type=shard_count,
+        default=DEFAULT_SHARDS,
+        help=f"parts of each table (default {DEFAULT_SHARDS}); as many nodes can share its rows",
+    )
+
+
+def shard_count(text: str) -> int:
+    """A number of parts of a table. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SHARDS:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_SHARDS}")
+    return int(text)
+
+
+def distribute_command(config: HasDatabase, name: str, migrations: Path, layout: Distribution, shards: int) -> int:
+    """Migrate, spread the tables that are not yet, and print which."""
+    with database(config, name) as url:
+        asyncio.run(prepare(url, migrations))
+        with one_line_failures(url):
+            try:
+                lines = asyncio.run(distribute(url, layout, shards))
+            except DistributionError as error:
+                fail(f"the tables cannot be distributed: {error}")
+    print("\n".join(f"{name}: {line}" for line in lines) or f"{name}: is distributed")
     return 0
 
 

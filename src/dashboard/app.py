@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.config import Secret, require_secret
+from common.db.distribution import TableLayout
 from common.db.pool import create_pool
 from common.db.replica import ReplicaPools
 from common.db.time_limits import Timeouts
@@ -85,6 +86,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 operations_tokens=config.operations_token,
                 replica=pools.read_replica(),
                 config=config,
+                counters=TableLayout(pools.requests, "night_counter"),
                 ingestions=[
                     Ingestion(pools.jobs, feed, lookback=lookback, timezone=config.hotel_timezone) for feed in feeds
                 ],

@@ -4,13 +4,22 @@ import argparse
 from datetime import timedelta
 from pathlib import Path
 
-from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
+from common.cli import (
+    add_command,
+    add_distribute_command,
+    command_parser,
+    migrate_command,
+    on_database,
+    run_command,
+    serve_command,
+)
 from common.csv_import import add_import_options, import_options
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import AuditOptions, run_audit
 from dashboard.bookings.profile_import import import_profiles
 from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
+from dashboard.distribution import DISTRIBUTION
 from dashboard.uptime.cli import import_files, pull_files
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.jobs import PullOptions
@@ -26,6 +35,7 @@ def main() -> int:
     )
     add_command(commands, "serve", "serve the dashboard (migrates first)", serve)
     add_command(commands, "migrate", "migrate the database", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
+    add_distribute_command(commands, NAME, MIGRATIONS, DISTRIBUTION)
     audit_command = add_command(commands, "audit", "recount the ledger and compare it with the counters", audit)
     audit_command.add_argument(
         "--feed",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from quart import current_app
 
+from common.db.distribution import TableLayout
 from common.db.pool import BoundedPool
 from common.web.resources import Application, CommonResources, Pools
 
@@ -31,6 +32,8 @@ class Resources(CommonResources):
 
     pools: DashboardPools
     config: "Config"
+    counters: TableLayout
+    """Of the counters of booking events."""
     ingestions: Sequence["Ingestion"]
     """One for each feed."""
     night_audits: Sequence["NightAudit"]

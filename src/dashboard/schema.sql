@@ -9,6 +9,21 @@ CREATE FUNCTION add_store_poll_key() RETURNS void
     ALTER TABLE store_poll ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
 $$;
 
+CREATE FUNCTION cluster_workers() RETURNS TABLE(worker text, is_reachable boolean)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NOT NULL THEN
+        RETURN QUERY
+        SELECT nodename || ':' || nodeport, citus_check_connection_to_node(nodename, nodeport)
+          FROM pg_dist_node
+         WHERE isactive
+           AND groupid <> 0
+         ORDER BY nodename, nodeport;
+    END IF;
+END
+$$;
+
 CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp with time zone, min_length interval, known timestamp with time zone) RETURNS TABLE(started_at timestamp with time zone, ended_at timestamp with time zone, ongoing boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -35,6 +50,17 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
      WHERE gap.started_at < until
        AND coalesce(gap.next_poll_at, known) > since
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
+$$;
+
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
 $$;
 
 CREATE FUNCTION last_counted_poll(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
@@ -255,6 +281,37 @@ BEGIN
     RETURN total;
 END
 $$;
+
+CREATE FUNCTION row_counts() RETURNS TABLE(table_name text, number_of_rows bigint)
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text, coalesce(in_parts.rows, n_live_tup)
+      FROM pg_stat_user_tables
+      LEFT JOIN (
+          SELECT logicalrelid, sum(part.rows::bigint)::bigint AS rows
+            FROM run_command_on_workers($command$
+                     SELECT json_object_agg(shardid, n_live_tup)
+                       FROM pg_dist_shard
+                       JOIN pg_stat_user_tables
+                         ON pg_stat_user_tables.relid = to_regclass(shard_name(logicalrelid, shardid))
+                 $command$) AS answer
+           CROSS JOIN json_each_text(answer.result::json) AS part (shard, rows)
+            JOIN pg_dist_shard ON pg_dist_shard.shardid = part.shard::bigint
+            JOIN pg_dist_partition USING (logicalrelid)
+           WHERE answer.success
+             AND partmethod = 'h'
+           GROUP BY logicalrelid
+      ) AS in_parts ON in_parts.logicalrelid = relid
+     WHERE schemaname = current_schema();
+END
+$_$;
 
 CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval)
     LANGUAGE sql STABLE PARALLEL SAFE

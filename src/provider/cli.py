@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
-from common.cli import add_command, command_parser, migrate_command, on_database, run_command, serve_command
+from common.cli import (
+    add_command,
+    add_distribute_command,
+    command_parser,
+    migrate_command,
+    on_database,
+    run_command,
+    serve_command,
+)
 from common.config import Secret
 from common.csv_import import add_import_options, import_options
 from provider.app import MIGRATIONS, create_app
@@ -13,6 +21,7 @@ from provider.booking_events.queries import select_last_hotel
 from provider.booking_events.service import append_events, append_in_bulk
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
+from provider.distribution import DISTRIBUTION
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
 from provider.stays.cli import import_files, run_audit
 from provider.stays.demo import add_demo_properties
@@ -29,6 +38,7 @@ def main() -> int:
     )
     add_command(commands, "serve", "migrate, then serve the provider", serve)
     add_command(commands, "migrate", "bring the database up to date", lambda c, _: migrate_command(c, NAME, MIGRATIONS))
+    add_distribute_command(commands, NAME, MIGRATIONS, DISTRIBUTION)
     importing = add_command(commands, "import", "load booking events from a CSV file (gzip, xz, zip)", import_events)
     importing.add_argument("file", type=Path, help=f"columns in any order: {', '.join(COLUMNS)}")
     add_import_options(importing)

@@ -25,6 +25,10 @@ DECLARE
     next_segment record;
     all_free text[];
 BEGIN
+    IF is_distributed('free_stretch') THEN
+        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT next.property_id, next.description
       FROM (
@@ -112,6 +116,49 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer) RETURNS TABLE(available_id text, description text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    start_id text COLLATE "C" := (
+        SELECT first_id FROM property_segment WHERE first_id <= after COLLATE "C" ORDER BY first_id DESC LIMIT 1
+    );
+    number_of_segments integer := 1;
+    segments integer[];
+    returned integer;
+BEGIN
+    WHILE places > 0 AND start_id IS NOT NULL LOOP
+        SELECT array_agg(segment ORDER BY first_id)
+          INTO segments
+          FROM (
+              SELECT segment, first_id
+                FROM property_segment
+               WHERE first_id >= start_id
+               ORDER BY first_id
+               LIMIT number_of_segments
+          ) AS next;
+        RETURN QUERY
+        SELECT found.property_id,
+               (SELECT property.description FROM property WHERE property.property_id = found.property_id)
+          FROM free_stretch AS found
+         WHERE segment = ANY (segments)
+           AND nights @> stay
+           AND found.property_id > after
+         ORDER BY found.property_id || ''
+         LIMIT places;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        places := places - returned;
+        SELECT first_id
+          INTO start_id
+          FROM property_segment
+         WHERE first_id > (SELECT max(first_id) FROM property_segment WHERE segment = ANY (segments))
+         ORDER BY first_id
+         LIMIT 1;
+        number_of_segments := number_of_segments * 4;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
@@ -126,9 +173,8 @@ DECLARE
     group_is_possible boolean;
     possible date[] := '{}';
 BEGIN
-    IF first IS NULL OR NOT EXISTS (
-        SELECT FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) OFFSET 0
-    ) THEN
+    PERFORM 1 FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) LIMIT 1;
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     FOR candidate IN
@@ -139,21 +185,20 @@ BEGIN
     LOOP
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            group_is_possible := EXISTS (
-                SELECT
-                  FROM free_stretch
-                 WHERE segment >= 0
-                   AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
-                OFFSET 0
-            );
+            PERFORM 1
+               FROM free_stretch
+              WHERE segment >= 0
+                AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+              LIMIT 1;
+            group_is_possible := FOUND;
         END IF;
-        IF group_is_possible AND EXISTS (
-            SELECT
-              FROM free_stretch
-             WHERE segment >= 0
-               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
-            OFFSET 0
-        ) THEN
+        CONTINUE WHEN NOT group_is_possible;
+        PERFORM 1
+           FROM free_stretch
+          WHERE segment >= 0
+            AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+          LIMIT 1;
+        IF FOUND THEN
             possible := possible || candidate.day;
         END IF;
     END LOOP;
@@ -178,29 +223,30 @@ END
 $$;
 
 CREATE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-SELECT coalesce(range_agg(blocked), '{}')
-  FROM (
-      SELECT daterange(arrival - turnover_days, free_from) AS blocked
-        FROM property AS owner
-        JOIN reservation USING (property_id)
-       WHERE owner.property_id = property
-         AND reservation.property_id = property
-         AND cancelled_at IS NULL
-         AND arrival > lower(within) - 731
-         AND arrival < upper(within) + turnover_days
-       UNION ALL
-      SELECT daterange(first_night, end_date)
-        FROM property_block
-       WHERE property_id = property
-         AND first_night > lower(within) - 366
-         AND first_night < upper(within)
-       UNION ALL
-      SELECT daterange(night, night + 1)
-        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
-       WHERE owner.property_id = property
-  ) AS part
+DECLARE
+    owner record;
+    stays datemultirange;
+    blocks datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
+      FROM reservation
+     WHERE property_id = property
+       AND cancelled_at IS NULL
+       AND arrival > lower(within) - 731
+       AND arrival < upper(within) + owner.turnover_days;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocks
+      FROM property_block
+     WHERE property_id = property
+       AND first_night > lower(within) - 366
+       AND first_night < upper(within);
+    SELECT range_agg(daterange(night, night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+END
 $$;
 
 CREATE FUNCTION iso_date(day timestamp without time zone) RETURNS text
@@ -214,6 +260,60 @@ CREATE FUNCTION rfc3339(instant timestamp with time zone) RETURNS text
 CREATE FUNCTION booking_event_json(id bigint, hotel_id bigint, event_timestamp timestamp with time zone, status smallint, room_id text, night_of_stay date) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (((((((((((('{"id":'::text || (id)::text) || ',"hotel_id":'::text) || (hotel_id)::text) || ',"event_timestamp":"'::text) || rfc3339(event_timestamp)) || '","status":'::text) || (status)::text) || ',"room_id":'::text) || CASE WHEN (length(room_id) < 20) THEN room_id ELSE (('"'::text || room_id) || '"'::text) END) || ',"night_of_stay":"'::text) || iso_date((night_of_stay)::timestamp without time zone)) || '"}'::text);
+
+CREATE FUNCTION calendar_nights(shown text, first date, until date) RETURNS TABLE(night date, status text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    room record;
+    free datemultirange;
+    taken datemultirange;
+    blocked datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT range_agg(nights) INTO free
+      FROM free_stretch
+     WHERE property_id = shown
+       AND end_date > first
+       AND first_night < until
+       AND first_night >= coalesce(
+           (
+               SELECT earlier.first_night
+                 FROM free_stretch AS earlier
+                WHERE earlier.property_id = shown AND earlier.first_night <= first
+                ORDER BY earlier.first_night DESC
+                LIMIT 1
+           ),
+           first
+       );
+    SELECT range_agg(daterange(arrival, departure)) INTO taken
+      FROM reservation
+     WHERE property_id = shown
+       AND cancelled_at IS NULL
+       AND arrival > first - 366
+       AND arrival < until;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocked
+      FROM property_block
+     WHERE property_id = shown
+       AND first_night > first - 366
+       AND first_night < until;
+    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    RETURN QUERY
+    SELECT first + i,
+           CASE
+               WHEN free @> (first + i) THEN 'free'
+               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               ELSE 'turnover'
+           END
+      FROM generate_series(0, until - first - 1) AS i
+     ORDER BY i;
+END
+$$;
 
 CREATE FUNCTION check_dining_first_status() RETURNS trigger
     LANGUAGE plpgsql
@@ -249,6 +349,21 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION cluster_workers() RETURNS TABLE(worker text, is_reachable boolean)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NOT NULL THEN
+        RETURN QUERY
+        SELECT nodename || ':' || nodeport, citus_check_connection_to_node(nodename, nodeport)
+          FROM pg_dist_node
+         WHERE isactive
+           AND groupid <> 0
+         ORDER BY nodename, nodeport;
+    END IF;
+END
+$$;
+
 CREATE FUNCTION computed_free_nights(property text) RETURNS datemultirange
     LANGUAGE sql STABLE
     AS $$
@@ -256,15 +371,145 @@ SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
   FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
 $$;
 
-CREATE FUNCTION free_until(property text, day date) RETURNS date
-    LANGUAGE sql STABLE
+CREATE FUNCTION create_property(given_id text, about text, turnover smallint, hotel bigint, room text, owner uuid) RETURNS text
+    LANGUAGE plpgsql
     AS $$
-SELECT end_date
-  FROM free_stretch
- WHERE property_id = property
-   AND first_night <= day
- ORDER BY first_night DESC
- LIMIT 1
+DECLARE
+    new_id text := coalesce(given_id, uuidv7()::text);
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
+    VALUES (new_id, about, turnover, hotel, room, owner)
+    ON CONFLICT (property_id) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF hotel IS NOT NULL AND is_distributed('property') THEN
+        PERFORM note_room_link(new_id);
+    END IF;
+    RETURN new_id;
+END
+$$;
+
+CREATE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    drawn CONSTANT bigint[] := ARRAY(SELECT nextval('booking_event_id') FROM generate_series(1, number_of_ids));
+    taken bigint[];
+BEGIN
+    SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
+    RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+END
+$$;
+
+CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_same boolean, is_overlapping boolean, turnover smallint, stay_id uuid)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    given record;
+    owner record;
+    stay record;
+BEGIN
+    FOR given IN
+        SELECT row.line, row.property_id, row.arrival, row.arrival + row.nights AS departure
+          FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS row (line, property_id, arrival, nights)
+         ORDER BY row.line
+    LOOP
+        SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = given.property_id;
+        is_property_known := FOUND;
+        SELECT reservation_id, arrival, departure, holder INTO stay
+          FROM reservation
+         WHERE property_id = given.property_id
+           AND cancelled_at IS NULL
+           AND arrival < given.departure + owner.turnover_days
+           AND free_from > given.arrival
+         ORDER BY (arrival, departure) = (given.arrival, given.departure) DESC,
+                  daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC,
+                  arrival
+         LIMIT 1;
+        SELECT min(night) INTO booked_night
+          FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
+        line := given.line;
+        stay_arrival := stay.arrival;
+        stay_departure := stay.departure;
+        is_online := stay.holder IS NOT NULL;
+        is_same := (stay.arrival, stay.departure) = (given.arrival, given.departure);
+        is_overlapping := daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure);
+        turnover := owner.turnover_days;
+        stay_id := stay.reservation_id;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION import_properties(ids text[], descriptions text[]) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    number_of_stored bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    IF is_distributed('property') THEN
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+    END IF;
+    INSERT INTO property (property_id, description)
+    SELECT * FROM unnest(ids, descriptions)
+    ON CONFLICT (property_id) DO NOTHING;
+    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    RETURN number_of_stored;
+END
+$$;
+
+CREATE FUNCTION import_reservations(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(first_line bigint, stay_id uuid, first_night date, end_date date, room_hotel_id bigint, room text, occurred_at timestamp with time zone)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    new_reservation reservation;
+    stored reservation[] := '{}';
+BEGIN
+    IF is_distributed('reservation') THEN
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+    END IF;
+    FOR new_reservation IN
+        INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
+        SELECT property_id, arrival, arrival + nights, hotel_id, room_id
+          FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
+          JOIN property USING (property_id)
+         WHERE hotel_id IS NULL
+            OR NOT EXISTS (SELECT 1 FROM nights_booked_in_feed(hotel_id, room_id, arrival, arrival + nights))
+         ORDER BY property_id COLLATE "C", line
+        ON CONFLICT DO NOTHING
+        RETURNING *
+    LOOP
+        stored := stored || new_reservation;
+    END LOOP;
+    RETURN QUERY
+    WITH noted AS (
+        SELECT new.reservation_id, min(given.line) AS line
+          FROM unnest(stored) AS new
+          JOIN unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
+            ON given.property_id = new.property_id
+           AND given.arrival = new.arrival
+           AND given.nights = new.departure - new.arrival
+         GROUP BY new.reservation_id
+    )
+    SELECT noted.line, new.reservation_id, new.arrival, new.departure, new.hotel_id, new.room_id, clock_timestamp()
+      FROM noted
+      JOIN unnest(stored) AS new USING (reservation_id)
+     ORDER BY noted.line;
+END
+$$;
+
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
 $$;
 
 CREATE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
@@ -272,15 +517,15 @@ CREATE FUNCTION keep_blocks_free_of_stays() RETURNS trigger
     AS $$
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    IF EXISTS (
-        SELECT
-          FROM reservation
-         WHERE property_id = NEW.property_id
-           AND cancelled_at IS NULL
-           AND arrival < NEW.end_date
-           AND arrival > NEW.first_night - 366
-           AND departure > NEW.first_night
-    ) THEN
+    PERFORM 1
+       FROM reservation
+      WHERE property_id = NEW.property_id
+        AND cancelled_at IS NULL
+        AND arrival < NEW.end_date
+        AND arrival > NEW.first_night - 366
+        AND departure > NEW.first_night
+      LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION 'a night of the block is reserved'
             USING ERRCODE = 'exclusion_violation',
                   TABLE = 'property_block',
@@ -294,6 +539,7 @@ CREATE FUNCTION keep_free_stretches() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    changed text := coalesce(NEW.property_id, OLD.property_id);
     turnover integer;
     first date;
     divided record;
@@ -326,7 +572,7 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM lock_property(OLD.property_id);
     END IF;
-    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = changed;
     IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
         PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
     END IF;
@@ -351,16 +597,20 @@ BEGIN
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL AND EXISTS (
-        SELECT
-          FROM property_block
-         WHERE property_id = NEW.property_id
-           AND first_night < NEW.departure
-           AND first_night > NEW.arrival - 366
-           AND end_date > NEW.arrival
-    ) THEN
-        RAISE EXCEPTION 'a night of the stay is blocked'
-            USING ERRCODE = 'exclusion_violation', TABLE = 'reservation', CONSTRAINT = 'reservation_no_blocked_night';
+    IF NEW.cancelled_at IS NULL THEN
+        PERFORM 1
+           FROM property_block
+          WHERE property_id = NEW.property_id
+            AND first_night < NEW.departure
+            AND first_night > NEW.arrival - 366
+            AND end_date > NEW.arrival
+          LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'a night of the stay is blocked'
+                USING ERRCODE = 'exclusion_violation',
+                      TABLE = 'reservation',
+                      CONSTRAINT = 'reservation_no_blocked_night';
+        END IF;
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
@@ -373,20 +623,10 @@ CREATE FUNCTION link_room() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        DELETE FROM linked_room
-         WHERE hotel_id = OLD.hotel_id
-           AND room_key = lower(OLD.room_id)
-           AND property_id = OLD.property_id;
-    END IF;
-    IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
-        INSERT INTO linked_room (hotel_id, room_key, property_id)
-        VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
-        PERFORM watch_room(NEW.hotel_id, NEW.room_id);
-    END IF;
-    IF TG_OP <> 'DELETE' AND (TG_OP = 'UPDATE' OR NEW.hotel_id IS NOT NULL) THEN
-        PERFORM lock_property(NEW.property_id);
-        PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM linked_room WHERE property_id = OLD.property_id;
+    ELSIF TG_OP = 'UPDATE' OR NEW.hotel_id IS NOT NULL THEN
+        PERFORM note_room_link(NEW.property_id);
     END IF;
     RETURN NULL;
 END
@@ -428,8 +668,8 @@ BEGIN
            ORDER BY property_id DESC
            LIMIT properties
       ) AS last;
-    FOREACH moved_id IN ARRAY coalesce(moved, '{}') LOOP
-        PERFORM lock_property(moved_id);
+    FOR moved_id IN SELECT id FROM unnest(moved) AS id ORDER BY node_order(id), id LOOP
+        PERFORM lock_property(property_id) FROM property WHERE property_id = moved_id;
     END LOOP;
     UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
     INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])
@@ -439,57 +679,141 @@ END
 $$;
 
 CREATE FUNCTION nights_booked_in_feed(hotel bigint, room text, first_night date, end_date date) RETURNS TABLE(night date, by_storefront boolean, event_id bigint)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-SELECT night_of_stay, latest.by_storefront, id
-  FROM (
-      SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
-        FROM watched_event AS event
-       WHERE hotel_id = hotel
-         AND room_key = lower(room COLLATE "C")
-         AND night_of_stay >= first_night
-         AND night_of_stay < end_date
-       ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
-  ) AS latest
- WHERE status = 1
+BEGIN
+    IF hotel IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT night_of_stay, latest.by_storefront, id
+      FROM (
+          SELECT DISTINCT ON (night_of_stay, event.by_storefront) night_of_stay, event.by_storefront, id, status
+            FROM watched_event AS event
+           WHERE hotel_id = hotel
+             AND room_key = lower(room COLLATE "C")
+             AND night_of_stay >= first_night
+             AND night_of_stay < end_date
+           ORDER BY night_of_stay, event.by_storefront, event_timestamp DESC, id DESC
+      ) AS latest
+     WHERE status = 1;
+END
 $$;
 
-CREATE FUNCTION note_watched_events() RETURNS trigger
+CREATE FUNCTION nights_sold_by_another(linked text) RETURNS SETOF date
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    room record;
+    stay record;
+BEGIN
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = linked;
+    FOR stay IN
+        SELECT arrival, departure
+          FROM reservation
+         WHERE property_id = linked
+           AND cancelled_at IS NULL
+           AND hotel_id IS NULL
+    LOOP
+        RETURN QUERY
+        SELECT night
+          FROM nights_booked_in_feed(room.hotel_id, room.room_id, stay.arrival, stay.departure)
+         WHERE by_storefront;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION node_order(property text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF is_distributed('property') THEN
+        RETURN get_shard_id_for_distribution_column('property', property);
+    END IF;
+    RETURN 0;
+END
+$$;
+
+CREATE TABLE watched_event (
+    hotel_id bigint NOT NULL,
+    room_key text NOT NULL COLLATE pg_catalog."C",
+    night_of_stay date NOT NULL,
+    by_storefront boolean NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    id bigint NOT NULL,
+    status smallint NOT NULL
+);
+
+CREATE FUNCTION note_events(events watched_event[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
     are_many boolean;
     changed record;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(7240911006);
-    IF NOT EXISTS (SELECT FROM watched_room) THEN
-        RETURN NULL;
-    END IF;
     INSERT INTO watched_event (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status)
     SELECT hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
-      FROM new_event
-      JOIN watched_room USING (hotel_id)
-     WHERE room_key = lower(room_id COLLATE "C");
-    SELECT count(DISTINCT property_id) > 500 INTO are_many
-      FROM new_event
-      JOIN linked_room USING (hotel_id)
-     WHERE room_key = lower(room_id COLLATE "C");
+      FROM unnest(events)
+    ON CONFLICT DO NOTHING;
+    SELECT count(DISTINCT property_id) > 500 AND NOT is_distributed('property') INTO are_many
+      FROM unnest(events)
+      JOIN linked_room USING (hotel_id, room_key);
     IF are_many THEN
         PERFORM lock_all_properties();
     END IF;
     FOR changed IN
         SELECT property_id, daterange(min(night_of_stay), max(night_of_stay), '[]') AS nights
-          FROM new_event
-          JOIN linked_room USING (hotel_id)
-         WHERE room_key = lower(room_id COLLATE "C")
+          FROM unnest(events)
+          JOIN linked_room USING (hotel_id, room_key)
          GROUP BY property_id
-         ORDER BY property_id
+         ORDER BY node_order(property_id), property_id
     LOOP
         IF NOT are_many THEN
-            PERFORM lock_property(changed.property_id);
+            PERFORM lock_property(property_id) FROM property WHERE property_id = changed.property_id;
         END IF;
         PERFORM settle_free_nights(changed.property_id, changed.nights);
     END LOOP;
+END
+$$;
+
+CREATE FUNCTION note_room_link(changed text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    linked record;
+BEGIN
+    SELECT hotel_id, room_id INTO linked FROM property WHERE property_id = changed;
+    DELETE FROM linked_room WHERE property_id = changed;
+    IF linked.hotel_id IS NOT NULL THEN
+        INSERT INTO linked_room (hotel_id, room_key, property_id)
+        VALUES (linked.hotel_id, lower(linked.room_id), changed);
+        PERFORM watch_room(linked.hotel_id, linked.room_id);
+    END IF;
+    PERFORM lock_property(property_id) FROM property WHERE property_id = changed;
+    PERFORM settle_free_nights(changed, daterange('1900-01-01', '2200-01-01'));
+END
+$$;
+
+CREATE FUNCTION note_watched_events() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    watched watched_event[];
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    IF NOT EXISTS (SELECT FROM watched_room) THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(ROW(
+               hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+           )::watched_event)
+      INTO watched
+      FROM new_event
+      JOIN watched_room USING (hotel_id)
+     WHERE room_key = lower(room_id COLLATE "C");
+    IF watched IS NOT NULL THEN
+        PERFORM note_events(watched);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -514,17 +838,21 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION recompute_free_stretches(property text) RETURNS void
+CREATE FUNCTION recompute_free_stretches(recomputed text) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    part daterange;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    PERFORM lock_property(property);
-    DELETE FROM free_stretch WHERE property_id = property;
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property_id, lower(part), upper(part), segment_of(property_id)
-      FROM property AS owner, unnest(computed_free_nights(owner.property_id)) AS part
-     WHERE property_id = property;
+    PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
+    DELETE FROM free_stretch WHERE property_id = recomputed;
+    IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
+        FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
+        END LOOP;
+    END IF;
 END
 $$;
 
@@ -564,6 +892,65 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, rooms boolean) RETURNS TABLE(new_id uuid, created_at timestamp with time zone, room_hotel_id bigint, room text, occurred_at timestamp with time zone)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    last_free date;
+BEGIN
+    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT end_date INTO last_free
+      FROM free_stretch
+     WHERE property_id = wanted
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
+        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
+        VALUES (wanted, first, until, guest, room_hotel_id, room)
+        ON CONFLICT DO NOTHING
+        RETURNING reservation_id INTO new_id;
+    END IF;
+    created_at := uuid_extract_timestamp(new_id);
+    occurred_at := clock_timestamp();
+    RETURN NEXT;
+END
+$$;
+
+CREATE FUNCTION row_counts() RETURNS TABLE(table_name text, number_of_rows bigint)
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text, coalesce(in_parts.rows, n_live_tup)
+      FROM pg_stat_user_tables
+      LEFT JOIN (
+          SELECT logicalrelid, sum(part.rows::bigint)::bigint AS rows
+            FROM run_command_on_workers($command$
+                     SELECT json_object_agg(shardid, n_live_tup)
+                       FROM pg_dist_shard
+                       JOIN pg_stat_user_tables
+                         ON pg_stat_user_tables.relid = to_regclass(shard_name(logicalrelid, shardid))
+                 $command$) AS answer
+           CROSS JOIN json_each_text(answer.result::json) AS part (shard, rows)
+            JOIN pg_dist_shard ON pg_dist_shard.shardid = part.shard::bigint
+            JOIN pg_dist_partition USING (logicalrelid)
+           WHERE answer.success
+             AND partmethod = 'h'
+           GROUP BY logicalrelid
+      ) AS in_parts ON in_parts.logicalrelid = relid
+     WHERE schemaname = current_schema();
+END
+$_$;
+
 CREATE FUNCTION segment_of(property text) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
@@ -578,38 +965,40 @@ DECLARE
     -- stretches that end or begin here touch the range, and become one with what is free in it
     first date := lower(settled);
     until date := upper(settled);
+    start date;
     kept datemultirange;
     due datemultirange;
+    part daterange;
     segment_of_property integer;
 BEGIN
     IF isempty(settled) THEN
         RETURN;
     END IF;
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night < first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
     SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
       FROM free_stretch
      WHERE property_id = property
+       AND first_night >= start
        AND first_night <= until
-       AND end_date >= first
-       AND first_night >= coalesce(
-           (
-               SELECT first_night
-                 FROM free_stretch
-                WHERE property_id = property AND first_night < first
-                ORDER BY first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND end_date >= first;
     due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
     IF due = kept THEN
         RETURN;
     END IF;
     DELETE FROM free_stretch
      WHERE property_id = property
-       AND first_night = ANY (ARRAY(SELECT lower(part) FROM unnest(kept) AS part));
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, lower(part), upper(part), coalesce(segment_of_property, segment_of(property))
-      FROM unnest(due) AS part;
+       AND first_night = ANY (ARRAY(SELECT lower(each) FROM unnest(kept) AS each));
+    segment_of_property := coalesce(segment_of_property, segment_of(property));
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(due)) LOOP
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+        VALUES (property, lower(part), upper(part), segment_of_property);
+    END LOOP;
 END
 $$;
 
@@ -642,6 +1031,19 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION share_unwatched_hotel(hotel bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    PERFORM 1 FROM watched_room WHERE hotel_id = hotel LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'hotel % has watched rooms', hotel USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN false;
+END
+$$;
+
 CREATE FUNCTION stay_left() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -651,32 +1053,146 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION store_events(ids bigint[], hotel_ids bigint[], event_timestamps timestamp with time zone[], statuses smallint[], room_ids text[], nights date[], by_storefronts boolean[]) RETURNS TABLE(stored_id bigint, stored_body text)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    few CONSTANT integer := 20;
+    given record;
+    stored_ids bigint[] := '{}';
+    watched watched_event[];
+BEGIN
+    IF NOT is_distributed('booking_event') THEN
+        RETURN QUERY
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+        SELECT *
+          FROM unnest(ids, hotel_ids, event_timestamps, statuses, room_ids, nights, by_storefronts)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, body;
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(7240911006);
+    IF cardinality(ids) <= few THEN
+        FOR given IN
+            SELECT *
+              FROM unnest(ids, hotel_ids, event_timestamps, statuses, room_ids, nights, by_storefronts)
+                AS event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+             ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
+        LOOP
+            INSERT INTO booking_event AS stored (
+                id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront
+            )
+            VALUES (
+                given.id, given.hotel_id, given.event_timestamp, given.status, given.room_id, given.night_of_stay,
+                given.by_storefront
+            )
+            ON CONFLICT (id) DO NOTHING
+            RETURNING stored.id, stored.body INTO stored_id, stored_body;
+            IF FOUND THEN
+                stored_ids := stored_ids || stored_id;
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+    ELSE
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+        FOR stored_id, stored_body IN
+            INSERT INTO booking_event AS stored (
+                id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront
+            )
+            SELECT *
+              FROM unnest(ids, hotel_ids, event_timestamps, statuses, room_ids, nights, by_storefronts)
+            ON CONFLICT (id) DO NOTHING
+            RETURNING stored.id, stored.body
+        LOOP
+            stored_ids := stored_ids || stored_id;
+            RETURN NEXT;
+        END LOOP;
+    END IF;
+    IF EXISTS (SELECT FROM watched_room WHERE hotel_id = ANY (hotel_ids)) THEN
+        SELECT array_agg(ROW(
+                   hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id, status
+               )::watched_event)
+          INTO watched
+          FROM unnest(ids, hotel_ids, event_timestamps, statuses, room_ids, nights, by_storefronts)
+            AS event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+          JOIN watched_room USING (hotel_id)
+         WHERE room_key = lower(room_id COLLATE "C")
+           AND id = ANY (stored_ids);
+        IF watched IS NOT NULL THEN
+            PERFORM note_events(watched);
+        END IF;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION store_staged_events() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    number_of_stored bigint;
+    watched watched_event[];
+BEGIN
+    IF is_distributed('booking_event') THEN
+        PERFORM pg_advisory_xact_lock_shared(7240911006);
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+    END IF;
+    INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+    SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+      FROM staged_event
+     ORDER BY id, line
+    ON CONFLICT (id) DO NOTHING;
+    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    IF is_distributed('booking_event') AND EXISTS (
+        SELECT FROM staged_event JOIN watched_room USING (hotel_id)
+    ) THEN
+        SELECT array_agg(ROW(
+                   stored.hotel_id, room_key, stored.night_of_stay, stored.by_storefront, stored.event_timestamp,
+                   stored.id, stored.status
+               )::watched_event)
+          INTO watched
+          FROM booking_event AS stored
+          JOIN watched_room USING (hotel_id)
+         WHERE stored.id = ANY (ARRAY(SELECT id FROM staged_event))
+           AND room_key = lower(stored.room_id COLLATE "C");
+        IF watched IS NOT NULL THEN
+            PERFORM note_events(watched);
+        END IF;
+    END IF;
+    RETURN number_of_stored;
+END
+$$;
+
 CREATE FUNCTION take_nights(property text, first date, until date) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    start date;
+    cut record;
 BEGIN
-    WITH cut AS (
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
+    FOR cut IN
         DELETE FROM free_stretch
          WHERE property_id = property
+           AND first_night >= start
            AND first_night < until
            AND end_date > first
-           AND first_night >= coalesce(
-               (
-                   SELECT first_night
-                     FROM free_stretch
-                    WHERE property_id = property AND first_night <= first
-                    ORDER BY first_night DESC
-                    LIMIT 1
-               ),
-               first
-           )
         RETURNING first_night, end_date, segment
-    )
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, part.first_night, part.end_date, segment
-      FROM cut
-     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
-     WHERE part.first_night < part.end_date;
+    LOOP
+        IF cut.first_night < first THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, cut.first_night, first, cut.segment);
+        END IF;
+        IF cut.end_date > until THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, until, cut.end_date, cut.segment);
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -1042,16 +1558,6 @@ CREATE TABLE used_signature (
     used_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE watched_event (
-    hotel_id bigint NOT NULL,
-    room_key text NOT NULL COLLATE pg_catalog."C",
-    night_of_stay date NOT NULL,
-    by_storefront boolean NOT NULL,
-    event_timestamp timestamp with time zone NOT NULL,
-    id bigint NOT NULL,
-    status smallint NOT NULL
-);
-
 CREATE TABLE watched_room (
     hotel_id bigint NOT NULL,
     room_key text NOT NULL COLLATE pg_catalog."C"
@@ -1199,6 +1705,8 @@ CREATE INDEX store_poll_polled_at ON store_poll USING btree (polled_at, store_id
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
 CREATE TRIGGER booking_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON booking_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_booking_event_change();
+
+CREATE TRIGGER booking_event_never_changes BEFORE DELETE OR UPDATE ON booking_event FOR EACH ROW EXECUTE FUNCTION refuse_booking_event_change();
 
 CREATE TRIGGER booking_event_watched AFTER INSERT ON booking_event REFERENCING NEW TABLE AS new_event FOR EACH STATEMENT EXECUTE FUNCTION note_watched_events();
 

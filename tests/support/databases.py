@@ -8,12 +8,17 @@ import asyncpg
 
 from common.config import Secret
 from common.devstack.embedded import Server
+from tests.support.citus import CitusCluster, cluster_of_environment
+
+DatabaseServer = Server | CitusCluster
 
 _numbers = count(1)
 
 
 async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
     """Return whether a session in this database waits for a lock."""
+    if (cluster := cluster_of_environment()) is not None:
+        return await cluster.waits_for_lock(await db.fetchval("SELECT current_database()"))
     await db.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees its first snapshot again
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
@@ -22,8 +27,12 @@ async def waits_for_lock(db: asyncpg.Connection | asyncpg.Pool) -> bool:
 
 
 @asynccontextmanager
-async def cloned(postgres: Server, template: str) -> AsyncIterator[Secret]:
+async def cloned(postgres: DatabaseServer, template: str) -> AsyncIterator[Secret]:
     """Clone a template database, with the settings of its roles; it is dropped at the end of the block."""
+    if isinstance(postgres, CitusCluster):
+        async with postgres.cloned(template) as url:
+            yield url
+        return
     name = f"{template}_{next(_numbers)}"
     admin = await asyncpg.connect(postgres.url("postgres"))
     try:

@@ -1,10 +1,16 @@
 """The exceptions of asyncpg in groups, and the text of a failure for a column of the database."""
 
+import re
+
 import asyncpg
 
 
 class NoConnectionError(ConnectionError):
     """PostgreSQL cannot be connected to."""
+
+
+class TransactionInDoubtError(ConnectionError):
+    """A node of a cluster was lost while a transaction was committed, and does not know yet how it ended."""
 
 
 class PoolExhaustedError(NoConnectionError):
@@ -36,6 +42,7 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
 """Transient failures; the same request may succeed when retried (deadlocks, lock time-outs)."""
 
 EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (TransactionInDoubtError, "A node of the database has to finish an earlier transaction first."),
     (PoolExhaustedError, "All connections to the database are in use at the moment."),
     (asyncpg.QueryCanceledError, "The database took too long to answer."),
     (asyncpg.TransactionRollbackError, "Other requests changed the same data at the same time."),
@@ -46,6 +53,15 @@ EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (asyncpg.ReadOnlySQLTransactionError, "The database can only be read at the moment."),
 )
 UNREACHABLE = "The database cannot be reached at the moment."
+
+_NODE_FAILURE = re.compile(r"connection to the remote node|failure on connection|failed to connect|node .* failed")
+"""What Citus says of a worker that is down, with the code of an internal error."""
+
+
+def is_node_failure(error: BaseException) -> bool:
+    """Whether an internal error of PostgreSQL means that a worker of a Citus cluster is down."""
+    return isinstance(error, asyncpg.InternalServerError) and _NODE_FAILURE.search(str(error)) is not None
+
 
 NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 """Raised when text contains a NUL byte, which PostgreSQL cannot store."""

@@ -33,6 +33,7 @@ from common.db.role_settings import (
     select_differing_settings,
     store_settings,
 )
+from common.db.statements import split_statements
 from common.db.time_limits import UNLIMITED
 
 log = structlog.get_logger()
@@ -221,7 +222,9 @@ async def _apply_next_with_retries(connection: asyncpg.Connection, files: Sequen
 async def _apply(connection: asyncpg.Connection, file: SqlFile) -> None:
     await set_lock_timeout(connection, LOCK_SECONDS)
     try:
-        await connection.execute(file.text)
+        # One by one: Citus sends the text of a change of a table to the nodes, and takes a whole file for that text.
+        for statement in split_statements(file.text):
+            await connection.execute(statement)
     except asyncpg.LockNotAvailableError as error:
         raise TableLockedError(
             f"{file.name} waited {LOCK_SECONDS:g} s for the lock of a table; end the transaction that holds it"

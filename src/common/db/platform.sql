@@ -83,3 +83,63 @@ CREATE TABLE rate_limit (
 );
 
 CREATE INDEX rate_limit_full_at ON rate_limit (full_at);
+
+-- Whether the rows of a table are spread over the nodes of a Citus cluster; see common/db/distribution.py.
+CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
+END
+$$;
+
+-- The workers of a Citus cluster, and whether each can be reached; none on one node. See common/web/health.py.
+CREATE FUNCTION cluster_workers() RETURNS TABLE (worker text, is_reachable boolean)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NOT NULL THEN
+        RETURN QUERY
+        SELECT nodename || ':' || nodeport, citus_check_connection_to_node(nodename, nodeport)
+          FROM pg_dist_node
+         WHERE isactive
+           AND groupid <> 0
+         ORDER BY nodename, nodeport;
+    END IF;
+END
+$$;
+
+-- About how many rows each table has, by PostgreSQL's statistics; on a Citus cluster, the sum of its parts.
+CREATE FUNCTION row_counts() RETURNS TABLE (table_name text, number_of_rows bigint)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text, coalesce(in_parts.rows, n_live_tup)
+      FROM pg_stat_user_tables
+      LEFT JOIN (
+          SELECT logicalrelid, sum(part.rows::bigint)::bigint AS rows
+            FROM run_command_on_workers($command$
+                     SELECT json_object_agg(shardid, n_live_tup)
+                       FROM pg_dist_shard
+                       JOIN pg_stat_user_tables
+                         ON pg_stat_user_tables.relid = to_regclass(shard_name(logicalrelid, shardid))
+                 $command$) AS answer
+           CROSS JOIN json_each_text(answer.result::json) AS part (shard, rows)
+            JOIN pg_dist_shard ON pg_dist_shard.shardid = part.shard::bigint
+            JOIN pg_dist_partition USING (logicalrelid)
+           WHERE answer.success
+             AND partmethod = 'h'
+           GROUP BY logicalrelid
+      ) AS in_parts ON in_parts.logicalrelid = relid
+     WHERE schemaname = current_schema();
+END
+$$;

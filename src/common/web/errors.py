@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
+import asyncpg
 import msgspec
 import pydantic
 import structlog
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
-from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability
+from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability, is_node_failure
 from common.web import responses
 from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
@@ -247,6 +248,13 @@ async def _answer_database_unavailable(error: Exception) -> Response:
     return problem_response(Unavailable(explain_unavailability(error), retry_after=2), 503)
 
 
+async def _answer_internal_server_error(error: Exception) -> Response:
+    """Answer 503 when a worker of a cluster is down; other internal errors of PostgreSQL are unexpected."""
+    if is_node_failure(error):
+        return await _answer_database_unavailable(error)
+    return await _answer_unexpected_error(error)
+
+
 async def _answer_os_error(error: OSError) -> Response:
     """Answer 503 when our disk is full, as for a full disk of the database; other failures of files are unexpected."""
     if error.errno not in DISK_FULL:
@@ -270,6 +278,7 @@ def install(app: Quart) -> None:
     app.register_error_handler(HTTPException, _answer_http_exception)
     for kind in TRANSIENT_ERRORS:
         app.register_error_handler(kind, _answer_database_unavailable)
+    app.register_error_handler(asyncpg.InternalServerError, _answer_internal_server_error)
     for kind in NUL_IN_TEXT:
         app.register_error_handler(kind, _answer_nul_in_text)
     app.register_error_handler(OSError, _answer_os_error)

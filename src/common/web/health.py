@@ -12,6 +12,7 @@ from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
 from common.db import migrate
+from common.db.distribution import select_unreachable_workers
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.role_settings import select_differing_settings
 from common.db.row_counts import select_row_counts
@@ -120,10 +121,12 @@ async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     try:
         pending = await migrate.select_pending(db, folder)
         differing = await select_differing_settings(db)
+        unreachable = [] if pending else await select_unreachable_workers(db)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
+    detail = f"unreachable: {', '.join(unreachable)}" if unreachable else "reachable"
     return [
-        Check("database", ok=True, detail="reachable"),
+        Check("database", ok=not unreachable, detail=detail),
         Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
         Check("settings", ok=not differing, detail=describe_settings(differing)),
     ]

@@ -3,10 +3,12 @@
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import asyncpg
 
 from common.config import Secret, shown_url
+from common.db.distribution import is_distributed
 from common.db.pool import create_pool
 from common.db.replica import read_by_command
 from common.db.time_limits import UNLIMITED
@@ -48,7 +50,8 @@ async def run_audit(config: Config, url: Secret, options: AuditOptions) -> int:
         if agrees is None:
             return 1
         read_url = None if options.feed else config.read_database_url  # what was just stored is recounted too
-        found = dict(await read_by_command(read_url, db, select_differences))
+        select = partial(select_differences, is_distributed=await is_distributed(db, "ledger_event"))
+        found = dict(await read_by_command(read_url, db, select))
     events = found.pop("events")
     differences = ", ".join(f"{count} {name} differ" for name, count in found.items() if count).replace("_", " ")
     print(f"ledger: {events} events")

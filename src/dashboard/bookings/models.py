@@ -19,7 +19,8 @@ class CountedDays(NamedTuple):
     """The events to count: those of a hotel's days from `first` to `last`, both included, dated on or before `as_of`.
 
     Dates of events are those at the hotel. as_of: None for the date at the hotel `now`. by_event_date: whether a day
-    counts the events of that date, or else those of that night of stay. feeds: those that are configured.
+    counts the events of that date, or else those of that night of stay. feeds: those that are configured; None: do not
+    read up to when they are counted.
     """
 
     hotel_id: int
@@ -28,7 +29,7 @@ class CountedDays(NamedTuple):
     as_of: date | None
     by_event_date: bool
     now: datetime
-    feeds: Sequence[str]
+    feeds: Sequence[str] | None
 
 
 class CountsByPeriod(NamedTuple):

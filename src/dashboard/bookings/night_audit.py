@@ -14,6 +14,7 @@ from dashboard.bookings.feed_reader import CutOff, FeedMemory, FeedReader, Page
 from dashboard.bookings.feed_walk import FeedWalk
 from dashboard.bookings.ingestion import guarded, note_failure, progress_of, require_may_call
 from dashboard.bookings.queries import corrections, differences, feed_progress, ledger
+from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.cut_offs import delete_resolved_cut_offs, select_cut_off_count, upsert_cut_off
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange
 from dashboard.bookings.queries.quarantine import upsert_quarantine
@@ -122,13 +123,14 @@ class NightAudit:
                     return corrected
                 ids = [difference.event_id for difference in found]
                 replacements = [difference.found for difference in found if difference.found is not None]
-                hotels = {difference.counted.hotel_id for difference in found}
-                await ledger.lock_ledger(connection)
-                await corrections.uncount_events(connection, feed.number, ids)
+                hotels = sorted({difference.counted.hotel_id for difference in found})
+                is_distributed = await ledger.lock_ledger(connection)
+                counted = CountedEvents(feed.number, ids, hotels)
+                await corrections.uncount_events(connection, counted, is_distributed=is_distributed)
                 await corrections.delete_events(connection, feed.number, ids)
                 await ledger.insert_events(connection, feed, replacements)
-                await corrections.delete_empty_hotels(connection, list(hotels))
-                await corrections.update_hotel_summaries(connection, list(hotels))
+                await corrections.delete_empty_hotels(connection, hotels)
+                await corrections.update_hotel_summaries(connection, hotels)
                 await differences.update_applied_differences(connection, name, ids, now, reason)
                 corrected += len(ids)
 

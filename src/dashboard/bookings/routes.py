@@ -130,7 +130,10 @@ async def get_dashboard(query_args: DashboardQuery) -> Response:
     An event counts on its night of stay, or with by=event_date on its own date at the hotel. Periods without events are
     zeros.
     """
-    counted = await service.count_year(pool(), query_args, resources().config.feed_names, now())
+    is_distributed = await resources().counters.is_distributed()
+    counted = await service.count_year(
+        pool(), query_args, resources().config.feed_names, now(), is_distributed=is_distributed
+    )
     form = wanted_form()
     headers = {} if form == JSON else file_headers("dashboard", form)
     if form == JSON:

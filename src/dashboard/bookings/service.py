@@ -101,15 +101,21 @@ async def replace_profile(db: asyncpg.Pool, profile: HotelProfile, default: str)
         await recount_hotels(connection, [profile.hotel_id], default)
 
 
-async def count_year(db: Executor, query: DashboardQuery, feeds: Sequence[str], now: datetime) -> CountedYear:
+async def count_year(
+    db: Executor, query: DashboardQuery, feeds: Sequence[str], now: datetime, *, is_distributed: bool
+) -> CountedYear:
     """Count the events of a hotel's year by month, day or year; periods without events are zeros.
 
-    Only events dated on or before `as_of` count, by default today's date at the hotel. Raises NotFound for an unknown
-    hotel, and Invalid for a future `as_of`.
+    Only events dated on or before `as_of` count, by default today's date at the hotel. is_distributed: whether the
+    counters are on the nodes of a cluster. Raises NotFound for an unknown hotel, and Invalid for a future `as_of`.
     """
     year = query.year
     first, last = date(year, 1, 1), date(year, 12, 31)
-    days = CountedDays(query.hotel_id, first, last, query.as_of, query.by == "event_date", now, feeds)
+    # On a cluster two statements, since the feeds are on another node than the counters: the feeds first, so that the
+    # counters show at least what the time promises.
+    through = await feed_progress.select_data_through(db, feeds) if is_distributed else None
+    named_feeds = None if is_distributed else feeds
+    days = CountedDays(query.hotel_id, first, last, query.as_of, query.by == "event_date", now, named_feeds)
     select = counters.select_counts_by_day if query.period == "day" else counters.select_counts_by_month
     found = await select(db, days)
     if found is None:
@@ -121,7 +127,7 @@ async def count_year(db: Executor, query: DashboardQuery, feeds: Sequence[str], 
         periods = month_counts(year, found)
     else:
         periods = year_counts(year, found)
-    return CountedYear(found.data_through, periods)
+    return CountedYear(through or found.data_through, periods)
 
 
 def month_counts(year: int, found: CountsByPeriod) -> list[PeriodCounts]:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import date
+from datetime import date, timedelta
 
 import asyncpg
 
+from common.db.distribution import is_distributed
 from common.db.pool import Connection, Executor
 from common.limits import MAX_WINDOW_DAYS
 from common.tables import Row, workbook_parts
@@ -17,6 +18,12 @@ from provider.booking_events.models import COLUMNS, Page, Position
 from provider.booking_events.queries import FeedFormat
 
 MAX_UNSTREAMED_EVENTS = 1000
+
+WINDOW_EVENTS = 20_000
+"""On a cluster, a statement that streams events is to read about as many: fewer make it slow, more make it wait."""
+
+FIRST_WINDOW = timedelta(days=1)
+SMALLEST_WINDOW = timedelta(milliseconds=1)
 
 TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through the feed with `limit`."
 
@@ -65,9 +72,31 @@ def lines_after(
     """
 
     async def copy(connection: Connection, output: Sink) -> None:
-        await queries.copy_feed(connection, query, form, after, output)
+        if await is_distributed(connection, "booking_event"):
+            await copy_windows(connection, query, form, after, output)
+        else:
+            await queries.copy_feed(connection, query, form, after, output)
 
     return stream_copy(db, copy, detail=TOO_MANY_STREAMS)
+
+
+async def copy_windows(
+    connection: Connection, query: EventsQuery, form: FeedFormat, after: Position | None, output: Sink
+) -> None:
+    """Write all events after a position to `output` in windows of their time, each of about WINDOW_EVENTS events.
+
+    A cluster would otherwise collect and sort all events before it returns the first.
+    """
+    if (span := await queries.select_span(connection, query, after)) is None:
+        return
+    start, last = span
+    width = FIRST_WINDOW
+    while start <= last:
+        end = start + min(width, last - start)
+        window = query.model_copy(update={"updated__gte": start, "updated__lte": end})
+        count = await queries.copy_feed(connection, window, form, after, output)
+        width = 2 * width if count < WINDOW_EVENTS else max(width / 2, SMALLEST_WINDOW)
+        start = end + timedelta(microseconds=1)
 
 
 def as_lines(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """SQL of the feed. `body` is the JSON of an event, rendered when it was stored."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -155,7 +156,7 @@ async def are_few(db: Executor, query: EventsQuery) -> bool:
     if not where:
         return False
     counted: int = await db.fetchval(
-        f"SELECT count(*) FROM (SELECT FROM booking_event {where}"  # noqa: S608 - only of the literals above
+        f"SELECT count(*) FROM (SELECT 1 FROM booking_event {where}"  # noqa: S608 - only of the literals above
         f" LIMIT {conditions.add(MAX_FEW_EVENTS + 1)}::bigint) AS recorded",
         *conditions.arguments,
     )
@@ -168,10 +169,21 @@ async def copy_feed(
     form: FeedFormat,
     after: Position | None,
     output: Callable[[bytes], Coroutine[Any, Any, None]],
-) -> None:
-    """Write all events after a position to `output`, one per line, as fast as `output` accepts them."""
+) -> int:
+    """Write all events after a position to `output`, one per line, as fast as it accepts them; returns how many."""
     statement, arguments = feed_statement(query, form, after)
-    await connection.copy_from_query(f"SELECT line FROM ({statement}) AS feed", *arguments, output=output)  # noqa: S608 - only literals
+    status = await connection.copy_from_query(f"SELECT line FROM ({statement}) AS feed", *arguments, output=output)  # noqa: S608 - only literals
+    return int(status.split()[-1])
+
+
+async def select_span(db: Executor, query: EventsQuery, after: Position | None) -> tuple[datetime, datetime] | None:
+    """The first and the last time of the events in the ranges of a query after a position; None without any."""
+    conditions = _Conditions(query, after)
+    row = await db.fetchrow(
+        f"SELECT min(event_timestamp), max(event_timestamp) FROM booking_event {conditions.where(_RANGE_FILTERS)}",  # noqa: S608 - only literals
+        *conditions.arguments,
+    )
+    return None if row is None or row[0] is None else tuple(row)
 
 
 async def select_event(db: Executor, event_id: int) -> str | None:
@@ -201,41 +213,48 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
     columns = zip(*map(msgspec.structs.astuple, ordered), strict=True)
     rows = await db.fetch(
         """
-        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
-        SELECT *
-          FROM unnest(
+        SELECT stored_id, stored_body
+          FROM store_events(
               $1::bigint[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::date[], $7::boolean[]
           )
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, body
         """,
         *columns,
     )
-    return {row["id"]: row["body"] for row in rows}
+    return dict(map(tuple, rows))
+
+
+async def insert_event(db: Executor, event: NewEvent) -> dict[int, str]:
+    """Like `insert_events`, of one event in a transaction of its own, on a cluster: one statement for its node alone.
+
+    Raises SerializationError, and stores nothing, when the hotel has rooms whose events must be noted.
+    """
+    rows = await db.fetch(
+        """
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
+        VALUES ($1, $2, $3, $4, $5, $6, share_unwatched_hotel($2))
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, body
+        """,
+        event.id, event.hotel_id, event.event_timestamp, event.status, event.room_id, event.night_of_stay,
+    )  # fmt: skip
+    return dict(map(tuple, rows))
 
 
 async def select_new_ids(db: Executor, count: int) -> list[int]:
     """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them."""
-    rows = await db.fetch(
-        """
-        SELECT id
-          FROM (SELECT nextval('booking_event_id') AS id FROM generate_series(1, $1)) AS drawn
-         WHERE NOT EXISTS (SELECT FROM booking_event AS event WHERE event.id = drawn.id)
-        """,
-        count,
-    )
-    return [row["id"] for row in rows]
+    return await db.fetchval("SELECT draw_event_ids($1)", count)
 
 
 async def select_totals(db: Executor) -> FeedTotals:
     """The size of the feed, estimated by the planner once it is large: counting would read the whole table."""
     row = await db.fetchrow(
         """
-        SELECT greatest(reltuples::bigint, (SELECT count(*) FROM (SELECT FROM booking_event LIMIT $1))) AS events,
+        SELECT greatest(
+                   (SELECT number_of_rows FROM row_counts() WHERE table_name = 'booking_event'),
+                   (SELECT count(*) FROM (SELECT 1 FROM booking_event LIMIT $1) AS some)
+               ) AS events,
                (SELECT max(event_timestamp) FROM booking_event) AS newest,
                (SELECT count(*) FROM booking_event WHERE recorded_at > now() - interval '1 minute') AS last_minute
-          FROM pg_class
-         WHERE oid = 'booking_event'::regclass
         """,
         MAX_COUNTED_EVENTS,
     )
@@ -285,7 +304,7 @@ async def select_count_of_new(connection: Connection) -> int:
         """
         SELECT count(DISTINCT staged.id)
           FROM staged_event AS staged
-         WHERE NOT EXISTS (SELECT FROM booking_event AS stored WHERE stored.id = staged.id)
+         WHERE NOT EXISTS (SELECT 1 FROM booking_event AS stored WHERE stored.id = staged.id)
         """
     )
 
@@ -323,19 +342,7 @@ async def copy_to_staging(connection: Connection, rows: Sequence[StagedRow]) -> 
 
 async def insert_staged(connection: Connection) -> int:
     """Store the staged events whose ids are new; returns how many."""
-    return await connection.fetchval(
-        """
-        WITH stored AS (
-            INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-            SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
-              FROM staged_event
-             ORDER BY id, line
-            ON CONFLICT (id) DO NOTHING
-            RETURNING 1
-        )
-        SELECT count(*) FROM stored
-        """
-    )
+    return await connection.fetchval("SELECT store_staged_events()")
 
 
 async def select_staged_clashes(connection: Connection) -> list[int]:

@@ -8,6 +8,7 @@ from functools import partial
 import asyncpg
 import structlog
 
+from common.db.distribution import is_distributed
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor
 from common.web.errors import Conflict, FieldError, HttpProblem
@@ -23,6 +24,9 @@ STORE_ERRORS: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.Post
 ID_BLOCK = 200
 MAX_GROUP = 500
 MAX_CONCURRENT_GROUPS = 3
+MAX_EVENTS_AT_ONCE = 8
+"""On a cluster, where each event is a group; a pool has a few connections more."""
+
 STUCK_SECONDS = 0.1
 """A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
 
@@ -33,11 +37,16 @@ DrawIds = Callable[[int], Awaitable[Sequence[int]]]
 """Draws that many new ids."""
 
 
+InsertEvents = Callable[[Executor, Sequence[NewEvent]], Awaitable[dict[int, str]]]
+"""Stores the events whose ids are new; returns the JSON of each, by id."""
+
+
 class EventWriter:
     """Stores single events. Events that arrive while a statement runs are stored together by the next one.
 
-    A hundred senders thus share one commit, and a single sender waits for no other. The result of an event is returned
-    when its commit is durable.
+    A hundred senders thus share one commit, and a single sender waits for no other. On a cluster, a group would be a
+    transaction of several nodes: there each event is stored by itself, several at a time. The result of an event is
+    returned when its commit is durable.
     """
 
     def __init__(self, db: asyncpg.Pool) -> None:
@@ -46,6 +55,7 @@ class EventWriter:
         self._waiting: deque[tuple[EventInput, asyncio.Future[StoredEvent]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stuck_tasks = 0
+        self._is_distributed: bool | None = None
 
     async def store(self, event: EventInput) -> StoredEvent:
         """Store the event. Raises Conflict when its id is stored with different content."""
@@ -55,9 +65,13 @@ class EventWriter:
         return await future
 
     def _start_task(self) -> None:
-        """Start a task that stores the waiting events, unless one is running that is not stuck."""
-        every_task_is_stuck = self._stuck_tasks == len(self._tasks)
-        if self._waiting and every_task_is_stuck and len(self._tasks) < MAX_CONCURRENT_GROUPS:
+        """Start a task that stores the waiting events, unless one is running that is not stuck, or many are."""
+        if self._is_distributed:
+            may_start = len(self._tasks) < MAX_EVENTS_AT_ONCE
+        else:
+            every_task_is_stuck = self._stuck_tasks == len(self._tasks)
+            may_start = every_task_is_stuck and len(self._tasks) < MAX_CONCURRENT_GROUPS
+        if self._waiting and may_start:
             self._tasks.add(asyncio.create_task(self._store_groups()))
 
     async def _store_groups(self) -> None:
@@ -71,7 +85,7 @@ class EventWriter:
             self._tasks.discard(task)
 
     async def _store_next_group(self) -> None:
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_group))]
         results: Sequence[StoredEvent | Exception]
         is_stuck = False
 
@@ -83,7 +97,11 @@ class EventWriter:
 
         timer = asyncio.get_running_loop().call_later(STUCK_SECONDS, mark_stuck)
         try:
-            results = await store_events(self._db, [event for event, _ in group], self._draw_ids)
+            if self._is_distributed is None:
+                self._is_distributed = await is_distributed(self._db, "booking_event")
+            events = [event for event, _ in group]
+            insert = insert_alone if self._is_distributed else queries.insert_events
+            results = await store_events(self._db, events, self._draw_ids, insert=insert)
         except STORE_ERRORS as error:
             results = [error] * len(group)
         except Exception:  # an unexpected error must reach the senders too, or they would never be answered
@@ -100,11 +118,25 @@ class EventWriter:
             else:
                 future.set_result(result)
 
+    @property
+    def _max_group(self) -> int:
+        return 1 if self._is_distributed else MAX_GROUP
+
     async def _draw_ids(self, count: int) -> list[int]:
         """Draw ids from a block that is fetched ahead, so that most groups need no statement for them."""
         while len(self._ids) < count:
             self._ids.extend(await draw_new_ids(self._db, count + ID_BLOCK))
         return [self._ids.popleft() for _ in range(count)]
+
+
+async def insert_alone(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
+    """Like `queries.insert_events`, in a transaction of its own; one event goes to its node alone if it can."""
+    if len(events) > 1:
+        return await queries.insert_events(db, events)
+    try:
+        return await queries.insert_event(db, events[0])
+    except asyncpg.SerializationError:
+        return await queries.insert_events(db, events)
 
 
 async def draw_new_ids(db: Executor, count: int) -> list[int]:
@@ -116,12 +148,17 @@ async def draw_new_ids(db: Executor, count: int) -> list[int]:
 
 
 async def store_events(
-    db: Executor, given: Sequence[EventInput], draw_ids: DrawIds, *, by_storefront: bool = False
+    db: Executor,
+    given: Sequence[EventInput],
+    draw_ids: DrawIds,
+    *,
+    by_storefront: bool = False,
+    insert: InsertEvents = queries.insert_events,
 ) -> list[StoredEvent | Conflict]:
     """Store the events whose ids are new; a Conflict stands for an event whose id is stored with different content.
 
     The first of several events with the same id counts. An event without an id is tried again until its drawn id is
-    new. by_storefront: the events are of reservations of our own storefront.
+    new. by_storefront: the events are of reservations of our own storefront. insert: stores those whose ids are new.
     """
     results: dict[int, StoredEvent | Conflict] = {}
     given_ids = {event.id for event in given if event.id is not None}
@@ -129,7 +166,7 @@ async def store_events(
     while unstored:
         ids = await _draw_other_ids(draw_ids, sum(event.id is None for event in unstored.values()), given_ids)
         events = {index: with_id(event, ids, by_storefront=by_storefront) for index, event in unstored.items()}
-        inserted = await queries.insert_events(db, list(events.values()))
+        inserted = await insert(db, list(events.values()))
         existing = (
             await queries.select_stored_events(db, [event.id for event in events.values()])
             if len(inserted) < len(events)
@@ -212,8 +249,11 @@ async def append_in_bulk(connection: Connection, events: Sequence[NightEvent]) -
 async def store_chunk(connection: Connection, chunk: list[StagedRow]) -> tuple[int, list[int]]:
     """Store the new rows of a chunk in one transaction; returns how many, and the lines whose content differs.
 
-    COPY writes straight into the table when no id of the chunk is stored, as in most files.
+    COPY writes straight into the table when no id of the chunk is stored, as in most files; but not on a cluster, where
+    no trigger notes the events of rooms.
     """
+    if await is_distributed(connection, "booking_event"):
+        return await store_new_rows(connection, chunk)
     try:
         async with connection.transaction():
             await queries.copy_events(connection, [row[1:] for row in chunk])

@@ -18,14 +18,7 @@ async def add_demo_properties(url: Secret) -> None:
     """Create the sample properties unless there are properties already."""
     connection = await connect_with(url, "provider-demo")
     try:
-        await connection.execute(
-            """
-            INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::text[])
-             WHERE NOT EXISTS (SELECT FROM property)
-            ON CONFLICT (property_id) DO NOTHING
-            """,
-            *zip(*PROPERTIES, strict=True),
-        )
+        if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM property)"):
+            await connection.executemany("SELECT create_property($1, $2, $3::smallint, $4, $5, NULL)", PROPERTIES)
     finally:
         await connection.close()

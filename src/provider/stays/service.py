@@ -216,6 +216,8 @@ async def change_property(
         await properties.lock_property(connection, property_id)
         try:
             changed = await properties.update_property(connection, property_id, change)
+            if change.changes_link and changed is not None:
+                await properties.note_room_link(connection, property_id)
         except asyncpg.UniqueViolationError:
             raise room_is_linked() from None
         if change.changes_link and changed is not None and changed.hotel_id is not None:

@@ -22,6 +22,7 @@ from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.models import HotelProfile
 from dashboard.bookings.queries import corrections, ledger, profiles
 from dashboard.bookings.queries.counters import select_differences
+from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.ledger import LedgerFeed, insert_events
 from dashboard.bookings.queries.time_zones import select_hotels_to_recount
 from dashboard.bookings.time_zones import recount_due_hotels, recount_hotels
@@ -226,8 +227,8 @@ async def take_step(db: asyncpg.Connection, model: Model, step: Step) -> None:
             assert await recount_hotels(db, due, model.default) == len(due)
         case "remove", ids:
             changed = model.remove(ids)
-            await ledger.lock_ledger(db)
-            await corrections.uncount_events(db, 1, ids)
+            is_distributed = await ledger.lock_ledger(db)
+            await corrections.uncount_events(db, CountedEvents(1, ids, changed), is_distributed=is_distributed)
             await corrections.delete_events(db, 1, ids)
             await corrections.delete_empty_hotels(db, changed)
             await corrections.update_hotel_summaries(db, changed)

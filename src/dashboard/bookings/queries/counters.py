@@ -60,16 +60,21 @@ _COUNTS_BY_DAY = f"""
 """
 
 
-def _counts_of_a_hotel(counts_by_period: str) -> str:
+_DATA_THROUGH = """
+    (SELECT CASE WHEN count(data_through) = cardinality($7::text[]) THEN min(data_through) END
+       FROM feed_progress
+      WHERE feed = ANY($7::text[]))
+"""
+"""The oldest of the feeds' times; null while one of them has not been read."""
+
+
+def _counts_of_a_hotel(counts_by_period: str, data_through: str = "NULL") -> str:
     """The statement that reads counts as arrays, the date at the hotel, and the time up to which all feeds are counted.
 
-    That is the oldest of the feeds' times, and null while one of them has not been read.
+    Without that time it reads rows of the hotel alone, which are on one node of a cluster.
     """
     return f"""
-    SELECT hotel.today, counted.periods, counted.bookings, counted.cancellations,
-           (SELECT CASE WHEN count(data_through) = cardinality($7::text[]) THEN min(data_through) END
-              FROM feed_progress
-             WHERE feed = ANY($7::text[])) AS data_through
+    SELECT hotel.today, counted.periods, counted.bookings, counted.cancellations, {data_through} AS data_through
       FROM (SELECT last_event_date, ($6::timestamptz AT TIME ZONE timezone)::date AS today
               FROM hotel_summary
              WHERE hotel_id = $1) AS hotel
@@ -82,17 +87,23 @@ def _counts_of_a_hotel(counts_by_period: str) -> str:
     """  # noqa: S608 - of pieces above, no input
 
 
-_SELECT_COUNTS_BY_MONTH = _counts_of_a_hotel(_COUNTS_BY_MONTH)
-_SELECT_COUNTS_BY_DAY = _counts_of_a_hotel(_COUNTS_BY_DAY)
+_SELECT_COUNTS_BY_MONTH = _counts_of_a_hotel(_COUNTS_BY_MONTH, _DATA_THROUGH)
+_SELECT_COUNTS_BY_DAY = _counts_of_a_hotel(_COUNTS_BY_DAY, _DATA_THROUGH)
+_SELECT_COUNTS_BY_MONTH_ALONE = _counts_of_a_hotel(_COUNTS_BY_MONTH)
+_SELECT_COUNTS_BY_DAY_ALONE = _counts_of_a_hotel(_COUNTS_BY_DAY)
 
 
 async def select_counts_by_month(db: Executor, days: CountedDays) -> CountsByPeriod | None:
     """Counts by month, 1 to 12; months without events are absent. None for an unknown hotel."""
+    if days.feeds is None:
+        return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_MONTH_ALONE, *days[:-1]))
     return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_MONTH, *days))
 
 
 async def select_counts_by_day(db: Executor, days: CountedDays) -> CountsByPeriod | None:
     """Counts by day, numbered from 0 at `days.first`; days without events are absent. None for an unknown hotel."""
+    if days.feeds is None:
+        return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_DAY_ALONE, *days[:-1]))
     return _counts_by_period(await db.fetchrow(_SELECT_COUNTS_BY_DAY, *days))
 
 
@@ -256,56 +267,65 @@ async def select_lead_time(db: Executor, hotel_id: int, first: date, last: date,
     )
 
 
-async def select_differences(db: Executor) -> asyncpg.Record:
+def _recount(materialized: str) -> str:
+    return f"""
+    WITH recount AS {materialized} (
+        SELECT hotel_id, night_of_stay,
+               (event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date AS event_date,
+               count(*) FILTER (WHERE status = 1)::int AS bookings,
+               count(*) FILTER (WHERE status = 2)::int AS cancellations
+          FROM ledger_event
+          LEFT JOIN hotel_summary USING (hotel_id)
+         GROUP BY 1, 2, 3
+    ), recount_day AS {materialized} (
+        SELECT hotel_id, by_event_date, CASE WHEN by_event_date THEN event_date ELSE night_of_stay END AS day,
+               sum(bookings)::int AS bookings, sum(cancellations)::int AS cancellations
+          FROM recount CROSS JOIN (VALUES (false), (true)) AS way (by_event_date)
+         GROUP BY 1, 2, 3
+    ), recount_hotel AS {materialized} (
+        SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
+               max(event_timestamp) AS last_event_timestamp,
+               max((event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date) AS last_event_date
+          FROM ledger_event
+          LEFT JOIN hotel_summary USING (hotel_id)
+         GROUP BY hotel_id
+    )
+    SELECT (SELECT count(*) FROM ledger_event) AS events,
+           (SELECT count(*)
+              FROM recount
+              FULL JOIN night_counter AS kept USING (hotel_id, night_of_stay, event_date)
+             WHERE (recount.bookings, recount.cancellations)
+                   IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS night_counters,
+           (SELECT count(*)
+              FROM recount_day AS recount
+              FULL JOIN day_counter AS kept USING (hotel_id, by_event_date, day)
+             WHERE (recount.bookings, recount.cancellations)
+                   IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS day_counters,
+           (SELECT count(*)
+              FROM recount_hotel AS recount
+              FULL JOIN hotel_summary AS kept USING (hotel_id)
+             WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp,
+                    recount.last_event_date)
+                   IS DISTINCT FROM
+                   (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp,
+                    kept.last_event_date)) AS hotels
+    """  # noqa: S608 - of constants
+
+
+_SELECT_DIFFERENCES = _recount("MATERIALIZED")
+"""On one node, so that the ledger is recounted once for two comparisons."""
+
+_SELECT_DIFFERENCES_ON_NODES = _recount("NOT MATERIALIZED")
+"""On a cluster, so that each node compares its own hotels, and no recount is sent to the coordinator."""
+
+
+async def select_differences(db: Executor, *, is_distributed: bool = False) -> asyncpg.Record:
     """Recount the ledger and compare: the number of events, and of wrong counters of each kind.
 
-    One statement, so both sides are of one state of the database. The dates are those in the time zone in which each
-    hotel is counted.
+    One statement, so both sides of a hotel are of one state of the database. The dates are those in the time zone in
+    which each hotel is counted.
     """
-    row = await db.fetchrow(
-        """
-        WITH recount AS (
-            SELECT hotel_id, night_of_stay,
-                   (event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date AS event_date,
-                   count(*) FILTER (WHERE status = 1)::int AS bookings,
-                   count(*) FILTER (WHERE status = 2)::int AS cancellations
-              FROM ledger_event
-              LEFT JOIN hotel_summary USING (hotel_id)
-             GROUP BY 1, 2, 3
-        ), recount_day AS (
-            SELECT hotel_id, by_event_date, CASE WHEN by_event_date THEN event_date ELSE night_of_stay END AS day,
-                   sum(bookings)::int AS bookings, sum(cancellations)::int AS cancellations
-              FROM recount CROSS JOIN (VALUES (false), (true)) AS way (by_event_date)
-             GROUP BY 1, 2, 3
-        ), recount_hotel AS (
-            SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
-                   max(event_timestamp) AS last_event_timestamp,
-                   max((event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date) AS last_event_date
-              FROM ledger_event
-              LEFT JOIN hotel_summary USING (hotel_id)
-             GROUP BY hotel_id
-        )
-        SELECT (SELECT count(*) FROM ledger_event) AS events,
-               (SELECT count(*)
-                  FROM recount
-                  FULL JOIN night_counter AS kept USING (hotel_id, night_of_stay, event_date)
-                 WHERE (recount.bookings, recount.cancellations)
-                       IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS night_counters,
-               (SELECT count(*)
-                  FROM recount_day AS recount
-                  FULL JOIN day_counter AS kept USING (hotel_id, by_event_date, day)
-                 WHERE (recount.bookings, recount.cancellations)
-                       IS DISTINCT FROM (kept.bookings, kept.cancellations)) AS day_counters,
-               (SELECT count(*)
-                  FROM recount_hotel AS recount
-                  FULL JOIN hotel_summary AS kept USING (hotel_id)
-                 WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp,
-                        recount.last_event_date)
-                       IS DISTINCT FROM
-                       (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp,
-                        kept.last_event_date)) AS hotels
-        """
-    )
+    row = await db.fetchrow(_SELECT_DIFFERENCES_ON_NODES if is_distributed else _SELECT_DIFFERENCES)
     assert row is not None
     return row
 

@@ -63,6 +63,18 @@ async def select_feed_states(db: Executor, feeds: Sequence[str]) -> list[FeedSta
     return [FeedState(**row) for row in rows]
 
 
+async def select_data_through(db: Executor, feeds: Sequence[str]) -> datetime | None:
+    """The time up to which all of these feeds are counted; None while one of them has not been read."""
+    return await db.fetchval(
+        """
+        SELECT CASE WHEN count(data_through) = cardinality($1::text[]) THEN min(data_through) END
+          FROM feed_progress
+         WHERE feed = ANY($1::text[])
+        """,
+        feeds,
+    )
+
+
 async def update_watermark(db: Executor, feed: str, watermark: datetime) -> None:
     """Move the watermark forward, never past now; during the first read of the feed move data_through with it."""
     await db.execute(

@@ -8,9 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 from common.db.copy import await_copy
+from common.db.distribution import select_nodes_in_doubt
+from common.db.errors import TransactionInDoubtError
 from common.db.locks import LEDGER_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.queries import counting
+from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.time_zones import select_time_zones
 
 
@@ -30,6 +34,15 @@ CopyRow = tuple[int, str]
 CopyRows = Mapping[int, CopyRow]
 """Events of one feed by id."""
 
+PREFER_INDEXES = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+
+PREFER_INDEXES_ON_NODES = f"SET LOCAL citus.propagate_set_commands = 'local'; {PREFER_INDEXES}"
+"""For the planners of the nodes too."""
+
+MANY_ROWS = 1_000
+"""From so many rows on, a look at the range of their ids comes first: in a first load it is new, and a search for each
+id takes longer, on a cluster a quarter of the whole page."""
+
 COPY_COLUMNS = (*BookingEvent.__struct_fields__, "feed_number")
 
 
@@ -44,16 +57,36 @@ async def insert_rows(connection: Connection, feed: LedgerFeed, rows: CopyRows) 
     The lock lets one transaction at a time write, so rows that are not found can be copied: COPY costs half of
     INSERT … ON CONFLICT. The primary keys would reject a duplicate.
     """
-    await lock_ledger(connection)
-    await prefer_indexes(connection)
-    held = await select_held_ids(connection, feed.number, list(rows))
+    is_distributed = await lock_ledger(connection)
+    await prefer_indexes(connection, is_distributed=is_distributed)
+    held = await _held_ids(connection, feed.number, rows)
     new = {event_id: row for event_id, row in rows.items() if event_id not in held} if held else rows
     if new:
         await copy_rows(connection, new)
-        zones = await select_time_zones(connection, {hotel_id for hotel_id, _ in new.values()}, feed.timezone)
-        for timezone, ids in _ids_by_zone(new, zones):
-            await count_events(connection, feed.number, ids, timezone)
+        await (_count_on_nodes if is_distributed else _count)(connection, feed, new)
     return len(new)
+
+
+async def _held_ids(connection: Connection, feed_number: int, rows: CopyRows) -> set[int]:
+    """The ids of the rows that the ledger holds, whatever their hotels."""
+    if len(rows) >= MANY_ROWS and not await select_has_ids_between(connection, feed_number, min(rows), max(rows)):
+        return set()
+    return await select_held_ids(connection, feed_number, list(rows))
+
+
+async def _count(connection: Connection, feed: LedgerFeed, rows: CopyRows) -> None:
+    """Add rows of the ledger to the counters."""
+    zones = await select_time_zones(connection, {hotel_id for hotel_id, _ in rows.values()}, feed.timezone)
+    for timezone, ids in _ids_by_zone(rows, zones):
+        await counting.count_events(connection, feed.number, ids, timezone)
+
+
+async def _count_on_nodes(connection: Connection, feed: LedgerFeed, rows: CopyRows) -> None:
+    """Add rows of a distributed ledger to the counters: each hotel on its own node."""
+    counted = CountedEvents(feed.number, list(rows), sorted({hotel_id for hotel_id, _ in rows.values()}))
+    await counting.count_hotels(connection, counted, feed.timezone)
+    await counting.count_nights(connection, counted)
+    await counting.count_days(connection, counted)
 
 
 def _ids_by_zone(rows: CopyRows, zones: Mapping[str, Collection[int]]) -> Iterator[tuple[str, list[int]]]:
@@ -99,19 +132,39 @@ def _escaped(room_id: int | str) -> int | str:
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-async def lock_ledger(connection: Connection) -> None:
-    """Let no other transaction change the ledger until the end of this one, since all feeds share the counters."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", LEDGER_LOCK)
+async def lock_ledger(connection: Connection) -> bool:
+    """Let no other transaction change the ledger until the end of this one, since all feeds share the counters.
+
+    Returns whether the ledger is distributed, which chooses how it is counted. Raises TransactionInDoubtError while a
+    node has rows of an earlier transaction that nobody sees yet: their events would be counted again.
+    """
+    is_distributed: bool = await lock_and_select_layout(connection)
+    if is_distributed and (nodes := await select_nodes_in_doubt(connection)):
+        raise TransactionInDoubtError(f"not finished on {', '.join(nodes)}: an earlier transaction of the ledger")
+    return is_distributed
 
 
-async def prefer_indexes(connection: Connection) -> None:
+async def lock_and_select_layout(db: Executor) -> bool:
+    """Wait for the lock of the ledger; returns whether the ledger is distributed."""
+    return await db.fetchval(
+        "SELECT is_distributed('ledger_event') FROM pg_advisory_xact_lock($1) AS locked", LEDGER_LOCK
+    )
+
+
+async def prefer_indexes(connection: Connection, *, is_distributed: bool) -> None:
     """Make later statements look up rows by key, until the end of the transaction.
 
     During a bulk load the statistics of the tables lag behind, and the planner would scan large tables for each page.
     """
-    await connection.execute(
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-    )
+    await connection.execute(PREFER_INDEXES_ON_NODES if is_distributed else PREFER_INDEXES)
+
+
+async def select_has_ids_between(db: Executor, feed_number: int, first: int, last: int) -> bool:
+    """Whether the ledger holds an id of a feed from `first` to `last`."""
+    return await db.fetchval(
+        "SELECT true FROM ledger_event WHERE feed_number = $1 AND id BETWEEN $2 AND $3 LIMIT 1",
+        feed_number, first, last,
+    ) is not None  # fmt: skip
 
 
 async def select_held_ids(db: Executor, feed_number: int, ids: Sequence[int]) -> set[int]:
@@ -127,67 +180,6 @@ async def copy_rows(connection: Connection, rows: CopyRows) -> None:
     text = BytesIO("".join([row for _, row in rows.values()]).encode())
     copy = connection.copy_to_table("ledger_event", source=text, columns=COPY_COLUMNS)
     await await_copy(connection, copy)
-
-
-async def count_events(db: Executor, feed_number: int, ids: Sequence[int], timezone: str) -> None:
-    """Add these events of a feed, all of hotels in one time zone, to the counters."""
-    await db.execute(
-        """
-        WITH night AS MATERIALIZED (
-            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE $3)::date AS event_date,
-                   count(*) FILTER (WHERE status = 1) AS bookings,
-                   count(*) FILTER (WHERE status = 2) AS cancellations,
-                   max(event_timestamp) AS last_event_timestamp
-              FROM ledger_event
-             WHERE feed_number = $1 AND id = ANY($2::bigint[])
-             GROUP BY 1, 2, 3
-             ORDER BY 1, 2, 3
-        ), into_hotel AS (
-            INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
-                                       last_event_date)
-            SELECT hotel_id, $3, sum(bookings + cancellations), min(night_of_stay), max(night_of_stay),
-                   max(last_event_timestamp), max(event_date)
-              FROM night
-             GROUP BY hotel_id
-            ON CONFLICT (hotel_id) DO UPDATE
-               SET events = hotel_summary.events + excluded.events,
-                   first_night = least(hotel_summary.first_night, excluded.first_night),
-                   last_night = greatest(hotel_summary.last_night, excluded.last_night),
-                   last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp),
-                   last_event_date = greatest(hotel_summary.last_event_date, excluded.last_event_date)
-        ), into_night AS (
-            MERGE INTO night_counter AS kept
-            USING night ON kept.hotel_id = night.hotel_id
-                       AND kept.night_of_stay = night.night_of_stay
-                       AND kept.event_date = night.event_date
-             WHEN MATCHED THEN
-                  UPDATE SET bookings = kept.bookings + night.bookings,
-                             cancellations = kept.cancellations + night.cancellations
-             WHEN NOT MATCHED THEN
-                  INSERT (hotel_id, night_of_stay, event_date, bookings, cancellations)
-                  VALUES (night.hotel_id, night_of_stay, event_date, night.bookings, night.cancellations)
-        )
-        MERGE INTO day_counter AS kept
-        USING (SELECT hotel_id, false AS by_event_date, night_of_stay AS day,
-                      sum(bookings) AS bookings, sum(cancellations) AS cancellations
-                 FROM night
-                GROUP BY hotel_id, night_of_stay
-                UNION ALL
-               SELECT hotel_id, true, event_date, sum(bookings), sum(cancellations)
-                 FROM night
-                GROUP BY hotel_id, event_date) AS day
-           ON kept.hotel_id = day.hotel_id AND kept.by_event_date = day.by_event_date AND kept.day = day.day
-         WHEN MATCHED THEN
-              UPDATE SET bookings = kept.bookings + day.bookings,
-                         cancellations = kept.cancellations + day.cancellations
-         WHEN NOT MATCHED THEN
-              INSERT (hotel_id, by_event_date, day, bookings, cancellations)
-              VALUES (day.hotel_id, day.by_event_date, day.day, day.bookings, day.cancellations)
-        """,
-        feed_number,
-        ids,
-        timezone,
-    )
 
 
 async def select_changed_events(db: Executor, feed_number: int, events: Sequence[BookingEvent]) -> list[BookingEvent]:

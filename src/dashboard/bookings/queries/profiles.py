@@ -41,24 +41,24 @@ async def upsert_profile(db: Executor, profile: HotelProfile) -> None:
 async def upsert_profiles(db: Executor, profiles: Sequence[HotelProfile], given: Collection[str]) -> int:
     """Store the columns named in `given` of profiles of different hotels; returns how many profiles that changes.
 
-    Other columns of a hotel that has a profile stay. `recount_hotels` must follow.
+    Other columns of a hotel that has a profile stay; the ledger must be locked. `recount_hotels` must follow.
     """
     rows = await db.fetch(
         """
-        INSERT INTO hotel_profile AS kept (hotel_id, name, rooms, timezone, hidden)
-        SELECT *
+        INSERT INTO hotel_profile AS stored (hotel_id, name, rooms, timezone, hidden)
+        SELECT hotel_id,
+               CASE WHEN 'name' = ANY($6::text[]) THEN new.name ELSE kept.name END,
+               CASE WHEN 'rooms' = ANY($6::text[]) THEN new.rooms ELSE kept.rooms END,
+               CASE WHEN 'timezone' = ANY($6::text[]) THEN new.timezone ELSE kept.timezone END,
+               CASE WHEN 'hidden' = ANY($6::text[]) THEN new.hidden ELSE coalesce(kept.hidden, new.hidden) END
           FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::boolean[])
             AS new (hotel_id, name, rooms, timezone, hidden)
+          LEFT JOIN (SELECT * FROM hotel_profile WHERE hotel_id = ANY($1::bigint[])) AS kept USING (hotel_id)
          ORDER BY hotel_id
         ON CONFLICT (hotel_id) DO UPDATE
-           SET name = CASE WHEN 'name' = ANY($6::text[]) THEN excluded.name ELSE kept.name END,
-               rooms = CASE WHEN 'rooms' = ANY($6::text[]) THEN excluded.rooms ELSE kept.rooms END,
-               timezone = CASE WHEN 'timezone' = ANY($6::text[]) THEN excluded.timezone ELSE kept.timezone END,
-               hidden = CASE WHEN 'hidden' = ANY($6::text[]) THEN excluded.hidden ELSE kept.hidden END
-         WHERE ('name' = ANY($6::text[]) AND kept.name IS DISTINCT FROM excluded.name)
-            OR ('rooms' = ANY($6::text[]) AND kept.rooms IS DISTINCT FROM excluded.rooms)
-            OR ('timezone' = ANY($6::text[]) AND kept.timezone IS DISTINCT FROM excluded.timezone)
-            OR ('hidden' = ANY($6::text[]) AND kept.hidden <> excluded.hidden)
+           SET name = excluded.name, rooms = excluded.rooms, timezone = excluded.timezone, hidden = excluded.hidden
+         WHERE (stored.name, stored.rooms, stored.timezone, stored.hidden)
+               IS DISTINCT FROM (excluded.name, excluded.rooms, excluded.timezone, excluded.hidden)
         RETURNING hotel_id
         """,
         [profile.hotel_id for profile in profiles],

@@ -57,10 +57,13 @@ async def update_time_zones(db: Executor, hotel_ids: Sequence[int], default: str
         """
         UPDATE hotel_summary
            SET timezone = due.timezone
-          FROM (SELECT hotel_id, coalesce(hotel_profile.timezone, $2) AS timezone
-                  FROM unnest($1::bigint[]) AS hotel (hotel_id)
-                  LEFT JOIN hotel_profile USING (hotel_id)) AS due
-         WHERE hotel_summary.hotel_id = due.hotel_id AND hotel_summary.timezone <> due.timezone
+          FROM (SELECT hotel.hotel_id, coalesce(hotel_profile.timezone, $2) AS timezone
+                  FROM hotel_summary AS hotel
+                  LEFT JOIN hotel_profile ON hotel_profile.hotel_id = hotel.hotel_id
+                 WHERE hotel.hotel_id = ANY($1::bigint[])) AS due
+         WHERE hotel_summary.hotel_id = ANY($1::bigint[])
+           AND hotel_summary.hotel_id = due.hotel_id
+           AND hotel_summary.timezone <> due.timezone
         RETURNING hotel_summary.hotel_id
         """,
         hotel_ids,

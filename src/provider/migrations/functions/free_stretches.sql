@@ -13,29 +13,30 @@ $$;
 -- after them, of its blocks, and those that the feed has as booked in its room. No stay, no turnover and no block is
 -- longer than 365 days, so only those that begin within as many days before the range are read.
 CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
-SELECT coalesce(range_agg(blocked), '{}')
-  FROM (
-      SELECT daterange(arrival - turnover_days, free_from) AS blocked
-        FROM property AS owner
-        JOIN reservation USING (property_id)
-       WHERE owner.property_id = property
-         AND reservation.property_id = property
-         AND cancelled_at IS NULL
-         AND arrival > lower(within) - 731
-         AND arrival < upper(within) + turnover_days
-       UNION ALL
-      SELECT daterange(first_night, end_date)
-        FROM property_block
-       WHERE property_id = property
-         AND first_night > lower(within) - 366
-         AND first_night < upper(within)
-       UNION ALL
-      SELECT daterange(night, night + 1)
-        FROM property AS owner, nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within))
-       WHERE owner.property_id = property
-  ) AS part
+DECLARE
+    owner record;
+    stays datemultirange;
+    blocks datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
+      FROM reservation
+     WHERE property_id = property
+       AND cancelled_at IS NULL
+       AND arrival > lower(within) - 731
+       AND arrival < upper(within) + owner.turnover_days;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocks
+      FROM property_block
+     WHERE property_id = property
+       AND first_night > lower(within) - 366
+       AND first_night < upper(within);
+    SELECT range_agg(daterange(night, night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+END
 $$;
 
 -- All nights that a new stay of the property can take, computed anew.
@@ -46,47 +47,39 @@ SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
   FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
 $$;
 
--- The end of the last free stretch that begins on a day or before it, found by one descent of the key: a stay that
--- begins on that day can last until then. Not after that day, or null, when the day is not free.
-CREATE OR REPLACE FUNCTION free_until(property text, day date) RETURNS date
-LANGUAGE sql STABLE
-AS $$
-SELECT end_date
-  FROM free_stretch
- WHERE property_id = property
-   AND first_night <= day
- ORDER BY first_night DESC
- LIMIT 1
-$$;
-
 -- Remove the nights from a first one to the day after the last from the free stretches of a property. The caller holds
 -- its lock.
 CREATE OR REPLACE FUNCTION take_nights(property text, first date, until date) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    start date;
+    cut record;
 BEGIN
-    WITH cut AS (
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
+    FOR cut IN
         DELETE FROM free_stretch
          WHERE property_id = property
+           AND first_night >= start
            AND first_night < until
            AND end_date > first
-           AND first_night >= coalesce(
-               (
-                   SELECT first_night
-                     FROM free_stretch
-                    WHERE property_id = property AND first_night <= first
-                    ORDER BY first_night DESC
-                    LIMIT 1
-               ),
-               first
-           )
         RETURNING first_night, end_date, segment
-    )
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, part.first_night, part.end_date, segment
-      FROM cut
-     CROSS JOIN LATERAL (VALUES (cut.first_night, first), (until, cut.end_date)) AS part (first_night, end_date)
-     WHERE part.first_night < part.end_date;
+    LOOP
+        IF cut.first_night < first THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, cut.first_night, first, cut.segment);
+        END IF;
+        IF cut.end_date > until THEN
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (property, until, cut.end_date, cut.segment);
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -100,53 +93,59 @@ DECLARE
     -- stretches that end or begin here touch the range, and become one with what is free in it
     first date := lower(settled);
     until date := upper(settled);
+    start date;
     kept datemultirange;
     due datemultirange;
+    part daterange;
     segment_of_property integer;
 BEGIN
     IF isempty(settled) THEN
         RETURN;
     END IF;
+    SELECT first_night INTO start
+      FROM free_stretch
+     WHERE property_id = property
+       AND first_night < first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    start := coalesce(start, first);
     SELECT coalesce(range_agg(nights), '{}'), min(segment) INTO kept, segment_of_property
       FROM free_stretch
      WHERE property_id = property
+       AND first_night >= start
        AND first_night <= until
-       AND end_date >= first
-       AND first_night >= coalesce(
-           (
-               SELECT first_night
-                 FROM free_stretch
-                WHERE property_id = property AND first_night < first
-                ORDER BY first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND end_date >= first;
     due := kept - datemultirange(settled) + (datemultirange(settled) - blocked_nights(property, settled));
     IF due = kept THEN
         RETURN;
     END IF;
     DELETE FROM free_stretch
      WHERE property_id = property
-       AND first_night = ANY (ARRAY(SELECT lower(part) FROM unnest(kept) AS part));
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property, lower(part), upper(part), coalesce(segment_of_property, segment_of(property))
-      FROM unnest(due) AS part;
+       AND first_night = ANY (ARRAY(SELECT lower(each) FROM unnest(kept) AS each));
+    segment_of_property := coalesce(segment_of_property, segment_of(property));
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(due)) LOOP
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+        VALUES (property, lower(part), upper(part), segment_of_property);
+    END LOOP;
 END
 $$;
 
 -- Replace the free stretches of a property by computed ones; delete those of an id that is no property.
-CREATE OR REPLACE FUNCTION recompute_free_stretches(property text) RETURNS void
+CREATE OR REPLACE FUNCTION recompute_free_stretches(recomputed text) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    part daterange;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    PERFORM lock_property(property);
-    DELETE FROM free_stretch WHERE property_id = property;
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    SELECT property_id, lower(part), upper(part), segment_of(property_id)
-      FROM property AS owner, unnest(computed_free_nights(owner.property_id)) AS part
-     WHERE property_id = property;
+    PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
+    DELETE FROM free_stretch WHERE property_id = recomputed;
+    IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
+        FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
+            VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
+        END LOOP;
+    END IF;
 END
 $$;
 
@@ -157,6 +156,7 @@ CREATE OR REPLACE FUNCTION keep_free_stretches() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    changed text := coalesce(NEW.property_id, OLD.property_id);
     turnover integer;
     first date;
     divided record;
@@ -189,7 +189,7 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM lock_property(OLD.property_id);
     END IF;
-    SELECT turnover_days INTO turnover FROM property WHERE property_id = coalesce(NEW.property_id, OLD.property_id);
+    SELECT turnover_days INTO turnover FROM property WHERE property_id = changed;
     IF TG_OP <> 'INSERT' AND OLD.cancelled_at IS NULL THEN
         PERFORM settle_free_nights(OLD.property_id, daterange(OLD.arrival - turnover, OLD.free_from));
     END IF;
@@ -209,15 +209,15 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    IF EXISTS (
-        SELECT
-          FROM reservation
-         WHERE property_id = NEW.property_id
-           AND cancelled_at IS NULL
-           AND arrival < NEW.end_date
-           AND arrival > NEW.first_night - 366
-           AND departure > NEW.first_night
-    ) THEN
+    PERFORM 1
+       FROM reservation
+      WHERE property_id = NEW.property_id
+        AND cancelled_at IS NULL
+        AND arrival < NEW.end_date
+        AND arrival > NEW.first_night - 366
+        AND departure > NEW.first_night
+      LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION 'a night of the block is reserved'
             USING ERRCODE = 'exclusion_violation',
                   TABLE = 'property_block',
@@ -276,6 +276,64 @@ $$;
 CREATE OR REPLACE TRIGGER property_deleted AFTER DELETE ON property
 FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
+-- The nights of a property from a first one to the day before another; none when there is no such property. A night is
+-- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
+-- is turnover: too soon after a stay, or too close before one.
+CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
+RETURNS TABLE (night date, status text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    room record;
+    free datemultirange;
+    taken datemultirange;
+    blocked datemultirange;
+    in_feed datemultirange;
+BEGIN
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT range_agg(nights) INTO free
+      FROM free_stretch
+     WHERE property_id = shown
+       AND end_date > first
+       AND first_night < until
+       AND first_night >= coalesce(
+           (
+               SELECT earlier.first_night
+                 FROM free_stretch AS earlier
+                WHERE earlier.property_id = shown AND earlier.first_night <= first
+                ORDER BY earlier.first_night DESC
+                LIMIT 1
+           ),
+           first
+       );
+    SELECT range_agg(daterange(arrival, departure)) INTO taken
+      FROM reservation
+     WHERE property_id = shown
+       AND cancelled_at IS NULL
+       AND arrival > first - 366
+       AND arrival < until;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocked
+      FROM property_block
+     WHERE property_id = shown
+       AND first_night > first - 366
+       AND first_night < until;
+    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    RETURN QUERY
+    SELECT first + i,
+           CASE
+               WHEN free @> (first + i) THEN 'free'
+               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               ELSE 'turnover'
+           END
+      FROM generate_series(0, until - first - 1) AS i
+     ORDER BY i;
+END
+$$;
+
 -- The properties after an id that can be reserved for the nights of a stay, by id, at most as many as the page has
 -- places. The cost depends neither on how many properties are taken nor on statistics:
 -- 1. The next properties are looked at, with one descent of the key each. While most are free, they fill the page.
@@ -304,6 +362,10 @@ DECLARE
     next_segment record;
     all_free text[];
 BEGIN
+    IF is_distributed('free_stretch') THEN
+        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT next.property_id, next.description
       FROM (
@@ -391,6 +453,54 @@ BEGIN
 END
 $$;
 
+-- The same on a cluster, where each statement asks all nodes, and each node answers with a page. The free ones of one
+-- segment are found by the index of the nights, then those of four times as many, and so on, until the page is full. A
+-- statement reads few more than the page needs, for the segments before had not enough. The order by an expression
+-- keeps a node from reading all of its stretches by their key.
+CREATE OR REPLACE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer)
+RETURNS TABLE (available_id text, description text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    start_id text COLLATE "C" := (
+        SELECT first_id FROM property_segment WHERE first_id <= after COLLATE "C" ORDER BY first_id DESC LIMIT 1
+    );
+    number_of_segments integer := 1;
+    segments integer[];
+    returned integer;
+BEGIN
+    WHILE places > 0 AND start_id IS NOT NULL LOOP
+        SELECT array_agg(segment ORDER BY first_id)
+          INTO segments
+          FROM (
+              SELECT segment, first_id
+                FROM property_segment
+               WHERE first_id >= start_id
+               ORDER BY first_id
+               LIMIT number_of_segments
+          ) AS next;
+        RETURN QUERY
+        SELECT found.property_id,
+               (SELECT property.description FROM property WHERE property.property_id = found.property_id)
+          FROM free_stretch AS found
+         WHERE segment = ANY (segments)
+           AND nights @> stay
+           AND found.property_id > after
+         ORDER BY found.property_id || ''
+         LIMIT places;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        places := places - returned;
+        SELECT first_id
+          INTO start_id
+          FROM property_segment
+         WHERE first_id > (SELECT max(first_id) FROM property_segment WHERE segment = ANY (segments))
+         ORDER BY first_id
+         LIMIT 1;
+        number_of_segments := number_of_segments * 4;
+    END LOOP;
+END
+$$;
+
 -- The days of a list, in its order, on which a stay of so many nights can begin in some property. First all days are
 -- looked at together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the
 -- stays that begin in one group share a night: where no stretch has the nights that they share, none of the days is
@@ -409,9 +519,8 @@ DECLARE
     group_is_possible boolean;
     possible date[] := '{}';
 BEGIN
-    IF first IS NULL OR NOT EXISTS (
-        SELECT FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) OFFSET 0
-    ) THEN
+    PERFORM 1 FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) LIMIT 1;
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     FOR candidate IN
@@ -422,21 +531,20 @@ BEGIN
     LOOP
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            group_is_possible := EXISTS (
-                SELECT
-                  FROM free_stretch
-                 WHERE segment >= 0
-                   AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
-                OFFSET 0
-            );
+            PERFORM 1
+               FROM free_stretch
+              WHERE segment >= 0
+                AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+              LIMIT 1;
+            group_is_possible := FOUND;
         END IF;
-        IF group_is_possible AND EXISTS (
-            SELECT
-              FROM free_stretch
-             WHERE segment >= 0
-               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
-            OFFSET 0
-        ) THEN
+        CONTINUE WHEN NOT group_is_possible;
+        PERFORM 1
+           FROM free_stretch
+          WHERE segment >= 0
+            AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+          LIMIT 1;
+        IF FOUND THEN
             possible := possible || candidate.day;
         END IF;
     END LOOP;
@@ -472,8 +580,8 @@ BEGIN
            ORDER BY property_id DESC
            LIMIT properties
       ) AS last;
-    FOREACH moved_id IN ARRAY coalesce(moved, '{}') LOOP
-        PERFORM lock_property(moved_id);
+    FOR moved_id IN SELECT id FROM unnest(moved) AS id ORDER BY node_order(id), id LOOP
+        PERFORM lock_property(property_id) FROM property WHERE property_id = moved_id;
     END LOOP;
     UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
     INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])

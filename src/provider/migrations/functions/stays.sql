@@ -18,6 +18,20 @@ CREATE OR REPLACE FUNCTION lock_all_properties() RETURNS void
 LANGUAGE sql
 AS $$ SELECT pg_advisory_xact_lock(7240911008) $$;
 
+-- On a cluster the lock of a property is one of the node that has its rows, where the triggers take it. So whoever
+-- calls lock_property() selects it FROM property, and locks several in the order of node_order(), then of their ids,
+-- which is that in which a statement changes them. lock_all_properties() is for one node.
+CREATE OR REPLACE FUNCTION node_order(property text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF is_distributed('property') THEN
+        RETURN get_shard_id_for_distribution_column('property', property);
+    END IF;
+    RETURN 0;
+END
+$$;
+
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
 -- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
 -- blocked while the transaction waited for the lock are refused, and a new stay of a property whose room changed
@@ -36,16 +50,20 @@ BEGIN
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL AND EXISTS (
-        SELECT
-          FROM property_block
-         WHERE property_id = NEW.property_id
-           AND first_night < NEW.departure
-           AND first_night > NEW.arrival - 366
-           AND end_date > NEW.arrival
-    ) THEN
-        RAISE EXCEPTION 'a night of the stay is blocked'
-            USING ERRCODE = 'exclusion_violation', TABLE = 'reservation', CONSTRAINT = 'reservation_no_blocked_night';
+    IF NEW.cancelled_at IS NULL THEN
+        PERFORM 1
+           FROM property_block
+          WHERE property_id = NEW.property_id
+            AND first_night < NEW.departure
+            AND first_night > NEW.arrival - 366
+            AND end_date > NEW.arrival
+          LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'a night of the stay is blocked'
+                USING ERRCODE = 'exclusion_violation',
+                      TABLE = 'reservation',
+                      CONSTRAINT = 'reservation_no_blocked_night';
+        END IF;
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
@@ -122,32 +140,264 @@ EXECUTE FUNCTION stay_left();
 
 -- Note which property a room belongs to, and watch the room's nights in the feed, also after the link is removed: stays
 -- remain in it. Raises a unique violation when the room belongs to another property.
+CREATE OR REPLACE FUNCTION note_room_link(changed text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    linked record;
+BEGIN
+    SELECT hotel_id, room_id INTO linked FROM property WHERE property_id = changed;
+    DELETE FROM linked_room WHERE property_id = changed;
+    IF linked.hotel_id IS NOT NULL THEN
+        INSERT INTO linked_room (hotel_id, room_key, property_id)
+        VALUES (linked.hotel_id, lower(linked.room_id), changed);
+        PERFORM watch_room(linked.hotel_id, linked.room_id);
+    END IF;
+    PERFORM lock_property(property_id) FROM property WHERE property_id = changed;
+    PERFORM settle_free_nights(changed, daterange('1900-01-01', '2200-01-01'));
+END
+$$;
+
+-- The nights of the stays of a property that are not in the feed which another property has sold in the same room.
+CREATE OR REPLACE FUNCTION nights_sold_by_another(linked text) RETURNS SETOF date
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    room record;
+    stay record;
+BEGIN
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = linked;
+    FOR stay IN
+        SELECT arrival, departure
+          FROM reservation
+         WHERE property_id = linked
+           AND cancelled_at IS NULL
+           AND hotel_id IS NULL
+    LOOP
+        RETURN QUERY
+        SELECT night
+          FROM nights_booked_in_feed(room.hotel_id, room.room_id, stay.arrival, stay.departure)
+         WHERE by_storefront;
+    END LOOP;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION link_room() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        DELETE FROM linked_room
-         WHERE hotel_id = OLD.hotel_id
-           AND room_key = lower(OLD.room_id)
-           AND property_id = OLD.property_id;
-    END IF;
-    IF TG_OP <> 'DELETE' AND NEW.hotel_id IS NOT NULL THEN
-        INSERT INTO linked_room (hotel_id, room_key, property_id)
-        VALUES (NEW.hotel_id, lower(NEW.room_id), NEW.property_id);
-        PERFORM watch_room(NEW.hotel_id, NEW.room_id);
-    END IF;
-    IF TG_OP <> 'DELETE' AND (TG_OP = 'UPDATE' OR NEW.hotel_id IS NOT NULL) THEN
-        PERFORM lock_property(NEW.property_id);
-        PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM linked_room WHERE property_id = OLD.property_id;
+    ELSIF TG_OP = 'UPDATE' OR NEW.hotel_id IS NOT NULL THEN
+        PERFORM note_room_link(NEW.property_id);
     END IF;
     RETURN NULL;
 END
 $$;
 
-CREATE OR REPLACE TRIGGER property_room_linked AFTER INSERT OR DELETE ON property
-FOR EACH ROW EXECUTE FUNCTION link_room();
+-- On a cluster a trigger would run on the node of the property, which cannot write on the others: there
+-- note_room_link() is called after a statement that changes the room of a property, in its transaction.
+DO $$
+BEGIN
+    IF NOT is_distributed('property') THEN
+        CREATE OR REPLACE TRIGGER property_room_linked AFTER INSERT OR DELETE ON property
+        FOR EACH ROW EXECUTE FUNCTION link_room();
 
-CREATE OR REPLACE TRIGGER property_room_changed AFTER UPDATE OF hotel_id, room_id ON property
-FOR EACH ROW WHEN ((old.hotel_id, old.room_id) IS DISTINCT FROM (new.hotel_id, new.room_id))
-EXECUTE FUNCTION link_room();
+        CREATE OR REPLACE TRIGGER property_room_changed AFTER UPDATE OF hotel_id, room_id ON property
+        FOR EACH ROW WHEN ((old.hotel_id, old.room_id) IS DISTINCT FROM (new.hotel_id, new.room_id))
+        EXECUTE FUNCTION link_room();
+    END IF;
+END
+$$;
+
+-- Create a property, with an id of ours if none is given; returns its id, or null when that is taken. Raises a unique
+-- violation when its room belongs to another property. Until the transaction ends, no property changes its segment.
+CREATE OR REPLACE FUNCTION create_property(
+    given_id text, about text, turnover smallint, hotel bigint, room text, owner uuid
+) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    new_id text := coalesce(given_id, uuidv7()::text);
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
+    VALUES (new_id, about, turnover, hotel, room, owner)
+    ON CONFLICT (property_id) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF hotel IS NOT NULL AND is_distributed('property') THEN
+        PERFORM note_room_link(new_id);
+    END IF;
+    RETURN new_id;
+END
+$$;
+
+-- Create the properties whose ids are new; returns how many. The caller gives them in the order of their ids.
+CREATE OR REPLACE FUNCTION import_properties(ids text [], descriptions text []) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    number_of_stored bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7240911007);
+    IF is_distributed('property') THEN
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+    END IF;
+    INSERT INTO property (property_id, description)
+    SELECT * FROM unnest(ids, descriptions)
+    ON CONFLICT (property_id) DO NOTHING;
+    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    RETURN number_of_stored;
+END
+$$;
+
+-- Reserve nights of a property, from the arrival to the day before the departure; no row when there is no such
+-- property, and no reservation when the nights are taken. rooms: reserve also a hotel's room, whose events the same
+-- transaction must append.
+--
+-- Nights that are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the lock of the
+-- property, and the constraint decides. On a cluster, one that is alone in its transaction runs on the property's node.
+CREATE OR REPLACE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, rooms boolean)
+RETURNS TABLE (
+    new_id uuid,
+    created_at timestamptz,
+    room_hotel_id bigint,
+    room text,
+    occurred_at timestamptz
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    last_free date;
+BEGIN
+    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT end_date INTO last_free
+      FROM free_stretch
+     WHERE property_id = wanted
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
+        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
+        VALUES (wanted, first, until, guest, room_hotel_id, room)
+        ON CONFLICT DO NOTHING
+        RETURNING reservation_id INTO new_id;
+    END IF;
+    created_at := uuid_extract_timestamp(new_id);
+    occurred_at := clock_timestamp();
+    RETURN NEXT;
+END
+$$;
+
+-- Store the reservations whose nights are free, and return them with their lines.
+-- Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two overlapping
+-- rows is stored. Nights that the feed has as booked in the room of a property are taken.
+CREATE OR REPLACE FUNCTION import_reservations(
+    lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
+) RETURNS TABLE (
+    first_line bigint,
+    stay_id uuid,
+    first_night date,
+    end_date date,
+    room_hotel_id bigint,
+    room text,
+    occurred_at timestamptz
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    new_reservation reservation;
+    stored reservation[] := '{}';
+BEGIN
+    IF is_distributed('reservation') THEN
+        SET LOCAL citus.multi_shard_modify_mode TO sequential;
+    END IF;
+    FOR new_reservation IN
+        INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
+        SELECT property_id, arrival, arrival + nights, hotel_id, room_id
+          FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
+          JOIN property USING (property_id)
+         WHERE hotel_id IS NULL
+            OR NOT EXISTS (SELECT 1 FROM nights_booked_in_feed(hotel_id, room_id, arrival, arrival + nights))
+         ORDER BY property_id COLLATE "C", line
+        ON CONFLICT DO NOTHING
+        RETURNING *
+    LOOP
+        stored := stored || new_reservation;
+    END LOOP;
+    RETURN QUERY
+    WITH noted AS (
+        SELECT new.reservation_id, min(given.line) AS line
+          FROM unnest(stored) AS new
+          JOIN unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
+            ON given.property_id = new.property_id
+           AND given.arrival = new.arrival
+           AND given.nights = new.departure - new.arrival
+         GROUP BY new.reservation_id
+    )
+    SELECT noted.line, new.reservation_id, new.arrival, new.departure, new.hotel_id, new.room_id, clock_timestamp()
+      FROM noted
+      JOIN unnest(stored) AS new USING (reservation_id)
+     ORDER BY noted.line;
+END
+$$;
+
+-- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked,
+-- and the stay in the way; see Refusal in provider/stays/models.py.
+CREATE OR REPLACE FUNCTION explain_refusals(
+    lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
+) RETURNS TABLE (
+    line bigint,
+    is_property_known boolean,
+    booked_night date,
+    stay_arrival date,
+    stay_departure date,
+    is_online boolean,
+    is_same boolean,
+    is_overlapping boolean,
+    turnover smallint,
+    stay_id uuid
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    given record;
+    owner record;
+    stay record;
+BEGIN
+    FOR given IN
+        SELECT row.line, row.property_id, row.arrival, row.arrival + row.nights AS departure
+          FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS row (line, property_id, arrival, nights)
+         ORDER BY row.line
+    LOOP
+        SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = given.property_id;
+        is_property_known := FOUND;
+        SELECT reservation_id, arrival, departure, holder INTO stay
+          FROM reservation
+         WHERE property_id = given.property_id
+           AND cancelled_at IS NULL
+           AND arrival < given.departure + owner.turnover_days
+           AND free_from > given.arrival
+         ORDER BY (arrival, departure) = (given.arrival, given.departure) DESC,
+                  daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC,
+                  arrival
+         LIMIT 1;
+        SELECT min(night) INTO booked_night
+          FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
+        line := given.line;
+        stay_arrival := stay.arrival;
+        stay_departure := stay.departure;
+        is_online := stay.holder IS NOT NULL;
+        is_same := (stay.arrival, stay.departure) = (given.arrival, given.departure);
+        is_overlapping := daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure);
+        turnover := owner.turnover_days;
+        stay_id := stay.reservation_id;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;

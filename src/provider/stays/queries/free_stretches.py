@@ -15,18 +15,50 @@ async def select_recount(db: Executor, after: str, limit: int) -> list[asyncpg.R
     """
     return await db.fetch(
         """
-        SELECT property_id, kept, due, in_segment
-          FROM (SELECT property_id FROM property WHERE property_id > $1 ORDER BY property_id LIMIT $2) AS checked
-         CROSS JOIN LATERAL (
-                   SELECT coalesce(array_agg(nights ORDER BY first_night), '{}') AS kept,
-                          coalesce(bool_and(segment = segment_of(checked.property_id)), true) AS in_segment
+        SELECT property_id,
+               ARRAY(
+                   SELECT nights
                      FROM free_stretch
-                    WHERE free_stretch.property_id = checked.property_id
-               ) AS stored
-         CROSS JOIN LATERAL (
-                   SELECT ARRAY(SELECT unnest(computed_free_nights(checked.property_id))) AS due
-               ) AS recounted
+                    WHERE free_stretch.property_id = property.property_id
+                    ORDER BY first_night
+               ) AS kept,
+               datemultirange(daterange('1900-01-01', '2200-01-01'))
+               - (
+                   SELECT coalesce(range_agg(daterange(arrival - turnover_days, free_from)), '{}')
+                     FROM reservation
+                    WHERE reservation.property_id = property.property_id
+                      AND cancelled_at IS NULL
+               ) - (
+                   SELECT coalesce(range_agg(daterange(first_night, end_date)), '{}')
+                     FROM property_block
+                    WHERE property_block.property_id = property.property_id
+               ) - (
+                   SELECT coalesce(range_agg(daterange(night_of_stay, night_of_stay + 1)), '{}')
+                     FROM (
+                         SELECT DISTINCT ON (night_of_stay, by_storefront) night_of_stay, status
+                           FROM watched_event
+                          WHERE watched_event.hotel_id = property.hotel_id
+                            AND room_key = lower(property.room_id COLLATE "C")
+                          ORDER BY night_of_stay, by_storefront, event_timestamp DESC, id DESC
+                     ) AS latest
+                    WHERE status = 1
+               ) AS due,
+               NOT EXISTS (
+                   SELECT 1
+                     FROM free_stretch
+                    WHERE free_stretch.property_id = property.property_id
+                      AND segment <> (
+                          SELECT property_segment.segment
+                            FROM property_segment
+                           WHERE first_id <= property.property_id
+                           ORDER BY first_id DESC
+                           LIMIT 1
+                      )
+               ) AS in_segment
+          FROM property
+         WHERE property_id > $1
          ORDER BY property_id
+         LIMIT $2
         """,
         after, limit,
     )  # fmt: skip
@@ -38,7 +70,7 @@ async def select_without_property(db: Executor) -> list[str]:
         """
         SELECT DISTINCT property_id
           FROM free_stretch
-         WHERE NOT EXISTS (SELECT FROM property WHERE property.property_id = free_stretch.property_id)
+         WHERE NOT EXISTS (SELECT 1 FROM property WHERE property.property_id = free_stretch.property_id)
          ORDER BY property_id
         """
     )
@@ -54,16 +86,14 @@ async def select_large_segments(db: Executor, size: int) -> list[tuple[int, int]
     """The segments with more properties than `size`, each with their number."""
     rows = await db.fetch(
         """
-        SELECT segment, properties
+        SELECT segment, count(*) AS properties
           FROM (SELECT segment, first_id, lead(first_id) OVER (ORDER BY first_id) AS end_id
                   FROM property_segment) AS each
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS properties
-                     FROM property
-                    WHERE property_id >= first_id
-                      AND (end_id IS NULL OR property_id < end_id)
-               ) AS counted
-         WHERE properties > $1
+          JOIN property
+            ON property_id >= first_id
+           AND (end_id IS NULL OR property_id < end_id)
+         GROUP BY segment
+        HAVING count(*) > $1
          ORDER BY segment
         """,
         size,

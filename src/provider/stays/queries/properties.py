@@ -1,6 +1,7 @@
 """SQL of properties, and of the rooms to which they are linked."""
 
 from datetime import date
+from operator import itemgetter
 from uuid import UUID
 
 import asyncpg
@@ -45,16 +46,11 @@ async def insert_property(db: Executor, new: PropertyInput, holder: UUID) -> Pro
 
     Raises UniqueViolationError when its room belongs to another property.
     """
-    row = await db.fetchrow(
-        """
-        INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
-        VALUES (coalesce($1, uuidv7()::text), $2, $3, $4, $5, $6)
-        ON CONFLICT (property_id) DO NOTHING
-        RETURNING property_id, description, turnover_days, hotel_id, room_id
-        """,
+    property_id = await db.fetchval(
+        "SELECT create_property($1, $2, $3::smallint, $4, $5, $6)",
         new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id, holder,
     )  # fmt: skip
-    return None if row is None else _property(row)
+    return None if property_id is None else await select_property(db, property_id)
 
 
 async def update_property(db: Executor, property_id: str, change: PropertyChange) -> Property | None:
@@ -77,6 +73,14 @@ async def update_property(db: Executor, property_id: str, change: PropertyChange
     return None if row is None else _property(row)
 
 
+async def note_room_link(connection: Connection, property_id: str) -> None:
+    """Note the room of a property whose room has changed, where no trigger has done it: on a cluster.
+
+    Raises UniqueViolationError when the room belongs to another property.
+    """
+    await connection.execute("SELECT note_room_link($1) WHERE is_distributed('property')", property_id)
+
+
 async def lock_room_links(connection: Connection) -> None:
     """Lock all links of properties to rooms, and the events of rooms, until the transaction ends.
 
@@ -96,22 +100,18 @@ async def share_room_events(connection: Connection) -> None:
 
 
 async def lock_property(connection: Connection, property_id: str) -> None:
-    """Lock the property until the transaction ends, as every transaction does before it changes the nights of one."""
-    await connection.execute("SELECT lock_property($1)", property_id)
+    """Lock the property until the transaction ends, as every transaction does before it changes the nights of one.
+
+    Selected from the table, since on a cluster it is a lock of the node that has the property.
+    """
+    await connection.execute("SELECT lock_property(property_id) FROM property WHERE property_id = $1", property_id)
 
 
 async def select_night_sold_by_another(connection: Connection, property_id: str) -> date | None:
     """The first night of a stay that is not in the feed on which another property has sold the property's room."""
     return await connection.fetchval(
         """
-        SELECT min(night)
-          FROM property
-          JOIN reservation AS stay USING (property_id)
-         CROSS JOIN LATERAL nights_booked_in_feed(property.hotel_id, property.room_id, arrival, departure)
-         WHERE property_id = $1
-           AND cancelled_at IS NULL
-           AND stay.hotel_id IS NULL
-           AND by_storefront
+        SELECT min(night) FROM nights_sold_by_another($1) AS night
         """,
         property_id,
     )
@@ -124,24 +124,20 @@ async def update_linked_stays(connection: Connection, property_id: str) -> list[
     """
     rows = await connection.fetch(
         """
-        WITH linked AS (
-            UPDATE reservation AS stay
-               SET hotel_id = property.hotel_id, room_id = property.room_id
-              FROM property
-             WHERE property.property_id = $1
-               AND property.hotel_id IS NOT NULL
-               AND stay.property_id = $1
-               AND stay.hotel_id IS NULL
-               AND stay.cancelled_at IS NULL
-            RETURNING stay.arrival, stay.departure, stay.hotel_id, stay.room_id
-        )
-        SELECT arrival, departure, hotel_id, room_id, clock_timestamp()
-          FROM linked
-         ORDER BY arrival
+        UPDATE reservation AS stay
+           SET hotel_id = property.hotel_id, room_id = property.room_id
+          FROM property
+         WHERE property.property_id = $1
+           AND property.hotel_id IS NOT NULL
+           AND stay.property_id = $1
+           AND stay.hotel_id IS NULL
+           AND stay.cancelled_at IS NULL
+        RETURNING stay.arrival, stay.departure, stay.hotel_id, stay.room_id
         """,
         property_id,
     )
-    return [LinkedStay(*row) for row in rows]
+    linked_at = await connection.fetchval("SELECT clock_timestamp()")
+    return [LinkedStay(**row, occurred_at=linked_at) for row in sorted(rows, key=itemgetter("arrival"))]
 
 
 async def select_conflicts(
@@ -154,17 +150,26 @@ async def select_conflicts(
     """
     rows = await db.fetch(
         """
-        SELECT property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id
+        SELECT stay.property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id
           FROM property
           JOIN reservation AS stay USING (property_id)
-         CROSS JOIN LATERAL nights_booked_in_feed(stay.hotel_id, stay.room_id, arrival, departure)
+         CROSS JOIN LATERAL (
+                   SELECT DISTINCT ON (night_of_stay) night_of_stay AS night, id AS event_id, status
+                     FROM watched_event
+                    WHERE watched_event.hotel_id = stay.hotel_id
+                      AND room_key = lower(stay.room_id COLLATE "C")
+                      AND night_of_stay >= stay.arrival
+                      AND night_of_stay < stay.departure
+                      AND NOT by_storefront
+                    ORDER BY night_of_stay, event_timestamp DESC, id DESC
+               ) AS latest
          WHERE cancelled_at IS NULL
            AND stay.hotel_id IS NOT NULL
-           AND NOT by_storefront
+           AND latest.status = 1
            AND ($1::uuid IS NULL OR property.holder = $1)
-           AND property_id >= $2
-           AND (property_id, night) > ($2, $3::date)
-         ORDER BY property_id, night
+           AND stay.property_id >= $2
+           AND (stay.property_id, night) > ($2, $3::date)
+         ORDER BY stay.property_id, night
          LIMIT $4
         """,
         holder, *after, limit,

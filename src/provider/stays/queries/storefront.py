@@ -44,31 +44,15 @@ async def select_available_start_dates(db: Executor, days: Sequence[date], night
 async def insert_reservation(
     db: Executor, request: ReservationInput, holder: UUID, *, rooms: bool
 ) -> InsertOutcome | None:
-    """Reserve the nights, in one statement; None when the property does not exist.
+    """Reserve the nights; None when the property does not exist.
 
-    rooms: insert also when the property is a hotel's room, whose events the same transaction must append. Nights that
-    are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the property's lock (taken
-    by the trigger), and the constraint decides. Raises SerializationError when the property was linked to another room
-    while the insert waited.
+    rooms: reserve also a hotel's room, whose events the same transaction must append. Raises SerializationError when
+    the property was linked to another room at the same moment, ExclusionViolationError when the nights were blocked.
     """
     row = await db.fetchrow(
         """
-        WITH target AS (
-            SELECT property_id, hotel_id, room_id
-              FROM property
-             WHERE property_id = $1
-        ), reserved AS (
-            INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
-            SELECT property_id, $2::date, $2::date + $3::integer, $4, hotel_id, room_id
-              FROM target
-             WHERE (hotel_id IS NULL OR $5)
-               AND free_until($1, $2::date) >= $2::date + $3::integer
-            ON CONFLICT DO NOTHING
-            RETURNING reservation_id
-        )
-        SELECT reservation_id, uuid_extract_timestamp(reservation_id), hotel_id, room_id, clock_timestamp()
-          FROM target
-          LEFT JOIN reserved ON true
+        SELECT new_id, created_at, room_hotel_id, room, occurred_at
+          FROM reserve_nights($1, $2::date, $2::date + $3::integer, $4, $5)
         """,
         request.property_id, request.start_date, request.nights, holder, rooms,
     )  # fmt: skip
@@ -126,7 +110,7 @@ async def is_booked_in_feed(connection: Connection, stay: LiveStay, nights: Sequ
     return await connection.fetchval(
         """
         SELECT EXISTS (
-            SELECT FROM nights_booked_in_feed($1, $2, $3, $4) WHERE night = ANY($5::date[])
+            SELECT 1 FROM nights_booked_in_feed($1, $2, $3, $4) WHERE night = ANY($5::date[])
         )
         """,
         stay.hotel_id, stay.room_id, min(nights), max(nights) + timedelta(days=1), nights,
@@ -140,16 +124,16 @@ async def update_nights(
 
     Raises ExclusionViolationError when a night is taken or blocked, or within a turnover.
     """
-    return await connection.fetchval(
+    await connection.execute(
         """
         UPDATE reservation
            SET arrival = $3, departure = $4
          WHERE property_id = $1
            AND reservation_id = $2
-        RETURNING clock_timestamp()
         """,
         property_id, reservation_id, arrival, departure,
     )  # fmt: skip
+    return await connection.fetchval("SELECT clock_timestamp()")
 
 
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
@@ -157,7 +141,7 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
     row = await connection.fetchrow(
         """
         UPDATE reservation
-           SET cancelled_at = clock_timestamp()
+           SET cancelled_at = statement_timestamp()
          WHERE property_id = $1
            AND reservation_id = $2
            AND cancelled_at IS NULL
@@ -169,48 +153,8 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
 
 
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:
-    """The nights from `first` to `until` (exclusive); None when the property does not exist.
-
-    A night is free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the
-    feed, or it is turnover: too soon after a stay, or too close before one.
-    """
-    rows = await db.fetch(
-        """
-        SELECT night,
-               CASE
-                   WHEN free_until($1, night) > night THEN 'free'
-                   WHEN latest.departure > night OR night = ANY(in_feed.nights) OR blocked.nights @> night THEN 'taken'
-                   ELSE 'turnover'
-               END
-          FROM property
-         CROSS JOIN LATERAL (
-                   SELECT array_agg(sold.night) AS nights
-                     FROM nights_booked_in_feed(property.hotel_id, property.room_id, $2::date, $3::date) AS sold
-               ) AS in_feed
-         CROSS JOIN LATERAL (
-                   SELECT range_agg(daterange(first_night, end_date)) AS nights
-                     FROM property_block
-                    WHERE property_id = $1
-                      AND first_night > $2::date - 366
-                      AND first_night < $3::date
-               ) AS blocked
-         CROSS JOIN LATERAL (
-                   SELECT $2::date + i AS night FROM generate_series(0, $3::date - $2::date - 1) AS i
-               ) AS nights
-          LEFT JOIN LATERAL (
-                   SELECT departure
-                     FROM reservation AS stay
-                    WHERE stay.property_id = $1
-                      AND cancelled_at IS NULL
-                      AND arrival <= night
-                    ORDER BY arrival DESC
-                    LIMIT 1
-               ) AS latest ON true
-         WHERE property.property_id = $1
-         ORDER BY night
-        """,
-        property_id, first, until,
-    )  # fmt: skip
+    """The nights from `first` to `until` (exclusive); None when the property does not exist."""
+    rows = await db.fetch("SELECT night, status FROM calendar_nights($1, $2, $3)", property_id, first, until)
     return Calendar(property_id, first, until, [CalendarNight(*row) for row in rows]) if rows else None
 
 
@@ -224,7 +168,7 @@ async def select_stays(db: Executor, property_id: str, since: date) -> list[Stay
         SELECT reservation_id, arrival, departure
           FROM property
           LEFT JOIN reservation AS stay
-            ON stay.property_id = property.property_id
+            ON stay.property_id = $1
            AND cancelled_at IS NULL
            AND arrival > $2::date - 366
            AND departure > $2

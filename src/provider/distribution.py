@@ -1,0 +1,18 @@
+"""Where the tables of the provider are on a Citus cluster; docs/scaling.md says why."""
+
+from common.db.distribution import Distribution
+
+DISTRIBUTION = Distribution(
+    spread=(
+        {"booking_event": "id"},
+        {
+            "property": "property_id",
+            "reservation": "property_id",
+            "property_block": "property_id",
+            "free_stretch": "property_id",
+        },
+    ),
+    copied=("watched_room", "watched_event", "linked_room", "property_segment"),
+    node_triggers=frozenset({"booking_event_watched", "property_room_linked", "property_room_changed"}),
+    node_functions={"reserve_nights(text,date,date,uuid,boolean)": ("wanted", "property")},
+)

@@ -1,0 +1,192 @@
+"""The provider on a Citus cluster: the nodes that each statement asks, and what the triggers of one node do there."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from quart.typing import TestClientProtocol as Client
+
+from common.config import Secret
+from common.db.distribution import distribute
+from common.db.migrate import migrate
+from common.web.resources import Application
+from provider.booking_events import queries as events
+from provider.booking_events.inputs import EventInput, EventsQuery
+from provider.booking_events.models import NewEvent
+from provider.booking_events.service import draw_new_ids, store_events
+from provider.stays.audit import find_differences
+from provider.stays.inputs import BlockInput, ReservationInput
+from provider.stays.queries import blocks, properties, storefront
+from tests.conftest import DISTRIBUTIONS, MIGRATIONS
+from tests.support.applications import free_port
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
+ONE, ALL = "one", "all"
+AT = datetime(2030, 1, 1, tzinfo=UTC)
+NIGHT = date(2030, 6, 1)
+HOLDER = uuid4()
+
+Call = Callable[[Any], Awaitable[Any]]
+
+STAY = ReservationInput.model_construct(property_id="p1", start_date=NIGHT, nights=2)
+BLOCK = BlockInput.model_construct(start_date=date(2031, 1, 1), nights=2, note=None)
+EVENT = NewEvent(77, 5, AT, 1, "1", NIGHT, False)
+
+
+def statements(reservation_id: UUID) -> Mapping[str, Call]:
+    """Each statement of the document, about a property and a reservation that exist."""
+    return {
+        "insert_event": lambda db: events.insert_event(db, EVENT),
+        "select_event": lambda db: events.select_event(db, 1),
+        "select_page": lambda db: events.select_page(db, EventsQuery(), "json", None, 10),
+        "select_new_ids": lambda db: events.select_new_ids(db, 10),
+        "insert_reservation": lambda db: storefront.insert_reservation(db, STAY, HOLDER, rooms=False),
+        "select_reservation": lambda db: storefront.select_reservation(db, reservation_id, HOLDER),
+        "lock_reservation": lambda db: storefront.lock_reservation(db, reservation_id, HOLDER),
+        "update_nights": lambda db: storefront.update_nights(
+            db, "p1", reservation_id, date(2030, 7, 2), date(2030, 7, 4)
+        ),
+        "update_cancelled": lambda db: storefront.update_cancelled(db, "p1", reservation_id),
+        "select_calendar": lambda db: storefront.select_calendar(db, "p1", NIGHT, date(2030, 7, 1)),
+        "select_stays": lambda db: storefront.select_stays(db, "p1", NIGHT),
+        "select_property": lambda db: properties.select_property(db, "p1"),
+        "select_properties": lambda db: properties.select_properties(db, "", 10),
+        "insert_block": lambda db: blocks.insert_block(db, "p1", BLOCK),
+        "select_available": lambda db: storefront.select_available(db, NIGHT, 2, "", 10),
+        "select_available_start_dates": lambda db: storefront.select_available_start_dates(db, [NIGHT], 2),
+    }
+
+
+def documented_nodes() -> dict[str, str]:
+    """The nodes that each statement of the provider asks, by the document."""
+    rows = re.findall(r"^\| provider \| `(\w+)` \| .+ \| (one|all) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    return dict(rows)
+
+
+@pytest.fixture
+async def connection(provider_url: Secret) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(provider_url.reveal(), server_settings={"timezone": "UTC"})
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def create_property(db: asyncpg.Connection | asyncpg.Pool, property_id: str, hotel_id: int | None = None) -> None:
+    await db.execute(
+        "SELECT create_property($1, 'a hut', 0::smallint, $2, $3, NULL)", property_id, hotel_id, hotel_id and "1"
+    )
+
+
+async def test_each_statement_asks_the_nodes_that_the_document_names(connection: asyncpg.Connection) -> None:
+    for number in range(1, 40):
+        await create_property(connection, f"p{number}")
+    first = ReservationInput.model_construct(property_id="p1", start_date=date(2030, 7, 1), nights=2)
+    outcome = await storefront.insert_reservation(connection, first, HOLDER, rooms=False)
+    assert outcome is not None
+    assert outcome.reservation_id is not None
+    nodes: set[str] = set()
+    connection.add_log_listener(lambda _, message: nodes.update(SERVER.findall(message.detail or "")))
+    await connection.execute("SET citus.log_remote_commands TO on")
+
+    found = {}
+    for name, call in statements(outcome.reservation_id).items():
+        nodes.clear()
+        await call(connection)
+        await connection.fetchval("SELECT 1")  # the listener is called a little later
+        assert nodes, name
+        found[name] = ONE if len(nodes) == 1 else ALL
+    assert found == documented_nodes()
+
+
+SERVER = re.compile(r"on server \S+@(\S+)")
+
+
+async def test_distribute_leaves_a_distributed_database_as_it_is(provider_url: Secret) -> None:
+    assert await distribute(provider_url, DISTRIBUTIONS["provider"], 4) == []
+
+
+async def test_a_distributed_database_is_migrated(provider_url: Secret, connection: asyncpg.Connection) -> None:
+    await connection.execute("DELETE FROM migration WHERE name LIKE 'functions/%'")
+    assert await migrate(provider_url, MIGRATIONS["provider"]) != []
+
+    triggers = await connection.fetch("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+    assert DISTRIBUTIONS["provider"].node_triggers.isdisjoint(row["tgname"] for row in triggers)
+    await create_property(connection, "p1")
+    outcome = await storefront.insert_reservation(connection, STAY, HOLDER, rooms=False)
+    assert outcome is not None
+    assert outcome.reservation_id is not None
+
+
+async def test_events_of_a_linked_room_take_nights_however_they_are_stored(provider_db: asyncpg.Pool) -> None:
+    await create_property(provider_db, "room", 7)
+    nights = [date(2030, 1, day) for day in range(1, 31)]
+
+    async def store(*stored: date) -> None:
+        given = [
+            EventInput.model_construct(
+                id=None, hotel_id=7, event_timestamp=AT, status=1, room_id="1", night_of_stay=night
+            )
+            for night in stored
+        ]
+        async with provider_db.acquire() as connection, connection.transaction():
+            await store_events(connection, given, lambda count: draw_new_ids(connection, count))
+
+    await store(nights[0])
+    await store(*nights[2:])
+
+    calendar = await storefront.select_calendar(provider_db, "room", nights[0], date(2030, 2, 1))
+    assert calendar is not None
+    assert [night.night for night in calendar.nights if night.status == "free"] == [nights[1], date(2030, 1, 31)]
+    assert await find_differences(provider_db) == (1, [])
+
+
+async def test_a_room_that_belongs_to_another_property_is_refused(provider_db: asyncpg.Pool) -> None:
+    await create_property(provider_db, "first", 7)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await create_property(provider_db, "second", 7)
+    assert await properties.select_property(provider_db, "second") is None
+
+
+@pytest.fixture
+async def lost_worker(provider_db: asyncpg.Pool) -> str:
+    """A worker that the coordinator looks for at a port where nobody listens."""
+    port = free_port()
+    await provider_db.execute(
+        "UPDATE pg_dist_node SET nodeport = $1 WHERE nodeid = (SELECT max(nodeid) FROM pg_dist_node)", port
+    )
+    return f"127.0.0.1:{port}"
+
+
+async def test_a_worker_that_is_down_is_answered_503_and_named(
+    provider_app: Application, client: Client, lost_worker: str
+) -> None:
+    answer = await client.get("/events?limit=10")
+    assert answer.status_code == 503
+    assert (await answer.get_json())["code"] == "unavailable"
+
+    readiness = await client.get("/readyz?verbose")
+    assert readiness.status_code == 503
+    assert lost_worker in (await readiness.get_json())["checks"][0]["detail"]
+
+
+async def test_events_of_the_other_nodes_are_stored_while_a_worker_is_down(
+    client: Client, provider_db: asyncpg.Pool, lost_worker: str
+) -> None:
+    statuses = set()
+    for number in range(1, 41):
+        event = {
+            "id": number,
+            "hotel_id": 1,
+            "event_timestamp": "2020-01-01T00:00:00Z",
+            "status": 1,
+            "room_id": 1,
+            "night_of_stay": "2020-01-01",
+        }
+        statuses.add((await client.post("/events", json=event)).status_code)
+    assert statuses == {201, 503}
