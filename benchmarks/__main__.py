@@ -19,7 +19,7 @@ from common.devstack.embedded import attach
 from common.telemetry.logging import configure_logging
 
 SCALES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
-SUPPORT_MODULES = {"__main__", "year", "table", "comparison", "servers", "load", "bare"}
+SUPPORT_MODULES = {"__main__", "year", "cluster", "table", "comparison", "servers", "load", "bare"}
 
 Benchmark = Callable[[Context], Awaitable[None]]
 
