@@ -171,8 +171,13 @@ async def copy_feed(
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> int:
     """Write all events after a position to `output`, one per line, as fast as it accepts them; returns how many."""
-    statement, arguments = feed_statement(query, form, after)
-    status = await connection.copy_from_query(f"SELECT line FROM ({statement}) AS feed", *arguments, output=output)  # noqa: S608 - only literals
+    conditions = _Conditions(query, after)
+    # Not from a subquery in this order: a cluster would not keep it.
+    statement = (
+        f"SELECT {LINE_EXPRESSIONS[form]} FROM booking_event {conditions.where(_FILTERS)}"  # noqa: S608 - only of the literals above
+        " ORDER BY event_timestamp, id"
+    )
+    status = await connection.copy_from_query(statement, *conditions.arguments, output=output)
     return int(status.split()[-1])
 
 
