@@ -400,23 +400,22 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint[]
+CREATE FUNCTION draw_event_ids(number_of_ids integer, by_node boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
     drawn CONSTANT bigint[] := ARRAY(SELECT nextval('booking_event_id') FROM generate_series(1, number_of_ids));
     taken bigint[];
+    new bigint[];
 BEGIN
     SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
-    IF is_distributed('booking_event') THEN
-        RETURN ARRAY(
-            SELECT id
-              FROM unnest(drawn) AS id
-             WHERE taken IS NULL OR id <> ALL (taken)
-             ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
+    new := ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    IF by_node AND is_distributed('booking_event') THEN
+        new := ARRAY(
+            SELECT id FROM unnest(new) AS id ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
         );
     END IF;
-    RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    RETURN new;
 END
 $$;
 

@@ -249,9 +249,12 @@ async def insert_events_of_node(db: Executor, events: Sequence[NewEvent]) -> dic
     return dict(map(tuple, stored))
 
 
-async def select_new_ids(db: Executor, count: int) -> list[int]:
-    """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them."""
-    return await db.fetchval("SELECT draw_event_ids($1)", count)
+async def select_new_ids(db: Executor, count: int, *, by_node: bool = False) -> list[int]:
+    """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them.
+
+    by_node: on a cluster, those that one node stores follow one another.
+    """
+    return await db.fetchval("SELECT draw_event_ids($1, $2)", count, by_node)
 
 
 async def select_totals(db: Executor) -> FeedTotals:
