@@ -14,5 +14,8 @@ DISTRIBUTION = Distribution(
     ),
     copied=("watched_room", "watched_event", "linked_room", "property_segment"),
     node_triggers=frozenset({"booking_event_watched", "property_room_linked", "property_room_changed"}),
-    node_functions={"reserve_nights(text,date,date,uuid,boolean)": ("wanted", "property")},
+    node_functions={
+        "reserve_nights(text,date,date,uuid,boolean)": ("wanted", "property"),
+        "calendar_nights(text,date,date)": ("shown", "property"),
+    },
 )

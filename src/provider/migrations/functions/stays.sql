@@ -311,9 +311,14 @@ CREATE OR REPLACE FUNCTION import_reservations(
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    booked_lines bigint[];
     new_reservation reservation;
     stored reservation[] := '{}';
 BEGIN
+    SELECT coalesce(array_agg(line), '{}') INTO booked_lines
+      FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
+      JOIN linked_room USING (property_id)
+     WHERE EXISTS (SELECT 1 FROM nights_booked_in_feed(hotel_id, room_key, arrival, arrival + nights));
     IF is_distributed('reservation') THEN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
@@ -322,8 +327,7 @@ BEGIN
         SELECT property_id, arrival, arrival + nights, hotel_id, room_id
           FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
           JOIN property USING (property_id)
-         WHERE hotel_id IS NULL
-            OR NOT EXISTS (SELECT 1 FROM nights_booked_in_feed(hotel_id, room_id, arrival, arrival + nights))
+         WHERE line <> ALL (booked_lines)
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
         RETURNING *
