@@ -263,7 +263,7 @@ async def select_totals(db: Executor) -> FeedTotals:
         """
         SELECT greatest(
                    (SELECT number_of_rows FROM row_counts() WHERE table_name = 'booking_event'),
-                   (SELECT count(*) FROM (SELECT 1 FROM booking_event LIMIT $1) AS some)
+                   (SELECT count(*) FROM (SELECT 1 FROM booking_event LIMIT $1) AS first_events)
                ) AS events,
                (SELECT max(event_timestamp) FROM booking_event) AS newest,
                (SELECT count(*) FROM booking_event WHERE recorded_at > now() - interval '1 minute') AS last_minute
