@@ -463,16 +463,22 @@ CREATE FUNCTION import_properties(ids text[], descriptions text[]) RETURNS bigin
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    number_of_stored bigint;
+    number_of_stored bigint := 0;
+    stored_id text;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     IF is_distributed('property') THEN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
-    INSERT INTO property (property_id, description)
-    SELECT * FROM unnest(ids, descriptions)
-    ON CONFLICT (property_id) DO NOTHING;
-    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    -- Not ROW_COUNT: on a cluster that counts the rows that were stored before too.
+    FOR stored_id IN
+        INSERT INTO property (property_id, description)
+        SELECT * FROM unnest(ids, descriptions)
+        ON CONFLICT (property_id) DO NOTHING
+        RETURNING property_id
+    LOOP
+        number_of_stored := number_of_stored + 1;
+    END LOOP;
     RETURN number_of_stored;
 END
 $$;
@@ -1149,19 +1155,25 @@ CREATE FUNCTION store_staged_events() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    number_of_stored bigint;
+    number_of_stored bigint := 0;
+    stored_id bigint;
     watched watched_event[];
 BEGIN
     IF is_distributed('booking_event') THEN
         PERFORM pg_advisory_xact_lock_shared(7240911006);
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
-    INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-    SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
-      FROM staged_event
-     ORDER BY id, line
-    ON CONFLICT (id) DO NOTHING;
-    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    -- Not ROW_COUNT: on a cluster that counts the rows that were stored before too.
+    FOR stored_id IN
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+          FROM staged_event
+         ORDER BY id, line
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id
+    LOOP
+        number_of_stored := number_of_stored + 1;
+    END LOOP;
     IF is_distributed('booking_event') AND EXISTS (
         SELECT FROM staged_event JOIN watched_room USING (hotel_id)
     ) THEN

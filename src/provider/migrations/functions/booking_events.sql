@@ -220,19 +220,25 @@ CREATE OR REPLACE FUNCTION store_staged_events() RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    number_of_stored bigint;
+    number_of_stored bigint := 0;
+    stored_id bigint;
     watched watched_event[];
 BEGIN
     IF is_distributed('booking_event') THEN
         PERFORM pg_advisory_xact_lock_shared(7240911006);
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
-    INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
-    SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
-      FROM staged_event
-     ORDER BY id, line
-    ON CONFLICT (id) DO NOTHING;
-    GET DIAGNOSTICS number_of_stored = ROW_COUNT;
+    -- Not ROW_COUNT: on a cluster that counts the rows that were stored before too.
+    FOR stored_id IN
+        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)
+        SELECT id, hotel_id, event_timestamp, status, room_id, night_of_stay
+          FROM staged_event
+         ORDER BY id, line
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id
+    LOOP
+        number_of_stored := number_of_stored + 1;
+    END LOOP;
     IF is_distributed('booking_event') AND EXISTS (
         SELECT FROM staged_event JOIN watched_room USING (hotel_id)
     ) THEN
