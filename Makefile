@@ -48,7 +48,7 @@ check: $(VENV)/.development ## check format, style, types, imports, SQL, deploym
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/check.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
-	$(BIN)/shellcheck .ci/run
+	$(BIN)/shellcheck .ci/run docker/postgres/nodes.sh
 	$(BIN)/python -m docker.check
 
 format: $(VENV)/.development ## format the source and fix what ruff can fix
