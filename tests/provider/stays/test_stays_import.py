@@ -11,6 +11,7 @@ from common.csv_import import ImportOptions
 from provider.booking_events.service import append_events
 from provider.stays import cli
 from provider.stays.cli import CHUNK_ROWS
+from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
 
 PROPERTIES = """property_id,description
@@ -245,6 +246,8 @@ class TestLinkedProperty:
         await provider_db.execute(
             "UPDATE property SET hotel_id = 3, room_id = '17' WHERE property_id = 'djddZlw8apLVfi'"
         )
+        async with provider_db.acquire() as connection:
+            await note_room_link(connection, "djddZlw8apLVfi")
 
     async def test_imported_stays_enter_the_feed(
         self, linked: None, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
