@@ -139,13 +139,13 @@ async def test_at_most_a_few_chunks_are_buffered(provider_db: asyncpg.Pool, monk
     produced = 0
     copy_feed = queries.copy_feed
 
-    async def counted(connection: Any, query: Any, form: Any, after: Any, output: Any) -> None:
+    async def counted(connection: Any, query: Any, form: Any, after: Any, output: Any) -> int:
         async def count(chunk: bytes) -> None:
             nonlocal produced
             await output(chunk)
             produced += 1
 
-        await copy_feed(connection, query, form, after, count)
+        return await copy_feed(connection, query, form, after, count)
 
     monkeypatch.setattr(queries, "copy_feed", counted)
     lines = feed.lines_after(provider_db, EventsQuery(), "json", None)

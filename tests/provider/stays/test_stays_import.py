@@ -11,6 +11,8 @@ from common.csv_import import ImportOptions
 from provider.booking_events.service import append_events
 from provider.stays import cli
 from provider.stays.cli import CHUNK_ROWS
+from provider.stays.queries.properties import note_room_link
+from tests.support.citus import cluster_of_environment
 
 PROPERTIES = """property_id,description
 xE6vqTqA6LTwpE,Spacious 1-bedroom villa overlooking a lake!
@@ -244,6 +246,8 @@ class TestLinkedProperty:
         await provider_db.execute(
             "UPDATE property SET hotel_id = 3, room_id = '17' WHERE property_id = 'djddZlw8apLVfi'"
         )
+        async with provider_db.acquire() as connection:
+            await note_room_link(connection, "djddZlw8apLVfi")
 
     async def test_imported_stays_enter_the_feed(
         self, linked: None, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
@@ -272,8 +276,7 @@ class TestLinkedProperty:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         await provider_db.execute(
-            "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
-            " VALUES (1, 3, now(), 1, '17', '2021-01-11')"
+            "SELECT store_events('{1}', '{3}', ARRAY[now()], '{1}', '{17}', '{2021-01-11}', '{false}')"
         )
         capsys.readouterr()
 
@@ -298,8 +301,9 @@ class TestLinkedProperty:
 
         assert await load(provider_url, files, *(f"djddZlw8apLVfi,2021-0{month}-01,2" for month in range(1, 6))) == 0
 
-        transactions = await provider_db.fetch("SELECT count(*) FROM booking_event GROUP BY xmin::text ORDER BY 1")
-        assert [row["count"] for row in transactions] == [2, 4, 4]
+        if not cluster_of_environment():  # where each node has numbers of its own for transactions
+            transactions = await provider_db.fetch("SELECT count(*) FROM booking_event GROUP BY xmin::text ORDER BY 1")
+            assert [row["count"] for row in transactions] == [2, 4, 4]
 
 
 async def test_columns_may_come_in_any_order_and_files_have_any_length(
