@@ -22,7 +22,7 @@ from tests.support.citus import cluster_of_environment
 SCALES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
 CLUSTER_MODULES = {"bookings_on_cluster"}
 """They need a cluster, which NIGHTAUDIT_TEST_CITUS names."""
-SUPPORT_MODULES = {"__main__", "year", "table", "comparison", "servers", "load", "bare"}
+SUPPORT_MODULES = {"__main__", "year", "cluster", "table", "comparison", "servers", "load", "bare"}
 
 Benchmark = Callable[[Context], Awaitable[None]]
 

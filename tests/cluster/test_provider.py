@@ -41,7 +41,7 @@ EVENT = NewEvent(77, 5, AT, 1, "1", NIGHT, False)
 def statements(reservation_id: UUID) -> Mapping[str, Call]:
     """Each statement of the document, about a property and a reservation that exist."""
     return {
-        "insert_event": lambda db: events.insert_event(db, EVENT),
+        "insert_events_of_node": lambda db: events.insert_events_of_node(db, [EVENT]),
         "select_event": lambda db: events.select_event(db, 1),
         "select_page": lambda db: events.select_page(db, EventsQuery(), "json", None, 10),
         "select_new_ids": lambda db: events.select_new_ids(db, 10),

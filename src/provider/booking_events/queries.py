@@ -223,21 +223,25 @@ async def insert_events(db: Executor, events: Sequence[NewEvent]) -> dict[int, s
     return dict(map(tuple, rows))
 
 
-async def insert_event(db: Executor, event: NewEvent) -> dict[int, str]:
-    """Like `insert_events`, of one event in a transaction of its own, on a cluster: one statement for its node alone.
+async def insert_events_of_node(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
+    """Like `insert_events`, in a transaction of its own, on a cluster: goes to the node alone that has all of the ids.
 
-    Raises SerializationError, and stores nothing, when the hotel has rooms whose events must be noted.
+    Raises SerializationError, and stores nothing, when a hotel has rooms whose events must be noted.
     """
-    rows = await db.fetch(
-        """
-        INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)
-        VALUES ($1, $2, $3, $4, $5, $6, share_unwatched_hotel($2))
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, body
-        """,
-        event.id, event.hotel_id, event.event_timestamp, event.status, event.room_id, event.night_of_stay,
-    )  # fmt: skip
-    return dict(map(tuple, rows))
+    ordered = sorted(events, key=attrgetter("id"))
+    columns = [(e.id, e.hotel_id, e.event_timestamp, e.status, e.room_id, e.night_of_stay) for e in ordered]
+    rows = [
+        f"(${n}::bigint, ${n + 1}::bigint, ${n + 2}::timestamptz, ${n + 3}::smallint, ${n + 4}, ${n + 5}::date,"
+        f" {'share_unwatched_hotels($1)' if n == 2 else 'false'})"
+        for n in range(2, 2 + 6 * len(ordered), 6)
+    ]
+    stored = await db.fetch(
+        "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)"  # noqa: S608 - only of the literals above
+        f" VALUES {', '.join(rows)} ON CONFLICT (id) DO NOTHING RETURNING id, body",
+        list({event.hotel_id for event in ordered}),
+        *(value for row in columns for value in row),
+    )
+    return dict(map(tuple, stored))
 
 
 async def select_new_ids(db: Executor, count: int) -> list[int]:

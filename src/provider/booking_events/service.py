@@ -24,8 +24,9 @@ STORE_ERRORS: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.Post
 ID_BLOCK = 200
 MAX_GROUP = 500
 MAX_CONCURRENT_GROUPS = 3
-MAX_EVENTS_AT_ONCE = 8
-"""On a cluster, where each event is a group; a pool has a few connections more."""
+MAX_NODE_GROUP = 50
+MAX_NODE_GROUPS = 4
+"""Statements at once on a cluster, where an event with an id is a group by itself."""
 
 STUCK_SECONDS = 0.1
 """A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
@@ -44,9 +45,9 @@ InsertEvents = Callable[[Executor, Sequence[NewEvent]], Awaitable[dict[int, str]
 class EventWriter:
     """Stores single events. Events that arrive while a statement runs are stored together by the next one.
 
-    A hundred senders thus share one commit, and a single sender waits for no other. On a cluster, a group would be a
-    transaction of several nodes: there each event is stored by itself, several at a time. The result of an event is
-    returned when its commit is durable.
+    A hundred senders thus share one commit, and a single sender waits for no other. On a cluster, where a group may
+    not be a transaction of several nodes, an event with an id is stored by itself, and the others get ids of one node.
+    The result of an event is returned when its commit is durable.
     """
 
     def __init__(self, db: asyncpg.Pool) -> None:
@@ -67,7 +68,7 @@ class EventWriter:
     def _start_task(self) -> None:
         """Start a task that stores the waiting events, unless one is running that is not stuck, or many are."""
         if self._is_distributed:
-            may_start = len(self._tasks) < MAX_EVENTS_AT_ONCE
+            may_start = len(self._tasks) < MAX_NODE_GROUPS
         else:
             every_task_is_stuck = self._stuck_tasks == len(self._tasks)
             may_start = every_task_is_stuck and len(self._tasks) < MAX_CONCURRENT_GROUPS
@@ -85,7 +86,7 @@ class EventWriter:
             self._tasks.discard(task)
 
     async def _store_next_group(self) -> None:
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_group))]
+        group = self._take_group()
         results: Sequence[StoredEvent | Exception]
         is_stuck = False
 
@@ -100,7 +101,7 @@ class EventWriter:
             if self._is_distributed is None:
                 self._is_distributed = await is_distributed(self._db, "booking_event")
             events = [event for event, _ in group]
-            insert = insert_alone if self._is_distributed else queries.insert_events
+            insert = insert_at_node if self._is_distributed else queries.insert_events
             results = await store_events(self._db, events, self._draw_ids, insert=insert)
         except STORE_ERRORS as error:
             results = [error] * len(group)
@@ -118,9 +119,16 @@ class EventWriter:
             else:
                 future.set_result(result)
 
-    @property
-    def _max_group(self) -> int:
-        return 1 if self._is_distributed else MAX_GROUP
+    def _take_group(self) -> list[tuple[EventInput, asyncio.Future[StoredEvent]]]:
+        """The waiting events that the next statement stores. On a cluster: an event with an id, or some without."""
+        if not self._is_distributed:
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        group = [self._waiting.popleft()]
+        while (
+            group[0][0].id is None and self._waiting and self._waiting[0][0].id is None and len(group) < MAX_NODE_GROUP
+        ):
+            group.append(self._waiting.popleft())
+        return group
 
     async def _draw_ids(self, count: int) -> list[int]:
         """Draw ids from a block that is fetched ahead, so that most groups need no statement for them."""
@@ -129,12 +137,10 @@ class EventWriter:
         return [self._ids.popleft() for _ in range(count)]
 
 
-async def insert_alone(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
-    """Like `queries.insert_events`, in a transaction of its own; one event goes to its node alone if it can."""
-    if len(events) > 1:
-        return await queries.insert_events(db, events)
+async def insert_at_node(db: Executor, events: Sequence[NewEvent]) -> dict[int, str]:
+    """Like `queries.insert_events`, in a transaction of its own that is one of the events' node alone, if it can be."""
     try:
-        return await queries.insert_event(db, events[0])
+        return await queries.insert_events_of_node(db, events)
     except asyncpg.SerializationError:
         return await queries.insert_events(db, events)
 

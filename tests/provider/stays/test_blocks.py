@@ -172,7 +172,7 @@ async def test_a_reservation_that_waits_while_its_nights_are_blocked_is_refused(
     """When the guest asked, the nights were free."""
     await guest.create_property("hut", **link)
     async with provider_db.acquire() as other, other.transaction():
-        await other.execute("SELECT lock_property('hut')")
+        await other.execute("SELECT lock_property(property_id) FROM property WHERE property_id = 'hut'")
         waiting = [asyncio.create_task(guest.reserve("hut", soon, 2, key)) for key in (None, "k")]
         await eventually(lambda: waits_for_lock(provider_db))
         await other.execute(

@@ -241,7 +241,7 @@ class TestBookedInTheFeed:
         await guest.create_property("hut")
         async with provider_db.acquire() as other, other.transaction():
             await other.execute("SELECT pg_advisory_xact_lock($1)", WATCHED_ROOMS_LOCK)
-            await other.execute("SELECT lock_property('hut')")
+            await other.execute("SELECT lock_property(property_id) FROM property WHERE property_id = 'hut'")
             waiting = [asyncio.create_task(guest.reserve(name, soon, 1)) for name in ("suite", "hut")]
             await eventually(lambda: all_wait(provider_db, len(waiting)))
             await other.execute("UPDATE property SET hotel_id = 3, room_id = '18' WHERE property_id = 'suite'")
@@ -560,7 +560,7 @@ class TestLinking:
     ) -> None:
         await guest.create_property("hut")
         async with provider_db.acquire() as other, other.transaction():
-            await other.execute("SELECT lock_property('hut')")
+            await other.execute("SELECT lock_property(property_id) FROM property WHERE property_id = 'hut'")
             linking = asyncio.create_task(guest.call("PATCH", "/properties/hut", json={"hotel_id": 3, "room_id": 17}))
             await eventually(lambda: waits_for_lock(provider_db))
             await other.execute(

@@ -109,7 +109,8 @@ BEGIN
 END
 $$;
 
--- Draw up to so many ids that no event has; fewer if clients have stored events under some of them.
+-- Draw up to so many ids that no event has; fewer if clients have stored events under some of them. On a cluster they are
+-- in groups that each node stores together.
 CREATE OR REPLACE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint []
 LANGUAGE plpgsql
 AS $$
@@ -118,6 +119,14 @@ DECLARE
     taken bigint[];
 BEGIN
     SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
+    IF is_distributed('booking_event') THEN
+        RETURN ARRAY(
+            SELECT id
+              FROM unnest(drawn) AS id
+             WHERE taken IS NULL OR id <> ALL (taken)
+             ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
+        );
+    END IF;
     RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
 END
 $$;
@@ -271,16 +280,16 @@ BEGIN
 END
 $$;
 
--- Share the lock of the watched rooms with the statement that calls this, which stores an event of the hotel by itself,
--- and return false. Raises a serialization failure when the hotel has watched rooms: then store_events() stores it.
-CREATE OR REPLACE FUNCTION share_unwatched_hotel(hotel bigint) RETURNS boolean
+-- Share the lock of the watched rooms with the statement that calls this, which stores events of the hotels by itself,
+-- and return false. Raises a serialization failure when one has watched rooms: then store_events() stores them.
+CREATE OR REPLACE FUNCTION share_unwatched_hotels(hotels bigint []) RETURNS boolean
 LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911006);
-    PERFORM 1 FROM watched_room WHERE hotel_id = hotel LIMIT 1;
+    PERFORM 1 FROM watched_room WHERE hotel_id = ANY (hotels) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'hotel % has watched rooms', hotel USING ERRCODE = 'serialization_failure';
+        RAISE EXCEPTION 'a hotel has watched rooms' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN false;
 END

@@ -476,7 +476,7 @@ $$;
 -- The days of a list, in its order, on which a stay of so many nights can begin in some property. First all days are
 -- looked at together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the
 -- stays that begin in one group share a night: where no stretch has the nights that they share, none of the days is
--- possible.
+-- possible. Each stretch that is found makes all days possible whose nights it has.
 CREATE OR REPLACE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
@@ -489,9 +489,14 @@ DECLARE
     candidate record;
     group_number integer;
     group_is_possible boolean;
+    found_nights daterange;
     possible date[] := '{}';
 BEGIN
-    PERFORM 1 FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) LIMIT 1;
+    SELECT nights INTO found_nights
+      FROM free_stretch
+     WHERE segment >= 0
+       AND nights && daterange(first, last + number_of_nights)
+     LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -501,24 +506,28 @@ BEGIN
         WINDOW day_group AS (PARTITION BY number)
          ORDER BY number
     LOOP
+        CONTINUE WHEN candidate.day = ANY (possible);
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            PERFORM 1
-               FROM free_stretch
-              WHERE segment >= 0
-                AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
-              LIMIT 1;
+            SELECT nights INTO found_nights
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+             LIMIT 1;
             group_is_possible := FOUND;
         END IF;
         CONTINUE WHEN NOT group_is_possible;
-        PERFORM 1
-           FROM free_stretch
-          WHERE segment >= 0
-            AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
-          LIMIT 1;
-        IF FOUND THEN
-            possible := possible || candidate.day;
+        IF (found_nights @> daterange(candidate.day, candidate.day + number_of_nights)) IS NOT TRUE THEN
+            SELECT nights INTO found_nights
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+             LIMIT 1;
+            CONTINUE WHEN NOT FOUND;
         END IF;
+        possible := possible || ARRAY(
+            SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
+        );
     END LOOP;
     RETURN QUERY
     SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
