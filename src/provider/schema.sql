@@ -171,9 +171,14 @@ DECLARE
     candidate record;
     group_number integer;
     group_is_possible boolean;
+    found_nights daterange;
     possible date[] := '{}';
 BEGIN
-    PERFORM 1 FROM free_stretch WHERE segment >= 0 AND nights && daterange(first, last + number_of_nights) LIMIT 1;
+    SELECT nights INTO found_nights
+      FROM free_stretch
+     WHERE segment >= 0
+       AND nights && daterange(first, last + number_of_nights)
+     LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -183,24 +188,28 @@ BEGIN
         WINDOW day_group AS (PARTITION BY number)
          ORDER BY number
     LOOP
+        CONTINUE WHEN candidate.day = ANY (possible);
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            PERFORM 1
-               FROM free_stretch
-              WHERE segment >= 0
-                AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
-              LIMIT 1;
+            SELECT nights INTO found_nights
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+             LIMIT 1;
             group_is_possible := FOUND;
         END IF;
         CONTINUE WHEN NOT group_is_possible;
-        PERFORM 1
-           FROM free_stretch
-          WHERE segment >= 0
-            AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
-          LIMIT 1;
-        IF FOUND THEN
-            possible := possible || candidate.day;
+        IF (found_nights @> daterange(candidate.day, candidate.day + number_of_nights)) IS NOT TRUE THEN
+            SELECT nights INTO found_nights
+              FROM free_stretch
+             WHERE segment >= 0
+               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+             LIMIT 1;
+            CONTINUE WHEN NOT FOUND;
         END IF;
+        possible := possible || ARRAY(
+            SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
+        );
     END LOOP;
     RETURN QUERY
     SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
@@ -391,15 +400,22 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint[]
+CREATE FUNCTION draw_event_ids(number_of_ids integer, by_node boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
     drawn CONSTANT bigint[] := ARRAY(SELECT nextval('booking_event_id') FROM generate_series(1, number_of_ids));
     taken bigint[];
+    new bigint[];
 BEGIN
     SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
-    RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    new := ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    IF by_node AND is_distributed('booking_event') THEN
+        new := ARRAY(
+            SELECT id FROM unnest(new) AS id ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
+        );
+    END IF;
+    RETURN new;
 END
 $$;
 
@@ -1002,14 +1018,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION share_unwatched_hotel(hotel bigint) RETURNS boolean
+CREATE FUNCTION share_unwatched_hotels(hotels bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911006);
-    PERFORM 1 FROM watched_room WHERE hotel_id = hotel LIMIT 1;
+    PERFORM 1 FROM watched_room WHERE hotel_id = ANY (hotels) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'hotel % has watched rooms', hotel USING ERRCODE = 'serialization_failure';
+        RAISE EXCEPTION 'a hotel has watched rooms' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN false;
 END

@@ -145,14 +145,18 @@ class CitusCluster:
 
     async def waits_for_lock(self, database: str) -> bool:
         """Whether a session in this database waits for a lock on any node."""
+        return await self.count_waiting(database) > 0
+
+    async def count_waiting(self, database: str) -> int:
+        """How many sessions in this database wait for a lock, on all nodes."""
+        waiting = 0
         for port in self.ports:
             node = await asyncpg.connect(self.url(database, port))
             try:
-                if await node.fetchval(
-                    "SELECT EXISTS (SELECT FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND wait_event_type = 'Lock')"
-                ):
-                    return True
+                waiting += await node.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
             finally:
                 await node.close()
-        return False
+        return waiting

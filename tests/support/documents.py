@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.support.applications import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-NEEDS = re.compile(r"# needs (an account|a Kubernetes cluster|Docker)")
+NEEDS = re.compile(r"# needs (an account|a Kubernetes cluster|a Citus cluster|Docker)")
 """The first line of a block that no test can run as it is."""
 
 _BLOCK = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -24,7 +24,7 @@ again in provider/migrations/functions/booking_events.sql, since triggers take t
 
 PROPERTY_SEGMENTS_LOCK = 7_240_911_007
 """Shared by the transactions that create properties; exclusive while some move to another segment of ids. The number
-stands again in provider/migrations/functions/free_stretches.sql, since triggers take this lock."""
+stands again in provider/migrations/functions/{free_stretches,stays}.sql, whose functions take this lock."""
 
 ALL_PROPERTIES_LOCK = 7_240_911_008
 """Shared by the transactions that change the nights of some properties; exclusive in those that change very many. The

@@ -171,8 +171,13 @@ async def copy_feed(
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> int:
     """Write all events after a position to `output`, one per line, as fast as it accepts them; returns how many."""
-    statement, arguments = feed_statement(query, form, after)
-    status = await connection.copy_from_query(f"SELECT line FROM ({statement}) AS feed", *arguments, output=output)  # noqa: S608 - only literals
+    conditions = _Conditions(query, after)
+    # Not from a subquery in this order: a cluster would not keep it.
+    statement = (
+        f"SELECT {LINE_EXPRESSIONS[form]} FROM booking_event {conditions.where(_FILTERS)}"  # noqa: S608 - only of the literals above
+        " ORDER BY event_timestamp, id"
+    )
+    status = await connection.copy_from_query(statement, *conditions.arguments, output=output)
     return int(status.split()[-1])
 
 
@@ -244,9 +249,12 @@ async def insert_events_of_node(db: Executor, events: Sequence[NewEvent]) -> dic
     return dict(map(tuple, stored))
 
 
-async def select_new_ids(db: Executor, count: int) -> list[int]:
-    """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them."""
-    return await db.fetchval("SELECT draw_event_ids($1)", count)
+async def select_new_ids(db: Executor, count: int, *, by_node: bool = False) -> list[int]:
+    """Draw up to `count` ids that no event has; fewer if clients have stored events under some of them.
+
+    by_node: on a cluster, those that one node stores follow one another.
+    """
+    return await db.fetchval("SELECT draw_event_ids($1, $2)", count, by_node)
 
 
 async def select_totals(db: Executor) -> FeedTotals:

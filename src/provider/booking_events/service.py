@@ -133,7 +133,7 @@ class EventWriter:
     async def _draw_ids(self, count: int) -> list[int]:
         """Draw ids from a block that is fetched ahead, so that most groups need no statement for them."""
         while len(self._ids) < count:
-            self._ids.extend(await draw_new_ids(self._db, count + ID_BLOCK))
+            self._ids.extend(await draw_new_ids(self._db, count + ID_BLOCK, by_node=True))
         return [self._ids.popleft() for _ in range(count)]
 
 
@@ -145,11 +145,11 @@ async def insert_at_node(db: Executor, events: Sequence[NewEvent]) -> dict[int, 
         return await queries.insert_events(db, events)
 
 
-async def draw_new_ids(db: Executor, count: int) -> list[int]:
-    """Draw `count` ids that no event has."""
+async def draw_new_ids(db: Executor, count: int, *, by_node: bool = False) -> list[int]:
+    """Draw `count` ids that no event has. by_node: on a cluster, those that one node stores follow one another."""
     ids: list[int] = []
     while len(ids) < count:
-        ids += await queries.select_new_ids(db, count - len(ids))
+        ids += await queries.select_new_ids(db, count - len(ids), by_node=by_node)
     return ids
 
 

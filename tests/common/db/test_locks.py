@@ -27,6 +27,7 @@ def test_no_other_file_has_a_number_of_its_own() -> None:
     assert {call for call in calls if call[0].name != "schema.sql"} == {
         (functions / "stays.sql", str(locks.PROPERTY_LOCK_SEED)),
         (functions / "stays.sql", str(locks.ALL_PROPERTIES_LOCK)),
+        (functions / "stays.sql", str(locks.PROPERTY_SEGMENTS_LOCK)),
         (functions / "free_stretches.sql", str(locks.PROPERTY_SEGMENTS_LOCK)),
         (functions / "booking_events.sql", str(locks.WATCHED_ROOMS_LOCK)),
     }

@@ -199,7 +199,7 @@ async def test_an_event_that_arrives_after_a_group_is_stuck_does_not_wait_for_it
             " VALUES (5, 1, now(), 1, '1', now())"
         )
         stuck = asyncio.create_task(client.post("/events", json=event(5)))
-        await eventually(lambda: provider_db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await eventually(lambda: waits_for_lock(provider_db))
         answer = await client.post("/events", json=event(6))
         assert not stuck.done()
         await held.rollback()

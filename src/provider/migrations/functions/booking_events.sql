@@ -109,33 +109,32 @@ BEGIN
 END
 $$;
 
--- Draw up to so many ids that no event has; fewer if clients have stored events under some of them. On a cluster they are
--- in groups that each node stores together.
-CREATE OR REPLACE FUNCTION draw_event_ids(number_of_ids integer) RETURNS bigint []
+-- Draw up to so many ids that no event has; fewer if clients have stored events under some of them. by_node: on a
+-- cluster, those that one node stores follow one another.
+CREATE OR REPLACE FUNCTION draw_event_ids(number_of_ids integer, by_node boolean) RETURNS bigint []
 LANGUAGE plpgsql
 AS $$
 DECLARE
     drawn CONSTANT bigint[] := ARRAY(SELECT nextval('booking_event_id') FROM generate_series(1, number_of_ids));
     taken bigint[];
+    new bigint[];
 BEGIN
     SELECT array_agg(id) INTO taken FROM booking_event WHERE id = ANY (drawn);
-    IF is_distributed('booking_event') THEN
-        RETURN ARRAY(
-            SELECT id
-              FROM unnest(drawn) AS id
-             WHERE taken IS NULL OR id <> ALL (taken)
-             ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
+    new := ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    IF by_node AND is_distributed('booking_event') THEN
+        new := ARRAY(
+            SELECT id FROM unnest(new) AS id ORDER BY get_shard_id_for_distribution_column('booking_event', id), id
         );
     END IF;
-    RETURN ARRAY(SELECT id FROM unnest(drawn) AS id WHERE taken IS NULL OR id <> ALL (taken));
+    RETURN new;
 END
 $$;
 
 -- Store the events whose ids are new, and return those. The first of several events with the same id is stored. The
 -- events come in the order of their ids, so that writers do not deadlock.
 --
--- On a cluster a few events are stored by a statement each, which goes to the node of its event alone; more, by one that
--- goes to all. Both store in the order of the parts of the table, so that writers do not deadlock there.
+-- On a cluster a few events are stored by a statement each, which goes to the node of its event alone; more, by one
+-- that goes to all. Both store in the order of the parts of the table, so that writers do not deadlock there.
 CREATE OR REPLACE FUNCTION store_events(
     ids bigint [],
     hotel_ids bigint [],

@@ -14,9 +14,9 @@ CREATE OR REPLACE FUNCTION lock_all_properties() RETURNS void
 LANGUAGE sql
 AS $$ SELECT pg_advisory_xact_lock(7240911008) $$;
 
--- On a cluster the lock of a property is one of the node that has its rows, where the triggers take it. So whoever calls
--- lock_property() selects it FROM property, and locks several in the order of node_order(), then of their ids, which is
--- that in which a statement changes them. lock_all_properties() is for one node.
+-- On a cluster the lock of a property is one of the node that has its rows, where the triggers take it. So whoever
+-- calls lock_property() selects it FROM property, and locks several in the order of node_order(), then of their ids,
+-- which is that in which a statement changes them. lock_all_properties() is for one node.
 CREATE OR REPLACE FUNCTION node_order(property text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -191,8 +191,8 @@ BEGIN
 END
 $$;
 
--- On a cluster a trigger would run on the node of the property, which cannot write on the others: there note_room_link()
--- is called after a statement that changes the room of a property, in its transaction.
+-- On a cluster a trigger would run on the node of the property, which cannot write on the others: there
+-- note_room_link() is called after a statement that changes the room of a property, in its transaction.
 DO $$
 BEGIN
     IF NOT is_distributed('property') THEN
@@ -206,9 +206,9 @@ BEGIN
 END
 $$;
 
--- Reserve nights of a property, from the arrival to the day before the departure; no row when there is no such property,
--- and no reservation when the nights are taken. rooms: reserve also a hotel's room, whose events the same transaction
--- must append.
+-- Reserve nights of a property, from the arrival to the day before the departure; no row when there is no such
+-- property, and no reservation when the nights are taken. rooms: reserve also a hotel's room, whose events the same
+-- transaction must append.
 --
 -- Nights that are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the lock of the
 -- property, and the constraint decides. On a cluster, one that is alone in its transaction runs on the property's node.
@@ -290,9 +290,9 @@ BEGIN
 END
 $$;
 
--- Store the reservations whose nights are free, and return them; the temporary table imported_line then has their lines.
--- Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two overlapping
--- rows is stored. Nights that the feed has as booked in the room of a property are taken.
+-- Store the reservations whose nights are free, and return them; the temporary table imported_line then has their
+-- lines. Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two
+-- overlapping rows is stored. Nights that the feed has as booked in the room of a property are taken.
 CREATE OR REPLACE FUNCTION import_reservations(
     lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
 ) RETURNS TABLE (
@@ -344,8 +344,9 @@ BEGIN
 END
 $$;
 
--- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked, and
--- the stay in the way; see Refusal in provider/stays/models.py. The temporary table imported_line has the lines of stays.
+-- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked,
+-- and the stay in the way; see Refusal in provider/stays/models.py. The temporary table imported_line has the lines of
+-- stays.
 CREATE OR REPLACE FUNCTION explain_refusals(
     lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
 ) RETURNS TABLE (
