@@ -80,6 +80,7 @@ STATEMENTS: Mapping[str, Call] = {
     "update_hotel_summaries": lambda db: corrections.update_hotel_summaries(db, [7]),
     "delete_empty_hotels": lambda db: corrections.delete_empty_hotels(db, [7]),
     "update_time_zones": lambda db: time_zones.update_time_zones(db, [7], "UTC"),
+    "update_last_event_dates": lambda db: time_zones.update_last_event_dates(db, [7]),
     "delete_counters_by_event_date": lambda db: time_zones.delete_counters_by_event_date(db, [7]),
     "select_hotels": lambda db: counters.select_hotels(db, "", 0, 100, hidden=False),
     "select_ledger_totals": counters.select_ledger_totals,
@@ -89,7 +90,8 @@ STATEMENTS: Mapping[str, Call] = {
     "count_hotels": lambda db: counting.count_hotels(db, ONE_HOTEL, "UTC"),
     "select_changed_events": lambda db: ledger.select_changed_events(db, 1, [booking_event(1)]),
     "select_unseen_events": lambda db: ledger.select_unseen_events(db, LedgerRange(1, None, 0, None), [1], 9),
-    "insert_counters_by_event_date": lambda db: time_zones.insert_counters_by_event_date(db, [777]),
+    "insert_night_counters": lambda db: time_zones.insert_night_counters(db, [777]),
+    "insert_event_date_counters": lambda db: time_zones.insert_event_date_counters(db, [777]),
     "select_hotels_to_recount": lambda db: time_zones.select_hotels_to_recount(db, "UTC", 100),
     "delete_events": lambda db: corrections.delete_events(db, 1, [1, 2, 3]),
     "select_differences": lambda db: counters.select_differences(db, is_distributed=True),
@@ -184,7 +186,9 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
     yield "due", await time_zones.select_hotels_to_recount(connection, "UTC", 100)
     yield "zones", sorted(await time_zones.update_time_zones(connection, HOTELS, "UTC"))
     await time_zones.delete_counters_by_event_date(connection, HOTELS)
-    await time_zones.insert_counters_by_event_date(connection, HOTELS)
+    await time_zones.insert_night_counters(connection, HOTELS)
+    await time_zones.insert_event_date_counters(connection, HOTELS)
+    await time_zones.update_last_event_dates(connection, HOTELS)
     yield "audit after the recount", await audited()
     await uncount([event.id for event in events if event.id % 4 == 0 or event.hotel_id == 5])
     yield "audit after corrections", await audited()

@@ -22,7 +22,9 @@ async def recount_hotels(connection: Connection, hotel_ids: Sequence[int], defau
     changed = await time_zones.update_time_zones(connection, hotel_ids, default)
     if changed:
         await time_zones.delete_counters_by_event_date(connection, changed)
-        await time_zones.insert_counters_by_event_date(connection, changed)
+        await time_zones.insert_night_counters(connection, changed)
+        await time_zones.insert_event_date_counters(connection, changed)
+        await time_zones.update_last_event_dates(connection, changed)
     return len(changed)
 
 

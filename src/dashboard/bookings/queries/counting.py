@@ -1,7 +1,8 @@
 """SQL that adds events of the ledger to the counters, in the transaction that stores the events.
 
 On one node it is one statement. Citus takes no MERGE from a CTE, so on a cluster it is three, each of which the nodes
-run for their own hotels. Each MERGE names the hotels for every table, by which Citus finds the nodes that have any.
+run for their own hotels. Each MERGE names the hotels for every table, by which Citus finds the nodes that have any;
+the INSERT asks all nodes, since with these conditions it took twice as long for 2,000 hotels.
 """
 
 from collections.abc import Sequence

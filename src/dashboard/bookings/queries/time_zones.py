@@ -85,29 +85,50 @@ async def delete_counters_by_event_date(db: Executor, hotel_ids: Sequence[int]) 
     )
 
 
-async def insert_counters_by_event_date(db: Executor, hotel_ids: Sequence[int]) -> None:
-    """Count the ledger's events of these hotels by their dates in the time zone of each hotel."""
+async def insert_night_counters(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Count the ledger's events of these hotels by night and by their dates in the time zone of each hotel.
+
+    `insert_event_date_counters` and `update_last_event_dates` follow, which read what this function stores.
+    """
     await db.execute(
         """
-        WITH night AS (
-            INSERT INTO night_counter (hotel_id, night_of_stay, event_date, bookings, cancellations)
-            SELECT hotel_id, night_of_stay, (event_timestamp AT TIME ZONE timezone)::date,
-                   count(*) FILTER (WHERE status = 1), count(*) FILTER (WHERE status = 2)
-              FROM ledger_event
-              JOIN hotel_summary USING (hotel_id)
-             WHERE hotel_id = ANY($1::bigint[])
-             GROUP BY 1, 2, 3
-            RETURNING hotel_id, event_date, bookings, cancellations
-        ), into_day AS (
-            INSERT INTO day_counter (hotel_id, by_event_date, day, bookings, cancellations)
-            SELECT hotel_id, true, event_date, sum(bookings), sum(cancellations)
-              FROM night
-             GROUP BY hotel_id, event_date
-        )
+        INSERT INTO night_counter (hotel_id, night_of_stay, event_date, bookings, cancellations)
+        SELECT event.hotel_id, night_of_stay, (event_timestamp AT TIME ZONE timezone)::date,
+               count(*) FILTER (WHERE status = 1), count(*) FILTER (WHERE status = 2)
+          FROM ledger_event AS event
+          JOIN hotel_summary ON hotel_summary.hotel_id = event.hotel_id
+         WHERE event.hotel_id = ANY($1::bigint[]) AND hotel_summary.hotel_id = ANY($1::bigint[])
+         GROUP BY 1, 2, 3
+        """,
+        hotel_ids,
+    )
+
+
+async def insert_event_date_counters(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Sum the counters per night of these hotels by date of event."""
+    await db.execute(
+        """
+        INSERT INTO day_counter (hotel_id, by_event_date, day, bookings, cancellations)
+        SELECT hotel_id, true, event_date, sum(bookings), sum(cancellations)
+          FROM night_counter
+         WHERE hotel_id = ANY($1::bigint[])
+         GROUP BY hotel_id, event_date
+        """,
+        hotel_ids,
+    )
+
+
+async def update_last_event_dates(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Set the last date of an event of these hotels from their counters per night."""
+    await db.execute(
+        """
         UPDATE hotel_summary
            SET last_event_date = latest.event_date
-          FROM (SELECT hotel_id, max(event_date) AS event_date FROM night GROUP BY hotel_id) AS latest
-         WHERE hotel_summary.hotel_id = latest.hotel_id
+          FROM (SELECT hotel_id, max(event_date) AS event_date
+                  FROM night_counter
+                 WHERE hotel_id = ANY($1::bigint[])
+                 GROUP BY hotel_id) AS latest
+         WHERE hotel_summary.hotel_id = latest.hotel_id AND hotel_summary.hotel_id = ANY($1::bigint[])
         """,
         hotel_ids,
     )
