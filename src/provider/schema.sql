@@ -419,6 +419,17 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION estimated_events() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF is_distributed('booking_event') THEN
+        RETURN (SELECT number_of_rows FROM row_counts() WHERE table_name = 'booking_event');
+    END IF;
+    RETURN (SELECT reltuples::bigint FROM pg_class WHERE oid = 'booking_event'::regclass);
+END
+$$;
+
 CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_same boolean, is_overlapping boolean, turnover smallint, stay_id uuid)
     LANGUAGE plpgsql
     AS $$

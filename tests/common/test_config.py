@@ -268,7 +268,7 @@ def test_an_invalid_decimal_number_is_refused(value: str) -> None:
         ("DASHBOARD_PROT", "DASHBOARD_PORT"),
         ("DASHBOARD_OFFER_URL", "DASHBOARD_OFFERS_URL"),
         ("dashboard_port", None),
-        ("DASHBOARD_FEED_DATABASE_UR", "DASHBOARD_DATABASE_URL"),
+        ("DASHBOARD_FEED_DATABASE_UR", "DASHBOARD_READ_DATABASE_URL"),
         ("NIGHTAUDIT_DATADIR", "NIGHTAUDIT_DATA_DIR"),
         ("NIGHT_AUDIT_DATA_DIR", "NIGHTAUDIT_DATA_DIR"),
     ],

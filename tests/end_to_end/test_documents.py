@@ -186,7 +186,7 @@ def test_the_commands_for_own_data_work_beside_a_system_on_other_ports(folder: P
         assert f"{system.data_dir}/secrets.env" in system.log.read_text()
         commands = commands_of("docs/own-data.md", "python -m ")
         audits = [command for command in commands if " audit" in command]
-        assert len(commands) > len(audits) == 2
+        assert len(commands) > len(audits) == 3
         for command in commands:
             if command not in audits:
                 system.run(command)
@@ -198,7 +198,7 @@ def test_the_commands_for_own_data_work_beside_a_system_on_other_ports(folder: P
         wait_until(is_counted, 120)
         outputs = [system.run(command) for command in audits]
         assert all("equal to the recount" in output for output in outputs)
-        assert outputs[1].startswith("feed: ")
+        assert outputs[2].startswith("feed: ")
         for command in commands_of("docs/http.md", "curl "):
             assert system.curl(command)
 

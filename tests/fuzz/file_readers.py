@@ -202,7 +202,7 @@ class ImportEvents(ImportCommand):
 class ImportProperties(ImportCommand):
     name = "import-stays (properties)"
     content = "SELECT property_id, description FROM property ORDER BY property_id"
-    tables = ("property", "reservation")
+    tables = ("property", "reservation", "free_stretch")
 
     def command(self, path: Path, options: ImportOptions) -> Awaitable[int]:
         return import_stays(self.place, path, CORPUS / "reservations.csv", options)
@@ -211,7 +211,7 @@ class ImportProperties(ImportCommand):
 class ImportReservations(ImportCommand):
     name = "import-stays (reservations)"
     content = "SELECT property_id, arrival, departure FROM reservation ORDER BY property_id, arrival"
-    tables = ("property", "reservation")
+    tables = ("property", "reservation", "free_stretch")
 
     def command(self, path: Path, options: ImportOptions) -> Awaitable[int]:
         return import_stays(self.place, CORPUS / "properties.csv", path, options)

@@ -54,6 +54,7 @@ class BackpressureConnection(ASGIHTTPConnection):
 
         receiving.add_done_callback(give_up)
         try:
+            await asyncio.sleep(0)  # receive what has arrived, so that a body that is too large is refused unread
             await self.handle_request(request, send)
         except asyncio.CancelledError:
             if not is_given_up or answering.uncancel():

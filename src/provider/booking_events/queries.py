@@ -262,7 +262,7 @@ async def select_totals(db: Executor) -> FeedTotals:
     row = await db.fetchrow(
         """
         SELECT greatest(
-                   (SELECT number_of_rows FROM row_counts() WHERE table_name = 'booking_event'),
+                   estimated_events(),
                    (SELECT count(*) FROM (SELECT 1 FROM booking_event LIMIT $1) AS first_events)
                ) AS events,
                (SELECT max(event_timestamp) FROM booking_event) AS newest,

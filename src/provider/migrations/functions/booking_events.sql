@@ -299,3 +299,15 @@ BEGIN
     RETURN false;
 END
 $$;
+
+-- About how many events are stored: by the planner's statistics, which a replica has too, or by those of the nodes.
+CREATE OR REPLACE FUNCTION estimated_events() RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF is_distributed('booking_event') THEN
+        RETURN (SELECT number_of_rows FROM row_counts() WHERE table_name = 'booking_event');
+    END IF;
+    RETURN (SELECT reltuples::bigint FROM pg_class WHERE oid = 'booking_event'::regclass);
+END
+$$;
