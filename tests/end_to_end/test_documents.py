@@ -176,6 +176,7 @@ def write_files(folder: Path) -> None:
         [["store_id", "dayOfWeek", "start_time_local", "end_time_local"], ["1", 0, "09:00:00", "17:00:00"]],
     )
     write_csv(folder / "zones.csv", [["store_id", "timezone_str"], ["1", "Europe/Berlin"]])
+    write_csv(folder / "hotels.csv", [["hotel_id", "name", "rooms"], ["1", "Hotel Harbour", 40]])
 
 
 def test_the_commands_for_own_data_work_beside_a_system_on_other_ports(folder: Path) -> None:
