@@ -103,6 +103,19 @@ async def environment(
     return environment | {f"{name}_READ_DATABASE_URL": standby.url_like(url).reveal() for name, url in urls.items()}
 
 
+async def test_a_check_survives_a_primary_that_is_itself_in_recovery(
+    provider_app: Application, standby: Standby, provider_url: Secret
+) -> None:
+    """As while a standby takes over: the watch must go on."""
+    pools = provider_app.resources.pools.replica
+    assert pools is not None
+    replica = ReadReplica(pools.requests, pools)
+    await replica.check()
+    assert not replica.is_readable
+    assert replica.state.problem is not None
+    assert "has not answered" in replica.state.problem
+
+
 @pytest.fixture
 def client(provider_app: Application) -> Client:
     return provider_app.test_client()

@@ -30,6 +30,7 @@ from common.db.pool import Executor, connect_with
 from common.db.role_settings import (
     end_older_sessions,
     end_own_session,
+    select_clock,
     select_differing_settings,
     store_settings,
 )
@@ -141,9 +142,9 @@ async def _keep_settings(url: Secret) -> None:
     try:
         async with connection.transaction():
             await lock_migrations(connection)
-            stored_at = await store_settings(connection)
-        if stored_at is not None:
-            await end_older_sessions(connection, stored_at)
+            is_changed = await store_settings(connection)
+        if is_changed:
+            await end_older_sessions(connection, await select_clock(connection))
         if await select_differing_settings(connection):
             await end_own_session(connection)
     finally:

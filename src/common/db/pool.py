@@ -19,6 +19,9 @@ log = structlog.get_logger()
 Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
 
+MAX_QUERIES = 50_000
+"""A connection is replaced after so many statements."""
+
 IDLE_SECONDS = 300.0
 """A connection that was idle for longer is closed."""
 
@@ -55,7 +58,8 @@ class BoundedPool(asyncpg.Pool):
                 await super().release(connection, timeout=self.acquire_seconds if timeout is None else timeout)
             else:
                 held._on_release()
-                await connection._holder.release(timeout)
+                is_idle = not held.is_in_transaction() and held._protocol.queries_count < MAX_QUERIES
+                await connection._holder.release(None if is_idle else self.acquire_seconds)  # a timer costs as much
         finally:
             if connection in self.in_turn:
                 self.in_turn.remove(connection)
@@ -70,7 +74,8 @@ class _FifoAcquisition(PoolAcquireContext):
 
     async def __aenter__(self) -> PoolConnectionProxy:
         if not self.pool.turns.locked() and self.pool.get_idle_size():
-            self.timeout = None  # there is nothing to wait for, and the timers of a time-out cost more than the rest
+            # At most a new connection, which has a limit of its own; the timers of a time-out cost more than the rest.
+            self.timeout = None
             await self.pool.turns.acquire()
             return await self.acquire_in_turn()
         has_turn = False
@@ -125,7 +130,7 @@ def create_pool(url: Secret, *, application: str, size: int = 10, timeouts: Time
         url.reveal(),
         min_size=0,
         max_size=size,
-        max_queries=50_000,
+        max_queries=MAX_QUERIES,
         max_inactive_connection_lifetime=IDLE_SECONDS,
         connection_class=connection_class(timeouts),
         record_class=asyncpg.Record,

@@ -37,6 +37,9 @@ NOT_READABLE: tuple[type[Exception], ...] = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
+NOT_ANSWERED: tuple[type[Exception], ...] = (*NOT_READABLE, asyncpg.PostgresError)
+"""Of a check: whatever PostgreSQL says, such as that the primary itself is in recovery, the next check asks again."""
+
 CONFLICTS: tuple[type[Exception], ...] = (asyncpg.TransactionRollbackError, asyncpg.ReadOnlySQLTransactionError)
 """A statement that the replica cancelled since replay needed what it read, or that cannot run there; others can."""
 
@@ -102,11 +105,11 @@ class ReadReplica:
         """
         try:
             self._position = await select_primary_position(self._primary)
-        except DATABASE_UNAVAILABLE as error:
+        except NOT_ANSWERED as error:
             log.info("replica_not_compared", error=describe_failure(error))
         try:
             state = await self._state()
-        except NOT_READABLE as error:
+        except NOT_ANSWERED as error:
             state = ReplicaState(None, f"not reachable: {describe_failure(error)}")
         self._change(state)
 
@@ -126,7 +129,9 @@ class ReadReplica:
         position = self._position
         row = await select_replay(self.pools.requests, position.lsn if position else None)
         if not row["in_recovery"]:
-            return None
+            if position is not None and row["started_at"] == position.started_at:
+                return None
+            raise ReplicaBehindError("the replica was promoted, or is no replica of the primary")
         times = [row["replayed_at"]] if row["replayed_at"] is not None else []
         if position is not None and row["has_caught_up"]:
             times.append(position.at)
@@ -143,7 +148,9 @@ class ReadReplica:
             return ReplicaState(None, "not a replica of the primary: it is not in recovery")
         if row["has_caught_up"]:
             return ReplicaState(0.0, None)
-        if row["replayed_at"] is None or position is None:
+        if position is None:
+            return ReplicaState(None, "not comparable: the primary has not answered yet")
+        if row["replayed_at"] is None:
             return ReplicaState(None, "has not replayed a transaction since it started")
         lag = max(0.0, (position.at - row["replayed_at"]).total_seconds())
         return ReplicaState(lag, f"{lag:.0f} s behind" if lag > MAX_LAG_SECONDS else None)

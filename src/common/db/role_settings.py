@@ -16,16 +16,16 @@ from common.db.time_limits import SESSION_SETTINGS
 log = structlog.get_logger()
 
 
-async def store_settings(connection: Connection) -> datetime | None:
-    """Give the role of this session the settings in this database; None if it has them already.
+async def store_settings(connection: Connection) -> bool:
+    """Give the role of this session the settings in this database; returns whether it did not have them yet.
 
-    Runs in the caller's transaction. Returns the time before which sessions began without the settings.
+    Sessions that begin before the caller's transaction is committed are without them.
     """
     if await select_role_settings(connection) == SESSION_SETTINGS:
-        return None
+        return False
     for statement in await select_alterations(connection, SESSION_SETTINGS):
         await connection.execute(statement)
-    return await select_clock(connection)
+    return True
 
 
 async def end_older_sessions(connection: Connection, began_before: datetime) -> None:

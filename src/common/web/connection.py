@@ -36,7 +36,7 @@ class BackpressureConnection(ASGIHTTPConnection):
     if_none_match: str | None = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Answer in the task of the caller, and receive in another until then. Quart uses a task for each.
+        """Answer in the task of the caller, and receive in another until then. Quart takes a task more for each.
 
         When the client goes away, the answer is given up at the point where it waits.
         """

@@ -1,5 +1,6 @@
 """Health and metrics: /livez, /readyz and /metrics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,11 @@ from common.web.responses import json_response
 Measure = Callable[[], Awaitable[None]]
 """Sets a gauge from the database."""
 
+WORKERS_SECONDS = 2.0
+"""How long a verbose probe waits for an answer about the workers of a cluster."""
+
 NOT_READY: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, asyncpg.UndefinedTableError)
+WORKERS_UNKNOWN: tuple[type[Exception], ...] = (*NOT_READY, asyncpg.UndefinedFunctionError, TimeoutError)
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -75,11 +80,14 @@ def blueprint(db_migrations: Path, measures: Sequence[Measure] = ()) -> Blueprin
     async def get_readiness(query_args: ReadinessQuery) -> Response:
         """Whether this process can serve requests: PostgreSQL is reachable and its schema is up to date.
 
-        A read replica is not needed for that: while it fails, the primary is read.
+        Neither a read replica nor a single worker of a cluster is needed for that: while a replica fails, the primary
+        is read, and without a worker the requests for the rows of others are served.
         """
         checks = await readiness(pool(), db_migrations)
-        others = replica_checks(current_application().resources.replica)
-        shown = [*checks, *others] if query_args.verbose is not None else []
+        shown = []
+        if query_args.verbose is not None:
+            others = replica_checks(current_application().resources.replica)
+            shown = [*checks, *await worker_checks(pool()), *others]
         if failed := [check.name for check in checks if not check.ok]:
             extra = {"checks": shown} if shown else None
             raise Unavailable(f"Not ready: {', '.join(failed)}.", code="not_ready", retry_after=2, extra=extra)
@@ -121,12 +129,20 @@ async def readiness(db: asyncpg.Pool, folder: Path) -> list[Check]:
     try:
         pending = await migrate.select_pending(db, folder)
         differing = await select_differing_settings(db)
-        unreachable = [] if pending else await select_unreachable_workers(db)
     except NOT_READY as error:
         return [Check("database", ok=False, detail=type(error).__name__)]
-    detail = f"unreachable: {', '.join(unreachable)}" if unreachable else "reachable"
     return [
-        Check("database", ok=not unreachable, detail=detail),
+        Check("database", ok=True, detail="reachable"),
         Check("migrations", ok=not pending, detail=f"pending: {', '.join(pending)}" if pending else "up to date"),
         Check("settings", ok=not differing, detail=describe_settings(differing)),
     ]
+
+
+async def worker_checks(db: asyncpg.Pool) -> list[Check]:
+    """What /readyz?verbose says of the workers of a cluster; nothing while all are reachable, or on one node."""
+    try:
+        async with asyncio.timeout(WORKERS_SECONDS):
+            unreachable = await select_unreachable_workers(db)
+    except WORKERS_UNKNOWN as error:
+        return [Check("workers", ok=False, detail=type(error).__name__)]
+    return [Check("workers", ok=False, detail=f"unreachable: {', '.join(unreachable)}")] if unreachable else []

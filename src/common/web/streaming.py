@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import asyncpg
@@ -36,7 +36,8 @@ async def stream_copy(db: asyncpg.Pool, copy: Copy, *, detail: str = TOO_MANY_ST
                 try:
                     await copy(connection, write)
                 except BaseException:  # cancellation too; raised again
-                    connection.terminate()  # asyncpg cannot reuse a connection whose COPY was interrupted
+                    with suppress(asyncpg.InterfaceError):  # one with limits of its own is terminated already
+                        connection.terminate()  # asyncpg cannot reuse a connection whose COPY was interrupted
                     raise
         except PoolExhaustedError:
             raise Unavailable(detail, retry_after=5) from None

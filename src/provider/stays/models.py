@@ -158,7 +158,8 @@ class Refusal(msgspec.Struct, frozen=True):
 
     booked_night: the first of its nights that the feed has as booked. arrival, departure: the stay in its way, None if
     none is; is_online: a guest made it; is_same: it has the nights of the row; is_overlapping: it has some of them;
-    turnover_days: how long the property stays free after it; reservation_id: its id.
+    turnover_days: how long the property stays free after it; reservation_id: its id. blocked_night: the first of the
+    row's nights that its property does not sell.
     """
 
     line: int
@@ -171,6 +172,7 @@ class Refusal(msgspec.Struct, frozen=True):
     is_overlapping: bool | None
     turnover_days: int | None
     reservation_id: UUID | None
+    blocked_night: date | None
 
 
 class NightConflict(msgspec.Struct, frozen=True):

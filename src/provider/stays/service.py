@@ -154,7 +154,7 @@ def _require_not_slept(stay: LiveStay, arrival: date, departure: date, window: B
     if window.first is not None and stay.arrival < window.first:
         if arrival != stay.arrival:
             raise Conflict("The stay has begun; its first night cannot change.", code="already_begun")
-        if departure < min(window.first, stay.departure):
+        if departure != stay.departure and min(departure, stay.departure) < window.first:
             raise Conflict(f"The nights before {window.first} are over.", code="already_slept")
     elif arrival != stay.arrival:
         try:
@@ -194,6 +194,8 @@ def unknown_property(property_id: str) -> NotFound:
 
 async def create_property(connection: Connection, new: PropertyInput, holder: UUID) -> Property:
     """Store a property inside the caller's transaction. Raises Conflict when its id or its room is taken."""
+    if new.hotel_id is not None:
+        await properties.lock_room_links(connection)
     try:
         created = await properties.insert_property(connection, new, holder)
     except asyncpg.UniqueViolationError:

@@ -10,7 +10,7 @@ import pytest
 
 from common.config import Secret
 from common.db.migrate import migrate
-from common.db.pool import BoundedPool, connect_with, create_pool, transaction
+from common.db.pool import BoundedPool, Connection, connect_with, create_pool, transaction
 from common.db.role_settings import (
     end_own_session,
     select_differing_settings,
@@ -20,6 +20,7 @@ from common.db.role_settings import (
 from common.db.time_limits import SESSION_SETTINGS, UNLIMITED, Timeouts
 from common.devstack.embedded import Server
 from common.web.health import readiness
+from common.web.streaming import Sink, stream_copy
 from tests.conftest import MIGRATIONS
 from tests.support.databases import cloned
 
@@ -163,6 +164,15 @@ async def first_of(rows: Awaitable[Any]) -> Any:
     found = await rows
     row = found[0] if isinstance(found, list) else found
     return row[0]
+
+
+async def test_a_stream_that_fails_raises_what_went_wrong(limited: BoundedPool) -> None:
+    async def copy(connection: Connection, output: Sink) -> None:
+        await connection.copy_from_query("SELECT 1 / 0", output=output)
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await anext(stream_copy(limited, copy))
+    assert await limited.fetchval("SELECT 1") == 1
 
 
 async def test_a_pool_leaves_no_limit_of_its_own_in_the_session(limited: BoundedPool) -> None:

@@ -272,6 +272,27 @@ class TestBookedInTheFeed:
         assert [(await guest.reserve(name, soon, 1))[0].status_code for name in ("suite", "hut")] == [409, 200]
 
 
+async def test_a_reservation_that_waits_while_its_night_is_booked_in_the_feed_is_refused(
+    guest: Guest, provider_db: asyncpg.Pool, soon: date
+) -> None:
+    """When the guest asked, the night was free."""
+    await guest.create_property("suite", hotel_id=3, room_id=17)
+    async with provider_db.acquire() as other, other.transaction():
+        await other.execute("SELECT lock_property(property_id) FROM property WHERE property_id = 'suite'")
+        waiting = asyncio.create_task(guest.reserve("suite", soon, 2))
+        await eventually(lambda: all_wait(provider_db, 1))
+        await other.fetch(
+            "SELECT * FROM store_events(ARRAY[5::bigint], ARRAY[3::bigint], ARRAY[now()], ARRAY[1::smallint],"
+            " ARRAY['17'], ARRAY[$1::date], ARRAY[false])",
+            soon,
+        )
+
+    answer, problem = await waiting
+
+    assert (answer.status_code, problem["code"]) == (409, "not_available")
+    assert await conflicts(guest) == []
+
+
 async def all_wait(db: asyncpg.Pool, count: int) -> bool:
     if (cluster := cluster_of_environment()) is not None:
         return await cluster.count_waiting(await db.fetchval("SELECT current_database()")) == count

@@ -199,6 +199,24 @@ async def test_a_row_that_overlaps_a_reservation_of_a_guest_says_so(
     ]
 
 
+async def test_a_row_with_a_blocked_night_is_reported_and_the_others_are_stored(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await load(provider_url, files)
+    await provider_db.execute(
+        "INSERT INTO property_block (property_id, first_night, end_date)"
+        " VALUES ('djddZlw8apLVfi', '2021-01-10', '2021-01-12')"
+    )
+    capsys.readouterr()
+
+    lines = ("djddZlw8apLVfi,2021-01-08,2", "djddZlw8apLVfi,2021-01-10,2", "djddZlw8apLVfi,2021-01-12,1")
+    assert await load(provider_url, files, *lines) == 1
+
+    captured = capsys.readouterr()
+    assert "reservations.csv: 2 stored, 0 already stored, 1 rejected" in captured.out
+    assert captured.err.splitlines() == ["reservations.csv: line 3: the night of 2021-01-10 is blocked"]
+
+
 async def test_a_row_that_is_too_close_for_the_turnover_says_so(
     provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """SQL that adds events of the ledger to the counters, in the transaction that stores the events.
 
 On one node it is one statement. Citus takes no MERGE from a CTE, so on a cluster it is three, each of which the nodes
-run for their own hotels. Each MERGE names the hotels for every table, by which Citus finds the nodes that have any;
+run for their own hotels. Each MERGE names the hotels in its source, by which Citus finds the nodes that have any;
 the INSERT asks all nodes, since with these conditions it took twice as long for 2,000 hotels.
 """
 

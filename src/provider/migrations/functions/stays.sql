@@ -34,8 +34,8 @@ $$;
 
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
 -- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
--- blocked while the transaction waited for the lock are refused, and a new stay of a property whose room changed
--- meanwhile: its events would be of the wrong room.
+-- blocked, or booked in the feed, while the transaction waited for the lock are refused, and a new stay of a property
+-- whose room changed meanwhile: its events would be of the wrong room.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -63,6 +63,15 @@ BEGIN
                 USING ERRCODE = 'exclusion_violation',
                       TABLE = 'reservation',
                       CONSTRAINT = 'reservation_no_blocked_night';
+        END IF;
+    END IF;
+    IF TG_OP = 'INSERT' AND NEW.hotel_id IS NOT NULL THEN
+        PERFORM 1 FROM nights_booked_in_feed(NEW.hotel_id, NEW.room_id, NEW.arrival, NEW.departure) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'the feed has a night of the stay as booked'
+                USING ERRCODE = 'exclusion_violation',
+                      TABLE = 'reservation',
+                      CONSTRAINT = 'reservation_no_night_of_the_feed';
         END IF;
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
@@ -334,6 +343,14 @@ BEGIN
           FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
           JOIN property USING (property_id)
          WHERE line <> ALL (booked_lines)
+           AND NOT EXISTS (
+               SELECT 1
+                 FROM property_block AS block
+                WHERE block.property_id = property.property_id
+                  AND block.first_night < arrival + nights
+                  AND block.first_night > arrival - 366
+                  AND block.end_date > arrival
+           )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
         RETURNING *
@@ -371,7 +388,8 @@ CREATE OR REPLACE FUNCTION explain_refusals(
     is_same boolean,
     is_overlapping boolean,
     turnover smallint,
-    stay_id uuid
+    stay_id uuid,
+    blocked_night date
 )
 LANGUAGE plpgsql
 AS $$
@@ -399,6 +417,12 @@ BEGIN
          LIMIT 1;
         SELECT min(night) INTO booked_night
           FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
+        SELECT min(greatest(first_night, given.arrival)) INTO blocked_night
+          FROM property_block
+         WHERE property_id = given.property_id
+           AND first_night < given.departure
+           AND first_night > given.arrival - 366
+           AND end_date > given.arrival;
         line := given.line;
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;

@@ -34,7 +34,7 @@ async def select_refusals(connection: Connection, rows: Sequence[tuple[Any, ...]
     found = await connection.fetch(
         """
         SELECT line, is_property_known, booked_night, stay_arrival, stay_departure, is_online, is_same, is_overlapping,
-               turnover, stay_id
+               turnover, stay_id, blocked_night
           FROM explain_refusals($1::bigint[], $2::text[], $3::date[], $4::integer[])
         """,
         *zip(*rows, strict=True),
