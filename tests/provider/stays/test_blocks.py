@@ -212,10 +212,11 @@ async def test_plain_sql_can_neither_block_reserved_nights_nor_reserve_blocked_o
 async def test_of_blocks_and_reservations_at_once_one_has_each_night(
     guest: Guest, new_guest: Callable[[], Guest], provider_db: asyncpg.Pool, soon: date
 ) -> None:
+    """One of each kind wants nights that nobody else does, so that both kinds succeed whoever wins the others."""
     await guest.create_property("hut")
 
     async def visit(number: int) -> int:
-        start = soon + number % 10 * DAY
+        start = soon + (number % 10 if number > 1 else 20 + 5 * number) * DAY
         if number % 3:
             return (await new_guest().reserve("hut", start, 1 + number % 2))[0].status_code
         return (await block(guest, start, 1 + number % 2))[0]
