@@ -23,8 +23,8 @@ DATABASE_SETTINGS = {
 
 Triggers are allowed, since ours read and write rows of their own distribution column only, which Citus cannot know.
 
-A session has one connection to each node. With several, two statements of a transaction could reach a node through
-different ones, and the second would wait for an advisory lock of the first for ever. It is faster for many clients too.
+A session has one connection to each node. With more, Citus could send two statements of a transaction through different
+connections, and the second statement would wait for ever for an advisory lock that the first one holds.
 """
 
 
@@ -80,8 +80,8 @@ async def is_distributed(db: Executor, table: str) -> bool:
 async def select_nodes_in_doubt(db: Executor) -> list[str]:
     """The nodes with a transaction that is prepared but not committed, as host:port.
 
-    Citus commits or rolls back what a lost node left so within citus.recover_2pc_interval, a minute by default; until
-    then nobody sees its rows.
+    A node that is lost leaves such transactions. Citus commits them or rolls them back within
+    citus.recover_2pc_interval (by default a minute) after the node is back. Until then no query shows their rows.
     """
     rows = await db.fetch(
         """

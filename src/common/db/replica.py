@@ -38,7 +38,7 @@ NOT_READABLE: tuple[type[Exception], ...] = (
 )
 
 NOT_ANSWERED: tuple[type[Exception], ...] = (*NOT_READABLE, asyncpg.PostgresError)
-"""Of a check: whatever PostgreSQL says, such as that the primary itself is in recovery, the next check asks again."""
+"""What a check may raise, for example when the primary itself is in recovery. The next check asks again."""
 
 CONFLICTS: tuple[type[Exception], ...] = (asyncpg.TransactionRollbackError, asyncpg.ReadOnlySQLTransactionError)
 """A statement that the replica cancelled since replay needed what it read, or that cannot run there; others can."""

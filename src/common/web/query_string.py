@@ -32,7 +32,7 @@ def validate_querystring(model: type[pydantic.BaseModel]) -> Callable[[View], Vi
                 raise Invalid("The request is not valid.", errors=_errors_of(error, values)) from None
             return await view(*args, query_args=query, **kwargs)
 
-        return document_querystring(model)(wrapper)  # type: ignore[return-value]  # it returns the view it gets
+        return document_querystring(model)(wrapper)  # type: ignore[return-value]  # quart-schema returns the view it is given
 
     return decorate
 

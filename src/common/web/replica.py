@@ -41,7 +41,7 @@ def reads_replica(view: V) -> V:
             g.pop("replica")
         return await view(*args, **options)
 
-    return read  # type: ignore[return-value]  # of the same signature
+    return read  # type: ignore[return-value]  # wraps() keeps the signature, which mypy cannot see
 
 
 async def complete_through() -> datetime | None:

@@ -30,6 +30,7 @@ from dashboard.resources import resources_of
 from tests.dashboard.bookings.conftest import LOOKBACK, AssertCountersAgree
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import MAIN_LEDGER, Event, ForeignFeed, event, serve_feed
+from tests.support.waiting import eventually
 
 
 @dataclass
@@ -165,12 +166,15 @@ async def test_one_transaction_at_a_time_writes_the_ledger_whichever_feed_it_rea
     async with transaction(dashboard_db) as connection:
         await insert_events(connection, MAIN_LEDGER, [BookingEvent(1, 1, datetime.now(UTC), 1, 1, date(2020, 1, 1))])
         reading = asyncio.create_task(other.ingest())
-        while not reading.done() and not await waits_for_lock(dashboard_db):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: is_over_or_waits(reading, dashboard_db))
         assert not reading.done(), "it did not wait for the other feed's transaction"
 
     assert (await reading)["new"] == 3
     await counters_agree(4)
+
+
+async def is_over_or_waits(reading: asyncio.Task[JobResult], db: asyncpg.Pool) -> bool:
+    return reading.done() or await waits_for_lock(db)
 
 
 async def test_the_audit_of_a_feed_and_its_corrections_leave_the_other(
