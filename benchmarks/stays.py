@@ -344,8 +344,8 @@ async def fill_free_stretches(connection: asyncpg.Connection) -> None:
     await connection.execute("TRUNCATE property_segment")
     await connection.execute(
         """
-        INSERT INTO property_segment (segment, first_id)
-        SELECT number / $1, CASE WHEN number = 0 THEN '' ELSE property_id END
+        INSERT INTO property_segment (segment, first_id, moved_at)
+        SELECT number / $1, CASE WHEN number = 0 THEN '' ELSE property_id END, '-infinity'
           FROM (SELECT property_id, row_number() OVER (ORDER BY property_id)::integer - 1 AS number
                   FROM property) AS each
          WHERE number % $1 = 0

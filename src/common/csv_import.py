@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 from tqdm import tqdm
 
-from common.csv_files import CsvFile
+from common.csv_files import CsvFile, CsvHeaderError
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.tables import csv_cell
 from common.text_blocks import DamagedFileError, open_file
@@ -116,6 +116,45 @@ def open_with_progress(path: Path) -> Iterator[tuple[BinaryIO, "tqdm[NoReturn]"]
         file.seek(0)
         with tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=None, file=sys.stderr) as bar:
             yield file, bar
+
+
+StoreRows = Callable[[CsvFile, ImportResult, Callable[[], object]], Awaitable[None]]
+"""Stores the rows of a file, and adds the outcome to the result. Calls the function after each chunk, for the progress.
+
+Raises PostgreSQL's errors.
+"""
+
+
+async def import_file(
+    path: Path, open_csv: Callable[[BinaryIO], CsvFile], store: StoreRows, options: ImportOptions = STORE_ALL
+) -> int:
+    """Import one file and print a report; returns the exit status, 1 if a line was rejected or the file has no rows.
+
+    open_csv: reads the header of the file; raises CsvHeaderError and DamagedFileError.
+    """
+    result = ImportResult(path.name)
+    failed = 0
+    try:
+        with open_with_progress(path) as (raw, bar):
+            file = open_csv(raw)
+            result.notices += file.header.notices
+            try:
+                await store(file, result, lambda: bar.update(raw.tell() - bar.n))
+            except NOT_STORED as error:
+                failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
+            if options.rejected is not None:
+                raw.seek(0)
+                with rejected_writer(options.rejected) as write:
+                    for line in with_texts(open_csv(raw), result.rejected):
+                        write(path.name, line)
+    except (CsvHeaderError, DamagedFileError) as error:
+        return print_error(f"{path}: {error}")
+    except CANNOT_OPEN as error:
+        return print_error(f"{error.filename or path}: {error.strerror}")
+    result.report(dry_run=options.dry_run)
+    if not failed and result.status and not result.rejected:
+        return print_error(f"{path}: the file contains no rows")
+    return failed or result.status
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from common.cli import (
 from common.config import Secret
 from common.csv_import import add_import_options, import_options
 from provider.app import MIGRATIONS, create_app
-from provider.booking_events.cli import connect, import_file
+from provider.booking_events.cli import connect, import_event_file
 from provider.booking_events.models import COLUMNS
 from provider.booking_events.queries import select_last_hotel
 from provider.booking_events.service import append_events, append_in_bulk
@@ -82,7 +82,7 @@ def generate(config: Config, arguments: argparse.Namespace) -> int:
 
 def import_events(config: Config, arguments: argparse.Namespace) -> int:
     return on_database(
-        config, NAME, MIGRATIONS, lambda url: import_file(url, arguments.file, import_options(arguments))
+        config, NAME, MIGRATIONS, lambda url: import_event_file(url, arguments.file, import_options(arguments))
     )
 
 

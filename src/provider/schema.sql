@@ -117,43 +117,40 @@ END
 $$;
 
 CREATE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer) RETURNS TABLE(available_id text, description text)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     AS $$
 DECLARE
-    start_id text COLLATE "C" := (
-        SELECT first_id FROM property_segment WHERE first_id <= after COLLATE "C" ORDER BY first_id DESC LIMIT 1
-    );
+    start_id text COLLATE "C" := after;
     number_of_segments integer := 1;
-    segments integer[];
-    returned integer;
+    read record;
+    read_again record;
+    ids text[];
+    descriptions text[];
 BEGIN
-    WHILE places > 0 AND start_id IS NOT NULL LOOP
-        SELECT array_agg(segment ORDER BY first_id)
-          INTO segments
+    LOOP
+        SELECT * INTO read FROM segments_from(start_id, number_of_segments);
+        SELECT array_agg(property_id ORDER BY property_id), array_agg(about ORDER BY property_id)
+          INTO ids, descriptions
           FROM (
-              SELECT segment, first_id
-                FROM property_segment
-               WHERE first_id >= start_id
-               ORDER BY first_id
-               LIMIT number_of_segments
-          ) AS next;
-        RETURN QUERY
-        SELECT found.property_id,
-               (SELECT property.description FROM property WHERE property.property_id = found.property_id)
-          FROM free_stretch AS found
-         WHERE segment = ANY (segments)
-           AND nights @> stay
-           AND found.property_id > after
-         ORDER BY found.property_id || ''
-         LIMIT places;
-        GET DIAGNOSTICS returned = ROW_COUNT;
-        places := places - returned;
-        SELECT first_id
-          INTO start_id
-          FROM property_segment
-         WHERE first_id > (SELECT max(first_id) FROM property_segment WHERE segment = ANY (segments))
-         ORDER BY first_id
-         LIMIT 1;
+              SELECT found.property_id,
+                     (
+                         SELECT property.description FROM property WHERE property.property_id = found.property_id
+                     ) AS about
+                FROM free_stretch AS found
+               WHERE segment = ANY (read.segments)
+                 AND nights @> stay
+                 AND found.property_id > after
+                 AND found.property_id >= start_id
+                 AND (read.end_id IS NULL OR found.property_id < read.end_id)
+               ORDER BY found.property_id || ''
+               LIMIT places
+          ) AS page;
+        SELECT * INTO read_again FROM segments_from(start_id, number_of_segments);
+        CONTINUE WHEN read_again.boundaries IS DISTINCT FROM read.boundaries;
+        RETURN QUERY SELECT * FROM unnest(ids, descriptions);
+        places := places - coalesce(cardinality(ids), 0);
+        EXIT WHEN places = 0 OR read.end_id IS NULL;
+        start_id := read.end_id;
         number_of_segments := number_of_segments * 4;
     END LOOP;
 END
@@ -696,6 +693,18 @@ CREATE FUNCTION lock_all_properties() RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(7240911008) $$;
 
+CREATE FUNCTION lock_properties(locked text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    next_id text;
+BEGIN
+    FOR next_id IN SELECT id FROM unnest(locked) AS id ORDER BY node_order(id), id COLLATE "C" LOOP
+        PERFORM lock_property(property_id) FROM property WHERE property_id = next_id;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION lock_property(locked text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -712,7 +721,7 @@ DECLARE
     start_id text COLLATE "C";
     end_id text COLLATE "C";
     moved text[];
-    moved_id text;
+    now CONSTANT timestamptz := clock_timestamp();
 BEGIN
     IF NOT is_locked THEN
         RETURN 0;
@@ -728,12 +737,10 @@ BEGIN
            ORDER BY property_id DESC
            LIMIT properties
       ) AS last;
-    FOR moved_id IN SELECT id FROM unnest(moved) AS id ORDER BY node_order(id), id LOOP
-        PERFORM lock_property(property_id) FROM property WHERE property_id = moved_id;
-    END LOOP;
+    PERFORM lock_properties(moved);
     UPDATE free_stretch SET segment = target WHERE property_id = ANY (moved);
-    INSERT INTO property_segment (segment, first_id) VALUES (target, moved[1])
-    ON CONFLICT (segment) DO UPDATE SET first_id = excluded.first_id;
+    INSERT INTO property_segment (segment, first_id, moved_at) VALUES (target, moved[1], now)
+    ON CONFLICT (segment) DO UPDATE SET first_id = excluded.first_id, moved_at = excluded.moved_at;
     RETURN cardinality(moved);
 END
 $$;
@@ -1015,6 +1022,38 @@ CREATE FUNCTION segment_of(property text) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
 SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDER BY first_id DESC LIMIT 1
+$$;
+
+CREATE FUNCTION segments_from(start_id text, number_of_segments integer) RETURNS TABLE(segments integer[], boundaries text[], end_id text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    first record;
+BEGIN
+    SELECT segment, first_id, moved_at > statement_timestamp() - interval '1 day' AS is_new INTO first
+      FROM property_segment
+     WHERE first_id <= start_id COLLATE "C"
+     ORDER BY first_id DESC
+     LIMIT 1;
+    SELECT array_agg(segment ORDER BY first_id), array_agg(first_id ORDER BY first_id) INTO segments, boundaries
+      FROM (
+          SELECT segment, first_id
+            FROM property_segment
+           WHERE first_id >= first.first_id
+           ORDER BY first_id
+           LIMIT number_of_segments + 1
+      ) AS next;
+    IF cardinality(segments) > number_of_segments THEN
+        segments := segments[:number_of_segments];
+        end_id := boundaries[number_of_segments + 1];
+    END IF;
+    IF first.is_new THEN
+        segments := segments || (
+            SELECT segment FROM property_segment WHERE first_id < first.first_id ORDER BY first_id DESC LIMIT 1
+        );
+    END IF;
+    RETURN NEXT;
+END
 $$;
 
 CREATE FUNCTION settle_free_nights(property text, changed daterange) RETURNS void
@@ -1578,7 +1617,8 @@ CREATE TABLE property_block (
 
 CREATE TABLE property_segment (
     segment integer NOT NULL,
-    first_id text NOT NULL COLLATE pg_catalog."C"
+    first_id text NOT NULL COLLATE pg_catalog."C",
+    moved_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE rate_limit (

@@ -1,5 +1,6 @@
 """The provider on a Citus cluster: the nodes that each statement asks, and what the triggers of one node do there."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from quart.typing import TestClientProtocol as Client
 from common.config import Secret
 from common.db.distribution import distribute
 from common.db.migrate import migrate
+from common.db.pool import transaction
 from common.web.resources import Application
 from provider.booking_events import queries as events
 from provider.booking_events.inputs import EventInput, EventsQuery
@@ -21,9 +23,11 @@ from provider.booking_events.models import NewEvent
 from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
 from provider.stays.inputs import BlockInput, ReservationInput
-from provider.stays.queries import blocks, properties, storefront
+from provider.stays.queries import blocks, free_stretches, properties, storefront
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.applications import free_port
+from tests.support.citus import CitusCluster
+from tests.support.databases import DatabaseServer
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
 ONE, ALL = "one", "all"
@@ -111,10 +115,17 @@ async def test_distribute_leaves_a_distributed_database_as_it_is(provider_url: S
     assert await distribute(provider_url, DISTRIBUTIONS["provider"], 4) == []
 
 
-async def test_a_distributed_database_is_migrated(provider_url: Secret, connection: asyncpg.Connection) -> None:
+@pytest.fixture
+async def migrated(provider_url: Secret) -> None:
+    """The functions are created again. It ends the sessions that began before."""
+    connection = await asyncpg.connect(provider_url.reveal())
     await connection.execute("DELETE FROM migration WHERE name LIKE 'functions/%'")
+    await connection.close()
     assert await migrate(provider_url, MIGRATIONS["provider"]) != []
 
+
+@pytest.mark.usefixtures("migrated")
+async def test_a_distributed_database_is_migrated(connection: asyncpg.Connection) -> None:
     triggers = await connection.fetch("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
     assert DISTRIBUTIONS["provider"].node_triggers.isdisjoint(row["tgname"] for row in triggers)
     await create_property(connection, "p1")
@@ -151,6 +162,67 @@ async def test_a_room_that_belongs_to_another_property_is_refused(provider_db: a
     with pytest.raises(asyncpg.UniqueViolationError):
         await create_property(provider_db, "second", 7)
     assert await properties.select_property(provider_db, "second") is None
+
+
+async def test_no_room_is_linked_while_a_node_has_a_transaction_in_doubt(
+    postgres: DatabaseServer, provider_db: asyncpg.Pool, client: Client
+) -> None:
+    assert isinstance(postgres, CitusCluster)
+    name = await provider_db.fetchval("SELECT current_database()")
+    worker = await asyncpg.connect(postgres.url(name, postgres.ports[1]))
+    body = {"description": "A room", "property_id": "suite", "hotel_id": 3, "room_id": 17}
+    headers = {"Authorization": f"Bearer {HOLDER}"}
+    await worker.execute("BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'events in doubt'")
+    try:
+        refused = await client.post("/properties", json=body, headers=headers)
+        assert refused.status_code == 503
+        assert "Retry-After" in refused.headers
+    finally:
+        await worker.execute("ROLLBACK PREPARED 'events in doubt'")
+        await worker.close()
+    assert (await client.post("/properties", json=body, headers=headers)).status_code == 201
+
+
+async def search_all(db: asyncpg.Pool) -> list[str]:
+    """The properties of all pages of a search."""
+    found: list[str] = []
+    while page := await storefront.select_available(db, NIGHT, 2, found[-1] if found else "", 7):
+        found += [each.property_id for each in page]
+    return found
+
+
+async def test_a_search_finds_every_property_while_segments_are_split(provider_db: asyncpg.Pool) -> None:
+    names = [f"p{number:03}" for number in range(1, 61)]
+    for name in names:
+        await create_property(provider_db, name)
+
+    async def split() -> None:
+        for size in (30, 15, 7, 3):
+            for segment, count in await free_stretches.select_large_segments(provider_db, 2 * size):
+                target = await free_stretches.select_new_segment(provider_db)
+                for _ in range(count - size):
+                    async with transaction(provider_db) as connection:
+                        await free_stretches.move_to_segment(connection, segment, target, 1)
+
+    splitting = asyncio.create_task(split())
+    searches = 0
+    while not splitting.done():
+        assert await search_all(provider_db) == names
+        searches += 1
+    await splitting
+    assert searches > 1
+    assert await search_all(provider_db) == names
+
+
+async def test_a_search_finds_properties_whose_node_has_not_committed_their_move_yet(
+    provider_db: asyncpg.Pool,
+) -> None:
+    names = [f"p{number:03}" for number in range(1, 41)]
+    for name in names:
+        await create_property(provider_db, name)
+    await provider_db.execute("INSERT INTO property_segment VALUES (1, 'p020', clock_timestamp())")
+
+    assert await search_all(provider_db) == names
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.config import Secret
-from provider.booking_events.cli import import_file
+from provider.booking_events.cli import import_event_file
 from tests.end_to_end.conftest import get, start
 from tests.end_to_end.test_exactly_once import until_counted
 from tests.support.applications import ROOT, ApplicationProcess
@@ -38,7 +38,7 @@ async def test_the_dashboard_shows_the_figures_of_the_file(
     provider: ApplicationProcess, dashboard: ApplicationProcess, provider_url: Secret, dashboard_url: Secret
 ) -> None:
     expected = recount(FILE)
-    assert await import_file(provider_url, FILE) == 0
+    assert await import_event_file(provider_url, FILE) == 0
     await start(provider, dashboard)
     await until_counted(dashboard_url, sum(expected.values()), seconds=300)
     for hotel in (1, 2):

@@ -196,7 +196,7 @@ class ImportEvents(ImportCommand):
     tables = ("booking_event",)
 
     def command(self, path: Path, options: ImportOptions) -> Awaitable[int]:
-        return provider.booking_events.cli.import_file(self.place.url, path, options)
+        return provider.booking_events.cli.import_event_file(self.place.url, path, options)
 
 
 class ImportProperties(ImportCommand):

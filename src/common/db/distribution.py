@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from common.config import Secret
+from common.db.errors import TransactionInDoubtError
 from common.db.migrate import lock_migrations
 from common.db.pool import Executor, connect
 
@@ -94,6 +95,12 @@ async def select_nodes_in_doubt(db: Executor) -> list[str]:
         """
     )
     return [row["node"] for row in rows]
+
+
+async def require_no_node_in_doubt(db: Executor, subject: str) -> None:
+    """Raises TransactionInDoubtError while a node has rows of an earlier transaction that no query shows yet."""
+    if nodes := await select_nodes_in_doubt(db):
+        raise TransactionInDoubtError(f"not finished on {', '.join(nodes)}: an earlier transaction of {subject}")
 
 
 @dataclass

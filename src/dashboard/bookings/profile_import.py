@@ -11,18 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from common.config import Secret
-from common.csv_files import CsvFile, CsvHeaderError
-from common.csv_import import (
-    CANNOT_OPEN,
-    NOT_STORED,
-    STORE_ALL,
-    ImportOptions,
-    ImportResult,
-    open_with_progress,
-    print_error,
-    rejected_writer,
-    with_texts,
-)
+from common.csv_files import CsvFile
+from common.csv_import import STORE_ALL, ImportOptions, ImportResult, import_file
 from common.db.pool import Connection, create_pool, rolled_back
 from common.db.time_limits import UNLIMITED
 from common.text_blocks import DamagedFileError, read_blocks
@@ -110,39 +100,22 @@ async def import_profiles(url: Secret, path: Path, default: str, options: Import
 
     default: the time zone of hotels that have none of their own.
     """
-    result = ImportResult(path.name)
-    failed = 0
-    try:
-        with open_with_progress(path) as (raw, bar):
-            file = open_profiles(raw)
-            result.notices += file.header.notices
-            given = OPTIONAL & set(file.header.columns)
-            try:
-                async with create_pool(url, application="dashboard-import", size=1, timeouts=UNLIMITED) as db:
-                    rows = read_profiles(file, parsers_of(await select_known_time_zones(db)), result)
-                    while chunk := list(islice(rows, CHUNK_ROWS)):
-                        async with db.acquire() as connection:
-                            ends = rolled_back(connection) if options.dry_run else connection.transaction()
-                            async with ends:
-                                changed = await store_profiles(connection, chunk, given, default)
-                        result.stored += changed
-                        result.already_stored += len(chunk) - changed
-                        bar.update(raw.tell() - bar.n)
-            except NOT_STORED as error:
-                failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
-            if options.rejected is not None:
-                raw.seek(0)
-                with rejected_writer(options.rejected) as write:
-                    for line in with_texts(open_profiles(raw), result.rejected):
-                        write(path.name, line)
-    except (CsvHeaderError, DamagedFileError) as error:
-        return print_error(f"{path}: {error}")
-    except CANNOT_OPEN as error:
-        return print_error(f"{error.filename or path}: {error.strerror}")
-    result.report(dry_run=options.dry_run)
-    if not failed and result.status and not result.rejected:
-        return print_error(f"{path}: the file contains no rows")
-    return failed or result.status
+
+    async def store(file: CsvFile, result: ImportResult, advance: Callable[[], object]) -> None:
+        given = OPTIONAL & set(file.header.columns)
+        async with create_pool(url, application="dashboard-import", size=1, timeouts=UNLIMITED) as db:
+            rows = read_profiles(file, parsers_of(await select_known_time_zones(db)), result)
+            while chunk := list(islice(rows, CHUNK_ROWS)):
+                async with (
+                    db.acquire() as connection,
+                    rolled_back(connection) if options.dry_run else connection.transaction(),
+                ):
+                    changed = await store_profiles(connection, chunk, given, default)
+                result.stored += changed
+                result.already_stored += len(chunk) - changed
+                advance()
+
+    return await import_file(path, open_profiles, store, options)
 
 
 def open_profiles(raw: BinaryIO) -> CsvFile:

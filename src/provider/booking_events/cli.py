@@ -12,22 +12,10 @@ from pathlib import Path
 import asyncpg
 
 from common.config import Secret
-from common.csv_files import CsvHeaderError
-from common.csv_import import (
-    CANNOT_OPEN,
-    NOT_STORED,
-    STORE_ALL,
-    ImportOptions,
-    ImportResult,
-    RejectedLine,
-    open_with_progress,
-    print_error,
-    rejected_writer,
-    with_texts,
-)
+from common.csv_files import CsvFile
+from common.csv_import import STORE_ALL, ImportOptions, ImportResult, RejectedLine, import_file
 from common.db.pool import connect_with, rolled_back
 from common.db.time_limits import IMPORT_TIMEOUTS, UNLIMITED
-from common.text_blocks import DamagedFileError
 from provider.booking_events import queries
 from provider.booking_events.import_csv import open_events, read_chunks
 from provider.booking_events.models import StagedRow
@@ -90,30 +78,11 @@ def add_outcome(result: ImportResult, rows: int, stored: int, clashes: list[int]
     result.rejected += [RejectedLine(line, "id is stored with different content") for line in clashes]
 
 
-async def import_file(url: Secret, path: Path, options: ImportOptions = STORE_ALL) -> int:
+async def import_event_file(url: Secret, path: Path, options: ImportOptions = STORE_ALL) -> int:
     """Load the file and print a report; returns the exit status, 1 if any line was rejected or the file has no rows."""
-    result = ImportResult(path.name)
-    failed = 0
-    try:
-        with open_with_progress(path) as (file, bar):
-            events = open_events(file)
-            result.notices += events.header.notices
-            chunks = read_chunks(events, result.reject, datetime.now(UTC))
-            store = check_file if options.dry_run else store_file
-            try:
-                await store(url, chunks, result, lambda: bar.update(file.tell() - bar.n))
-            except NOT_STORED as error:
-                failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
-            if options.rejected is not None:
-                file.seek(0)
-                with rejected_writer(options.rejected) as write:
-                    for line in with_texts(open_events(file), result.rejected):
-                        write(path.name, line)
-    except (CsvHeaderError, DamagedFileError) as error:
-        return print_error(f"{path}: {error}")
-    except CANNOT_OPEN as error:
-        return print_error(f"{error.filename or path}: {error.strerror}")
-    result.report(dry_run=options.dry_run)
-    if not failed and result.status and not result.rejected:
-        return print_error(f"{path}: the file contains no rows")
-    return failed or result.status
+    store_chunks = check_file if options.dry_run else store_file
+
+    async def store(file: CsvFile, result: ImportResult, advance: Callable[[], object]) -> None:
+        await store_chunks(url, read_chunks(file, result.reject, datetime.now(UTC)), result, advance)
+
+    return await import_file(path, open_events, store, options)

@@ -90,9 +90,10 @@ CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights)
 -- segments finds the first of the properties that are free in the order of ids. A job splits the large ones.
 CREATE TABLE property_segment (
     segment integer PRIMARY KEY,
-    first_id text COLLATE "C" NOT NULL UNIQUE
+    first_id text COLLATE "C" NOT NULL UNIQUE,
+    moved_at timestamptz NOT NULL -- when properties of the segment before moved to this one
 );
-INSERT INTO property_segment VALUES (0, '');
+INSERT INTO property_segment VALUES (0, '', '-infinity');
 
 -- The stays that are in the feed, for the conflicts with events that others sent.
 CREATE INDEX reservation_in_feed ON reservation (property_id, arrival) INCLUDE (departure, hotel_id, room_id)

@@ -215,7 +215,7 @@ async def change_property(
     async with transaction(db) as connection:
         if change.changes_link:
             await properties.lock_room_links(connection)
-        await properties.lock_property(connection, property_id)
+        await properties.lock_properties(connection, property_id)
         try:
             changed = await properties.update_property(connection, property_id, change)
             if change.changes_link and changed is not None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from common.config import Secret
 from common.csv_import import ImportOptions
 from provider.booking_events import cli, import_csv, queries
-from provider.booking_events.cli import import_file
+from provider.booking_events.cli import import_event_file
 from tests.support.applications import ROOT, process_environment, run_process, start_process
 from tests.support.waiting import eventually
 
@@ -54,7 +54,7 @@ def load(provider_url: Secret, tmp_path: Path) -> Import:
     async def load(content: str | bytes, name: str = "events.csv") -> int:
         data = content.encode() if isinstance(content, str) else content
         (tmp_path / name).write_bytes(data)
-        return await import_file(provider_url, tmp_path / name)
+        return await import_event_file(provider_url, tmp_path / name)
 
     return load
 
@@ -333,16 +333,16 @@ async def test_a_dry_run_counts_what_an_import_would_do_and_stores_nothing(
 ) -> None:
     path = tmp_path / "events.csv"
     path.write_text(HEADER + line(1) + line(2))
-    assert await import_file(provider_url, path) == 0
+    assert await import_event_file(provider_url, path) == 0
     path.write_text(
         HEADER + line(1) + line(2, hotel_id=9) + line(3) + line(3) + line(3, hotel_id=9) + line(4) + line(0)
     )
     capsys.readouterr()
 
-    assert await import_file(provider_url, path, ImportOptions(dry_run=True)) == 1
+    assert await import_event_file(provider_url, path, ImportOptions(dry_run=True)) == 1
     checked = capsys.readouterr()
     assert await ids(provider_db) == [1, 2]
-    assert await import_file(provider_url, path) == 1
+    assert await import_event_file(provider_url, path) == 1
 
     stored = capsys.readouterr()
     assert checked.out == "events.csv: 2 would be stored, 2 already stored, 3 rejected\n"
@@ -354,7 +354,7 @@ async def test_rejected_lines_are_written_to_a_file_whole(
 ) -> None:
     (tmp_path / "events.csv.gz").write_bytes(gzip.compress((HEADER + line(1) + line(0) + line(1, hotel_id=2)).encode()))
     options = ImportOptions(rejected=tmp_path / "rejected.csv")
-    assert await import_file(provider_url, tmp_path / "events.csv.gz", options) == 1
+    assert await import_event_file(provider_url, tmp_path / "events.csv.gz", options) == 1
     with (tmp_path / "rejected.csv").open(newline="") as file:
         found = list(csv.reader(file))
     assert found == [
@@ -396,7 +396,7 @@ async def test_no_file_ends_in_anything_but_a_report(
         start = data.draw(st.integers(0, len(written)))
         written[start : start + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=5))
     (tmp_path / "events.csv").write_bytes(written)
-    assert await import_file(provider_url, tmp_path / "events.csv") in (0, 1)
+    assert await import_event_file(provider_url, tmp_path / "events.csv") in (0, 1)
     out, err = capsys.readouterr()
     assert out.startswith("events.csv: ") or err.startswith("nightaudit: ")
 
@@ -405,7 +405,7 @@ async def test_no_file_ends_in_anything_but_a_report(
 async def test_the_real_data_are_loaded_completely(
     provider_url: Secret, provider_db: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    assert await import_file(provider_url, REAL) == 0
+    assert await import_event_file(provider_url, REAL) == 0
 
     recount = sqlite3.connect(":memory:")
     with gzip.open(REAL, "rt") as file:

@@ -11,7 +11,7 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from common.config import Secret
-from provider.booking_events.cli import import_file
+from provider.booking_events.cli import import_event_file
 from tests.support.feeds import Event, event
 
 Send = Callable[[Event], Awaitable[bool]]
@@ -33,7 +33,7 @@ def send(request: pytest.FixtureRequest, client: Client, provider_url: Secret, t
     async def as_file(each: Event) -> bool:
         path = tmp_path / "events.csv"
         path.write_text(",".join(each) + "\n" + ",".join(map(str, each.values())) + "\n")
-        return await import_file(provider_url, path) == 0
+        return await import_event_file(provider_url, path) == 0
 
     ways: dict[Any, Send] = {"one": as_one, "array": as_array, "lines": as_lines, "file": as_file}
     return ways[request.param]

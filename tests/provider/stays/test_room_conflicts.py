@@ -16,7 +16,7 @@ from quart.typing import TestClientProtocol as Client
 from common.config import Secret
 from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.web.resources import Application
-from provider.booking_events.cli import import_file
+from provider.booking_events.cli import import_event_file
 from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
 from tests.support.databases import waits_for_lock
@@ -248,6 +248,42 @@ class TestBookedInTheFeed:
         await guest.cancel(reservation["reservation_id"])
         assert (await guest.reserve("new", soon + DAY, 1))[0].status_code == 200
 
+    async def test_of_a_former_and_the_present_property_of_a_room_one_takes_a_night(
+        self, guest: Guest, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        await guest.create_property("old", hotel_id=3, room_id=17)
+        _, stay = await guest.reserve("old", soon, 1)
+        await guest.call("PATCH", "/properties/old", json={"hotel_id": None, "room_id": None})
+        await guest.create_property("new", hotel_id=3, room_id=17)
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT lock_property(property_id) FROM property WHERE property_id = 'new'")
+            reserving = asyncio.create_task(guest.reserve("new", soon + DAY, 1))
+            await eventually(lambda: all_wait(provider_db, 1))
+            body = {"start_date": str(soon + DAY)}
+            moving = asyncio.create_task(guest.call("PATCH", f"/reservations/{stay['reservation_id']}", json=body))
+            await eventually(lambda: all_wait(provider_db, 2))
+
+        answers = await asyncio.gather(reserving, moving)
+
+        assert [answer.status_code for answer, _ in answers] == [200, 409]
+        assert await nights_in_feed(guest) == [soon.isoformat(), (soon + DAY).isoformat()]
+
+    async def test_two_requests_that_link_one_room_do_not_deadlock(
+        self, guest: Guest, provider_db: asyncpg.Pool
+    ) -> None:
+        await guest.create_property("hut")
+        room = {"hotel_id": 3, "room_id": 17}
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock($1)", WATCHED_ROOMS_LOCK)
+            changing = asyncio.create_task(guest.call("PATCH", "/properties/hut", json=room))
+            await eventually(lambda: all_wait(provider_db, 1))
+            creating = asyncio.create_task(guest.call("POST", "/properties", json={"description": "A room", **room}))
+            await eventually(lambda: all_wait(provider_db, 2))
+
+        answers = await asyncio.gather(changing, creating)
+
+        assert [answer.status_code for answer, _ in answers] == [200, 409]
+
     async def test_a_reservation_that_waits_while_the_link_changes_has_no_events_of_the_former_room(
         self, guest: Guest, provider_db: asyncpg.Pool, soon: date
     ) -> None:
@@ -393,7 +429,7 @@ class TestHowTheFeedIsWatched:
             path.write_text("\n".join([",".join(night), *(",".join(map(str, each.values())) for each in lines)]))
             if way != "file":
                 await client.post("/events", json=event(6))
-            assert await import_file(provider_url, path) == 0
+            assert await import_event_file(provider_url, path) == 0
         if linked == "after":
             await guest.create_property("suite", hotel_id=3, room_id=17)
 

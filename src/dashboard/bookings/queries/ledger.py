@@ -8,8 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from common.db.copy import await_copy
-from common.db.distribution import select_nodes_in_doubt
-from common.db.errors import TransactionInDoubtError
+from common.db.distribution import require_no_node_in_doubt
 from common.db.locks import LEDGER_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.bookings.decoding import BookingEvent
@@ -139,8 +138,8 @@ async def lock_ledger(connection: Connection) -> bool:
     node has rows of an earlier transaction that nobody sees yet: their events would be counted again.
     """
     is_distributed: bool = await lock_and_select_layout(connection)
-    if is_distributed and (nodes := await select_nodes_in_doubt(connection)):
-        raise TransactionInDoubtError(f"not finished on {', '.join(nodes)}: an earlier transaction of the ledger")
+    if is_distributed:
+        await require_no_node_in_doubt(connection, "the ledger")
     return is_distributed
 
 

@@ -32,6 +32,18 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION lock_properties(locked text []) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    next_id text;
+BEGIN
+    FOR next_id IN SELECT id FROM unnest(locked) AS id ORDER BY node_order(id), id COLLATE "C" LOOP
+        PERFORM lock_property(property_id) FROM property WHERE property_id = next_id;
+    END LOOP;
+END
+$$;
+
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
 -- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
 -- blocked, or booked in the feed, while the transaction waited for the lock are refused, and a new stay of a property

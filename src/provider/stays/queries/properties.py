@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from common.db.distribution import require_no_node_in_doubt
 from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.db.pool import Connection, Executor
 from provider.stays.inputs import PropertyChange, PropertyInput
@@ -84,11 +85,18 @@ async def note_room_link(connection: Connection, property_id: str) -> None:
 async def lock_room_links(connection: Connection) -> None:
     """Lock all links of properties to rooms, and the events of rooms, until the transaction ends.
 
-    Two transactions that swap the rooms of their properties would deadlock.
+    Two transactions that swap the rooms of their properties would deadlock. Raises TransactionInDoubtError while a node
+    of a cluster has events that nobody sees yet: a linked room would miss them for ever.
     """
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)", ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
-    )
+    are_events_distributed = await connection.fetchval(
+        """
+        SELECT is_distributed('booking_event')
+          FROM pg_advisory_xact_lock($1) AS links, pg_advisory_xact_lock($2) AS events
+        """,
+        ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK,
+    )  # fmt: skip
+    if are_events_distributed:
+        await require_no_node_in_doubt(connection, "the feed")
 
 
 async def share_room_events(connection: Connection) -> None:
@@ -99,12 +107,9 @@ async def share_room_events(connection: Connection) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", WATCHED_ROOMS_LOCK)
 
 
-async def lock_property(connection: Connection, property_id: str) -> None:
-    """Lock the property until the transaction ends, as every transaction does before it changes the nights of one.
-
-    Selected from the table, since on a cluster it is a lock of the node that has the property.
-    """
-    await connection.execute("SELECT lock_property(property_id) FROM property WHERE property_id = $1", property_id)
+async def lock_properties(connection: Connection, *property_ids: str) -> None:
+    """Lock the properties until the transaction ends, as every transaction does before it changes the nights of one."""
+    await connection.execute("SELECT lock_properties($1)", property_ids)
 
 
 async def select_night_sold_by_another(connection: Connection, property_id: str) -> date | None:

@@ -20,6 +20,7 @@ from provider.stays.models import (
     Reservation,
     Stay,
 )
+from provider.stays.queries.properties import lock_properties
 
 
 async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
@@ -77,17 +78,26 @@ async def select_reservation(db: Executor, reservation_id: UUID, holder: UUID) -
 async def lock_reservation(connection: Connection, reservation_id: UUID, holder: UUID) -> str | None:
     """Lock the reservation's property until the transaction ends and return its id; None without such a reservation.
 
-    Call this before changing the row: every transaction locks the property first, then its rows.
+    Call this before changing the row: every transaction locks the property first, then its rows. If the room of the
+    stay is linked to another property by now, that is locked too, since it sells the same nights: the caller has called
+    `share_room_events`, so the link remains.
     """
-    return await connection.fetchval(
+    row = await connection.fetchrow(
         """
-        SELECT property_id, lock_property(property_id)
-          FROM reservation
+        SELECT stay.property_id, linked_room.property_id
+          FROM reservation AS stay
+          LEFT JOIN linked_room
+            ON linked_room.hotel_id = stay.hotel_id
+           AND room_key = lower(stay.room_id COLLATE "C")
          WHERE reservation_id = $1
            AND holder = $2
         """,
         reservation_id, holder,
     )  # fmt: skip
+    if row is None:
+        return None
+    await lock_properties(connection, *{property_id for property_id in row if property_id is not None})
+    return row[0]
 
 
 async def select_live_stay(connection: Connection, property_id: str, reservation_id: UUID) -> LiveStay | None:
