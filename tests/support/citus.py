@@ -16,6 +16,7 @@ import asyncpg
 from common.config import Secret
 from common.db.distribution import DEFAULT_SHARDS, Distribution, distribute
 from common.db.locks import DATABASE_CREATION_LOCK
+from tests.support.cloning import copy_settings
 
 VARIABLE = "NIGHTAUDIT_TEST_CITUS"
 SHARDS_VARIABLE = "NIGHTAUDIT_TEST_SHARDS"
@@ -106,18 +107,7 @@ class CitusCluster:
         try:
             await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
-            settings = await admin.fetch(  # a clone does not inherit them
-                """
-                SELECT split_part(setting, '=', 1) AS name, split_part(setting, '=', 2) AS value
-                  FROM pg_db_role_setting
-                  JOIN pg_database ON pg_database.oid = setdatabase
-                 CROSS JOIN unnest(setconfig) AS setting
-                 WHERE datname = $1
-                """,
-                template,
-            )
-            for setting in settings:
-                await admin.execute(f"ALTER DATABASE \"{name}\" SET {setting['name']} TO '{setting['value']}'")
+            await copy_settings(admin, template, name)
         finally:
             await admin.close()
 

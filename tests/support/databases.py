@@ -9,6 +9,7 @@ import asyncpg
 from common.config import Secret
 from common.devstack.embedded import Server
 from tests.support.citus import CitusCluster, cluster_of_environment
+from tests.support.cloning import copy_settings
 
 DatabaseServer = Server | CitusCluster
 
@@ -37,18 +38,7 @@ async def cloned(postgres: DatabaseServer, template: str) -> AsyncIterator[Secre
     admin = await asyncpg.connect(postgres.url("postgres"))
     try:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
-        settings = await admin.fetch(
-            """
-            SELECT format('ALTER ROLE %s IN DATABASE %I SET %I = %L', setrole::regrole, $2::text, name, value)
-              FROM pg_db_role_setting
-              JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting,
-                   split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value
-             WHERE datname = $1
-            """,
-            template, name,
-        )  # fmt: skip
-        for row in settings:
-            await admin.execute(row[0])
+        await copy_settings(admin, template, name)
         yield Secret(postgres.url(name))
     finally:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -314,9 +314,8 @@ async def select_count_of_new(connection: Connection) -> int:
     """How many of the staged ids are not stored."""
     return await connection.fetchval(
         """
-        SELECT count(DISTINCT staged.id)
-          FROM staged_event AS staged
-         WHERE NOT EXISTS (SELECT 1 FROM booking_event AS stored WHERE stored.id = staged.id)
+        SELECT (SELECT count(DISTINCT id) FROM staged_event)
+               - (SELECT count(*) FROM booking_event WHERE id IN (SELECT id FROM staged_event))
         """
     )
 

@@ -51,20 +51,21 @@ async def test_two_hundred_at_once_with_and_without_ids_are_all_stored_once(
 async def test_an_assigned_id_is_never_one_that_a_client_has_used(client: Client) -> None:
     first = (await (await client.post("/events", json=without_id())).get_json())["id"]
     assert OWN_REGION <= first < 2**53
-    # Some of these are drawn already, others will be drawn later.
-    given_ids = [first + step for step in range(1, 101)] + [first + 1000 * step for step in range(150, 250)]
-
+    near_ids = [first + step for step in range(1, 101)]
     answers = await asyncio.gather(
-        *(client.post("/events", json=event(each)) for each in given_ids[:100]),
+        *(client.post("/events", json=event(each)) for each in near_ids),
         *(client.post("/events", json=without_id()) for _ in range(100)),
     )
-    await client.post("/events/batch", json=[event(each) for each in given_ids[100:]])
+    assigned = [(await answer.get_json())["id"] for answer in answers[100:]]
+    # Some of these are drawn already, others will be drawn later.
+    following_ids = {first + 1000 * step for step in range(150, 250)} - set(assigned)
+    batch = await client.post("/events/batch", json=[event(each) for each in following_ids])
     later = [await client.post("/events", json=without_id()) for _ in range(200)]
 
-    assigned = [(await answer.get_json())["id"] for answer in [*answers[100:], *later]]
-    assert {answer.status_code for answer in [*answers, *later]} == {201}
+    assigned += [(await answer.get_json())["id"] for answer in later]
+    assert {answer.status_code for answer in [*answers, batch, *later]} == {201}
     assert len(set(assigned)) == len(assigned)
-    assert not set(assigned) & set(given_ids)
+    assert not set(assigned) & {*near_ids, *following_ids}
 
 
 async def test_given_and_assigned_ids_of_a_batch_do_not_collide(client: Client, provider_db: asyncpg.Pool) -> None:
@@ -225,6 +226,7 @@ async def test_a_failing_statement_is_answered_to_all_senders_and_the_writer_con
 
     with monkeypatch.context() as broken:
         broken.setattr(queries, "insert_events", failing)
+        broken.setattr(queries, "insert_events_of_node", failing)
         answers = await asyncio.gather(*(client.post("/events", json=without_id()) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {status}
     assert {answer.content_type for answer in answers} == {"application/problem+json"}

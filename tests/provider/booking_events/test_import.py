@@ -24,6 +24,7 @@ from common.csv_import import ImportOptions
 from provider.booking_events import cli, import_csv, queries
 from provider.booking_events.cli import import_event_file
 from tests.support.applications import ROOT, process_environment, run_process, start_process
+from tests.support.citus import cluster_of_environment
 from tests.support.waiting import eventually
 
 REAL = ROOT.parent / "shared" / "data" / "hotel_booking_events.csv.gz"
@@ -262,7 +263,8 @@ async def test_a_connection_that_is_lost_during_the_import_is_reported_in_one_li
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_csv, "CHUNK_ROWS", 10)
-    copy_events, calls = queries.copy_events, []
+    name = "copy_to_staging" if cluster_of_environment() else "copy_events"
+    copy_events, calls = getattr(queries, name), []
 
     async def failing(connection: Any, rows: Any) -> None:
         calls.append(rows)
@@ -271,7 +273,7 @@ async def test_a_connection_that_is_lost_during_the_import_is_reported_in_one_li
             await provider_db.execute("SELECT pg_terminate_backend($1)", pid)
         await copy_events(connection, rows)
 
-    monkeypatch.setattr(queries, "copy_events", failing)
+    monkeypatch.setattr(queries, name, failing)
     content = HEADER + "".join(map(line, range(1, 101)))
 
     assert await load(content) == 1
