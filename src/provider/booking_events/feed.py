@@ -36,16 +36,15 @@ async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: P
     """
     end = None
     if not queries.is_filtered(query):
-        rows = await queries.select_page(db, query, form, after, limit + 1)
+        found = await queries.select_page(db, query, form, after, limit)
     elif await queries.are_few(db, query):
-        rows = await queries.select_few(db, query, form, after, limit + 1)
+        found = await queries.select_few(db, query, form, after, limit)
     else:
-        rows = await queries.select_filtered_page(db, query, form, after, limit + 1)
-        if len(rows) <= limit:
+        found = await queries.select_filtered_page(db, query, form, after, limit)
+        if not found.has_more:
             end = await queries.select_end_of_filtered_page(db, query, after)
-    lines = [row["line"] for row in rows[:limit]]
-    last = (rows[len(lines) - 1]["event_timestamp"], rows[len(lines) - 1]["id"]) if rows else None
-    if len(rows) > limit:
+    lines, last, has_more = found
+    if has_more:
         return Page(lines, last)
     # Events stored between the two statements may have moved the end before the last event of the page.
     return Page(lines, max(end, last) if end is not None and last is not None else end)
@@ -119,11 +118,11 @@ def as_array(first: bytes, second: bytes, rest: AsyncGenerator[bytes, None]) -> 
 
     async def body() -> AsyncIterator[bytes]:
         async with aclosing(rest) as chunks:
-            items = _as_items(first + second)
+            items = as_items(first + second)
             yield b"[" + items
             separator = b",\n" if items else b""
             async for chunk in chunks:
-                yield separator + _as_items(chunk)
+                yield separator + as_items(chunk)
                 separator = b",\n"
         yield b"]\n"
 
@@ -158,5 +157,6 @@ async def no_lines() -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-def _as_items(lines: bytes) -> bytes:
+def as_items(lines: bytes) -> bytes:
+    """The lines as the items of a JSON array."""
     return lines[:-1].replace(b"\n", b",\n")

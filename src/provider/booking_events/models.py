@@ -21,8 +21,18 @@ Position = tuple[datetime, int]
 class Page(NamedTuple):
     """A part of the feed: lines, and the place after which the next page begins; None when no event can follow."""
 
-    lines: list[str]
+    lines: bytes
+    """Each ends with a line break."""
     end: Position | None
+
+
+class FoundLines(NamedTuple):
+    """The lines that a statement found, up to a limit, and the place of the last; None when there is none."""
+
+    lines: bytes
+    """Each ends with a line break."""
+    last: Position | None
+    has_more: bool
 
 
 def decode_position(cursor: str) -> Position:

@@ -92,10 +92,10 @@ async def list_events(query_args: EventsQuery) -> Response:
     if accepted == XLSX:
         return await _workbook(feed.no_lines(), page, headers)
     if accepted == JSON:
-        body = "[" + ",\n".join(page.lines) + "]\n"
+        body = b"[" + feed.as_items(page.lines) + b"]\n"
     else:
-        body = _as_text(page.lines)
-    return Response(_csv_header(accepted) + body.encode(), content_type=_content_type(accepted), headers=headers)
+        body = _csv_header(accepted) + page.lines
+    return Response(body, content_type=_content_type(accepted), headers=headers)
 
 
 async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedFormat, headers: dict[str, str]) -> Response:
@@ -105,21 +105,20 @@ async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedForma
     """
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=headers)
-    first = _as_text(page.lines).encode()
     rest = feed.lines_after(stream_pool(resources().pools.streams), query, form, page.end)
     if accepted == XLSX:
         return await _workbook(rest, page, headers)
     second = await anext(rest, b"")
     if accepted == JSON:
-        body = feed.as_array(first, second, rest)
+        body = feed.as_array(page.lines, second, rest)
     else:
-        body = feed.as_lines(_csv_header(accepted) + first, second, rest)
+        body = feed.as_lines(_csv_header(accepted) + page.lines, second, rest)
     return Response(body, content_type=_content_type(accepted), headers=headers)
 
 
 async def _workbook(rest: AsyncGenerator[bytes, None], page: Page, headers: dict[str, str]) -> Response:
     """The events of the page and of the chunks that follow as a workbook, made in full before it is sent."""
-    body = feed.as_workbook(_as_text(page.lines).encode(), rest)
+    body = feed.as_workbook(page.lines, rest)
     try:
         return await spooled_response(body, content_type=XLSX, headers=headers)
     except TooManyRowsError as error:
@@ -130,10 +129,6 @@ def _headers(accepted: str, through: datetime | None) -> dict[str, str]:
     """The headers of every response; CSV and XLSX are files to be saved. through: of a replica."""
     recorded = {"X-Recorded-Through": format_instant(through)} if through is not None else {}
     return {**FEATURES, **recorded, **(file_headers("events", accepted) if accepted in (CSV, XLSX) else {})}
-
-
-def _as_text(lines: list[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _csv_header(accepted: str) -> bytes:
