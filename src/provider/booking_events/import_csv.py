@@ -11,7 +11,7 @@ from common.instants import parse_instant
 from common.limits import require_sane_event_time, require_sane_night
 from common.text_blocks import DamagedFileError, read_blocks
 from common.web.input_types import MAX_ID, parse_night
-from provider.booking_events.models import COLUMNS, StagedRow
+from provider.booking_events.models import COLUMNS, StagedRow, sort_by_id
 from provider.hotel_rooms import parse_room_id_text
 
 CHUNK_ROWS = 10_000
@@ -48,11 +48,6 @@ def read_chunks(file: CsvFile, reject: Reject, now: datetime) -> Iterator[list[S
         reject(file.line + 1, f"cannot be read: {error}", "")
     if chunk:
         yield sort_by_id(chunk)
-
-
-def sort_by_id(chunk: list[StagedRow]) -> list[StagedRow]:
-    """The rows by id, then by line. All writers insert in id order to avoid deadlocks."""
-    return sorted(chunk, key=lambda row: (row[1], row[0]))
 
 
 def parse_id(text: str) -> int:

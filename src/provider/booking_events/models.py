@@ -14,6 +14,12 @@ COLUMNS = ("id", "hotel_id", "event_timestamp", "status", "room_id", "night_of_s
 StagedRow = tuple[int, int, int, datetime, int, str, date]
 """The number of a file's line, then COLUMNS."""
 
+
+def sort_by_id(rows: list[StagedRow]) -> list[StagedRow]:
+    """The rows by id, then by line. All writers insert in id order to avoid deadlocks."""
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
 Position = tuple[datetime, int]
 """A reader's place in the feed: the time and the id of the last event that it has."""
 

@@ -14,7 +14,7 @@ from common.db.pool import Connection, Executor
 from common.web.errors import Conflict, FieldError, HttpProblem
 from provider.booking_events import queries
 from provider.booking_events.inputs import EventInput
-from provider.booking_events.models import BatchResult, NewEvent, StagedRow, StoredEvent
+from provider.booking_events.models import BatchResult, NewEvent, StagedRow, StoredEvent, sort_by_id
 from provider.hotel_rooms import NightEvent
 
 log = structlog.get_logger()
@@ -30,6 +30,9 @@ MAX_NODE_GROUPS = 4
 
 STUCK_SECONDS = 0.1
 """A group slower than this counts as stuck, for example behind a lock; the next group does not wait for it."""
+
+MIN_COPIED = 100
+"""A batch of fewer events is stored by one statement, a larger one by COPY."""
 
 MAX_APPENDED = 10_000
 """Events of reservations that one statement stores."""
@@ -220,21 +223,27 @@ async def store_one(db: Executor, event: EventInput) -> StoredEvent:
     return result
 
 
-async def store_batch(db: Executor, batch: Mapping[int, EventInput]) -> BatchResult:
+async def store_batch(connection: Connection, batch: Mapping[int, EventInput]) -> BatchResult:
     """Store events, given by their lines, inside the caller's transaction.
 
-    Raises Conflict naming every line whose id is stored with different content; the caller must then roll back.
+    Many with ids are stored by COPY, in half of the time. Raises Conflict naming every line whose id is stored with
+    different content; the caller must then roll back.
     """
-    results = await store_events(db, list(batch.values()), partial(draw_new_ids, db))
-    clashes = [
-        FieldError(f"lines.{line}.id", f"{event.id} is stored with different content")
-        for (line, event), result in zip(batch.items(), results, strict=True)
-        if isinstance(result, Conflict)
+    rows: list[StagedRow] = [
+        (line, event.id, event.hotel_id, event.event_timestamp, event.status, event.room_id, event.night_of_stay)
+        for line, event in batch.items()
+        if event.id is not None
     ]
-    if clashes:
-        raise Conflict("Ids of this batch are taken; nothing was stored.", code="event_exists", errors=clashes)
-    new = sum(result.is_new for result in results if not isinstance(result, Conflict))
-    return BatchResult(stored=new, duplicates=len(results) - new)
+    if len(rows) == len(batch) >= MIN_COPIED:
+        stored, clashing = await store_chunk(connection, sort_by_id(rows))
+    else:
+        results = await store_events(connection, list(batch.values()), partial(draw_new_ids, connection))
+        clashing = [line for line, result in zip(batch, results, strict=True) if isinstance(result, Conflict)]
+        stored = sum(isinstance(result, StoredEvent) and result.is_new for result in results)
+    if clashing:
+        errors = [FieldError(f"lines.{n}.id", f"{batch[n].id} is stored with different content") for n in clashing]
+        raise Conflict("Ids of this batch are taken; nothing was stored.", code="event_exists", errors=errors)
+    return BatchResult(stored=stored, duplicates=len(batch) - stored)
 
 
 async def append_events(connection: Connection, events: Sequence[NightEvent]) -> None:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from provider.booking_events import service
 from tests.support.feeds import event
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -36,6 +37,13 @@ async def count(db: asyncpg.Pool) -> int:
 forms = pytest.mark.parametrize("form", ["array", "lines"])
 
 
+@pytest.fixture(params=[1, service.MIN_COPIED], ids=["copied", "inserted"])
+def copied_or_inserted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batches of the test are small; they are stored by COPY, as large ones are, and by one statement."""
+    monkeypatch.setattr(service, "MIN_COPIED", request.param)
+
+
+@pytest.mark.usefixtures("copied_or_inserted")
 @forms
 async def test_a_batch_counts_new_events_and_duplicates(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
     first = await post(client, form, [event(1), event(2)])
@@ -83,6 +91,7 @@ async def test_every_fault_of_every_line_is_named_and_nothing_is_stored(
     assert await count(provider_db) == 1
 
 
+@pytest.mark.usefixtures("copied_or_inserted")
 @forms
 async def test_ids_with_other_content_are_a_conflict_that_names_their_lines(
     client: Client, form: str, provider_db: asyncpg.Pool
@@ -97,6 +106,7 @@ async def test_ids_with_other_content_are_a_conflict_that_names_their_lines(
     assert await count(provider_db) == 3
 
 
+@pytest.mark.usefixtures("copied_or_inserted")
 @forms
 async def test_a_repeated_event_in_a_batch_is_a_duplicate(client: Client, form: str, provider_db: asyncpg.Pool) -> None:
     same = await post(client, form, [event(1), event(2), event(1)])
@@ -181,6 +191,7 @@ async def test_a_key_makes_a_batch_repeatable(client: Client, provider_db: async
     assert (await post(client, "lines", batch[1:], **{"Idempotency-Key": "k"})).status_code == 422
 
 
+@pytest.mark.usefixtures("copied_or_inserted")
 async def test_batches_with_the_same_ids_in_another_order_do_not_deadlock(
     client: Client, provider_db: asyncpg.Pool
 ) -> None:
