@@ -56,13 +56,13 @@ def sql_mutants(path: str, text: str) -> Iterator[Mutant]:
     lines = text.splitlines(keepends=True)
     for number in statement_lines(path, text):
         line = lines[number - 1]
-        code, dash, comment = line.rstrip("\n").partition("--")
+        code, mark, comment = line.rstrip("\n").partition("--" if path.endswith(".sql") else "  # ")
         for change, pattern, replacement in RULES:
             for match in re.finditer(pattern, code):
                 new = str(int(match[1]) + 1) if replacement == "+1" else match.expand(replacement)
                 changed = code[: match.start()] + new + code[match.end() :]
                 if changed != code:
-                    whole = "".join((*lines[: number - 1], changed, dash, comment, "\n", *lines[number:]))
+                    whole = "".join((*lines[: number - 1], changed, mark, comment, "\n", *lines[number:]))
                     yield Mutant(path, number, f"{change}: `{code.strip()[:70]}`", whole)
 
 

@@ -128,6 +128,14 @@ def test_comments_of_a_migration_are_not_changed() -> None:
         assert mutant.text.endswith("; -- n >= 2\n")
 
 
+def test_comments_behind_the_lines_of_a_statement_are_not_changed() -> None:
+    text = 'found = fetch(\n    "SELECT id FROM thing WHERE size > 2"  # 1 > 0 - always\n)\n'
+    mutants = list(sql_mutants("src/x.py", text))
+    assert mutants
+    for mutant in mutants:
+        assert mutant.text.splitlines()[1].endswith('"  # 1 > 0 - always')
+
+
 def test_the_same_change_has_the_same_id_and_others_have_not() -> None:
     first, again = (list(sql_mutants("src/x.py", QUERY)) for _ in range(2))
     assert [mutant.mutant_id for mutant in first] == [mutant.mutant_id for mutant in again]
