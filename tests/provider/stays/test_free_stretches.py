@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.config import Secret
+from common.db.pool import transaction
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from provider.stays.audit import find_differences
 from provider.stays.cli import run_audit
 from provider.stays.jobs import split_segments
 from provider.stays.queries import storefront
+from provider.stays.queries.properties import note_room_link
 
 DAY = timedelta(days=1)
 START = date(2026, 6, 1)
@@ -109,17 +111,19 @@ class House:
                 self.in_feed ^= {day}
                 self.sent += 1
                 await self.db.execute(
-                    "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay)"
-                    " VALUES (nextval('booking_event_id'), $1, $2, $3, '17', $4)",
+                    "SELECT * FROM store_events(ARRAY[nextval('booking_event_id')], ARRAY[$1::bigint],"
+                    " ARRAY[$2::timestamptz], ARRAY[$3::smallint], ARRAY['17'], ARRAY[$4::date], ARRAY[false])",
                     self.hotel_id, datetime(2026, 1, 1, tzinfo=UTC) + self.sent * timedelta(seconds=1),
                     1 if booked else 2, dates[0],
                 )  # fmt: skip
             case "link":
                 self.linked = not self.linked
-                await self.db.execute(
-                    "UPDATE property SET hotel_id = $2, room_id = $3 WHERE property_id = $1",
-                    self.property_id, *((self.hotel_id, "17") if self.linked else (None, None)),
-                )  # fmt: skip
+                async with transaction(self.db) as connection:
+                    await connection.execute(
+                        "UPDATE property SET hotel_id = $2, room_id = $3 WHERE property_id = $1",
+                        self.property_id, *((self.hotel_id, "17") if self.linked else (None, None)),
+                    )  # fmt: skip
+                    await note_room_link(connection, self.property_id)
 
     @property
     def hotel_id(self) -> int:
@@ -209,7 +213,7 @@ async def split(db: asyncpg.Pool, size: int, at_once: int = 100) -> JobResult:
 async def sizes(db: asyncpg.Pool) -> list[int]:
     """How many properties each segment has, in the order of ids."""
     rows = await db.fetch(
-        "SELECT segment_of(property_id) AS segment, count(*) AS properties, min(property_id) FROM property"
+        "SELECT segment, count(DISTINCT property_id) AS properties, min(property_id) FROM free_stretch"
         " GROUP BY 1 ORDER BY 3"
     )
     return [row["properties"] for row in rows]
@@ -238,7 +242,7 @@ async def test_a_segment_of_more_than_twice_the_size_is_split(
 async def test_no_property_moves_while_one_is_created(provider_db: asyncpg.Pool) -> None:
     await create_properties(provider_db, 20)
     async with provider_db.acquire() as other, other.transaction():
-        await other.execute("INSERT INTO property (property_id, description) VALUES ('p000010-b', 'x')")
+        await other.execute("SELECT create_property('p000010-b', 'x', 0::smallint, NULL, NULL, NULL)")
 
         assert await split(provider_db, 4) == {"moved": 0}
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,22 @@ import pytest
 import provider.app
 import provider.config
 from common.config import Secret, read_config
-from common.devstack.embedded import Server
 from common.web.resources import Application
+from tests.support.citus import CitusCluster
+from tests.support.databases import DatabaseServer
 from tests.support.storefront import Guest
 
 
 class Wire:
     """A proxy of the PostgreSQL server that can be cut."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: DatabaseServer) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="nightaudit-wire-"))
-        self._target = server.cluster.socket_dir / ".s.PGSQL.5432"
+        self._open_far_end = (
+            partial(asyncio.open_connection, "127.0.0.1", server.ports[0])
+            if isinstance(server, CitusCluster)
+            else partial(asyncio.open_unix_connection, server.cluster.socket_dir / ".s.PGSQL.5432")
+        )
         self._pipes: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -41,7 +47,7 @@ class Wire:
         (self.directory / ".s.PGSQL.5432").unlink(missing_ok=True)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+        far_reader, far_writer = await self._open_far_end()
         for source, target in ((reader, far_writer), (far_reader, writer)):
             task = asyncio.create_task(self._pipe(source, target))
             self._pipes.add(task)
@@ -59,7 +65,7 @@ class Wire:
 
 
 @pytest.fixture
-async def wire(postgres: Server) -> AsyncIterator[Wire]:
+async def wire(postgres: DatabaseServer) -> AsyncIterator[Wire]:
     made = Wire(postgres)
     await made.join()
     yield made
@@ -68,9 +74,7 @@ async def wire(postgres: Server) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def wired_app(
-    postgres: Server, wire: Wire, provider_url: Secret, environment: dict[str, str]
-) -> AsyncIterator[Application]:
+async def wired_app(wire: Wire, provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
     """The provider, whose connections to PostgreSQL can be cut."""
     url = provider_url.reveal().partition("?")[0] + f"?host={wire.directory}&port=5432"
     app = provider.app.create_app(read_config(provider.config.Config, environment), Secret(url))
