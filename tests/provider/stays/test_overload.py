@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -76,8 +77,9 @@ async def wire(postgres: DatabaseServer) -> AsyncIterator[Wire]:
 @pytest.fixture
 async def wired_app(wire: Wire, provider_url: Secret, environment: dict[str, str]) -> AsyncIterator[Application]:
     """The provider, whose connections to PostgreSQL can be cut."""
-    url = provider_url.reveal().partition("?")[0] + f"?host={wire.directory}&port=5432"
-    app = provider.app.create_app(read_config(provider.config.Config, environment), Secret(url))
+    server = urlsplit(provider_url.reveal())
+    url = Secret(f"postgresql://{server.username}@{server.path}?host={wire.directory}&port=5432")
+    app = provider.app.create_app(read_config(provider.config.Config, environment), url)
     async with app.test_app():
         yield app
 
