@@ -354,7 +354,12 @@ async def fill_free_stretches(connection: asyncpg.Connection) -> None:
     )
     # Without the indexes, which are built faster at once.
     await connection.execute("ALTER TABLE free_stretch DROP CONSTRAINT free_stretch_pkey")
-    await connection.execute("DROP INDEX free_stretch_of_nights")
+    indexes = await connection.fetch(
+        "SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index"
+        " WHERE indrelid = 'free_stretch'::regclass"
+    )
+    for index in indexes:
+        await connection.execute(f"DROP INDEX {index['name']}")
     await connection.execute(
         """
         INSERT INTO free_stretch (property_id, first_night, end_date, segment)
@@ -377,9 +382,8 @@ async def fill_free_stretches(connection: asyncpg.Connection) -> None:
         SEGMENT_PROPERTIES,
     )
     await connection.execute("ALTER TABLE free_stretch ADD PRIMARY KEY (property_id, first_night) INCLUDE (end_date)")
-    await connection.execute(
-        "CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights) INCLUDE (property_id)"
-    )
+    for index in indexes:
+        await connection.execute(index["definition"])
 
 
 async def sizes(url: Secret) -> list[tuple[str, int]]:

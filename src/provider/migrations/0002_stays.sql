@@ -78,15 +78,17 @@ CREATE TABLE free_stretch (
     property_id text COLLATE "C" NOT NULL,
     first_night date NOT NULL CHECK (first_night >= '1900-01-01'),
     end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
-    -- for searching alone: with a column of its own, no statement about one property can use the index of nights
+    -- for searching a segment alone: so no other statement can use its index, whatever the statistics say
     nights daterange NOT NULL GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED,
     segment integer NOT NULL CHECK (segment >= 0),
     PRIMARY KEY (property_id, first_night) INCLUDE (end_date),
     CONSTRAINT free_stretch_nights CHECK (first_night < end_date)
 );
-CREATE INDEX free_stretch_of_nights ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
+CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
+CREATE INDEX free_stretch_of_all ON free_stretch USING gist (daterange(first_night, end_date))
+INCLUDE (property_id, first_night, end_date);
 
--- The ids of properties in segments of a few thousand, each from its first id to the next one's: a search in few
+-- The ids of properties in segments of some hundred, each from its first id to the next one's: a search in few
 -- segments finds the first of the properties that are free in the order of ids. A job splits the large ones.
 CREATE TABLE property_segment (
     segment integer PRIMARY KEY,

@@ -7,7 +7,7 @@ from common.jobs.lease import JobResult, Lease
 from provider.stays.queries import free_stretches as queries
 
 SPLIT_SECONDS = 300.0
-SEGMENT_PROPERTIES = 8_192
+SEGMENT_PROPERTIES = 512
 """A search that finds few free properties reads the free ones of one segment after the other."""
 
 MOVED_AT_ONCE = 100

@@ -336,11 +336,10 @@ $$;
 
 -- The properties after an id that can be reserved for the nights of a stay, by id, at most as many as the page has
 -- places. The cost depends neither on how many properties are taken nor on statistics:
--- 1. The next properties are looked at, with one descent of the key each. While most are free, they fill the page.
--- 2. Otherwise the free ones of one segment after the other are found by the index of the nights, until the page is
---    full.
--- 3. Where segments have less than one each, all that are free for the stay are read, if they are few.
--- OFFSET 0 keeps the planner from using a condition in another index than meant; no stretch has a negative segment.
+-- 1. The free ones of one segment after the other are found by the index of the segments, until the page is full.
+-- 2. Where segments have less than one each, all that are free for the stay are read, if they are few.
+-- 3. A segment with many free ones has not been split yet. The next of its properties are looked at, with one descent
+--    of the key each; mostly they fill the page. Otherwise all of its free ones are read.
 CREATE OR REPLACE FUNCTION available_properties(stay daterange, after text, places integer)
 RETURNS TABLE (available_id text, description text)
 LANGUAGE plpgsql STABLE
@@ -351,77 +350,46 @@ SET enable_mergejoin = off
 SET jit = off
 AS $$
 DECLARE
-    looked_at_per_place CONSTANT integer := 3;
     segments_at_once CONSTANT integer := 4;
     few CONSTANT integer := 2000;
-    last_id text COLLATE "C" := after;
-    looked_at CONSTANT integer := looked_at_per_place * places;
+    many CONSTANT integer := 2000;
+    looked_at CONSTANT integer := 3 * places;
     returned integer;
     segments integer := 0;
     found_in_segments integer := 0;
     next_segment record;
-    all_free text[];
+    last_id text COLLATE "C" := after;
+    free_ids text[];
 BEGIN
     IF is_distributed('free_stretch') THEN
         RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
         RETURN;
     END IF;
-    RETURN QUERY
-    SELECT next.property_id, next.description
-      FROM (
-          SELECT property_id, property.description
-            FROM property
-           WHERE property_id > after
-           ORDER BY property_id
-           LIMIT looked_at
-      ) AS next
-     CROSS JOIN LATERAL (
-         SELECT end_date
-           FROM free_stretch
-          WHERE property_id = next.property_id AND first_night <= lower(stay)
-          ORDER BY first_night DESC
-          LIMIT 1
-     ) AS before
-     WHERE before.end_date >= upper(stay)
-     ORDER BY next.property_id
-     LIMIT places;
-    GET DIAGNOSTICS returned = ROW_COUNT;
-    places := places - returned;
-    IF places = 0 THEN
-        RETURN;
-    END IF;
-    SELECT property_id INTO last_id
-      FROM property
-     WHERE property_id > after
-     ORDER BY property_id
-    OFFSET looked_at - 1
-     LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-
     FOR next_segment IN
         SELECT segment, first_id
           FROM property_segment
          WHERE first_id >= (
-             SELECT first_id FROM property_segment WHERE first_id <= last_id ORDER BY first_id DESC LIMIT 1
+             SELECT first_id FROM property_segment WHERE first_id <= after COLLATE "C" ORDER BY first_id DESC LIMIT 1
          )
          ORDER BY first_id
     LOOP
-        EXIT WHEN places = 0;
         IF segments = segments_at_once THEN
             IF found_in_segments < segments_at_once THEN
-                SELECT count(*),
-                       array_agg(property_id ORDER BY property_id) FILTER (WHERE property_id >= next_segment.first_id)
-                  INTO returned, all_free
-                  FROM (
-                      SELECT property_id FROM free_stretch WHERE segment >= 0 AND nights @> stay LIMIT few + 1
-                  ) AS free;
-                IF returned <= few THEN
+                free_ids := ARRAY(
+                    SELECT property_id FROM free_stretch WHERE daterange(first_night, end_date) @> stay LIMIT few + 1
+                );
+                IF cardinality(free_ids) <= few THEN
                     RETURN QUERY
                     SELECT property_id, property.description
                       FROM property
-                     WHERE property_id = ANY (all_free[:places])
+                     WHERE property_id = ANY (ARRAY(
+                               SELECT id
+                                 FROM unnest(free_ids) AS id
+                                WHERE id >= next_segment.first_id COLLATE "C"
+                                  AND id > last_id COLLATE "C"
+                                ORDER BY id COLLATE "C"
+                                LIMIT places
+                           ))
                      ORDER BY property_id;
                     RETURN;
                 END IF;
@@ -429,24 +397,59 @@ BEGIN
             segments := 0;
             found_in_segments := 0;
         END IF;
+        free_ids := ARRAY(
+            SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay LIMIT many + 1
+        );
+        IF cardinality(free_ids) > many THEN
+            RETURN QUERY
+            SELECT next.property_id, next.description
+              FROM (
+                  SELECT property_id, property.description
+                    FROM property
+                   WHERE property_id >= next_segment.first_id
+                     AND property_id > after
+                   ORDER BY property_id
+                   LIMIT looked_at
+              ) AS next
+             CROSS JOIN LATERAL (
+                 SELECT end_date
+                   FROM free_stretch
+                  WHERE property_id = next.property_id AND first_night <= lower(stay)
+                  ORDER BY first_night DESC
+                  LIMIT 1
+             ) AS before
+             WHERE before.end_date >= upper(stay)
+             ORDER BY next.property_id
+             LIMIT places;
+            GET DIAGNOSTICS returned = ROW_COUNT;
+            places := places - returned;
+            EXIT WHEN places = 0;
+            SELECT property_id INTO last_id
+              FROM property
+             WHERE property_id >= next_segment.first_id
+               AND property_id > after
+             ORDER BY property_id
+            OFFSET looked_at - 1
+             LIMIT 1;
+            EXIT WHEN NOT FOUND;
+            free_ids := ARRAY(
+                SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay
+            );
+        END IF;
         RETURN QUERY
-        SELECT found.property_id, property.description
-          FROM (
-              SELECT property_id
-                FROM (
-                    SELECT property_id
-                      FROM free_stretch
-                     WHERE segment = next_segment.segment AND nights @> stay
-                    OFFSET 0
-                ) AS free
-               WHERE property_id > last_id
-               ORDER BY property_id
-               LIMIT places
-          ) AS found
-          JOIN property USING (property_id)
-         ORDER BY found.property_id;
+        SELECT property_id, property.description
+          FROM property
+         WHERE property_id = ANY (ARRAY(
+                   SELECT id
+                     FROM unnest(free_ids) AS id
+                    WHERE id > last_id COLLATE "C"
+                    ORDER BY id COLLATE "C"
+                    LIMIT places
+               ))
+         ORDER BY property_id;
         GET DIAGNOSTICS returned = ROW_COUNT;
         places := places - returned;
+        EXIT WHEN places = 0;
         segments := segments + 1;
         found_in_segments := found_in_segments + returned;
     END LOOP;
@@ -556,10 +559,9 @@ DECLARE
     found_nights daterange;
     possible date[] := '{}';
 BEGIN
-    SELECT nights INTO found_nights
+    SELECT daterange(first_night, end_date) INTO found_nights
       FROM free_stretch
-     WHERE segment >= 0
-       AND nights && daterange(first, last + number_of_nights)
+     WHERE daterange(first_night, end_date) && daterange(first, last + number_of_nights)
      LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
@@ -573,19 +575,19 @@ BEGIN
         CONTINUE WHEN candidate.day = ANY (possible);
         IF candidate.number IS DISTINCT FROM group_number THEN
             group_number := candidate.number;
-            SELECT nights INTO found_nights
+            SELECT daterange(first_night, end_date) INTO found_nights
               FROM free_stretch
-             WHERE segment >= 0
-               AND nights @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+             WHERE daterange(first_night, end_date)
+                   @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
              LIMIT 1;
             group_is_possible := FOUND;
         END IF;
         CONTINUE WHEN NOT group_is_possible;
         IF (found_nights @> daterange(candidate.day, candidate.day + number_of_nights)) IS NOT TRUE THEN
-            SELECT nights INTO found_nights
+            SELECT daterange(first_night, end_date) INTO found_nights
               FROM free_stretch
-             WHERE segment >= 0
-               AND nights @> daterange(candidate.day, candidate.day + number_of_nights)
+             WHERE daterange(first_night, end_date)
+                   @> daterange(candidate.day, candidate.day + number_of_nights)
              LIMIT 1;
             CONTINUE WHEN NOT FOUND;
         END IF;
