@@ -8,7 +8,7 @@ from provider.stays.queries import free_stretches as queries
 
 SPLIT_SECONDS = 300.0
 SEGMENT_PROPERTIES = 512
-"""A search that finds few free properties reads the free ones of one segment after the other."""
+"""A search reads the free properties of one segment after the other, and sorts them."""
 
 MOVED_AT_ONCE = 100
 """Properties that one transaction moves, which waits for the lock of each and makes reservations wait."""
