@@ -456,8 +456,8 @@ BEGIN
 END
 $$;
 
--- The segments with the ids from a first one on, at most so many, and the first id after them, null at the end. While the
--- boundary of the first segment is new, the segment before it is one of them too: on a cluster a node may not have
+-- The segments with the ids from a first one on, at most so many, and the first id after them, null at the end. While
+-- the boundary of the first segment is new, the segment before it is one of them too: on a cluster a node may not have
 -- committed yet what has moved from there. boundaries: what changes when properties move to one of them or from it.
 CREATE OR REPLACE FUNCTION segments_from(start_id text, number_of_segments integer)
 RETURNS TABLE (segments integer [], boundaries text [], end_id text)
