@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from common.config import Secret
 from common.db.distribution import distribute
 from common.db.migrate import migrate
 from common.db.pool import transaction
+from common.jobs.lease import Job, JobResult, Lease
+from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from provider.booking_events import queries as events
 from provider.booking_events.inputs import EventInput, EventsQuery
@@ -23,6 +26,7 @@ from provider.booking_events.models import NewEvent
 from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
 from provider.stays.inputs import BlockInput, ReservationInput
+from provider.stays.jobs import split_segments
 from provider.stays.queries import blocks, free_stretches, properties, storefront
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.applications import free_port
@@ -164,22 +168,29 @@ async def test_a_room_that_belongs_to_another_property_is_refused(provider_db: a
     assert await properties.select_property(provider_db, "second") is None
 
 
+@asynccontextmanager
+async def in_doubt(postgres: DatabaseServer, db: asyncpg.Pool) -> AsyncIterator[None]:
+    """A node of the cluster has a transaction that is prepared, and is not finished before the end of the block."""
+    assert isinstance(postgres, CitusCluster)
+    name = await db.fetchval("SELECT current_database()")
+    worker = await asyncpg.connect(postgres.url(name, postgres.ports[1]))
+    await worker.execute(f"BEGIN; SELECT txid_current(); PREPARE TRANSACTION '{name}'")
+    try:
+        yield
+    finally:
+        await worker.execute(f"ROLLBACK PREPARED '{name}'")
+        await worker.close()
+
+
 async def test_no_room_is_linked_while_a_node_has_a_transaction_in_doubt(
     postgres: DatabaseServer, provider_db: asyncpg.Pool, client: Client
 ) -> None:
-    assert isinstance(postgres, CitusCluster)
-    name = await provider_db.fetchval("SELECT current_database()")
-    worker = await asyncpg.connect(postgres.url(name, postgres.ports[1]))
     body = {"description": "A room", "property_id": "suite", "hotel_id": 3, "room_id": 17}
     headers = {"Authorization": f"Bearer {HOLDER}"}
-    await worker.execute("BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'events in doubt'")
-    try:
+    async with in_doubt(postgres, provider_db):
         refused = await client.post("/properties", json=body, headers=headers)
         assert refused.status_code == 503
         assert "Retry-After" in refused.headers
-    finally:
-        await worker.execute("ROLLBACK PREPARED 'events in doubt'")
-        await worker.close()
     assert (await client.post("/properties", json=body, headers=headers)).status_code == 201
 
 
@@ -223,6 +234,20 @@ async def test_a_search_finds_properties_whose_node_has_not_committed_their_move
     await provider_db.execute("INSERT INTO property_segment VALUES (1, 'p020', clock_timestamp())")
 
     assert await search_all(provider_db) == names
+
+
+async def test_no_property_moves_while_a_node_has_a_transaction_in_doubt(
+    postgres: DatabaseServer, provider_db: asyncpg.Pool
+) -> None:
+    for number in range(1, 21):
+        await create_property(provider_db, f"p{number:03}")
+
+    async def split(lease: Lease) -> JobResult:
+        return await split_segments(provider_db, lease, size=4)
+
+    async with in_doubt(postgres, provider_db):
+        assert await run_now(provider_db, Job("split_segments", 300, split)) == {"moved": 0}
+    assert await run_now(provider_db, Job("split_segments", 300, split)) == {"moved": 12}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncpg
 
+from common.db.distribution import is_distributed, select_nodes_in_doubt
 from common.db.pool import transaction
 from common.jobs.lease import JobResult, Lease
 from provider.stays.queries import free_stretches as queries
@@ -19,14 +20,18 @@ async def split_segments(
 ) -> JobResult:
     """Split each segment of more than twice `size` properties into segments of `size`.
 
-    It ends early while somebody creates properties; the next run goes on.
+    It ends early while somebody creates properties, and while a node of a cluster has not finished a transaction: a
+    search expects what that node has not moved yet in the segment before. The next run goes on.
     """
     moved = 0
+    is_on_cluster = await is_distributed(db, "free_stretch")
     for segment, properties in await queries.select_large_segments(db, 2 * size):
         for _ in range((properties - 1) // size - 1):
             target = await queries.select_new_segment(db)
             left = size
             while left:
+                if is_on_cluster and await select_nodes_in_doubt(db):
+                    return {"moved": moved}
                 async with transaction(db) as connection:
                     await lease.guard(connection)
                     count = await queries.move_to_segment(connection, segment, target, min(left, at_once))

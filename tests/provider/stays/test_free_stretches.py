@@ -313,6 +313,25 @@ async def test_a_search_finds_each_free_property_once_in_the_order_of_ids(
     assert await storefront.select_available_start_dates(provider_db, days, 2) == possible
 
 
+async def test_a_page_that_begins_in_one_unsplit_segment_and_ends_in_the_next_has_each_property_once(
+    provider_db: asyncpg.Pool,
+) -> None:
+    """Each segment has too many free properties to sort; the first ones of the second segment are taken."""
+    await create_properties(provider_db, 6_000)
+    await provider_db.execute("INSERT INTO property_segment VALUES (1, 'p003001', '-infinity')")
+    await provider_db.execute("UPDATE free_stretch SET segment = 1 WHERE property_id >= 'p003001'")
+    await provider_db.execute(
+        "INSERT INTO reservation (property_id, arrival, departure)"
+        " SELECT property_id, $1, $1::date + 3 FROM property WHERE property_id BETWEEN 'p003001' AND 'p003210'",
+        START,
+    )
+
+    page = await storefront.select_available(provider_db, START, 2, "p002950", 101)
+
+    names = [f"p{number:06}" for number in (*range(2_951, 3_001), *range(3_211, 3_262))]
+    assert [each.property_id for each in page] == names
+
+
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), limit=st.integers(1, 40), nights=st.integers(1, 5))
 async def test_a_search_equals_a_plain_reading_of_the_reservations(

@@ -407,7 +407,7 @@ BEGIN
                   SELECT property_id, property.description
                     FROM property
                    WHERE property_id >= next_segment.first_id
-                     AND property_id > after
+                     AND property_id > last_id
                    ORDER BY property_id
                    LIMIT looked_at
               ) AS next
@@ -427,7 +427,7 @@ BEGIN
             SELECT property_id INTO last_id
               FROM property
              WHERE property_id >= next_segment.first_id
-               AND property_id > after
+               AND property_id > last_id
              ORDER BY property_id
             OFFSET looked_at - 1
              LIMIT 1;

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from common.db.distribution import require_no_node_in_doubt
+from common.db.distribution import is_distributed, require_no_node_in_doubt
 from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.db.pool import Connection, Executor
 from provider.stays.inputs import PropertyChange, PropertyInput
@@ -88,14 +88,10 @@ async def lock_room_links(connection: Connection) -> None:
     Two transactions that swap the rooms of their properties would deadlock. Raises TransactionInDoubtError while a node
     of a cluster has events that nobody sees yet: a linked room would miss them for ever.
     """
-    are_events_distributed = await connection.fetchval(
-        """
-        SELECT is_distributed('booking_event')
-          FROM pg_advisory_xact_lock($1) AS links, pg_advisory_xact_lock($2) AS events
-        """,
-        ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK,
-    )  # fmt: skip
-    if are_events_distributed:
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)", ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
+    )
+    if await is_distributed(connection, "booking_event"):
         await require_no_node_in_doubt(connection, "the feed")
 
 
