@@ -1,0 +1,17 @@
+"""Numbers as the pages write them."""
+
+UNKNOWN = "–"
+
+
+def count_text(value: float | None) -> str:
+    """A number with commas between thousands, at most one decimal, and a dash where it is unknown."""
+    if value is None:
+        return UNKNOWN
+    text = f"{abs(value):,.1f}".removesuffix(".0")
+    return f"−{text}" if value < 0 and text != "0" else text
+
+
+def signed_text(value: float | None) -> str:
+    """A difference: `+3`, `−3`, `0`, and a dash where it is unknown."""
+    text = count_text(value)
+    return f"+{text}" if value is not None and value > 0 and text != "0" else text

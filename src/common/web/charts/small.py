@@ -1,0 +1,68 @@
+"""Drawings for cells of tables and lines of text; the numbers stand beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.web.charts.frame import Frame
+from common.web.charts.marks import Drawing, Path, SmallChart
+from common.web.charts.path import Box, area, boxes, line, place, strokes
+from common.web.charts.scale import Scale
+
+SPARKLINE = Frame(width=120, height=30, left=2, right=118, top=3, bottom=27)
+STRIP = Frame(width=118, height=30, left=1, right=117, top=1, bottom=29)
+BAR = Frame(width=144, height=16, left=1, right=143, top=3, bottom=13)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Values at equal distances, drawn as an area, and last year's, drawn as a line. None is a gap.
+
+    lowest, highest: the ends of the axis; None for 0 and the highest value.
+    """
+
+    values: Sequence[float | None]
+    before: Sequence[float | None] = ()
+    lowest: float | None = None
+    highest: float | None = None
+
+
+def sparkline(data: Sparkline, title: str, finding: str) -> SmallChart:
+    """A line without axes."""
+    frame = SPARKLINE
+    known = [value for value in (*data.values, *data.before) if value is not None]
+    highest = max(known, default=0) if data.highest is None else data.highest
+    y = Scale(data.lowest or 0, max(highest, (data.lowest or 0) + 1e-9), frame.bottom, frame.top)
+    x = frame.x(0, max(len(data.values), len(data.before)) - 1)
+    values = place(range(len(data.values)), data.values, x, y)
+    before = place(range(len(data.before)), data.before, x, y)
+    paths = (Path("fill", area(values, frame.bottom)), Path("now", line(values)), Path("then", line(before)))
+    return SmallChart(title, finding, frame.drawing(paths))
+
+
+def month_strip(differences: Sequence[float | None], reach: float, title: str, finding: str) -> SmallChart:
+    """A column for each month: blue and upwards where it is ahead, orange and downwards where it is behind.
+
+    differences: None where last year is unknown. reach: the difference whose column has the full height.
+    """
+    frame = STRIP
+    middle = (frame.top + frame.bottom) / 2
+    y = Scale(-abs(reach), abs(reach), frame.bottom, frame.top)
+    step = (frame.right - frame.left) / max(1, len(differences))
+    columns = [(frame.left + step * number + 1, difference) for number, difference in enumerate(differences)]
+    ahead = [(left, max(0.8, middle - y(value))) for left, value in columns if value is not None and value > 0]
+    behind = [(left, max(0.8, y(value) - middle)) for left, value in columns if value is not None and value < 0]
+    paths = (
+        Path("grid", strokes([((frame.left, middle), (frame.right, middle))])),
+        Path("bar", boxes(Box(left, middle - height, left + step - 2, middle) for left, height in ahead)),
+        Path("lost", boxes(Box(left, middle, left + step - 2, middle + height) for left, height in behind)),
+    )
+    return SmallChart(title, finding, frame.drawing(paths))
+
+
+def bar_with_mark(value: float, mark: float | None, maximum: float) -> Drawing:
+    """A level bar and an upright mark of last year, for a cell whose row has both as numbers."""
+    frame = BAR
+    x = frame.x(0, max(maximum, value, mark or 0, 1))
+    tick = strokes([((x(mark), 1), (x(mark), frame.height - 1))]) if mark is not None else ""
+    bar = boxes([Box(frame.left, frame.top, x(value), frame.bottom)])
+    return frame.drawing((Path("bar", bar), Path("halo", tick), Path("then-tick", tick)))
