@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from common.web.charts.frame import NARROW, WIDE, Frame, clear_label, day_axis, value_axis
+from common.web.charts.frame import LINE, NARROW, WIDE, Frame, clear_label, day_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Numbers, Path, Row, Words, line_key
 from common.web.charts.number_text import count_text
-from common.web.charts.path import dot, place, steps, strokes
+from common.web.charts.path import Series, dot, place, steps, strokes
 from common.web.charts.scale import count_ticks, day_ticks
 
 
@@ -51,13 +51,14 @@ def build_up(data: BuildUp, words: Words) -> Chart:
     )
 
 
-def _draw(data: BuildUp, frame: Frame) -> Drawing:
+def _draw(data: BuildUp, size: Frame) -> Drawing:
     if not data.days:
-        return frame.drawing(value_axis(frame, frame.y(1), (0,)))
+        return size.drawing(value_axis(size, size.y(1), (0,)))
     first, last = data.days[0].day, data.days[-1].day
     totals = [total for day in data.days for total in (day.this_year, day.last_year) if total is not None]
     highest = max(totals, default=0)
     ticks = count_ticks(highest, 5, data.maximum)
+    frame = size.with_room_for(map(count_text, ticks))
     x, y = frame.x(first.toordinal(), last.toordinal()), frame.y(max(ticks[-1], highest))
     at = [day.day.toordinal() for day in data.days]
     this_year = place(at, (day.this_year for day in data.days), x, y)
@@ -67,10 +68,12 @@ def _draw(data: BuildUp, frame: Frame) -> Drawing:
         *value_axis(frame, y, ticks),
         *day_axis(frame, x, day_ticks(first, last, frame.most_ticks)),
     ]
+    lines: list[Series] = [this_year, last_year]
     if first <= data.today <= last:
         today = x(data.today.toordinal())
         marks.append(Path("today", strokes([((today, frame.top), (today, frame.bottom))])))
+        lines.append([(today, at_y) for at_y in range(frame.top, frame.bottom, LINE)])
     marks += [Path("then", steps(last_year)), Path("now", steps(this_year))]
     if newest is not None:
-        marks += [Path("dot", dot(newest)), clear_label(frame, newest, data.label, [this_year, last_year])]
+        marks += [Path("dot", dot(newest)), clear_label(frame, newest, data.label, lines)]
     return frame.drawing(marks)

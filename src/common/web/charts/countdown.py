@@ -1,13 +1,15 @@
 """How something fills up until its day, such as the booking curve of a night."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from common.web.charts.frame import NARROW, WIDE, Frame, clear_label, label_axis, value_axis
+from common.web.charts.frame import NARROW, WIDE, Frame, centred, clear_label, label_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Numbers, Path, Row, Words, box_key, line_key
-from common.web.charts.number_text import UNKNOWN, count_text
+from common.web.charts.number_text import count_text, range_text
 from common.web.charts.path import Point, band, dot, line, place, steps
 from common.web.charts.scale import count_ticks, countdown_ticks
+
+CAPTIONED_WIDE, CAPTIONED_NARROW = (replace(frame, height=frame.height + 12) for frame in (WIDE, NARROW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def countdown(data: Countdown, words: Words) -> Chart:
     rows = tuple(
         Row(
             count_text(day.days_before),
-            (count_text(day.now), _range_text(day.low, day.high), count_text(day.median), count_text(day.last_year)),
+            (count_text(day.now), range_text(day.low, day.high), count_text(day.median), count_text(day.last_year)),
         )
         for day in data.days
     )
@@ -48,18 +50,19 @@ def countdown(data: Countdown, words: Words) -> Chart:
         words.title,
         words.finding,
         (line_key("now", now), box_key("band", usual), line_key("median", median), line_key("then", last_year)),
-        _draw(data, WIDE),
-        _draw(data, NARROW),
+        _draw(data, words.first_column, CAPTIONED_WIDE),
+        _draw(data, words.first_column, CAPTIONED_NARROW),
         Numbers((words.first_column, *words.series), rows),
     )
 
 
-def _draw(data: Countdown, frame: Frame) -> Drawing:
+def _draw(data: Countdown, caption: str, size: Frame) -> Drawing:
     before = [day.days_before for day in data.days]
     furthest = max(before, default=0)
     values = [value for day in data.days for value in (day.now, day.high, day.median, day.last_year)]
     highest = max((value for value in values if value is not None), default=0)
     ticks = count_ticks(highest, 5, data.maximum)
+    frame = size.with_room_for(map(count_text, ticks))
     x = frame.x(-furthest, 0)
     y = frame.y(max(ticks[-1], highest))
 
@@ -74,6 +77,7 @@ def _draw(data: Countdown, frame: Frame) -> Drawing:
     marks = [
         *value_axis(frame, y, ticks),
         *label_axis(frame, ((x(-tick), str(tick)) for tick in countdown_ticks(furthest, frame.most_ticks))),
+        centred(frame, "axis", ((frame.left + frame.right) / 2, frame.bottom + 36), caption),
         Path("band", band(lows, highs)),
         Path("median", line(median)),
         Path("then", steps(last_year)),
@@ -83,9 +87,3 @@ def _draw(data: Countdown, frame: Frame) -> Drawing:
         others = [now, lows, highs, median, last_year]
         marks += [Path("dot", dot(newest)), clear_label(frame, newest, data.label, others)]
     return frame.drawing(marks, (x(-furthest), x(-min(before, default=0))))
-
-
-def _range_text(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return UNKNOWN
-    return count_text(low) if low == high else f"{count_text(low)} to {count_text(high)}"

@@ -1,22 +1,20 @@
 """The sizes of charts, their axes, and labels that stay inside and clear of lines."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.web.charts.marks import Drawing, Mark, Path, Text
 from common.web.charts.number_text import count_text
 from common.web.charts.path import Box, Point, Series, coordinate, strokes
 from common.web.charts.scale import DayTick, Scale
 
-CHARACTER = 7.2
-"""The width of a character of a label, at most nearly."""
 LINE = 15
 """The height of a line of text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A size of drawing and the edges of its plot."""
+    """A size of drawing, the edges of its plot, and the width of a character of a label, at most nearly."""
 
     width: int
     height: int
@@ -24,6 +22,16 @@ class Frame:
     right: int
     top: int
     bottom: int
+    character: float = 7.4
+
+    def text_width(self, text: str) -> float:
+        """The width of a label, at most nearly."""
+        return len(text) * self.character
+
+    def with_room_for(self, labels: Iterable[str]) -> "Frame":
+        """The frame whose plot begins where the widest label of the value axis ends."""
+        widest = max(map(self.text_width, labels), default=0)
+        return replace(self, left=max(self.left, round(widest) + 8))
 
     @property
     def most_ticks(self) -> int:
@@ -46,17 +54,12 @@ class Frame:
 
 
 WIDE = Frame(width=760, height=260, left=46, right=748, top=16, bottom=230)
-NARROW = Frame(width=360, height=250, left=38, right=350, top=16, bottom=220)
-
-
-def text_width(text: str) -> float:
-    """The width of a label in units, at most nearly."""
-    return len(text) * CHARACTER
+NARROW = Frame(width=360, height=250, left=38, right=350, top=16, bottom=220, character=8.2)
 
 
 def centred(frame: Frame, style: str, at: Point, text: str) -> Text:
     """A label around an x, moved to the side where it would leave the drawing."""
-    half = min(text_width(text) / 2, frame.width / 2)
+    half = min(frame.text_width(text) / 2, frame.width / 2)
     x = min(max(at[0], half), frame.width - half)
     return Text(f"{style} mid", coordinate(x), coordinate(at[1]), text)
 
@@ -76,10 +79,10 @@ def label_axis(frame: Frame, labels: Iterable[tuple[float, str]]) -> tuple[Text,
     free_from = float("-inf")
     for at, text in labels:
         label = centred(frame, "axis", (at, frame.bottom + 18), text)
-        half = text_width(text) / 2
+        half = frame.text_width(text) / 2
         if float(label.x) - half >= free_from:
             kept.append(label)
-            free_from = float(label.x) + half + CHARACTER
+            free_from = float(label.x) + half + frame.character
     return tuple(kept)
 
 
@@ -90,7 +93,7 @@ def day_axis(frame: Frame, x: Scale, ticks: Iterable[DayTick]) -> tuple[Text, ..
 
 def clear_label(frame: Frame, at: Point, text: str, lines: Iterable[Series]) -> Text:
     """A label beside a point, where it covers the fewest points of lines."""
-    width = text_width(text)
+    width = frame.text_width(text)
     points = [point for line in lines for point in line if point is not None]
     best = min(_places(frame, at, width), key=lambda box: _badness(box, at, points))
     return Text("label", coordinate(best.left), coordinate(best.bottom - 3), text)

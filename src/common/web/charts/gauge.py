@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from common.web.charts.frame import NARROW, WIDE, Frame, centred
 from common.web.charts.marks import Chart, Drawing, Mark, Numbers, Path, Row, Text, Words
-from common.web.charts.number_text import count_text
+from common.web.charts.number_text import count_text, range_text
 from common.web.charts.path import Box, boxes, strokes
 
 TOP, BOTTOM = 26, 44
@@ -23,7 +23,7 @@ class Gauge:
 
 def gauge(data: Gauge, words: Words) -> Chart:
     """A gauge. The series: now, usual, then; each names its mark, so there is no legend."""
-    texts = (count_text(data.now), _usual_text(data), count_text(data.then))
+    texts = (count_text(data.now), range_text(data.low, data.high), count_text(data.then))
     return Chart(
         words.title,
         words.finding,
@@ -36,7 +36,7 @@ def gauge(data: Gauge, words: Words) -> Chart:
 
 def _draw(data: Gauge, words: Words, size: Frame) -> Drawing:
     now, usual, then = words.series
-    frame = Frame(size.width, 86, 24, size.right - 28, TOP, BOTTOM)
+    frame = Frame(size.width, 86, 24, size.right - 28, TOP, BOTTOM, size.character)
     x = frame.x(0, max(data.maximum, data.now, data.high or 0, data.then or 0, 1))
     middle = (TOP + BOTTOM) / 2
     marks: list[Mark] = [
@@ -47,9 +47,10 @@ def _draw(data: Gauge, words: Words, size: Frame) -> Drawing:
     if data.low is not None and data.high is not None:
         # A range of one value is still to be seen.
         left, right = x(data.low), x(data.high)
+        text = f"{usual} {range_text(data.low, data.high)}"
         marks.append(Path("usual", boxes([Box(left - 1, TOP + 0.5, right + 1, BOTTOM - 0.5)])))
-        marks.append(centred(frame, "axis", ((left + right) / 2, BOTTOM + 18), f"{usual} {_usual_text(data)}"))
-    marks.append(Path("level", boxes([Box(frame.left, TOP + 5, x(data.now), BOTTOM - 5)])))
+        marks.append(centred(frame, "axis", ((left + right) / 2, BOTTOM + 18), text))
+    marks.append(Path("bar", boxes([Box(frame.left, TOP + 5, x(data.now), BOTTOM - 5)])))
     if data.then is not None:
         tick = strokes([((x(data.then), TOP - 4), (x(data.then), BOTTOM + 4))])
         marks += [Path("halo", tick), Path("then-tick", tick)]
@@ -58,9 +59,3 @@ def _draw(data: Gauge, words: Words, size: Frame) -> Drawing:
     marks += [Path("halo", mark), Path("now-tick", mark)]
     marks.append(centred(frame, "label", (x(data.now), TOP - 10), f"{now} {count_text(data.now)}"))
     return frame.drawing(marks)
-
-
-def _usual_text(data: Gauge) -> str:
-    if data.low is None or data.high is None:
-        return count_text(None)
-    return count_text(data.low) if data.low == data.high else f"{count_text(data.low)} to {count_text(data.high)}"

@@ -6,7 +6,7 @@ The wide drawing has upright bars, the narrow one level bars, so that its labels
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from common.web.charts.frame import CHARACTER, WIDE, Frame, centred, label_axis, value_axis
+from common.web.charts.frame import WIDE, Frame, centred, label_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Key, Mark, Numbers, Path, Row, Text, Words, box_key
 from common.web.charts.number_text import count_text, signed_text
 from common.web.charts.path import Box, Point, boxes, coordinate, strokes
@@ -71,8 +71,8 @@ def _row(month: MonthBar) -> Row:
 
 
 def _draw_upright(months: Sequence[MonthBar]) -> Drawing:
-    frame = WIDE
     ticks = count_ticks(max((month.longest for month in months), default=0), 6)
+    frame = WIDE.with_room_for(map(count_text, ticks))
     # The label of a month that reaches the top needs room above it.
     y = Scale(0, ticks[-1], frame.bottom, frame.top + 12)
     band = (frame.right - frame.left) / max(1, len(months))
@@ -101,9 +101,10 @@ def _draw_upright(months: Sequence[MonthBar]) -> Drawing:
 
 def _draw_level(months: Sequence[MonthBar]) -> Drawing:
     bottom = 8 + ROW * max(1, len(months))
-    frame = Frame(width=360, height=bottom + 30, left=44, right=306, top=8, bottom=bottom)
-    ticks = count_ticks(max((month.longest for month in months), default=0), 3)
-    x = frame.x(0, ticks[-1])
+    frame = Frame(width=360, height=bottom + 30, left=44, right=306, top=8, bottom=bottom, character=8.2)
+    furthest = max((1.0, *(month.longest for month in months)))
+    ticks = [tick for tick in count_ticks(furthest, 4) if tick <= furthest]
+    x = frame.x(0, furthest)
     middles = [frame.top + ROW * (number + 0.5) for number in range(len(months))]
 
     def box(number: int, value: float, share: float) -> Box:
@@ -121,7 +122,7 @@ def _draw_level(months: Sequence[MonthBar]) -> Drawing:
         marks.append(Text("axis end", str(frame.left - 7), coordinate(middle + 4), month.name))
         if month.then is not None:
             text = signed_text(month.difference)
-            left = min(x(month.longest) + 7, frame.width - len(text) * CHARACTER)
+            left = min(x(month.longest) + 7, frame.width - frame.text_width(text))
             marks.append(Text(_label_style(month), coordinate(left), coordinate(middle + 4), text))
     return frame.drawing(marks)
 

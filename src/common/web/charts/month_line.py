@@ -1,12 +1,12 @@
 """A line of one figure a month, such as the rate of cancellations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from common.web.charts.frame import LINE, NARROW, WIDE, Frame, centred, label_axis, text_width, value_axis
+from common.web.charts.frame import LINE, NARROW, WIDE, Frame, centred, label_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Numbers, Path, Row, Text, Words, line_key
 from common.web.charts.number_text import count_text
-from common.web.charts.path import Box, Point, Series, dot, line, place
+from common.web.charts.path import Box, Series, dot, line, place
 from common.web.charts.scale import Scale, count_ticks
 
 
@@ -35,9 +35,9 @@ def month_line(months: Sequence[MonthFigure], unit: str, words: Words) -> Chart:
 
 
 def _draw(months: Sequence[MonthFigure], unit: str, size: Frame) -> Drawing:
-    frame = Frame(size.width, 170, size.left, size.right, size.top, 140)
     highest = max((month.value for month in months if month.value is not None), default=0)
     ticks = count_ticks(highest, 3)
+    frame = replace(size, height=170, bottom=140).with_room_for(_figure_text(tick, unit) for tick in ticks)
     y = Scale(0, ticks[-1], frame.bottom, frame.top + LINE)
     band = (frame.right - frame.left) / max(1, len(months))
     middles = [frame.left + band * (number + 0.5) for number in range(len(months))]
@@ -64,16 +64,12 @@ def _labels(frame: Frame, points: Series, texts: Sequence[str]) -> list[Text]:
         beside = [other for other in (*points[max(0, number - 1) : number], *points[number + 1 : number + 2]) if other]
         valley = bool(beside) and all(other[1] < point[1] for other in beside) and point[1] + 20 < frame.bottom
         at = (point[0], point[1] + (20 if valley else -10))
-        box = _around(at, texts[number])
+        half = frame.text_width(texts[number]) / 2
+        box = Box(at[0] - half, at[1] - LINE, at[0] + half, at[1])
         if not any(_touch(box, other) for other in taken):
             taken.append(box)
             labels.append(centred(frame, "label", at, texts[number]))
     return labels
-
-
-def _around(at: Point, text: str) -> Box:
-    half = text_width(text) / 2
-    return Box(at[0] - half, at[1] - LINE, at[0] + half, at[1])
 
 
 def _touch(one: Box, other: Box) -> bool:

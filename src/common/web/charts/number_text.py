@@ -15,3 +15,10 @@ def signed_text(value: float | None) -> str:
     """A difference: `+3`, `−3`, `0`, and a dash where it is unknown."""
     text = count_text(value)
     return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
+def range_text(low: float | None, high: float | None) -> str:
+    """`21 to 25`, one number if both are equal, and a dash where one is unknown."""
+    if low is None or high is None:
+        return UNKNOWN
+    return count_text(low) if low == high else f"{count_text(low)} to {count_text(high)}"

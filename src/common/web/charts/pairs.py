@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.web.charts.frame import CHARACTER, WIDE, Frame, centred, label_axis, text_width, value_axis
+from common.web.charts.frame import WIDE, Frame, centred, label_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Mark, Numbers, Path, Row, Text, Words, box_key
 from common.web.charts.number_text import count_text
 from common.web.charts.path import Box, boxes, coordinate, strokes
@@ -39,8 +39,8 @@ def pairs(data: Sequence[Pair], words: Words) -> Chart:
 
 
 def _draw_upright(data: Sequence[Pair]) -> Drawing:
-    frame = WIDE
     ticks = count_ticks(max((max(pair.gained, pair.lost) for pair in data), default=0), 6)
+    frame = WIDE.with_room_for(map(count_text, ticks))
     y = Scale(0, ticks[-1], frame.bottom, frame.top + 12)
     band = (frame.right - frame.left) / max(1, len(data))
     middles = [frame.left + band * (number + 0.5) for number in range(len(data))]
@@ -57,7 +57,7 @@ def _draw_upright(data: Sequence[Pair]) -> Drawing:
         return [
             centred(frame, "label", (middle + side, y(value) - 6), count_text(value))
             for middle, value in zip(middles, values, strict=True)
-            if text_width(count_text(value)) <= band / 2
+            if frame.text_width(count_text(value)) <= band / 2
         ]
 
     gained, lost = [pair.gained for pair in data], [pair.lost for pair in data]
@@ -74,9 +74,8 @@ def _draw_upright(data: Sequence[Pair]) -> Drawing:
 
 def _draw_level(data: Sequence[Pair]) -> Drawing:
     bottom = 4 + ROW * max(1, len(data))
-    frame = Frame(width=360, height=bottom + 4, left=56, right=308, top=4, bottom=bottom)
-    ticks = count_ticks(max((max(pair.gained, pair.lost) for pair in data), default=0), 3)
-    x = frame.x(0, ticks[-1])
+    frame = Frame(width=360, height=bottom + 4, left=56, right=308, top=4, bottom=bottom, character=8.2)
+    x = frame.x(0, max((1, *(max(pair.gained, pair.lost) for pair in data))))
     tops = [frame.top + ROW * number for number in range(len(data))]
 
     def bars(values: Sequence[int], down: float) -> str:
@@ -93,6 +92,6 @@ def _draw_level(data: Sequence[Pair]) -> Drawing:
         marks.append(Text("axis end", str(frame.left - 7), coordinate(top + 22), pair.name))
         for value, down in ((pair.gained, 15.5), (pair.lost, 29.5)):
             text = count_text(value)
-            left = min(x(value) + 5, frame.width - len(text) * CHARACTER)
+            left = min(x(value) + 5, frame.width - frame.text_width(text))
             marks.append(Text("label", coordinate(left), coordinate(top + down), text))
     return frame.drawing(marks)

@@ -13,6 +13,8 @@ from common.web.charts.scale import Scale
 Point = tuple[float, float]
 Series = Sequence[Point | None]
 
+LEAST_EXTENT = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -74,7 +76,7 @@ def boxes(rectangles: Iterable[Box]) -> str:
     return "".join(
         f"M{_pair(box.left, box.top)}H{coordinate(box.right)}V{coordinate(box.bottom)}H{coordinate(box.left)}Z"
         for box in rectangles
-        if box.right - box.left >= 0.05 and box.bottom - box.top >= 0.05
+        if min(box.right - box.left, box.bottom - box.top) >= LEAST_EXTENT
     )
 
 
@@ -91,7 +93,7 @@ def dot(point: Point) -> str:
 def hatching(box: Box, gap: float = 6) -> str:
     """Diagonal strokes that fill a rectangle."""
     width, height = box.right - box.left, box.bottom - box.top
-    count = max(0, math.ceil((width + height) / gap))
+    count = math.ceil((width + height) / gap) if min(width, height) >= LEAST_EXTENT else 0
     ends = []
     for number in range(1, count):
         along = number * gap

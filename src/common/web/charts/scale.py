@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 COUNTDOWN_STEPS = (1, 2, 7, 15, 30, 60, 90, 180, 365)
+HOUR_STEPS = (1, 2, 3, 6, 12, 24)
 SMALLEST_SPAN = 1e-6
 MONTH_STEPS = (1, 2, 3, 6, 12)
 
@@ -87,6 +88,18 @@ def day_ticks(first: date, last: date, most: int) -> tuple[DayTick, ...]:
         if len(chosen) <= most:
             return tuple(_month_tick(start) for start in chosen)
     return tuple(_month_tick(start) for start in chosen[:: math.ceil(len(chosen) / most)])
+
+
+def hour_ticks(first: datetime, last: datetime, most: int) -> tuple[datetime, ...]:
+    """Full hours of one or two days, as dense as `most` allows, counted from midnight."""
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    ticks: tuple[datetime, ...] = ()
+    for step in HOUR_STEPS:
+        hours = (midnight + timedelta(hours=hour) for hour in range(0, 72, step))
+        ticks = tuple(hour for hour in hours if first <= hour <= last)
+        if len(ticks) <= most:
+            return ticks
+    return ticks[:most]
 
 
 def _day_tick(day: date) -> DayTick:

@@ -51,8 +51,9 @@ def month_strip(differences: Sequence[float | None], reach: float, title: str, f
     columns = [(frame.left + step * number + 1, difference) for number, difference in enumerate(differences)]
     ahead = [(left, max(0.8, middle - y(value))) for left, value in columns if value is not None and value > 0]
     behind = [(left, max(0.8, y(value) - middle)) for left, value in columns if value is not None and value < 0]
+    known = [left for left, value in columns if value is not None]
     paths = (
-        Path("grid", strokes([((frame.left, middle), (frame.right, middle))])),
+        Path("grid", strokes(((left, middle), (left + step - 2, middle)) for left in known)),
         Path("bar", boxes(Box(left, middle - height, left + step - 2, middle) for left, height in ahead)),
         Path("lost", boxes(Box(left, middle, left + step - 2, middle + height) for left, height in behind)),
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.web.charts.number_text import count_text, signed_text
+from common.web.charts.number_text import count_text, range_text, signed_text
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,7 @@ from common.web.charts.number_text import count_text, signed_text
 )  # fmt: skip
 def test_a_difference_has_a_sign_and_thousands_have_commas(value: float | None, text: str, signed: str) -> None:
     assert (count_text(value), signed_text(value)) == (text, signed)
+
+
+def test_a_range_is_two_numbers_or_one_or_unknown() -> None:
+    assert [range_text(21, 25), range_text(3, 3), range_text(None, 3)] == ["21 to 25", "3", "–"]

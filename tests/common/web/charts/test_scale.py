@@ -1,13 +1,13 @@
 """Scales and ticks."""
 
 import itertools
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.web.charts.scale import Scale, count_ticks, countdown_ticks, day_ticks, nice_step, value_ticks
+from common.web.charts.scale import Scale, count_ticks, countdown_ticks, day_ticks, hour_ticks, nice_step, value_ticks
 
 DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1))
 
@@ -102,3 +102,9 @@ def test_ticks_of_days_are_few_ordered_and_within_the_axis(first: date, days: in
     assert len(ticks) <= most
     assert ticks == sorted(set(ticks))
     assert all(first <= tick <= last for tick in ticks)
+
+
+def test_ticks_of_hours_are_counted_from_midnight() -> None:
+    first = datetime(2026, 8, 20, 22, 30, tzinfo=UTC)
+    assert [tick.hour for tick in hour_ticks(first, first + timedelta(hours=24), 5)] == [0, 6, 12, 18]
+    assert len(hour_ticks(first, first + timedelta(days=2), 1)) == 1

@@ -1,0 +1,74 @@
+"""A strip of days, each a link, such as the uptime of a store: how much of each day was good.
+
+The wide drawing has all days, the narrow one the last thirty.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.web.charts.frame import Frame
+from common.web.charts.marks import Chart, Drawing, Key, Link, Numbers, Path, Row, Words, box_key
+from common.web.charts.path import Box, boxes, dot, hatching
+
+HEIGHT = 44
+NARROW_DAYS = 30
+LEAST_NOTCH = 3
+CLASSES = ((0.998, "bar"), (0.95, "bar fair"), (0.5, "bar poor"))
+
+
+@dataclass(frozen=True, slots=True)
+class StripDay:
+    """One day. good: the good share of it, 0 to 1; None where nothing was observed. closed: it does not count.
+
+    label: the name of its link. cells: its row in the table after its name.
+    """
+
+    name: str
+    label: str
+    address: str
+    good: float | None
+    closed: bool
+    cells: tuple[str, ...]
+
+
+def day_strip(days: Sequence[StripDay], columns: tuple[str, ...], words: Words) -> Chart:
+    """A strip. The series: good, bad, not observed, closed. columns: heads of the table after the first."""
+    good, bad, unknown, closed = words.series
+    hatched = Key((Path("bad", hatching(Box(1, 1, 23, 11), 5)),), bad)
+    legend = (box_key("bar", good), hatched, box_key("unknown", unknown), Key((Path("closed", dot((12, 6))),), closed))
+    rows = tuple(Row(day.name, day.cells, day.address) for day in days)
+    return Chart(
+        words.title,
+        words.finding,
+        legend,
+        _draw(days, Frame(760, HEIGHT, 1, 759, 2, HEIGHT - 2)),
+        _draw(days[-NARROW_DAYS:], Frame(360, HEIGHT, 1, 359, 2, HEIGHT - 2)),
+        Numbers((words.first_column, *columns), rows),
+    )
+
+
+def _draw(days: Sequence[StripDay], frame: Frame) -> Drawing:
+    step = (frame.right - frame.left) / max(1, len(days))
+    space = min(1.0, step / 8)
+    links = (
+        Link(day.address, day.label, _paths(day, Box(left + space, frame.top, left + step - space, frame.bottom)))
+        for left, day in ((frame.left + step * number, day) for number, day in enumerate(days))
+    )
+    return Drawing(frame.width, frame.height, tuple(links), role="group")
+
+
+def _paths(day: StripDay, box: Box) -> tuple[Path, ...]:
+    """The bar of a day, over an area that can be clicked everywhere."""
+    whole = Path("area", boxes([box]))
+    if day.closed:
+        return whole, Path("closed", dot(((box.left + box.right) / 2, (box.top + box.bottom) / 2)))
+    if day.good is None:
+        return (Path("unknown", whole.data),)
+    bad = 1 - min(1.0, max(0.0, day.good))
+    height = max(LEAST_NOTCH, bad * (box.bottom - box.top)) if bad > 0 else 0
+    split = box.bottom - height
+    style = next((style for share, style in CLASSES if day.good >= share), "bar bad-day")
+    upper = Path(style, boxes([Box(box.left, box.top, box.right, split)]))
+    lower = Box(box.left, split, box.right, box.bottom)
+    found = (whole, upper, Path("bad-ground", boxes([lower])), Path("bad", hatching(lower, 4)))
+    return tuple(path for path in found if path.data)

@@ -1,0 +1,149 @@
+"""How a price changed over time, with hatched gaps where there was none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from common.web.charts.frame import NARROW, WIDE, Frame, centred, label_axis, value_axis
+from common.web.charts.marks import Chart, Drawing, Key, Mark, Numbers, Path, Row, Text, Words, line_key
+from common.web.charts.number_text import UNKNOWN
+from common.web.charts.path import Box, Point, area, hatching, line, strokes
+from common.web.charts.scale import Scale, day_ticks, hour_ticks, value_ticks
+
+HOURS_UP_TO = timedelta(days=2)
+MARK_ROOM = 18
+
+
+@dataclass(frozen=True, slots=True)
+class PriceStep:
+    """A price and when it began; None for a time without a price."""
+
+    since: datetime
+    price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSteps:
+    """The steps in order, the end of the last one, and the average, which is None where there is none.
+
+    text: how a price is written. All instants have the time zone that the axis shows.
+    """
+
+    steps: Sequence[PriceStep]
+    until: datetime
+    average: float | None
+    text: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """A frame with its scales, and each step with its ends as x."""
+
+    frame: Frame
+    x: Scale
+    y: Scale
+    spans: Sequence[tuple[PriceStep, float, float]]
+
+
+def price_steps(data: PriceSteps, words: Words) -> Chart:
+    """A chart of a price. The series: the price, its average, and what a gap means, which is written into it."""
+    price, average, gap = words.series
+    rows = (
+        Row(f"{step.since:%Y-%m-%d %H:%M}", (UNKNOWN if step.price is None else data.text(step.price),))
+        for step in data.steps
+    )
+    hatched = Key((Path("hatched", hatching(Box(1, 1, 23, 11), 5)),), gap)
+    return Chart(
+        words.title,
+        words.finding,
+        (line_key("now", price), line_key("average", average), hatched),
+        _draw(data, gap, WIDE),
+        _draw(data, gap, NARROW),
+        Numbers((words.first_column, price), tuple(rows)),
+    )
+
+
+def _draw(data: PriceSteps, gap: str, size: Frame) -> Drawing:
+    prices = [step.price for step in data.steps if step.price is not None]
+    if not prices:
+        return size.drawing([Path("grid", strokes([((size.left, size.bottom), (size.right, size.bottom))]))])
+    # The axis begins at 0 unless most of it would be empty.
+    broken = min(prices) > max(prices) / 2
+    ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4)
+    frame = size.with_room_for(map(data.text, ticks))
+    y = Scale(ticks[0], ticks[-1], frame.bottom - (MARK_ROOM if broken else 0), frame.top + MARK_ROOM)
+    x = frame.x(_days(data.steps[0].since), _days(data.until))
+    ends = [step.since for step in data.steps[1:]] + [data.until]
+    spans = [(step, x(_days(step.since)), x(_days(end))) for step, end in zip(data.steps, ends, strict=True)]
+    plot = _Plot(frame, x, y, spans)
+    note = f"The axis begins at {data.text(ticks[0])}." if broken else ""
+    marks = [
+        *value_axis(frame, y, ticks, data.text),
+        *_time_axis(data, plot),
+        *_gaps(plot, gap),
+        *_line(plot),
+        *_average(data, plot),
+        *_extremes(data, plot),
+        Text("note", str(frame.left + 4), str(frame.bottom - 3), note),
+    ]
+    return frame.drawing(marks)
+
+
+def _time_axis(data: PriceSteps, plot: _Plot) -> tuple[Mark, ...]:
+    first, last = data.steps[0].since, data.until
+    if last - first <= HOURS_UP_TO:
+        hours = hour_ticks(first, last, plot.frame.most_ticks)
+        return label_axis(plot.frame, ((plot.x(_days(hour)), f"{hour:%H:%M}") for hour in hours))
+    ticks = day_ticks(first.date() + timedelta(1), last.date(), plot.frame.most_ticks)
+    return label_axis(plot.frame, ((plot.x(tick.day.toordinal()), tick.label) for tick in ticks))
+
+
+def _gaps(plot: _Plot, label: str) -> list[Mark]:
+    frame = plot.frame
+    gaps = [Box(start, frame.top, end, frame.bottom) for step, start, end in plot.spans if step.price is None]
+    middle = (frame.top + frame.bottom) / 2
+    return [
+        Path("hatched", "".join(hatching(gap) for gap in gaps)),
+        *(
+            centred(frame, "label", ((gap.left + gap.right) / 2, middle), label)
+            for gap in gaps
+            if frame.text_width(label) <= gap.right - gap.left
+        ),
+    ]
+
+
+def _line(plot: _Plot) -> list[Mark]:
+    points: list[Point | None] = []
+    for step, start, end in plot.spans:
+        points += [None] if step.price is None else [(start, plot.y(step.price)), (end, plot.y(step.price))]
+    return [Path("fill", area(points, plot.frame.bottom)), Path("now", line(points))]
+
+
+def _average(data: PriceSteps, plot: _Plot) -> list[Mark]:
+    if data.average is None:
+        return []
+    level = plot.y(data.average)
+    return [Path("average", strokes([((plot.frame.left, level), (plot.frame.right, level))]))]
+
+
+def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
+    """▼ below the first lowest price and ▲ above the first highest; one mark if all prices are equal."""
+    known = [(step.price, start, end) for step, start, end in plot.spans if step.price is not None]
+    lowest, highest = min(known, key=lambda span: span[0]), max(known, key=lambda span: span[0])
+
+    def mark(span: tuple[float, float, float], sign: str, down: float) -> Text:
+        price, start, end = span
+        text = f"{sign} {data.text(price)}"
+        middle = max((start + end) / 2, plot.frame.left + plot.frame.text_width(text) / 2)
+        return centred(plot.frame, "label", (middle, plot.y(price) + down), text)
+
+    marks: list[Mark] = [mark(highest, "▲", -7)]
+    if lowest[0] != highest[0]:
+        marks.append(mark(lowest, "▼", 16 if plot.y(lowest[0]) + 16 < plot.frame.bottom else -7))
+    return marks
+
+
+def _days(instant: datetime) -> float:
+    """Days as ordinals, with the time of day as a fraction."""
+    seconds = timedelta(hours=instant.hour, minutes=instant.minute, seconds=instant.second).total_seconds()
+    return instant.toordinal() + seconds / 86400

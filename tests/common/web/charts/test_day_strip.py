@@ -1,0 +1,48 @@
+"""The strip of days."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.web.charts.day_strip import StripDay, day_strip
+from tests.common.web.charts.svg import checked, table, words
+
+SHARES = st.none() | st.floats(0, 1)
+
+
+def day(good: float | None, number: int = 0, closed: bool = False) -> StripDay:
+    return StripDay(f"{number} <Aug", f"{number} August & more", f"/days/{number}?a=1&b=2", good, closed, ("x",))
+
+
+def styles(good: float | None, closed: bool = False) -> list[str]:
+    page = checked(day_strip([day(good, closed=closed)], ("share",), words(4)))
+    return [path.get("class", "") for link in list(page.iter("a"))[:1] for path in link.iter("path")]
+
+
+@given(st.lists(st.tuples(SHARES, st.booleans()), max_size=400))
+def test_any_strip_of_days_is_drawn_inside_its_frame(days: list[tuple[float | None, bool]]) -> None:
+    strip = [day(good, number, closed) for number, (good, closed) in enumerate(days)]
+    assert len(table(checked(day_strip(strip, ("share",), words(4))))) == len(days) + 1
+
+
+def test_each_day_is_a_link_with_a_name_and_a_phone_shows_the_last_thirty() -> None:
+    page = checked(day_strip([day(1, number) for number in range(90)], ("share",), words(4)))
+
+    wide, narrow = (svg for svg in page.iter("svg") if svg.get("role") == "group")
+    assert [len(list(svg.iter("a"))) for svg in (wide, narrow)] == [90, 30]
+    first = next(narrow.iter("a"))
+    assert (first.get("href"), first.get("aria-label")) == ("/days/60?a=1&b=2", "60 August & more")
+
+
+def test_a_good_day_is_one_bar_and_a_nearly_good_one_has_a_notch() -> None:
+    assert styles(1) == ["area", "bar"]
+    assert styles(0.9986) == ["area", "bar", "bad-ground", "bad"]
+
+
+def test_a_day_is_of_the_class_of_its_share() -> None:
+    assert [styles(share)[1] for share in (0.998, 0.95, 0.5, 0.2)] == ["bar", "bar fair", "bar poor", "bar bad-day"]
+    assert styles(0) == ["area", "bad-ground", "bad"]
+
+
+def test_a_day_without_observations_is_hollow_and_a_closed_day_is_a_dot() -> None:
+    assert styles(None) == ["unknown"]
+    assert styles(None, closed=True) == styles(1, closed=True) == ["area", "closed"]

@@ -1,0 +1,55 @@
+"""The chart of a price."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.web.charts.marks import Chart
+from common.web.charts.price_steps import PriceStep, PriceSteps, price_steps
+from tests.common.web.charts.svg import checked, labels, paths, table, words
+
+START = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+PRICES = st.none() | st.floats(0, 10**6)
+
+
+def chart(prices: list[float | None], hours: float = 24, average: float | None = None) -> Chart:
+    steps = [PriceStep(START + timedelta(hours=hours * number), price) for number, price in enumerate(prices)]
+    until = START + timedelta(hours=hours * len(prices))
+    return price_steps(PriceSteps(steps, until, average, lambda price: f"{price:.2f}"), words(3))
+
+
+@given(st.lists(PRICES, max_size=30), st.floats(0, 500), PRICES)
+def test_any_price_is_drawn_inside_its_frame(prices: list[float | None], hours: float, average: float | None) -> None:
+    assert len(table(checked(chart(prices, hours, average)))) == len(prices) + 1
+
+
+def test_a_time_without_a_price_is_a_hatched_gap_of_the_line() -> None:
+    page = checked(chart([12.4, None, None, 12.1]))
+
+    assert [data.count("M") for data in paths(page, "now")] == [2, 2]
+    assert all(paths(page, "hatched"))
+    assert "<series> 2" in labels(page, "wide")
+    assert table(page)[2] == ["2026-08-21 09:30", "–"]
+
+
+def test_the_lowest_and_the_highest_price_are_marked() -> None:
+    page = checked(chart([12.4, 11.9, 14.2, 13]))
+    assert {"▼ 11.90", "▲ 14.20"} <= set(labels(page, "wide")) & set(labels(page, "narrow"))
+
+
+def test_equal_prices_have_one_mark() -> None:
+    texts = labels(checked(chart([12.4, 12.4])), "wide")
+    assert [text for text in texts if text[0] in "▲▼"] == ["▲ 12.40"]
+
+
+def test_the_axis_begins_at_0_unless_most_of_it_would_be_empty() -> None:
+    assert "0.00" in labels(checked(chart([4, 9])), "wide")
+
+    broken = labels(checked(chart([12, 14])), "wide")
+    assert "0.00" not in broken
+    assert "The axis begins at 12.00." in broken
+
+
+def test_a_price_of_hours_has_an_axis_of_hours() -> None:
+    assert {"12:00", "18:00"} <= set(labels(checked(chart([4, 9, 5], hours=6)), "narrow"))
