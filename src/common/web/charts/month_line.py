@@ -9,6 +9,9 @@ from common.web.charts.number_text import count_text
 from common.web.charts.path import Box, Series, dot, line, place
 from common.web.charts.scale import Scale, count_ticks
 
+ABOVE, BELOW = -10, 20
+GAP = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class MonthFigure:
@@ -62,13 +65,15 @@ def _labels(frame: Frame, points: Series, texts: Sequence[str]) -> list[Text]:
         if point is None:
             continue
         beside = [other for other in (*points[max(0, number - 1) : number], *points[number + 1 : number + 2]) if other]
-        valley = bool(beside) and all(other[1] < point[1] for other in beside) and point[1] + 20 < frame.bottom
-        at = (point[0], point[1] + (20 if valley else -10))
-        half = frame.text_width(texts[number]) / 2
-        box = Box(at[0] - half, at[1] - LINE, at[0] + half, at[1])
-        if not any(_touch(box, other) for other in taken):
-            taken.append(box)
-            labels.append(centred(frame, "label", at, texts[number]))
+        valley = bool(beside) and all(other[1] < point[1] for other in beside)
+        half = frame.text_width(texts[number]) / 2 + GAP
+        for down in (BELOW, ABOVE) if valley else (ABOVE, BELOW):
+            at = (point[0], point[1] + down)
+            box = Box(at[0] - half, at[1] - LINE, at[0] + half, at[1])
+            if at[1] < frame.bottom and not any(_touch(box, other) for other in taken):
+                taken.append(box)
+                labels.append(centred(frame, "label", at, texts[number]))
+                break
     return labels
 
 
