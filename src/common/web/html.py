@@ -13,8 +13,9 @@ from quart_schema import hide
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
+from common.version import VERSION
 from common.web.negotiation import accept_header, preferred
-from common.web.resources import Application
+from common.web.resources import Application, current_application
 
 View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
@@ -53,22 +54,27 @@ def asset_url(name: str) -> str:
 
 
 def content_security_policy(**changes: str) -> str:
-    """The Content-Security-Policy of a page: our own style sheets and form targets, and no scripts.
+    """The Content-Security-Policy of a page: our own style sheet, script, addresses and form targets alone.
 
-    changes: directives to add or to replace, such as script_src="'self'".
+    Texts become markup only where the script says so by the policy `nightaudit` of Trusted Types.
+    changes: directives to add or to replace, such as script_src="'none'".
     """
     directives = {
         "default_src": "'none'",
         "style_src": "'self'",
-        "img_src": "data:",
+        "script_src": "'self'",
+        "img_src": "'self' data:",
+        "connect_src": "'self'",
         "form_action": "'self'",
         "base_uri": "'none'",
         "frame_ancestors": "'none'",
+        "require_trusted_types_for": "'script'",
+        "trusted_types": "nightaudit",
     } | changes
     return "; ".join(f"{name.replace('_', '-')} {sources}" for name, sources in directives.items())
 
 
-SCRIPTLESS_POLICY = content_security_policy()
+PAGE_POLICY = content_security_policy()
 
 
 class Templates:
@@ -89,8 +95,8 @@ class Templates:
         """The text of a template."""
         return self._environment.get_template(template).render(**content)
 
-    def page(self, template: str, *, policy: str = SCRIPTLESS_POLICY, **content: Any) -> Response:
-        """A page as a response that is not cached or framed and whose address is not sent as a Referer.
+    def page(self, template: str, *, policy: str = PAGE_POLICY, **content: Any) -> Response:
+        """A page for one person as a response: not cached, not framed, its address not sent as a Referer.
 
         policy: the Content-Security-Policy.
         """
@@ -121,7 +127,10 @@ def error_page(problem: HttpProblem, status: int) -> Response | None:
     wants_page = preferred(accept_header(), (PROBLEM_TYPE, HTML), PROBLEM_TYPE) == HTML
     if not wants_page or not is_page(_requested_endpoint()):
         return None
-    page = _templates.page("error.html", title=HTTPStatus(status).phrase, problem=problem)
+    app = current_application()
+    template = "error.html" if app.frame is None else "framed_error.html"
+    content = {"frame": app.frame, "path": request.path, "is_temporary": status == HTTPStatus.SERVICE_UNAVAILABLE}
+    page = _templates.page(template, title=HTTPStatus(status).phrase, problem=problem, version=VERSION, **content)
     page.status_code = status
     page.headers.update(problem.headers)
     return page

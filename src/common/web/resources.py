@@ -59,7 +59,7 @@ class Application(Quart):
     resources: set by the lifecycle before the first request. error_formats: by path prefix, a function that renders
     errors other than as problem documents (see `errors.set_error_format`). error_page: renders an error as a page;
     None where the request or the route asks for a problem document (see `html.html_page`). cors_origins: the sites
-    whose pages may read and write (see `cors.install`).
+    whose pages may read and write (see `cors.install`). frame: around its pages, if it has one (see `page_frame`).
     """
 
     resources: CommonResources
@@ -69,6 +69,7 @@ class Application(Quart):
         self.error_formats: dict[str, Callable[[Any, int], Any]] = {}
         self.error_page: Callable[[Any, int], Any] | None = None
         self.cors_origins: frozenset[str] = frozenset()
+        self.frame: Any = None
 
     def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
         """The function itself when it is a coroutine function, as every view and hook of ours is.

@@ -1,0 +1,140 @@
+"""The frame around an application's pages: its name, the navigation, how far the data goes, and the footer.
+
+A page has an ETag that is known before its figures are read, so asking for it again costs one cheap statement.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from quart import Response, request
+
+from common.instants import format_instant
+from common.version import VERSION
+from common.web.html import ASSETS, PAGE_POLICY, Templates
+from common.web.resources import current_application
+from common.web.spooled import is_current, not_modified
+
+LATE_SECONDS = 60.0
+"""Data that goes less far than this long ago is shown as late."""
+
+_ASSETS_VERSION = hashlib.sha256("".join(sorted(asset.url for asset in ASSETS.values())).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """What the frame shows of the application's state.
+
+    through: up to when all data is there; None if that is not known. badges: by address of the navigation, a few words
+    such as "3 waiting".
+    """
+
+    through: datetime | None
+    badges: Mapping[str, str] = field(default_factory=dict)
+
+    def is_late(self, now: datetime) -> bool:
+        return self.through is not None and (now - self.through).total_seconds() > LATE_SECONDS
+
+    def behind(self, now: datetime) -> str:
+        """How long ago `through` is, in words."""
+        return "" if self.through is None else duration_words(max(0.0, (now - self.through).total_seconds()))
+
+    @property
+    def tag(self) -> str:
+        """What of the state a page shows, but for the time, which each response carries in a header."""
+        badges = ",".join(f"{address}:{text}" for address, text in sorted(self.badges.items()))
+        return f"{badges}{'late' if self.is_late(datetime.now(UTC)) else ''}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The frame of an application's pages. links: address to label. read_state: reads what changes."""
+
+    name: str
+    links: Mapping[str, str]
+    read_state: Callable[[], Awaitable[FrameState]]
+
+
+@dataclass(frozen=True)
+class PageTag:
+    """The ETag of a page, without its quotes, and the state of the frame that is part of it."""
+
+    value: str
+    state: FrameState
+
+    def headers(self) -> dict[str, str]:
+        headers = {"ETag": f'W/"{self.value}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+        if self.state.through is not None:
+            headers["X-Data-Through"] = format_instant(self.state.through)
+        return headers
+
+
+async def page_tag(*parts: object) -> PageTag:
+    """The ETag of a page that shows what `parts` tell apart, in the current frame and with the current assets.
+
+    parts: cheap to read, such as the number of events that are counted.
+    """
+    state = await frame().read_state()
+    text = "\n".join(map(str, (*parts, state.tag, request.full_path)))
+    return PageTag(f"{hashlib.sha256(text.encode()).hexdigest()[:20]}-{_ASSETS_VERSION}", state)
+
+
+def unchanged(tag: PageTag) -> Response | None:
+    """The 304 for a browser that has the page with this tag; None if it has not."""
+    return not_modified(tag.headers()) if is_current(tag.value) else None
+
+
+@dataclass(frozen=True)
+class Alternate:
+    """The same figures in another format: `JSON`, `CSV` or `XLSX`."""
+
+    label: str
+    content_type: str
+    address: str
+
+
+def framed_page(
+    templates: Templates,
+    template: str,
+    tag: PageTag,
+    *,
+    alternates: Sequence[Alternate] = (),
+    live_seconds: int | None = None,
+    **content: Any,
+) -> Response:
+    """A page in the frame. live_seconds: how often a browser asks whether the page has changed; None: never."""
+    now = datetime.now(UTC)
+    text = templates.render(
+        template,
+        frame=frame(),
+        state=tag.state,
+        now=now,
+        version=VERSION,
+        path=request.path,
+        alternates=alternates,
+        live_seconds=live_seconds,
+        **content,
+    )
+    headers = {**tag.headers(), "Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "same-origin"}
+    return Response(text, content_type="text/html; charset=utf-8", headers=headers)
+
+
+def duration_words(seconds: float) -> str:
+    """A duration for people, in its two largest units: `45 s`, `12 min`, `3 h 5 min`, `2 days`."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} days"
+
+
+def frame() -> Frame:
+    """The frame of the application that serves the current request."""
+    found = current_application().frame
+    assert isinstance(found, Frame)
+    return found
