@@ -284,49 +284,58 @@ RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    room record;
-    free datemultirange;
-    taken datemultirange;
-    blocked datemultirange;
+    stored record;
     in_feed datemultirange;
 BEGIN
-    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    SELECT hotel_id,
+           room_id,
+           (
+               SELECT range_agg(nights)
+                 FROM free_stretch
+                WHERE property_id = shown
+                  AND end_date > first
+                  AND first_night < until
+                  AND first_night >= coalesce(
+                      (
+                          SELECT earlier.first_night
+                            FROM free_stretch AS earlier
+                           WHERE earlier.property_id = shown AND earlier.first_night <= first
+                           ORDER BY earlier.first_night DESC
+                           LIMIT 1
+                      ),
+                      first
+                  )
+           ) AS free,
+           (
+               SELECT range_agg(daterange(arrival, departure))
+                 FROM reservation
+                WHERE property_id = shown
+                  AND cancelled_at IS NULL
+                  AND arrival > first - 366
+                  AND arrival < until
+           ) AS taken,
+           (
+               SELECT range_agg(daterange(first_night, end_date))
+                 FROM property_block
+                WHERE property_id = shown
+                  AND first_night > first - 366
+                  AND first_night < until
+           ) AS blocked
+      INTO stored
+      FROM property
+     WHERE property_id = shown;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT range_agg(nights) INTO free
-      FROM free_stretch
-     WHERE property_id = shown
-       AND end_date > first
-       AND first_night < until
-       AND first_night >= coalesce(
-           (
-               SELECT earlier.first_night
-                 FROM free_stretch AS earlier
-                WHERE earlier.property_id = shown AND earlier.first_night <= first
-                ORDER BY earlier.first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
-    SELECT range_agg(daterange(arrival, departure)) INTO taken
-      FROM reservation
-     WHERE property_id = shown
-       AND cancelled_at IS NULL
-       AND arrival > first - 366
-       AND arrival < until;
-    SELECT range_agg(daterange(first_night, end_date)) INTO blocked
-      FROM property_block
-     WHERE property_id = shown
-       AND first_night > first - 366
-       AND first_night < until;
-    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    IF stored.hotel_id IS NOT NULL THEN
+        SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+          FROM nights_booked_in_feed(stored.hotel_id, stored.room_id, first, until) AS booked;
+    END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
-               WHEN free @> (first + i) THEN 'free'
-               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN stored.free @> (first + i) THEN 'free'
+               WHEN stored.taken @> (first + i) OR stored.blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
@@ -566,6 +575,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    possible := ARRAY(SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights));
     FOR candidate IN
         SELECT day, number, min(day) OVER day_group AS group_first, max(day) OVER day_group AS group_last
           FROM (SELECT day, (day - first) / number_of_nights AS number FROM unnest(days) AS day) AS numbered
