@@ -278,64 +278,55 @@ FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
 -- The nights of a property from a first one to the day before another; none when there is no such property. A night is
 -- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
--- is turnover: too soon after a stay, or too close before one.
+-- is turnover: too soon after a stay, or too close before one. Statements of one table each, as a cluster plans fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    stored record;
+    room record;
+    first_stretch date;
+    free datemultirange;
+    taken datemultirange;
+    blocked datemultirange;
     in_feed datemultirange;
 BEGIN
-    SELECT hotel_id,
-           room_id,
-           (
-               SELECT range_agg(nights)
-                 FROM free_stretch
-                WHERE property_id = shown
-                  AND end_date > first
-                  AND first_night < until
-                  AND first_night >= coalesce(
-                      (
-                          SELECT earlier.first_night
-                            FROM free_stretch AS earlier
-                           WHERE earlier.property_id = shown AND earlier.first_night <= first
-                           ORDER BY earlier.first_night DESC
-                           LIMIT 1
-                      ),
-                      first
-                  )
-           ) AS free,
-           (
-               SELECT range_agg(daterange(arrival, departure))
-                 FROM reservation
-                WHERE property_id = shown
-                  AND cancelled_at IS NULL
-                  AND arrival > first - 366
-                  AND arrival < until
-           ) AS taken,
-           (
-               SELECT range_agg(daterange(first_night, end_date))
-                 FROM property_block
-                WHERE property_id = shown
-                  AND first_night > first - 366
-                  AND first_night < until
-           ) AS blocked
-      INTO stored
-      FROM property
-     WHERE property_id = shown;
+    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    IF stored.hotel_id IS NOT NULL THEN
+    SELECT first_night INTO first_stretch
+      FROM free_stretch
+     WHERE property_id = shown
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    first_stretch := coalesce(first_stretch, first);
+    SELECT range_agg(nights) INTO free
+      FROM free_stretch
+     WHERE property_id = shown
+       AND first_night >= first_stretch
+       AND first_night < until;
+    SELECT range_agg(daterange(arrival, departure)) INTO taken
+      FROM reservation
+     WHERE property_id = shown
+       AND cancelled_at IS NULL
+       AND arrival > first - 366
+       AND arrival < until;
+    SELECT range_agg(daterange(first_night, end_date)) INTO blocked
+      FROM property_block
+     WHERE property_id = shown
+       AND first_night > first - 366
+       AND first_night < until;
+    IF room.hotel_id IS NOT NULL THEN
         SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-          FROM nights_booked_in_feed(stored.hotel_id, stored.room_id, first, until) AS booked;
+          FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
     END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
-               WHEN stored.free @> (first + i) THEN 'free'
-               WHEN stored.taken @> (first + i) OR stored.blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN free @> (first + i) THEN 'free'
+               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
