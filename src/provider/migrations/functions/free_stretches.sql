@@ -278,7 +278,8 @@ FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
 -- The nights of a property from a first one to the day before another; none when there is no such property. A night is
 -- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
--- is turnover: too soon after a stay, or too close before one. Statements of one table each, as a cluster plans fastest.
+-- is turnover: too soon after a stay, or too close before one. Each statement reads one table: a cluster plans those
+-- fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
