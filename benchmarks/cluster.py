@@ -20,7 +20,7 @@ import asyncpg
 
 from benchmarks.table import Row, format_heading, format_row
 from common.config import Secret
-from common.db.distribution import DEFAULT_SHARDS, distribute
+from common.db.distribution import DEFAULT_SHARDS, distribute, is_distributed
 from common.db.migrate import migrate
 from common.db.pool import BoundedPool, create_pool
 from common.telemetry.logging import configure_logging
@@ -43,9 +43,10 @@ ROUTED, FAN_OUT = ">= 0.33", ">= 0.12"
 Work = Callable[[], Awaitable[object]]
 
 
-def works(db: BoundedPool, properties: int, stored_events: int) -> Mapping[str, tuple[str, Work]]:
+async def works(db: BoundedPool, properties: int, stored_events: int) -> Mapping[str, tuple[str, Work]]:
     """What is measured: a name, the required ratio, and one call."""
     writer = EventWriter(db)
+    reader = events.LineReader(db, await is_distributed(db, "booking_event"))
     holder = uuid4()
 
     def a_property() -> str:
@@ -83,7 +84,7 @@ def works(db: BoundedPool, properties: int, stored_events: int) -> Mapping[str, 
         await events.select_event(db, random.randrange(1, stored_events))
 
     async def read_page() -> None:
-        await events.select_page(db, EventsQuery(hotel_id=random.randrange(1, 100)), "json", None, 101)
+        await events.select_page(reader, EventsQuery(hotel_id=random.randrange(1, 100)), "json", None, 101)
 
     return {
         "GET /events/{id}": (ROUTED, read_event),
@@ -117,6 +118,7 @@ async def fill(url: Secret, properties: int, stored_events: int) -> None:
             async with connection.transaction():
                 await free_stretches.move_to_segment(connection, 0, target, SEGMENT_PROPERTIES)
             left -= SEGMENT_PROPERTIES
+        await connection.execute("UPDATE property_segment SET moved_at = '-infinity'")
     finally:
         await connection.close()
 
@@ -154,7 +156,7 @@ async def run(arguments: argparse.Namespace) -> int:
             await connection.execute("VACUUM (ANALYZE) property, free_stretch, booking_event")
             await connection.close()
             pool = await stack.enter_async_context(create_pool(url, application="benchmark"))
-            both.append(works(pool, arguments.properties, arguments.events))
+            both.append(await works(pool, arguments.properties, arguments.events))
         print(format_heading(), flush=True)
         for name, (target, _) in both[0].items():
             for clients in CLIENTS:

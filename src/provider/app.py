@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 
 from common.config import Secret, require_secret
+from common.db.distribution import TableLayout
 from common.db.pool import create_pool
 from common.db.replica import ReplicaPools
 from common.db.time_limits import UNLIMITED
@@ -99,6 +100,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 operations_tokens=config.operations_token,
                 replica=pools.read_replica(),
                 config=config,
+                events=TableLayout(pools.requests, "booking_event"),
                 event_writer=EventWriter(pools.requests),
                 append_events=append_events,
                 generator=Generator(own_feed(http, config), simulation, rate=config.generator_rate),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from quart import current_app
 
 from common.config import Secret
+from common.db.distribution import TableLayout
 from common.db.pool import BoundedPool
 from common.web.resources import Application, CommonResources, Pools
 
@@ -28,13 +29,13 @@ class ProviderPools(Pools):
 
 @dataclass(frozen=True, kw_only=True)
 class Resources(CommonResources):
-    """event_writer: stores single events. append_events: called by stays to append events to the feed.
-
-    smtp_url: the server that takes the emails; None: they wait in the outbox.
+    """events: where the events are stored. event_writer: stores single events. append_events: called by stays to append
+    events to the feed. smtp_url: the server that takes the emails; None: they wait in the outbox.
     """
 
     pools: ProviderPools
     config: "Config"
+    events: TableLayout
     event_writer: "EventWriter"
     append_events: "AppendEvents"
     generator: "Generator"

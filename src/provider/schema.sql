@@ -182,6 +182,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    possible := ARRAY(SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights));
     FOR candidate IN
         SELECT day, number, min(day) OVER day_group AS group_first, max(day) OVER day_group AS group_last
           FROM (SELECT day, (day - first) / number_of_nights AS number FROM unnest(days) AS day) AS numbered
@@ -275,6 +276,7 @@ CREATE FUNCTION calendar_nights(shown text, first date, until date) RETURNS TABL
     AS $$
 DECLARE
     room record;
+    first_stretch date;
     free datemultirange;
     taken datemultirange;
     blocked datemultirange;
@@ -284,21 +286,18 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT first_night INTO first_stretch
+      FROM free_stretch
+     WHERE property_id = shown
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    first_stretch := coalesce(first_stretch, first);
     SELECT range_agg(nights) INTO free
       FROM free_stretch
      WHERE property_id = shown
-       AND end_date > first
-       AND first_night < until
-       AND first_night >= coalesce(
-           (
-               SELECT earlier.first_night
-                 FROM free_stretch AS earlier
-                WHERE earlier.property_id = shown AND earlier.first_night <= first
-                ORDER BY earlier.first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND first_night >= first_stretch
+       AND first_night < until;
     SELECT range_agg(daterange(arrival, departure)) INTO taken
       FROM reservation
      WHERE property_id = shown
@@ -310,8 +309,10 @@ BEGIN
      WHERE property_id = shown
        AND first_night > first - 366
        AND first_night < until;
-    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    IF room.hotel_id IS NOT NULL THEN
+        SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+          FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
@@ -641,27 +642,30 @@ DECLARE
     owner record;
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = NEW.property_id;
+    SELECT turnover_days,
+           hotel_id,
+           room_id,
+           NEW.cancelled_at IS NULL AND EXISTS (
+               SELECT FROM property_block
+                WHERE property_id = NEW.property_id
+                  AND first_night < NEW.departure
+                  AND first_night > NEW.arrival - 366
+                  AND end_date > NEW.arrival
+           ) AS is_blocked
+      INTO owner
+      FROM property
+     WHERE property_id = NEW.property_id;
     IF TG_OP = 'UPDATE' AND NEW.property_id <> OLD.property_id THEN
         RAISE EXCEPTION 'a reservation stays with its property' USING ERRCODE = 'restrict_violation';
     END IF;
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL THEN
-        PERFORM 1
-           FROM property_block
-          WHERE property_id = NEW.property_id
-            AND first_night < NEW.departure
-            AND first_night > NEW.arrival - 366
-            AND end_date > NEW.arrival
-          LIMIT 1;
-        IF FOUND THEN
-            RAISE EXCEPTION 'a night of the stay is blocked'
-                USING ERRCODE = 'exclusion_violation',
-                      TABLE = 'reservation',
-                      CONSTRAINT = 'reservation_no_blocked_night';
-        END IF;
+    IF owner.is_blocked THEN
+        RAISE EXCEPTION 'a night of the stay is blocked'
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'reservation',
+                  CONSTRAINT = 'reservation_no_blocked_night';
     END IF;
     IF TG_OP = 'INSERT' AND NEW.hotel_id IS NOT NULL THEN
         PERFORM 1 FROM nights_booked_in_feed(NEW.hotel_id, NEW.room_id, NEW.arrival, NEW.departure) LIMIT 1;
@@ -968,16 +972,22 @@ CREATE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, 
 DECLARE
     last_free date;
 BEGIN
-    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
+    SELECT hotel_id,
+           room_id,
+           (
+               SELECT end_date
+                 FROM free_stretch
+                WHERE property_id = wanted
+                  AND first_night <= first
+                ORDER BY first_night DESC
+                LIMIT 1
+           )
+      INTO room_hotel_id, room, last_free
+      FROM property
+     WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT end_date INTO last_free
-      FROM free_stretch
-     WHERE property_id = wanted
-       AND first_night <= first
-     ORDER BY first_night DESC
-     LIMIT 1;
     IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
         INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
         VALUES (wanted, first, until, guest, room_hotel_id, room)

@@ -51,7 +51,7 @@ def statements(reservation_id: UUID) -> Mapping[str, Call]:
     return {
         "insert_events_of_node": lambda db: events.insert_events_of_node(db, [EVENT]),
         "select_event": lambda db: events.select_event(db, 1),
-        "select_page": lambda db: events.select_page(db, EventsQuery(), "json", None, 10),
+        "select_page": lambda db: events.select_page(events.LineReader(db, True), EventsQuery(), "json", None, 10),
         "select_new_ids": lambda db: events.select_new_ids(db, 10),
         "insert_reservation": lambda db: storefront.insert_reservation(db, STAY, HOLDER, rooms=False),
         "select_reservation": lambda db: storefront.select_reservation(db, reservation_id, HOLDER),

@@ -15,7 +15,7 @@ from common.web.streaming import Sink, stream_copy
 from provider.booking_events import queries
 from provider.booking_events.inputs import EventsQuery
 from provider.booking_events.models import COLUMNS, Page, Position
-from provider.booking_events.queries import FeedFormat
+from provider.booking_events.queries import FeedFormat, LineReader
 
 MAX_UNSTREAMED_EVENTS = 1000
 
@@ -28,7 +28,9 @@ SMALLEST_WINDOW = timedelta(milliseconds=1)
 TOO_MANY_STREAMS = "All streaming connections are in use. Retry, or page through the feed with `limit`."
 
 
-async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int) -> Page:
+async def read_page(
+    reader: LineReader, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+) -> Page:
     """Up to `limit` events after a position; fewer, even none, when a page may not read more to find them.
 
     With filters other than the hotel and the time of the event, a statement reads at most `queries.max_read_events`
@@ -36,13 +38,13 @@ async def read_page(db: Executor, query: EventsQuery, form: FeedFormat, after: P
     """
     end = None
     if not queries.is_filtered(query):
-        found = await queries.select_page(db, query, form, after, limit)
-    elif await queries.are_few(db, query):
-        found = await queries.select_few(db, query, form, after, limit)
+        found = await queries.select_page(reader, query, form, after, limit)
+    elif await queries.are_few(reader.db, query):
+        found = await queries.select_few(reader, query, form, after, limit)
     else:
-        found = await queries.select_filtered_page(db, query, form, after, limit)
+        found = await queries.select_filtered_page(reader, query, form, after, limit)
         if not found.has_more:
-            end = await queries.select_end_of_filtered_page(db, query, after)
+            end = await queries.select_end_of_filtered_page(reader.db, query, after)
     lines, last, has_more = found
     if has_more:
         return Page(lines, last)

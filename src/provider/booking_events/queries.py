@@ -1,6 +1,7 @@
 """SQL of the feed. `body` is the JSON of an event, rendered when it was stored."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
@@ -94,45 +95,58 @@ def feed_statement(query: EventsQuery, form: FeedFormat, after: Position | None)
     )
 
 
-async def _fetch_lines(db: Executor, statement: str, arguments: Sequence[Any], limit: int) -> FoundLines:
-    """Up to `limit` lines of a statement that selects line, event_timestamp and id of one event more.
+@dataclass(frozen=True)
+class LineReader:
+    """Reads lines of the feed. is_distributed: whether it is spread over the nodes of a cluster."""
 
-    PostgreSQL joins them: a record of each would take the driver more time than everything else that a page takes.
-    """
-    order = "ORDER BY event_timestamp, id"
-    last = f"[least(count(*), ${len(arguments) + 1}::bigint)]"
-    row = await db.fetchrow(
-        f"SELECT string_agg(line, E'\\n' {order}) AS lines, count(*) AS count,"  # noqa: S608 - only of the literals above
-        f" (array_agg(event_timestamp {order})){last} AS last_timestamp, (array_agg(id {order})){last} AS last_id"
-        f" FROM ({statement}) AS found",
-        *arguments,
-        limit,
-    )
-    assert row is not None
-    if not row["count"]:
-        return FoundLines(b"", None, has_more=False)
-    lines: str = row["lines"]
-    if has_more := row["count"] > limit:
-        lines = lines[: lines.rindex("\n")]
-    return FoundLines(f"{lines}\n".encode(), (row["last_timestamp"], row["last_id"]), has_more)
+    db: Executor
+    is_distributed: bool
+
+    async def fetch(self, statement: str, arguments: Sequence[Any], limit: int) -> FoundLines:
+        """Up to `limit` lines of a statement that selects line, event_timestamp and id of one event more.
+
+        PostgreSQL joins them: a record of each would take the driver more time than everything else that a page takes.
+        A cluster joins them slower than the driver reads them.
+        """
+        if self.is_distributed:
+            rows = await self.db.fetch(statement, *arguments, limit)
+            shown = rows[:limit]
+            last = (shown[-1]["event_timestamp"], shown[-1]["id"]) if shown else None
+            lines = "".join([f"{row['line']}\n" for row in shown])
+            return FoundLines(lines.encode(), last, has_more=len(rows) > limit)
+        order = "ORDER BY event_timestamp, id"
+        last_of_page = f"[least(count(*), ${len(arguments) + 1}::bigint)]"
+        row = await self.db.fetchrow(
+            f"SELECT string_agg(line, E'\\n' {order}) AS lines, count(*) AS count,"  # noqa: S608 - only of the literals above
+            f" (array_agg(event_timestamp {order})){last_of_page} AS last_timestamp,"
+            f" (array_agg(id {order})){last_of_page} AS last_id FROM ({statement}) AS found",
+            *arguments,
+            limit,
+        )
+        assert row is not None
+        if not row["count"]:
+            return FoundLines(b"", None, has_more=False)
+        text: str = row["lines"]
+        if has_more := row["count"] > limit:
+            text = text[: text.rindex("\n")]
+        return FoundLines(f"{text}\n".encode(), (row["last_timestamp"], row["last_id"]), has_more)
 
 
 async def select_page(
-    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+    reader: LineReader, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> FoundLines:
     """Up to `limit` events after a position. The query has filters of ranges only."""
     statement, arguments = feed_statement(query, form, after)
-    return await _fetch_lines(db, f"{statement} LIMIT ${len(arguments) + 1}::bigint + 1", arguments, limit)
+    return await reader.fetch(f"{statement} LIMIT ${len(arguments) + 1}::bigint + 1", arguments, limit)
 
 
 async def select_few(
-    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+    reader: LineReader, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> FoundLines:
     """Like `select_page`, of a query that few events match: all of them are read, then sorted."""
     statement, arguments = feed_statement(query, form, after)
     statement = statement.removesuffix(" ORDER BY event_timestamp, id")
-    return await _fetch_lines(
-        db,
+    return await reader.fetch(
         f"WITH few AS MATERIALIZED ({statement})"  # noqa: S608 - only of the literals above
         " SELECT line, event_timestamp, id FROM few ORDER BY event_timestamp, id"
         f" LIMIT ${len(arguments) + 1}::bigint + 1",
@@ -147,7 +161,7 @@ def max_read_events(query: EventsQuery) -> int:
 
 
 async def select_filtered_page(
-    db: Executor, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
+    reader: LineReader, query: EventsQuery, form: FeedFormat, after: Position | None, limit: int
 ) -> FoundLines:
     """Like `select_page`, of any query, but only among the next `max_read_events` events of its ranges."""
     conditions = _Conditions(query, after)
@@ -159,7 +173,7 @@ async def select_filtered_page(
         f" FROM (SELECT * FROM booking_event {ranges} ORDER BY event_timestamp, id LIMIT {most}::bigint) AS read"
         f" {others} ORDER BY event_timestamp, id LIMIT ${len(conditions.arguments) + 1}::bigint + 1"
     )
-    return await _fetch_lines(db, statement, conditions.arguments, limit)
+    return await reader.fetch(statement, conditions.arguments, limit)
 
 
 async def select_end_of_filtered_page(db: Executor, query: EventsQuery, after: Position | None) -> Position | None:

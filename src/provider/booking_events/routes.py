@@ -29,7 +29,7 @@ from provider.booking_events import feed, queries, service
 from provider.booking_events.batch_body import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, parse_array, parse_lines
 from provider.booking_events.inputs import EventInput, EventsQuery
 from provider.booking_events.models import BatchResult, Event, Page, StoredEvent, decode_position
-from provider.booking_events.queries import FeedFormat
+from provider.booking_events.queries import FeedFormat, LineReader
 from provider.resources import resources
 
 blueprint = Blueprint("booking_events", __name__)
@@ -82,7 +82,8 @@ async def list_events(query_args: EventsQuery) -> Response:
     form: FeedFormat = "csv" if accepted in (CSV, XLSX) else "json"
     after = decode_position(query_args.cursor) if query_args.cursor is not None else None
     through = await complete_through()  # before the events are read, which then have at least that
-    page = await feed.read_page(pool(), query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
+    reader = LineReader(pool(), await resources().events.is_distributed())
+    page = await feed.read_page(reader, query_args, form, after, query_args.limit or feed.MAX_UNSTREAMED_EVENTS)
     headers = _headers(accepted, through)
     if page.end is not None:
         if query_args.limit is None:

@@ -278,13 +278,15 @@ FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
 -- The nights of a property from a first one to the day before another; none when there is no such property. A night is
 -- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
--- is turnover: too soon after a stay, or too close before one.
+-- is turnover: too soon after a stay, or too close before one. Each statement reads one table: a cluster plans those
+-- fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     room record;
+    first_stretch date;
     free datemultirange;
     taken datemultirange;
     blocked datemultirange;
@@ -294,21 +296,18 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT first_night INTO first_stretch
+      FROM free_stretch
+     WHERE property_id = shown
+       AND first_night <= first
+     ORDER BY first_night DESC
+     LIMIT 1;
+    first_stretch := coalesce(first_stretch, first);
     SELECT range_agg(nights) INTO free
       FROM free_stretch
      WHERE property_id = shown
-       AND end_date > first
-       AND first_night < until
-       AND first_night >= coalesce(
-           (
-               SELECT earlier.first_night
-                 FROM free_stretch AS earlier
-                WHERE earlier.property_id = shown AND earlier.first_night <= first
-                ORDER BY earlier.first_night DESC
-                LIMIT 1
-           ),
-           first
-       );
+       AND first_night >= first_stretch
+       AND first_night < until;
     SELECT range_agg(daterange(arrival, departure)) INTO taken
       FROM reservation
      WHERE property_id = shown
@@ -320,8 +319,10 @@ BEGIN
      WHERE property_id = shown
        AND first_night > first - 366
        AND first_night < until;
-    SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-      FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    IF room.hotel_id IS NOT NULL THEN
+        SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
+          FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+    END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
@@ -566,6 +567,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    possible := ARRAY(SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights));
     FOR candidate IN
         SELECT day, number, min(day) OVER day_group AS group_first, max(day) OVER day_group AS group_last
           FROM (SELECT day, (day - first) / number_of_nights AS number FROM unnest(days) AS day) AS numbered

@@ -55,27 +55,30 @@ DECLARE
     owner record;
 BEGIN
     PERFORM lock_property(NEW.property_id);
-    SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = NEW.property_id;
+    SELECT turnover_days,
+           hotel_id,
+           room_id,
+           NEW.cancelled_at IS NULL AND EXISTS (
+               SELECT FROM property_block
+                WHERE property_id = NEW.property_id
+                  AND first_night < NEW.departure
+                  AND first_night > NEW.arrival - 366
+                  AND end_date > NEW.arrival
+           ) AS is_blocked
+      INTO owner
+      FROM property
+     WHERE property_id = NEW.property_id;
     IF TG_OP = 'UPDATE' AND NEW.property_id <> OLD.property_id THEN
         RAISE EXCEPTION 'a reservation stays with its property' USING ERRCODE = 'restrict_violation';
     END IF;
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
     END IF;
-    IF NEW.cancelled_at IS NULL THEN
-        PERFORM 1
-           FROM property_block
-          WHERE property_id = NEW.property_id
-            AND first_night < NEW.departure
-            AND first_night > NEW.arrival - 366
-            AND end_date > NEW.arrival
-          LIMIT 1;
-        IF FOUND THEN
-            RAISE EXCEPTION 'a night of the stay is blocked'
-                USING ERRCODE = 'exclusion_violation',
-                      TABLE = 'reservation',
-                      CONSTRAINT = 'reservation_no_blocked_night';
-        END IF;
+    IF owner.is_blocked THEN
+        RAISE EXCEPTION 'a night of the stay is blocked'
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'reservation',
+                  CONSTRAINT = 'reservation_no_blocked_night';
     END IF;
     IF TG_OP = 'INSERT' AND NEW.hotel_id IS NOT NULL THEN
         PERFORM 1 FROM nights_booked_in_feed(NEW.hotel_id, NEW.room_id, NEW.arrival, NEW.departure) LIMIT 1;
@@ -299,16 +302,22 @@ AS $$
 DECLARE
     last_free date;
 BEGIN
-    SELECT hotel_id, room_id INTO room_hotel_id, room FROM property WHERE property_id = wanted;
+    SELECT hotel_id,
+           room_id,
+           (
+               SELECT end_date
+                 FROM free_stretch
+                WHERE property_id = wanted
+                  AND first_night <= first
+                ORDER BY first_night DESC
+                LIMIT 1
+           )
+      INTO room_hotel_id, room, last_free
+      FROM property
+     WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT end_date INTO last_free
-      FROM free_stretch
-     WHERE property_id = wanted
-       AND first_night <= first
-     ORDER BY first_night DESC
-     LIMIT 1;
     IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
         INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
         VALUES (wanted, first, until, guest, room_hotel_id, room)
