@@ -28,6 +28,7 @@ from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.night_audit import NightAudit
 from dashboard.feed_client import BookingFeed
 from provider.booking_events import feed
+from provider.booking_events.queries import LineReader
 from provider.stays.cli import run_audit
 from tests.conftest import MIGRATIONS
 from tests.dashboard.uptime.fleet import Store, load
@@ -268,10 +269,10 @@ async def test_what_the_replica_cannot_answer_the_primary_answers(
     assert replica.is_readable
     read_page = feed.read_page
 
-    async def fail_on_replica(db: Any, *arguments: Any) -> Any:
-        if db is replica.pools.requests:
+    async def fail_on_replica(reader: LineReader, *arguments: Any) -> Any:
+        if reader.db is replica.pools.requests:
             raise error
-        return await read_page(db, *arguments)
+        return await read_page(reader, *arguments)
 
     monkeypatch.setattr(feed, "read_page", fail_on_replica)
     assert (await client.get("/events")).status_code == status

@@ -25,7 +25,7 @@ DATABASE_SETTINGS = {
 Triggers are allowed, since ours read and write rows of their own distribution column only, which Citus cannot know.
 
 A session has one connection to each node. With more, Citus could send two statements of a transaction through different
-connections, and the second statement would wait for ever for an advisory lock that the first one holds.
+connections; the first would hold an advisory lock, and the second would wait for it for ever.
 """
 
 

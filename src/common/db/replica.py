@@ -131,7 +131,9 @@ class ReadReplica:
         if not row["in_recovery"]:
             if position is not None and row["started_at"] == position.started_at:
                 return None
-            raise ReplicaBehindError("the replica was promoted, or is no replica of the primary")
+            raise ReplicaBehindError(
+                "the server that should be the replica has been promoted, or belongs to another primary"
+            )
         times = [row["replayed_at"]] if row["replayed_at"] is not None else []
         if position is not None and row["has_caught_up"]:
             times.append(position.at)

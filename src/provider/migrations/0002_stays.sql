@@ -78,7 +78,7 @@ CREATE TABLE free_stretch (
     property_id text COLLATE "C" NOT NULL,
     first_night date NOT NULL CHECK (first_night >= '1900-01-01'),
     end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
-    -- for searching a segment alone: so no other statement can use its index, whatever the statistics say
+    -- Only the search of a segment names this column, so the planner can choose its index for no other statement.
     nights daterange NOT NULL GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED,
     segment integer NOT NULL CHECK (segment >= 0),
     PRIMARY KEY (property_id, first_night) INCLUDE (end_date),

@@ -212,7 +212,7 @@ async def test_plain_sql_can_neither_block_reserved_nights_nor_reserve_blocked_o
 async def test_of_blocks_and_reservations_at_once_one_has_each_night(
     guest: Guest, new_guest: Callable[[], Guest], provider_db: asyncpg.Pool, soon: date
 ) -> None:
-    """One of each kind wants nights that nobody else does, so that both kinds succeed whoever wins the others."""
+    """One block and one reservation have nights of their own, so at least one of each kind succeeds."""
     await guest.create_property("hut")
 
     async def visit(number: int) -> int:

@@ -86,7 +86,7 @@ async def lock_room_links(connection: Connection) -> None:
     """Lock all links of properties to rooms, and the events of rooms, until the transaction ends.
 
     Two transactions that swap the rooms of their properties would deadlock. Raises TransactionInDoubtError while a node
-    of a cluster has events that nobody sees yet: a linked room would miss them for ever.
+    of a cluster has events that no query shows yet: a room reads its former events once, when it is linked.
     """
     await connection.execute(
         "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)", ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
