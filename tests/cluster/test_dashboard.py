@@ -14,7 +14,7 @@ from common.db.errors import TransactionInDoubtError
 from common.db.migrate import migrate
 from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
-from dashboard.bookings.models import CountedDays, HotelProfile
+from dashboard.bookings.models.figures import CountedDays, HotelProfile
 from dashboard.bookings.queries import corrections, counters, counting, ledger, profiles, time_zones
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events

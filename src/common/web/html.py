@@ -12,8 +12,8 @@ from quart import Response, current_app, request
 from quart_schema import hide
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
 from common.version import VERSION
+from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
 from common.web.negotiation import accept_header, preferred
 from common.web.resources import Application, current_application
 

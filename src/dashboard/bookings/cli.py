@@ -15,7 +15,7 @@ from common.db.time_limits import UNLIMITED
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError, create_client_session
-from dashboard.bookings.models import FeedDifference
+from dashboard.bookings.models.figures import FeedDifference
 from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.differences import select_difference_counts, select_open_differences

@@ -19,7 +19,7 @@ from common.text_blocks import DamagedFileError, read_blocks
 from common.time_zones import parse_time_zone
 from common.web.input_types import MAX_ID
 from dashboard.bookings.inputs import MAX_ROOMS, parse_hotel_name
-from dashboard.bookings.models import HotelProfile
+from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries.ledger import lock_ledger
 from dashboard.bookings.queries.profiles import upsert_profiles
 from dashboard.bookings.queries.time_zones import select_known_time_zones

@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 from common.db.pool import Executor, transaction
 from common.web.errors import Invalid, NotFound
 from dashboard.bookings.inputs import DashboardQuery, PaceMatch
-from dashboard.bookings.models import (
+from dashboard.bookings.models.figures import (
     CountedDays,
     CountedYear,
     Counts,

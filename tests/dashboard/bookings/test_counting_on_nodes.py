@@ -7,7 +7,7 @@ import pytest
 
 from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
-from dashboard.bookings.models import CountedDays, HotelProfile
+from dashboard.bookings.models.figures import CountedDays, HotelProfile
 from dashboard.bookings.queries import corrections, counters, counting, ledger, profiles
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.feed_progress import select_data_through

@@ -16,7 +16,7 @@ from common.devstack.embedded import Server
 from dashboard.bookings import service
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.inputs import PaceMatch
-from dashboard.bookings.models import CountedDays
+from dashboard.bookings.models.figures import CountedDays
 from dashboard.bookings.queries import counters
 from dashboard.bookings.queries.ledger import insert_events
 from tests.support.databases import cloned

@@ -17,11 +17,11 @@ from common.csv_import import ImportOptions
 from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from dashboard import schedule
-from dashboard.bookings import routes
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.profile_import import import_profiles
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.ledger import LedgerFeed, insert_events
+from dashboard.bookings.routes import figures as figure_routes
 from dashboard.resources import resources_of
 from tests.dashboard.bookings.conftest import FEED_URL
 from tests.dashboard.bookings.test_time_zones import booking_event, check_counters
@@ -163,7 +163,7 @@ async def test_today_is_the_date_at_the_hotel(
     dashboard_app: Application, counted: None, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2024, 3, 1, 11, tzinfo=UTC)  # the 2nd in Apia, which is 13 hours ahead
-    monkeypatch.setattr(routes, "now", lambda: now)
+    monkeypatch.setattr(figure_routes, "now", lambda: now)
     async with dashboard_db.acquire() as connection, connection.transaction():
         later = booking_event(3, 7001, now + timedelta(days=1))  # dated the 3rd in Apia
         await insert_events(connection, MAIN_LEDGER, [later, booking_event(4, 7001, now)])

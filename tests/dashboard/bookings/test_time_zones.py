@@ -19,7 +19,7 @@ from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from dashboard.bookings import service, time_zones
 from dashboard.bookings.decoding import BookingEvent
-from dashboard.bookings.models import HotelProfile
+from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries import corrections, ledger, profiles
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.counting import CountedEvents

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.bookings.models import (
+from dashboard.bookings.models.figures import (
     CountedDays,
     CountsByPeriod,
     CurvePoint,

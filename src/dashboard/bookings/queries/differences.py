@@ -7,7 +7,7 @@ import msgspec
 
 from common.db.pool import Executor
 from dashboard.bookings.decoding import BookingEvent
-from dashboard.bookings.models import DifferenceCounts, FeedDifference
+from dashboard.bookings.models.figures import DifferenceCounts, FeedDifference
 
 _decode_event = msgspec.json.Decoder(BookingEvent).decode
 

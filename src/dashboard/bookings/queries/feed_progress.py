@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from common.db.pool import Executor
-from dashboard.bookings.models import FeedState
+from dashboard.bookings.models.figures import FeedState
 
 
 class FeedProgress(msgspec.Struct, frozen=True):

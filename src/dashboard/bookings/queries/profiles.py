@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from common.db.pool import Executor
-from dashboard.bookings.models import HotelProfile
+from dashboard.bookings.models.figures import HotelProfile
 
 
 async def select_profile(db: Executor, hotel_id: int) -> HotelProfile | None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from common.db.pool import Executor
 from dashboard.bookings.decoding import RejectedEvent
-from dashboard.bookings.models import QuarantinedEvent
+from dashboard.bookings.models.figures import QuarantinedEvent
 
 MAX_QUARANTINED = 20_000
 """Values of each feed that are stored, or a few more. Beyond them a new value is only counted, in the job's result."""

@@ -1,4 +1,4 @@
-"""HTTP of the booking figures."""
+"""HTTP of the figures: counts by period, pickup, pace, curves, lead times, profiles, quarantine and audits."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from dashboard.bookings.inputs import (
     PickupQuery,
     ProfileInput,
 )
-from dashboard.bookings.models import (
+from dashboard.bookings.models.figures import (
     Audits,
     BookingCurve,
     Counts,
