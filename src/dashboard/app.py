@@ -62,7 +62,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     catalog.install(app)
     uptime.install(app)
     front_desk.install(app)
-    board.install(app, title=TITLE, description=DESCRIPTION)
+    board.install(app)
     measures = [
         lambda: measure_feeds(pool(), config.feed_names, datetime.now(UTC)),
         lambda: measure_poll_age(pool(), datetime.now(UTC)),

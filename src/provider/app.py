@@ -43,15 +43,7 @@ DESCRIPTION = (
     "storefront where guests reserve stays, restaurant tables, and stand-ins for external services."
 )
 DEMO_CUSTOMERS = ("cutomer", "josh", "mike")  # the source's own spelling
-LINKS = {
-    "/docs": "API (Swagger)",
-    "/events?limit=20": "Events",
-    "/api/customer/view_tables/": "Tables",
-    "/stores/status.csv": "Store polls",
-    "/jobs": "Jobs",
-    "/metrics": "Metrics",
-    "/readyz?verbose": "Health",
-}
+LINKS = {"/docs": "API (Swagger)"}
 
 
 def create_app(config: Config, database_url: Secret) -> Application:

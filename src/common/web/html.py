@@ -1,6 +1,7 @@
 """HTML pages: templates, their one style sheet and scripts, their security headers, and their errors."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +22,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
 
 HTML = "text/html"
+BOARDS = "/board"
+"""Below this address are pages alone, so its errors are pages too."""
 
 PRIVATE_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """For pages whose address or content is for one person."""
@@ -39,8 +42,12 @@ class Asset:
     url: str
 
 
+INDENTATION_AND_COMMENT_LINES = re.compile(rb"^\s+|^//.*\n", re.MULTILINE)
+"""What is not sent of an asset. No asset has a text of several lines, in which these would have a meaning."""
+
+
 def _read_asset(file: Path) -> Asset:
-    content = file.read_bytes()
+    content = INDENTATION_AND_COMMENT_LINES.sub(b"", file.read_bytes())
     url = f"/assets/{hashlib.sha256(content).hexdigest()[:12]}/{file.name}"
     return Asset(content, CONTENT_TYPES[file.suffix], url)
 
@@ -80,8 +87,8 @@ PAGE_POLICY = content_security_policy()
 class Templates:
     """The Jinja templates of a package and those of `common.web`; pages extend `page.html`."""
 
-    def __init__(self, package: str) -> None:
-        """package: has a folder `templates`."""
+    def __init__(self, package: str, **functions: Callable[..., Any]) -> None:
+        """package: has a folder `templates`. functions: those that its templates may call."""
         self._environment = Environment(
             loader=ChoiceLoader([PackageLoader(package, "templates"), PackageLoader("common.web", "templates")]),
             autoescape=select_autoescape(),
@@ -89,7 +96,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["asset_url"] = asset_url
+        self._environment.globals.update(functions, asset_url=asset_url)
 
     def render(self, template: str, **content: Any) -> str:
         """The text of a template."""
@@ -124,13 +131,24 @@ def is_page(endpoint: str | None) -> bool:
 
 def error_page(problem: HttpProblem, status: int) -> Response | None:
     """An error as a page; None unless the request is for a page and comes from a browser."""
-    wants_page = preferred(accept_header(), (PROBLEM_TYPE, HTML), PROBLEM_TYPE) == HTML
-    if not wants_page or not is_page(_requested_endpoint()):
-        return None
     app = current_application()
-    template = "error.html" if app.frame is None else "framed_error.html"
-    content = {"frame": app.frame, "path": request.path, "is_temporary": status == HTTPStatus.SERVICE_UNAVAILABLE}
-    page = _templates.page(template, title=HTTPStatus(status).phrase, problem=problem, version=VERSION, **content)
+    wants_page = preferred(accept_header(), (PROBLEM_TYPE, HTML), PROBLEM_TYPE) == HTML
+    is_on_a_board = app.frame is not None and request.path.startswith(f"{BOARDS}/")
+    if not wants_page or not (is_on_a_board or is_page(_requested_endpoint())):
+        return None
+    page = _templates.page(
+        "error.html" if app.frame is None else "framed_error.html",
+        title=HTTPStatus(status).phrase,
+        problem=problem,
+        frame=app.frame,
+        state=None,
+        path=request.path,
+        arguments=request.args.to_dict(),
+        version=VERSION,
+        alternates=(),
+        live_seconds=None,
+        is_temporary=status == HTTPStatus.SERVICE_UNAVAILABLE,
+    )
     page.status_code = status
     page.headers.update(problem.headers)
     return page

@@ -12,11 +12,9 @@ from quart import Quart, Response
 from quart_schema import hide
 
 from common.db.errors import DATABASE_UNAVAILABLE, explain_unavailability
-from common.web.html import Templates, content_security_policy, html_page
+from common.web.html import Templates, html_page
 
 templates = Templates("common.web")
-
-POLICY = content_security_policy(script_src="'self'", connect_src="'self'", form_action="'none'")
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,8 @@ def instant_figure(label: str, instant: datetime | None) -> Figure:
 
 
 @dataclass(frozen=True)
-class LinkCell:
-    """A cell of a table that is a link."""
-
-    text: str
-    address: str
-
-
-@dataclass(frozen=True)
 class FigureTable:
-    """A table of the page; a cell that is a float from 0 to 1 is drawn as a bar, a LinkCell as a link."""
+    """A table of the page."""
 
     title: str
     head: Sequence[str]
@@ -66,7 +56,6 @@ def install(app: Quart, *, title: str, description: str, links: Mapping[str, str
             shown, tables, notice = [], [], explain_unavailability(error)
         return templates.page(
             "landing_page.html",
-            policy=POLICY,
             title=title,
             description=description,
             links=links,

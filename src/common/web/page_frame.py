@@ -41,11 +41,13 @@ class FrameState:
         """How long ago `through` is, in words."""
         return "" if self.through is None else duration_words(max(0.0, (now - self.through).total_seconds()))
 
-    @property
-    def tag(self) -> str:
-        """What of the state a page shows, but for the time, which each response carries in a header."""
+    def tag(self, now: datetime) -> str:
+        """What of the state a page shows, but for the time, which each response carries in a header.
+
+        A page that says how late the data is changes with each minute.
+        """
         badges = ",".join(f"{address}:{text}" for address, text in sorted(self.badges.items()))
-        return f"{badges}{'late' if self.is_late(datetime.now(UTC)) else ''}"
+        return f"{self.through is None} {badges} {self.behind(now) if self.is_late(now) else ''}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ async def page_tag(*parts: object) -> PageTag:
     parts: cheap to read, such as the number of events that are counted.
     """
     state = await frame().read_state()
-    text = "\n".join(map(str, (*parts, state.tag, request.full_path)))
+    text = "\n".join(map(str, (*parts, state.tag(datetime.now(UTC)), request.full_path)))
     return PageTag(f"{hashlib.sha256(text.encode()).hexdigest()[:20]}-{_ASSETS_VERSION}", state)
 
 

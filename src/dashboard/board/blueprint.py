@@ -1,23 +1,14 @@
 """The slice `board`: pages that show several slices. It may import their queries and services; no slice imports it."""
 
-from common.web import landing_page
+from common.web.page_frame import Frame
 from common.web.resources import Application
-from dashboard.board.landing_figures import landing_figures
+from dashboard.board.frame_state import read_frame_state
+from dashboard.board.routes_page import morning
 
-LINKS = {
-    "/docs": "API (Swagger)",
-    "/hotels": "Hotels",
-    "/products": "Products",
-    "/stores?order=downtime": "Stores",
-    "/reports": "Reports on stores",
-    "/quarantine": "Quarantine",
-    "/front-desk": "Front desk",
-    "/jobs": "Jobs",
-    "/metrics": "Metrics",
-    "/readyz?verbose": "Health",
-}
+LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 
 
-def install(app: Application, *, title: str, description: str) -> None:
-    """Serve the landing page."""
-    landing_page.install(app, title=title, description=description, links=LINKS, figures=landing_figures)
+def install(app: Application) -> None:
+    """Serve the pages, and put the frame around them."""
+    app.frame = Frame("Nightaudit", LINKS, read_frame_state)
+    app.register_blueprint(morning.blueprint)

@@ -170,6 +170,13 @@ async def select_waiting(db: Executor, now: datetime, limit: int) -> list[Order]
     return [Order(**row) for row in rows]
 
 
+async def select_waiting_count(db: Executor, now: datetime) -> int:
+    """How many orders wait whose time has not passed."""
+    return await db.fetchval(
+        "SELECT count(*) FROM front_desk_order WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)", now
+    )
+
+
 async def select_freed(db: Executor, now: datetime, limit: int) -> list[Order]:
     """The confirmed orders that were cancelled and whose time has not passed, or since yesterday; latest first."""
     rows = await db.fetch(

@@ -12,7 +12,7 @@ from common.web import application, html, landing_page
 from common.web.errors import NotFound
 from common.web.html import ASSETS, asset_url, content_security_policy, html_page
 from common.web.input_types import PageInput
-from common.web.landing_page import Figure, FigureTable, LinkCell, instant_figure
+from common.web.landing_page import Figure, FigureTable, instant_figure
 from common.web.query_string import validate_querystring
 from common.web.resources import Application
 
@@ -20,7 +20,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 async def figures() -> tuple[list[Figure], list[FigureTable]]:
-    rows = [(SCRIPT, LinkCell(SCRIPT, '/x?a="b"'), 0.25, None)]
+    rows = [(SCRIPT, 7, None)]
     return [Figure(SCRIPT, SCRIPT)], [FigureTable(SCRIPT, (SCRIPT,), rows)]
 
 
@@ -71,8 +71,6 @@ async def test_every_text_of_the_landing_page_is_escaped() -> None:
     page = await text_of(app_with(figures))
 
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 8
-    assert 'href="/x?a=&#34;b&#34;"' in page
-    assert '<meter min="0" max="1" value="0.2500">25 %</meter>' in page
     assert "alert(1)</script>" not in page
 
 

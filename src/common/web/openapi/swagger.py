@@ -22,7 +22,7 @@ CONTENT_TYPES = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 }
 
-POLICY = content_security_policy(script_src="'self'", connect_src="'self'", img_src="'self' data:")
+POLICY = content_security_policy(trusted_types="dompurify nightaudit")
 
 templates = Templates("common.web")
 
