@@ -60,11 +60,11 @@ def asset_url(name: str) -> str:
     return ASSETS[name].url
 
 
-def content_security_policy(**changes: str) -> str:
+def content_security_policy(**changes: str | None) -> str:
     """The Content-Security-Policy of a page: our own style sheet, script, addresses and form targets alone.
 
     Texts become markup only where the script says so by the policy `nightaudit` of Trusted Types.
-    changes: directives to add or to replace, such as script_src="'none'".
+    changes: directives to add or to replace, such as script_src="'none'"; None leaves a directive out.
     """
     directives = {
         "default_src": "'none'",
@@ -78,7 +78,8 @@ def content_security_policy(**changes: str) -> str:
         "require_trusted_types_for": "'script'",
         "trusted_types": "nightaudit",
     } | changes
-    return "; ".join(f"{name.replace('_', '-')} {sources}" for name, sources in directives.items())
+    kept = {name: sources for name, sources in directives.items() if sources is not None}
+    return "; ".join(f"{name.replace('_', '-')} {sources}" for name, sources in kept.items())
 
 
 PAGE_POLICY = content_security_policy()

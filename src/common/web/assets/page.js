@@ -194,4 +194,8 @@ addEventListener("keydown", (event) => {
   items[to].tabIndex = 0;
   items[to].focus();
 });
+for (const button of all("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 prepare(document);
