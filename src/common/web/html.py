@@ -42,12 +42,15 @@ class Asset:
     url: str
 
 
-INDENTATION_AND_COMMENT_LINES = re.compile(rb"^\s+|^//.*\n", re.MULTILINE)
-"""What is not sent of an asset. No asset has a text of several lines, in which these would have a meaning."""
+UNSENT = {
+    ".css": re.compile(rb"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOTALL),
+    ".js": re.compile(rb"^\s+|^//.*\n", re.MULTILINE),
+}
+"""Comments and space that are not sent. No asset has a text in which they would have a meaning."""
 
 
 def _read_asset(file: Path) -> Asset:
-    content = INDENTATION_AND_COMMENT_LINES.sub(b"", file.read_bytes())
+    content = UNSENT[file.suffix].sub(b"", file.read_bytes())
     url = f"/assets/{hashlib.sha256(content).hexdigest()[:12]}/{file.name}"
     return Asset(content, CONTENT_TYPES[file.suffix], url)
 
