@@ -1,7 +1,7 @@
 """The slice `bookings`: figures of hotel bookings, counted from the booking feed."""
 
 from common.web.resources import Application
-from dashboard.bookings.routes import curves, figures
+from dashboard.bookings.routes import curves, figures, nights, summary
 
 TAGS = {
     "bookings": "Hotel bookings: counts by month and day, pickup, pace, booking curves, lead times and cancellations"
@@ -10,5 +10,5 @@ TAGS = {
 
 def install(app: Application) -> None:
     """Serve the booking figures."""
-    app.register_blueprint(figures.blueprint)
-    app.register_blueprint(curves.blueprint)
+    for routes in (figures, nights, summary, curves):
+        app.register_blueprint(routes.blueprint)
