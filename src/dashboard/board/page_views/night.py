@@ -13,7 +13,7 @@ from common.web.charts.number_text import count_text
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_sentence import Usual, night_sentence
-from dashboard.board.page_views.words import day_count, long_day, long_night, short_night
+from dashboard.board.page_views.words import counted, long_day, long_night, short_night
 from dashboard.bookings.models.curves import UsualPoint
 from dashboard.bookings.models.event_days import EventDay
 from dashboard.bookings.models.figures import CurvePoint
@@ -23,7 +23,7 @@ from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year, nig
 
 ZOOMS = (30, 90, 180, USUAL_CURVE_DAYS)
 DEFAULT_ZOOM = 90
-MOST_EVENT_DAYS = 60
+MOST_EVENT_DAYS = 40
 """Dates that the table of changes lists one by one; it sums up the earlier ones."""
 
 CURVE_SERIES = ("on the books", "usual", "median", "last year")
@@ -46,7 +46,7 @@ class NightRows:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """A tile of the pickup: its id in the answer of the nights, its label, and last year's value if the tile has one."""
+    """A tile of the pickup. field: its name in `GET /hotels/{id}/nights`. usual: last year's value, if it is known."""
 
     field: str
     label: str
@@ -107,8 +107,7 @@ def night_view(books: Books, rows: NightRows, days: int | None) -> NightView:
         _curve(books, rows, zoom, usual, sentence),
         zoom,
         tuple(
-            PageLink(f"{each} days", f"The last {each} days", books.night_page(night, days=each), each == zoom)
-            for each in ZOOMS
+            PageLink(f"{each} days", f"The last {each} days", _page(books, night, each), each == zoom) for each in ZOOMS
         ),
         tuple(_comparison(books, night, ahead, zoom)),
         _pickups(books, rows.figures) if is_known and ahead >= 0 else (),
@@ -141,10 +140,10 @@ def usual_at(points: Sequence[UsualPoint], ahead: int) -> Usual | None:
 def when_words(books: Books, ahead: int) -> str:
     """How far a night is from the date of the books."""
     if not books.is_today:
-        return f"{day_count(ahead)} ahead" if ahead > 0 else "the night of these books" if ahead == 0 else "slept"
+        return f"{counted(ahead, 'day')} ahead" if ahead > 0 else "the night of these books" if ahead == 0 else "slept"
     if ahead > 0:
-        return "tomorrow" if ahead == 1 else f"in {day_count(ahead)}"
-    return "tonight" if ahead == 0 else "last night" if ahead == -1 else f"{day_count(-ahead)} ago"
+        return "tomorrow" if ahead == 1 else f"in {counted(ahead, 'day')}"
+    return "tonight" if ahead == 0 else "last night" if ahead == -1 else f"{counted(-ahead, 'day')} ago"
 
 
 def _gauge(books: Books, figures: NightFigures, usual: Usual | None, sentence: str) -> Chart | None:
@@ -196,7 +195,9 @@ def _comparison(books: Books, night: date, ahead: int, zoom: int) -> list[str]:
         then = long_day(day_last_year(max(books.as_of, FIRST_COMPARABLE_DATE), books.match))
         sentences.append(f"Same time last year is {long_night(counterpart)} as it stood on {then}.")
     if ahead > zoom:
-        sentences.append(f"The night is {day_count(ahead)} ahead: this curve begins later, {day_count(zoom)} before it.")
+        sentences.append(
+            f"The night is {counted(ahead, 'day')} ahead: this curve begins later, {counted(zoom, 'day')} before it."
+        )
     return sentences
 
 
@@ -230,5 +231,10 @@ def _steps(books: Books, night: date, days: int | None) -> tuple[PageLink, ...]:
         if EARLIEST_NIGHT <= other <= LATEST_NIGHT:
             name = short_night(other)
             text = f"{arrow} {name}" if number < 0 else f"{name} {arrow}"
-            steps.append(PageLink(text, long_night(other), books.night_page(other, days=days)))
+            steps.append(PageLink(text, long_night(other), _page(books, other, days)))
     return tuple(steps)
+
+
+def _page(books: Books, night: date, days: int | None) -> str:
+    """The address of the page of a night, with the days that its curve shows."""
+    return books.address(f"/board/hotels/{books.hotel.hotel_id}/nights/{night}", days=days)
