@@ -1,5 +1,6 @@
 """The page of a hotel."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response
@@ -36,15 +37,13 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
     tag = await page_tag(books.hotel)
     if (response := unchanged(tag)) is not None:
         return response
-    nights = await _read_nights(books, query_args)
     year = books.as_of.year
-    page = hotel_page(
-        books,
-        query_args,
-        nights,
-        await compute_cancellations(pool(), hotel_id, year, books.as_of),
-        await compute_lead_time(pool(), hotel_id, year, books.as_of),
+    nights, cancellations, lead_time = await asyncio.gather(
+        _read_nights(books, query_args),
+        compute_cancellations(pool(), hotel_id, year, books.as_of),
+        compute_lead_time(pool(), hotel_id, year, books.as_of),
     )
+    page = hotel_page(books, query_args, nights, cancellations, lead_time)
     return framed_page(
         templates,
         "hotel.html",
