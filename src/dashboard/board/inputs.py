@@ -1,6 +1,6 @@
 """Query strings of the pages. A page ignores parameters that it does not know."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -8,10 +8,15 @@ from common.web.input_types import PageInput, parse_query_integer
 from dashboard.bookings.inputs import AsOf, Month, PaceMatch, require_sane
 
 
+def absent_if_empty(value: Any) -> Any:
+    """None for an empty value, which a form sends for an empty field."""
+    return None if value == "" else value
+
+
 class BoardQuery(PageInput):
     """The date up to which events are counted, and how a year before is compared."""
 
-    as_of: Annotated[AsOf, AfterValidator(require_sane)] = None
+    as_of: Annotated[AsOf, BeforeValidator(absent_if_empty), AfterValidator(require_sane)] = None
     match: PaceMatch = "weekday"
 
 

@@ -1,6 +1,6 @@
 """The books that the pages of a hotel show, and the addresses of pages and figures that show the same books."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from urllib.parse import urlencode
@@ -46,9 +46,13 @@ class Books:
         return f"{path}?{urlencode(given)}" if given else path
 
     @property
-    def hotel_page(self) -> str:
+    def of_today(self) -> "Books":
+        """The books of today beside the same nights."""
+        return replace(self, as_of=self.hotel.today)
+
+    def hotel_page(self, **parameters: Parameter) -> str:
         """The address of the hotel's page."""
-        return self.address(self._path)
+        return self.address(self._path, **parameters)
 
     def month_page(self, month: date) -> str:
         """The address of the page of a month, by any of its days."""

@@ -1,10 +1,12 @@
 """Dates and shares as pages write them."""
 
 from datetime import date
+from functools import lru_cache
 
 from common.web.charts.number_text import count_text
 
 
+@lru_cache(maxsize=4096)
 def short_night(night: date) -> str:
     """Such as `Fri 11 Dec`."""
     return f"{night:%a} {night.day} {night:%b}"
