@@ -35,9 +35,8 @@ async def get_month(hotel_id: int, month_text: str, query_args: BoardQuery) -> R
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
-    tag = await page_tag(books)
-    response = unchanged(tag)
-    if response is not None:
+    tag = await page_tag(books.hotel)
+    if (response := unchanged(tag)) is not None:
         return response
     last = last_night(month)
     nights, build_up = await asyncio.gather(
@@ -52,7 +51,7 @@ async def get_month(hotel_id: int, month_text: str, query_args: BoardQuery) -> R
         live_seconds=10 if books.is_today else None,
         books=books,
         view=month_view(books, nights, build_up),
-        today_address=Books(books.hotel, books.hotel.today, books.match).month_page(month),
+        today_address=books.of_today.month_page(month),
     )
 
 

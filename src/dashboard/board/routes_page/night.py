@@ -39,9 +39,8 @@ async def get_night(hotel_id: int, night_text: str, query_args: NightQuery) -> R
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
-    tag = await page_tag(books)
-    response = unchanged(tag)
-    if response is not None:
+    tag = await page_tag(books.hotel)
+    if (response := unchanged(tag)) is not None:
         return response
     view = night_view(books, await read_night(books, night), query_args.days)
     return framed_page(
@@ -53,7 +52,7 @@ async def get_night(hotel_id: int, night_text: str, query_args: NightQuery) -> R
         books=books,
         view=view,
         days=query_args.days,
-        today_address=Books(books.hotel, books.hotel.today, books.match).night_page(night),
+        today_address=books.of_today.night_page(night),
     )
 
 
