@@ -10,8 +10,8 @@ from common.web.charts.scale import DayTick, Scale
 
 LINE = 15
 """The height of a line of text."""
-SAMPLE = 150
-"""How many points of lines are enough to find a free place for a label."""
+SAMPLE = 40
+"""How many points of a line are enough to find a free place for a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,10 @@ def clear_label(frame: Frame, at: Point, text: str, lines: Iterable[Series]) -> 
     width = frame.text_width(text)
     places = _places(frame, at, width)
     left, right = min(box.left for box in places) - 3, max(box.right for box in places) + 3
-    near = [point for line in lines for point in line if point is not None and left <= point[0] <= right]
-    sample = near[:: len(near) // SAMPLE + 1]
+    sample: list[Point] = []
+    for line in lines:
+        near = [point for point in line if point is not None and left <= point[0] <= right]
+        sample += near[:: len(near) // SAMPLE + 1]
     best = min(places, key=lambda box: _badness(box, at, sample))
     return Text("label", coordinate(best.left), coordinate(best.bottom - 3), text)
 

@@ -107,7 +107,13 @@ def night_view(books: Books, rows: NightRows, days: int | None) -> NightView:
         _curve(books, rows, zoom, usual, sentence),
         zoom,
         tuple(
-            PageLink(f"{each} days", f"The last {each} days", _page(books, night, each), each == zoom) for each in ZOOMS
+            PageLink(
+                f"{each} days" if each == ZOOMS[-1] else str(each),
+                f"The last {each} days",
+                _page(books, night, each),
+                each == zoom,
+            )
+            for each in ZOOMS
         ),
         tuple(_comparison(books, night, ahead, zoom)),
         _pickups(books, rows.figures) if is_known and ahead >= 0 else (),
@@ -179,6 +185,19 @@ def _curve(books: Books, rows: NightRows, zoom: int, usual: Usual | None, senten
     return countdown(
         Countdown(days, books.hotel.rooms, label),
         Words(f"Booking curve of {long_night(night)}", sentence, "days before", CURVE_SERIES),
+    )
+
+
+def _zooms(books: Books, night: date, zoom: int) -> tuple[PageLink, ...]:
+    """Links to the days that the curve may show; only the last one has the word, so that all fit a phone."""
+    return tuple(
+        PageLink(
+            f"{days} days" if days == ZOOMS[-1] else str(days),
+            f"The last {days} days",
+            _page(books, night, days),
+            is_current=days == zoom,
+        )
+        for days in ZOOMS
     )
 
 
