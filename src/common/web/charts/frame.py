@@ -13,6 +13,9 @@ LINE = 15
 SAMPLE = 40
 """How many points of a line are enough to find a free place for a label."""
 
+BESIDE = 6
+"""How far a label beside a point is from the x of the point, so that it is clear of an upright line there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -111,7 +114,7 @@ def _places(frame: Frame, at: Point, width: float) -> list[Box]:
     found = []
     for drop in (-12, 12 + LINE, -30, 30 + LINE, -50, 50 + LINE, -75, 75 + LINE):
         for share in (1, 0.5, 0):
-            left = max(frame.left + 4.0, min(at[0] - width * share, frame.right - width))
+            left = max(frame.left + 4.0, min(at[0] - width * share + BESIDE * (1 - 2 * share), frame.right - width))
             bottom = min(max(at[1] + drop, frame.top + LINE), frame.bottom - 4.0)
             found.append(Box(left, bottom - LINE, left + width, bottom))
     return found
