@@ -26,6 +26,7 @@ from dashboard.bookings.models.nights import NightFigures
 
 SATURDAY = date(2026, 12, 12)
 TODAY = date(2026, 11, 27)
+YESTERDAY = date(2026, 11, 26)
 FIRST_EVENT = date(2023, 5, 3)
 HOTEL = HotelHead(
     1, "Harbour House", 40, "UTC", 9, FIRST_EVENT, datetime(2026, 11, 27, tzinfo=UTC), FIRST_EVENT, SATURDAY, TODAY
@@ -39,10 +40,8 @@ def books(as_of: date = TODAY, match: PaceMatch = "weekday", **hotel: object) ->
 
 
 def figures(night: date = SATURDAY, on_the_books: int = 18, **last_year: int | None) -> NightFigures:
-    known = {"same_time_last_year": 20, "last_year": 29} | last_year
-    return NightFigures(
-        night, on_the_books, 1, 0, 1, 3, 5, 6, known["same_time_last_year"], None, 4, known["last_year"]
-    )
+    then, slept = last_year.get("same_time_last_year", 20), last_year.get("last_year", 29)
+    return NightFigures(night, on_the_books, 1, 0, 1, 3, 5, 6, then, None, 4, slept)
 
 
 def sentence(of: Books, night: NightFigures = FIGURES, usual: Usual | None = USUAL, *, has_events: bool = True) -> str:
@@ -57,16 +56,13 @@ def view(of: Books, night: date = SATURDAY, days: int | None = None, first: int 
     curve = [CurvePoint(before, 18) for before in range(first, -1, -1)]
     usual = [point(before) for before in range(365, -1, -1)]
     events = [EventDay(night - timedelta(before), before, 2, 1, before) for before in range(200)]
-    return night_view(of, NightRows(replace_night(night), curve, usual, events), days)
-
-
-def replace_night(night: date) -> NightFigures:
-    return figures(night)
+    return night_view(of, NightRows(figures(night), curve, usual, events), days)
 
 
 def test_a_night_ahead_is_put_beside_what_is_usual_and_last_year() -> None:
     assert sentence(books()) == (
-        "18 of 40 rooms are on the books (45%). Usual for a Saturday 15 days ahead: 21 to 25. Last year then 20, slept 29."
+        "18 of 40 rooms are on the books (45%). Usual for a Saturday 15 days ahead: 21 to 25. "
+        "Last year then 20, slept 29."
     )
 
 
@@ -87,11 +83,11 @@ def test_a_night_ahead_is_put_beside_what_is_usual_and_last_year() -> None:
         (books(), figures(on_the_books=-1), None, "−1 of 40 rooms are on the books"),
         (
             books(),
-            figures(date(2026, 11, 26)),
+            figures(YESTERDAY),
             USUAL,
             "18 of 40 rooms were slept (45%). Usual for a Thursday: 21 to 25. Last",
         ),
-        (books(), figures(date(2026, 11, 26)), USUAL, "Last year 29."),
+        (books(), figures(YESTERDAY), USUAL, "Last year 29."),
         (books(), figures(date(2023, 5, 2)), USUAL, "The feed begins on 3 May 2023: nothing is known of this night."),
         (
             books(date(2023, 5, 2)),
@@ -116,9 +112,7 @@ def test_a_sentence_says_what_is_known_and_nothing_else(
 
 def test_a_night_without_events_was_or_is_not_booked() -> None:
     assert sentence(books(), has_events=False).startswith("Nobody has booked this night yet. Usual")
-    assert sentence(books(), figures(date(2026, 11, 26)), has_events=False).startswith(
-        "Nobody booked this night. Usual"
-    )
+    assert sentence(books(), figures(YESTERDAY), has_events=False).startswith("Nobody booked this night. Usual")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +199,7 @@ def test_only_the_newest_dates_are_listed_and_the_earlier_ones_summed_up() -> No
 
 
 def test_a_slept_or_unknown_night_has_no_gauge_and_no_pickup() -> None:
-    for page in (view(books(), date(2026, 11, 26)), view(books(first_event_date=date(2026, 11, 28)))):
+    for page in (view(books(), YESTERDAY), view(books(first_event_date=date(2026, 11, 28)))):
         assert page.gauge is None
         assert page.pickups == ()
     assert view(books()).gauge is not None
@@ -215,7 +209,7 @@ def test_a_slept_or_unknown_night_has_no_gauge_and_no_pickup() -> None:
 def test_the_label_of_the_curve_says_now_then_or_slept() -> None:
     labels = [
         next(mark.text for mark in page.curve.wide.marks if getattr(mark, "style", "") == "label")  # type: ignore[union-attr]  # a label is a Text
-        for page in (view(books()), view(books(as_of=date(2026, 11, 1))), view(books(), date(2026, 11, 26)))
+        for page in (view(books()), view(books(as_of=date(2026, 11, 1))), view(books(), YESTERDAY))
     ]
     assert labels == ["18 now, usual 23", "18 then, usual 23", "18 slept, usual 23"]
 
