@@ -30,8 +30,8 @@ def simulated_events() -> Sequence[BookingEvent]:
     """A small hotel before and after 29 February 2024."""
     history = Simulation(7, 1, 12).history(date(2023, 1, 1), date(2025, 6, 1))
     return [
-        BookingEvent(number, HOTEL, event.event_timestamp, 1 if event.status == 1 else 2, event.room_id, event.night_of_stay)
-        for number, event in enumerate(history, 1)
+        BookingEvent(number, HOTEL, at, 1 if status == 1 else 2, room_id, night)
+        for number, (_, at, status, room_id, night) in enumerate(history, 1)
     ]
 
 

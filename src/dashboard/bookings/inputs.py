@@ -202,17 +202,13 @@ Month = Annotated[
 ]
 """A month in a query string, as its first day."""
 
-MatchLastYear = Annotated[
-    PaceMatch, Field(description="Last year: the same weekday (364 days before), or the same calendar date")
-]
-
 
 class BuildUpQuery(TableQuery):
     """A month to compare with that of the year before."""
 
     month: Annotated[Month, Field(description="The month of the nights")]
     as_of: AsOf = None
-    match: MatchLastYear = "weekday"
+    match: Match = "weekday"
 
 
 class UsualCurveQuery(TableQuery):
@@ -224,7 +220,7 @@ class UsualCurveQuery(TableQuery):
     ] = "weekday"
     count: Annotated[QueryInteger, Field(ge=1, le=20, description="Number of nights compared")] = 8
     as_of: AsOf = None
-    match: MatchLastYear = "weekday"
+    match: Match = "weekday"
 
 
 class CancellationsQuery(TableQuery):

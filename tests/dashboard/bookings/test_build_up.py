@@ -1,56 +1,15 @@
 """How the nights of a month were booked, beside those of the year before."""
 
-from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import asyncpg
 import pytest
 
 from common.web.resources import Application
-from tests.support.raw_events import (
-    HOTEL,
-    Recount,
-    booking,
-    event_day_before,
-    simulated_events,
-    store,
-    year_before,
-)
+from tests.dashboard.bookings.expected_curves import expected_build_up
+from tests.support.raw_events import HOTEL, booking, simulated_events, store
 from tests.support.tables import rows, sheet
-
-DAY = timedelta(days=1)
-
-
-def expected_build_up(recount: Recount, month: date, as_of: date, match: str) -> dict[str, Any]:
-    """The answer, by summing up the nights one by one for each day."""
-    nights = [month.replace(day=day) for day in range(1, monthrange(month.year, month.month)[1] + 1)]
-    nights_before = [night for night in (year_before(each, match) for each in nights) if night]
-    items = []
-    for number in range(180 + len(nights)):
-        day = month + (number - 180) * DAY
-        through = max(day, as_of) if day == nights[-1] else day
-        day_before, through_before = event_day_before(day, match), event_day_before(through, match)
-        this_year = sum(recount.net(night, through) for night in nights)
-        last_year = sum(recount.net(night, through_before) for night in nights_before)
-        items.append(
-            {
-                "day": day.isoformat(),
-                "days_before": (month - day).days,
-                "this_year": this_year if recount.first_date <= day <= as_of else None,
-                "last_year": last_year if recount.first_date <= day_before <= as_of else None,
-            }
-        )
-    is_slept = recount.first_date <= nights_before[0] and nights_before[-1] < as_of
-    slept = sum(recount.net(night, as_of) for night in nights_before)
-    return {
-        "hotel_id": HOTEL,
-        "month": f"{month:%Y-%m}",
-        "as_of": as_of.isoformat(),
-        "match": match,
-        "items": items,
-        "last_year_slept": slept if is_slept else None,
-    }
 
 
 async def get(app: Application, path: str) -> Any:

@@ -6,18 +6,13 @@ from datetime import date
 from common.db.pool import Executor
 
 
-async def select_first_event_date(db: Executor, hotel_id: int) -> date | None:
-    """The date at the hotel of its first event; None for an unknown hotel."""
-    return await db.fetchval("SELECT min(day) FROM day_counter WHERE hotel_id = $1 AND by_event_date", hotel_id)
-
-
 async def select_net_through(db: Executor, hotel_id: int, first: date, last: date, days: Sequence[date]) -> list[int]:
     """Net bookings of the nights `first` to `last`, of events dated on or before each of the days, in their order."""
     rows = await db.fetch(
         """
         SELECT net
           FROM (SELECT place, sum(change) OVER (ORDER BY day)::int AS net
-                  FROM (SELECT event_date AS day, NULL AS place, sum(bookings - cancellations) AS change
+                  FROM (SELECT event_date AS day, NULL AS place, sum(bookings - cancellations)::int AS change
                           FROM night_counter
                          WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3
                          GROUP BY event_date

@@ -26,7 +26,7 @@ async def select_usual_quartiles(
               FROM generate_series(0, $3::int - 1) AS number
         ), change AS (
             SELECT night_of_stay AS night, least(greatest(night_of_stay - event_date, 0), $5::int) AS days_before,
-                   sum(bookings - cancellations) AS net
+                   sum(bookings - cancellations)::int AS net
               FROM night_counter
              WHERE hotel_id = $1 AND night_of_stay = ANY(ARRAY(SELECT night FROM night)) AND event_date <= $4
              GROUP BY 1, 2
@@ -39,11 +39,9 @@ async def select_usual_quartiles(
         )
         SELECT days_before,
                percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY on_the_books)
-                   FILTER (WHERE night - days_before >= history.first_event_date) AS quartiles
+                   FILTER (WHERE night - days_before >= first_event_date) AS quartiles
           FROM curve
-         CROSS JOIN (SELECT min(day) AS first_event_date
-                       FROM day_counter
-                      WHERE hotel_id = $1 AND by_event_date) AS history
+         CROSS JOIN (SELECT first_event_date FROM hotel_summary WHERE hotel_id = $1) AS hotel
          GROUP BY days_before
          ORDER BY days_before DESC
         """,

@@ -3,15 +3,15 @@
 from typing import Any
 
 import msgspec
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
 from common.tables import Table, columns_of
-from common.web.openapi.document import TABLE_MEDIA, operation
+from common.web.openapi.document import PAGE_LINK_HEADER, TABLE_MEDIA, operation
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import json_response, page_link
 from common.web.table_response import JSON, rendered, table, wanted_form
 from dashboard.bookings import curves, service
 from dashboard.bookings.inputs import BuildUpQuery, CancellationsQuery, UsualCurveQuery
@@ -21,16 +21,9 @@ from dashboard.bookings.routes.figures import HOTEL_PATH, now
 blueprint = Blueprint("curves", __name__)
 tag_blueprint(blueprint, ["bookings"])
 
-PAGE_HEADERS = {200: {"Link": "The page that shows these figures, rel=alternate (RFC 8288)"}}
-
-
-def page_link(path: str) -> dict[str, str]:
-    """The Link header to the page that shows the figures of a response."""
-    return {"Link": f'<{request.root_path}{path}>; rel="alternate"; type="text/html"'}
-
 
 @blueprint.get(f"{HOTEL_PATH}/build-up")
-@operation(headers=PAGE_HEADERS)
+@operation(headers={200: PAGE_LINK_HEADER})
 @table("build-up", BuildUpDay, "items")
 @validate_querystring(BuildUpQuery)
 @document_response(BuildUp)
@@ -43,11 +36,11 @@ async def get_build_up(hotel_id: int, query_args: BuildUpQuery) -> Response:
     """
     as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
     build_up = await curves.compute_build_up(pool(), hotel_id, query_args.month, as_of, query_args.match)
-    return json_response(build_up, 200, page_link(f"/board/hotels/{hotel_id}/months/{build_up.month}"))
+    return json_response(build_up, 200, {"Link": page_link(f"/board/hotels/{hotel_id}/months/{build_up.month}")})
 
 
 @blueprint.get(f"{HOTEL_PATH}/booking-curve/usual")
-@operation(headers=PAGE_HEADERS)
+@operation(headers={200: PAGE_LINK_HEADER})
 @table("booking-curve-usual", UsualPoint, "items")
 @validate_querystring(UsualCurveQuery)
 @document_response(UsualCurve)
@@ -59,11 +52,11 @@ async def get_usual_booking_curve(hotel_id: int, query_args: UsualCurveQuery) ->
     """
     as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
     curve = await curves.compute_usual_curve(pool(), hotel_id, query_args, as_of)
-    return json_response(curve, 200, page_link(f"/board/hotels/{hotel_id}/nights/{curve.night}"))
+    return json_response(curve, 200, {"Link": page_link(f"/board/hotels/{hotel_id}/nights/{curve.night}")})
 
 
 @blueprint.get(f"{HOTEL_PATH}/cancellations")
-@operation(headers=PAGE_HEADERS, media={200: TABLE_MEDIA})
+@operation(headers={200: PAGE_LINK_HEADER}, media={200: TABLE_MEDIA})
 @validate_querystring(CancellationsQuery)
 @document_response(Cancellations)
 @reads_replica
@@ -71,7 +64,7 @@ async def get_cancellations(hotel_id: int, query_args: CancellationsQuery) -> Re
     """What was booked and cancelled of a year's nights, by days ahead and by month of stay."""
     as_of = await service.require_as_of(pool(), hotel_id, query_args.as_of, now())
     found = await curves.compute_cancellations(pool(), hotel_id, query_args.year, as_of)
-    headers = page_link(f"/board/hotels/{hotel_id}")
+    headers = {"Link": page_link(f"/board/hotels/{hotel_id}")}
     form = wanted_form()
     if form == JSON:
         return json_response(found, 200, {"Vary": "Accept", **headers})
