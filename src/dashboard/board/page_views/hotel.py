@@ -88,7 +88,8 @@ def hotel_page(
 ) -> HotelPage:
     """The page of a hotel."""
     ahead = [night for night in nights.ahead if night.night >= books.as_of]
-    months = _pace(books, nights.ahead)
+    months = _months(nights.ahead)
+    pace = _pace(books, months)
     return HotelPage(
         notes=_notes(books, ahead, nights.last_booked),
         tiles=tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items()),
@@ -104,8 +105,8 @@ def hotel_page(
         ),
         periods=_periods(books, query, nights.shown[0].night),
         pace=month_bars(
-            months,
-            Words("Pace by month", _pace_finding(months), "Month", ("on the books", "STLY", "last year, slept", "±")),
+            pace,
+            Words("Pace by month", _pace_finding(pace), "Month", ("on the books", "STLY", "last year, slept", "±")),
         ),
         months=tuple(
             PageLink(f"{month:%b}", f"{month:%B %Y}", books.month_page(month)) for month in _months(nights.ahead)
@@ -206,7 +207,7 @@ def _months(nights: Sequence[NightFigures]) -> dict[date, list[NightFigures]]:
     return {month: list(group) for month, group in groupby(nights, lambda night: night.night.replace(day=1))}
 
 
-def _pace(books: Books, nights: Sequence[NightFigures]) -> list[MonthBar]:
+def _pace(books: Books, months: Mapping[date, Sequence[NightFigures]]) -> list[MonthBar]:
     return [
         MonthBar(
             f"{month:%b}",
@@ -215,7 +216,7 @@ def _pace(books: Books, nights: Sequence[NightFigures]) -> list[MonthBar]:
             sum_last_year(books, of_month, lambda night: night.last_year),
             address=books.month_page(month),
         )
-        for month, of_month in _months(nights).items()
+        for month, of_month in months.items()
     ]
 
 
