@@ -14,10 +14,25 @@ from common.db.errors import TransactionInDoubtError
 from common.db.migrate import migrate
 from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
-from dashboard.bookings.queries import corrections, counters, counting, ledger, profiles, time_zones
+from dashboard.bookings.models.nights import AskedNights
+from dashboard.bookings.models.summary import AskedSummary
+from dashboard.bookings.queries import (
+    build_up,
+    cancellations,
+    corrections,
+    counters,
+    counting,
+    ledger,
+    profiles,
+    time_zones,
+    usual_curve,
+)
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
+from dashboard.bookings.queries.nights import select_known_hotel, select_nights
+from dashboard.bookings.queries.summary import select_hotel_figures, select_latest_today
 from tests.conftest import MIGRATIONS
 from tests.support.citus import CitusCluster
 from tests.support.databases import DatabaseServer
@@ -68,8 +83,13 @@ STATEMENTS: Mapping[str, Call] = {
     "select_hotel_today": lambda db: counters.select_hotel_today(db, 7, NOW),
     "select_pickup": lambda db: counters.select_pickup(db, 7, FIRST, 7, 90),
     "select_net_by_night": lambda db: counters.select_net_by_night(db, 7, FIRST, LAST, LAST),
+    "select_known_hotel": lambda db: select_known_hotel(db, 7),
+    "select_nights": lambda db: select_nights(db, AskedNights(7, FIRST, LAST, LAST, "weekday")),
     "select_curve": lambda db: counters.select_curve(db, 7, LAST, LAST, 730),
     "select_lead_time": lambda db: counters.select_lead_time(db, 7, FIRST, LAST, LAST),
+    "select_net_through": lambda db: build_up.select_net_through(db, 7, FIRST, LAST, [FIRST, LAST]),
+    "select_usual_quartiles": lambda db: usual_curve.select_usual_quartiles(db, 7, LAST, 8, LAST),
+    "select_cancellations": lambda db: cancellations.select_cancellations(db, 7, FIRST, LAST, LAST),
     "select_profile": lambda db: profiles.select_profile(db, 7),
     "upsert_profile": lambda db: profiles.upsert_profile(db, HotelProfile(7, "A", None, None, False)),
     "select_room_ids": lambda db: ledger.select_room_ids(db, 7, 10),
@@ -85,6 +105,8 @@ STATEMENTS: Mapping[str, Call] = {
     "select_hotels": lambda db: counters.select_hotels(db, "", 0, 100, hidden=False),
     "select_ledger_totals": counters.select_ledger_totals,
     "select_outlook": lambda db: counters.select_outlook(db, NOW, 30, 20),
+    "select_hotel_figures": lambda db: select_hotel_figures(db, AskedSummary("", None, "weekday", NOW)),
+    "select_latest_today": lambda db: select_latest_today(db, NOW),
     "select_has_ids_between": lambda db: ledger.select_has_ids_between(db, 1, 1, 9),
     "select_held_ids": lambda db: ledger.select_held_ids(db, 1, [1, 2, 3]),
     "count_hotels": lambda db: counting.count_hotels(db, ONE_HOTEL, "UTC"),
@@ -126,6 +148,13 @@ async def test_each_statement_asks_the_nodes_that_the_document_names(connection:
         await attempt.rollback()
         found[name] = ONE if max(explained.tasks) == 1 else ALL
     assert found == documented_nodes()
+
+
+SUMMARIES: list[tuple[str, date | None, PaceMatch]] = [
+    ("", None, "weekday"),
+    ("", None, "date"),
+    ("hotel 1", date(2023, 12, 1), "weekday"),
+]
 
 
 async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, object]]:
@@ -171,7 +200,19 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
         yield "pickup", await counters.select_pickup(connection, hotel, date(2023, 2, 1), 7, 90)
         yield "net", await counters.select_net_by_night(connection, hotel, FIRST, LAST, date(2023, 2, 1))
         yield "curve", await counters.select_curve(connection, hotel, date(2023, 6, 4), LAST, 730)
+        yield "known hotel", await select_known_hotel(connection, hotel)
+        for asked in (
+            AskedNights(hotel, FIRST, LAST, date(2024, 2, 1), "weekday"),
+            AskedNights(hotel, date(2024, 2, 1), date(2024, 12, 1), date(2024, 2, 1), "date"),
+        ):
+            yield "nights", await select_nights(connection, asked)
         yield "lead time", await counters.select_lead_time(connection, hotel, FIRST, LAST, LAST)
+        yield "net through", await build_up.select_net_through(connection, hotel, FIRST, LAST, [LAST, FIRST])
+        yield "usual", await usual_curve.select_usual_quartiles(connection, hotel, date(2023, 6, 4), 8, LAST)
+        yield (
+            "cancellations",
+            sorted(await cancellations.select_cancellations(connection, hotel, FIRST, LAST, LAST), key=str),
+        )
         for as_of in (None, date(2023, 2, 1)):
             for by_event_date in (False, True):
                 days = counted_days(hotel, as_of, by_event_date=by_event_date)
@@ -180,6 +221,12 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
     for hidden in (False, True):
         for search in ("", "hotel 1", "1"):
             yield "hotels", await counters.select_hotels(connection, search, 0, 10, hidden=hidden)
+    for search, as_of, match in SUMMARIES:
+        summary = await select_hotel_figures(
+            connection, AskedSummary(search, as_of, match, datetime(2024, 2, 1, tzinfo=UTC))
+        )
+        yield "summary", sorted(summary, key=lambda found: found.hotel_id)
+    yield "latest today", await select_latest_today(connection, NOW)
     yield "totals", await counters.select_ledger_totals(connection)
     yield "outlook", await counters.select_outlook(connection, datetime(2023, 2, 1, tzinfo=UTC), 30, 20)
     yield "audit", await audited()

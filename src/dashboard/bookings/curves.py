@@ -1,6 +1,5 @@
 """How a month and a night filled up beside others, and what was cancelled; null where the hotel has no history."""
 
-from collections import Counter
 from datetime import date, timedelta
 
 from common.db.pool import Executor
@@ -16,11 +15,11 @@ from dashboard.bookings.models.curves import (
 )
 from dashboard.bookings.models.figures import figures_of
 from dashboard.bookings.queries.build_up import select_net_through
-from dashboard.bookings.queries.cancellations import select_month_lead_counts
+from dashboard.bookings.queries.cancellations import select_cancellations
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
 from dashboard.bookings.queries.nights import select_known_hotel
 from dashboard.bookings.queries.usual_curve import USUAL_CURVE_DAYS, select_usual_quartiles
-from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year, night_last_year, unknown_hotel
+from dashboard.bookings.service import FIRST_COMPARABLE_DATE, NO_COUNTS, day_last_year, night_last_year, unknown_hotel
 
 BUILD_UP_DAYS = 180
 """Days before the month at which its build-up begins; earlier events count on the first of them."""
@@ -93,25 +92,17 @@ async def curve_last_year(db: Executor, hotel_id: int, night: date | None, as_of
 
 async def compute_cancellations(db: Executor, hotel_id: int, year: int, as_of: date) -> Cancellations:
     """Count what was booked and cancelled of a year's nights up to `as_of`, by days ahead and by month."""
-    counts = await select_month_lead_counts(db, hotel_id, date(year, 1, 1), date(year, 12, 31), as_of)
-    booked_by_lead: Counter[int] = Counter()
-    cancelled_by_lead: Counter[int] = Counter()
-    booked_by_month: Counter[int] = Counter()
-    cancelled_by_month: Counter[int] = Counter()
-    for found in counts:
-        booked_by_lead[found.bucket] += found.bookings
-        cancelled_by_lead[found.bucket] += found.cancellations
-        booked_by_month[found.month] += found.bookings
-        cancelled_by_month[found.month] += found.cancellations
+    groups = await select_cancellations(db, hotel_id, date(year, 1, 1), date(year, 12, 31), as_of)
+    by_bucket = {group.bucket: (group.bookings, group.cancellations) for group in groups if group.bucket}
+    by_number = {group.month: (group.bookings, group.cancellations) for group in groups if group.month}
     ends = [*(start - 1 for start in LEAD_TIME_FROM[1:]), None]
     by_lead = [
-        LeadCounts(start, end, booked_by_lead[bucket], cancelled_by_lead[bucket])
+        LeadCounts(start, end, *by_bucket.get(bucket, NO_COUNTS))
         for bucket, (start, end) in enumerate(zip(LEAD_TIME_FROM, ends, strict=True), 1)
     ]
     by_month = []
     for month in range(1, 13):
-        figures = figures_of(booked_by_month[month], cancelled_by_month[month])
-        by_month.append(
-            MonthCancellations(f"{year}-{month:02}", figures.bookings, figures.cancellations, figures.cancellation_rate)
-        )
+        bookings, cancellations = by_number.get(month, NO_COUNTS)
+        rate = figures_of(bookings, cancellations).cancellation_rate
+        by_month.append(MonthCancellations(f"{year}-{month:02}", bookings, cancellations, rate))
     return Cancellations(hotel_id, year, as_of, by_lead, by_month)

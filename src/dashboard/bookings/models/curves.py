@@ -15,7 +15,7 @@ class BuildUpDay(msgspec.Struct, frozen=True):
     this_year: int | None
     """Room nights on the books at the end of the day; null after `as_of`, and before the hotel's first event."""
     last_year: int | None
-    """Those of last year's month at the same time; null after `as_of`, and before the hotel's first event."""
+    """Those of last year's month at the same time; null if that is after `as_of`, or before the hotel's first event."""
 
 
 class BuildUp(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class UsualPoint(msgspec.Struct, frozen=True):
     q3: float | None
     """Three quarters of the nights had at most these rooms on the books; null where no night is known."""
     last_year: int | None
-    """Rooms on the books of the night of last year; null after `as_of`, and before the hotel's first event."""
+    """Those of the night of last year; null if that is after `as_of`, or before the hotel's first event."""
 
 
 class UsualCurve(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ async def select_net_through(db: Executor, hotel_id: int, first: date, last: dat
         """
         SELECT net
           FROM (SELECT place, sum(change) OVER (ORDER BY day)::int AS net
-                  FROM (SELECT event_date AS day, NULL AS place, sum(bookings - cancellations) AS change
+                  FROM (SELECT event_date AS day, NULL AS place, sum(bookings - cancellations)::int AS change
                           FROM night_counter
                          WHERE hotel_id = $1 AND night_of_stay BETWEEN $2 AND $3
                          GROUP BY event_date

@@ -26,7 +26,7 @@ async def select_usual_quartiles(
               FROM generate_series(0, $3::int - 1) AS number
         ), change AS (
             SELECT night_of_stay AS night, least(greatest(night_of_stay - event_date, 0), $5::int) AS days_before,
-                   sum(bookings - cancellations) AS net
+                   sum(bookings - cancellations)::int AS net
               FROM night_counter
              WHERE hotel_id = $1 AND night_of_stay = ANY(ARRAY(SELECT night FROM night)) AND event_date <= $4
              GROUP BY 1, 2
