@@ -17,7 +17,17 @@ from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
 from dashboard.bookings.models.nights import AskedNights
 from dashboard.bookings.models.summary import AskedSummary
-from dashboard.bookings.queries import corrections, counters, counting, ledger, profiles, time_zones
+from dashboard.bookings.queries import (
+    build_up,
+    cancellations,
+    corrections,
+    counters,
+    counting,
+    ledger,
+    profiles,
+    time_zones,
+    usual_curve,
+)
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
 from dashboard.bookings.queries.nights import select_known_hotel, select_nights
@@ -76,6 +86,9 @@ STATEMENTS: Mapping[str, Call] = {
     "select_nights": lambda db: select_nights(db, AskedNights(7, FIRST, LAST, LAST, "weekday")),
     "select_curve": lambda db: counters.select_curve(db, 7, LAST, LAST, 730),
     "select_lead_time": lambda db: counters.select_lead_time(db, 7, FIRST, LAST, LAST),
+    "select_net_through": lambda db: build_up.select_net_through(db, 7, FIRST, LAST, [FIRST, LAST]),
+    "select_usual_quartiles": lambda db: usual_curve.select_usual_quartiles(db, 7, LAST, 8, LAST),
+    "select_cancellations": lambda db: cancellations.select_cancellations(db, 7, FIRST, LAST, LAST),
     "select_profile": lambda db: profiles.select_profile(db, 7),
     "upsert_profile": lambda db: profiles.upsert_profile(db, HotelProfile(7, "A", None, None, False)),
     "select_room_ids": lambda db: ledger.select_room_ids(db, 7, 10),
@@ -180,6 +193,12 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
         yield "net", await counters.select_net_by_night(connection, hotel, FIRST, LAST, date(2023, 2, 1))
         yield "curve", await counters.select_curve(connection, hotel, date(2023, 6, 4), LAST, 730)
         yield "lead time", await counters.select_lead_time(connection, hotel, FIRST, LAST, LAST)
+        yield "net through", await build_up.select_net_through(connection, hotel, FIRST, LAST, [LAST, FIRST])
+        yield "usual", await usual_curve.select_usual_quartiles(connection, hotel, date(2023, 6, 4), 8, LAST)
+        yield (
+            "cancellations",
+            sorted(await cancellations.select_cancellations(connection, hotel, FIRST, LAST, LAST), key=str),
+        )
         for as_of in (None, date(2023, 2, 1)):
             for by_event_date in (False, True):
                 days = counted_days(hotel, as_of, by_event_date=by_event_date)

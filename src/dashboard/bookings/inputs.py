@@ -1,5 +1,6 @@
 """Query strings and bodies of the booking routes."""
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -180,3 +181,54 @@ class LeadTimeQuery(TableQuery):
     """The year whose nights are grouped by lead time."""
 
     year: Year
+
+
+MONTH_PATTERN = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$"
+
+
+def parse_month(value: Any) -> date:
+    """Parse a month written YYYY-MM into its first day. Raises ValueError."""
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or not re.fullmatch(MONTH_PATTERN, value):
+        raise ValueError("must be a month from 1900-01 to 2199-12, such as 2026-12")
+    return date.fromisoformat(f"{value}-01")
+
+
+Month = Annotated[
+    date,
+    BeforeValidator(parse_month),
+    WithJsonSchema({"type": "string", "pattern": MONTH_PATTERN, "examples": ["2026-12"]}),
+]
+"""A month in a query string, as its first day."""
+
+
+class BuildUpQuery(TableQuery):
+    """A month to compare with that of the year before."""
+
+    month: Annotated[Month, Field(description="The month of the nights")]
+    as_of: AsOf = None
+    match: Match = "weekday"
+
+
+class UsualCurveQuery(TableQuery):
+    """A night, and the nights beside it."""
+
+    night: Annotated[Night, AfterValidator(require_sane_night), Field(description="The night")]
+    beside: Annotated[
+        Literal["weekday"], Field(description="The nights compared: the last slept ones of its weekday")
+    ] = "weekday"
+    count: Annotated[QueryInteger, Field(ge=1, le=20, description="Number of nights compared")] = 8
+    as_of: AsOf = None
+    match: Match = "weekday"
+
+
+class CancellationsQuery(TableQuery):
+    """The year whose nights' bookings and cancellations are counted, and the table that CSV and XLSX contain."""
+
+    year: Year
+    as_of: AsOf = None
+    table: Annotated[
+        Literal["by_lead", "by_month"],
+        Field(description="The list that is the table of CSV and XLSX; JSON always has both"),
+    ] = "by_lead"

@@ -175,6 +175,18 @@ def a_year_before(day: date) -> date | None:
     return day.replace(year=day.year - 1)
 
 
+def day_last_year(day: date, match: PaceMatch) -> date:
+    """The day of last year up to which events are compared: 28 February for 29 February with match "date"."""
+    if match == "weekday":
+        return day - SAME_WEEKDAY
+    return a_year_before(day) or day.replace(year=day.year - 1, day=28)
+
+
+def night_last_year(night: date, match: PaceMatch) -> date | None:
+    """The night of last year that is compared; None for 29 February with match "date"."""
+    return night - SAME_WEEKDAY if match == "weekday" else a_year_before(night)
+
+
 async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, match: PaceMatch) -> list[MonthPace]:
     """Compare each month's net bookings at `as_of` with those of the same month last year, a year before `as_of`.
 
@@ -182,20 +194,15 @@ async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, matc
     match "weekday": a year is 364 days, both for the nights and for `as_of`.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
-    reference = max(as_of, FIRST_COMPARABLE_DATE)
-    if match == "weekday":
-        as_of_before = reference - SAME_WEEKDAY
-        first_before, last_before = first - SAME_WEEKDAY, last - SAME_WEEKDAY
-    else:
-        as_of_before = a_year_before(reference) or reference.replace(year=reference.year - 1, day=28)
-        first_before, last_before = first.replace(year=year - 1), last.replace(year=year - 1)
+    as_of_before = day_last_year(max(as_of, FIRST_COMPARABLE_DATE), match)
+    first_before, last_before = day_last_year(first, match), day_last_year(last, match)
     this_year = await counters.select_net_by_night(db, hotel_id, first, last, as_of)
     last_year = await counters.select_net_by_night(db, hotel_id, first_before, last_before, as_of_before)
     months = [0] * 12
     months_before = [0] * 12
     for number in range((last - first).days + 1):
         night = first + timedelta(days=number)
-        counterpart = night - SAME_WEEKDAY if match == "weekday" else a_year_before(night)
+        counterpart = night_last_year(night, match)
         months[night.month - 1] += this_year.get(night, 0)
         months_before[night.month - 1] += last_year.get(counterpart, 0) if counterpart else 0
     return [
