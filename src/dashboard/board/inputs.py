@@ -1,11 +1,35 @@
 """Query strings of the pages. A page ignores parameters that it does not know."""
 
-from common.web.input_types import PageInput
-from dashboard.bookings.inputs import AsOf, PaceMatch
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from common.web.input_types import PageInput, parse_query_integer
+from dashboard.bookings.inputs import AsOf, Month, PaceMatch, require_sane
+
+
+def absent_if_empty(value: Any) -> Any:
+    """None for an empty value, which a form sends for an empty field."""
+    return None if value == "" else value
 
 
 class BoardQuery(PageInput):
     """The date up to which events are counted, and how a year before is compared."""
 
-    as_of: AsOf = None
+    as_of: Annotated[AsOf, BeforeValidator(absent_if_empty), AfterValidator(require_sane)] = None
     match: PaceMatch = "weekday"
+
+
+Shades = Literal["fill", "ahead", "pickup7"]
+
+
+class HotelQuery(BoardQuery):
+    """What the page of a hotel shows.
+
+    show: what the shades of the calendar mean. nights: rows of the table of nights. from_: the first month of the
+    calendar; None for that of `as_of`.
+    """
+
+    show: Shades = "fill"
+    nights: Annotated[Literal[14, 30, 60, 90], BeforeValidator(parse_query_integer)] = 14
+    from_: Annotated[Month | None, Field(alias="from")] = None

@@ -1,8 +1,10 @@
 """Dates and shares as pages write them."""
 
 from datetime import date
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def short_night(night: date) -> str:
     """Such as `Fri 11 Dec`."""
     return f"{night:%a} {night.day} {night:%b}"

@@ -1,0 +1,71 @@
+"""The books that the pages of a hotel show, and the addresses of pages and figures that show the same books."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from urllib.parse import urlencode
+
+from dashboard.bookings.inputs import PaceMatch
+from dashboard.bookings.models.hotel_head import HotelHead
+from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year
+
+DEFAULT_MATCH: PaceMatch = "weekday"
+
+Parameter = str | int | date | None
+
+
+@dataclass(frozen=True)
+class Books:
+    """A hotel's books as they stood at the end of `as_of`, beside those of the year before by `match`."""
+
+    hotel: HotelHead
+    as_of: date
+    match: PaceMatch
+
+    @property
+    def is_today(self) -> bool:
+        """Whether they are those of today, which still change."""
+        return self.as_of == self.hotel.today
+
+    @property
+    def has_last_year(self) -> bool:
+        """Whether the hotel's events begin early enough to know its books a year before `as_of`."""
+        return self.hotel.first_event_date <= day_last_year(max(self.as_of, FIRST_COMPARABLE_DATE), self.match)
+
+    @property
+    def question(self) -> dict[str, Parameter]:
+        """The parameters of the books, without those that a page takes by default."""
+        return {
+            "as_of": None if self.is_today else self.as_of,
+            "match": None if self.match == DEFAULT_MATCH else self.match,
+        }
+
+    def address(self, path: str, **parameters: Parameter) -> str:
+        """The address of a page, or of figures, with the same books; a parameter that is None is left out."""
+        given = {name: value for name, value in (parameters | self.question).items() if value is not None}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    @property
+    def of_today(self) -> "Books":
+        """The books of today beside the same nights."""
+        return replace(self, as_of=self.hotel.today)
+
+    def hotel_page(self, **parameters: Parameter) -> str:
+        """The address of the hotel's page."""
+        return self.address(self._path, **parameters)
+
+    def month_page(self, month: date) -> str:
+        """The address of the page of a month, by any of its days."""
+        return f"{self._path}/months/{month:%Y-%m}{self._suffix}"
+
+    def night_page(self, night: date) -> str:
+        """The address of the page of a night."""
+        return f"{self._path}/nights/{night}{self._suffix}"
+
+    @cached_property
+    def _path(self) -> str:
+        return f"/board/hotels/{self.hotel.hotel_id}"
+
+    @cached_property
+    def _suffix(self) -> str:
+        return self.address("")

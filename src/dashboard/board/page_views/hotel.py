@@ -1,0 +1,271 @@
+"""What the page of a hotel shows, from the figures of its nights, of a year's lead times and cancellations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from common.web.charts.marks import Chart, Words
+from common.web.charts.month_bars import MonthBar, month_bars
+from common.web.charts.month_line import MonthFigure, month_line
+from common.web.charts.number_text import count_text, signed_text
+from common.web.charts.pairs import Pair, pairs
+from dashboard.board.inputs import HotelQuery
+from dashboard.board.page_views.books import Books, Parameter
+from dashboard.board.page_views.calendar import Calendar, calendar
+from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table, night_totals, sum_last_year
+from dashboard.board.page_views.words import long_day, short_night
+from dashboard.bookings.models.curves import Cancellations, LeadCounts
+from dashboard.bookings.models.figures import LeadTime
+from dashboard.bookings.models.nights import NightFigures
+
+TILES = {"tonight": 1, "next_7": 7, "next_30": 30, "next_90": 90}
+"""The nights of each tile, from that of `as_of` on."""
+MOVERS = 6
+WATCHED_NIGHTS = 90
+"""Nights ahead among which those that moved are looked for."""
+MONTHS = 12
+TABLE_LENGTHS = (14, 30, 60, 90)
+SHADES = {"fill": "how full", "ahead": "ahead or behind", "pickup7": "picked up in 7 days"}
+
+
+@dataclass(frozen=True, slots=True)
+class HotelNights:
+    """The figures of the page's nights.
+
+    ahead: twelve months from that of `as_of` on. shown: the twelve months of the calendar. last_booked: the last night
+    on the books, None if there is none.
+    """
+
+    ahead: Sequence[NightFigures]
+    shown: Sequence[NightFigures]
+    last_booked: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The sums of the next nights. key: names the figures. of_rooms: their rooms in words, empty if not known."""
+
+    key: str
+    label: str
+    of_rooms: str
+    totals: NightTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A night whose pickup of 7 days is far from what is usual; usual: None if that is not known."""
+
+    name: str
+    address: str
+    pickup: int
+    on_the_books: str
+    usual: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link to the same page with another choice."""
+
+    text: str
+    address: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HotelPage:
+    """What `hotel.html` prints."""
+
+    notes: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    movers: tuple[Mover, ...]
+    table: NightTable
+    lengths: tuple[Choice, ...]
+    calendar: Calendar
+    shades: tuple[Choice, ...]
+    periods: tuple[Choice, ...]
+    pace: Chart
+    months: tuple[Choice, ...]
+    by_lead: Chart
+    lead_time: str
+    by_month: Chart
+
+
+def hotel_page(
+    books: Books, query: HotelQuery, nights: HotelNights, cancellations: Cancellations, lead_time: LeadTime
+) -> HotelPage:
+    """The page of a hotel."""
+    ahead = [night for night in nights.ahead if night.night >= books.as_of]
+    months = _pace(books, nights.ahead)
+    return HotelPage(
+        notes=_notes(books, ahead, nights.last_booked),
+        tiles=tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items()),
+        movers=_movers(books, ahead[:WATCHED_NIGHTS]),
+        table=night_table(books, ahead[: query.nights], f"Next {query.nights} nights"),
+        lengths=tuple(
+            Choice(str(length), _address(books, query, nights=length), length == query.nights)
+            for length in TABLE_LENGTHS
+        ),
+        calendar=calendar(books, nights.shown, query.show),
+        shades=tuple(
+            Choice(text, _address(books, query, show=show), show == query.show) for show, text in SHADES.items()
+        ),
+        periods=_periods(books, query, nights.shown[0].night),
+        pace=month_bars(
+            months,
+            Words("Pace by month", _pace_finding(months), "Month", ("on the books", "STLY", "last year, slept", "±")),
+        ),
+        months=tuple(Choice(month.name, month.address or "", is_current=False) for month in months),
+        by_lead=_by_lead(cancellations),
+        lead_time=_lead_time_words(lead_time),
+        by_month=_by_month(cancellations),
+    )
+
+
+def months_from(first: date, count: int = MONTHS) -> tuple[date, date]:
+    """The first and the last night of some months from that of `first` on."""
+    return first.replace(day=1), month_after(first, count) - timedelta(days=1)
+
+
+def month_after(day: date, count: int) -> date:
+    """The first day of the month `count` months after that of a day; a negative count goes back."""
+    number = day.year * 12 + day.month - 1 + count
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def page_parameters(query: HotelQuery) -> dict[str, Parameter]:
+    """The parameters of the page beside those of its books, without those that are as by default."""
+    return {
+        "show": None if query.show == "fill" else query.show,
+        "nights": None if query.nights == TABLE_LENGTHS[0] else query.nights,
+        "from": f"{query.from_:%Y-%m}" if query.from_ else None,
+    }
+
+
+def _address(books: Books, query: HotelQuery, **changes: Parameter) -> str:
+    defaults: Mapping[str, Parameter] = {"show": "fill", "nights": TABLE_LENGTHS[0]}
+    kept = {name: None if value == defaults.get(name) else value for name, value in changes.items()}
+    return books.hotel_page(**(page_parameters(query) | kept))
+
+
+def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None) -> tuple[str, ...]:
+    notes = []
+    if last_booked is None:
+        notes.append("No night is on the books.")
+    elif last_booked < ahead[-1].night:
+        notes.append(f"No night is on the books after {long_day(last_booked)}.")
+    if not books.has_last_year:
+        notes.append(
+            f"The feed begins on {long_day(books.hotel.first_event_date)}: there is no same time last year yet."
+        )
+    if books.hotel.rooms is None:
+        notes.append("The number of rooms is not known, so nothing is in per cent.")
+    return tuple(notes)
+
+
+def _tile(books: Books, key: str, nights: Sequence[NightFigures]) -> Tile:
+    rooms = books.hotel.rooms
+    if key == "tonight":
+        label = "Tonight" if books.is_today else f"Night of {short_night(books.as_of)}"
+        of_rooms = f"of {count_text(rooms)} rooms" if rooms else "rooms"
+    else:
+        label = f"Next {len(nights)} nights"
+        of_rooms = f"of {count_text(rooms * len(nights))} room nights" if rooms else "room nights"
+    return Tile(key, label, of_rooms, night_totals(books, nights))
+
+
+def _movers(books: Books, nights: Sequence[NightFigures]) -> tuple[Mover, ...]:
+    def distance(night: NightFigures) -> int:
+        return abs(night.pickup_7 - (night.usual_7 or 0))
+
+    moved = sorted((night for night in nights if distance(night)), key=lambda night: (-distance(night), night.night))
+    of_rooms = f" of {count_text(books.hotel.rooms)}" if books.hotel.rooms else " on the books"
+    return tuple(
+        Mover(
+            short_night(night.night),
+            books.night_page(night.night),
+            night.pickup_7,
+            f"{count_text(night.on_the_books)}{of_rooms}",
+            night.usual_7,
+        )
+        for night in moved[:MOVERS]
+    )
+
+
+def _periods(books: Books, query: HotelQuery, first: date) -> tuple[Choice, ...]:
+    """Links to the months before and after those of the calendar, where there are nights with events."""
+    choices = []
+    if books.hotel.first_night < first:
+        earlier = f"{max(month_after(first, -MONTHS), books.hotel.first_night):%Y-%m}"
+        choices.append(Choice("Earlier months", _address(books, query, **{"from": earlier}), is_current=False))
+    if query.from_ is not None:
+        choices.append(Choice("From this month on", _address(books, query, **{"from": None}), is_current=False))
+    if books.hotel.last_night >= month_after(first, MONTHS):
+        later = f"{month_after(first, MONTHS):%Y-%m}"
+        choices.append(Choice("Later months", _address(books, query, **{"from": later}), is_current=False))
+    return tuple(choices)
+
+
+def _pace(books: Books, nights: Sequence[NightFigures]) -> list[MonthBar]:
+    months = []
+    for month, group in groupby(nights, lambda night: night.night.replace(day=1)):
+        of_month = list(group)
+        months.append(
+            MonthBar(
+                f"{month:%b}",
+                sum(night.on_the_books for night in of_month),
+                sum_last_year(books, of_month, lambda night: night.same_time_last_year),
+                sum_last_year(books, of_month, lambda night: night.last_year),
+                address=books.month_page(month),
+            )
+        )
+    return months
+
+
+def _pace_finding(months: Sequence[MonthBar]) -> str:
+    known = [(month.difference, month.name) for month in months if month.difference is not None]
+    if not known:
+        return f"{count_text(sum(month.now for month in months))} room nights are on the books in {len(months)} months."
+    least, most = min(known), max(known)
+    return (
+        f"Beside the same time last year {least[1]} has the lowest difference, {signed_text(least[0])} room nights, "
+        f"and {most[1]} the highest, {signed_text(most[0])}."
+    )
+
+
+def _by_lead(found: Cancellations) -> Chart:
+    data = [Pair(_bucket_name(bucket), bucket.bookings, bucket.cancellations) for bucket in found.by_lead]
+    most = max(data, key=lambda pair: pair.gained)
+    booked, cancelled = sum(pair.gained for pair in data), sum(pair.lost for pair in data)
+    finding = f"{count_text(booked)} room nights of {found.year} were booked and {count_text(cancelled)} cancelled."
+    if booked:
+        finding += f" Most were booked {most.name} days ahead: {count_text(most.gained)}."
+    return pairs(data, Words("Booked and cancelled by days ahead", finding, "Days ahead", ("booked", "cancelled")))
+
+
+def _bucket_name(bucket: LeadCounts) -> str:
+    if bucket.to is None:
+        return f"{bucket.from_}+"
+    return str(bucket.from_) if bucket.from_ == bucket.to else f"{bucket.from_}–{bucket.to}"
+
+
+def _lead_time_words(found: LeadTime) -> str:
+    if found.mean is None or found.median is None:
+        return f"No night of {found.year} is booked."
+    return (
+        f"The nights of {found.year} were booked {count_text(found.mean)} days ahead in the mean, "
+        f"half of them at most {count_text(found.median)} days ahead."
+    )
+
+
+def _by_month(found: Cancellations) -> Chart:
+    rates = [None if month.cancellation_rate is None else 100 * month.cancellation_rate for month in found.by_month]
+    names = [f"{date.fromisoformat(f'{month.period}-01'):%b}" for month in found.by_month]
+    known = [(rate, name) for rate, name in zip(rates, names, strict=True) if rate is not None]
+    finding = f"No night of {found.year} is booked."
+    if known:
+        finding = f"The rate of cancellation is highest for nights in {max(known)[1]}: {count_text(max(known)[0])}%."
+    months = [MonthFigure(name, rate) for name, rate in zip(names, rates, strict=True)]
+    return month_line(
+        months, "%", Words("Rate of cancellation by month", finding, "Month of stay", ("cancelled of booked",))
+    )

@@ -1,0 +1,78 @@
+"""The page of a hotel."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response
+from quart_schema import hide
+
+from common.web.html import html_page
+from common.web.input_types import MAX_ID
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
+from common.web.query_string import validate_querystring
+from common.web.resources import pool
+from dashboard.board.board_templates import templates
+from dashboard.board.inputs import HotelQuery
+from dashboard.board.page_views.books import Books
+from dashboard.board.page_views.hotel import HotelNights, hotel_page, months_from, page_parameters
+from dashboard.board.routes_page.hotel_books import read_books, unknown_hotel_page
+from dashboard.bookings.curves import compute_cancellations
+from dashboard.bookings.models.nights import AskedNights
+from dashboard.bookings.queries.hotel_head import select_last_booked_night
+from dashboard.bookings.queries.nights import select_nights
+from dashboard.bookings.service import compute_lead_time
+
+blueprint = Blueprint("board_hotel", __name__)
+
+
+@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>")
+@html_page
+@hide
+@validate_querystring(HotelQuery)
+async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
+    """Show which nights of a hotel need a decision."""
+    books = await read_books(hotel_id, query_args, datetime.now(UTC))
+    if books is None:
+        return await unknown_hotel_page(hotel_id)
+    tag = await page_tag(books.hotel)
+    if (response := unchanged(tag)) is not None:
+        return response
+    year = books.as_of.year
+    nights, cancellations, lead_time = await asyncio.gather(
+        _read_nights(books, query_args),
+        compute_cancellations(pool(), hotel_id, year, books.as_of),
+        compute_lead_time(pool(), hotel_id, year, books.as_of),
+    )
+    page = hotel_page(books, query_args, nights, cancellations, lead_time)
+    return framed_page(
+        templates,
+        "hotel.html",
+        tag,
+        alternates=_alternates(books),
+        live_seconds=10 if books.is_today else None,
+        books=books,
+        page=page,
+        kept=page_parameters(query_args),
+        back=books.of_today.hotel_page(**page_parameters(query_args)),
+    )
+
+
+async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
+    first, last = months_from(books.as_of)
+    asked = AskedNights(books.hotel.hotel_id, first, last, books.as_of, books.match)
+    ahead = await select_nights(pool(), asked)
+    shown = ahead
+    if query.from_ is not None:
+        first, last = months_from(query.from_)
+        shown = await select_nights(pool(), asked._replace(first=first, last=last))
+    return HotelNights(ahead, shown, await select_last_booked_night(pool(), books.hotel.hotel_id, books.as_of))
+
+
+def _alternates(books: Books) -> tuple[Alternate, ...]:
+    """The nights of the page's tiles, table and calendar as JSON and CSV."""
+    first, last = months_from(books.as_of)
+    path, nights = f"/hotels/{books.hotel.hotel_id}/nights", {"from": first, "to": last}
+    return (
+        Alternate("JSON", "application/json", books.address(path, **nights)),
+        Alternate("CSV", "text/csv", books.address(path, format="csv", **nights)),
+    )
