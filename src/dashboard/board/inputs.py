@@ -33,3 +33,9 @@ class HotelQuery(BoardQuery):
     show: Shades = "fill"
     nights: Annotated[Literal[14, 30, 60, 90], BeforeValidator(parse_query_integer)] = 14
     from_: Annotated[Month | None, Field(alias="from")] = None
+
+
+class NightQuery(BoardQuery):
+    """What the page of a night shows. days: how long before the night its booking curve begins; None: by default."""
+
+    days: Annotated[Literal[30, 90, 180, 365] | None, BeforeValidator(parse_query_integer)] = None

@@ -10,8 +10,11 @@ from common.web.charts.scale import DayTick, Scale
 
 LINE = 15
 """The height of a line of text."""
-SAMPLE = 150
-"""How many points of lines are enough to find a free place for a label."""
+SAMPLE = 40
+"""How many points of a line are enough to find a free place for a label."""
+
+BESIDE = 6
+"""How far a label beside a point is from the x of the point, so that it is clear of an upright line there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,10 @@ def clear_label(frame: Frame, at: Point, text: str, lines: Iterable[Series]) -> 
     width = frame.text_width(text)
     places = _places(frame, at, width)
     left, right = min(box.left for box in places) - 3, max(box.right for box in places) + 3
-    near = [point for line in lines for point in line if point is not None and left <= point[0] <= right]
-    sample = near[:: len(near) // SAMPLE + 1]
+    sample: list[Point] = []
+    for line in lines:
+        near = [point for point in line if point is not None and left <= point[0] <= right]
+        sample += near[:: len(near) // SAMPLE + 1]
     best = min(places, key=lambda box: _badness(box, at, sample))
     return Text("label", coordinate(best.left), coordinate(best.bottom - 3), text)
 
@@ -109,7 +114,7 @@ def _places(frame: Frame, at: Point, width: float) -> list[Box]:
     found = []
     for drop in (-12, 12 + LINE, -30, 30 + LINE, -50, 50 + LINE, -75, 75 + LINE):
         for share in (1, 0.5, 0):
-            left = max(frame.left + 4.0, min(at[0] - width * share, frame.right - width))
+            left = max(frame.left + 4.0, min(at[0] - width * share + BESIDE * (1 - 2 * share), frame.right - width))
             bottom = min(max(at[1] + drop, frame.top + LINE), frame.bottom - 4.0)
             found.append(Box(left, bottom - LINE, left + width, bottom))
     return found

@@ -13,6 +13,7 @@ from common.web.charts.pairs import Pair, pairs
 from dashboard.board.inputs import HotelQuery
 from dashboard.board.page_views.books import Books, Parameter
 from dashboard.board.page_views.calendar import Calendar, calendar
+from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table, night_totals, sum_last_year
 from dashboard.board.page_views.words import long_day, short_night
 from dashboard.bookings.models.curves import Cancellations, LeadCounts
@@ -64,15 +65,6 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A link to the same page with another choice."""
-
-    text: str
-    address: str
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
 class HotelPage:
     """What `hotel.html` prints."""
 
@@ -80,12 +72,12 @@ class HotelPage:
     tiles: tuple[Tile, ...]
     movers: tuple[Mover, ...]
     table: NightTable
-    lengths: tuple[Choice, ...]
+    lengths: tuple[PageLink, ...]
     calendar: Calendar
-    shades: tuple[Choice, ...]
-    periods: tuple[Choice, ...]
+    shades: tuple[PageLink, ...]
+    periods: tuple[PageLink, ...]
     pace: Chart
-    months: tuple[Choice, ...]
+    months: tuple[PageLink, ...]
     by_lead: Chart
     lead_time: str
     by_month: Chart
@@ -96,26 +88,29 @@ def hotel_page(
 ) -> HotelPage:
     """The page of a hotel."""
     ahead = [night for night in nights.ahead if night.night >= books.as_of]
-    months = _pace(books, nights.ahead)
+    months = _months(nights.ahead)
+    pace = _pace(books, months)
     return HotelPage(
         notes=_notes(books, ahead, nights.last_booked),
         tiles=tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items()),
         movers=_movers(books, ahead[:WATCHED_NIGHTS]),
         table=night_table(books, ahead[: query.nights], f"Next {query.nights} nights"),
         lengths=tuple(
-            Choice(str(length), _address(books, query, nights=length), length == query.nights)
+            PageLink(str(length), f"{length} nights", _address(books, query, nights=length), length == query.nights)
             for length in TABLE_LENGTHS
         ),
         calendar=calendar(books, nights.shown, query.show),
         shades=tuple(
-            Choice(text, _address(books, query, show=show), show == query.show) for show, text in SHADES.items()
+            PageLink(text, text, _address(books, query, show=show), show == query.show) for show, text in SHADES.items()
         ),
         periods=_periods(books, query, nights.shown[0].night),
         pace=month_bars(
-            months,
-            Words("Pace by month", _pace_finding(months), "Month", ("on the books", "STLY", "last year, slept", "±")),
+            pace,
+            Words("Pace by month", _pace_finding(pace), "Month", ("on the books", "STLY", "last year, slept", "±")),
         ),
-        months=tuple(Choice(month.name, month.address or "", is_current=False) for month in months),
+        months=tuple(
+            PageLink(f"{month:%b}", f"{month:%B %Y}", books.month_page(month)) for month in _months(nights.ahead)
+        ),
         by_lead=_by_lead(cancellations),
         lead_time=_lead_time_words(lead_time),
         by_month=_by_month(cancellations),
@@ -192,34 +187,37 @@ def _movers(books: Books, nights: Sequence[NightFigures]) -> tuple[Mover, ...]:
     )
 
 
-def _periods(books: Books, query: HotelQuery, first: date) -> tuple[Choice, ...]:
+def _periods(books: Books, query: HotelQuery, first: date) -> tuple[PageLink, ...]:
     """Links to the months before and after those of the calendar, where there are nights with events."""
-    choices = []
+    links: list[tuple[str, date | None]] = []
     if books.hotel.first_night < first:
-        earlier = f"{max(month_after(first, -MONTHS), books.hotel.first_night):%Y-%m}"
-        choices.append(Choice("Earlier months", _address(books, query, **{"from": earlier}), is_current=False))
+        links.append(("Earlier months", max(month_after(first, -MONTHS), books.hotel.first_night)))
     if query.from_ is not None:
-        choices.append(Choice("From this month on", _address(books, query, **{"from": None}), is_current=False))
+        links.append(("From this month on", None))
     if books.hotel.last_night >= month_after(first, MONTHS):
-        later = f"{month_after(first, MONTHS):%Y-%m}"
-        choices.append(Choice("Later months", _address(books, query, **{"from": later}), is_current=False))
-    return tuple(choices)
+        links.append(("Later months", month_after(first, MONTHS)))
+    return tuple(
+        PageLink(text, text, _address(books, query, **{"from": f"{month:%Y-%m}" if month else None}))
+        for text, month in links
+    )
 
 
-def _pace(books: Books, nights: Sequence[NightFigures]) -> list[MonthBar]:
-    months = []
-    for month, group in groupby(nights, lambda night: night.night.replace(day=1)):
-        of_month = list(group)
-        months.append(
-            MonthBar(
-                f"{month:%b}",
-                sum(night.on_the_books for night in of_month),
-                sum_last_year(books, of_month, lambda night: night.same_time_last_year),
-                sum_last_year(books, of_month, lambda night: night.last_year),
-                address=books.month_page(month),
-            )
+def _months(nights: Sequence[NightFigures]) -> dict[date, list[NightFigures]]:
+    """The nights by the first day of their month."""
+    return {month: list(group) for month, group in groupby(nights, lambda night: night.night.replace(day=1))}
+
+
+def _pace(books: Books, months: Mapping[date, Sequence[NightFigures]]) -> list[MonthBar]:
+    return [
+        MonthBar(
+            f"{month:%b}",
+            sum(night.on_the_books for night in of_month),
+            sum_last_year(books, of_month, lambda night: night.same_time_last_year),
+            sum_last_year(books, of_month, lambda night: night.last_year),
+            address=books.month_page(month),
         )
-    return months
+        for month, of_month in months.items()
+    ]
 
 
 def _pace_finding(months: Sequence[MonthBar]) -> str:

@@ -3,6 +3,8 @@
 from datetime import date
 from functools import lru_cache
 
+from common.web.charts.number_text import count_text
+
 
 @lru_cache(maxsize=4096)
 def short_night(night: date) -> str:
@@ -18,6 +20,11 @@ def long_night(night: date) -> str:
 def long_day(day: date) -> str:
     """Such as `12 October 2026`."""
     return f"{day.day} {day:%B %Y}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `1 day` or `15 days`."""
+    return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"
 
 
 def percent_text(value: float, whole: float | None) -> str:

@@ -1,0 +1,75 @@
+"""The page of a month of a hotel."""
+
+import asyncio
+from datetime import UTC, date, datetime
+
+from quart import Blueprint, Response
+from quart_schema import hide
+
+from common.web.errors import NotFound
+from common.web.html import html_page
+from common.web.input_types import MAX_ID
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
+from common.web.query_string import validate_querystring
+from common.web.resources import pool
+from dashboard.board.board_templates import templates
+from dashboard.board.inputs import BoardQuery
+from dashboard.board.page_views.books import Books
+from dashboard.board.page_views.month import last_night, month_view
+from dashboard.board.routes_page.hotel_books import read_books, unknown_hotel_page
+from dashboard.bookings.curves import compute_build_up
+from dashboard.bookings.inputs import parse_month
+from dashboard.bookings.models.nights import AskedNights
+from dashboard.bookings.queries.nights import select_nights
+
+blueprint = Blueprint("board_month", __name__)
+
+
+@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>/months/<month_text>")
+@html_page
+@validate_querystring(BoardQuery)
+@hide
+async def get_month(hotel_id: int, month_text: str, query_args: BoardQuery) -> Response:
+    """Show how a month filled up beside the year before, and its nights."""
+    month = parse_month_of_path(month_text)
+    books = await read_books(hotel_id, query_args, datetime.now(UTC))
+    if books is None:
+        return await unknown_hotel_page(hotel_id)
+    tag = await page_tag(books.hotel)
+    if (response := unchanged(tag)) is not None:
+        return response
+    last = last_night(month)
+    nights, build_up = await asyncio.gather(
+        select_nights(pool(), AskedNights(hotel_id, month, last, books.as_of, books.match)),
+        compute_build_up(pool(), hotel_id, month, books.as_of, books.match),
+    )
+    return framed_page(
+        templates,
+        "month.html",
+        tag,
+        alternates=month_alternates(books, month, last),
+        live_seconds=10 if books.is_today else None,
+        books=books,
+        view=month_view(books, nights, build_up),
+        today_address=books.of_today.month_page(month),
+    )
+
+
+def parse_month_of_path(text: str) -> date:
+    """Parse the month of an address. Raises NotFound, which says what is wrong with it."""
+    try:
+        return parse_month(text)
+    except ValueError as error:
+        raise NotFound(f"The month {text} {error}.") from None
+
+
+def month_alternates(books: Books, month: date, last: date) -> list[Alternate]:
+    """The same figures in other formats."""
+    path, nights = f"/hotels/{books.hotel.hotel_id}", {"from": month, "to": last}
+    build_up = books.address(f"{path}/build-up", month=f"{month:%Y-%m}")
+    return [
+        Alternate("JSON", "application/json", build_up),
+        Alternate("CSV", "text/csv", books.address(f"{path}/build-up", month=f"{month:%Y-%m}", format="csv")),
+        Alternate("JSON of the nights", "application/json", books.address(f"{path}/nights", **nights)),
+        Alternate("CSV of the nights", "text/csv", books.address(f"{path}/nights", **nights, format="csv")),
+    ]
