@@ -134,8 +134,8 @@ async def fill_counters(url: Secret) -> None:
     await connection.execute(
         """
         INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
-                                   last_event_date)
-        SELECT n, 'UTC', 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z', '2023-12-31'
+                                   first_event_date, last_event_date)
+        SELECT n, 'UTC', 1096, '2021-01-01', '2023-12-31', '2023-12-31 12:00:00Z', '2020-01-01', '2023-12-31'
           FROM generate_series(1, $1::bigint) AS n
         """,
         HOTELS,

@@ -721,6 +721,7 @@ CREATE TABLE hotel_summary (
     first_night date NOT NULL,
     last_night date NOT NULL,
     last_event_timestamp timestamp with time zone NOT NULL,
+    first_event_date date NOT NULL,
     last_event_date date NOT NULL
 );
 

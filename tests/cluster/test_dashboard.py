@@ -80,7 +80,7 @@ STATEMENTS: Mapping[str, Call] = {
     "update_hotel_summaries": lambda db: corrections.update_hotel_summaries(db, [7]),
     "delete_empty_hotels": lambda db: corrections.delete_empty_hotels(db, [7]),
     "update_time_zones": lambda db: time_zones.update_time_zones(db, [7], "UTC"),
-    "update_last_event_dates": lambda db: time_zones.update_last_event_dates(db, [7]),
+    "update_event_dates": lambda db: time_zones.update_event_dates(db, [7]),
     "delete_counters_by_event_date": lambda db: time_zones.delete_counters_by_event_date(db, [7]),
     "select_hotels": lambda db: counters.select_hotels(db, "", 0, 100, hidden=False),
     "select_ledger_totals": counters.select_ledger_totals,
@@ -188,7 +188,7 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
     await time_zones.delete_counters_by_event_date(connection, HOTELS)
     await time_zones.insert_night_counters(connection, HOTELS)
     await time_zones.insert_event_date_counters(connection, HOTELS)
-    await time_zones.update_last_event_dates(connection, HOTELS)
+    await time_zones.update_event_dates(connection, HOTELS)
     yield "audit after the recount", await audited()
     await uncount([event.id for event in events if event.id % 4 == 0 or event.hotel_id == 5])
     yield "audit after corrections", await audited()

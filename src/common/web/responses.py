@@ -3,9 +3,10 @@
 import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
-from quart import Quart, Response
+from quart import Quart, Response, request
 from quart.json.provider import JSONProvider
 
 from common.instants import format_instant
@@ -72,6 +73,11 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     if headers:
         response.headers.update(headers)
     return response
+
+
+def page_link(path: str) -> str:
+    """The value of the Link header to the page for people that shows the same as the JSON."""
+    return f'<{quote(request.root_path + path)}>; rel="alternate"; type="text/html"'
 
 
 def install(app: Quart) -> None:

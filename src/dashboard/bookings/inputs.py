@@ -1,14 +1,18 @@
 """Query strings and bodies of the booking routes."""
 
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from common.limits import MAX_WINDOW_DAYS, require_sane_night
 from common.time_zones import parse_time_zone
+from common.web.errors import Invalid
 from common.web.input_types import (
     WITHOUT_NUL,
     Input,
     Night,
+    PageLimit,
     PageQuery,
     QueryId,
     QueryInteger,
@@ -20,8 +24,18 @@ Year = Annotated[QueryInteger, Field(ge=1900, le=2200, description="The year of 
 AsOf = Annotated[Night | None, Field(description="Count events up to this date at the hotel; by default today")]
 PaceMatch = Literal["date", "weekday"]
 
+SummarySort = Literal["name", "pickup", "behind"]
+
+DEFAULT_NIGHTS = 90
+"""Nights of `GET /hotels/{id}/nights` without `to`."""
+
 MAX_HOTEL_NAME_LENGTH = 200
 MAX_ROOMS = 100_000
+
+
+def require_sane(night: date | None) -> date | None:
+    """Return the night. Raises ValueError for one that no event can have."""
+    return None if night is None else require_sane_night(night)
 
 
 def parse_hotel_name(value: Any) -> str:
@@ -49,18 +63,21 @@ class DashboardQuery(TableQuery):
     as_of: AsOf = None
 
 
+HotelSearch = Annotated[
+    str,
+    Field(
+        max_length=MAX_HOTEL_NAME_LENGTH,
+        pattern=WITHOUT_NUL,
+        description="Only hotels whose id begins with this, or whose name contains it in any case",
+        examples=["12"],
+    ),
+]
+
+
 class HotelsQuery(PageQuery):
     """A page of the hotels whose id begins with some digits, or whose name contains them."""
 
-    search: Annotated[
-        str,
-        Field(
-            max_length=MAX_HOTEL_NAME_LENGTH,
-            pattern=WITHOUT_NUL,
-            description="Only hotels whose id begins with this, or whose name contains it in any case",
-            examples=["12"],
-        ),
-    ] = ""
+    search: HotelSearch = ""
     hidden: Annotated[Literal["true", "false"], Field(description="Whether to list hidden hotels too")] = "false"
 
 
@@ -99,14 +116,58 @@ class PickupQuery(TableQuery):
     as_of: AsOf = None
 
 
+Match = Annotated[
+    PaceMatch, Field(description="Compare with the same calendar date, or with the same weekday (364 days before)")
+]
+
+
 class PaceQuery(TableQuery):
     """A year of nights to compare with the year before."""
 
     year: Year
     as_of: AsOf = None
-    match: Annotated[
-        PaceMatch, Field(description="Compare with the same calendar date, or with the same weekday (364 days before)")
-    ] = "date"
+    match: Match = "date"
+
+
+class NightsQuery(TableQuery):
+    """Nights to compare with the year before."""
+
+    from_: Annotated[
+        Night | None, AfterValidator(require_sane), Field(alias="from", description="The first night; by default as_of")
+    ] = None
+    to: Annotated[
+        Night | None,
+        AfterValidator(require_sane),
+        Field(description="The last night; by default 89 nights after the first"),
+    ] = None
+    as_of: AsOf = None
+    match: Match = "weekday"
+
+    def nights_at(self, as_of: date) -> tuple[date, date]:
+        """The first and the last night. Raises Invalid for a range without nights, and for one of too many."""
+        first = self.from_ or as_of
+        last = self.to or first + timedelta(days=DEFAULT_NIGHTS - 1)
+        if last < first:
+            raise Invalid.field("to", "must not be before `from`, which is as_of by default")
+        if (last - first).days >= MAX_WINDOW_DAYS:
+            raise Invalid.field("to", f"must be at most {MAX_WINDOW_DAYS - 1} days after `from`, as_of by default")
+        return first, last
+
+
+class SummaryQuery(PageQuery):
+    """A page of the hotels on one morning."""
+
+    search: HotelSearch = ""
+    sort: Annotated[
+        SummarySort,
+        Field(
+            description="By name, by most net bookings yesterday, or by the 30 nights ahead that are most behind the "
+            "same time last year; then by id. Hotels without the value are last"
+        ),
+    ] = "name"
+    as_of: AsOf = None
+    match: Match = "weekday"
+    limit: PageLimit = 50
 
 
 class BookingCurveQuery(TableQuery):

@@ -9,7 +9,7 @@ from prometheus_client import Gauge
 
 from common.db.pool import Executor, transaction
 from common.web.errors import Invalid, NotFound
-from dashboard.bookings.inputs import DashboardQuery, PaceMatch
+from dashboard.bookings.inputs import DashboardQuery, NightsQuery, PaceMatch
 from dashboard.bookings.models.figures import (
     CountedDays,
     CountedYear,
@@ -22,8 +22,10 @@ from dashboard.bookings.models.figures import (
     MonthPace,
     PeriodCounts,
 )
+from dashboard.bookings.models.nights import AskedNights, Nights
 from dashboard.bookings.queries import counters, feed_progress, ledger, profiles, time_zones
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
+from dashboard.bookings.queries.nights import select_known_hotel, select_nights
 from dashboard.bookings.time_zones import recount_hotels
 
 FEED_LAG = Gauge(
@@ -200,6 +202,20 @@ async def compute_pace(db: Executor, hotel_id: int, year: int, as_of: date, matc
         MonthPace(f"{year}-{month:02}", net, net_before, net - net_before)
         for month, net, net_before in zip(range(1, 13), months, months_before, strict=True)
     ]
+
+
+async def compute_nights(db: Executor, hotel_id: int, query: NightsQuery, now: datetime) -> Nights:
+    """The nights asked for beside those of the year before.
+
+    Raises NotFound for an unknown hotel, and Invalid for a future `as_of` and for a range of no or too many nights.
+    """
+    as_of = await require_as_of(db, hotel_id, query.as_of, now)
+    first, last = query.nights_at(as_of)
+    hotel = await select_known_hotel(db, hotel_id)
+    if hotel is None:
+        raise unknown_hotel(hotel_id)
+    items = await select_nights(db, AskedNights(hotel_id, first, last, as_of, query.match))
+    return Nights(hotel_id, first, last, as_of, query.match, hotel.rooms, hotel.first_event_date, items)
 
 
 async def compute_lead_time(db: Executor, hotel_id: int, year: int, as_of: date) -> LeadTime:

@@ -24,7 +24,7 @@ async def recount_hotels(connection: Connection, hotel_ids: Sequence[int], defau
         await time_zones.delete_counters_by_event_date(connection, changed)
         await time_zones.insert_night_counters(connection, changed)
         await time_zones.insert_event_date_counters(connection, changed)
-        await time_zones.update_last_event_dates(connection, changed)
+        await time_zones.update_event_dates(connection, changed)
     return len(changed)
 
 

@@ -35,6 +35,7 @@ CREATE TABLE hotel_summary (
     first_night date NOT NULL,
     last_night date NOT NULL,
     last_event_timestamp timestamptz NOT NULL,
+    first_event_date date NOT NULL,
     last_event_date date NOT NULL -- not always that of the latest event: clocks may be set back over midnight
 );
 

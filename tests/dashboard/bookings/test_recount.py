@@ -55,16 +55,21 @@ async def test_undamaged_counters_equal_the_recount(counted: asyncpg.Pool, is_di
     [
         (
             "hotels",
-            moved("hotel_summary", "timezone, events, first_night, last_night, last_event_timestamp, last_event_date"),
+            moved(
+                "hotel_summary",
+                "timezone, events, first_night, last_night, last_event_timestamp, first_event_date, last_event_date",
+            ),
         ),
         ("hotels", "UPDATE hotel_summary SET events = events + 1 WHERE hotel_id = 1"),
         ("hotels", "UPDATE hotel_summary SET first_night = first_night - 1 WHERE hotel_id = 1"),
         ("hotels", "UPDATE hotel_summary SET last_night = last_night - 1 WHERE hotel_id = 1"),
         ("hotels", "UPDATE hotel_summary SET last_event_timestamp = '2024-01-01 23:59:58.999999Z' WHERE hotel_id = 2"),
+        ("hotels", "UPDATE hotel_summary SET first_event_date = first_event_date - 1 WHERE hotel_id = 1"),
+        ("hotels", "UPDATE hotel_summary SET last_event_date = last_event_date + 1 WHERE hotel_id = 1"),
         ("hotels", "DELETE FROM hotel_summary WHERE hotel_id = 2"),
         (
             "hotels",
-            "INSERT INTO hotel_summary VALUES (3, 'UTC', 0, '2024-01-01', '2024-01-01', '2024-01-01', '2024-01-01')",
+            "INSERT INTO hotel_summary SELECT 3, 'UTC', 0, day, day, day, day, day FROM (SELECT date '2024-01-01' AS day)",
         ),
         ("night_counters", moved("night_counter", "night_of_stay, event_date, bookings, cancellations")),
         ("night_counters", "UPDATE night_counter SET night_of_stay = night_of_stay + 7 WHERE hotel_id = 2"),

@@ -76,6 +76,10 @@ SERVERS = [{"url": "/", "description": "The server that this document comes from
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
+PAGE_LINK_HEADER = {"Link": "The page for people that shows the same, rel=alternate (RFC 8288)"}
+NEXT_AND_PAGE_LINK_HEADER = {
+    "Link": "The next page, rel=next, and the page for people that shows the same, rel=alternate (RFC 8288)"
+}
 
 
 class Operation(TypedDict, total=False):

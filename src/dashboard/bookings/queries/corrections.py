@@ -127,6 +127,7 @@ async def update_hotel_summaries(db: Executor, hotel_ids: Sequence[int]) -> None
            SET events = counted.events,
                first_night = counted.first_night,
                last_night = counted.last_night,
+               first_event_date = counted.first_event_date,
                last_event_date = counted.last_event_date,
                last_event_timestamp =
                    (SELECT max(event_timestamp)
@@ -135,7 +136,8 @@ async def update_hotel_summaries(db: Executor, hotel_ids: Sequence[int]) -> None
                        AND ledger_event.hotel_id = ANY($1::bigint[])
                        AND event_timestamp >= (counted.last_event_date - 2)::timestamp AT TIME ZONE timezone)
           FROM (SELECT hotel_id, sum(bookings + cancellations) AS events, min(night_of_stay) AS first_night,
-                       max(night_of_stay) AS last_night, max(event_date) AS last_event_date
+                       max(night_of_stay) AS last_night, min(event_date) AS first_event_date,
+                       max(event_date) AS last_event_date
                   FROM night_counter
                  WHERE hotel_id = ANY($1::bigint[])
                  GROUP BY hotel_id) AS counted

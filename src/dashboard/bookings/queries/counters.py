@@ -121,24 +121,30 @@ async def select_hotel_today(db: Executor, hotel_id: int, now: datetime) -> date
     )
 
 
+HAS_SEARCHED_NAME_OR_ID = """
+    (starts_with(hotel_id::text, $1)
+     OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
+"""
+"""The id of the hotel begins with `$1`, or its name contains it in any case."""
+
+
 async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hidden: bool) -> list[HotelSummary]:
     """Up to `limit` hotels with ids above `after`, by id, whose id begins with `search` or whose name contains it.
 
     hidden: also the hotels that are hidden.
     """
     rows = await db.fetch(
-        """
+        f"""
         SELECT hotel_id, name, rooms, hotel_summary.timezone, events, first_night, last_night, last_event_timestamp,
                coalesce(hidden, false) AS hidden
           FROM hotel_summary
           LEFT JOIN hotel_profile USING (hotel_id)
          WHERE hotel_id > $2
-           AND (starts_with(hotel_id::text, $1)
-                OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
+           AND {HAS_SEARCHED_NAME_OR_ID}
            AND ($4 OR hidden IS NOT TRUE)
          ORDER BY hotel_id
          LIMIT $3
-        """,
+        """,  # noqa: S608 - of a constant
         search,
         after,
         limit,
@@ -285,6 +291,7 @@ def _recount(materialized: str) -> str:
     ), recount_hotel AS {materialized} (
         SELECT hotel_id, count(*) AS events, min(night_of_stay) AS first_night, max(night_of_stay) AS last_night,
                max(event_timestamp) AS last_event_timestamp,
+               min((event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date) AS first_event_date,
                max((event_timestamp AT TIME ZONE coalesce(timezone, 'UTC'))::date) AS last_event_date
           FROM ledger_event
           LEFT JOIN hotel_summary USING (hotel_id)
@@ -305,10 +312,10 @@ def _recount(materialized: str) -> str:
               FROM recount_hotel AS recount
               FULL JOIN hotel_summary AS kept USING (hotel_id)
              WHERE (recount.events, recount.first_night, recount.last_night, recount.last_event_timestamp,
-                    recount.last_event_date)
+                    recount.first_event_date, recount.last_event_date)
                    IS DISTINCT FROM
                    (kept.events, kept.first_night, kept.last_night, kept.last_event_timestamp,
-                    kept.last_event_date)) AS hotels
+                    kept.first_event_date, kept.last_event_date)) AS hotels
     """  # noqa: S608 - of constants
 
 

@@ -26,9 +26,9 @@ async def count_events(db: Executor, feed_number: int, ids: Sequence[int], timez
              ORDER BY 1, 2, 3
         ), into_hotel AS (
             INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
-                                       last_event_date)
+                                       first_event_date, last_event_date)
             SELECT hotel_id, $3, sum(bookings + cancellations), min(night_of_stay), max(night_of_stay),
-                   max(last_event_timestamp), max(event_date)
+                   max(last_event_timestamp), min(event_date), max(event_date)
               FROM night
              GROUP BY hotel_id
             ON CONFLICT (hotel_id) DO UPDATE
@@ -36,6 +36,7 @@ async def count_events(db: Executor, feed_number: int, ids: Sequence[int], timez
                    first_night = least(hotel_summary.first_night, excluded.first_night),
                    last_night = greatest(hotel_summary.last_night, excluded.last_night),
                    last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp),
+                   first_event_date = least(hotel_summary.first_event_date, excluded.first_event_date),
                    last_event_date = greatest(hotel_summary.last_event_date, excluded.last_event_date)
         ), into_night AS (
             MERGE INTO night_counter AS kept
@@ -88,9 +89,9 @@ async def count_hotels(db: Executor, counted: CountedEvents, timezone: str) -> N
     await db.execute(
         """
         INSERT INTO hotel_summary (hotel_id, timezone, events, first_night, last_night, last_event_timestamp,
-                                   last_event_date)
+                                   first_event_date, last_event_date)
         SELECT hotel_id, timezone, count(*), min(night_of_stay), max(night_of_stay), max(event_timestamp),
-               max((event_timestamp AT TIME ZONE timezone)::date)
+               min((event_timestamp AT TIME ZONE timezone)::date), max((event_timestamp AT TIME ZONE timezone)::date)
           FROM (SELECT event.hotel_id, night_of_stay, event_timestamp,
                        coalesce(known.timezone, hotel_profile.timezone, $4) AS timezone
                   FROM ledger_event AS event
@@ -103,6 +104,7 @@ async def count_hotels(db: Executor, counted: CountedEvents, timezone: str) -> N
                first_night = least(hotel_summary.first_night, excluded.first_night),
                last_night = greatest(hotel_summary.last_night, excluded.last_night),
                last_event_timestamp = greatest(hotel_summary.last_event_timestamp, excluded.last_event_timestamp),
+               first_event_date = least(hotel_summary.first_event_date, excluded.first_event_date),
                last_event_date = greatest(hotel_summary.last_event_date, excluded.last_event_date)
         """,
         *counted,

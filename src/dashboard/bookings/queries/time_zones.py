@@ -88,7 +88,7 @@ async def delete_counters_by_event_date(db: Executor, hotel_ids: Sequence[int]) 
 async def insert_night_counters(db: Executor, hotel_ids: Sequence[int]) -> None:
     """Count the ledger's events of these hotels by night and by their dates in the time zone of each hotel.
 
-    `insert_event_date_counters` and `update_last_event_dates` follow, which read what this function stores.
+    `insert_event_date_counters` and `update_event_dates` follow, which read what this function stores.
     """
     await db.execute(
         """
@@ -118,17 +118,17 @@ async def insert_event_date_counters(db: Executor, hotel_ids: Sequence[int]) -> 
     )
 
 
-async def update_last_event_dates(db: Executor, hotel_ids: Sequence[int]) -> None:
-    """Set the last date of an event of these hotels from their counters per night."""
+async def update_event_dates(db: Executor, hotel_ids: Sequence[int]) -> None:
+    """Set the first and the last date of an event of these hotels from their counters per night."""
     await db.execute(
         """
         UPDATE hotel_summary
-           SET last_event_date = latest.event_date
-          FROM (SELECT hotel_id, max(event_date) AS event_date
+           SET first_event_date = counted.first_event_date, last_event_date = counted.last_event_date
+          FROM (SELECT hotel_id, min(event_date) AS first_event_date, max(event_date) AS last_event_date
                   FROM night_counter
                  WHERE hotel_id = ANY($1::bigint[])
-                 GROUP BY hotel_id) AS latest
-         WHERE hotel_summary.hotel_id = latest.hotel_id AND hotel_summary.hotel_id = ANY($1::bigint[])
+                 GROUP BY hotel_id) AS counted
+         WHERE hotel_summary.hotel_id = counted.hotel_id AND hotel_summary.hotel_id = ANY($1::bigint[])
         """,
         hotel_ids,
     )

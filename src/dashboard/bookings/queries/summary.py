@@ -1,0 +1,147 @@
+"""SQL of the summary: all hotels on one morning."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import asyncpg
+
+from common.db.pool import Executor
+from dashboard.bookings.models.summary import AskedSummary, HotelFigures, day_change, nights_ahead
+from dashboard.bookings.queries.counters import HAS_SEARCHED_NAME_OR_ID
+
+NIGHTS_LISTED = 30
+
+_HOTELS = f"""
+    SELECT hotel_id, name, rooms, first_event_date, as_of,
+           CASE WHEN $3::text = 'weekday' THEN as_of - 364 ELSE (as_of - interval '1 year')::date END AS as_of_before
+      FROM (SELECT hotel_id, name, rooms, first_event_date,
+                   least($2::date, ($4::timestamptz AT TIME ZONE hotel_summary.timezone)::date) AS as_of
+              FROM hotel_summary
+              LEFT JOIN hotel_profile USING (hotel_id)
+             WHERE hidden IS NOT TRUE AND {HAS_SEARCHED_NAME_OR_ID}) AS dated
+"""  # noqa: S608 - of constants
+"""The hotels found. as_of: the date up to which events of this year count; as_of_before: of the year before."""
+
+_NET_THIS_YEAR = f"""
+    SELECT hotel_id, night_of_stay - as_of AS ahead, sum(bookings - cancellations) AS net
+      FROM ({_HOTELS}) AS hotel
+      JOIN night_counter USING (hotel_id)
+     WHERE night_of_stay BETWEEN as_of - 1 AND as_of + 89 AND event_date <= as_of
+     GROUP BY 1, 2
+"""  # noqa: S608 - of constants
+
+_NET_LAST_YEAR = f"""
+    SELECT hotel_id,
+           CASE WHEN $3 = 'weekday' THEN night_of_stay + 364 ELSE (night_of_stay + interval '1 year')::date END - as_of
+               AS ahead,
+           sum(bookings - cancellations) AS net
+      FROM ({_HOTELS}) AS hotel
+      JOIN night_counter USING (hotel_id)
+     WHERE night_of_stay BETWEEN as_of_before
+                         AND CASE WHEN $3 = 'weekday' THEN as_of_before + 89
+                                  ELSE (as_of + 89 - interval '1 year')::date
+                             END
+       AND event_date <= as_of_before
+       AND ($3 = 'weekday' OR to_char(night_of_stay, 'MM-DD') <> '02-29')
+     GROUP BY 1, 2
+"""  # noqa: S608 - of constants
+"""By the days from as_of to the night whose counterpart it is: below 0 for 28 February if as_of is 29 February."""
+
+
+def _sums(net_by_night: str) -> str:
+    return f"""
+    SELECT hotel_id,
+           sum(net) FILTER (WHERE ahead = -1)::int AS last_night,
+           sum(net) FILTER (WHERE ahead = 0)::int AS tonight,
+           sum(net) FILTER (WHERE ahead BETWEEN 0 AND 6)::int AS next_7,
+           sum(net) FILTER (WHERE ahead BETWEEN 0 AND 29)::int AS next_30,
+           sum(net) FILTER (WHERE ahead >= 0)::int AS next_90,
+           array_agg(ahead) FILTER (WHERE ahead BETWEEN 0 AND 29) AS nights,
+           array_agg(net::int) FILTER (WHERE ahead BETWEEN 0 AND 29) AS nets
+      FROM ({net_by_night}) AS found
+     GROUP BY hotel_id
+    """  # noqa: S608 - of pieces above, no input
+
+
+_SELECT_HOTEL_FIGURES = f"""
+    SELECT hotel.hotel_id, name, rooms, as_of, first_event_date <= as_of_before AS has_last_year,
+           coalesce(this_year.last_night, 0) AS last_night,
+           coalesce(this_year.tonight, 0) AS tonight, coalesce(before.tonight, 0) AS tonight_before,
+           coalesce(this_year.next_7, 0) AS next_7, coalesce(before.next_7, 0) AS next_7_before,
+           coalesce(this_year.next_30, 0) AS next_30, coalesce(before.next_30, 0) AS next_30_before,
+           coalesce(this_year.next_90, 0) AS next_90, coalesce(before.next_90, 0) AS next_90_before,
+           coalesce(this_year.nights, '{{}}') AS nights, coalesce(this_year.nets, '{{}}') AS nets,
+           coalesce(before.nights, '{{}}') AS nights_before, coalesce(before.nets, '{{}}') AS nets_before,
+           coalesce(booked_yesterday, 0) AS booked_yesterday,
+           coalesce(cancelled_yesterday, 0) AS cancelled_yesterday,
+           coalesce(booked_today, 0) AS booked_today, coalesce(cancelled_today, 0) AS cancelled_today
+      FROM ({_HOTELS}) AS hotel
+      LEFT JOIN ({_sums(_NET_THIS_YEAR)}) AS this_year USING (hotel_id)
+      LEFT JOIN ({_sums(_NET_LAST_YEAR)}) AS before USING (hotel_id)
+      LEFT JOIN (SELECT hotel_id,
+                        sum(bookings) FILTER (WHERE day = as_of - 1)::int AS booked_yesterday,
+                        sum(cancellations) FILTER (WHERE day = as_of - 1)::int AS cancelled_yesterday,
+                        sum(bookings) FILTER (WHERE day = as_of)::int AS booked_today,
+                        sum(cancellations) FILTER (WHERE day = as_of)::int AS cancelled_today
+                   FROM ({_HOTELS}) AS hotel
+                   JOIN day_counter USING (hotel_id)
+                  WHERE by_event_date AND day BETWEEN as_of - 1 AND as_of
+                  GROUP BY hotel_id) AS change USING (hotel_id)
+"""  # noqa: S608 - of pieces above, no input
+
+
+async def select_hotel_figures(db: Executor, asked: AskedSummary) -> list[HotelFigures]:
+    """The figures of all hotels found, in no order, without hidden hotels.
+
+    No hotel counts events after its own date of today, also if `as_of` is later because another is a day ahead.
+    """
+    rows = await db.fetch(_SELECT_HOTEL_FIGURES, *asked)
+    return [_figures_of(row, asked) for row in rows]
+
+
+async def select_latest_today(db: Executor, now: datetime) -> date:
+    """The latest of the dates at the hotels now; that in UTC if there is no hotel."""
+    return await db.fetchval(
+        """
+        SELECT coalesce(max(($1::timestamptz AT TIME ZONE timezone)::date), ($1::timestamptz AT TIME ZONE 'UTC')::date)
+          FROM hotel_summary
+        """,
+        now,
+    )
+
+
+def _figures_of(row: asyncpg.Record, asked: AskedSummary) -> HotelFigures:
+    has_last_year = row["has_last_year"]
+    as_of: date = row["as_of"]
+    has_counterpart = [
+        has_last_year and (asked.match == "weekday" or not _is_leap_day(as_of + timedelta(days=ahead)))
+        for ahead in range(NIGHTS_LISTED)
+    ]
+    last_year = _by_night(row["nights_before"], row["nets_before"])
+    return HotelFigures(
+        row["hotel_id"],
+        row["name"],
+        row["rooms"],
+        as_of,
+        row["last_night"],
+        nights_ahead(row["tonight"], row["tonight_before"] if has_counterpart[0] else None),
+        nights_ahead(row["next_7"], row["next_7_before"] if has_last_year else None),
+        nights_ahead(row["next_30"], row["next_30_before"] if has_last_year else None),
+        nights_ahead(row["next_90"], row["next_90_before"] if has_last_year else None),
+        day_change(row["booked_yesterday"], row["cancelled_yesterday"]),
+        day_change(row["booked_today"], row["cancelled_today"]),
+        _by_night(row["nights"], row["nets"]),
+        [net if is_known else None for net, is_known in zip(last_year, has_counterpart, strict=True)],
+    )
+
+
+def _is_leap_day(night: date) -> bool:
+    return (night.month, night.day) == (2, 29)
+
+
+def _by_night(nights: Sequence[int], nets: Sequence[int]) -> list[int]:
+    """The net of each of the nights listed, by the number of days ahead; nights without events are 0."""
+    listed = [0] * NIGHTS_LISTED
+    for ahead, net in zip(nights, nets, strict=True):
+        listed[ahead] = net
+    return listed
