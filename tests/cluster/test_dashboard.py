@@ -15,9 +15,13 @@ from common.db.migrate import migrate
 from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
+from dashboard.bookings.models.nights import AskedNights
+from dashboard.bookings.models.summary import AskedSummary
 from dashboard.bookings.queries import corrections, counters, counting, ledger, profiles, time_zones
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
+from dashboard.bookings.queries.nights import select_known_hotel, select_nights
+from dashboard.bookings.queries.summary import select_hotel_figures, select_latest_today
 from tests.conftest import MIGRATIONS
 from tests.support.citus import CitusCluster
 from tests.support.databases import DatabaseServer
@@ -68,6 +72,8 @@ STATEMENTS: Mapping[str, Call] = {
     "select_hotel_today": lambda db: counters.select_hotel_today(db, 7, NOW),
     "select_pickup": lambda db: counters.select_pickup(db, 7, FIRST, 7, 90),
     "select_net_by_night": lambda db: counters.select_net_by_night(db, 7, FIRST, LAST, LAST),
+    "select_known_hotel": lambda db: select_known_hotel(db, 7),
+    "select_nights": lambda db: select_nights(db, AskedNights(7, FIRST, LAST, LAST, "weekday")),
     "select_curve": lambda db: counters.select_curve(db, 7, LAST, LAST, 730),
     "select_lead_time": lambda db: counters.select_lead_time(db, 7, FIRST, LAST, LAST),
     "select_profile": lambda db: profiles.select_profile(db, 7),
@@ -85,6 +91,8 @@ STATEMENTS: Mapping[str, Call] = {
     "select_hotels": lambda db: counters.select_hotels(db, "", 0, 100, hidden=False),
     "select_ledger_totals": counters.select_ledger_totals,
     "select_outlook": lambda db: counters.select_outlook(db, NOW, 30, 20),
+    "select_hotel_figures": lambda db: select_hotel_figures(db, AskedSummary("", None, "weekday", NOW)),
+    "select_latest_today": lambda db: select_latest_today(db, NOW),
     "select_has_ids_between": lambda db: ledger.select_has_ids_between(db, 1, 1, 9),
     "select_held_ids": lambda db: ledger.select_held_ids(db, 1, [1, 2, 3]),
     "count_hotels": lambda db: counting.count_hotels(db, ONE_HOTEL, "UTC"),

@@ -431,7 +431,7 @@ async def test_the_outlook_shows_a_hotel_without_nights_ahead_and_the_latest_one
         """
         INSERT INTO hotel_summary
         SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2024-01-01'::timestamptz + hotel * interval '1 minute',
-               '2024-01-01'
+               '2024-01-01', '2024-01-01'
           FROM generate_series(1, 25) AS hotel
         """
     )

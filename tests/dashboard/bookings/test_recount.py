@@ -69,7 +69,7 @@ async def test_undamaged_counters_equal_the_recount(counted: asyncpg.Pool, is_di
         ("hotels", "DELETE FROM hotel_summary WHERE hotel_id = 2"),
         (
             "hotels",
-            "INSERT INTO hotel_summary SELECT 3, 'UTC', 0, day, day, day, day, day FROM (SELECT date '2024-01-01' AS day)",
+            "INSERT INTO hotel_summary SELECT 3, 'UTC', 0, day, day, day, day, day FROM date('2024-01-01') AS day",
         ),
         ("night_counters", moved("night_counter", "night_of_stay, event_date, bookings, cancellations")),
         ("night_counters", "UPDATE night_counter SET night_of_stay = night_of_stay + 7 WHERE hotel_id = 2"),

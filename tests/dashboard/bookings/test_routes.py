@@ -225,7 +225,7 @@ async def insert_hotels(db: asyncpg.Pool, *hotels: int) -> None:
     await db.execute(
         """
         INSERT INTO hotel_summary
-        SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
+        SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
           FROM unnest($1::bigint[]) AS hotel
         """,
         hotels,

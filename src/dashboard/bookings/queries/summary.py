@@ -12,39 +12,49 @@ from dashboard.bookings.queries.counters import HAS_SEARCHED_NAME_OR_ID
 NIGHTS_LISTED = 30
 
 _HOTELS = f"""
-    SELECT hotel_id, name, rooms, first_event_date, as_of,
-           CASE WHEN $3::text = 'weekday' THEN as_of - 364 ELSE (as_of - interval '1 year')::date END AS as_of_before
-      FROM (SELECT hotel_id, name, rooms, first_event_date,
+    SELECT hotel_id, name, rooms, first_event_date, last_event_date, as_of,
+           CASE WHEN $3::text = 'weekday' THEN as_of - 364 ELSE (as_of - interval '1 year')::date END AS as_of_before,
+           CASE WHEN $3 = 'weekday' THEN as_of - 275 ELSE (as_of + 89 - interval '1 year')::date END AS last_before
+      FROM (SELECT hotel_id, name, rooms, first_event_date, last_event_date,
                    least($2::date, ($4::timestamptz AT TIME ZONE hotel_summary.timezone)::date) AS as_of
               FROM hotel_summary
               LEFT JOIN hotel_profile USING (hotel_id)
              WHERE hidden IS NOT TRUE AND {HAS_SEARCHED_NAME_OR_ID}) AS dated
 """  # noqa: S608 - of constants
-"""The hotels found. as_of: the date up to which events of this year count; as_of_before: of the year before."""
+"""The hotels found. Events count up to as_of; as_of_before and last_before are a year before it and 89 nights later."""
+
+
+def _net_by_night(first: str, last: str, as_of: str) -> str:
+    """Net bookings per night of the hotels at a date: all of the night, less those dated after it.
+
+    There are no events after today, and for near nights fewer after a date than before it.
+    """
+    return f"""
+    SELECT hotel_id, today, night, sum(net) AS net
+      FROM (SELECT hotel_id, as_of AS today, day AS night, bookings - cancellations AS net
+              FROM ({_HOTELS}) AS hotel
+              JOIN day_counter USING (hotel_id)
+             WHERE NOT by_event_date AND day BETWEEN {first} AND {last}
+             UNION ALL
+            SELECT hotel_id, as_of, night_of_stay, cancellations - bookings
+              FROM ({_HOTELS}) AS hotel
+              JOIN night_counter USING (hotel_id)
+             WHERE last_event_date > {as_of} AND night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of}
+           ) AS change
+     GROUP BY 1, 2, 3
+    """  # noqa: S608 - of pieces above, no input
+
 
 _NET_THIS_YEAR = f"""
-    SELECT hotel_id, night_of_stay - as_of AS ahead, sum(bookings - cancellations) AS net
-      FROM ({_HOTELS}) AS hotel
-      JOIN night_counter USING (hotel_id)
-     WHERE night_of_stay BETWEEN as_of - 1 AND as_of + 89 AND event_date <= as_of
-     GROUP BY 1, 2
-"""  # noqa: S608 - of constants
+    SELECT hotel_id, night - today AS ahead, net FROM ({_net_by_night("as_of - 1", "as_of + 89", "as_of")}) AS found
+"""  # noqa: S608 - of pieces above, no input
 
 _NET_LAST_YEAR = f"""
-    SELECT hotel_id,
-           CASE WHEN $3 = 'weekday' THEN night_of_stay + 364 ELSE (night_of_stay + interval '1 year')::date END - as_of
-               AS ahead,
-           sum(bookings - cancellations) AS net
-      FROM ({_HOTELS}) AS hotel
-      JOIN night_counter USING (hotel_id)
-     WHERE night_of_stay BETWEEN as_of_before
-                         AND CASE WHEN $3 = 'weekday' THEN as_of_before + 89
-                                  ELSE (as_of + 89 - interval '1 year')::date
-                             END
-       AND event_date <= as_of_before
-       AND ($3 = 'weekday' OR to_char(night_of_stay, 'MM-DD') <> '02-29')
-     GROUP BY 1, 2
-"""  # noqa: S608 - of constants
+    SELECT hotel_id, net,
+           CASE WHEN $3 = 'weekday' THEN night + 364 ELSE (night + interval '1 year')::date END - today AS ahead
+      FROM ({_net_by_night("as_of_before", "last_before", "as_of_before")}) AS found
+     WHERE $3 = 'weekday' OR to_char(night::timestamp, 'MM-DD') <> '02-29'
+"""  # noqa: S608 - of pieces above, no input
 """By the days from as_of to the night whose counterpart it is: below 0 for 28 February if as_of is 29 February."""
 
 
