@@ -20,7 +20,9 @@ OWN_DATA := --set NIGHTAUDIT_DEMO=0 \
 	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 \
 	  $(if $(DASHBOARD_OFFERS_URL),,--set DASHBOARD_OFFERS_SECONDS=0) \
 	  $(if $(DASHBOARD_STORES_URL),,--set DASHBOARD_STORES_SECONDS=0)
-DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60
+DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60 \
+	  --set PROVIDER_GENERATOR_RATE=4 --set PROVIDER_GENERATOR_HOTELS=8 --set PROVIDER_GENERATOR_ROOMS=60 \
+	  --set PROVIDER_GENERATOR_YEARS=3
 
 run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here with simulated hotels (DEMO=0: for your own data); Ctrl-C stops them all
 	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \

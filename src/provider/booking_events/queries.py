@@ -331,6 +331,16 @@ async def select_last_hotel(db: Executor) -> int | None:
     return await db.fetchval("SELECT max(hotel_id) FROM booking_event")
 
 
+async def lock_feed(connection: Connection) -> None:
+    """Let nobody else store events until the transaction ends; the feed can be read meanwhile."""
+    await connection.execute("LOCK TABLE booking_event IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def analyze_feed(connection: Connection) -> None:
+    """Renew the planner's statistics, by which the number of events is estimated."""
+    await connection.execute("ANALYZE booking_event")
+
+
 async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Store rows of COLUMNS. Raises UniqueViolationError, and stores none, when one of the ids is taken."""
     await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS))
