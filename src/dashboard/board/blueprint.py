@@ -3,7 +3,7 @@
 from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import morning
+from dashboard.board.routes_page import hotels, morning
 
 LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 
@@ -12,3 +12,4 @@ def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state)
     app.register_blueprint(morning.blueprint)
+    app.register_blueprint(hotels.blueprint)

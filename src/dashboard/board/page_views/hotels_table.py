@@ -107,7 +107,7 @@ def difference_words(nights: NightsAhead) -> str:
 
 
 def months_chart(name: str, months: Sequence[MonthAhead]) -> SmallChart:
-    """The months of a hotel, each ahead of or behind the same time last year; the largest difference is the full height."""
+    """The months of a hotel, ahead of or behind the same time last year; the largest difference has the full height."""
     differences = [month_difference(month) for month in months]
     known = [(month.month, each) for month, each in zip(months, differences, strict=True) if each is not None]
     reach = max((abs(each) for _, each in known), default=0) or 1

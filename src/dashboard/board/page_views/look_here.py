@@ -1,9 +1,9 @@
 """The lines of "Look here first": what is unusual, the most of it first.
 
-The score of a line about a night is the rooms at stake: by how many the pickup differs from the usual one, how many were
-cancelled, or by how many a full night is ahead of the same time last year. That of a run of nights is the rooms that
-all of them are behind, divided by the days of a week, so that a fortnight counts twice. The other lines have the fixed
-scores below: what makes all figures old, or lets a guest wait, stands above every night.
+The score of a line about a night is the rooms at stake: by how many the pickup differs from the usual one, how many
+were cancelled, or by how many a full night is ahead of the same time last year. That of a run of nights is the rooms
+that all of them are behind, divided by the days of a week, so that a fortnight counts twice. The other lines have the
+fixed scores below: what makes all figures old, or lets a guest wait, stands above every night.
 """
 
 from collections import Counter
@@ -50,7 +50,7 @@ class Line:
 
 
 def ranked(lines: Iterable[Line]) -> list[Line]:
-    """The lines that are shown, highest score first: no two about one night, and few of one hotel if there are others."""
+    """The lines to show, highest score first: no two about one night, and few of one hotel if there are others."""
     kept: list[Line] = []
     spare: list[Line] = []
     seen: set[tuple[int | None, date]] = set()
@@ -105,7 +105,9 @@ def _pickup(night: NotableNight) -> list[Reason]:
     if not night.has_unusual_pickup or night.usual_7 is None:
         return []
     more = night.pickup_7 - night.usual_7
-    words = f"picked up {signed_text(night.pickup_7)} in 7 days, usual {signed_text(night.usual_7)}; {_on_the_books(night)}"
+    words = (
+        f"picked up {signed_text(night.pickup_7)} in 7 days, usual {signed_text(night.usual_7)}; {_on_the_books(night)}"
+    )
     return [(float(abs(more)), signed_text(more), "ahead" if more > 0 else "behind", words)]
 
 
@@ -136,9 +138,7 @@ def _on_the_books(night: NotableNight) -> str:
 
 def late_feed_line(through: datetime, behind: str) -> Line:
     """The feed is not counted up to now, so all figures are old."""
-    return Line(
-        LATE_FEED, behind, "behind", "Bookings are behind", f"counted through {clock(through)} only", "/hotels"
-    )
+    return Line(LATE_FEED, behind, "behind", "Bookings are behind", f"counted through {clock(through)} only", "/hotels")
 
 
 def late_orders_line(late: int, oldest: datetime) -> Line:
@@ -157,18 +157,28 @@ def failing_jobs_line(names: Sequence[str]) -> Line:
 def stores_down_line(stores: Sequence[str]) -> Line:
     """Stores are down at the newest poll."""
     subject = "One store is down now" if len(stores) == 1 else f"{count_text(len(stores))} stores are down now"
-    return Line(STORES_DOWN, count_text(len(stores)), "behind", subject, listed(stores), "/stores/uptime?order=downtime")
+    return Line(
+        STORES_DOWN, count_text(len(stores)), "behind", subject, listed(stores), "/stores/uptime?order=downtime"
+    )
 
 
 def quarantine_line(count: int) -> Line:
     """Values of the feed are new in quarantine."""
-    subject = "One value of the feed was not counted" if count == 1 else f"{count_text(count)} values of the feed were not counted"
+    subject = (
+        "One value of the feed was not counted"
+        if count == 1
+        else f"{count_text(count)} values of the feed were not counted"
+    )
     return Line(QUARANTINE, count_text(count), "behind", subject, "new in quarantine since yesterday", "/quarantine")
 
 
 def low_prices_line(names: Sequence[str], address: str) -> Line:
     """Products are as cheap as they have not been in 30 days."""
-    subject = "One price is at its lowest in 30 days" if len(names) == 1 else f"{count_text(len(names))} prices are at their lowest in 30 days"
+    subject = (
+        "One price is at its lowest in 30 days"
+        if len(names) == 1
+        else f"{count_text(len(names))} prices are at their lowest in 30 days"
+    )
     return Line(LOW_PRICES, count_text(len(names)), "", subject, listed(names), address)
 
 

@@ -19,5 +19,5 @@ HAS_COUNTERPART_NOW = "($2 = 'weekday' OR to_char(night_of_stay::timestamp, 'MM-
 
 
 def night_before(night: str) -> str:
-    """The counterpart a year before of a night, an expression; of 29 February the 28th if calendar dates are compared."""
+    """The counterpart of a night, an expression, a year before; that of 29 February may be the 28th."""
     return f"CASE WHEN $2 = 'weekday' THEN {night} - 364 ELSE ({night} - interval '1 year')::date END"

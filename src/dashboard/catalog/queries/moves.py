@@ -20,15 +20,17 @@ async def select_catalog_mark(db: Executor) -> CatalogMark:
 
 
 async def select_price_moves(db: Executor, now: datetime, day: timedelta, month: timedelta) -> list[PriceMove]:
-    """The products in stock whose price changed within `month`, by name: the price now, a `day` ago, and in the month.
+    """The products in stock whose price changed within a `month`, by name: now, a `day` ago, and within the month.
 
-    The price that was valid at the start of a period belongs to it. A product without a price then had nothing in stock.
+    The price that was valid at the start of the month belongs to it.
     """
     rows = await db.fetch(
         """
         SELECT product_id, name, newest.price, day_ago.price AS price_before,
                month.lowest, month.highest, known.since
-          FROM (SELECT DISTINCT product_id FROM product_price_change WHERE at > $1::timestamptz - $3::interval) AS changed
+          FROM (SELECT DISTINCT product_id
+                  FROM product_price_change
+                 WHERE at > $1::timestamptz - $3::interval) AS changed
           JOIN product USING (product_id)
          CROSS JOIN LATERAL (
                 SELECT price
