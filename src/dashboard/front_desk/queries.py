@@ -182,8 +182,8 @@ async def select_desk_counts(db: Executor, now: datetime) -> DeskCounts:
     row = await db.fetchrow(
         """
         SELECT waiting, late, oldest, coming
-          FROM (SELECT count(*) AS waiting, count(*) FILTER (WHERE received_at < $1::timestamptz - $2::interval) AS late,
-                       min(received_at) AS oldest
+          FROM (SELECT count(*) AS waiting, min(received_at) AS oldest,
+                       count(*) FILTER (WHERE received_at < $1::timestamptz - $2::interval) AS late
                   FROM front_desk_order
                  WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)) AS order_waiting
          CROSS JOIN (SELECT count(*) AS coming

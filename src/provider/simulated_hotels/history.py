@@ -118,9 +118,7 @@ class _PastHotels:
         if any(event.keeps(day, nights) for event in self._events if event.hotel_index == hotel_index):
             return
         if nights:
-            self._cancellations[day].append(
-                (self._random_microsecond(), CANCELLATION, Stay(hotel_index, room, nights))
-            )
+            self._cancellations[day].append((self._random_microsecond(), CANCELLATION, Stay(hotel_index, room, nights)))
 
 
 def write_history(

@@ -141,4 +141,3 @@ def tell_story(seed: int, hotels: Sequence[Hotel], today: int) -> list[HotelEven
         SoftFortnight(soft, seed, today),
         CancellationWave(wave, today),
     ]
-

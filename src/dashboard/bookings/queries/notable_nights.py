@@ -12,34 +12,49 @@ from dashboard.bookings.models.notable_nights import (
     AskedMorning,
     NotableNight,
 )
-from dashboard.bookings.queries.dated_hotels import COUNTERPART_NOW, DATED_HOTELS, HAS_COUNTERPART_NOW, night_before
+from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_after, night_after, night_before
+
+
+def _figures_by_night(first: str, last: str, as_of: str) -> str:
+    """On the books, pickup of 7 dates, and cancellations of the date before, per night of the hotels at a date.
+
+    On the books is the net of all events of the night less those dated after it, which are fewer: so only the newest
+    events of each night are read one by one.
+    """
+    return f"""
+    SELECT hotel_id, today, night, sum(net)::int AS on_the_books, sum(pickup_7)::int AS pickup_7,
+           sum(cancelled)::int AS cancelled_yesterday
+      FROM (SELECT hotel_id, as_of AS today, day AS night, bookings - cancellations AS net,
+                   0 AS pickup_7, 0 AS cancelled
+              FROM ({DATED_HOTELS}) AS hotel
+              JOIN day_counter USING (hotel_id)
+             WHERE NOT by_event_date AND day BETWEEN {first} AND {last}
+             UNION ALL
+            SELECT hotel_id, as_of, night_of_stay,
+                   CASE WHEN event_date > {as_of} THEN cancellations - bookings ELSE 0 END,
+                   CASE WHEN event_date > {as_of} THEN 0 ELSE bookings - cancellations END,
+                   CASE WHEN event_date = {as_of} - 1 THEN cancellations ELSE 0 END
+              FROM ({DATED_HOTELS}) AS hotel
+              JOIN night_counter USING (hotel_id)
+             WHERE night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of} - 7) AS change
+     GROUP BY 1, 2, 3
+    """  # noqa: S608 - of pieces above, no input
+
 
 _THIS_YEAR = f"""
-    SELECT hotel_id, night_of_stay - as_of AS ahead,
-           sum(bookings - cancellations)::int AS on_the_books,
-           sum(bookings - cancellations) FILTER (WHERE event_date > as_of - 7)::int AS pickup_7,
-           sum(cancellations) FILTER (WHERE event_date = as_of - 1)::int AS cancelled_yesterday
-      FROM ({DATED_HOTELS}) AS hotel
-      JOIN night_counter USING (hotel_id)
-     WHERE night_of_stay BETWEEN as_of AND as_of + $4::int - 1 AND event_date <= as_of
-     GROUP BY 1, 2
-"""  # noqa: S608 - of constants
+    SELECT *, night - today AS ahead FROM ({_figures_by_night("as_of", "as_of + $4::int - 1", "as_of")}) AS found
+"""  # noqa: S608 - of pieces above, no input
 
 _LAST_YEAR = f"""
-    SELECT hotel_id, {COUNTERPART_NOW} - as_of AS ahead,
-           sum(bookings - cancellations)::int AS on_the_books,
-           sum(bookings - cancellations) FILTER (WHERE event_date > as_of_before - 7)::int AS pickup_7
-      FROM ({DATED_HOTELS}) AS hotel
-      JOIN night_counter USING (hotel_id)
-     WHERE night_of_stay BETWEEN as_of_before AND {night_before("(as_of + $4::int - 1)")}
-       AND event_date <= as_of_before
-       AND {HAS_COUNTERPART_NOW}
-     GROUP BY 1, 2
-"""  # noqa: S608 - of constants
+    SELECT *, {night_after("night")} - today AS ahead
+      FROM ({_figures_by_night("as_of_before", night_before("(as_of + $4::int - 1)"), "as_of_before")}) AS found
+     WHERE {has_night_after("night")}
+"""  # noqa: S608 - of pieces above, no input
 
 _NIGHTS = f"""
     SELECT hotel_id, name, rooms, as_of, ahead, coalesce(this_year.on_the_books, 0) AS on_the_books,
-           coalesce(this_year.pickup_7, 0) AS pickup_7, coalesce(cancelled_yesterday, 0) AS cancelled_yesterday,
+           coalesce(this_year.pickup_7, 0) AS pickup_7,
+           coalesce(this_year.cancelled_yesterday, 0) AS cancelled_yesterday,
            CASE WHEN first_event_date <= as_of_before AND has_counterpart
                 THEN coalesce(before.on_the_books, 0)
            END AS same_time_last_year,
