@@ -312,6 +312,20 @@ async def select_totals(db: Executor) -> FeedTotals:
     return FeedTotals(**row)
 
 
+async def select_about_events(db: Executor) -> int | None:
+    """About how many events the feed has; few are counted. None while PostgreSQL has no estimate of many."""
+    return await db.fetchval(
+        """
+        SELECT CASE
+                   WHEN counted < $1 THEN counted
+                   WHEN estimated_events() >= $1 THEN estimated_events()
+               END
+          FROM (SELECT count(*) AS counted FROM (SELECT 1 FROM booking_event LIMIT $1) AS first_events) AS few
+        """,
+        MAX_COUNTED_EVENTS,
+    )
+
+
 async def select_latest(db: Executor, count: int) -> list[NewEvent]:
     """The latest events by their own time, latest first."""
     rows = await db.fetch(

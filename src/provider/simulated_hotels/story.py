@@ -134,7 +134,7 @@ class CancellationWave(HotelEvent):
 
 
 def tell_story(seed: int, hotels: Sequence[Hotel], today: int) -> list[HotelEvent]:
-    """A weekend that fills early, a soft fortnight and a wave of cancellations; with five hotels, each in another one."""
+    """A weekend that fills early, a soft fortnight, a wave of cancellations; with five hotels, each in another one."""
     weekend, soft, wave = (index % len(hotels) for index in (1, 2, 4))
     return [
         EventWeekend(weekend, hotels[weekend].rooms, today),

@@ -70,9 +70,7 @@ async def test_a_feed_that_has_events_is_never_touched(provider_db: asyncpg.Pool
 
 
 async def test_of_two_starts_at_once_one_writes_the_history(provider_db: asyncpg.Pool, provider_url: Secret) -> None:
-    stored = await asyncio.gather(
-        *(add_demo_history(provider_url, simulation(), 1, NOW, EMPTY_FEED) for _ in range(2))
-    )
+    stored = await asyncio.gather(*(add_demo_history(provider_url, simulation(), 1, NOW, EMPTY_FEED) for _ in range(2)))
 
     assert min(stored) == 0
     assert len(await events(provider_db)) == max(stored)
