@@ -37,7 +37,7 @@ async def store_events(db: asyncpg.Pool, events: list[BookingEvent]) -> None:
         for start in range(0, len(events), EVENTS_PER_TRANSACTION):
             async with connection.transaction():
                 await insert_events(connection, MAIN_LEDGER, events[start : start + EVENTS_PER_TRANSACTION])
-        await connection.execute("UPDATE feed_progress SET data_through = $1", datetime.now(UTC))
+        await connection.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", datetime.now(UTC))
 
 
 async def set_profile(db: asyncpg.Pool, hotel_id: int, name: str | None, rooms: int | None) -> None:

@@ -88,7 +88,7 @@ def lines_of_night(night: NotableNight, question: Question) -> list[Line]:
                 signed_text(night.run_difference),
                 "behind",
                 f"{name}, {short_night(min(nights))} to {short_night(max(nights))}",
-                f"{night.run_nights} nights in a row a fifth or more under the same time last year",
+                f"under the same time last year, each of {night.run_nights} nights by a fifth or more",
                 question.month_page(night.hotel_id, night.night),
                 night.hotel_id,
                 nights,

@@ -34,6 +34,7 @@ from dashboard.board.parts import FailedPart, known, part
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
 from dashboard.bookings.models.notable_nights import AskedMorning, MorningMark, NotableNight
+from dashboard.bookings.queries.feed_progress import select_reading_progress
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.summary import compute_summary
@@ -44,6 +45,8 @@ blueprint = Blueprint("board_morning", __name__)
 
 HOTELS_SHOWN = 25
 LIVE_SECONDS = 10
+READING_SECONDS = 2
+"""How often the page asks for news until the past is read, which is visible within the first minute."""
 
 
 @blueprint.get("/")
@@ -62,12 +65,20 @@ async def get_morning(query_args: MorningQuery) -> Response:
     if not question.is_past:
         shows_prices = config.api_token is None
         state = await read_state(pool(), schedule.jobs(resources()), now, shows_prices=shows_prices)
-    tag = await page_tag(mark, corrected_at, state)
+    reading = await select_reading_progress(pool(), config.feed_names)
+    tag = await page_tag(mark, corrected_at, reading, state)
     if (answer := unchanged(tag)) is not None:
         return answer
     if mark.hotels == 0:
-        feeds = [shown_url(source.url) for source in config.feeds]
-        return framed_page(templates, "no_hotels.html", tag, live_seconds=LIVE_SECONDS, feeds=feeds, mark=mark)
+        jobs = None if state is None else known(state.jobs)
+        return framed_page(
+            templates,
+            "no_hotels.html",
+            tag,
+            live_seconds=READING_SECONDS,
+            feeds=[shown_url(source.url) for source in config.feeds],
+            failing=[] if jobs is None else jobs.failing,
+        )
     # 2. The figures.
     asked = AskedMorning(question.asked_date, question.match, now)
     summary_query = SummaryQuery(
@@ -94,10 +105,11 @@ async def get_morning(query_args: MorningQuery) -> Response:
         "morning.html",
         tag,
         alternates=alternates_of(question, query_args),
-        live_seconds=None if question.is_past else LIVE_SECONDS,
+        live_seconds=None if question.is_past else READING_SECONDS if reading.is_reading_the_past else LIVE_SECONDS,
         question=question,
         sort=query_args.sort,
         mark=mark,
+        reading=reading if reading.is_reading_the_past else None,
         found=found,
         nights=nights,
         fleet=fleet,
