@@ -4,6 +4,7 @@ from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
 from dashboard.board.routes_page import hotel, month, morning, night
+from dashboard.board.routes_page import hotels, morning
 
 LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 
@@ -13,3 +14,5 @@ def install(app: Application) -> None:
     app.frame = Frame("Nightaudit", LINKS, read_frame_state)
     for page in (morning, hotel, month, night):
         app.register_blueprint(page.blueprint)
+    app.register_blueprint(morning.blueprint)
+    app.register_blueprint(hotels.blueprint)

@@ -11,6 +11,8 @@ from dashboard.bookings.inputs import AsOf, Month, PaceMatch, require_sane
 def absent_if_empty(value: Any) -> Any:
     """None for an empty value, which a form sends for an empty field."""
     return None if value == "" else value
+from common.web.input_types import Cursor, PageInput
+from dashboard.bookings.inputs import AsOf, HotelSearch, PaceMatch, SummarySort
 
 
 class BoardQuery(PageInput):
@@ -39,3 +41,14 @@ class NightQuery(BoardQuery):
     """What the page of a night shows. days: how long before the night its booking curve begins; None: by default."""
 
     days: Annotated[Literal[30, 90, 180, 365] | None, BeforeValidator(parse_query_integer)] = None
+class MorningQuery(BoardQuery):
+    """The order of the hotels."""
+
+    sort: SummarySort = "name"
+
+
+class HotelsPageQuery(MorningQuery):
+    """A page of the hotels that are searched for."""
+
+    search: HotelSearch = ""
+    cursor: Cursor | None = None
