@@ -4,15 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from common.web.input_types import PageInput, parse_query_integer
-from dashboard.bookings.inputs import AsOf, Month, PaceMatch, require_sane
+from common.web.input_types import Cursor, PageInput, parse_query_integer
+from dashboard.bookings.inputs import AsOf, HotelSearch, Month, PaceMatch, SummarySort, require_sane
 
 
 def absent_if_empty(value: Any) -> Any:
     """None for an empty value, which a form sends for an empty field."""
     return None if value == "" else value
-from common.web.input_types import Cursor, PageInput
-from dashboard.bookings.inputs import AsOf, HotelSearch, PaceMatch, SummarySort
 
 
 class BoardQuery(PageInput):
@@ -41,6 +39,8 @@ class NightQuery(BoardQuery):
     """What the page of a night shows. days: how long before the night its booking curve begins; None: by default."""
 
     days: Annotated[Literal[30, 90, 180, 365] | None, BeforeValidator(parse_query_integer)] = None
+
+
 class MorningQuery(BoardQuery):
     """The order of the hotels."""
 

@@ -1,17 +1,6 @@
 """The page at `/`: its figures are those of the summary, and its lines lead to what is unusual."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
-
-import asyncpg
-import pytest
-
-from common.web.resources import Application
-from dashboard.board import morning_parts
-from dashboard.board.routes_page import morning
-from dashboard.bookings.decoding import BookingEvent
-from tests.dashboard.board.conftest import GetPage, set_profile, store_events
+from tests.dashboard.board.conftest import GetPage
 
 
 async def test_a_page_without_hotels_says_where_the_feed_is_and_how_to_import(get_page: GetPage) -> None:
