@@ -19,7 +19,7 @@ from provider.app import MIGRATIONS, create_app
 from provider.booking_events.cli import connect, import_event_file
 from provider.booking_events.models import COLUMNS
 from provider.booking_events.queries import analyze_feed, lock_feed, select_last_hotel
-from provider.booking_events.service import append_events, append_in_bulk
+from provider.booking_events.service import append_events, append_in_bulk, append_past
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
 from provider.distribution import DISTRIBUTION
@@ -32,7 +32,7 @@ from provider.stays.demo import add_demo_properties
 NAME = "provider"
 
 HISTORY_FEED = HistoryFeed(connect, select_last_hotel, append_in_bulk)
-EMPTY_FEED = EmptyFeed(lock_feed, select_last_hotel, append_in_bulk, analyze_feed)
+EMPTY_FEED = EmptyFeed(lock_feed, select_last_hotel, append_past, analyze_feed)
 
 
 def main() -> int:

@@ -360,6 +360,12 @@ async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -
     await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS))
 
 
+async def copy_recorded_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store rows of COLUMNS, each with the time at which the feed recorded it."""
+    columns = [*COLUMNS, "recorded_at"]
+    await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=columns))
+
+
 async def create_staging(connection: Connection) -> None:
     """Create a temporary table for this transaction."""
     await connection.execute(

@@ -44,6 +44,14 @@ async def test_an_empty_feed_gets_the_history_of_the_simulated_hotels_up_to_now(
     assert {hotel for hotel, *_ in found} == {1, 2, 3}
 
 
+async def test_the_past_counts_as_recorded_when_it_happened_so_that_readers_do_not_take_it_for_new(
+    provider_db: asyncpg.Pool, provider_url: Secret
+) -> None:
+    await add_demo_history(provider_url, simulation(), 1, NOW, EMPTY_FEED)
+
+    assert await provider_db.fetchval("SELECT count(*) FROM booking_event WHERE recorded_at <> event_timestamp") == 0
+
+
 async def test_the_live_generator_goes_on_from_the_history_without_selling_a_night_twice(
     provider_db: asyncpg.Pool, provider_url: Secret
 ) -> None:
