@@ -11,11 +11,12 @@ import pytest
 
 from common.web.charts.number_text import count_text
 from common.web.resources import Application
+from tests.dashboard.bookings.expected_curves import HOTEL, booking
+from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.page_text import browse, figure, links, page_of, part, rows, words
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
 
 DAY = timedelta(days=1)
-ROOMS = 12
+ROOMS = 6
 
 
 async def json_of(app: Application, path: str) -> Any:
@@ -48,7 +49,7 @@ async def set_rooms(app: Application, rooms: int) -> None:
 async def test_the_last_known_point_of_the_curve_is_the_pace_of_the_month(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, month: str, as_of: str, match: str
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     await set_rooms(dashboard_app, ROOMS)
     page = await month_page(dashboard_app, month, f"as_of={as_of}&match={match}")
     pace = (await json_of(dashboard_app, f"pace?year={month[:4]}&as_of={as_of}&match={match}"))["items"]
@@ -74,7 +75,7 @@ async def test_the_last_known_point_of_the_curve_is_the_pace_of_the_month(
 async def test_the_table_and_the_weekdays_are_those_of_the_nights(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, match: str
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await month_page(dashboard_app, "2024-02", f"as_of=2024-02-10&match={match}")
     query = f"nights?from=2024-02-01&to=2024-02-29&as_of=2024-02-10&match={match}"
     items = (await json_of(dashboard_app, query))["items"]
@@ -97,7 +98,7 @@ async def test_the_table_and_the_weekdays_are_those_of_the_nights(
 async def test_a_month_without_a_last_year_has_dashes_and_no_claim(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
-    await store(dashboard_db, [booking(1, today, today)])
+    await insert_in_pages(dashboard_db, [booking(1, today, today)])
     page = await month_page(dashboard_app, f"{today:%Y-%m}")
 
     assert figure(page, "sentence") == "1 room night is on the books."
@@ -108,7 +109,7 @@ async def test_a_month_without_a_last_year_has_dashes_and_no_claim(
 async def test_a_month_before_the_first_event_is_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 3, 2), date(2024, 3, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 3, 2), date(2024, 3, 1))])
     page = await month_page(dashboard_app, "2024-02")
 
     assert figure(page, "sentence") == "The feed begins on 1 March 2024: nothing is known of this month."
@@ -119,7 +120,7 @@ async def test_books_older_than_the_chart_are_in_the_sentence_and_the_table(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     night = (today + 400 * DAY).replace(day=15)
-    await store(dashboard_db, [booking(1, night, today)])
+    await insert_in_pages(dashboard_db, [booking(1, night, today)])
     page = await month_page(dashboard_app, f"{night:%Y-%m}")
 
     assert figure(page, "sentence") == "1 room night is on the books."
@@ -128,7 +129,7 @@ async def test_books_older_than_the_chart_are_in_the_sentence_and_the_table(
 
 
 async def test_the_links_of_a_past_page_keep_its_books(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await month_page(dashboard_app, "2025-01", "as_of=2024-12-20&match=date")
     path, kept = f"/board/hotels/{HOTEL}", "?as_of=2024-12-20&match=date"
 
@@ -141,7 +142,7 @@ async def test_the_links_of_a_past_page_keep_its_books(dashboard_app: Applicatio
 
 
 async def test_the_other_formats_of_a_page_are_answered(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await month_page(dashboard_app, "2025-05", "as_of=2025-04-20&match=date&utm_source=mail")
     addresses = re.findall(r'<link rel="alternate" type="([^"]*)" href="([^"]*)"', page)
 
@@ -155,7 +156,7 @@ async def test_a_page_is_sent_again_only_after_a_change(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     path = f"/board/hotels/{HOTEL}/months/{today:%Y-%m}"
-    await store(dashboard_db, [booking(1, today, today)])
+    await insert_in_pages(dashboard_db, [booking(1, today, today)])
     again = {"If-None-Match": (await browse(dashboard_app, path)).headers["ETag"]}
     assert 'data-refresh="10"' in await page_of(dashboard_app, path)
 
@@ -167,7 +168,7 @@ async def test_a_page_is_sent_again_only_after_a_change(
 async def test_the_page_is_small_and_without_inline_presentation(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     await set_rooms(dashboard_app, ROOMS)
     page = await month_page(dashboard_app, "2025-05", "as_of=2025-04-20&match=date")
 
@@ -180,18 +181,22 @@ async def test_the_page_is_small_and_without_inline_presentation(
     ("path", "status", "text"),
     [
         ("hotels/99/months/2025-05", 404, "Hotel 99 was never heard of"),
-        ("hotels/1/months/2025-13", 404, "The month 2025-13 must be a month from 1900-01 to 2199-12, such as 2026-12."),
-        ("hotels/1/months/May", 404, "The month May must be a month from 1900-01 to 2199-12, such as 2026-12."),
-        ("hotels/1/months/1899-12", 404, "The month 1899-12 must be a month from 1900-01 to 2199-12"),
-        ("hotels/1/months/2200-01", 404, "The month 2200-01 must be a month from 1900-01 to 2199-12"),
-        ("hotels/1/months/2025-05?as_of=2199-01-01", 400, "as_of is in the future"),
-        ("hotels/1/months/2025-05?match=month", 400, "match must be 'date' or 'weekday'"),
+        (
+            "hotels/7001/months/2025-13",
+            404,
+            "The month 2025-13 must be a month from 1900-01 to 2199-12, such as",
+        ),
+        ("hotels/7001/months/May", 404, "The month May must be a month from 1900-01 to 2199-12, such as 2026-12."),
+        ("hotels/7001/months/1899-12", 404, "The month 1899-12 must be a month from 1900-01 to 2199-12"),
+        ("hotels/7001/months/2200-01", 404, "The month 2200-01 must be a month from 1900-01 to 2199-12"),
+        ("hotels/7001/months/2025-05?as_of=2199-01-01", 400, "as_of is in the future"),
+        ("hotels/7001/months/2025-05?match=month", 400, "match must be 'date' or 'weekday'"),
     ],
 )
 async def test_what_cannot_be_shown_is_said_in_words(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, path: str, status: int, text: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     response = await browse(dashboard_app, f"/board/{path}")
 
     assert (response.status_code, response.mimetype) == (status, "text/html")
@@ -203,5 +208,5 @@ async def test_what_cannot_be_shown_is_said_in_words(
 async def test_the_ends_of_the_calendar_have_pages(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, month: str, query: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     assert len(links(part(await month_page(dashboard_app, month, query), "steps"))) == 1

@@ -11,8 +11,9 @@ import pytest
 from common.web.charts.number_text import count_text, range_text, signed_text
 from common.web.resources import Application
 from dashboard.board.page_views.night import whole_rooms
+from tests.dashboard.bookings.expected_curves import HOTEL, booking
+from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.page_text import browse, figure, links, page_of, part, rows, words
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
 
 DAY = timedelta(days=1)
 PICKUPS = ("today", "yesterday", "pickup_3", "pickup_7", "pickup_14", "pickup_30")
@@ -44,14 +45,14 @@ async def set_profile(app: Application, **profile: Any) -> None:
 async def test_the_figures_are_those_of_the_json_of_the_same_query(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, night: str, query: str
 ) -> None:
-    await store(dashboard_db, simulated_events())
-    await set_profile(dashboard_app, name="Harbour House", rooms=12)
+    await insert_in_pages(dashboard_db, list(simulated()))
+    await set_profile(dashboard_app, name="Harbour House", rooms=6)
     page = await night_page(dashboard_app, night, query)
     asked = query.replace("&days=365", "")
     (item,) = (await json_of(dashboard_app, f"nights?from={night}&to={night}&{asked}"))["items"]
     usual = await json_of(dashboard_app, f"booking-curve/usual?night={night}&{asked}")
 
-    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 12 rooms are on the books (")
+    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms are on the books (")
     if item["same_time_last_year"] is not None:
         assert f"Last year then {item['same_time_last_year']}" in figure(page, "sentence")
     assert [figure(page, name) for name in PICKUPS] == [signed_text(item[name]) for name in PICKUPS]
@@ -73,7 +74,7 @@ async def test_the_label_of_the_newest_point_is_the_last_point_of_the_booking_cu
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     night = today + 10 * DAY
-    await store(
+    await insert_in_pages(
         dashboard_db,
         [
             booking(1, night, today - 40 * DAY),
@@ -99,7 +100,7 @@ async def test_each_date_with_events_has_a_row_newest_first(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     night = today + 10 * DAY
-    await store(
+    await insert_in_pages(
         dashboard_db,
         [
             booking(1, night, today - 200 * DAY),
@@ -126,12 +127,12 @@ async def test_each_date_with_events_has_a_row_newest_first(
 async def test_a_slept_night_shows_its_final_figure_and_no_gauge(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
-    await set_profile(dashboard_app, rooms=12)
+    await insert_in_pages(dashboard_db, list(simulated()))
+    await set_profile(dashboard_app, rooms=6)
     page = await night_page(dashboard_app, "2025-05-10")
     (item,) = (await json_of(dashboard_app, "nights?from=2025-05-10&to=2025-05-10"))["items"]
 
-    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 12 rooms were slept (")
+    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms were slept (")
     assert figure(page, "sentence").endswith(f"Last year {item['last_year']}.")
     assert "<svg" not in part(page, "state")
     assert "<svg" in part(await night_page(dashboard_app, "2025-05-10", "as_of=2025-05-10"), "state")
@@ -142,7 +143,7 @@ async def test_a_night_beyond_any_event_says_so_beside_the_usual_curve(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     slept = [booking(number, today - 7 * number * DAY, today - 200 * DAY) for number in range(1, 9)]
-    await store(dashboard_db, slept)
+    await insert_in_pages(dashboard_db, slept)
     page = await night_page(dashboard_app, today + 70 * DAY)
 
     assert figure(page, "sentence").startswith("Nobody has booked this night yet. Usual for a ")
@@ -155,7 +156,7 @@ async def test_a_night_beyond_any_event_says_so_beside_the_usual_curve(
 async def test_a_hotel_without_rooms_has_no_percent_and_no_gauge(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
-    await store(dashboard_db, [booking(1, today + DAY, today)])
+    await insert_in_pages(dashboard_db, [booking(1, today + DAY, today)])
     page = await night_page(dashboard_app, today + DAY)
 
     assert figure(page, "sentence").startswith("1 room is on the books.")
@@ -164,7 +165,7 @@ async def test_a_hotel_without_rooms_has_no_percent_and_no_gauge(
 
 
 async def test_the_links_of_a_past_page_keep_its_books(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await night_page(dashboard_app, "2025-05-10", "as_of=2025-04-20&match=date&days=180")
 
     assert "The books of 20 April 2025" in words(part(page, "books"))
@@ -180,7 +181,7 @@ async def test_the_links_of_a_past_page_keep_its_books(dashboard_app: Applicatio
 
 
 async def test_the_other_formats_of_a_page_are_answered(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await night_page(dashboard_app, "2025-05-10", "as_of=2025-04-20&match=date&utm_source=mail")
     addresses = re.findall(r'<link rel="alternate" type="([^"]*)" href="([^"]*)"', page)
 
@@ -194,14 +195,14 @@ async def test_a_page_is_sent_again_only_after_a_change(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, today: date
 ) -> None:
     night, path = today + DAY, f"/board/hotels/{HOTEL}/nights/{today + DAY}"
-    await store(dashboard_db, [booking(1, night, today)])
+    await insert_in_pages(dashboard_db, [booking(1, night, today)])
     tag = (await browse(dashboard_app, path)).headers["ETag"]
     again = {"If-None-Match": tag}
     assert 'data-refresh="10"' in await page_of(dashboard_app, path)
 
     assert (await browse(dashboard_app, path, **again)).status_code == 304
     assert (await browse(dashboard_app, f"{path}?days=30", **again)).status_code == 200
-    await store(dashboard_db, [booking(2, night, today)])
+    await insert_in_pages(dashboard_db, [booking(2, night, today)])
     assert (await browse(dashboard_app, path, **again)).status_code == 200
     assert figure(await page_of(dashboard_app, path), "today") == "+2"
 
@@ -209,7 +210,7 @@ async def test_a_page_is_sent_again_only_after_a_change(
 async def test_the_page_of_a_year_is_small_and_without_inline_presentation(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     page = await night_page(dashboard_app, "2025-05-10", "days=365")
 
     assert len(page.encode()) <= 120_000
@@ -221,21 +222,21 @@ async def test_the_page_of_a_year_is_small_and_without_inline_presentation(
     ("path", "status", "text"),
     [
         ("hotels/99/nights/2025-05-10", 404, "Hotel 99 was never heard of"),
-        ("hotels/1/nights/2025-02-29", 404, "The night 2025-02-29 is not a valid date."),
-        ("hotels/1/nights/12-12-2026", 404, "The night 12-12-2026 must be a date, such as 2020-01-01."),
-        ("hotels/1/nights/1899-12-31", 404, "The night 1899-12-31 must be from 1900-01-01 to 2199-12-31."),
-        ("hotels/1/nights/2200-01-01", 404, "The night 2200-01-01 must be from 1900-01-01 to 2199-12-31."),
-        ("hotels/1/nights/<b>", 404, "The night <b> must be a date, such as 2020-01-01."),
-        ("hotels/1/nights/2025-05-10?days=31", 400, "days must be 30, 90, 180 or 365"),
-        ("hotels/1/nights/2025-05-10?match=month", 400, "match must be 'date' or 'weekday'"),
-        ("hotels/1/nights/2025-05-10?as_of=2199-01-01", 400, "as_of is in the future"),
-        ("hotels/1/nights/2025-05-10?as_of=1899-12-31", 400, "as_of must be from 1900-01-01 to 2199-12-31"),
+        ("hotels/7001/nights/2025-02-29", 404, "The night 2025-02-29 is not a valid date."),
+        ("hotels/7001/nights/12-12-2026", 404, "The night 12-12-2026 must be a date, such as 2020-01-01."),
+        ("hotels/7001/nights/1899-12-31", 404, "The night 1899-12-31 must be from 1900-01-01 to 2199-12-31."),
+        ("hotels/7001/nights/2200-01-01", 404, "The night 2200-01-01 must be from 1900-01-01 to 2199-12-31."),
+        ("hotels/7001/nights/<b>", 404, "The night <b> must be a date, such as 2020-01-01."),
+        ("hotels/7001/nights/2025-05-10?days=31", 400, "days must be 30, 90, 180 or 365"),
+        ("hotels/7001/nights/2025-05-10?match=month", 400, "match must be 'date' or 'weekday'"),
+        ("hotels/7001/nights/2025-05-10?as_of=2199-01-01", 400, "as_of is in the future"),
+        ("hotels/7001/nights/2025-05-10?as_of=1899-12-31", 400, "as_of must be from 1900-01-01 to 2199-12-31"),
     ],
 )
 async def test_what_cannot_be_shown_is_said_in_words(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, path: str, status: int, text: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     response = await browse(dashboard_app, f"/board/{path}")
 
     assert response.status_code == status
@@ -250,7 +251,7 @@ async def test_what_cannot_be_shown_is_said_in_words(
 async def test_the_ends_of_the_calendar_have_pages(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, night: str, query: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     page = await night_page(dashboard_app, night, query)
 
     if night.startswith("1900") or query.startswith("as_of"):
