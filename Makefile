@@ -8,7 +8,7 @@ DEMO ?= 1
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema openapi bench year mutants fuzz up down lock clean
+.PHONY: help run test check format schema openapi pictures bench year mutants fuzz up down lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ schema: $(VENV)/.runtime ## write src/*/schema.sql from the migrations
 
 openapi: $(VENV)/.development ## write openapi/*.json from the code
 	@$(BIN)/python -m tests.support.openapi_documents
+
+pictures: $(VENV)/.development ## take the pictures of README, of one fixed morning of the simulated hotels
+	@$(BIN)/python -m docs.take_pictures
 
 bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))

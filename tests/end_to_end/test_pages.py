@@ -49,7 +49,7 @@ async def seed(db: asyncpg.Pool, today: date) -> None:
     async with db.acquire() as connection, connection.transaction():
         await insert_events(connection, MAIN_LEDGER, events)
     await db.execute("INSERT INTO hotel_profile VALUES (1, 'Harbour <b>House</b>', $1, NULL, false)", ROOMS)
-    await db.execute("UPDATE feed_progress SET data_through = $1", now)
+    await db.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", now)
 
 
 @dataclass(frozen=True)
