@@ -30,8 +30,8 @@ from dashboard.bookings.queries import (
     usual_curve,
 )
 from dashboard.bookings.queries.counting import CountedEvents
-from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
 from dashboard.bookings.queries.hotel_head import select_hotel_head, select_last_booked_night
+from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
 from dashboard.bookings.queries.nights import select_known_hotel, select_nights
 from dashboard.bookings.queries.summary import select_hotel_figures, select_latest_today
 from tests.conftest import MIGRATIONS
