@@ -31,7 +31,16 @@ Operation = dict[str, Any]
 
 PAGES = {
     "provider": {"/inbox"},
-    "dashboard": {"/front-desk", "/front-desk/login", "/front-desk/logout", "/front-desk/decide"},
+    "dashboard": {
+        "/board/hotels",
+        "/board/hotels/{hotel_id}",
+        "/board/hotels/{hotel_id}/months/{month}",
+        "/board/hotels/{hotel_id}/nights/{night}",
+        "/front-desk",
+        "/front-desk/login",
+        "/front-desk/logout",
+        "/front-desk/decide",
+    },
 }
 """Pages and the targets of their forms, which are not part of the API."""
 

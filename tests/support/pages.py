@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from quart import Response
+
+from common.web.resources import Application
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 VOID = {"meta", "link", "input", "br", "img", "path"}
 
 
@@ -43,6 +48,19 @@ class _Reader(HTMLParser):
             outer.text += data
 
 
+async def browse(app: Application, address: str, **headers: str) -> Response:
+    """What a browser is answered."""
+    return await app.test_client().get(address, headers={**BROWSER, **headers})
+
+
+async def browse_page(app: Application, address: str) -> Element:
+    """The page that a browser is answered with the status 200."""
+    response = await browse(app, address)
+    text = await response.get_data(as_text=True)
+    assert response.status_code == 200, text
+    return read_page(text)
+
+
 def read_page(text: str) -> Element:
     """The page. Fails if its elements are not nested."""
     reader = _Reader()
@@ -64,8 +82,13 @@ def named(element: Element, name: str) -> list[Element]:
 
 def figure(page: Element, name: str) -> int | None:
     """A figure of the page; None for a dash."""
+    return number(figure_text(page, name))
+
+
+def figure_text(page: Element, name: str) -> str:
+    """The text that is marked with the name of a figure."""
     (found,) = (element for element in page.below if element.attributes.get("data-figure") == name)
-    return number(found.text)
+    return found.text
 
 
 def number(text: str) -> int | None:
@@ -78,6 +101,16 @@ def table(element: Element, position: int = 0) -> list[list[str]]:
     """The cells of each row of the body of a table."""
     body = named(named(element, "table")[position], "tbody")[0]
     return [[cell.text for cell in row.below if cell.name in ("th", "td")] for row in named(body, "tr")]
+
+
+def rows(element: Element) -> list[list[str]]:
+    """The cells of all rows of tables below an element, heads and feet included."""
+    return [[cell.text.strip() for cell in row.below if cell.name in ("th", "td")] for row in named(element, "tr")]
+
+
+def styled(element: Element, style: str) -> list[Element]:
+    """The elements of a class below it."""
+    return [each for each in element.below if style in each.attributes.get("class", "").split()]
 
 
 def addresses(element: Element) -> list[str]:

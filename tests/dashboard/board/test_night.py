@@ -8,12 +8,24 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.web.charts.number_text import count_text, range_text, signed_text
+from common.web.charts.number_text import count_text, range_text
 from common.web.resources import Application
 from dashboard.board.page_views.night import whole_rooms
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
 from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
-from tests.support.page_text import browse, figure, links, page_of, part, rows, words
+from tests.support.pages import (
+    Element,
+    addresses,
+    browse,
+    browse_page,
+    by_id,
+    figure,
+    figure_text,
+    named,
+    read_page,
+    rows,
+    styled,
+)
 
 DAY = timedelta(days=1)
 PICKUPS = ("today", "yesterday", "pickup_3", "pickup_7", "pickup_14", "pickup_30")
@@ -32,8 +44,8 @@ async def json_of(app: Application, path: str) -> Any:
     return await response.get_json()
 
 
-async def night_page(app: Application, night: date | str, query: str = "") -> str:
-    return await page_of(app, f"/board/hotels/{HOTEL}/nights/{night}?{query}")
+async def night_page(app: Application, night: date | str, query: str = "") -> Element:
+    return await browse_page(app, f"/board/hotels/{HOTEL}/nights/{night}?{query}")
 
 
 async def set_profile(app: Application, **profile: Any) -> None:
@@ -52,11 +64,11 @@ async def test_the_figures_are_those_of_the_json_of_the_same_query(
     (item,) = (await json_of(dashboard_app, f"nights?from={night}&to={night}&{asked}"))["items"]
     usual = await json_of(dashboard_app, f"booking-curve/usual?night={night}&{asked}")
 
-    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms are on the books (")
+    assert figure_text(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms are on the books (")
     if item["same_time_last_year"] is not None:
-        assert f"Last year then {item['same_time_last_year']}" in figure(page, "sentence")
-    assert [figure(page, name) for name in PICKUPS] == [signed_text(item[name]) for name in PICKUPS]
-    drawn = rows(part(page, "curve"))[1:]
+        assert f"Last year then {item['same_time_last_year']}" in figure_text(page, "sentence")
+    assert [figure(page, name) for name in PICKUPS] == [item[name] for name in PICKUPS]
+    drawn = rows(by_id(page, "curve"))[1:]
     assert [[cells[0], *cells[2:]] for cells in drawn] == [
         [
             count_text(point["days_before"]),
@@ -88,8 +100,8 @@ async def test_the_label_of_the_newest_point_is_the_last_point_of_the_booking_cu
 
     last = curve[-1]["on_the_books"]
     assert last == 2
-    assert re.findall(r'class="label"[^>]*>(\d+) now[^<]*<', part(page, "curve")) == [str(last)] * 2
-    points = {cells[0]: cells[1] for cells in rows(part(page, "curve"))[1:]}
+    assert [label.text.split(",")[0] for label in styled(by_id(page, "curve"), "label")] == ["2 now"] * 2
+    points = {cells[0]: cells[1] for cells in rows(by_id(page, "curve"))[1:]}
     assert {point["days_before"]: point["on_the_books"] for point in curve if point["days_before"] >= 10} == {
         int(days): int(value) for days, value in points.items() if value != "–"
     }
@@ -111,12 +123,12 @@ async def test_each_date_with_events_has_a_row_newest_first(
             booking(6, night, today, 2),
         ],
     )
-    assert [cells[1:] for cells in rows(part(await night_page(dashboard_app, night), "events"))[1:]] == [
+    assert [cells[1:] for cells in rows(by_id(await night_page(dashboard_app, night), "events"))[1:]] == [
         ["10", "0", "−1", "2"],
         ["30", "+2", "0", "3"],
         ["", "+2", "−1", "1"],
     ]
-    assert [cells[1:] for cells in rows(part(await night_page(dashboard_app, night, "days=365"), "events"))[1:]] == [
+    assert [cells[1:] for cells in rows(by_id(await night_page(dashboard_app, night, "days=365"), "events"))[1:]] == [
         ["10", "0", "−1", "2"],
         ["30", "+2", "0", "3"],
         ["160", "+1", "−1", "1"],
@@ -132,11 +144,11 @@ async def test_a_slept_night_shows_its_final_figure_and_no_gauge(
     page = await night_page(dashboard_app, "2025-05-10")
     (item,) = (await json_of(dashboard_app, "nights?from=2025-05-10&to=2025-05-10"))["items"]
 
-    assert figure(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms were slept (")
-    assert figure(page, "sentence").endswith(f"Last year {item['last_year']}.")
-    assert "<svg" not in part(page, "state")
-    assert "<svg" in part(await night_page(dashboard_app, "2025-05-10", "as_of=2025-05-10"), "state")
-    assert rows(part(page, "pickup")) == []
+    assert figure_text(page, "sentence").startswith(f"{item['on_the_books']} of 6 rooms were slept (")
+    assert figure_text(page, "sentence").endswith(f"Last year {item['last_year']}.")
+    assert not named(by_id(page, "state"), "svg")
+    assert named(by_id(await night_page(dashboard_app, "2025-05-10", "as_of=2025-05-10"), "state"), "svg")
+    assert rows(by_id(page, "pickup")) == []
 
 
 async def test_a_night_beyond_any_event_says_so_beside_the_usual_curve(
@@ -146,11 +158,11 @@ async def test_a_night_beyond_any_event_says_so_beside_the_usual_curve(
     await insert_in_pages(dashboard_db, slept)
     page = await night_page(dashboard_app, today + 70 * DAY)
 
-    assert figure(page, "sentence").startswith("Nobody has booked this night yet. Usual for a ")
-    drawn = rows(part(page, "curve"))[1:]
+    assert figure_text(page, "sentence").startswith("Nobody has booked this night yet. Usual for a ")
+    drawn = rows(by_id(page, "curve"))[1:]
     assert {cells[1] for cells in drawn} == {"–"}
     assert {cells[2] for cells in drawn} == {"1"}
-    assert 'class="dot"' not in part(page, "curve")
+    assert not styled(by_id(page, "curve"), "dot")
 
 
 async def test_a_hotel_without_rooms_has_no_percent_and_no_gauge(
@@ -159,36 +171,37 @@ async def test_a_hotel_without_rooms_has_no_percent_and_no_gauge(
     await insert_in_pages(dashboard_db, [booking(1, today + DAY, today)])
     page = await night_page(dashboard_app, today + DAY)
 
-    assert figure(page, "sentence").startswith("1 room is on the books.")
-    assert "<svg" not in part(page, "state")
-    assert not re.search(r"\d%", words(page))
+    assert figure_text(page, "sentence").startswith("1 room is on the books.")
+    assert not named(by_id(page, "state"), "svg")
+    assert not re.search(r"\d%", page.text)
 
 
 async def test_the_links_of_a_past_page_keep_its_books(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
     await insert_in_pages(dashboard_db, list(simulated()))
     page = await night_page(dashboard_app, "2025-05-10", "as_of=2025-04-20&match=date&days=180")
 
-    assert "The books of 20 April 2025" in words(part(page, "books"))
-    assert links(part(page, "books")) == [f"/board/hotels/{HOTEL}/nights/2025-05-10?match=date"]
-    assert links(part(page, "steps")) == [
+    assert "The books of 20 April 2025" in by_id(page, "books").text
+    assert addresses(by_id(page, "books")) == [f"/board/hotels/{HOTEL}/nights/2025-05-10?match=date"]
+    assert addresses(by_id(page, "steps")) == [
         f"/board/hotels/{HOTEL}/nights/2025-05-{day:02}?days=180&as_of=2025-04-20&match=date" for day in (3, 9, 11, 17)
     ]
-    assert links(part(page, "place")) == [
+    assert addresses(by_id(page, "place")) == [
         f"/board/hotels/{HOTEL}{path}?as_of=2025-04-20&match=date" for path in ("", "/months/2025-05")
     ]
-    assert '<input type="hidden" name="days" value="180">' in page
-    assert "data-refresh" not in page
+    fields = [field.attributes for field in named(page, "input")]
+    assert [field["value"] for field in fields if field.get("name") == "days"] == ["180"]
+    assert "data-refresh" not in by_id(page, "main").attributes
 
 
 async def test_the_other_formats_of_a_page_are_answered(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
     await insert_in_pages(dashboard_db, list(simulated()))
     page = await night_page(dashboard_app, "2025-05-10", "as_of=2025-04-20&match=date&utm_source=mail")
-    addresses = re.findall(r'<link rel="alternate" type="([^"]*)" href="([^"]*)"', page)
+    others = [link.attributes for link in named(page, "link") if link.attributes["rel"] == "alternate"]
 
-    assert [kind for kind, _ in addresses] == ["application/json", "text/csv", "application/json"]
-    for kind, address in addresses:
-        response = await dashboard_app.test_client().get(address.replace("&amp;", "&"))
-        assert (response.status_code, response.mimetype) == (200, kind)
+    assert [other["type"] for other in others] == ["application/json", "text/csv", "application/json"]
+    for other in others:
+        response = await dashboard_app.test_client().get(other["href"])
+        assert (response.status_code, response.mimetype) == (200, other["type"])
 
 
 async def test_a_page_is_sent_again_only_after_a_change(
@@ -198,20 +211,21 @@ async def test_a_page_is_sent_again_only_after_a_change(
     await insert_in_pages(dashboard_db, [booking(1, night, today)])
     tag = (await browse(dashboard_app, path)).headers["ETag"]
     again = {"If-None-Match": tag}
-    assert 'data-refresh="10"' in await page_of(dashboard_app, path)
+    assert by_id(await browse_page(dashboard_app, path), "main").attributes["data-refresh"] == "10"
 
     assert (await browse(dashboard_app, path, **again)).status_code == 304
     assert (await browse(dashboard_app, f"{path}?days=30", **again)).status_code == 200
     await insert_in_pages(dashboard_db, [booking(2, night, today)])
     assert (await browse(dashboard_app, path, **again)).status_code == 200
-    assert figure(await page_of(dashboard_app, path), "today") == "+2"
+    assert figure(await browse_page(dashboard_app, path), "today") == 2
 
 
 async def test_the_page_of_a_year_is_small_and_without_inline_presentation(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
     await insert_in_pages(dashboard_db, list(simulated()))
-    page = await night_page(dashboard_app, "2025-05-10", "days=365")
+    response = await browse(dashboard_app, f"/board/hotels/{HOTEL}/nights/2025-05-10?days=365")
+    page = await response.get_data(as_text=True)
 
     assert len(page.encode()) <= 120_000
     assert len(gzip.compress(page.encode())) <= 20_000
@@ -242,7 +256,7 @@ async def test_what_cannot_be_shown_is_said_in_words(
     assert response.status_code == status
     assert response.mimetype == "text/html"
     page = await response.get_data(as_text=True)
-    assert text in words(page)
+    assert text in read_page(page).text
     assert "<b>" not in page
 
 
@@ -255,5 +269,5 @@ async def test_the_ends_of_the_calendar_have_pages(
     page = await night_page(dashboard_app, night, query)
 
     if night.startswith("1900") or query.startswith("as_of"):
-        assert "The feed begins on 1 January 2024: nothing is known of " in figure(page, "sentence")
-    assert len(links(part(page, "steps"))) == 2
+        assert "The feed begins on 1 January 2024: nothing is known of " in figure_text(page, "sentence")
+    assert len(addresses(by_id(page, "steps"))) == 2

@@ -25,33 +25,33 @@ from dashboard.bookings.queries.nights import select_nights
 blueprint = Blueprint("board_month", __name__)
 
 
-@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>/months/<month_text>")
+@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>/months/<month>")
 @html_page
 @validate_querystring(BoardQuery)
 @hide
-async def get_month(hotel_id: int, month_text: str, query_args: BoardQuery) -> Response:
+async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Response:
     """Show how a month filled up beside the year before, and its nights."""
-    month = parse_month_of_path(month_text)
+    asked = parse_month_of_path(month)
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
     tag = await page_tag(books.hotel)
     if (response := unchanged(tag)) is not None:
         return response
-    last = last_night(month)
+    last = last_night(asked)
     nights, build_up = await asyncio.gather(
-        select_nights(pool(), AskedNights(hotel_id, month, last, books.as_of, books.match)),
-        compute_build_up(pool(), hotel_id, month, books.as_of, books.match),
+        select_nights(pool(), AskedNights(hotel_id, asked, last, books.as_of, books.match)),
+        compute_build_up(pool(), hotel_id, asked, books.as_of, books.match),
     )
     return framed_page(
         templates,
         "month.html",
         tag,
-        alternates=month_alternates(books, month, last),
+        alternates=month_alternates(books, asked, last),
         live_seconds=10 if books.is_today else None,
         books=books,
         view=month_view(books, nights, build_up),
-        today_address=books.of_today.month_page(month),
+        today_address=books.of_today.month_page(asked),
     )
 
 

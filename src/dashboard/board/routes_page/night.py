@@ -29,30 +29,30 @@ from dashboard.bookings.queries.usual_curve import USUAL_CURVE_DAYS
 blueprint = Blueprint("board_night", __name__)
 
 
-@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>/nights/<night_text>")
+@blueprint.get(f"/board/hotels/<int(min=1, max={MAX_ID}):hotel_id>/nights/<night>")
 @html_page
 @validate_querystring(NightQuery)
 @hide
-async def get_night(hotel_id: int, night_text: str, query_args: NightQuery) -> Response:
+async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Response:
     """Show how a night stands, and how it filled up beside what is usual."""
-    night = parse_night_of_path(night_text)
+    asked = parse_night_of_path(night)
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
     tag = await page_tag(books.hotel)
     if (response := unchanged(tag)) is not None:
         return response
-    view = night_view(books, await read_night(books, night), query_args.days)
+    view = night_view(books, await read_night(books, asked), query_args.days)
     return framed_page(
         templates,
         "night.html",
         tag,
-        alternates=night_alternates(books, night),
+        alternates=night_alternates(books, asked),
         live_seconds=10 if books.is_today else None,
         books=books,
         view=view,
         days=query_args.days,
-        today_address=books.of_today.night_page(night),
+        today_address=books.of_today.night_page(asked),
     )
 
 
