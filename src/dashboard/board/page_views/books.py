@@ -16,11 +16,15 @@ Parameter = str | int | date | None
 
 @dataclass(frozen=True)
 class Books:
-    """A hotel's books as they stood at the end of `as_of`, beside those of the year before by `match`."""
+    """A hotel's books as they stood at the end of `as_of`, beside those of the year before by `match`.
+
+    is_on_hotel_page: whether addresses of nights are relative to the page of the hotel, which has hundreds of them.
+    """
 
     hotel: HotelHead
     as_of: date
     match: PaceMatch
+    is_on_hotel_page: bool = False
 
     @property
     def is_today(self) -> bool:
@@ -60,11 +64,15 @@ class Books:
 
     def night_page(self, night: date) -> str:
         """The address of the page of a night."""
-        return f"{self._path}/nights/{night}{self._suffix}"
+        return f"{self._nights_path}/{night}{self._suffix}"
 
     @cached_property
     def _path(self) -> str:
         return f"/board/hotels/{self.hotel.hotel_id}"
+
+    @cached_property
+    def _nights_path(self) -> str:
+        return f"{self.hotel.hotel_id if self.is_on_hotel_page else self._path}/nights"
 
     @cached_property
     def _suffix(self) -> str:

@@ -85,12 +85,11 @@ def _month(first: date, cells: Sequence[Cell]) -> CalendarMonth:
 
 
 def _cells(books: Books, fullest: int, show: Shades) -> Callable[[NightFigures], Cell]:
-    of_rooms = f" of {count_text(books.hotel.rooms)}" if books.hotel.rooms else " on the books"
     as_of = books.as_of
 
     def cell(night: NightFigures) -> Cell:
         count = count_text(night.on_the_books)
-        label = f"{short_night(night.night)}: {count}{of_rooms}"
+        label = f"{short_night(night.night)}: {count}"
         change = ""
         if show == "fill":
             style = fill_shade(night.on_the_books, fullest)
@@ -98,7 +97,7 @@ def _cells(books: Books, fullest: int, show: Shades) -> Callable[[NightFigures],
             value = night.difference if show == "ahead" else night.pickup_7
             style = change_shade(value)
             change = signed_text(value)
-            label += f", {change} {'beside STLY' if show == 'ahead' else 'in 7 days'}"
+            label += f", {change}"
         if night.night < as_of:
             style = "past"
         elif night.night == as_of:

@@ -1,7 +1,7 @@
 """What the page of a hotel shows, from the figures of its nights, of a year's lead times and cancellations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
 
@@ -87,6 +87,7 @@ def hotel_page(
     books: Books, query: HotelQuery, nights: HotelNights, cancellations: Cancellations, lead_time: LeadTime
 ) -> HotelPage:
     """The page of a hotel."""
+    books = replace(books, is_on_hotel_page=True)
     ahead = [night for night in nights.ahead if night.night >= books.as_of]
     months = _months(nights.ahead)
     pace = _pace(books, months)

@@ -12,20 +12,23 @@ from dashboard.bookings.service import night_last_year
 
 FRIDAY, SATURDAY = 4, 5
 
+MOST_BARS = 31
+"""Rows of a table that has bars: those of a longer one would be half of the page."""
+
 Pickups = tuple[int, int, int, int, int, int]
 """Of the date as_of, of the date before, and of the last 3, 7, 14 and 30 dates."""
 
 
 @dataclass(frozen=True, slots=True)
 class NightRow:
-    """A night. bar: rooms on the books, with a mark of the same time last year."""
+    """A night. bar: rooms on the books, with a mark of the same time last year, in a short table."""
 
     name: str
     address: str
     figures: NightFigures
     percent: str
     pickups: Pickups
-    bar: Drawing
+    bar: Drawing | None
     is_weekend: bool
 
 
@@ -44,17 +47,22 @@ class NightTotals:
 
 @dataclass(frozen=True, slots=True)
 class NightTable:
-    """Nights in order, and their sums. label: what a screen reader calls the table."""
+    """Nights in order, and their sums. label: what a screen reader calls the table. has_bars: whether rows have them.
+
+    is_today: whether the first column of pickup is that of today.
+    """
 
     label: str
     rows: tuple[NightRow, ...]
     totals: NightTotals
     is_today: bool
+    has_bars: bool
 
 
 def night_table(books: Books, nights: Sequence[NightFigures], label: str) -> NightTable:
     """The table of these nights."""
     rooms = books.hotel.rooms
+    has_bars = len(nights) <= MOST_BARS
     widest = rooms or max((max(night.on_the_books, night.same_time_last_year or 0) for night in nights), default=0)
     rows = tuple(
         NightRow(
@@ -63,12 +71,12 @@ def night_table(books: Books, nights: Sequence[NightFigures], label: str) -> Nig
             night,
             percent_text(night.on_the_books, rooms),
             pickups_of(night),
-            bar_with_mark(max(0, night.on_the_books), night.same_time_last_year, widest),
+            bar_with_mark(max(0, night.on_the_books), night.same_time_last_year, widest) if has_bars else None,
             night.night.weekday() in (FRIDAY, SATURDAY),
         )
         for night in nights
     )
-    return NightTable(label, rows, night_totals(books, nights), books.is_today)
+    return NightTable(label, rows, night_totals(books, nights), books.is_today, has_bars)
 
 
 def night_totals(books: Books, nights: Sequence[NightFigures]) -> NightTotals:
