@@ -57,12 +57,13 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class LoadResult(msgspec.Struct, frozen=True):
-    """The result of a plan. `p50` and `p99` are latencies in milliseconds."""
+    """The result of a plan. `p50`, `p95` and `p99` are latencies in milliseconds."""
 
     requests: int
     seconds: float
     bytes: int
     p50: float
+    p95: float
     p99: float
     statuses: dict[int, int]
 
@@ -221,6 +222,7 @@ class LoadRun:
             seconds=seconds,
             bytes=self.bytes,
             p50=percentile(latencies, 0.50) * 1000,
+            p95=percentile(latencies, 0.95) * 1000,
             p99=percentile(latencies, 0.99) * 1000,
             statuses=dict(self._statuses),
         )
