@@ -45,6 +45,8 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
         compute_cancellations(pool(), hotel_id, year, books.as_of),
         compute_lead_time(pool(), hotel_id, year, books.as_of),
     )
+    if not nights.ahead:  # its last events were deleted since
+        return await unknown_hotel_page(hotel_id)
     page = hotel_page(books, query_args, nights, cancellations, lead_time)
     return framed_page(
         templates,
