@@ -8,7 +8,7 @@ DEMO ?= 1
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema openapi bench year mutants fuzz up down lock clean
+.PHONY: help run test check format schema openapi pictures bench year mutants fuzz up down lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,11 +20,33 @@ OWN_DATA := --set NIGHTAUDIT_DEMO=0 \
 	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 \
 	  $(if $(DASHBOARD_OFFERS_URL),,--set DASHBOARD_OFFERS_SECONDS=0) \
 	  $(if $(DASHBOARD_STORES_URL),,--set DASHBOARD_STORES_SECONDS=0)
-DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60
+DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60 \
+	  --set PROVIDER_GENERATOR_RATE=4 --set PROVIDER_GENERATOR_YEARS=3 \
+	  --set PROVIDER_GENERATOR_HOTELS=8 --set PROVIDER_GENERATOR_ROOMS=60
+
+# The simulated hotels get their names and rooms only where the dashboard counts no others.
+OWN_PROVIDER := http://127.0.0.1:$(or $(PROVIDER_PORT),9000)
+OTHER_FEEDS := $(DASHBOARD_FEEDS)$(filter-out $(OWN_PROVIDER),$(DASHBOARD_PROVIDER_URL))
+SIMULATED := $(if $(OTHER_FEEDS)$(filter 0,$(PROVIDER_GENERATOR_RATE)),,$(or $(PROVIDER_GENERATOR_HOTELS),8))
+DEMO_DATA += $(if $(SIMULATED),--set 'DASHBOARD_DEMO_HOTELS=$(SIMULATED)' \
+	  --set 'DASHBOARD_DEMO_ROOMS=$(or $(PROVIDER_GENERATOR_ROOMS),60)')
+
+SHOWN := --show 'morning=http://{dashboard}/'
+ifneq ($(DEMO),0)
+SHOWN += $(if $(SIMULATED),--show 'a hotel=http://{dashboard}/board/hotels/1')
+SHOWN += --show 'front desk$(if $(DASHBOARD_STAFF_TOKEN),, (token: staff))=http://{dashboard}/front-desk'
+else
+SHOWN += --show 'front desk=http://{dashboard}/front-desk'
+endif
+SHOWN += --show 'stores=http://{dashboard}/stores' --show 'API=http://{dashboard}/docs' \
+	  --show 'provider=http://{provider}/' --show 'API of the provider=http://{provider}/docs'
+ifneq ($(DEMO),0)
+SHOWN += $(if $(PROVIDER_SMTP_URL),,--show 'inbox of the guests=http://{provider}/inbox')
+endif
 
 run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here with simulated hotels (DEMO=0: for your own data); Ctrl-C stops them all
 	@exec $(BIN)/python -m common.devstack.supervisor provider:9000 dashboard:8000 \
-	  $(if $(filter 0,$(DEMO)),$(OWN_DATA),$(DEMO_DATA)) \
+	  $(if $(filter 0,$(DEMO)),$(OWN_DATA),$(DEMO_DATA)) $(SHOWN) \
 	  --set PROVIDER_LOG_LEVEL=error --set DASHBOARD_LOG_LEVEL=error \
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
 	  --set 'PROVIDER_ACCOUNTING_URL=http://{dashboard}/front-desk' \
@@ -60,6 +82,9 @@ schema: $(VENV)/.runtime ## write src/*/schema.sql from the migrations
 
 openapi: $(VENV)/.development ## write openapi/*.json from the code
 	@$(BIN)/python -m tests.support.openapi_documents
+
+pictures: $(VENV)/.development ## take the pictures of README, of one fixed morning of the simulated hotels
+	@$(BIN)/python -m docs.take_pictures
 
 bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(AGAINST),--against $(AGAINST))

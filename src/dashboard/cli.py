@@ -13,9 +13,11 @@ from common.cli import (
     run_command,
     serve_command,
 )
+from common.config import Secret
 from common.csv_import import add_import_options, import_options
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import AuditOptions, run_audit
+from dashboard.bookings.demo import add_demo_profiles
 from dashboard.bookings.profile_import import import_profiles
 from dashboard.catalog.demo import add_demo_products
 from dashboard.config import Config
@@ -69,7 +71,11 @@ def main() -> int:
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:
-    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo_products if config.demo else None)
+    async def add_demo(url: Secret) -> None:
+        await add_demo_products(url)
+        await add_demo_profiles(url, config.demo_hotels, config.demo_rooms)
+
+    return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo if config.demo else None)
 
 
 def audit(config: Config, arguments: argparse.Namespace) -> int:

@@ -98,6 +98,8 @@ class Config:
     ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
     ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")
     audit_seconds: int = variable("DASHBOARD_AUDIT_SECONDS", whole_number(0, 604_800), default="86400")
+    demo_hotels: int = variable("DASHBOARD_DEMO_HOTELS", whole_number(0, 10_000), default="0")
+    demo_rooms: int = variable("DASHBOARD_DEMO_ROOMS", whole_number(1, 5_000), default="60")
 
     offers_url: str = variable("DASHBOARD_OFFERS_URL", url("http", "https"), default="http://127.0.0.1:9000/api/v1")
     offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")

@@ -29,6 +29,7 @@ from dashboard.config import MAIN_FEED, FeedSource
 
 READ_BYTES = 256 * 1024
 MAX_VALUE_LENGTH = 1024 * 1024
+MAX_COUNT_DIGITS = 15
 ACCEPT = "application/x-ndjson, application/json;q=0.9"
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
@@ -76,12 +77,13 @@ class FeedResponse:
 
     batches: undecoded events, each the bytes of a JSON value. at: the time up to which the feed is complete: the
     provider's clock when the response began, or an earlier time of a copy of the feed. features: those of the X-Feed
-    header.
+    header. about_events: about how many events the feed has in all; None if it does not say.
     """
 
     batches: AsyncIterator[list[bytes]]
     at: datetime
     features: frozenset[str] = field(default_factory=frozenset)
+    about_events: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -113,7 +115,7 @@ class BookingFeed:
             ndjson = response.content_type == "application/x-ndjson"
             features = frozenset(filter(None, map(str.strip, response.headers.get("X-Feed", "").split(","))))
             batches = _lines(response.content) if ndjson else _values(response.content)
-            yield FeedResponse(batches, _complete_through(response), features)
+            yield FeedResponse(batches, _complete_through(response), features, _about_events(response))
 
     @asynccontextmanager
     async def _get(self, parameters: dict[str, str]) -> AsyncIterator[UpstreamResponse]:
@@ -168,6 +170,12 @@ def _provider_clock(response: UpstreamResponse) -> datetime:
         return parse_http_date(response.headers.get("Date", ""))
     except ValueError:
         return datetime.now(UTC)
+
+
+def _about_events(response: UpstreamResponse) -> int | None:
+    """The number in the header X-Feed-Events; None without a valid one."""
+    text = response.headers.get("X-Feed-Events", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_COUNT_DIGITS else None
 
 
 def _complete_through(response: UpstreamResponse) -> datetime:

@@ -643,6 +643,9 @@ CREATE TABLE feed_progress (
     window_seconds double precision DEFAULT 86400 NOT NULL,
     audited_through timestamp with time zone,
     audit_started_at timestamp with time zone,
+    past_events bigint DEFAULT 0 NOT NULL,
+    about_events bigint,
+    first_read_at timestamp with time zone,
     wait_until timestamp with time zone,
     CONSTRAINT feed_progress_feed_check CHECK ((feed ~ '^[a-z][a-z0-9_-]{0,31}$'::text))
 );

@@ -85,7 +85,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
         async with create_client_session() as http, smtp_url_for(dining_settings, pools.requests) as smtp_url:
-            simulation = Simulation(config.generator_seed, config.generator_hotels, config.generator_rooms)
+            simulation = Simulation(*config.simulated_hotels)
             provider_resources = Resources(
                 pools=pools,
                 http=http,

@@ -1,6 +1,7 @@
 """The command line of the provider."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 from common.cli import (
@@ -17,18 +18,21 @@ from common.csv_import import add_import_options, import_options
 from provider.app import MIGRATIONS, create_app
 from provider.booking_events.cli import connect, import_event_file
 from provider.booking_events.models import COLUMNS
-from provider.booking_events.queries import select_last_hotel
-from provider.booking_events.service import append_events, append_in_bulk
+from provider.booking_events.queries import analyze_feed, lock_feed, select_last_hotel
+from provider.booking_events.service import append_events, append_in_bulk, append_past
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
 from provider.distribution import DISTRIBUTION
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
+from provider.simulated_hotels.demo import EmptyFeed, add_demo_history
+from provider.simulated_hotels.simulation import Simulation
 from provider.stays.cli import import_files, run_audit
 from provider.stays.demo import add_demo_properties
 
 NAME = "provider"
 
 HISTORY_FEED = HistoryFeed(connect, select_last_hotel, append_in_bulk)
+EMPTY_FEED = EmptyFeed(lock_feed, select_last_hotel, append_past, analyze_feed)
 
 
 def main() -> int:
@@ -61,12 +65,14 @@ def main() -> int:
 
 
 def serve(config: Config, _: argparse.Namespace) -> int:
+    async def add_demo(url: Secret) -> None:
+        await add_demo_properties(url)
+        await add_demo_tables(url)
+        if config.generator_rate and config.generator_years:
+            simulation = Simulation(*config.simulated_hotels)
+            await add_demo_history(url, simulation, config.generator_years, datetime.now(UTC), EMPTY_FEED)
+
     return serve_command(config, NAME, MIGRATIONS, create_app, first=add_demo if config.demo else None)
-
-
-async def add_demo(url: Secret) -> None:
-    await add_demo_properties(url)
-    await add_demo_tables(url)
 
 
 def audit(config: Config, arguments: argparse.Namespace) -> int:

@@ -47,6 +47,7 @@ class Config:
     generator_hotels: int = variable("PROVIDER_GENERATOR_HOTELS", whole_number(1, 10_000), default="5")
     generator_rooms: int = variable("PROVIDER_GENERATOR_ROOMS", whole_number(1, 5_000), default="40")
     generator_seed: int = variable("PROVIDER_GENERATOR_SEED", whole_number(0, 10**9), default="1")
+    generator_years: int = variable("PROVIDER_GENERATOR_YEARS", whole_number(0, 100), default="0")
 
     feed_token: Secrets | None = variable("PROVIDER_FEED_TOKEN", rotating_secret)
     stays_admin_token: Secrets | None = variable("PROVIDER_STAYS_ADMIN_TOKEN", rotating_secret)
@@ -87,6 +88,11 @@ class Config:
             PROVIDER_ADMIN_PASSWORD=self.admin_password,
             PROVIDER_ACCOUNTING_SECRET=self.accounting_secret,
         )
+
+    @property
+    def simulated_hotels(self) -> tuple[int, int, int]:
+        """The seed of the simulated hotels, their number, and the rooms of each."""
+        return self.generator_seed, self.generator_hotels, self.generator_rooms
 
     @property
     def own_url(self) -> str:

@@ -30,6 +30,7 @@ from dashboard.bookings.queries import (
     usual_curve,
 )
 from dashboard.bookings.queries.counting import CountedEvents
+from dashboard.bookings.queries.event_days import select_event_days
 from dashboard.bookings.queries.hotel_head import select_hotel_head, select_last_booked_night
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
 from dashboard.bookings.queries.nights import select_known_hotel, select_nights
@@ -83,6 +84,7 @@ STATEMENTS: Mapping[str, Call] = {
     "select_counts_by_day": lambda db: counters.select_counts_by_day(db, counted_days(7)),
     "select_hotel_today": lambda db: counters.select_hotel_today(db, 7, NOW),
     "select_hotel_head": lambda db: select_hotel_head(db, 7, NOW),
+    "select_event_days": lambda db: select_event_days(db, 7, FIRST, LAST),
     "select_last_booked_night": lambda db: select_last_booked_night(db, 7, LAST),
     "select_pickup": lambda db: counters.select_pickup(db, 7, FIRST, 7, 90),
     "select_net_by_night": lambda db: counters.select_net_by_night(db, 7, FIRST, LAST, LAST),
@@ -204,6 +206,7 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
         yield "net", await counters.select_net_by_night(connection, hotel, FIRST, LAST, date(2023, 2, 1))
         yield "curve", await counters.select_curve(connection, hotel, date(2023, 6, 4), LAST, 730)
         yield "hotel head", await select_hotel_head(connection, hotel, NOW)
+        yield "event days", await select_event_days(connection, hotel, date(2023, 6, 4), LAST)
         yield "last booked night", await select_last_booked_night(connection, hotel, date(2023, 2, 1))
         yield "known hotel", await select_known_hotel(connection, hotel)
         for asked in (

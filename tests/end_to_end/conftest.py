@@ -1,15 +1,17 @@
 """Both applications as processes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser
 
 from common.config import Secret
 from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess
+from tests.support.browser import running_browser
 
 collect_ignore = [] if pgbouncer.installed() else ["test_pgbouncer.py"]
 
@@ -27,6 +29,12 @@ def dashboard(
     return make_application(
         "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
     )
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with running_browser() as chromium:
+        yield chromium
 
 
 async def start(*applications: ApplicationProcess) -> None:

@@ -1,14 +1,12 @@
 """Guests, emails and the front desk in a browser, with both applications."""
 
 import os
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 import dashboard.app
 import dashboard.config
@@ -16,35 +14,13 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from tests.support.applications import free_port
+from tests.support.browser import TIMEOUT_MS
 from tests.support.served import served
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-TIMEOUT_MS = 60_000
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
 STAFF = {"Authorization": "Bearer staff"}
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is not installed, but CI requires it")
-        pytest.skip("Chromium is not installed")
-    async with async_playwright() as playwright:
-        expect.set_options(timeout=TIMEOUT_MS)
-        chromium = await playwright.chromium.launch(executable_path=executable, args=FLAGS, timeout=2 * TIMEOUT_MS)
-        try:
-            yield chromium
-        finally:
-            await chromium.close()
 
 
 class Applications:

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.config import DEMO_VARIABLE
@@ -43,6 +43,8 @@ class Plan:
     """The variables of --set, as the applications get them."""
     secrets: tuple[tuple[str, ...], ...] = ()
     """Variables that get a secret unless the environment sets them; those of one group get the same."""
+    shown: tuple[tuple[str, str], ...] = ()
+    """The addresses that the terminal shows once everything is up, each with the words before it."""
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -79,6 +81,13 @@ def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
         metavar="VARIABLE[,VARIABLE]",
         help="set variables that the environment does not set to a secret, made once and kept in the data directory",
     )
+    parser.add_argument(
+        "--show",
+        action="append",
+        default=[],
+        metavar="WORDS=ADDRESS",
+        help="show an address when everything is up, instead of those of the applications; {NAME} as with --set",
+    )
     parsed = parser.parse_args(arguments)
     programs = tuple(_program(text, environment) for text in parsed.programs)
     numbers = [program.port for program in programs]
@@ -86,17 +95,15 @@ def read_plan(arguments: list[str], environment: Mapping[str, str]) -> Plan:
         if numbers.count(program.port) > 1:
             raise StackError(f"port {program.port} is used twice; change {program.variable('PORT')}")
     derived = {}
-    for setting in parsed.set:
-        name, _, value = setting.partition("=")
-        for program in programs:
-            value = value.replace(f"{{{program.name}}}", program.address)
+    for name, value in _settings(parsed.set, programs):
         derived[name] = environment.get(name) or value
     listening = {}
     for program in programs:
         listening[program.variable("PORT")] = str(program.port)
         listening[program.variable("HOST")] = program.host
     secrets = tuple(tuple(group.split(",")) for group in parsed.secret)
-    return Plan(programs, {DEMO_VARIABLE: "1", **environment, **derived, **listening}, derived, secrets)
+    shown = _settings(parsed.show, programs) or [(program.name, f"http://{program.address}/") for program in programs]
+    return Plan(programs, {DEMO_VARIABLE: "1", **environment, **derived, **listening}, derived, secrets, tuple(shown))
 
 
 def check_ports(plan: Plan) -> None:
@@ -104,6 +111,17 @@ def check_ports(plan: Plan) -> None:
     for program in plan.programs:
         if reason := ports.why_not_listening(program.name, program.host, program.port):
             raise StackError(f"{program.name} {reason}")
+
+
+def _settings(texts: Sequence[str], programs: Sequence[Program]) -> list[tuple[str, str]]:
+    """The parts before and after the first `=` of each text; in the second, `{NAME}` is that application's address."""
+    settings = []
+    for text in texts:
+        name, _, value = text.partition("=")
+        for program in programs:
+            value = value.replace(f"{{{program.name}}}", program.address)
+        settings.append((name, value))
+    return settings
 
 
 def _program(text: str, environment: Mapping[str, str]) -> Program:

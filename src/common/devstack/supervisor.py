@@ -1,6 +1,7 @@
 """The supervisor behind `make run`: starts PostgreSQL and the applications together, and stops them together.
 
-    python -m common.devstack.supervisor provider:9000 dashboard:8000 --set DASHBOARD_PROVIDER_URL=http://{provider}
+    python -m common.devstack.supervisor provider:9000 dashboard:8000 --set DASHBOARD_PROVIDER_URL=http://{provider} \\
+      --show 'morning=http://{dashboard}/'
 
 Each application runs (`python -m NAME serve`, which migrates first) in its own session, so Ctrl-C reaches only the
 supervisor, which stops the applications first and the database last. An application that ends by itself is started
@@ -210,7 +211,7 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
     previous = [None, *(application.ready for application in applications)]
     tasks = [asyncio.create_task(each.run(after)) for each, after in zip(applications, previous, strict=False)]
     extra = [
-        asyncio.create_task(_report_when_ready(applications, server, started, has_secrets=bool(plan.secrets))),
+        asyncio.create_task(_report_when_ready(applications, plan, server, started)),
         asyncio.create_task(_stop_when_abandoned(stop)),
     ]
     if server is not None:
@@ -236,19 +237,19 @@ async def _supervise(plan: Plan, inherited: _Inherited, server: Server | None, s
 
 
 async def _report_when_ready(
-    applications: list[_Application], server: Server | None, started: float, *, has_secrets: bool
+    applications: list[_Application], plan: Plan, server: Server | None, started: float
 ) -> None:
     for application in applications:
         await application.ready.wait()
     say(f"up after {time.monotonic() - started:.1f} s; Ctrl-C stops everything")
-    for application in applications:
-        base = f"http://{application.program.address}"
-        paths = "  ".join(f"{base}{path}" for path in ("/", "/docs", "/jobs", "/metrics"))
-        say(f"  {application.program.name:10} {paths}")
+    lines = list(plan.shown)
     if server is not None:
-        say(f"  {'data':10} {server.data_dir}")
-        if has_secrets:
-            say(f"  {'secrets':10} {secrets_file(server.data_dir)}")
+        lines.append(("data", str(server.data_dir)))
+        if plan.secrets:
+            lines.append(("secrets", str(secrets_file(server.data_dir))))
+    width = max(len(words) for words, _ in lines)
+    for words, address in lines:
+        say(f"  {words:{width}}  {address}")
 
 
 async def _stop_when_abandoned(stop: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import hotel, month, morning, night
+from dashboard.board.routes_page import hotel, hotels, month, morning, night
 
 LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 
@@ -11,5 +11,5 @@ LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state)
-    for page in (morning, hotel, month, night):
+    for page in (morning, hotels, hotel, month, night):
         app.register_blueprint(page.blueprint)

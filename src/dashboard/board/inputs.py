@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from common.web.input_types import PageInput, parse_query_integer
-from dashboard.bookings.inputs import AsOf, Month, PaceMatch, require_sane
+from common.web.input_types import Cursor, PageInput, parse_query_integer
+from dashboard.bookings.inputs import AsOf, HotelSearch, Month, PaceMatch, SummarySort, require_sane
 
 
 def absent_if_empty(value: Any) -> Any:
@@ -39,3 +39,16 @@ class NightQuery(BoardQuery):
     """What the page of a night shows. days: how long before the night its booking curve begins; None: by default."""
 
     days: Annotated[Literal[30, 90, 180, 365] | None, BeforeValidator(parse_query_integer)] = None
+
+
+class MorningQuery(BoardQuery):
+    """The order of the hotels."""
+
+    sort: SummarySort = "name"
+
+
+class HotelsPageQuery(MorningQuery):
+    """A page of the hotels that are searched for."""
+
+    search: HotelSearch = ""
+    cursor: Cursor | None = None

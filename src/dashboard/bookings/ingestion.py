@@ -96,10 +96,14 @@ class Ingestion:
             counted=self._counted,
             now=now,
             is_contacted=progress.recorded_through is not None,
+            is_first_reading=progress.first_read_at is None,
         )
         recorded_through: datetime | None = None
         try:
             first = await walk.read(sink, progress.watermark - self._lookback if progress.watermark else None)
+            if sink.is_first_reading:
+                async with guarded(self._db, lease) as connection:
+                    await feed_progress.update_first_reading_end(connection, self.feed.name)
             result = {"read": first.rows, "new": first.new, "rejected": first.rejected}
             if progress.recorded_through is not None:
                 late = await walk.read_recorded(sink, progress.recorded_through - self._lookback)
@@ -123,7 +127,8 @@ class Ingestion:
 class LedgerSink:
     """Stores what the ingestion reads of a feed; every transaction holds the lease.
 
-    is_contacted: whether the provider's clock at the first read is known.
+    is_contacted: whether the provider's clock at the first read is known. is_first_reading: whether no reading before
+    has reached the end of the feed.
     """
 
     db: asyncpg.Pool
@@ -133,9 +138,16 @@ class LedgerSink:
     counted: RememberedIds
     now: datetime
     is_contacted: bool
+    is_first_reading: bool
 
     async def begin(self, response: FeedResponse) -> None:
-        """Note the provider's clock when the first read began: the second pass reads events recorded since then."""
+        """Note the provider's clock when the first read began: the second pass reads events recorded since then.
+
+        During the first reading also note about how many events there are.
+        """
+        if self.is_first_reading and response.about_events is not None:
+            async with guarded(self.db, self.lease) as connection:
+                await feed_progress.update_about_events(connection, self.name, response.about_events)
         if self.is_contacted or "recorded" not in response.features:
             return
         async with guarded(self.db, self.lease) as connection:
@@ -150,6 +162,8 @@ class LedgerSink:
         rows = await asyncio.to_thread(ledger.copy_rows_of, self.feed, page.events, self.counted)
         async with guarded(self.db, self.lease) as connection:
             new = await ledger.insert_rows(connection, self.feed, rows) if rows else 0
+            if self.is_first_reading and new:
+                await feed_progress.update_past_events(connection, self.name, new)
             if page.rejected:
                 await upsert_quarantine(connection, self.name, page.rejected)
             if page.through is not None:

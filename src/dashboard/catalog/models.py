@@ -160,3 +160,27 @@ class OfferTrend(msgspec.Struct, frozen=True):
     """The last price of the whole period."""
     change_percent: float | None
     """(last - first) / first * 100; null without a first price."""
+
+
+class CatalogMark(NamedTuple):
+    """What tells one state of the catalogue from another."""
+
+    products: int
+    names: str
+    changed_at: datetime | None
+
+
+class PriceMove(NamedTuple):
+    """The lowest price in stock of a product, in minor units.
+
+    price_before: a day ago; None if nothing was in stock. lowest, highest: within the last 30 days. since: the first
+    time at which the product had a price or is known to have had none.
+    """
+
+    product_id: uuid.UUID
+    name: str
+    price: int
+    price_before: int | None
+    lowest: int
+    highest: int
+    since: datetime

@@ -2,13 +2,29 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
 Status = ProviderStatus
 Decision = Literal["confirm", "decline"]
+
+LONG_WAIT = timedelta(minutes=10)
+SOON = timedelta(hours=2)
+
+
+class DeskCounts(NamedTuple):
+    """The front desk in numbers.
+
+    waiting: orders that nobody has decided yet; late: those that wait longer than LONG_WAIT; oldest: when the oldest of
+    them was received. coming: confirmed tables that begin within SOON.
+    """
+
+    waiting: int
+    late: int
+    oldest: datetime | None
+    coming: int
 
 
 class Order(msgspec.Struct, frozen=True):

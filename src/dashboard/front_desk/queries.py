@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
 from dashboard.front_desk.inputs import OrderInput
-from dashboard.front_desk.models import Decision, Order, ProviderStatus, Status
+from dashboard.front_desk.models import LONG_WAIT, SOON, Decision, DeskCounts, Order, ProviderStatus, Status
 
 _ORDER_COLUMNS = """
     id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes, ordered_at,
@@ -175,6 +175,27 @@ async def select_waiting_count(db: Executor, now: datetime) -> int:
     return await db.fetchval(
         "SELECT count(*) FROM front_desk_order WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)", now
     )
+
+
+async def select_desk_counts(db: Executor, now: datetime) -> DeskCounts:
+    """How many orders wait whose time has not passed, since when, and how many confirmed tables begin soon."""
+    row = await db.fetchrow(
+        """
+        SELECT waiting, late, oldest, coming
+          FROM (SELECT count(*) AS waiting, min(received_at) AS oldest,
+                       count(*) FILTER (WHERE received_at < $1::timestamptz - $2::interval) AS late
+                  FROM front_desk_order
+                 WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)) AS order_waiting
+         CROSS JOIN (SELECT count(*) AS coming
+                       FROM front_desk_order
+                      WHERE status = 'confirmed' AND starts_at BETWEEN $1 AND $1 + $3::interval) AS order_coming
+        """,
+        now,
+        LONG_WAIT,
+        SOON,
+    )
+    assert row is not None
+    return DeskCounts(*row)
 
 
 async def select_freed(db: Executor, now: datetime, limit: int) -> list[Order]:

@@ -71,6 +71,9 @@ CREATE TABLE feed_progress (
     window_seconds double precision NOT NULL DEFAULT 86400, -- of a feed that has to be read in windows of time
     audited_through timestamptz,  -- where a night audit that has not ended continues
     audit_started_at timestamptz, -- when that audit began
+    past_events bigint NOT NULL DEFAULT 0, -- counted by the first reading of the feed
+    about_events bigint,          -- about how many events the feed said it had then
+    first_read_at timestamptz,    -- when the first reading reached the end of the feed
     wait_until timestamptz        -- the feed asked not to be called before
 );
 

@@ -338,3 +338,22 @@ class SlaSummary(msgspec.Struct, frozen=True):
     """Number of stores that were open in the period."""
     breaches: int
     """Number of stores that were up for less than the target share."""
+
+
+class FleetMark(NamedTuple):
+    """What tells one state of the stores from another: the newest import that changed any, and the newest report."""
+
+    stores: int
+    version: int | None
+    reported_at: datetime | None
+
+
+class WeekOfFleet(NamedTuple):
+    """How many stores were open in a week and how many missed a target; `median`: half were up for at least this share.
+
+    median: None if no store was open.
+    """
+
+    stores: int
+    breaches: int
+    median: float | None

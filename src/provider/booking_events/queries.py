@@ -312,6 +312,20 @@ async def select_totals(db: Executor) -> FeedTotals:
     return FeedTotals(**row)
 
 
+async def select_about_events(db: Executor) -> int | None:
+    """About how many events the feed has; few are counted. None while PostgreSQL has no estimate of many."""
+    return await db.fetchval(
+        """
+        SELECT CASE
+                   WHEN counted < $1 THEN counted
+                   WHEN estimated_events() >= $1 THEN estimated_events()
+               END
+          FROM (SELECT count(*) AS counted FROM (SELECT 1 FROM booking_event LIMIT $1) AS first_events) AS few
+        """,
+        MAX_COUNTED_EVENTS,
+    )
+
+
 async def select_latest(db: Executor, count: int) -> list[NewEvent]:
     """The latest events by their own time, latest first."""
     rows = await db.fetch(
@@ -331,9 +345,25 @@ async def select_last_hotel(db: Executor) -> int | None:
     return await db.fetchval("SELECT max(hotel_id) FROM booking_event")
 
 
+async def lock_feed(connection: Connection) -> None:
+    """Let nobody else store events until the transaction ends; the feed can be read meanwhile."""
+    await connection.execute("LOCK TABLE booking_event IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def analyze_feed(connection: Connection) -> None:
+    """Renew the planner's statistics, by which the number of events is estimated."""
+    await connection.execute("ANALYZE booking_event")
+
+
 async def copy_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Store rows of COLUMNS. Raises UniqueViolationError, and stores none, when one of the ids is taken."""
     await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=COLUMNS))
+
+
+async def copy_recorded_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store rows of COLUMNS, each with the time at which the feed recorded it."""
+    columns = [*COLUMNS, "recorded_at"]
+    await await_copy(connection, connection.copy_records_to_table("booking_event", records=rows, columns=columns))
 
 
 async def create_staging(connection: Connection) -> None:

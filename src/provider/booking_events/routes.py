@@ -60,6 +60,7 @@ EXAMPLE = {
         200: LINK_HEADER
         | {
             "X-Feed": "The features of this feed beyond the source's parameters",
+            "X-Feed-Events": "Of a streamed response: about how many events the feed has in all, whatever the filters",
             "X-Recorded-Through": "Of a read replica: every event stored before this time is taken into account",
         }
     },
@@ -104,6 +105,8 @@ async def _stream(accepted: str, page: Page, query: EventsQuery, form: FeedForma
 
     The response begins after COPY has begun, so that an error before that still gets its status.
     """
+    if (about := await queries.select_about_events(pool())) is not None:
+        headers["X-Feed-Events"] = str(about)
     if request.method == "HEAD":
         return Response(empty_body(), content_type=_content_type(accepted), headers=headers)
     rest = feed.lines_after(stream_pool(resources().pools.streams), query, form, page.end)

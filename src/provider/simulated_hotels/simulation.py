@@ -1,7 +1,8 @@
 """Simulated hotels at work: as many events as requested, consistent with the events in the feed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 
 from provider.hotel_rooms import BOOKING, CANCELLATION
 from provider.simulated_hotels.books import Books
@@ -15,6 +16,7 @@ from provider.simulated_hotels.demand import (
 )
 from provider.simulated_hotels.history import write_history
 from provider.simulated_hotels.models import DateCache, FeedEvent, SimulatedEvent
+from provider.simulated_hotels.story import HotelEvent, tell_story
 
 # How many random requests are tried for one event. Most fail once the books are as full as the season allows.
 _MAX_ATTEMPTS = 40
@@ -42,14 +44,22 @@ class Simulation:
         self._last: datetime | None = None
         self._random = seeded_random(seed)
 
-    def history(self, start: date, end: date) -> Iterator[SimulatedEvent]:
+    def history(self, start: date, end: date, events: Sequence[HotelEvent] = ()) -> Iterator[SimulatedEvent]:
         """All events before `end` (UTC, exclusive) of nights from `start` on, by ascending event_timestamp.
 
         The first bookings are dated up to MAX_LEAD_DAYS before `start`, so the first nights are as full as the
         last; nights after `end` have the bookings made by then. No two stays share an instant. Independent of
-        observed events. Memory depends on the number of hotels, not of years.
+        observed events. Memory depends on the number of hotels, not of years. events: what happens beside the usual
+        demand, such as `tell_story`.
         """
-        return write_history(self._seed, self.hotels, start, end)
+        return write_history(self._seed, self.hotels, start, end, events)
+
+    def history_through(self, now: datetime, years: int) -> Iterator[SimulatedEvent]:
+        """The history of `years` years up to this instant (of the aware `now`), with the story of `tell_story`."""
+        today = now.astimezone(UTC).date()
+        story = tell_story(self._seed, self.hotels, today.toordinal())
+        events = self.history(today - timedelta(days=365 * years), today + timedelta(days=1), story)
+        return takewhile(lambda event: event.event_timestamp <= now, events)
 
     def reset(self) -> None:
         """Drop all observed and generated events: every room is free."""

@@ -51,3 +51,16 @@ def test_secrets_are_named_in_groups_and_the_demo_is_the_default() -> None:
 
     assert (demo.is_demo, demo.secrets) == (True, ())
     assert (own.is_demo, own.secrets) == (False, (("A", "B"), ("C",)))
+
+
+def test_the_addresses_that_the_terminal_shows_are_those_asked_for_or_those_of_the_applications() -> None:
+    show = ["--show", "wine list (red)=http://{cellar}/wine?sort=year", "--show", "menu=http://{kitchen}/"]
+
+    assert read_plan(["kitchen:1", "cellar:2", *show], {}).shown == (
+        ("wine list (red)", "http://127.0.0.1:2/wine?sort=year"),
+        ("menu", "http://127.0.0.1:1/"),
+    )
+    assert read_plan(["kitchen:1", "cellar:2"], {}).shown == (
+        ("kitchen", "http://127.0.0.1:1/"),
+        ("cellar", "http://127.0.0.1:2/"),
+    )

@@ -64,8 +64,8 @@ def test_both_applications_get_ports_addresses_databases_and_the_demo(run: Calla
     assert environment["DASHBOARD_X"] == "passed through"
     assert environment["KITCHEN_DATABASE_URL"].startswith("postgresql://postgres@/kitchen?host=")
     assert environment["CELLAR_DATABASE_URL"].startswith("postgresql://postgres@/cellar?host=")
-    for path in ("/", "/docs", "/jobs", "/metrics"):
-        assert f"http://127.0.0.1:{cellar}{path}" in stack.output()
+    assert f"nightaudit:   kitchen  http://127.0.0.1:{kitchen}/\n" in stack.output()
+    assert f"nightaudit:   cellar   http://127.0.0.1:{cellar}/\n" in stack.output()
     assert str(stack.data_dir) in stack.output()
     assert stack.stop() == 0
 
@@ -268,7 +268,7 @@ def test_own_data_gets_secrets_and_a_directory_of_its_own(run: Callable[..., Sup
         assert environment["KITCHEN_SECRET"] == environment["CELLAR_SECRET"]
         assert environment["KITCHEN_SECRET"] in (stack.data_dir / "secrets.env").read_text()
         assert environment["CELLAR_TOKEN"] == "mine"
-    wait_until(lambda: f"secrets    {stack.data_dir}/secrets.env" in stack.output())
+    wait_until(lambda: f"secrets  {stack.data_dir}/secrets.env" in stack.output())
     assert stack.stop() == 0
 
     stack.settings = []

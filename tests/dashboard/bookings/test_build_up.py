@@ -4,11 +4,24 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
+from hypothesis import strategies as st
 
 from common.web.resources import Application
-from tests.dashboard.bookings.expected_curves import expected_build_up
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
+from dashboard.bookings.curves import compute_build_up
+from dashboard.bookings.inputs import PaceMatch
+from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_build_up
+from tests.dashboard.bookings.test_figures import (
+    Events,
+    booking_events,
+    check_and_roll_back,
+    event_days,
+    first_of_each_id,
+    nights,
+    property_test,
+)
+from tests.dashboard.bookings.test_nights import MATCHES, insert_in_pages, plain, simulated
 from tests.support.tables import rows, sheet
 
 
@@ -25,7 +38,9 @@ async def build_up(app: Application, month: str, as_of: date | str, match: str =
 async def test_the_build_up_of_simulated_events_is_that_of_a_recount_over_29_february(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    recount = await store(dashboard_db, simulated_events())
+    events = list(simulated())
+    await insert_in_pages(dashboard_db, events)
+    books = plain(events)
     for match in ("weekday", "date"):
         for month, as_of in (
             (date(2024, 2, 1), date(2024, 2, 29)),
@@ -36,16 +51,34 @@ async def test_the_build_up_of_simulated_events_is_that_of_a_recount_over_29_feb
             (date(2023, 2, 1), date(2023, 1, 20)),
             (date(2026, 3, 1), date(2025, 4, 15)),
         ):
-            expected = expected_build_up(recount, month, as_of, match)
+            expected = expected_build_up(books, month, as_of, match)
             assert await build_up(dashboard_app, f"{month:%Y-%m}", as_of, match) == expected
-    assert recount.net(date(2024, 2, 29), date(2025, 6, 1)) > 0
+    assert books.rooms(HOTEL, date(2024, 2, 29), date(2025, 6, 1)) > 0
+
+
+@property_test(st.tuples(booking_events(), nights, event_days, st.sampled_from(MATCHES)))
+async def test_the_build_up_of_any_events_is_that_of_a_recount(
+    db: asyncpg.Connection, example: tuple[Events, date, date, PaceMatch]
+) -> None:
+    events, night, as_of, match = example
+    stored = first_of_each_id(events)
+    books = plain(stored)
+
+    async def check() -> None:
+        if HOTEL not in books.first_dates:
+            return
+        month = night.replace(day=1)
+        found = await compute_build_up(db, HOTEL, month, as_of, match)
+        assert msgspec.to_builtins(found) == expected_build_up(books, month, as_of, match)
+
+    await check_and_roll_back(db, [events], check)
 
 
 @pytest.mark.parametrize("match", ["weekday", "date"])
 async def test_the_point_at_as_of_is_the_pace_of_the_month(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, match: str
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     for as_of in (date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2025, 2, 28), date(2025, 5, 31)):
         pace = await get(dashboard_app, f"pace?year={as_of.year}&as_of={as_of}&match={match}")
         for item in pace["items"]:
@@ -60,7 +93,7 @@ async def test_the_point_at_as_of_is_the_pace_of_the_month(
 async def test_this_year_ends_at_as_of_and_last_year_goes_on(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(
+    await insert_in_pages(
         dashboard_db,
         [
             booking(1, date(2022, 12, 13), date(2021, 1, 1)),
@@ -85,7 +118,7 @@ async def test_this_year_ends_at_as_of_and_last_year_goes_on(
 async def test_days_before_the_first_event_of_the_hotel_are_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 1))])
 
     body = await build_up(dashboard_app, "2022-12", "2022-12-31")
     points = {item["day"]: item["this_year"] for item in body["items"]}
@@ -102,7 +135,7 @@ async def test_days_before_the_first_event_of_the_hotel_are_unknown(
 async def test_what_was_slept_last_year_is_unknown_unless_the_history_has_the_first_night(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 12, 2))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 12, 2))])
 
     assert (await build_up(dashboard_app, "2023-12", "2023-11-20", "date"))["last_year_slept"] is None
     assert (await build_up(dashboard_app, "2023-12", "2023-11-20", "weekday"))["last_year_slept"] == 1
@@ -111,7 +144,7 @@ async def test_what_was_slept_last_year_is_unknown_unless_the_history_has_the_fi
 async def test_a_month_is_slept_on_the_day_after_its_last_night(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 2))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 2))])
 
     assert (await build_up(dashboard_app, "2023-12", "2022-12-31", "date"))["last_year_slept"] is None
     assert (await build_up(dashboard_app, "2023-12", "2023-01-01", "date"))["last_year_slept"] == 1
@@ -120,7 +153,7 @@ async def test_a_month_is_slept_on_the_day_after_its_last_night(
 async def test_days_of_last_year_that_are_still_ahead_are_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2023, 12, 20), date(2022, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 12, 20), date(2022, 1, 1))])
 
     body = await build_up(dashboard_app, "2024-12", "2023-11-20", "date")
     points = {item["day"]: (item["this_year"], item["last_year"]) for item in body["items"]}
@@ -132,7 +165,7 @@ async def test_days_of_last_year_that_are_still_ahead_are_unknown(
 async def test_events_after_the_month_count_on_its_last_day(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(
+    await insert_in_pages(
         dashboard_db,
         [
             booking(1, date(2021, 10, 30), date(2021, 1, 1)),
@@ -147,7 +180,7 @@ async def test_events_after_the_month_count_on_its_last_day(
 
 
 async def test_the_build_up_is_the_same_in_every_form(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     path = f"/hotels/{HOTEL}/build-up?month=2024-03&as_of=2024-02-10"
     client = dashboard_app.test_client()
     response = await client.get(path)
@@ -179,7 +212,7 @@ async def test_the_build_up_is_the_same_in_every_form(dashboard_app: Application
 async def test_a_query_that_is_not_valid_is_refused(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, query: str, field: str, message: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     response = await dashboard_app.test_client().get(f"/hotels/{HOTEL}/build-up?{query}")
 
     assert response.status_code == 400
@@ -187,7 +220,7 @@ async def test_a_query_that_is_not_valid_is_refused(
 
 
 async def test_the_ends_of_the_calendar_are_answered(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     for query in ("month=1900-01", "month=2199-12", "month=2024-02&as_of=0001-01-02"):
         for match in ("weekday", "date"):
             body = await get(dashboard_app, f"build-up?{query}&match={match}")

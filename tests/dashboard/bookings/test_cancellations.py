@@ -4,12 +4,24 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
+from hypothesis import strategies as st
 
 from common.tables import XLSX
 from common.web.resources import Application
-from tests.dashboard.bookings.expected_curves import expected_cancellations
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
+from dashboard.bookings.curves import compute_cancellations
+from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_cancellations
+from tests.dashboard.bookings.test_figures import (
+    Events,
+    booking_events,
+    check_and_roll_back,
+    event_days,
+    first_of_each_id,
+    nights,
+    property_test,
+)
+from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.tables import rows, sheet
 
 CANCELLATIONS = f"/hotels/{HOTEL}/cancellations"
@@ -24,19 +36,33 @@ async def cancellations(app: Application, year: int, as_of: date | str) -> Any:
 async def test_the_cancellations_of_simulated_events_are_those_of_a_recount_over_29_february(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    recount = await store(dashboard_db, simulated_events())
+    events = list(simulated())
+    await insert_in_pages(dashboard_db, events)
     for year in (2022, 2023, 2024, 2025, 2026):
         for as_of in (date(2024, 2, 29), date(2024, 12, 31), date(2025, 5, 31)):
             body = await cancellations(dashboard_app, year, as_of)
-            assert body == expected_cancellations(recount, year, as_of)
+            assert body == expected_cancellations(events, year, as_of)
     found = await cancellations(dashboard_app, 2024, "2024-12-31")
     assert all(lead["bookings"] for lead in found["by_lead"])
+
+
+@property_test(st.tuples(booking_events(), nights, event_days))
+async def test_the_cancellations_of_any_events_are_those_of_a_recount(
+    db: asyncpg.Connection, example: tuple[Events, date, date]
+) -> None:
+    events, night, as_of = example
+
+    async def check() -> None:
+        found = await compute_cancellations(db, HOTEL, night.year, as_of)
+        assert msgspec.to_builtins(found) == expected_cancellations(first_of_each_id(events), night.year, as_of)
+
+    await check_and_roll_back(db, [events], check)
 
 
 async def test_bookings_by_days_ahead_are_those_of_the_lead_time(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     client = dashboard_app.test_client()
     by_lead = (await (await client.get(f"{CANCELLATIONS}?year=2024")).get_json())["by_lead"]
     lead_time = (await (await client.get(f"/hotels/{HOTEL}/lead-time?year=2024")).get_json())["items"]
@@ -50,7 +76,7 @@ async def test_a_cancellation_counts_by_its_own_days_ahead_and_after_the_night_a
     night = date(2023, 7, 31)
     events = [booking(number, night, date(2023, 1, 1)) for number in (1, 2, 3)]
     events += [booking(4, night, date(2023, 7, 28), 2), booking(5, night, date(2023, 8, 2), 2)]
-    await store(dashboard_db, events)
+    await insert_in_pages(dashboard_db, events)
 
     body = await cancellations(dashboard_app, 2023, "2023-08-02")
     assert [(lead["bookings"], lead["cancellations"]) for lead in body["by_lead"]] == [
@@ -67,7 +93,7 @@ async def test_the_rate_of_a_month_without_bookings_is_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
     """A feed may begin with the cancellation of a booking that it does not have."""
-    await store(dashboard_db, [booking(1, date(2023, 7, 31), date(2023, 7, 1), 2)])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 7, 31), date(2023, 7, 1), 2)])
 
     body = await cancellations(dashboard_app, 2023, "2023-08-01")
     assert [month["cancellation_rate"] for month in body["by_month"]] == [None] * 12
@@ -78,7 +104,7 @@ async def test_the_rate_of_a_month_without_bookings_is_unknown(
 async def test_each_list_is_a_table_of_its_own(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, name: str
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     path = f"{CANCELLATIONS}?year=2025&as_of=2025-05-31"
     client = dashboard_app.test_client()
     response = await client.get(f"{path}&table={name}")
@@ -111,7 +137,7 @@ async def test_each_list_is_a_table_of_its_own(
 async def test_a_query_that_is_not_valid_is_refused(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, query: str, field: str, message: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     response = await dashboard_app.test_client().get(f"{CANCELLATIONS}?{query}")
 
     assert response.status_code == 400

@@ -4,11 +4,24 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
+from hypothesis import strategies as st
 
 from common.web.resources import Application
-from tests.dashboard.bookings.expected_curves import expected_curve
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
+from dashboard.bookings.curves import compute_usual_curve
+from dashboard.bookings.inputs import PaceMatch, UsualCurveQuery
+from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_curve
+from tests.dashboard.bookings.test_figures import (
+    Events,
+    booking_events,
+    check_and_roll_back,
+    event_days,
+    first_of_each_id,
+    nights,
+    property_test,
+)
+from tests.dashboard.bookings.test_nights import MATCHES, insert_in_pages, plain, simulated
 from tests.support.tables import rows, sheet
 
 USUAL = f"/hotels/{HOTEL}/booking-curve/usual"
@@ -29,7 +42,9 @@ async def points(app: Application, night: str, as_of: str, match: str = "weekday
 async def test_the_usual_curve_of_simulated_events_is_that_of_a_recount_over_29_february(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    recount = await store(dashboard_db, simulated_events())
+    events = list(simulated())
+    await insert_in_pages(dashboard_db, events)
+    books = plain(events)
     for match in ("weekday", "date"):
         for night, as_of, count in (
             (date(2024, 2, 29), date(2024, 2, 20), 8),
@@ -46,14 +61,32 @@ async def test_the_usual_curve_of_simulated_events_is_that_of_a_recount_over_29_
                 "as_of": as_of.isoformat(),
                 "match": match,
                 "count": count,
-                "items": expected_curve(recount, night, as_of, match, count),
+                "items": expected_curve(books, night, as_of, match, count),
             }
+
+
+@property_test(st.tuples(booking_events(), nights, event_days, st.sampled_from(MATCHES)))
+async def test_the_usual_curve_of_any_events_is_that_of_a_recount(
+    db: asyncpg.Connection, example: tuple[Events, date, date, PaceMatch]
+) -> None:
+    events, night, as_of, match = example
+    stored = first_of_each_id(events)
+    books = plain(stored)
+
+    async def check() -> None:
+        if HOTEL not in books.first_dates:
+            return
+        query = UsualCurveQuery(night=night, match=match, count=3)
+        found = await compute_usual_curve(db, HOTEL, query, as_of)
+        assert msgspec.to_builtins(found.items) == expected_curve(books, night, as_of, match, 3)
+
+    await check_and_roll_back(db, [events], check)
 
 
 async def test_the_curve_of_last_year_is_the_booking_curve_of_that_night(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     client = dashboard_app.test_client()
     items = (await (await client.get(f"{USUAL}?night=2024-12-14")).get_json())["items"]
     curve = (await (await client.get(f"/hotels/{HOTEL}/booking-curve?night=2023-12-16")).get_json())["items"]
@@ -71,7 +104,7 @@ async def test_quartiles_lie_between_the_nights_and_events_after_a_night_count_a
     events += [booking(number, saturday, date(2023, 4, 6)) for number in (2, 3)]
     events += [booking(number, before, date(2021, 5, 1)) for number in (4, 5, 6)]
     events.append(booking(7, saturday, date(2023, 5, 8), 2))
-    await store(dashboard_db, events)
+    await insert_in_pages(dashboard_db, events)
 
     found = await points(dashboard_app, "2023-06-03", "2023-05-08")
     assert found[365] == found[31] == (0, 0, 0, 0)
@@ -87,7 +120,7 @@ async def test_nights_and_distances_before_the_first_event_of_the_hotel_are_unkn
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
     """The history begins on Saturday, 1 April: with the nights of 1, 8 and 15 April, at distances up to 14 days."""
-    await store(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
 
     found = await points(dashboard_app, "2024-04-13", "2023-04-16")
     assert found[15] == (None, None, None, None)
@@ -100,7 +133,7 @@ async def test_nights_and_distances_before_the_first_event_of_the_hotel_are_unkn
 async def test_days_of_last_years_night_that_are_still_ahead_are_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2023, 4, 15), date(2021, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2021, 4, 1))])
 
     found = await points(dashboard_app, "2024-04-15", "2023-04-10", "date")
     assert (found[365][3], found[5][3], found[4][3], found[0][3]) == (1, 1, None, None)
@@ -111,7 +144,7 @@ async def test_days_of_last_years_night_that_are_still_ahead_are_unknown(
 async def test_29_february_has_no_night_last_year_on_the_same_date(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2023, 3, 2), date(2021, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 3, 2), date(2021, 4, 1))])
 
     assert (await points(dashboard_app, "2024-02-29", "2024-02-01", "date"))[0][3] is None
     assert (await points(dashboard_app, "2024-02-29", "2024-02-01", "weekday"))[0][3] == 1
@@ -120,7 +153,7 @@ async def test_29_february_has_no_night_last_year_on_the_same_date(
 async def test_a_hotel_without_a_slept_night_has_no_usual_curve(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
 
     for as_of in ("2023-04-01", "2023-03-01", "0001-01-02"):
         assert set((await points(dashboard_app, "2023-04-15", as_of)).values()) == {(None, None, None, None)}
@@ -129,7 +162,7 @@ async def test_a_hotel_without_a_slept_night_has_no_usual_curve(
 async def test_the_usual_curve_is_the_same_in_every_form(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, simulated_events())
+    await insert_in_pages(dashboard_db, list(simulated()))
     path = f"{USUAL}?night=2024-03-02&as_of=2023-06-10"
     client = dashboard_app.test_client()
     response = await client.get(path)
@@ -160,7 +193,7 @@ async def test_the_usual_curve_is_the_same_in_every_form(
 async def test_a_query_that_is_not_valid_is_refused(
     dashboard_app: Application, dashboard_db: asyncpg.Pool, query: str, field: str, message: str
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     response = await dashboard_app.test_client().get(f"{USUAL}?{query}")
 
     assert response.status_code == 400
@@ -170,7 +203,7 @@ async def test_a_query_that_is_not_valid_is_refused(
 async def test_the_first_and_the_last_night_are_answered(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2024, 1, 2), date(2024, 1, 1))])
     for night in ("1900-01-01", "2199-12-31"):
         for match in ("weekday", "date"):
             body = await usual(dashboard_app, night, "2024-01-01", match, 20)

@@ -277,3 +277,16 @@ async def test_an_unreachable_database_is_reported_before_the_first_byte(
     assert head.status == 503
     assert head.headers["content-type"] == "application/problem+json"
     await wire.close()
+
+
+async def test_a_stream_says_about_how_many_events_the_feed_has(served: Served, provider_db: asyncpg.Pool) -> None:
+    await provider_db.execute("ANALYZE booking_event")
+    events = await provider_db.fetchval("SELECT count(*) FROM booking_event")
+
+    head, wire = await served.get("/events?updated__lte=2020-01-01T00:30:00Z")
+    await wire.close()
+    page, page_wire = await served.get("/events?limit=10")
+    await page_wire.close()
+
+    assert 0.9 * events <= int(head.headers["x-feed-events"]) <= 1.1 * events
+    assert "x-feed-events" not in page.headers

@@ -16,7 +16,7 @@ class FeedProgress(msgspec.Struct, frozen=True):
     recorded_through: time of the provider's clock up to which late events were read. data_through: time up to which the
     counters show the feed. window_seconds: length of the next window of a foreign feed. audited_through,
     audit_started_at: the event time that an interrupted night audit reached, and when it began. wait_until: the feed
-    asked not to be called before.
+    asked not to be called before. first_read_at: when the first reading reached the end of the feed.
     """
 
     feed_number: int
@@ -27,6 +27,19 @@ class FeedProgress(msgspec.Struct, frozen=True):
     audited_through: datetime | None
     audit_started_at: datetime | None
     wait_until: datetime | None
+    first_read_at: datetime | None
+
+
+class ReadingProgress(msgspec.Struct, frozen=True):
+    """The first readings of feeds that have not reached the end of their feed.
+
+    counted: events that these readings have counted. about: about how many events these feeds have, None unless each
+    of them says so.
+    """
+
+    counted: int
+    about: int | None
+    is_reading_the_past: bool
 
 
 async def select_progress(db: Executor, feed: str) -> FeedProgress | None:
@@ -34,7 +47,7 @@ async def select_progress(db: Executor, feed: str) -> FeedProgress | None:
     row = await db.fetchrow(
         """
         SELECT feed_number, watermark, recorded_through, data_through, window_seconds, audited_through,
-               audit_started_at, wait_until
+               audit_started_at, wait_until, first_read_at
           FROM feed_progress
          WHERE feed = $1
         """,
@@ -61,6 +74,25 @@ async def select_feed_states(db: Executor, feeds: Sequence[str]) -> list[FeedSta
         feeds,
     )
     return [FeedState(**row) for row in rows]
+
+
+async def select_reading_progress(db: Executor, feeds: Sequence[str]) -> ReadingProgress:
+    """How far the first readings of these feeds are; a feed that was never read is being read too."""
+    row = await db.fetchrow(
+        """
+        SELECT coalesce(sum(past_events), 0)::bigint AS counted,
+               CASE
+                   WHEN count(about_events) = count(*) THEN sum(greatest(about_events, past_events))::bigint
+               END AS about,
+               count(*) > 0 AS is_reading_the_past
+          FROM unnest($1::text[]) AS named (feed)
+          LEFT JOIN feed_progress USING (feed)
+         WHERE first_read_at IS NULL
+        """,
+        feeds,
+    )
+    assert row is not None
+    return ReadingProgress(**row)
 
 
 async def select_data_through(db: Executor, feeds: Sequence[str]) -> datetime | None:
@@ -97,6 +129,21 @@ async def update_first_contact(db: Executor, feed: str, at: datetime) -> None:
     await db.execute(
         "UPDATE feed_progress SET recorded_through = $2 WHERE feed = $1 AND recorded_through IS NULL", feed, at
     )
+
+
+async def update_about_events(db: Executor, feed: str, about: int) -> None:
+    """Note about how many events the feed has."""
+    await db.execute("UPDATE feed_progress SET about_events = $2 WHERE feed = $1", feed, about)
+
+
+async def update_past_events(db: Executor, feed: str, new: int) -> None:
+    """Add events that the first reading has counted."""
+    await db.execute("UPDATE feed_progress SET past_events = past_events + $2 WHERE feed = $1", feed, new)
+
+
+async def update_first_reading_end(db: Executor, feed: str) -> None:
+    """Note that the first reading has reached the end of the feed."""
+    await db.execute("UPDATE feed_progress SET first_read_at = now() WHERE feed = $1 AND first_read_at IS NULL", feed)
 
 
 async def update_after_reading(

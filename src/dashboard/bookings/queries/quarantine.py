@@ -53,6 +53,11 @@ async def select_quarantine(
     return [(row["fingerprint"], QuarantinedEvent(*tuple(row)[1:])) for row in rows]
 
 
+async def select_new_quarantined_count(db: Executor, since: datetime) -> int:
+    """How many values were quarantined for the first time since then."""
+    return await db.fetchval("SELECT count(*) FROM quarantined_event WHERE first_seen >= $1", since)
+
+
 async def delete_old_quarantined(db: Executor, keep: timedelta, limit: int) -> int:
     """Delete up to `limit` values that were not received again for `keep`; returns how many."""
     return await db.fetchval(

@@ -1,29 +1,23 @@
 """HTTP of the summary: all hotels on one morning."""
 
-from typing import Annotated
-
-import msgspec
 from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
 from common.web.openapi.document import NEXT_AND_PAGE_LINK_HEADER, operation
-from common.web.pagination import CursorId, decode_cursor, encode_cursor, next_link
+from common.web.pagination import next_link
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
 from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.bookings.inputs import SummaryQuery
-from dashboard.bookings.models.summary import HotelFigures, Summary, SummaryPosition
+from dashboard.bookings.models.summary import HotelFigures, Summary
 from dashboard.bookings.routes.figures import now
 from dashboard.bookings.summary import compute_summary
+from dashboard.bookings.summary_cursor import decode_position, encode_position
 
 blueprint = Blueprint("summary", __name__)
 tag_blueprint(blueprint, ["bookings"])
-
-NameOrder = Annotated[str, msgspec.Meta(pattern="^name$")]
-PickupOrder = Annotated[str, msgspec.Meta(pattern="^pickup$")]
-BehindOrder = Annotated[str, msgspec.Meta(pattern="^behind$")]
 
 
 @blueprint.get("/summary")
@@ -37,20 +31,9 @@ async def get_summary(query_args: SummaryQuery) -> Response:
 
     `total` is over all hotels found, not only those of the page.
     """
-    found = await compute_summary(pool(), query_args, _position(query_args), now())
+    found = await compute_summary(pool(), query_args, decode_position(query_args.sort, query_args.cursor), now())
     links = [page_link("/board/hotels")]
     if found.next_after:
-        links.insert(0, next_link(encode_cursor(query_args.sort, *found.next_after)))
+        links.insert(0, next_link(encode_position(query_args.sort, found.next_after)))
     summary = Summary(query_args.as_of, query_args.match, list(found.items), found.total)
     return json_response(summary, 200, {"Link": ", ".join(links)})
-
-
-def _position(query: SummaryQuery) -> SummaryPosition | None:
-    """The position in the cursor, in which the order precedes it. Raises Invalid for a cursor of another order."""
-    if query.cursor is None:
-        return None
-    if query.sort == "name":
-        return SummaryPosition(*decode_cursor(query.cursor, tuple[NameOrder, bool, str, CursorId])[1:])
-    if query.sort == "pickup":
-        return SummaryPosition(*decode_cursor(query.cursor, tuple[PickupOrder, bool, int, CursorId])[1:])
-    return SummaryPosition(*decode_cursor(query.cursor, tuple[BehindOrder, bool, int, CursorId])[1:])

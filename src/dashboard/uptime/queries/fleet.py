@@ -4,12 +4,12 @@ A target is compared with the exact durations, never with a share, which is roun
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Period, Report, SlaSummary, StoreOrder, StoreUptime
+from dashboard.uptime.models import FleetMark, Period, Report, SlaSummary, StoreOrder, StoreUptime, WeekOfFleet
 from dashboard.uptime.queries.reports import select_report
 
 
@@ -141,3 +141,66 @@ async def select_sla_summary(db: Executor, report_id: UUID, period: Period, targ
     )
     assert row is not None
     return SlaSummary(**row, period=period, target=target)
+
+
+async def select_fleet_mark(db: Executor) -> FleetMark:
+    """The stores that were ever polled, and the imports and the report that what is known of them depends on."""
+    row = await db.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM store WHERE first_polled_at IS NOT NULL) AS stores,
+               (SELECT max(import_id) FROM store_import WHERE changed) AS version,
+               (SELECT max(finished_at) FROM uptime_report WHERE status = 'complete') AS reported_at
+        """
+    )
+    assert row is not None
+    return FleetMark(*row)
+
+
+async def select_down_now(db: Executor, now: datetime) -> list[str]:
+    """The stores that are open and down at the newest poll of all, by id.
+
+    Only a store whose last poll found it down can be: the rules look at these alone.
+    """
+    rows = await db.fetch(
+        """
+        SELECT status.store_id
+          FROM (SELECT newest_poll($1) AS at) AS newest
+         CROSS JOIN LATERAL (
+                SELECT array_agg(store.store_id) AS stores
+                  FROM store
+                 CROSS JOIN LATERAL (
+                        SELECT active
+                          FROM store_poll
+                         WHERE store_poll.store_id = store.store_id AND polled_at <= newest.at
+                         ORDER BY polled_at DESC
+                         LIMIT 1
+                       ) AS last
+                 WHERE NOT last.active
+               ) AS suspected
+         CROSS JOIN LATERAL store_status(
+                suspected.stores, newest.at, newest.at + interval '1 microsecond', newest.at
+               ) AS status
+         WHERE NOT isempty(status.open - status.up)
+         ORDER BY status.store_id
+        """,
+        now,
+    )
+    return [row["store_id"] for row in rows]
+
+
+async def select_week_of_fleet(db: Executor, report_id: UUID, target: Decimal) -> WeekOfFleet:
+    """The stores of a report that were open in its week, those that missed the target share, and the middle share."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS stores, count(*) FILTER (WHERE up < (up + down) * $2::numeric) AS breaches,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY (up / (up + down))::float8) AS median
+          FROM (SELECT extract(epoch FROM uptime_last_week) AS up, extract(epoch FROM downtime_last_week) AS down
+                  FROM uptime_report_row
+                 WHERE report_id = $1) AS measured
+         WHERE up + down > 0
+        """,
+        report_id,
+        target,
+    )
+    assert row is not None
+    return WeekOfFleet(*row)

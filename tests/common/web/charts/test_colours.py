@@ -6,8 +6,8 @@ import pytest
 
 from common.web.html import ASSETS
 
-ROOTS = re.findall(r":root \{(.*?)\}", ASSETS["page.css"].content.decode(), re.DOTALL)
-LIGHT, DARK = (dict(re.findall(r"--([\w-]+): (#\w+)", root)) for root in ROOTS[:2])
+ROOTS = re.findall(r":root ?\{(.*?)\}", ASSETS["page.css"].content.decode(), re.DOTALL)
+LIGHT, DARK = (dict(re.findall(r"--([\w-]+): ?(#\w+)", root)) for root in ROOTS[:2])
 THEMES = pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
 
 Colours = dict[str, str]

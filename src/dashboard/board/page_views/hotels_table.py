@@ -1,0 +1,130 @@
+"""The table of hotels: what is on the books beside the same time last year, and what the last two dates changed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from common.web.charts.marks import SmallChart
+from common.web.charts.number_text import count_text, range_text
+from common.web.charts.small import Sparkline, month_strip, sparkline
+from dashboard.board.page_views.question import Question
+from dashboard.board.page_views.words import hotel_name, percent_text
+from dashboard.bookings.inputs import SummarySort
+from dashboard.bookings.models.notable_nights import MonthAhead
+from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures
+
+SORTS: Mapping[SummarySort, str] = {
+    "name": "name",
+    "pickup": "most picked up yesterday",
+    "behind": "most behind last year",
+}
+
+
+@dataclass(frozen=True)
+class SortLink:
+    """An order of the table, and the address of the page in it."""
+
+    label: str
+    address: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class HotelRow:
+    """A hotel, or all of them: its figures as they are answered by `/summary`, the share of its rooms, and pictures."""
+
+    name: str
+    address: str | None
+    figures: HotelFigures | TotalFigures
+    percent: str
+    nights: SmallChart
+    months: SmallChart | None
+
+
+@dataclass(frozen=True)
+class HotelsTable:
+    """The hotels of a page, the total of all of them, and the orders in which they can be shown."""
+
+    rows: Sequence[HotelRow]
+    total: HotelRow
+    sorts: Sequence[SortLink]
+    has_months: bool
+    is_today: bool
+
+
+def hotels_table(
+    found: FoundSummary,
+    question: Question,
+    sorts: Sequence[SortLink],
+    months: Iterable[MonthAhead] | None = None,
+) -> HotelsTable:
+    """The table of a page of the summary. months: of its hotels; None for a table without them."""
+    of_hotel: defaultdict[int, list[MonthAhead]] = defaultdict(list)
+    for month in months or ():
+        of_hotel[month.hotel_id].append(month)
+    rows = [
+        HotelRow(
+            name := hotel_name(hotel.hotel_id, hotel.name),
+            question.hotel_page(hotel.hotel_id),
+            hotel,
+            percent_text(hotel.tonight.on_the_books, hotel.rooms),
+            _nights(name, hotel),
+            None if months is None else months_chart(name, of_hotel[hotel.hotel_id]),
+        )
+        for hotel in found.items
+    ]
+    total = found.total
+    name = "One hotel" if total.hotels == 1 else f"{count_text(total.hotels)} hotels"
+    percent = percent_text(total.tonight.on_the_books, total.rooms)
+    foot = HotelRow(name, None, total, percent, _nights(name, total), None)
+    return HotelsTable(rows, foot, sorts, months is not None, not question.is_past)
+
+
+def sort_links(path: str, question: Question, current: SummarySort, **parameters: object) -> list[SortLink]:
+    """The orders of the table, each as the address of the page in it."""
+    return [
+        SortLink(label, question.address(path, sort=None if sort == "name" else sort, **parameters), sort == current)
+        for sort, label in SORTS.items()
+    ]
+
+
+def _nights(name: str, figures: HotelFigures | TotalFigures) -> SmallChart:
+    values = figures.next_30_nights
+    finding = f"Between {range_text(min(values), max(values)).replace(' to ', ' and ')} rooms a night are on the books."
+    data = Sparkline(values, figures.next_30_nights_last_year, highest=figures.rooms)
+    return sparkline(data, f"{name}, the next 30 nights", f"{finding} {difference_words(figures.next_30)}")
+
+
+def difference_words(nights: NightsAhead) -> str:
+    """A sentence that compares nights with those of the same time last year."""
+    if nights.difference is None:
+        return "The same time last year is not known."
+    if nights.difference == 0:
+        return "That is as many as at the same time last year."
+    more = "more" if nights.difference > 0 else "fewer"
+    return f"That is {count_text(abs(nights.difference))} {more} than at the same time last year."
+
+
+def months_chart(name: str, months: Sequence[MonthAhead]) -> SmallChart:
+    """The months of a hotel, ahead of or behind the same time last year; the largest difference has the full height."""
+    differences = [month_difference(month) for month in months]
+    known = [(month.month, each) for month, each in zip(months, differences, strict=True) if each is not None]
+    reach = max((abs(each) for _, each in known), default=0) or 1
+    return month_strip(differences, reach, f"{name}, {len(months)} months", _months_finding(known))
+
+
+def month_difference(month: MonthAhead) -> int | None:
+    """The room nights that a month is ahead of the same time last year; None if that is not known."""
+    return None if month.same_time_last_year is None else month.on_the_books - month.same_time_last_year
+
+
+def _months_finding(known: Sequence[tuple[date, int]]) -> str:
+    if not known:
+        return "The same time last year is not known."
+    ahead = sum(each > 0 for _, each in known)
+    behind = sum(each < 0 for _, each in known)
+    month, most = max(known, key=lambda each: abs(each[1]))
+    side = "ahead of" if most > 0 else "behind"
+    most_words = f" The largest difference is {month:%B %Y}, {count_text(abs(most))} {side} it." if most else ""
+    return f"{ahead} months are ahead of the same time last year and {behind} behind.{most_words}"

@@ -1,0 +1,128 @@
+"""The words of the morning page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from common.jobs.lease import JobState
+from common.web.charts.number_text import UNKNOWN, count_text, signed_text
+from dashboard.board.page_views.look_here import MONTH, clock
+from dashboard.board.page_views.question import Question
+from dashboard.board.page_views.words import hotel_name, long_day, short_night
+from dashboard.bookings.models.notable_nights import LastEvent
+from dashboard.bookings.models.summary import NightsAhead, TotalFigures
+from dashboard.catalog.models import PriceMove
+
+MOVES_SHOWN = 3
+NIGHT_AUDIT = "night_audit"
+
+
+def headline(total: TotalFigures, question: Question) -> str:
+    """The first sentences of the page: last night, yesterday, and the next 30 nights."""
+    slept = f"{count_text(total.last_night)}{of_rooms(total.rooms)} rooms were slept"
+    day_before = question.as_of - timedelta(days=1)
+    night, day = ("Last night", "Yesterday")
+    if question.is_past:
+        night, day = (f"In the night of {long_day(day_before)}", "On that date")
+    change = (
+        f"{day} {count_text(total.yesterday.bookings)} room nights were booked and "
+        f"{count_text(total.yesterday.cancellations)} cancelled; {outlook(total.next_30, is_past=question.is_past)}."
+    )
+    return f"{night} {slept}. {change}"
+
+
+def of_rooms(rooms: int | None) -> str:
+    """Such as ` of 320`; empty if the rooms are not known."""
+    return "" if rooms is None else f" of {count_text(rooms)}"
+
+
+def outlook(nights: NightsAhead, *, is_past: bool) -> str:
+    """How the next 30 nights compare with the same time last year."""
+    stand = "stood" if is_past else "stand"
+    if nights.difference is None:
+        have = "had" if is_past else "have"
+        return f"the next 30 nights {have} {count_text(nights.on_the_books)}, and the same time last year is not known"
+    if nights.difference == 0:
+        return f"the next 30 nights {stand} level with the same time last year"
+    side = "over" if nights.difference > 0 else "under"
+    return f"the next 30 nights {stand} {count_text(abs(nights.difference))} {side} the same time last year"
+
+
+def checked_words(hotels: int, stores: int | None, products: int | None, at: datetime | None) -> str:
+    """What was looked at where nothing is unusual; None for what was not."""
+    counts = [(hotels, "hotel", "hotels"), (stores, "store", "stores"), (products, "product", "products")]
+    words = [f"{count_text(count)} {one if count == 1 else many}" for count, one, many in counts if count is not None]
+    when = f" at {clock(at)}" if at is not None else ""
+    return f"Nothing unusual. Checked {', '.join(words)}{when}."
+
+
+@dataclass(frozen=True)
+class Move:
+    """A product whose price moved within a day."""
+
+    product_id: UUID
+    name: str
+    price: str
+    change: str
+    is_cheaper: bool
+
+
+def largest_moves(moves: Iterable[PriceMove]) -> list[Move]:
+    """The prices that moved most within a day, by per cent."""
+    moved = [
+        (100 * (each.price - each.price_before) / each.price_before, each)
+        for each in moves
+        if each.price_before and each.price != each.price_before
+    ]
+    moved.sort(key=lambda each: -abs(each[0]))
+    return [
+        Move(each.product_id, each.name, price_text(each.price), f"{signed_text(round(percent, 1))}%", percent < 0)
+        for percent, each in moved[:MOVES_SHOWN]
+    ]
+
+
+def at_lowest(moves: Iterable[PriceMove], now: datetime) -> list[PriceMove]:
+    """The products that are as cheap as ever in 30 days, known for as long, and were dearer within them."""
+    return [each for each in moves if each.price == each.lowest < each.highest and each.since <= now - MONTH]
+
+
+def price_text(price: int) -> str:
+    """A price in minor units, such as `1,012.40`."""
+    return f"{price / 100:,.2f}"
+
+
+def share_text(share: float | None) -> str:
+    """A share of uptime such as `99.87 %`, rounded down so that only all of it is 100; a dash where it is unknown."""
+    return UNKNOWN if share is None else f"{int(share * 10_000) / 100:.2f}%"
+
+
+@dataclass(frozen=True)
+class JobsShown:
+    """The jobs whose last run failed, and when the last night audit ended and how many differences it found."""
+
+    failing: Sequence[str]
+    audited_at: datetime | None
+    differences: int
+
+
+def jobs_shown(states: Iterable[JobState]) -> JobsShown:
+    """What the page says of the jobs. Of the audits of several feeds, the one that ended first counts."""
+    states = list(states)
+    audits = [state for state in states if state.name.partition(":")[0] == NIGHT_AUDIT]
+    ended = [state.last_finished for state in audits if state.last_finished is not None]
+    found = (state.last_result.get(kind, 0) for state in audits for kind in ("changed_upstream", "missing_upstream"))
+    return JobsShown(
+        [state.name for state in states if state.interval_seconds > 0 and state.last_outcome == "failed"],
+        min(ended) if audits and len(ended) == len(audits) else None,
+        int(sum(found)),
+    )
+
+
+def last_event_words(event: LastEvent) -> str:
+    """Such as `12:04 UTC: Harbour House, Sat 12 Dec, +1`."""
+    nights = event.bookings + event.cancellations
+    first = short_night(event.first_night)
+    when = first if nights == 1 else f"{count_text(nights)} nights from {first}"
+    changes = [signed_text(each) for each in (event.bookings, -event.cancellations) if each]
+    return f"{hotel_name(event.hotel_id, event.name)}, {when}, {' '.join(changes)}"

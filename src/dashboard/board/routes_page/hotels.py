@@ -1,0 +1,83 @@
+"""The page of all hotels, and the errors of pages of hotels that are not known."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from quart import Blueprint, Response
+from quart_schema import hide
+
+from common.web.html import html_page
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
+from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
+from common.web.resources import pool
+from dashboard.board.board_templates import templates
+from dashboard.board.inputs import HotelsPageQuery
+from dashboard.board.page_views.hotels_table import hotels_table, sort_links
+from dashboard.board.page_views.question import Question
+from dashboard.bookings import service
+from dashboard.bookings.inputs import SummaryQuery
+from dashboard.bookings.models.notable_nights import AskedMorning
+from dashboard.bookings.queries.months_ahead import select_months_ahead
+from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
+from dashboard.bookings.summary import compute_summary
+from dashboard.bookings.summary_cursor import decode_position, encode_position
+
+blueprint = Blueprint("board_hotels", __name__)
+
+PATH = "/board/hotels"
+HOTELS_SHOWN = 50
+MONTHS = 12
+LIVE_SECONDS = 10
+
+
+@blueprint.get(PATH)
+@html_page
+@hide
+@validate_querystring(HotelsPageQuery)
+@reads_replica
+async def get_hotels(query_args: HotelsPageQuery) -> Response:
+    """Show the hotels found, each with the nights and the months ahead beside the same time last year."""
+    now = datetime.now(UTC)
+    mark, corrected_at = await asyncio.gather(select_morning_mark(pool(), now), select_last_correction(pool()))
+    today = max(mark.dates, default=now.date())
+    service.require_not_future(query_args.as_of, today)
+    question = Question(query_args.as_of or today, today, query_args.match)
+    after = decode_position(query_args.sort, query_args.cursor)
+    tag = await page_tag(mark, corrected_at)
+    if (answer := unchanged(tag)) is not None:
+        return answer
+    summary_query = SummaryQuery(
+        as_of=question.asked_date,
+        match=question.match,
+        sort=query_args.sort,
+        search=query_args.search,
+        limit=HOTELS_SHOWN,
+    )
+    found = await compute_summary(pool(), summary_query, after, now)
+    asked = AskedMorning(question.asked_date, question.match, now)
+    months = await select_months_ahead(pool(), asked, [hotel.hotel_id for hotel in found.items], MONTHS)
+    shown = {"search": query_args.search, "sort": None if query_args.sort == "name" else query_args.sort}
+    next_page = None
+    if found.next_after is not None:
+        cursor = encode_position(query_args.sort, found.next_after)
+        next_page = question.address(PATH, **shown, cursor=cursor)
+    return framed_page(
+        templates,
+        "hotels.html",
+        tag,
+        alternates=[
+            Alternate("JSON", "application/json", question.address("/summary", **shown)),
+            Alternate("CSV", "text/csv", question.address("/summary", **shown, format="csv")),
+        ],
+        live_seconds=None if question.is_past else LIVE_SECONDS,
+        question=question,
+        search=query_args.search,
+        sort=query_args.sort,
+        table=hotels_table(
+            found, question, sort_links(PATH, question, query_args.sort, search=query_args.search), months
+        ),
+        first_page=question.address(PATH, **shown) if after is not None else None,
+        next_page=next_page,
+        back_to_today=Question(today, today, question.match).address(PATH, **shown),
+    )

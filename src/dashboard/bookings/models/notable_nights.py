@@ -1,0 +1,100 @@
+"""Rows of the nights at which somebody should look first."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from dashboard.bookings.inputs import PaceMatch
+
+NIGHTS_WATCHED = 90
+
+LEAST_PICKUP = 3
+PICKUP_SHARE = 0.1
+"""The pickup of 7 dates is notable if it differs from the usual one by this share of the rooms, and by LEAST_PICKUP."""
+
+LEAST_RUN = 7
+RUN_SHARE = 0.2
+"""So many nights in a row are notable if each is behind the same time last year by at least this share of it."""
+
+FULL_SHARE = 0.95
+"""A night is notable if this share of the rooms is on the books."""
+
+LEAST_CANCELLATIONS = 4
+"""A night is notable if yesterday so many rooms were cancelled for it."""
+
+
+class AskedMorning(NamedTuple):
+    """The books as of a date, or of the date at each hotel `now`, beside those of the year before by `match`."""
+
+    as_of: date | None
+    match: PaceMatch
+    now: datetime
+
+
+class NotableNight(NamedTuple):
+    """A night of the next 90 that is notable in one way or more.
+
+    usual_7: the pickup of the same 7 dates the year before. run_nights, run_difference: of a run of nights behind the
+    same time last year that begins with this night, how many they are, and their difference in sum; None if none does.
+    None in the other fields: not known.
+    """
+
+    hotel_id: int
+    name: str | None
+    rooms: int | None
+    night: date
+    on_the_books: int
+    same_time_last_year: int | None
+    pickup_7: int
+    usual_7: int | None
+    cancelled_yesterday: int
+    run_nights: int | None
+    run_difference: int | None
+
+    @property
+    def has_unusual_pickup(self) -> bool:
+        """Whether the pickup of 7 dates is far from the usual one."""
+        if self.usual_7 is None:
+            return False
+        return abs(self.pickup_7 - self.usual_7) >= max(LEAST_PICKUP, PICKUP_SHARE * (self.rooms or 0))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether almost all rooms are on the books; never where their number is not known."""
+        return self.rooms is not None and self.on_the_books >= FULL_SHARE * self.rooms
+
+    @property
+    def has_cancellations(self) -> bool:
+        """Whether many rooms were cancelled yesterday."""
+        return self.cancelled_yesterday >= LEAST_CANCELLATIONS
+
+
+class MonthAhead(NamedTuple):
+    """Room nights of a hotel in a month, beside those of the same time last year; None if these are not known."""
+
+    hotel_id: int
+    month: date
+    on_the_books: int
+    same_time_last_year: int | None
+
+
+class LastEvent(NamedTuple):
+    """The newest events of a hotel at one instant: how many nights were booked and cancelled, the first one named."""
+
+    hotel_id: int
+    name: str | None
+    at: datetime
+    first_night: date
+    bookings: int
+    cancellations: int
+
+
+class MorningMark(NamedTuple):
+    """What tells one state of the books of all hotels from another; hidden hotels are left out of the numbers.
+
+    profiles: a text that changes with names, rooms and time zones. dates: the dates at the hotels now.
+    """
+
+    events: int
+    hotels: int
+    profiles: str
+    dates: list[date]

@@ -1,0 +1,81 @@
+"""SQL of the months ahead of several hotels, beside the same time last year."""
+
+from collections.abc import Sequence
+
+from common.db.pool import Executor
+from dashboard.bookings.models.notable_nights import AskedMorning, MonthAhead
+from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_after, night_after, night_before
+
+NEAR_NIGHTS = 60
+"""Nights ahead by which about half of the events of a night have come; any number gives the same figures."""
+
+_HOTELS = f"""
+    SELECT *, date_trunc('month', as_of::timestamp)::date AS first_night,
+           (date_trunc('month', as_of::timestamp) + $5::int * interval '1 month')::date - 1 AS last_night
+      FROM ({DATED_HOTELS}) AS dated
+     WHERE hotel_id = ANY($4::bigint[])
+"""  # noqa: S608 - of a constant
+
+
+def _nets_by_month(first: str, last: str, as_of: str, *, last_near: str, month: str, condition: str) -> str:
+    """The net of the nights of the hotels at a date, by month.
+
+    That of a near night is the net of all its events less those dated after the date; of later nights, the events up to
+    the date are fewer. last_near: the last near night; month: of a night; condition: on it.
+    """
+    return f"""
+    SELECT hotel_id, {month} AS month, sum(net)::int AS net
+      FROM (SELECT hotel_id, day AS night, bookings - cancellations AS net
+              FROM ({_HOTELS}) AS hotel
+              JOIN day_counter USING (hotel_id)
+             WHERE NOT by_event_date AND day BETWEEN {first} AND least({last}, {last_near})
+             UNION ALL
+            SELECT hotel_id, night_of_stay, cancellations - bookings
+              FROM ({_HOTELS}) AS hotel
+              JOIN night_counter USING (hotel_id)
+             WHERE night_of_stay BETWEEN {first} AND least({last}, {last_near}) AND event_date > {as_of}
+             UNION ALL
+            SELECT hotel_id, night_of_stay, bookings - cancellations
+              FROM ({_HOTELS}) AS hotel
+              JOIN night_counter USING (hotel_id)
+             WHERE night_of_stay BETWEEN {last_near} + 1 AND {last} AND event_date <= {as_of}) AS change
+     WHERE {condition}
+     GROUP BY 1, 2
+    """  # noqa: S608 - of pieces above, no input
+
+
+_THIS_YEAR = _nets_by_month(
+    "first_night",
+    "last_night",
+    "as_of",
+    # As long as no event is dated after as_of, the net of all events is right for every night.
+    last_near=f"CASE WHEN last_event_date <= as_of THEN last_night ELSE as_of + {NEAR_NIGHTS} END",
+    month="date_trunc('month', night::timestamp)",
+    condition="true",
+)
+_LAST_YEAR = _nets_by_month(
+    night_before("first_night"),
+    night_before("last_night"),
+    "as_of_before",
+    last_near=f"as_of_before + {NEAR_NIGHTS}",
+    month=f"date_trunc('month', ({night_after('night')})::timestamp)",
+    condition=has_night_after("night"),
+)
+
+_SELECT_MONTHS_AHEAD = f"""
+    SELECT hotel_id, month::date, coalesce(this_year.net, 0) AS on_the_books,
+           CASE WHEN first_event_date <= as_of_before THEN coalesce(before.net, 0) END AS same_time_last_year
+      FROM ({_HOTELS}) AS hotel
+     CROSS JOIN generate_series(first_night::timestamp, last_night::timestamp, interval '1 month') AS month
+      LEFT JOIN ({_THIS_YEAR}) AS this_year USING (hotel_id, month)
+      LEFT JOIN ({_LAST_YEAR}) AS before USING (hotel_id, month)
+     ORDER BY hotel_id, month
+"""  # noqa: S608 - of pieces above, no input
+
+
+async def select_months_ahead(
+    db: Executor, asked: AskedMorning, hotel_ids: Sequence[int], months: int
+) -> list[MonthAhead]:
+    """Each of so many months of these hotels, the current one first, by id and month."""
+    rows = await db.fetch(_SELECT_MONTHS_AHEAD, *asked, hotel_ids, months)
+    return [MonthAhead(*row) for row in rows]

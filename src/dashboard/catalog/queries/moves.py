@@ -1,0 +1,68 @@
+"""SQL of the prices that moved: the lowest price in stock of each product, now and in the last days."""
+
+from datetime import datetime, timedelta
+
+from common.db.pool import Executor
+from dashboard.catalog.models import CatalogMark, PriceMove
+
+
+async def select_catalog_mark(db: Executor) -> CatalogMark:
+    """The number of products, their names, and the newest change of a price."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS products, coalesce(sum(hashtextextended(name, 0)), 0)::text AS names,
+               (SELECT max(at) FROM product_price_change WHERE NOT thinned) AS changed_at
+          FROM product
+        """
+    )
+    assert row is not None
+    return CatalogMark(*row)
+
+
+async def select_price_moves(db: Executor, now: datetime, day: timedelta, month: timedelta) -> list[PriceMove]:
+    """The products in stock whose price changed within a `month`, by name: now, a `day` ago, and within the month.
+
+    The price that was valid at the start of the month belongs to it.
+    """
+    rows = await db.fetch(
+        """
+        SELECT product_id, name, newest.price, day_ago.price AS price_before,
+               month.lowest, month.highest, known.since
+          FROM (SELECT DISTINCT product_id
+                  FROM product_price_change
+                 WHERE at > $1::timestamptz - $3::interval) AS changed
+          JOIN product USING (product_id)
+         CROSS JOIN LATERAL (
+                SELECT price
+                  FROM product_price_change AS change
+                 WHERE change.product_id = changed.product_id AND at <= $1
+                 ORDER BY at DESC
+                 LIMIT 1
+               ) AS newest
+          LEFT JOIN LATERAL (
+                SELECT price
+                  FROM product_price_change AS change
+                 WHERE change.product_id = changed.product_id AND at <= $1 - $2::interval
+                 ORDER BY at DESC
+                 LIMIT 1
+               ) AS day_ago ON true
+         CROSS JOIN LATERAL (
+                SELECT min(at) AS since, max(at) FILTER (WHERE at <= $1 - $3) AS carried
+                  FROM product_price_change AS change
+                 WHERE change.product_id = changed.product_id
+               ) AS known
+         CROSS JOIN LATERAL (
+                SELECT min(price) AS lowest, max(price) AS highest
+                  FROM product_price_change AS change
+                 WHERE change.product_id = changed.product_id
+                   AND at >= coalesce(known.carried, $1 - $3)
+                   AND at <= $1
+               ) AS month
+         WHERE newest.price IS NOT NULL
+         ORDER BY name, product_id
+        """,
+        now,
+        day,
+        month,
+    )
+    return [PriceMove(*row) for row in rows]

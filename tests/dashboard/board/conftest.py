@@ -1,0 +1,69 @@
+"""Hotels with a simulated past, and pages as a browser gets them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+
+import asyncpg
+import pytest
+from quart import Response
+
+from common.web.resources import Application
+from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.queries.ledger import insert_events
+from provider.simulated_hotels.simulation import Simulation
+from tests.support.feeds import MAIN_LEDGER
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+EVENTS_PER_TRANSACTION = 20_000
+
+GetPage = Callable[..., Awaitable[tuple[Response, str]]]
+
+
+@pytest.fixture
+def get_page(dashboard_app: Application) -> GetPage:
+    """Asks as a browser does; returns the response and its text, with the entities as characters."""
+
+    async def get(path: str, **headers: str) -> tuple[Response, str]:
+        response = await dashboard_app.test_client().get(path, headers={**BROWSER, **headers})
+        return response, unescape(await response.get_data(as_text=True))
+
+    return get
+
+
+async def store_events(db: asyncpg.Pool, events: list[BookingEvent]) -> None:
+    """Store and count the events, and note that the feed is counted up to now."""
+    async with db.acquire() as connection:
+        for start in range(0, len(events), EVENTS_PER_TRANSACTION):
+            async with connection.transaction():
+                await insert_events(connection, MAIN_LEDGER, events[start : start + EVENTS_PER_TRANSACTION])
+        await connection.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", datetime.now(UTC))
+
+
+async def set_profile(db: asyncpg.Pool, hotel_id: int, name: str | None, rooms: int | None) -> None:
+    """Give a hotel a name and rooms."""
+    await db.execute(
+        "INSERT INTO hotel_profile (hotel_id, name, rooms, hidden) VALUES ($1, $2, $3, false)", hotel_id, name, rooms
+    )
+
+
+@pytest.fixture
+async def houses(dashboard_db: asyncpg.Pool, today: date) -> None:
+    """Three houses of 12 rooms with two years of past: the first two have names, the third has no rooms either."""
+    history = Simulation(7, 3, 12).history(today - timedelta(days=730), today)
+    await store_events(
+        dashboard_db,
+        [
+            BookingEvent(
+                number,
+                event.hotel_id,
+                event.event_timestamp,
+                1 if event.status == 1 else 2,
+                event.room_id,
+                event.night_of_stay,
+            )
+            for number, event in enumerate(history, 1)
+        ],
+    )
+    await set_profile(dashboard_db, 1, "Harbour House", 12)
+    await set_profile(dashboard_db, 2, "Mill & Garden <Inn>", 12)

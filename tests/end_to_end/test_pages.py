@@ -1,0 +1,290 @@
+"""Every page in a browser: without a fault, the same without a script, usable by keyboard, true when data is old."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import asyncpg
+import msgspec
+import pytest
+from playwright.async_api import Browser, expect
+
+import dashboard.app
+import dashboard.config
+import provider.app
+import provider.config
+from common.config import Secret, read_config
+from common.web.html import ASSETS
+from common.web.page_frame import FrameState
+from common.web.resources import Application
+from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.queries.ledger import insert_events
+from provider.simulated_hotels.simulation import Simulation
+from tests.support.applications import free_port
+from tests.support.browser import watch
+from tests.support.feeds import MAIN_LEDGER
+from tests.support.served import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+WIDE, NARROW = 1280, 360
+MAX_HTML, MAX_COMPRESSED, MAX_CSS, MAX_JS = 120_000, 20_000, 16_384, 8_192
+FORBIDDEN = re.compile(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:")
+ROOMS = 20
+
+
+async def seed(db: asyncpg.Pool, today: date) -> None:
+    """Two hotels of which one has a name and rooms, with two years behind them and the nights ahead."""
+    history = Simulation(7, 2, ROOMS).history(today - timedelta(days=730), today + timedelta(days=1))
+    now = datetime.now(UTC)
+    events = [
+        msgspec.convert({"id": number, **event._asdict()}, BookingEvent)
+        for number, event in enumerate(history, 1)
+        if event.event_timestamp <= now
+    ]
+    async with db.acquire() as connection, connection.transaction():
+        await insert_events(connection, MAIN_LEDGER, events)
+    await db.execute("INSERT INTO hotel_profile VALUES (1, 'Harbour <b>House</b>', $1, NULL, false)", ROOMS)
+    await db.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", now)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A dashboard that is served with data of its own, which no feed changes."""
+
+    app: Application
+    url: str
+    db: asyncpg.Pool
+    today: date
+
+    @property
+    def pages(self) -> list[str]:
+        """The addresses of all kinds of pages."""
+        night, past = self.today + timedelta(days=12), self.today - timedelta(days=30)
+        return [
+            "/",
+            f"/?as_of={past}",
+            "/board/hotels",
+            "/board/hotels?search=harbour",
+            "/board/hotels/1",
+            f"/board/hotels/1?as_of={past}&match=date&show=ahead",
+            "/board/hotels/2?show=pickup7",
+            f"/board/hotels/1/nights/{night}",
+            f"/board/hotels/2/nights/{past}",
+            f"/board/hotels/1/months/{night:%Y-%m}",
+            "/board/hotels/99",
+            "/board/hotels/1?as_of=2999-01-01",
+            "/board/nothing",
+        ]
+
+
+@pytest.fixture
+async def board(
+    environment: dict[str, str], dashboard_url: Secret, dashboard_db: asyncpg.Pool, today: date
+) -> AsyncIterator[Board]:
+    await seed(dashboard_db, today)
+    config = read_config(dashboard.config.Config, environment)
+    app = dashboard.app.create_app(config, dashboard_url)
+    async with served(app, free_port()) as url:
+        yield Board(app, url, dashboard_db, today)
+
+
+async def faults_of(browser: Browser, origin: str, paths: Sequence[str], **settings: Any) -> dict[str, list[str]]:
+    """The faults of each page that has some."""
+    found = {}
+    for path in paths:
+        watched = await watch(browser, origin, **settings)
+        await watched.page.goto(origin + path)
+        if faults := await watched.check():
+            found[path] = faults
+        await watched.page.context.close()
+    return found
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_has_a_fault(browser: Browser, board: Board, width: int, scheme: str) -> None:
+    size = {"width": width, "height": 900}
+
+    assert await faults_of(browser, board.url, board.pages, viewport=size, color_scheme=scheme) == {}
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+async def test_the_page_of_the_provider_has_no_fault(
+    browser: Browser, environment: dict[str, str], provider_url: Secret, width: int
+) -> None:
+    config = read_config(provider.config.Config, environment)
+    async with served(provider.app.create_app(config, provider_url), free_port()) as url:
+        size = {"width": width, "height": 900}
+        assert await faults_of(browser, url, ["/", "/inbox"], viewport=size) == {}
+
+
+async def test_every_page_is_small_and_says_the_same_without_a_script(browser: Browser, board: Board) -> None:
+    texts: dict[bool, dict[str, str]] = {True: {}, False: {}}
+    for scripts in texts:
+        context = await browser.new_context(java_script_enabled=scripts)
+        page = await context.new_page()
+        for path in board.pages:
+            await page.goto(board.url + path)
+            texts[scripts][path] = " ".join((await page.locator("main").text_content() or "").split())
+        await context.close()
+    assert texts[True] == texts[False]
+
+    async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as client:
+        for path in board.pages:
+            async with client.get(board.url + path) as answer:
+                html = await answer.read()
+            assert len(html) <= MAX_HTML, path
+            assert len(gzip.compress(html)) <= MAX_COMPRESSED, path
+            assert FORBIDDEN.findall(html.decode()) == [], path
+
+
+def test_the_style_sheet_and_the_script_are_small() -> None:
+    assert len(ASSETS["page.css"].content) <= MAX_CSS
+    assert len(ASSETS["page.js"].content) <= MAX_JS
+
+
+async def test_a_page_says_when_it_is_old_and_when_the_feed_is_late(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.clock.install(time=datetime.now(UTC))
+    await page.goto(f"{board.url}/board/hotels/1")
+    await expect(page.locator("#freshness")).not_to_have_class(re.compile("late"))
+
+    await board.db.execute("UPDATE feed_progress SET data_through = $1", datetime.now(UTC) - timedelta(seconds=70))
+    await page.clock.run_for(11_000)
+    await expect(page.locator("#freshness")).to_have_class(re.compile("late"))
+    await expect(page.locator("#freshness")).to_contain_text("1 min behind")
+
+    await page.route("**/*", lambda route: route.abort())
+    await page.clock.run_for(30_000)
+    await expect(page.locator("#connection")).to_contain_text("What you see is old.")
+    await page.unroute("**/*")
+    await page.clock.run_for(11_000)
+    await expect(page.locator("#connection")).to_be_hidden()
+    assert watched.faults == []
+
+
+async def test_an_event_appears_without_a_reload(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.clock.install(time=datetime.now(UTC))
+    night = board.today + timedelta(days=12)
+    await page.goto(f"{board.url}/board/hotels/1/nights/{night}")
+    await page.evaluate("window.stays = true")
+    before = await page.locator("main").text_content()
+    event = BookingEvent(9_000_001, 1, datetime.now(UTC), 1, 77, night)
+    async with board.db.acquire() as connection, connection.transaction():
+        await insert_events(connection, MAIN_LEDGER, [event])
+    await page.clock.run_for(11_000)
+
+    await expect(page.locator("main")).not_to_have_text(before or "")
+    assert await page.evaluate("window.stays")
+
+
+async def test_the_slider_moves_the_books_and_the_address(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page, then = watched.page, board.today - timedelta(days=30)
+    await page.goto(f"{board.url}/board/hotels/1")
+    await page.get_by_label("Days before today").fill("-30")
+
+    await expect(page).to_have_url(re.compile(f"as_of={then}"))
+    await expect(page.locator("#books")).to_contain_text("The books of")
+    moved = await page.locator(".tiles").text_content()
+    await page.goto(f"{board.url}/board/hotels/1?as_of={then}")
+    assert await page.locator(".tiles").text_content() == moved
+    assert watched.faults == []
+
+
+async def test_the_date_form_does_the_same_without_a_script(browser: Browser, board: Board) -> None:
+    then = board.today - timedelta(days=30)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{board.url}/board/hotels/1")
+    await page.get_by_label("Books as of").fill(then.isoformat())
+    await page.get_by_role("button", name="Show").click()
+
+    await expect(page).to_have_url(re.compile(f"as_of={then}"))
+    await expect(page.locator("#books")).to_contain_text("The books of")
+
+
+async def test_play_moves_by_weeks_to_today_and_stops(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.goto(f"{board.url}/board/hotels/1?as_of={board.today - timedelta(days=14)}")
+    await page.get_by_role("button", name="Play").click()
+
+    await expect(page.locator("#books")).to_be_empty()
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert "as_of" not in page.url
+    assert watched.faults == []
+
+
+async def test_who_wants_less_motion_gets_no_play(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url, reduced_motion="reduce")
+    await watched.page.goto(f"{board.url}/board/hotels/1")
+
+    await expect(watched.page.get_by_label("Days before today")).to_be_visible()
+    await expect(watched.page.locator("[data-play]")).to_be_hidden()
+
+
+async def test_the_calendar_is_one_tab_stop_and_arrows_move_in_it(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.goto(f"{board.url}/board/hotels/1")
+    year = page.locator("[data-roving]")
+    links = year.locator("a")
+    assert await year.count() == 1
+    assert await links.count() >= 365
+    assert await year.locator('a[tabindex="0"]').count() == 1
+
+    await links.first.focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowDown")
+    await expect(links.nth(8)).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(links.first).to_be_focused()
+    await page.keyboard.press("End")
+    await expect(links.last).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(r"/board/hotels/1/nights/\d{4}-\d\d-\d\d$"))
+
+
+async def test_arrow_keys_read_the_booking_curve(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url, viewport={"width": WIDE, "height": 900})
+    page, night = watched.page, board.today + timedelta(days=12)
+    await page.goto(f"{board.url}/board/hotels/1/nights/{night}")
+    figure = page.locator("figure", has=page.locator("svg.wide[data-plot]")).first
+    await figure.locator("svg.wide").focus()
+    await page.keyboard.press("Home")
+    first = await figure.locator("output").text_content()
+    await page.keyboard.press("ArrowRight")
+    second = await figure.locator("output").text_content()
+
+    rows = await figure.locator("tbody tr").all_text_contents()
+    assert len(rows) > 2
+    assert re.match(r"\d+ days before: ", first or "")
+    assert first != second
+    assert watched.faults == []
+
+
+async def test_the_page_of_an_error_goes_on_asking_and_becomes_the_page(browser: Browser, board: Board) -> None:
+    async def fail() -> FrameState:
+        raise ConnectionRefusedError
+
+    working = board.app.frame
+    board.app.frame = replace(working, read_state=fail)
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.clock.install(time=datetime.now(UTC))
+    await page.goto(f"{board.url}/board/hotels/1")
+    await expect(page.locator("main")).to_contain_text("The database cannot be reached")
+    assert await watched.check() == []
+
+    board.app.frame = working
+    await page.clock.run_for(6_000)
+    await expect(page.locator("h1")).to_have_text("Harbour <b>House</b>")
