@@ -152,4 +152,4 @@ def _months_finding(known: Sequence[tuple[date, int]]) -> str:
     month, most = max(known, key=lambda each: abs(each[1]))
     side = "ahead of" if most > 0 else "behind"
     most_words = f" The largest difference is {month:%B %Y}, {count_text(abs(most))} {side} it." if most else ""
-    return f"{ahead} months are ahead of the same time last year and {behind} behind.{most_words}"
+    return f"Ahead of the same time last year: {ahead} of {len(known)} months; behind: {behind}.{most_words}"
