@@ -18,6 +18,7 @@ from dashboard.board.routes_page import morning
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from tests.dashboard.board.conftest import GetPage, set_profile, store_events
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
 
@@ -113,7 +114,8 @@ async def receive_order(db: asyncpg.Pool, ago: timedelta) -> None:
         """
         INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at,
                                       received_at, provider_status)
-        SELECT 1, 1, 'http://provider.example/', 'window', 4, 10, 60, now() - $1::interval, now() - $1::interval, 'waiting'
+        SELECT 1, 1, 'http://provider.example/', 'window', 4, 10, 60, now() - $1::interval,
+               now() - $1::interval, 'waiting'
         """,
         ago,
     )
@@ -168,15 +170,16 @@ async def quarantine_value(db: asyncpg.Pool) -> None:
 async def fail_job(db: asyncpg.Pool) -> None:
     """Let a job have failed that runs once an hour, and once when the application starts."""
 
-    async def failed() -> str:
-        return await db.execute(
+    await eventually(
+        lambda: db.fetchval(
             """
-            UPDATE job SET last_outcome = 'failed', last_error = 'secret'
+            UPDATE job
+               SET last_outcome = 'failed', last_error = 'secret'
              WHERE name = 'recount_hotels' AND last_outcome IS NOT NULL
+            RETURNING true
             """
         )
-
-    await eventually(lambda: failed_once(failed))
+    )
 
 
 async def fall_behind(db: asyncpg.Pool) -> None:

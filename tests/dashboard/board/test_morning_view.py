@@ -113,8 +113,8 @@ def test_a_share_is_never_rounded_up_to_all() -> None:
     assert share_text(None) == "–"
 
 
-def job(name: str, outcome: Any, finished: datetime | None = NOW, **did: int) -> JobState:
-    return JobState(name, 5.0, NOW, finished, outcome, None, NOW, did)
+def job(name: str, outcome: Any, finished: datetime | None = NOW, **did: int | float) -> JobState:
+    return JobState(name, 5.0, NOW, finished, outcome, None, NOW, dict(did))
 
 
 def test_failing_jobs_are_named_and_differences_of_all_audits_added() -> None:
