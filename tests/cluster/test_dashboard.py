@@ -14,6 +14,7 @@ from common.db.errors import TransactionInDoubtError
 from common.db.migrate import migrate
 from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
 from dashboard.bookings.models.nights import AskedNights
 from dashboard.bookings.models.summary import AskedSummary
@@ -136,6 +137,13 @@ async def test_each_statement_asks_the_nodes_that_the_document_names(connection:
     assert found == documented_nodes()
 
 
+SUMMARIES: list[tuple[str, date | None, PaceMatch]] = [
+    ("", None, "weekday"),
+    ("", None, "date"),
+    ("hotel 1", date(2023, 12, 1), "weekday"),
+]
+
+
 async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, object]]:
     """What each step of a ledger's life answers, in an order that does not depend on nodes."""
     is_distributed = await ledger.lock_and_select_layout(connection)
@@ -179,6 +187,12 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
         yield "pickup", await counters.select_pickup(connection, hotel, date(2023, 2, 1), 7, 90)
         yield "net", await counters.select_net_by_night(connection, hotel, FIRST, LAST, date(2023, 2, 1))
         yield "curve", await counters.select_curve(connection, hotel, date(2023, 6, 4), LAST, 730)
+        yield "known hotel", await select_known_hotel(connection, hotel)
+        for asked in (
+            AskedNights(hotel, FIRST, LAST, date(2024, 2, 1), "weekday"),
+            AskedNights(hotel, date(2024, 2, 1), date(2024, 12, 1), date(2024, 2, 1), "date"),
+        ):
+            yield "nights", await select_nights(connection, asked)
         yield "lead time", await counters.select_lead_time(connection, hotel, FIRST, LAST, LAST)
         for as_of in (None, date(2023, 2, 1)):
             for by_event_date in (False, True):
@@ -188,6 +202,12 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
     for hidden in (False, True):
         for search in ("", "hotel 1", "1"):
             yield "hotels", await counters.select_hotels(connection, search, 0, 10, hidden=hidden)
+    for search, as_of, match in SUMMARIES:
+        summary = await select_hotel_figures(
+            connection, AskedSummary(search, as_of, match, datetime(2024, 2, 1, tzinfo=UTC))
+        )
+        yield "summary", sorted(summary, key=lambda found: found.hotel_id)
+    yield "latest today", await select_latest_today(connection, NOW)
     yield "totals", await counters.select_ledger_totals(connection)
     yield "outlook", await counters.select_outlook(connection, datetime(2023, 2, 1, tzinfo=UTC), 30, 20)
     yield "audit", await audited()

@@ -62,7 +62,9 @@ async def add_bookings(db: asyncpg.Pool) -> None:
     ("path", "items"),
     [
         ("/dashboard?hotel_id=1&period=month&year=2023", "items"),
+        ("/hotels/1/nights", "items"),
         ("/hotels/1/pickup", "items"),
+        ("/summary", "items"),
         ("/hotels/1/pace?year=2023", "items"),
         ("/hotels/1/booking-curve?night=2023-02-01", "items"),
         ("/hotels/1/lead-time?year=2023", "items"),

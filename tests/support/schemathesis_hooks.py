@@ -47,6 +47,7 @@ RULES = re.compile(
             r"must not contain control characters, line breaks or invisible characters",  # classes of characters
             r"must contain a letter or a digit",  # the same
             r"must be after `from`|is more than 366 nights after `from`",  # how two dates stand to one another
+            r"must (not be before|be at most 399 days after) `from`, which is as_of by default",  # the same
             r"is required with (hotel_id|room_id)",  # each requires the other, unless both are null
             r"is more than 730 days ahead",  # today is not known to a schema
             r"is in the past",  # the same

@@ -150,7 +150,9 @@ class NightsQuery(TableQuery):
         if last < first:
             raise Invalid.field("to", "must not be before `from`, which is as_of by default")
         if (last - first).days >= MAX_WINDOW_DAYS:
-            raise Invalid.field("to", f"must be at most {MAX_WINDOW_DAYS - 1} days after `from`, as_of by default")
+            raise Invalid.field(
+                "to", f"must be at most {MAX_WINDOW_DAYS - 1} days after `from`, which is as_of by default"
+            )
         return first, last
 
 

@@ -306,7 +306,7 @@ async def test_what_is_unknown_is_an_empty_cell(dashboard_app: Application, book
         ("to=2200-01-01", "to", "must be from 1900-01-01 to 2199-12-31"),
         ("from=2025-03-02&to=2025-03-01", "to", "must not be before `from`, which is as_of by default"),
         ("as_of=2025-03-02&to=2025-03-01", "to", "must not be before `from`, which is as_of by default"),
-        ("from=2025-01-01&to=2026-02-05", "to", "must be at most 399 days after `from`, as_of by default"),
+        ("from=2025-01-01&to=2026-02-05", "to", "must be at most 399 days after `from`, which is as_of by default"),
         ("nights=7", "nights", ANY),
     ],
 )
@@ -324,3 +324,12 @@ async def test_the_nights_of_an_unknown_hotel_are_not_found(dashboard_app: Appli
 
     assert response.status_code == 404
     assert (await response.get_json())["code"] == "unknown_hotel"
+
+
+async def test_the_earliest_date_has_no_books(dashboard_app: Application, booked: None) -> None:
+    for path in (f"{NIGHTS}?as_of=0001-01-02", f"{NIGHTS}?as_of=0001-01-02&match=date", "/summary?as_of=0001-01-02"):
+        response = await get(dashboard_app, path)
+
+        assert response.status_code == 200
+        (first, *_) = (await response.get_json())["items"]
+        assert first.get("on_the_books", first.get("last_night")) == 0

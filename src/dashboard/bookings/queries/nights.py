@@ -42,7 +42,7 @@ async def select_nights(db: Executor, asked: AskedNights) -> list[NightFigures]:
                        CASE WHEN first_event_date <= as_of_before - 6 AND counterpart IS NOT NULL THEN before.pickup_7
                        END AS usual_7,
                        CASE WHEN first_event_date <= counterpart AND counterpart < $4::date
-                            THEN total_before.net - unknown.net
+                            THEN total_before.net - after_as_of.net
                        END AS last_year
                   FROM (SELECT first_event_date, $2::date + ahead AS night,
                                $2::date + ahead < $4::date + $6::int AS is_near,
@@ -94,7 +94,7 @@ async def select_nights(db: Executor, asked: AskedNights) -> list[NightFigures]:
                         SELECT coalesce(sum(bookings - cancellations), 0)::int AS net
                           FROM night_counter
                          WHERE hotel_id = $1 AND night_of_stay = counterpart AND event_date > $4
-                       ) AS unknown
+                       ) AS after_as_of
                ) AS found
          ORDER BY night
         """,
