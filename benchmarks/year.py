@@ -82,6 +82,8 @@ ENDPOINTS = {
         "/hotels/7/build-up?month={year}-12",
         "/hotels/7/booking-curve/usual?night={today}&count=20",
         "/hotels/7/cancellations?year={year}",
+        "/board/hotels/7",
+        "/board/hotels/7?as_of={yesterday}&show=ahead",
         "/quarantine",
         "/audits",
         "/stores",

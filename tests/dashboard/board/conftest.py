@@ -1,6 +1,6 @@
 """Hotels with a simulated past, and pages as a browser gets them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 
@@ -11,11 +11,14 @@ from quart import Response
 from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries.ledger import insert_events
+from provider.simulated_hotels.models import SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
 from tests.support.feeds import MAIN_LEDGER
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 EVENTS_PER_TRANSACTION = 20_000
+ROOMS = {1: 12, 2: 12, 3: None}
+"""The houses, and the rooms that are known of each."""
 
 GetPage = Callable[..., Awaitable[tuple[Response, str]]]
 
@@ -31,13 +34,29 @@ def get_page(dashboard_app: Application) -> GetPage:
     return get
 
 
-async def store_events(db: asyncpg.Pool, events: list[BookingEvent]) -> None:
+async def store_events(db: asyncpg.Pool, events: Sequence[BookingEvent]) -> None:
     """Store and count the events, and note that the feed is counted up to now."""
     async with db.acquire() as connection:
         for start in range(0, len(events), EVENTS_PER_TRANSACTION):
             async with connection.transaction():
                 await insert_events(connection, MAIN_LEDGER, events[start : start + EVENTS_PER_TRANSACTION])
         await connection.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", datetime.now(UTC))
+
+
+async def store_history(db: asyncpg.Pool, history: Iterable[SimulatedEvent]) -> None:
+    """Store and count a simulated past."""
+    events = [
+        BookingEvent(
+            number,
+            event.hotel_id,
+            event.event_timestamp,
+            1 if event.status == 1 else 2,
+            event.room_id,
+            event.night_of_stay,
+        )
+        for number, event in enumerate(history, 1)
+    ]
+    await store_events(db, events)
 
 
 async def set_profile(db: asyncpg.Pool, hotel_id: int, name: str | None, rooms: int | None) -> None:
@@ -50,20 +69,6 @@ async def set_profile(db: asyncpg.Pool, hotel_id: int, name: str | None, rooms: 
 @pytest.fixture
 async def houses(dashboard_db: asyncpg.Pool, today: date) -> None:
     """Three houses of 12 rooms with two years of past: the first two have names, the third has no rooms either."""
-    history = Simulation(7, 3, 12).history(today - timedelta(days=730), today)
-    await store_events(
-        dashboard_db,
-        [
-            BookingEvent(
-                number,
-                event.hotel_id,
-                event.event_timestamp,
-                1 if event.status == 1 else 2,
-                event.room_id,
-                event.night_of_stay,
-            )
-            for number, event in enumerate(history, 1)
-        ],
-    )
+    await store_history(dashboard_db, Simulation(7, 3, 12).history(today - timedelta(days=730), today))
     await set_profile(dashboard_db, 1, "Harbour House", 12)
     await set_profile(dashboard_db, 2, "Mill & Garden <Inn>", 12)

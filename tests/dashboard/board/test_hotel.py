@@ -7,13 +7,13 @@ from typing import Any
 import asyncpg
 import pytest
 from quart import Response
+from tests.support.raw_events import HOTEL, booking, simulated_events, store
 
 from common.web.resources import Application
 from dashboard.board.routes_page import hotel as hotel_route
 from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries.profiles import upsert_profile
 from tests.support.pages import Element, addresses, by_id, figure, named, number, read_page, table
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ROOMS = 12

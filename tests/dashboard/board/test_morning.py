@@ -1,6 +1,52 @@
-"""The page at `/`: its figures are those of the summary, and its lines lead to what is unusual."""
+"""The page at `/`: its figures are those of the summary, and what is unusual is a line."""
 
-from tests.dashboard.board.conftest import GetPage
+import gzip
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NoReturn
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from common.db.errors import NoConnectionError
+from common.web.charts.number_text import count_text, signed_text
+from common.web.resources import Application
+from dashboard.board import morning_parts
+from dashboard.board.routes_page import morning
+from dashboard.bookings.decoding import BookingEvent, RejectedEvent
+from dashboard.bookings.queries.quarantine import upsert_quarantine
+from tests.dashboard.board.conftest import GetPage, set_profile, store_events
+from tests.support.waiting import eventually
+
+NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
+
+
+def cells_of(page: str, hotel: int | str) -> list[str]:
+    """The texts of the cells of a hotel's row, without pictures."""
+    row = re.search(rf'<tr data-hotel="{hotel}">.*?</tr>', page, re.DOTALL)
+    assert row is not None
+    without_pictures = re.sub(r"<svg.*?</svg>", "", row[0], flags=re.DOTALL)
+    cells = re.findall(r"<t[hd].*?</t[hd]>", without_pictures, re.DOTALL)
+    return [" ".join(re.sub(r"<[a-z/][^>]*>", " ", cell).split()) for cell in cells]
+
+
+def expected_cells(name: str, figures: dict[str, Any]) -> list[str]:
+    """The cells of a row with these figures of `/summary`."""
+    ahead = [figures[f"next_{nights}"] for nights in (7, 30, 90)]
+    rooms, tonight = figures["rooms"], figures["tonight"]["on_the_books"]
+    return [
+        name,
+        count_text(tonight),
+        f"{100 * tonight // rooms}%" if rooms else "–",
+        *(text for each in ahead for text in (count_text(each["on_the_books"]), signed_text(each["difference"]))),
+        *(
+            f"{signed_text(figures[day]['bookings'])} {signed_text(-figures[day]['cancellations'])}"
+            for day in ("yesterday", "today")
+        ),
+        "",
+    ]
 
 
 async def test_a_page_without_hotels_says_where_the_feed_is_and_how_to_import(get_page: GetPage) -> None:
@@ -11,7 +57,298 @@ async def test_a_page_without_hotels_says_where_the_feed_is_and_how_to_import(ge
     assert "docs/own-data.md" in page
 
 
-async def test_the_page_shows_the_hotels(get_page: GetPage, houses: None) -> None:
+@pytest.mark.parametrize("query", ["", "sort=behind", "match=date&sort=pickup", "as_of={past}", "as_of={early}"])
+async def test_each_figure_is_that_of_the_summary(
+    get_page: GetPage, dashboard_app: Application, houses: None, today: date, query: str
+) -> None:
+    asked = query.format(past=today - timedelta(days=40), early=today - timedelta(days=500))
+    response, page = await get_page(f"/?{asked}&utm_source=mail")
+    summary = await (await dashboard_app.test_client().get(f"/summary?{asked}")).get_json()
+
+    assert response.status_code == 200
+    assert re.findall(r'data-hotel="(\d+)"', page) == [str(hotel["hotel_id"]) for hotel in summary["items"]]
+    for hotel in summary["items"]:
+        name = hotel["name"] or f"Hotel {hotel['hotel_id']}"
+        assert cells_of(page, hotel["hotel_id"]) == expected_cells(name, hotel)
+    assert cells_of(page, "total") == expected_cells("3 hotels", summary["total"])
+    slept, changed = summary["total"]["last_night"], summary["total"]["yesterday"]
+    assert f"{slept} rooms were slept" in page
+    assert f"{changed['bookings']} room nights were booked and {changed['cancellations']} cancelled" in page
+    assert f'href="/summary?{"&" if not asked else ""}'.rstrip("&") in page
+
+
+async def test_a_past_page_shows_the_books_of_that_date_and_nothing_of_now(
+    get_page: GetPage, houses: None, today: date
+) -> None:
+    past = today - timedelta(days=40)
+    _, page = await get_page(f"/?as_of={past}&match=date")
+
+    assert "The books of" in page
+    assert 'href="/?match=date"' in page
+    assert "data-refresh" not in page
+    assert 'id="cards"' not in page
+    assert f'href="/board/hotels/1?as_of={past}&match=date"' in page
+
+
+async def test_a_date_in_the_future_is_refused_beside_its_field(get_page: GetPage, today: date) -> None:
+    response, page = await get_page(f"/?as_of={today + timedelta(days=3)}")
+
+    assert response.status_code == 400
+    assert "as_of is in the future" in page
+
+
+@pytest.fixture
+async def quiet(dashboard_db: asyncpg.Pool, today: date) -> None:
+    """One hotel with one booking a year ago and nothing unusual."""
+    await store_events(dashboard_db, [BookingEvent(1, 7, datetime(2024, 1, 1, tzinfo=UTC), 1, 1, date(2024, 1, 5))])
+
+
+async def test_where_nothing_is_unusual_the_page_says_what_it_checked(get_page: GetPage, quiet: None) -> None:
+    _, page = await get_page("/")
+
+    assert re.search(r"Nothing unusual\. Checked 1 hotel, 0 stores, 0 products at \d\d:\d\d UTC\.", page)
+
+
+async def receive_order(db: asyncpg.Pool, ago: timedelta) -> None:
+    await db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at,
+                                      received_at, provider_status)
+        SELECT 1, 1, 'http://provider.example/', 'window', 4, 10, 60, now() - $1::interval,
+               now() - $1::interval, 'waiting'
+        """,
+        ago,
+    )
+
+
+async def poll_store_down(db: asyncpg.Pool) -> None:
+    """A store that is always open, up yesterday and down since an hour ago."""
+    await db.execute(
+        """
+        INSERT INTO store_poll (store_id, polled_at, active)
+        VALUES ('corner', now() - interval '1 day', true), ('corner', now() - interval '1 hour', false)
+        """
+    )
+    await db.execute(
+        """
+        INSERT INTO store (store_id, timezone, first_polled_at, last_polled_at)
+        SELECT store_id, 'UTC', min(polled_at), max(polled_at) FROM store_poll GROUP BY store_id
+        """
+    )
+    await db.execute(
+        """
+        INSERT INTO poll_span (span_start, first_polled_at, last_polled_at)
+        SELECT date_bin('5 minutes', polled_at, '2000-01-01 00:00:00+00'), polled_at, polled_at FROM store_poll
+        """
+    )
+    await db.execute(
+        """
+        INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)
+        VALUES ('status', 'test', 2, 2, true, 0, '[]', '{}', now())
+        """
+    )
+
+
+async def lower_price(db: asyncpg.Pool, days_known: int = 40) -> None:
+    product = UUID(int=5)
+    await db.execute("INSERT INTO product (product_id, name, description) VALUES ($1, 'Towels', '')", product)
+    await db.execute("INSERT INTO product_refresh (product_id) VALUES ($1)", product)
+    await db.execute(
+        """
+        INSERT INTO product_price_change (product_id, at, price)
+        VALUES ($1, now() - $2 * interval '1 day', 200), ($1, now() - interval '2 hours', 150)
+        """,
+        product,
+        days_known,
+    )
+
+
+async def quarantine_value(db: asyncpg.Pool) -> None:
+    await upsert_quarantine(db, "main", [RejectedEvent("status must be 1 or 2", "{}")])
+
+
+async def fail_job(db: asyncpg.Pool) -> None:
+    """Let a job have failed that runs once an hour, and once when the application starts."""
+
+    await eventually(
+        lambda: db.fetchval(
+            """
+            UPDATE job
+               SET last_outcome = 'failed', last_error = 'secret'
+             WHERE name = 'recount_hotels' AND last_outcome IS NOT NULL
+            RETURNING true
+            """
+        )
+    )
+
+
+async def fall_behind(db: asyncpg.Pool) -> None:
+    await db.execute("UPDATE feed_progress SET data_through = now() - interval '5 minutes'")
+
+
+Change = Callable[[asyncpg.Pool], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "address"),
+    [
+        (lambda db: receive_order(db, timedelta(minutes=11)), "One order waits", "/front-desk"),
+        (poll_store_down, "One store is down now</b> corner", "/stores/uptime?order=downtime"),
+        (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/products/{UUID(int=5)}/trend"),
+        (quarantine_value, "One value of the feed was not counted", "/quarantine"),
+        (fail_job, "A job fails</b> recount_hotels", "/jobs"),
+        (fall_behind, "Bookings are behind", "/hotels"),
+    ],
+)
+async def test_what_is_unusual_elsewhere_is_a_line_and_changes_the_page(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, dashboard_app: Application, quiet: None, change: Change, words: str,
+    address: str,
+) -> None:  # fmt: skip
+    before, quiet_page = await get_page("/")
+    assert words not in quiet_page
+    await change(dashboard_db)
+    after, page = await get_page("/", **{"If-None-Match": before.headers["ETag"]})
+
+    assert after.status_code == 200
+    assert f'<li><a href="{address}">' in page
+    assert words in page
+    assert "secret" not in page
+    assert "Nothing unusual" not in page
+
+
+async def test_an_order_that_waits_for_a_short_time_is_no_line(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await receive_order(dashboard_db, timedelta(minutes=9))
+    _, page = await get_page("/")
+
+    assert "Nothing unusual" in page
+    assert "<b>1</b> order waits for an answer" in page.replace(' class=""', "")
+
+
+async def test_a_price_that_is_known_for_less_than_30_days_is_not_called_the_lowest(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await lower_price(dashboard_db, days_known=29)
+    _, page = await get_page("/")
+
+    assert "at its lowest" not in page
+    assert "−25%" in page
+
+
+async def test_a_store_that_has_closed_since_it_was_down_is_not_down_now(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await poll_store_down(dashboard_db)
+    await dashboard_db.execute(
+        """
+        INSERT INTO store_hours (store_id, weekday, opens, closes)
+        SELECT 'corner', extract(isodow FROM now() - interval '1 day')::int - 1, '00:00', '23:59:59'
+        """
+    )
+    _, page = await get_page("/")
+
+    assert "down now</b> corner" not in page
+
+
+async def test_the_page_is_not_sent_again_until_something_on_it_changes(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, houses: None, today: date
+) -> None:
+    first, page = await get_page("/")
+    same, body = await get_page("/", **{"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, body) == (304, "")
+    assert 'data-refresh="10"' in page
+
+    tags = {first.headers["ETag"]}
+    booking = BookingEvent(900_000, 1, datetime.now(UTC) - timedelta(hours=3), 1, 1, today)
+    await store_events(dashboard_db, [booking])
+    tags.add((await get_page("/"))[0].headers["ETag"])
+    await set_profile(dashboard_db, 3, "Third House", 12)
+    tags.add((await get_page("/"))[0].headers["ETag"])
+    await dashboard_db.execute("UPDATE hotel_profile SET hidden = true WHERE hotel_id = 3")
+    tags.add((await get_page("/"))[0].headers["ETag"])
+    assert len(tags) == 4
+
+
+async def test_a_part_that_cannot_be_read_says_so_and_the_others_stand(
+    get_page: GetPage, houses: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def time_out(*_: object) -> NoReturn:
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(morning, "select_notable_nights", time_out)
+    monkeypatch.setattr(morning_parts, "select_desk_counts", time_out)
     response, page = await get_page("/")
-    assert response.status_code == 200, page
-    print(page)
+
+    assert response.status_code == 200
+    assert page.count("This part could not be read. The database took too long to answer.") == 2
+    assert "Nothing unusual" not in page
+    assert 'data-hotel="total"' in page
+    assert "No store was polled yet." in page
+
+
+async def test_without_the_database_the_page_is_an_error_that_asks_again(
+    get_page: GetPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> NoReturn:
+        raise NoConnectionError
+
+    monkeypatch.setattr(morning, "select_morning_mark", fail)
+    response, page = await get_page("/")
+
+    assert response.status_code == 503
+    assert "data-error" in page
+
+
+async def test_while_the_past_is_read_the_page_says_how_far_and_compares_nothing(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, houses: None
+) -> None:
+    await dashboard_db.execute(
+        "UPDATE feed_progress SET first_read_at = NULL, past_events = 212000, about_events = 340000"
+    )
+    _, page = await get_page("/")
+
+    assert "Reading the past: 212,000 of about 340,000 events" in page
+    assert '<progress value="212000" max="340000"' in page
+    assert "Look here first" not in page
+    assert set(cells_of(page, "total")[4:9:2]) == {"–"}
+
+
+class TestWithApiToken:
+    """The catalogue is for programs with a token alone."""
+
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return {**environment, "DASHBOARD_API_TOKEN": "a-token-of-the-catalogue-for-tests"}
+
+    async def test_prices_that_need_a_token_are_not_on_the_page(
+        self, get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+    ) -> None:
+        await lower_price(dashboard_db)
+        _, page = await get_page("/")
+
+        assert "Towels" not in page
+        assert "Only a program with the token of the API sees products and prices." in page
+        assert re.search(r"Checked 1 hotel, 0 stores at", page)
+
+
+async def test_of_many_hotels_the_page_shows_some_and_leads_to_all(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, today: date
+) -> None:
+    now = datetime.now(UTC) - timedelta(days=400)
+    await store_events(
+        dashboard_db,
+        [
+            BookingEvent(hotel * 1000 + ahead, hotel, now, 1, 1, today + timedelta(days=ahead % 30))
+            for hotel in range(1, 61)
+            for ahead in range(-30, 120)
+        ],
+    )
+    _, page = await get_page("/?sort=behind")
+
+    assert page.count("data-hotel=") == morning.HOTELS_SHOWN + 1
+    assert 'href="/board/hotels?sort=behind">All 60 hotels</a>' in page
+    assert len(page.encode()) <= 120_000
+    assert len(gzip.compress(page.encode())) <= 20_000
+    for forbidden in (" style=", " onclick", "<style", "javascript:"):
+        assert forbidden not in page

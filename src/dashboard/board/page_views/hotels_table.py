@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text, range_text
@@ -12,13 +15,16 @@ from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, percent_text
 from dashboard.bookings.inputs import SummarySort
 from dashboard.bookings.models.notable_nights import MonthAhead
-from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures
+from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures, nights_ahead
 
 SORTS: Mapping[SummarySort, str] = {
     "name": "name",
     "pickup": "most picked up yesterday",
     "behind": "most behind last year",
 }
+
+
+Figures = TypeVar("Figures", HotelFigures, TotalFigures)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,25 @@ def hotels_table(
     return HotelsTable(rows, foot, sorts, months is not None, not question.is_past)
 
 
+def without_last_year(found: FoundSummary) -> FoundSummary:
+    """The same figures, of which nothing is compared: while the past is read, this year's are not complete."""
+
+    def alone(nights: NightsAhead) -> NightsAhead:
+        return nights_ahead(nights.on_the_books, None)
+
+    def cleared(figures: Figures) -> Figures:
+        return replace(
+            figures,
+            tonight=alone(figures.tonight),
+            next_7=alone(figures.next_7),
+            next_30=alone(figures.next_30),
+            next_90=alone(figures.next_90),
+            next_30_nights_last_year=[None] * len(figures.next_30_nights),
+        )
+
+    return FoundSummary([cleared(hotel) for hotel in found.items], found.next_after, cleared(found.total))
+
+
 def sort_links(path: str, question: Question, current: SummarySort, **parameters: object) -> list[SortLink]:
     """The orders of the table, each as the address of the page in it."""
     return [
@@ -127,4 +152,4 @@ def _months_finding(known: Sequence[tuple[date, int]]) -> str:
     month, most = max(known, key=lambda each: abs(each[1]))
     side = "ahead of" if most > 0 else "behind"
     most_words = f" The largest difference is {month:%B %Y}, {count_text(abs(most))} {side} it." if most else ""
-    return f"{ahead} months are ahead of the same time last year and {behind} behind.{most_words}"
+    return f"Ahead of the same time last year: {ahead} of {len(known)} months; behind: {behind}.{most_words}"

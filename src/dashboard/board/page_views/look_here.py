@@ -1,9 +1,9 @@
 """The lines of "Look here first": what is unusual, the most of it first.
 
 The score of a line about a night is the rooms at stake: by how many the pickup differs from the usual one, how many
-were cancelled, or by how many a full night is ahead of the same time last year. That of a run of nights is the rooms
-that all of them are behind, divided by the days of a week, so that a fortnight counts twice. The other lines have the
-fixed scores below: what makes all figures old, or lets a guest wait, stands above every night.
+were cancelled, and by how many a full night is ahead of the same time last year, in sum. That of a run of nights is
+the rooms that all of them are behind, divided by the days of a week, so that a fortnight counts twice. The other lines
+have the fixed scores below: what makes all figures old, or lets a guest wait, stands above every night.
 """
 
 from collections import Counter
@@ -70,16 +70,20 @@ def ranked(lines: Iterable[Line]) -> list[Line]:
 
 
 def lines_of_night(night: NotableNight, question: Question) -> list[Line]:
-    """The lines of a notable night: the strongest of its own reasons, and the run that begins with it."""
-    reasons = [*_pickup(night), *_full(night), *_cancellations(night, question)]
+    """The lines of a notable night: one with all its reasons, the strongest first, and the run that begins with it."""
+    reasons = sorted([*_pickup(night), *_full(night), *_cancellations(night, question)], reverse=True)
     name = hotel_name(night.hotel_id, night.name)
     lines = []
     if reasons:
-        score, figure, style, reason = max(reasons)
+        _, figure, style, _ = reasons[0]
+        score = sum(reason[0] for reason in reasons)
+        words = [reason[3] for reason in reasons]
+        if not night.is_full:
+            words.append(_on_the_books(night))
         subject = f"{name}, {short_night(night.night)}"
         address = question.night_page(night.hotel_id, night.night)
         nights = frozenset([night.night])
-        lines.append(Line(score, figure, style, subject, reason, address, night.hotel_id, nights))
+        lines.append(Line(score, figure, style, subject, "; ".join(words), address, night.hotel_id, nights))
     if night.run_nights is not None and night.run_difference is not None:
         nights = frozenset(night.night + timedelta(days=ahead) for ahead in range(night.run_nights))
         lines.append(
@@ -88,7 +92,7 @@ def lines_of_night(night: NotableNight, question: Question) -> list[Line]:
                 signed_text(night.run_difference),
                 "behind",
                 f"{name}, {short_night(min(nights))} to {short_night(max(nights))}",
-                f"under the same time last year, each of {night.run_nights} nights by a fifth or more",
+                f"under the same time last year: {night.run_nights} nights, each by a fifth or more",
                 question.month_page(night.hotel_id, night.night),
                 night.hotel_id,
                 nights,
@@ -105,9 +109,7 @@ def _pickup(night: NotableNight) -> list[Reason]:
     if not night.has_unusual_pickup or night.usual_7 is None:
         return []
     more = night.pickup_7 - night.usual_7
-    words = (
-        f"picked up {signed_text(night.pickup_7)} in 7 days, usual {signed_text(night.usual_7)}; {_on_the_books(night)}"
-    )
+    words = f"picked up {signed_text(night.pickup_7)} in 7 days, usual {signed_text(night.usual_7)}"
     return [(float(abs(more)), signed_text(more), "ahead" if more > 0 else "behind", words)]
 
 
@@ -127,8 +129,7 @@ def _cancellations(night: NotableNight, question: Question) -> list[Reason]:
         return []
     cancelled = night.cancelled_yesterday
     when = "the day before" if question.is_past else "yesterday"
-    words = f"{count_text(cancelled)} rooms were cancelled {when}; {_on_the_books(night)}"
-    return [(float(cancelled), signed_text(-cancelled), "behind", words)]
+    return [(float(cancelled), signed_text(-cancelled), "behind", f"{count_text(cancelled)} rooms cancelled {when}")]
 
 
 def _on_the_books(night: NotableNight) -> str:

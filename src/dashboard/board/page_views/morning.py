@@ -24,7 +24,7 @@ def headline(total: TotalFigures, question: Question) -> str:
     day_before = question.as_of - timedelta(days=1)
     night, day = ("Last night", "Yesterday")
     if question.is_past:
-        night, day = (f"In the night of {long_day(day_before)}", "On that date")
+        night, day = (f"In the night of {long_day(day_before)},", "On that date")
     change = (
         f"{day} {count_text(total.yesterday.bookings)} room nights were booked and "
         f"{count_text(total.yesterday.cancellations)} cancelled; {outlook(total.next_30, is_past=question.is_past)}."

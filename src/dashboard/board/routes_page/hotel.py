@@ -22,6 +22,8 @@ from dashboard.bookings.queries.hotel_head import select_last_booked_night
 from dashboard.bookings.queries.nights import select_nights
 from dashboard.bookings.service import compute_lead_time
 
+JSON, CSV = "application/json", "text/csv"
+
 blueprint = Blueprint("board_hotel", __name__)
 
 
@@ -43,6 +45,8 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
         compute_cancellations(pool(), hotel_id, year, books.as_of),
         compute_lead_time(pool(), hotel_id, year, books.as_of),
     )
+    if not nights.ahead:  # its last events were deleted since
+        return await unknown_hotel_page(hotel_id)
     page = hotel_page(books, query_args, nights, cancellations, lead_time)
     return framed_page(
         templates,
@@ -69,10 +73,14 @@ async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
 
 
 def _alternates(books: Books) -> tuple[Alternate, ...]:
-    """The nights of the page's tiles, table and calendar as JSON and CSV."""
+    """The nights of the tiles, the table and the calendar as JSON and CSV, and the figures of the charts as JSON."""
     first, last = months_from(books.as_of)
-    path, nights = f"/hotels/{books.hotel.hotel_id}/nights", {"from": first, "to": last}
+    path, nights = f"/hotels/{books.hotel.hotel_id}", {"from": first, "to": last}
+    dated = f"as_of={books.as_of}"
+    years = sorted({first.year, last.year})
     return (
-        Alternate("JSON", "application/json", books.address(path, **nights)),
-        Alternate("CSV", "text/csv", books.address(path, format="csv", **nights)),
+        Alternate("JSON", JSON, books.address(f"{path}/nights", **nights)),
+        Alternate("CSV", CSV, books.address(f"{path}/nights", format="csv", **nights)),
+        *(Alternate(f"Pace of {year}", JSON, f"{path}/pace?year={year}&{dated}&match={books.match}") for year in years),
+        Alternate("Cancellations", JSON, f"{path}/cancellations?year={books.as_of.year}&{dated}"),
     )

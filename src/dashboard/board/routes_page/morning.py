@@ -18,7 +18,7 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import MorningQuery
 from dashboard.board.morning_parts import Fleet, State, read_fleet, read_moves, read_state
 from dashboard.board.page_views import look_here
-from dashboard.board.page_views.hotels_table import hotels_table, sort_links
+from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.look_here import Line
 from dashboard.board.page_views.morning import (
     at_lowest,
@@ -95,6 +95,8 @@ async def get_morning(query_args: MorningQuery) -> Response:
     if state is not None:
         lines += state_lines(state, fleet, moves, tag, now)
     summary = known(found)
+    if summary is not None and reading.is_reading_the_past:
+        summary = without_last_year(summary)
     stores, products = (None, None)
     if state is not None:
         stores = fleet_mark.stores if (fleet_mark := known(state.fleet)) is not None else None

@@ -1,0 +1,133 @@
+"""What is unusual, the most of it first."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.board.page_views.look_here import (
+    LINES,
+    LINES_OF_HOTEL,
+    Line,
+    late_orders_line,
+    lines_of_night,
+    listed,
+    ranked,
+    stores_down_line,
+)
+from dashboard.board.page_views.question import Question
+from dashboard.bookings.models.notable_nights import NotableNight
+
+TODAY = date(2026, 11, 29)
+NIGHT = date(2026, 12, 12)
+NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
+QUESTION = Question(TODAY, TODAY, "weekday")
+PLAIN = NotableNight(7, "Harbour House", 40, NIGHT, 20, 21, 2, 2, 0, None, None)
+
+
+def line(score: float, hotel_id: int | None = None, *nights: date) -> Line:
+    return Line(score, "", "", f"{hotel_id} {score}", "", "/", hotel_id, frozenset(nights))
+
+
+def night(**changes: Any) -> NotableNight:
+    return PLAIN._replace(**changes)
+
+
+def test_an_unusual_pickup_is_a_link_to_the_night_with_the_difference() -> None:
+    (found,) = lines_of_night(night(pickup_7=9), QUESTION)
+
+    assert (found.figure, found.style, found.score) == ("+7", "ahead", 7)
+    assert found.subject == "Harbour House, Sat 12 Dec"
+    assert found.reason == "picked up +9 in 7 days, usual +2; 20 of 40 on the books"
+    assert found.address == "/board/hotels/7/nights/2026-12-12"
+
+
+@pytest.mark.parametrize(
+    ("rooms", "pickup", "is_notable"),
+    [(40, 6, True), (40, 5, False), (None, 5, True), (None, 4, False), (20, -1, True)],
+)
+def test_a_pickup_is_unusual_from_a_tenth_of_the_rooms_on_and_at_least_by_three(
+    rooms: int | None, pickup: int, *, is_notable: bool
+) -> None:
+    assert night(rooms=rooms, pickup_7=pickup).has_unusual_pickup is is_notable
+
+
+def test_no_pickup_is_unusual_where_the_usual_one_is_not_known() -> None:
+    assert lines_of_night(night(pickup_7=9, usual_7=None), QUESTION) == []
+
+
+@pytest.mark.parametrize(("rooms", "books", "is_full"), [(40, 38, True), (40, 37, False), (None, 400, False)])
+def test_a_night_is_full_at_95_per_cent_of_known_rooms(rooms: int | None, books: int, *, is_full: bool) -> None:
+    assert night(rooms=rooms, on_the_books=books).is_full is is_full
+
+
+def test_a_full_night_counts_by_the_rooms_that_it_is_ahead_of_last_year() -> None:
+    (found,) = lines_of_night(night(on_the_books=39), QUESTION)
+
+    assert (found.figure, found.score) == ("97%", 18)
+    assert found.reason == "39 of 40 rooms are on the books, 21 at the same time last year"
+
+
+def test_all_reasons_of_a_night_are_one_line_and_the_strongest_stands_first() -> None:
+    (found,) = lines_of_night(night(cancelled_yesterday=7, pickup_7=-3), QUESTION)
+
+    assert (found.figure, found.score) == ("−7", 12)
+    assert found.reason == "7 rooms cancelled yesterday; picked up −3 in 7 days, usual +2; 20 of 40 on the books"
+
+
+def test_three_cancellations_of_a_night_are_usual_and_four_are_not() -> None:
+    assert lines_of_night(night(cancelled_yesterday=3), QUESTION) == []
+    assert len(lines_of_night(night(cancelled_yesterday=4), QUESTION)) == 1
+
+
+def test_a_run_of_soft_nights_leads_to_its_month_and_a_fortnight_counts_twice() -> None:
+    (week,) = lines_of_night(night(run_nights=7, run_difference=-35), QUESTION)
+    (fortnight,) = lines_of_night(night(run_nights=14, run_difference=-70), QUESTION)
+
+    assert week.subject == "Harbour House, Sat 12 Dec to Fri 18 Dec"
+    assert week.figure == "−35"
+    assert week.address == "/board/hotels/7/months/2026-12"
+    assert fortnight.score == 2 * week.score == 10
+
+
+def test_links_keep_a_past_date_and_the_comparison() -> None:
+    past = replace(QUESTION, as_of=date(2026, 10, 12), match="date")
+    (found,) = lines_of_night(night(cancelled_yesterday=5), past)
+
+    assert found.address == "/board/hotels/7/nights/2026-12-12?as_of=2026-10-12&match=date"
+    assert "cancelled the day before" in found.reason
+
+
+def test_at_most_eight_lines_are_shown_the_highest_score_first() -> None:
+    shown = ranked(line(score, score) for score in range(1, 21))
+
+    assert [each.score for each in shown] == list(range(20, 20 - LINES, -1))
+
+
+def test_no_two_lines_are_about_one_night() -> None:
+    nights = [NIGHT + timedelta(days=ahead) for ahead in range(7)]
+    shown = ranked([line(9, 1, *nights), line(8, 1, nights[3]), line(7, 2, nights[3]), line(6, 2, nights[3])])
+
+    assert [each.score for each in shown] == [9, 7]
+
+
+def test_one_hotel_does_not_fill_the_list_while_others_have_lines() -> None:
+    nights = [NIGHT + timedelta(days=ahead) for ahead in range(10)]
+    of_one = [line(100 - number, 1, each) for number, each in enumerate(nights)]
+    others = [line(hotel, hotel, NIGHT) for hotel in range(2, 9)]
+
+    assert [each.hotel_id for each in ranked([*of_one, *others])].count(1) == LINES_OF_HOTEL
+    assert len(ranked(of_one)) == LINES
+
+
+def test_what_lets_a_guest_wait_stands_above_every_night() -> None:
+    lines = [*lines_of_night(night(on_the_books=40), QUESTION), late_orders_line(2, NOW), stores_down_line(["a"])]
+
+    assert [each.subject for each in ranked(lines)][:2] == ["2 orders wait", "One store is down now"]
+    assert late_orders_line(2, NOW).reason == "for more than 10 minutes, the oldest since 07:02 UTC"
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    assert listed(["a", "b", "c"]) == "a, b, c"
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
