@@ -30,15 +30,23 @@ def _nets_by_month(first: str, last: str, as_of: str, *, last_near: str, month: 
               JOIN day_counter USING (hotel_id)
              WHERE NOT by_event_date AND day BETWEEN {first} AND least({last}, {last_near})
              UNION ALL
-            SELECT hotel_id, night_of_stay, cancellations - bookings
+            SELECT hotel_id, night_of_stay, net
               FROM ({_HOTELS}) AS hotel
-              JOIN night_counter USING (hotel_id)
-             WHERE night_of_stay BETWEEN {first} AND least({last}, {last_near}) AND event_date > {as_of}
+             CROSS JOIN LATERAL (
+                   SELECT night_of_stay, sum(cancellations - bookings) AS net
+                     FROM night_counter
+                    WHERE night_counter.hotel_id = hotel.hotel_id
+                      AND night_of_stay BETWEEN {first} AND least({last}, {last_near}) AND event_date > {as_of}
+                    GROUP BY night_counter.hotel_id, night_of_stay) AS later
              UNION ALL
-            SELECT hotel_id, night_of_stay, bookings - cancellations
+            SELECT hotel_id, night_of_stay, net
               FROM ({_HOTELS}) AS hotel
-              JOIN night_counter USING (hotel_id)
-             WHERE night_of_stay BETWEEN {last_near} + 1 AND {last} AND event_date <= {as_of}) AS change
+             CROSS JOIN LATERAL (
+                   SELECT night_of_stay, sum(bookings - cancellations) AS net
+                     FROM night_counter
+                    WHERE night_counter.hotel_id = hotel.hotel_id
+                      AND night_of_stay BETWEEN {last_near} + 1 AND {last} AND event_date <= {as_of}
+                    GROUP BY night_counter.hotel_id, night_of_stay) AS earlier) AS change
      WHERE {condition}
      GROUP BY 1, 2
     """  # noqa: S608 - of pieces above, no input

@@ -15,75 +15,76 @@ from dashboard.bookings.models.notable_nights import (
 from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_after, night_after, night_before
 
 
-def _figures_by_night(first: str, last: str, as_of: str) -> str:
-    """On the books, pickup of 7 dates, and cancellations of the date before, per night of the hotels at a date.
+def _changes(first: str, last: str, as_of: str) -> str:
+    """What adds up to rooms on the books, pickup of 7 dates and yesterday's cancellations of each night at a date.
 
-    On the books is the net of all events of the night less those dated after it, which are fewer: so only the newest
-    events of each night are read one by one.
+    On the books is the net of all events of the night less those dated after the date, which are fewer: so only the
+    newest events of each night are read one by one. Hotel by hotel: PostgreSQL, which cannot know how few nights that
+    are, would read the whole table.
     """
     return f"""
-    SELECT hotel_id, today, night, sum(net)::int AS on_the_books, sum(pickup_7)::int AS pickup_7,
-           sum(cancelled)::int AS cancelled_yesterday
-      FROM (SELECT hotel_id, as_of AS today, day AS night, bookings - cancellations AS net,
-                   0 AS pickup_7, 0 AS cancelled
-              FROM ({DATED_HOTELS}) AS hotel
-              JOIN day_counter USING (hotel_id)
-             WHERE NOT by_event_date AND day BETWEEN {first} AND {last}
-             UNION ALL
-            SELECT hotel_id, as_of, night_of_stay,
-                   CASE WHEN event_date > {as_of} THEN cancellations - bookings ELSE 0 END,
-                   CASE WHEN event_date > {as_of} THEN 0 ELSE bookings - cancellations END,
-                   CASE WHEN event_date = {as_of} - 1 THEN cancellations ELSE 0 END
-              FROM ({DATED_HOTELS}) AS hotel
-              JOIN night_counter USING (hotel_id)
-             WHERE night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of} - 7) AS change
-     GROUP BY 1, 2, 3
+    SELECT hotel_id, as_of, day AS night, bookings - cancellations AS net, 0 AS pickup_7, 0 AS cancelled
+      FROM ({DATED_HOTELS}) AS hotel
+      JOIN day_counter USING (hotel_id)
+     WHERE NOT by_event_date AND day BETWEEN {first} AND {last}
+     UNION ALL
+    SELECT hotel_id, as_of, night_of_stay, net, pickup_7, cancelled
+      FROM ({DATED_HOTELS}) AS hotel
+     CROSS JOIN LATERAL (
+           SELECT night_of_stay,
+                  coalesce(sum(cancellations - bookings) FILTER (WHERE event_date > {as_of}), 0)::int AS net,
+                  coalesce(sum(bookings - cancellations) FILTER (WHERE event_date <= {as_of}), 0)::int AS pickup_7,
+                  coalesce(sum(cancellations) FILTER (WHERE event_date = {as_of} - 1), 0)::int AS cancelled
+             FROM night_counter
+            WHERE night_counter.hotel_id = hotel.hotel_id
+              AND night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of} - 7
+            GROUP BY night_counter.hotel_id, night_of_stay) AS newest
     """  # noqa: S608 - of pieces above, no input
 
 
-_THIS_YEAR = f"""
-    SELECT *, night - today AS ahead FROM ({_figures_by_night("as_of", "as_of + $4::int - 1", "as_of")}) AS found
+_FIGURES = f"""
+    SELECT hotel_id, ahead, sum(net)::int AS on_the_books, sum(pickup_7)::int AS pickup_7,
+           sum(cancelled)::int AS cancelled_yesterday, sum(net_before)::int AS net_before,
+           sum(pickup_before)::int AS pickup_before
+      FROM (SELECT hotel_id, night - as_of AS ahead, net, pickup_7, cancelled, 0 AS net_before, 0 AS pickup_before
+              FROM ({_changes("as_of", "as_of + $4::int - 1", "as_of")}) AS this_year
+             UNION ALL
+            SELECT hotel_id, {night_after("night")} - as_of, 0, 0, 0, net, pickup_7
+              FROM ({_changes("as_of_before", night_before("(as_of + $4::int - 1)"), "as_of_before")}) AS last_year
+             WHERE {has_night_after("night")}) AS change
+     WHERE ahead >= 0
+     GROUP BY hotel_id, ahead
 """  # noqa: S608 - of pieces above, no input
-
-_LAST_YEAR = f"""
-    SELECT *, {night_after("night")} - today AS ahead
-      FROM ({_figures_by_night("as_of_before", night_before("(as_of + $4::int - 1)"), "as_of_before")}) AS found
-     WHERE {has_night_after("night")}
-"""  # noqa: S608 - of pieces above, no input
-
-_NIGHTS = f"""
-    SELECT hotel_id, name, rooms, as_of, ahead, coalesce(this_year.on_the_books, 0) AS on_the_books,
-           coalesce(this_year.pickup_7, 0) AS pickup_7,
-           coalesce(this_year.cancelled_yesterday, 0) AS cancelled_yesterday,
-           CASE WHEN first_event_date <= as_of_before AND has_counterpart
-                THEN coalesce(before.on_the_books, 0)
-           END AS same_time_last_year,
-           CASE WHEN first_event_date <= as_of_before - 6 AND has_counterpart THEN coalesce(before.pickup_7, 0)
-           END AS usual_7
-      FROM (SELECT hotel.*, ahead,
-                   $2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29' AS has_counterpart
-              FROM ({DATED_HOTELS}) AS hotel
-             CROSS JOIN generate_series(0, $4::int - 1) AS ahead) AS asked
-      LEFT JOIN ({_THIS_YEAR}) AS this_year USING (hotel_id, ahead)
-      LEFT JOIN ({_LAST_YEAR}) AS before USING (hotel_id, ahead)
-"""  # noqa: S608 - of pieces above, no input
+"""By the days from as_of to the night; below 0 is the counterpart of 28 February if as_of is 29 February."""
 
 # The number of a soft night among those of its hotel grows with the nights themselves as long as none is left out, so
 # their difference is the same within a run.
 _SELECT_NOTABLE_NIGHTS = f"""
+    WITH figures AS MATERIALIZED (
+        SELECT hotel_id, name, rooms, as_of, ahead, on_the_books, pickup_7, cancelled_yesterday,
+               CASE WHEN first_event_date <= as_of_before AND has_counterpart THEN net_before
+               END AS same_time_last_year,
+               CASE WHEN first_event_date <= as_of_before - 6 AND has_counterpart THEN pickup_before END AS usual_7
+          FROM ({_FIGURES}) AS figures
+          JOIN ({DATED_HOTELS}) AS hotel USING (hotel_id)
+         CROSS JOIN LATERAL (
+               SELECT $2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29' AS has_counterpart
+               ) AS compared
+    ), run AS (
+        SELECT hotel_id, min(ahead) AS ahead, count(*)::int AS nights, sum(difference)::int AS difference
+          FROM (SELECT hotel_id, ahead, on_the_books - same_time_last_year AS difference,
+                       ahead - row_number() OVER (PARTITION BY hotel_id ORDER BY ahead) AS island
+                  FROM figures
+                 WHERE same_time_last_year > 0
+                   AND on_the_books <= same_time_last_year * (1 - $6::float8)) AS soft
+         GROUP BY hotel_id, island
+        HAVING count(*) >= $5::int
+    )
     SELECT hotel_id, name, rooms, as_of + ahead AS night, on_the_books, same_time_last_year, pickup_7, usual_7,
-           cancelled_yesterday,
-           CASE WHEN begins_run THEN run_nights END AS run_nights,
-           CASE WHEN begins_run THEN run_difference END AS run_difference
-      FROM (SELECT *, is_soft AND count(*) OVER run >= $5::int AND ahead = min(ahead) OVER run AS begins_run,
-                   (count(*) OVER run)::int AS run_nights,
-                   (sum(on_the_books - same_time_last_year) OVER run)::int AS run_difference
-              FROM (SELECT *, ahead - row_number() OVER (PARTITION BY hotel_id, is_soft ORDER BY ahead) AS island
-                      FROM (SELECT *, same_time_last_year > 0
-                                      AND on_the_books <= same_time_last_year * (1 - $6::float8) AS is_soft
-                              FROM ({_NIGHTS}) AS night) AS judged) AS numbered
-            WINDOW run AS (PARTITION BY hotel_id, is_soft, island)) AS found
-     WHERE begins_run
+           cancelled_yesterday, run.nights, run.difference
+      FROM figures
+      LEFT JOIN run USING (hotel_id, ahead)
+     WHERE run.nights IS NOT NULL
         OR abs(pickup_7 - usual_7) >= greatest($7::int, $8::float8 * coalesce(rooms, 0))
         OR on_the_books >= $9::float8 * rooms
         OR cancelled_yesterday >= $10::int
