@@ -13,17 +13,19 @@ from common.web.resources import Application
 from dashboard.board.routes_page import hotel as hotel_route
 from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries.profiles import upsert_profile
+from tests.dashboard.bookings.expected_curves import HOTEL, booking
+from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.pages import Element, addresses, by_id, figure, named, number, read_page, table
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-ROOMS = 12
+ROOMS = 6
 TILES = {"tonight": 1, "next_7": 7, "next_30": 30, "next_90": 90}
 
 
 @pytest.fixture
 async def simulated_hotel(dashboard_db: asyncpg.Pool) -> None:
-    """A hotel of 12 rooms with events from 2023 to June 2025."""
-    await store(dashboard_db, simulated_events())
+    """A hotel of 6 rooms with events from June 2022 to June 2025."""
+    await insert_in_pages(dashboard_db, list(simulated()))
     await name_hotel(dashboard_db, "Harbour <House>", ROOMS)
 
 
@@ -226,7 +228,7 @@ async def test_the_calendar_goes_back_to_earlier_months(dashboard_app: Applicati
 async def test_a_hotel_without_nights_ahead_says_which_night_was_the_last(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await store(
+    await insert_in_pages(
         dashboard_db,
         [
             booking(1, date(2024, 3, 12), date(2024, 1, 1)),
@@ -247,7 +249,7 @@ async def test_a_hotel_without_nights_ahead_says_which_night_was_the_last(
 
 
 async def test_a_young_feed_has_dashes_for_last_year(dashboard_app: Application, dashboard_db: asyncpg.Pool) -> None:
-    await store(
+    await insert_in_pages(
         dashboard_db, [booking(1, date(2024, 6, 1), date(2024, 5, 3)), booking(2, date(2024, 6, 2), date(2024, 5, 3))]
     )
     page = await get_page(dashboard_app, "?as_of=2024-05-31&show=ahead")
@@ -341,7 +343,7 @@ async def test_an_unchanged_page_is_answered_without_reading_nights(
     assert (response.status_code, reads) == (304, [])
     assert (await get(dashboard_app, "?show=ahead", HOTEL, **{"If-None-Match": tag})).status_code == 200
 
-    await store(dashboard_db, [booking(10_000_000, date(2025, 6, 1), date(2025, 5, 1))])
+    await insert_in_pages(dashboard_db, [booking(10_000_000, date(2025, 6, 1), date(2025, 5, 1))])
     assert (await get(dashboard_app, "", HOTEL, **{"If-None-Match": tag})).status_code == 200
 
 
