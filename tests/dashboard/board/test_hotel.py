@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 import pytest
 from quart import Response
-from tests.support.raw_events import HOTEL, booking, simulated_events, store
 
 from common.web.resources import Application
 from dashboard.board.routes_page import hotel as hotel_route
