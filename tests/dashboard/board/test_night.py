@@ -10,7 +10,11 @@ import pytest
 
 from common.web.charts.number_text import count_text, range_text
 from common.web.resources import Application
+from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.night import whole_rooms
+from dashboard.board.routes_page import month as month_route
+from dashboard.board.routes_page import night as night_route
+from dashboard.board.routes_page.hotel_books import read_books
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
 from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.pages import (
@@ -271,3 +275,21 @@ async def test_the_ends_of_the_calendar_have_pages(
     if night.startswith("1900") or query.startswith("as_of"):
         assert "The feed begins on 1 January 2024: nothing is known of " in figure_text(page, "sentence")
     assert len(addresses(by_id(page, "steps"))) == 2
+
+
+@pytest.mark.parametrize("page", ["nights/2025-05-10", "months/2025-05"])
+async def test_a_hotel_that_is_deleted_while_its_page_is_read_is_unknown(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    await insert_in_pages(dashboard_db, [booking(1, date(2025, 5, 10), date(2025, 5, 1))])
+
+    async def read_and_delete(*asked: Any) -> Books | None:
+        books = await read_books(*asked)
+        await dashboard_db.execute("DELETE FROM hotel_summary")
+        return books
+
+    for route in (night_route, month_route):
+        monkeypatch.setattr(route, "read_books", read_and_delete)
+    response = await browse(dashboard_app, f"/board/hotels/{HOTEL}/{page}")
+
+    assert response.status_code == 404

@@ -43,6 +43,8 @@ async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Respon
         select_nights(pool(), AskedNights(hotel_id, asked, last, books.as_of, books.match)),
         compute_build_up(pool(), hotel_id, asked, books.as_of, books.match),
     )
+    if not nights:  # the last events of the hotel were deleted since
+        return await unknown_hotel_page(hotel_id)
     return framed_page(
         templates,
         "month.html",

@@ -42,7 +42,9 @@ async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Respon
     tag = await page_tag(books.hotel)
     if (response := unchanged(tag)) is not None:
         return response
-    view = night_view(books, await read_night(books, asked), query_args.days)
+    rows = await read_night(books, asked)
+    if rows is None:  # the last events of the hotel were deleted since
+        return await unknown_hotel_page(hotel_id)
     return framed_page(
         templates,
         "night.html",
@@ -50,7 +52,7 @@ async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Respon
         alternates=night_alternates(books, asked),
         live_seconds=10 if books.is_today else None,
         books=books,
-        view=view,
+        view=night_view(books, rows, query_args.days),
         days=query_args.days,
         today_address=books.of_today.night_page(asked),
     )
@@ -64,17 +66,17 @@ def parse_night_of_path(text: str) -> date:
         raise NotFound(f"The night {text} {error}.") from None
 
 
-async def read_night(books: Books, night: date) -> NightRows:
-    """What the page shows of a night."""
+async def read_night(books: Books, night: date) -> NightRows | None:
+    """What the page shows of a night; None for an unknown hotel."""
     hotel_id, as_of = books.hotel.hotel_id, books.as_of
     usual_query = UsualCurveQuery(night=night, match=books.match)
-    (figures,), curve, usual, event_days = await asyncio.gather(
+    nights, curve, usual, event_days = await asyncio.gather(
         select_nights(pool(), AskedNights(hotel_id, night, night, as_of, books.match)),
         select_curve(pool(), hotel_id, night, as_of, USUAL_CURVE_DAYS),
         compute_usual_curve(pool(), hotel_id, usual_query, as_of),
         select_event_days(pool(), hotel_id, night, as_of),
     )
-    return NightRows(figures, curve, usual.items, event_days)
+    return NightRows(nights[0], curve, usual.items, event_days) if nights else None
 
 
 def night_alternates(books: Books, night: date) -> list[Alternate]:
