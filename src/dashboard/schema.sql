@@ -1132,6 +1132,8 @@ CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
 CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (feed, event_id) WHERE (applied_at IS NULL);
 
+CREATE INDEX front_desk_order_coming ON front_desk_order USING btree (starts_at) WHERE (status = 'confirmed'::text);
+
 CREATE INDEX front_desk_order_freed ON front_desk_order USING btree (changed_at, id) WHERE (was_confirmed AND (provider_status = 'cancelled'::text));
 
 CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
