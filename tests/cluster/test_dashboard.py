@@ -17,6 +17,7 @@ from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
 from dashboard.bookings.models.nights import AskedNights
+from dashboard.bookings.models.notable_nights import AskedMorning
 from dashboard.bookings.models.summary import AskedSummary
 from dashboard.bookings.queries import (
     build_up,
@@ -33,7 +34,10 @@ from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.event_days import select_event_days
 from dashboard.bookings.queries.hotel_head import select_hotel_head, select_last_booked_night
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange, insert_events
+from dashboard.bookings.queries.months_ahead import select_months_ahead
+from dashboard.bookings.queries.morning import select_events_since, select_last_event, select_morning_mark
 from dashboard.bookings.queries.nights import select_known_hotel, select_nights
+from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.queries.summary import select_hotel_figures, select_latest_today
 from tests.conftest import MIGRATIONS
 from tests.support.citus import CitusCluster
@@ -77,6 +81,7 @@ class ExplainedConnection:
 
 Call = Callable[[Any], Awaitable[Any]]
 
+MORNING = AskedMorning(None, "weekday", NOW)
 ONE_HOTEL = CountedEvents(1, [1, 2, 3], [7])
 
 STATEMENTS: Mapping[str, Call] = {
@@ -108,8 +113,11 @@ STATEMENTS: Mapping[str, Call] = {
     "update_event_dates": lambda db: time_zones.update_event_dates(db, [7]),
     "delete_counters_by_event_date": lambda db: time_zones.delete_counters_by_event_date(db, [7]),
     "select_hotels": lambda db: counters.select_hotels(db, "", 0, 100, hidden=False),
-    "select_ledger_totals": counters.select_ledger_totals,
-    "select_outlook": lambda db: counters.select_outlook(db, NOW, 30, 20),
+    "select_morning_mark": lambda db: select_morning_mark(db, NOW),
+    "select_events_since": lambda db: select_events_since(db, NOW - timedelta(hours=1), NOW),
+    "select_last_event": lambda db: select_last_event(db, NOW),
+    "select_notable_nights": lambda db: select_notable_nights(db, MORNING),
+    "select_months_ahead": lambda db: select_months_ahead(db, MORNING, [1, 7, 9], 12),
     "select_hotel_figures": lambda db: select_hotel_figures(db, AskedSummary("", None, "weekday", NOW)),
     "select_latest_today": lambda db: select_latest_today(db, NOW),
     "select_has_ids_between": lambda db: ledger.select_has_ids_between(db, 1, 1, 9),
@@ -235,8 +243,12 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
         )
         yield "summary", sorted(summary, key=lambda found: found.hotel_id)
     yield "latest today", await select_latest_today(connection, NOW)
-    yield "totals", await counters.select_ledger_totals(connection)
-    yield "outlook", await counters.select_outlook(connection, datetime(2023, 2, 1, tzinfo=UTC), 30, 20)
+    morning = AskedMorning(date(2023, 2, 1), "date", NOW)
+    yield "mark", await select_morning_mark(connection, NOW)
+    yield "notable nights", sorted(map(str, await select_notable_nights(connection, morning)))
+    yield "months ahead", await select_months_ahead(connection, morning, [1, 2, 3], 12)
+    yield "events since", await select_events_since(connection, datetime(2023, 1, 1, tzinfo=UTC), NOW)
+    yield "last event", await select_last_event(connection, NOW)
     yield "audit", await audited()
     yield "due", await time_zones.select_hotels_to_recount(connection, "UTC", 100)
     yield "zones", sorted(await time_zones.update_time_zones(connection, HOTELS, "UTC"))

@@ -405,37 +405,3 @@ async def test_a_curve_begins_at_most_730_days_before_the_night(dashboard_db: as
 
     assert len(points) == 731
     assert {point.on_the_books for point in points} == {1}
-
-
-async def test_the_outlook_covers_today_and_the_next_nights_and_events_up_to_today(dashboard_db: asyncpg.Pool) -> None:
-    now = datetime(2024, 2, 29, 12, tzinfo=UTC)
-    await store(
-        dashboard_db,
-        ("2024-02-28T00:00:00Z", "2024-02-28", 1),
-        ("2024-02-28T00:00:00Z", "2024-02-29", 1),
-        ("2024-02-29T00:00:00Z", "2024-03-29", 1),
-        ("2024-02-29T23:59:59Z", "2024-03-29", 1),
-        ("2024-02-29T00:00:00Z", "2024-03-30", 1),
-        ("2024-03-01T00:00:00Z", "2024-03-10", 1),
-    )
-
-    (outlook,) = await counters.select_outlook(dashboard_db, now, 30, 20)
-
-    assert outlook == (7001, 3, 2)
-
-
-async def test_the_outlook_shows_a_hotel_without_nights_ahead_and_the_latest_ones_if_there_are_many(
-    dashboard_db: asyncpg.Pool,
-) -> None:
-    await dashboard_db.execute(
-        """
-        INSERT INTO hotel_summary
-        SELECT hotel, 'UTC', 1, '2020-01-01', '2020-01-01', '2024-01-01'::timestamptz + hotel * interval '1 minute',
-               '2024-01-01', '2024-01-01'
-          FROM generate_series(1, 25) AS hotel
-        """
-    )
-
-    outlooks = await counters.select_outlook(dashboard_db, NOW, 30, 20)
-
-    assert outlooks == [(hotel, 0, 0) for hotel in range(6, 26)]

@@ -171,21 +171,6 @@ class FeedState(NamedTuple):
     cut_off: int
 
 
-class LedgerTotals(NamedTuple):
-    """The number of events counted, and of their hotels, without hidden hotels."""
-
-    events: int
-    hotels: int
-
-
-class HotelOutlook(NamedTuple):
-    """A hotel's next nights: room nights on the books, and their change by the events of today."""
-
-    hotel_id: int
-    on_the_books: int
-    today: int
-
-
 class NightPickup(msgspec.Struct, frozen=True):
     """A night: rooms on the books, and their change over the last days."""
 

@@ -9,9 +9,7 @@ from dashboard.bookings.models.figures import (
     CountedDays,
     CountsByPeriod,
     CurvePoint,
-    HotelOutlook,
     HotelSummary,
-    LedgerTotals,
     NightPickup,
 )
 
@@ -151,20 +149,6 @@ async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hi
         hidden,
     )
     return [HotelSummary(**row) for row in rows]
-
-
-async def select_ledger_totals(db: Executor) -> LedgerTotals:
-    """The number of events counted, and of their hotels, without hidden hotels."""
-    row = await db.fetchrow(
-        """
-        SELECT coalesce(sum(events), 0)::bigint AS events, count(*) AS hotels
-          FROM hotel_summary
-          LEFT JOIN hotel_profile USING (hotel_id)
-         WHERE hidden IS NOT TRUE
-        """
-    )
-    assert row is not None
-    return LedgerTotals(**row)
 
 
 async def select_pickup(db: Executor, hotel_id: int, as_of: date, days: int, nights: int) -> list[NightPickup]:
@@ -335,33 +319,3 @@ async def select_differences(db: Executor, *, is_distributed: bool = False) -> a
     row = await db.fetchrow(_SELECT_DIFFERENCES_ON_NODES if is_distributed else _SELECT_DIFFERENCES)
     assert row is not None
     return row
-
-
-async def select_outlook(db: Executor, now: datetime, nights: int, hotels: int) -> list[HotelOutlook]:
-    """Net bookings of the next nights, of events up to today, for the hotels with the latest events, by id.
-
-    Today is the date at each hotel. Hidden hotels are left out.
-    """
-    rows = await db.fetch(
-        """
-        SELECT latest.hotel_id,
-               coalesce(sum(bookings - cancellations), 0)::int AS on_the_books,
-               coalesce(sum(bookings - cancellations) FILTER (WHERE event_date = latest.today), 0)::int AS today
-          FROM (SELECT hotel_id, ($1::timestamptz AT TIME ZONE hotel_summary.timezone)::date AS today
-                  FROM hotel_summary
-                  LEFT JOIN hotel_profile USING (hotel_id)
-                 WHERE hidden IS NOT TRUE
-                 ORDER BY last_event_timestamp DESC, hotel_id
-                 LIMIT $3) AS latest
-          LEFT JOIN night_counter
-            ON night_counter.hotel_id = latest.hotel_id
-           AND night_of_stay BETWEEN latest.today AND latest.today + $2::int - 1
-           AND event_date <= latest.today
-         GROUP BY latest.hotel_id
-         ORDER BY latest.hotel_id
-        """,
-        now,
-        nights,
-        hotels,
-    )
-    return [HotelOutlook(*row) for row in rows]
