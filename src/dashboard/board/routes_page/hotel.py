@@ -10,6 +10,7 @@ from common.web.html import html_page
 from common.web.input_types import MAX_ID
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import HotelQuery
@@ -31,6 +32,7 @@ blueprint = Blueprint("board_hotel", __name__)
 @html_page
 @hide
 @validate_querystring(HotelQuery)
+@reads_replica
 async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
     """Show which nights of a hotel need a decision."""
     books = await read_books(hotel_id, query_args, datetime.now(UTC))

@@ -11,6 +11,7 @@ from common.web.html import html_page
 from common.web.input_types import MAX_ID
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import BoardQuery
@@ -29,6 +30,7 @@ blueprint = Blueprint("board_month", __name__)
 @html_page
 @validate_querystring(BoardQuery)
 @hide
+@reads_replica
 async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Response:
     """Show how a month filled up beside the year before, and its nights."""
     asked = parse_month_of_path(month)

@@ -12,6 +12,7 @@ from common.web.html import html_page
 from common.web.input_types import MAX_ID, parse_night
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
+from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import NightQuery
@@ -33,6 +34,7 @@ blueprint = Blueprint("board_night", __name__)
 @html_page
 @validate_querystring(NightQuery)
 @hide
+@reads_replica
 async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Response:
     """Show how a night stands, and how it filled up beside what is usual."""
     asked = parse_night_of_path(night)
