@@ -39,6 +39,6 @@ async def part(name: str, reading: Awaitable[T]) -> T | FailedPart:
         return FailedPart(explain_unavailability(error))
 
 
-def known(value: T | FailedPart) -> T | None:
-    """What was read; None if it could not be."""
+def known(value: T | FailedPart | None) -> T | None:
+    """What was read; None if it could not be, or was not asked for."""
     return None if isinstance(value, FailedPart) else value

@@ -55,6 +55,10 @@ async def test_a_page_without_hotels_says_where_the_feed_is_and_how_to_import(ge
     assert response.status_code == 200
     assert "<code>http://127.0.0.1:9000</code>" in page
     assert "docs/own-data.md" in page
+    assert "No store was polled yet." in page
+    assert {"headline", "look-here", "houses", "cards", "system"} <= set(
+        re.findall(r'id="([\w-]+)" [^>]*data-live', page)
+    )
 
 
 @pytest.mark.parametrize("query", ["", "sort=behind", "match=date&sort=pickup", "as_of={past}", "as_of={early}"])
@@ -86,7 +90,8 @@ async def test_a_past_page_shows_the_books_of_that_date_and_nothing_of_now(
     assert "The books of" in page
     assert 'href="/?match=date"' in page
     assert "data-refresh" not in page
-    assert 'id="cards"' not in page
+    assert "orders wait" not in page
+    assert "events counted" not in page
     assert f'href="/board/hotels/1?as_of={past}&match=date"' in page
 
 

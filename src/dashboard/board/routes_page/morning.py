@@ -9,7 +9,7 @@ from quart_schema import hide
 
 from common.config import shown_url
 from common.web.html import html_page
-from common.web.page_frame import Alternate, PageTag, framed_page, page_tag, unchanged
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
@@ -66,52 +66,46 @@ async def get_morning(query_args: MorningQuery) -> Response:
         shows_prices = config.api_token is None
         state = await read_state(pool(), schedule.jobs(resources()), now, shows_prices=shows_prices)
     reading = await select_reading_progress(pool(), config.feed_names)
+    is_reading = reading.is_reading_the_past
     tag = await page_tag(mark, corrected_at, reading, state)
     if (answer := unchanged(tag)) is not None:
         return answer
-    if mark.hotels == 0:
-        jobs = None if state is None else known(state.jobs)
-        return framed_page(
-            templates,
-            "no_hotels.html",
-            tag,
-            live_seconds=READING_SECONDS,
-            feeds=[shown_url(source.url) for source in config.feeds],
-            failing=[] if jobs is None else jobs.failing,
-        )
     # 2. The figures.
     asked = AskedMorning(question.asked_date, question.match, now)
     summary_query = SummaryQuery(
         as_of=question.asked_date, match=question.match, sort=query_args.sort, limit=HOTELS_SHOWN
     )
     found, nights, fleet, moves = await asyncio.gather(
-        part("hotels", compute_summary(pool(), summary_query, None, now)),
-        part("nights", select_notable_nights(pool(), asked)),
+        part("hotels", compute_summary(pool(), summary_query, None, now)) if mark.hotels else _nothing(),
+        part("nights", select_notable_nights(pool(), asked)) if mark.hotels and not is_reading else _nothing(),
         part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
         part("prices", read_moves(pool(), now)) if state is not None and state.catalog is not None else _nothing(),
     )
     # 3. The page.
-    lines = [] if isinstance(nights, FailedPart) else night_lines(nights, question)
+    lines = night_lines(known(nights) or [], question)
     if state is not None:
-        lines += state_lines(state, fleet, moves, tag, now)
+        lines += state_lines(state, fleet, moves, now)
+        if tag.state.through is not None and tag.state.is_late(now) and not is_reading:
+            lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now)))
     summary = known(found)
-    if summary is not None and reading.is_reading_the_past:
+    if summary is not None and is_reading:
         summary = without_last_year(summary)
     stores, products = (None, None)
     if state is not None:
         stores = fleet_mark.stores if (fleet_mark := known(state.fleet)) is not None else None
-        products = catalog.products if state.catalog is not None and (catalog := known(state.catalog)) else None
+        products = catalog.products if (catalog := known(state.catalog)) is not None else None
     sorts = sort_links("/", question, query_args.sort)
     return framed_page(
         templates,
         "morning.html",
         tag,
         alternates=alternates_of(question, query_args),
-        live_seconds=None if question.is_past else READING_SECONDS if reading.is_reading_the_past else LIVE_SECONDS,
+        live_seconds=None if question.is_past else READING_SECONDS if is_reading else LIVE_SECONDS,
         question=question,
         sort=query_args.sort,
         mark=mark,
-        reading=reading if reading.is_reading_the_past else None,
+        feeds=[] if mark.hotels else [shown_url(source.url) for source in config.feeds],
+        reading=reading if is_reading else None,
         found=found,
         nights=nights,
         fleet=fleet,
@@ -121,7 +115,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
         table=None if summary is None else hotels_table(summary, question, sorts),
         lines=look_here.ranked(lines),
         checked=checked_words(mark.hotels, stores, products, None if question.is_past else now),
-        largest=largest_moves(known(moves) or []) if moves is not None else [],
+        largest=largest_moves(known(moves) or []),
         all_hotels=question.address("/board/hotels", sort=None if query_args.sort == "name" else query_args.sort),
         last_event=None if state is None else event_words(state),
         price_text=price_text,
@@ -158,13 +152,10 @@ def state_lines(
     state: State,
     fleet: Fleet | FailedPart | None,
     moves: Sequence[PriceMove] | FailedPart | None,
-    tag: PageTag,
     now: datetime,
 ) -> list[Line]:
-    """The lines about everything but nights."""
+    """The lines about everything but bookings."""
     lines = []
-    if tag.state.through is not None and tag.state.is_late(now):
-        lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now)))
     desk, jobs, quarantined = known(state.desk), known(state.jobs), known(state.quarantined)
     if desk is not None and desk.oldest is not None and desk.late:
         lines.append(look_here.late_orders_line(desk.late, desk.oldest))
@@ -174,7 +165,7 @@ def state_lines(
         lines.append(look_here.stores_down_line(fleet.down))
     if quarantined:
         lines.append(look_here.quarantine_line(quarantined))
-    if moves is not None and not isinstance(moves, FailedPart) and (lowest := at_lowest(moves, now)):
+    if lowest := at_lowest(known(moves) or [], now):
         address = f"/products/{lowest[0].product_id}/trend" if len(lowest) == 1 else "/products"
         lines.append(look_here.low_prices_line([each.name for each in lowest], address))
     return lines
