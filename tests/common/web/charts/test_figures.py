@@ -39,6 +39,11 @@ def test_each_mark_of_a_gauge_has_a_label_with_its_value() -> None:
     assert table(page)[1][1:] == ["18", "21 to 25", "20"]
 
 
+def test_a_gauge_has_no_positions_to_read() -> None:
+    drawn = gauge(Gauge(18, 21, 25, 20, 40), words(3))
+    assert (drawn.wide.plot, drawn.narrow.plot) == (None, None)
+
+
 def test_a_gauge_leaves_out_what_is_unknown() -> None:
     page = checked(gauge(Gauge(18, None, None, None, 40), words(3)))
 
