@@ -20,7 +20,9 @@ from common.web.spooled import is_current, not_modified
 LATE_SECONDS = 60.0
 """Data that goes less far than this long ago is shown as late."""
 
-_ASSETS_VERSION = hashlib.sha256("".join(sorted(asset.url for asset in ASSETS.values())).encode()).hexdigest()[:8]
+_ASSETS_VERSION = hashlib.sha256(
+    "".join([VERSION, *sorted(asset.url for asset in ASSETS.values())]).encode()
+).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
