@@ -161,7 +161,8 @@ function read(chart, row) {
   }
   line.setAttribute("d", `M${x} 12V${chart.viewBox.baseVal.height - 30}`);
   chart.dataset.row = at;
-  const first = /^\d+$/.test(cells[0]) ? `${cells[0]} ${names[0]}` : cells[0];
+  const counted = `${cells[0]} ${names[0]}`.replace(/^1 days/, "1 day");
+  const first = /^\d+$/.test(cells[0]) ? counted : cells[0];
   figure.querySelector("output").textContent = `${first}: ${values.join(", ")}`;
 }
 
