@@ -114,6 +114,19 @@ async def test_where_nothing_is_unusual_the_page_says_what_it_checked(get_page: 
     assert re.search(r"Nothing unusual\. Checked 1 hotel, 0 stores, 0 products at \d\d:\d\d UTC\.", page)
 
 
+async def test_the_system_line_tells_events_and_leads_to_what_programs_read(
+    get_page: GetPage, dashboard_app: Application, houses: None
+) -> None:
+    _, page = await get_page("/")
+    events = sum(
+        hotel["events"] for hotel in (await (await dashboard_app.test_client().get("/hotels")).get_json())["hotels"]
+    )
+
+    assert f"{events:,} events counted" in page
+    for link in ("/docs", "/products", "/stores/uptime", "/reports", "/quarantine", "/jobs", "/metrics", "/readyz"):
+        assert f'href="{link}' in page
+
+
 async def receive_order(db: asyncpg.Pool, ago: timedelta) -> None:
     await db.execute(
         """

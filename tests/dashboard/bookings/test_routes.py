@@ -347,15 +347,6 @@ async def test_quarantined_values_are_listed_in_pages(dashboard_app: Application
     assert "Link" not in second.headers
 
 
-async def test_the_landing_page_shows_figures_and_links(dashboard_app: Application, booked: None) -> None:
-    page = await (await get(dashboard_app, "/")).get_data(as_text=True)
-
-    assert "events counted" in page
-    assert ">36<" in page
-    for link in ("/docs", "/jobs", "/metrics"):
-        assert f'href="{link}"' in page
-
-
 async def test_quarantined_values_are_deleted_when_they_were_not_received_again(dashboard_db: asyncpg.Pool) -> None:
     await upsert_quarantine(
         dashboard_db, "main", [RejectedEvent(f"raw {number}", "not an event") for number in range(5)]
