@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response
@@ -34,10 +35,10 @@ from dashboard.board.parts import FailedPart, known, part
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
 from dashboard.bookings.models.notable_nights import AskedMorning, MorningMark, NotableNight
-from dashboard.bookings.queries.feed_progress import select_reading_progress
+from dashboard.bookings.queries.feed_progress import ReadingProgress, select_reading_progress
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.queries.notable_nights import select_notable_nights
-from dashboard.bookings.summary import compute_summary
+from dashboard.bookings.summary import FoundSummary, compute_summary
 from dashboard.catalog.models import PriceMove
 from dashboard.resources import resources
 
@@ -57,70 +58,117 @@ READING_SECONDS = 2
 async def get_morning(query_args: MorningQuery) -> Response:
     """Show what changed since yesterday, and the nights that need a look first."""
     now = datetime.now(UTC)
-    # 1. What is cheap, and different when anything on the page is.
-    mark, corrected_at = await asyncio.gather(select_morning_mark(pool(), now), select_last_correction(pool()))
-    question = question_of(query_args, mark, now)
-    config = resources().config
-    state = None
-    if not question.is_past:
-        shows_prices = config.api_token is None
-        state = await read_state(pool(), schedule.jobs(resources()), now, shows_prices=shows_prices)
-    reading = await select_reading_progress(pool(), config.feed_names)
-    is_reading = reading.is_reading_the_past
-    tag = await page_tag(mark, corrected_at, reading, state)
+    morning = await read_morning(query_args, now)
+    tag = await page_tag(morning.mark, morning.corrected_at, morning.reading, morning.state)
     if (answer := unchanged(tag)) is not None:
         return answer
-    # 2. The figures.
-    asked = AskedMorning(question.asked_date, question.match, now)
-    summary_query = SummaryQuery(
-        as_of=question.asked_date, match=question.match, sort=query_args.sort, limit=HOTELS_SHOWN
-    )
-    found, nights, fleet, moves = await asyncio.gather(
-        part("hotels", compute_summary(pool(), summary_query, None, now)) if mark.hotels else _nothing(),
-        part("nights", select_notable_nights(pool(), asked)) if mark.hotels and not is_reading else _nothing(),
-        part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
-        part("prices", read_moves(pool(), now)) if state is not None and state.catalog is not None else _nothing(),
-    )
-    # 3. The page.
-    lines = night_lines(known(nights) or [], question)
-    if state is not None:
-        lines += state_lines(state, fleet, moves, now)
-        if tag.state.through is not None and tag.state.is_late(now) and not is_reading:
-            lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now)))
-    summary = known(found)
-    if summary is not None and is_reading:
+    figures = await read_figures(morning, query_args, now)
+    question, sorts = morning.question, sort_links("/", morning.question, query_args.sort)
+    summary = known(figures.hotels)
+    if summary is not None and morning.is_reading:
         summary = without_last_year(summary)
-    stores, products = (None, None)
-    if state is not None:
-        stores = fleet_mark.stores if (fleet_mark := known(state.fleet)) is not None else None
-        products = catalog.products if (catalog := known(state.catalog)) is not None else None
-    sorts = sort_links("/", question, query_args.sort)
+    lines = lines_of(morning, figures, now)
+    if (
+        morning.state is not None
+        and tag.state.through is not None
+        and tag.state.is_late(now)
+        and not morning.is_reading
+    ):
+        lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now)))
+    feeds = resources().config.feeds
     return framed_page(
         templates,
         "morning.html",
         tag,
         alternates=alternates_of(question, query_args),
-        live_seconds=None if question.is_past else READING_SECONDS if is_reading else LIVE_SECONDS,
+        live_seconds=morning.live_seconds,
         question=question,
         sort=query_args.sort,
-        mark=mark,
-        feeds=[] if mark.hotels else [shown_url(source.url) for source in config.feeds],
-        reading=reading if is_reading else None,
-        found=found,
-        nights=nights,
-        fleet=fleet,
-        moves=moves,
-        house=state,
+        mark=morning.mark,
+        feeds=[] if morning.mark.hotels else [shown_url(source.url) for source in feeds],
+        reading=morning.reading if morning.is_reading else None,
+        found=figures.hotels,
+        nights=figures.nights,
+        fleet=figures.fleet,
+        moves=figures.moves,
+        house=morning.state,
         headline=None if summary is None else headline(summary.total, question),
         table=None if summary is None else hotels_table(summary, question, sorts),
         lines=look_here.ranked(lines),
-        checked=checked_words(mark.hotels, stores, products, None if question.is_past else now),
-        largest=largest_moves(known(moves) or []),
+        checked=checked(morning, now),
+        largest=largest_moves(known(figures.moves) or []),
         all_hotels=question.address("/board/hotels", sort=None if query_args.sort == "name" else query_args.sort),
-        last_event=None if state is None else event_words(state),
+        last_event=None if morning.state is None else event_words(morning.state),
         price_text=price_text,
         share_text=share_text,
     )
+
+
+@dataclass(frozen=True)
+class Morning:
+    """What is cheap to read, and different when anything on the page is.
+
+    corrected_at: when the ledger was last corrected. state: None for a past date.
+    """
+
+    question: Question
+    mark: MorningMark
+    corrected_at: datetime | None
+    reading: ReadingProgress
+    state: State | None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the past of the feed is still being read, so that nothing can be compared."""
+        return self.reading.is_reading_the_past
+
+    @property
+    def live_seconds(self) -> int | None:
+        """How often the page asks for news; None for a past date."""
+        if self.question.is_past:
+            return None
+        return READING_SECONDS if self.is_reading else LIVE_SECONDS
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the page shows, each part or why it could not be read; None for a part that is not on this page."""
+
+    hotels: FoundSummary | FailedPart | None
+    nights: list[NotableNight] | FailedPart | None
+    fleet: Fleet | FailedPart | None
+    moves: list[PriceMove] | FailedPart | None
+
+
+async def read_morning(query: MorningQuery, now: datetime) -> Morning:
+    """What the page's tag is made of. Raises Invalid for a date that is in the future at every hotel."""
+    config = resources().config
+    mark, corrected_at, reading = await asyncio.gather(
+        select_morning_mark(pool(), now),
+        select_last_correction(pool()),
+        select_reading_progress(pool(), config.feed_names),
+    )
+    question = question_of(query, mark, now)
+    state = None
+    if not question.is_past:
+        state = await read_state(pool(), schedule.jobs(resources()), now, shows_prices=config.api_token is None)
+    return Morning(question, mark, corrected_at, reading, state)
+
+
+async def read_figures(morning: Morning, query: MorningQuery, now: datetime) -> Figures:
+    """The figures, each part on a connection of its own."""
+    question, state = morning.question, morning.state
+    has_hotels = morning.mark.hotels > 0
+    shows_prices = state is not None and state.catalog is not None
+    asked = AskedMorning(question.asked_date, question.match, now)
+    summary = SummaryQuery(as_of=question.asked_date, match=question.match, sort=query.sort, limit=HOTELS_SHOWN)
+    hotels, nights, fleet, moves = await asyncio.gather(
+        part("hotels", compute_summary(pool(), summary, None, now)) if has_hotels else _nothing(),
+        part("nights", select_notable_nights(pool(), asked)) if has_hotels and not morning.is_reading else _nothing(),
+        part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
+        part("prices", read_moves(pool(), now)) if shows_prices else _nothing(),
+    )
+    return Figures(hotels, nights, fleet, moves)
 
 
 async def _nothing() -> None:
@@ -143,32 +191,43 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
     ]
 
 
-def night_lines(nights: Sequence[NotableNight], question: Question) -> list[Line]:
-    """The lines about nights."""
-    return [line for night in nights for line in look_here.lines_of_night(night, question)]
+def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
+    """The lines about nights and, unless the date is past, about everything else but the feed."""
+    nights = known(figures.nights) or []
+    lines = [line for night in nights for line in look_here.lines_of_night(night, morning.question)]
+    if morning.state is not None:
+        lines += state_lines(morning.state, known(figures.fleet), known(figures.moves) or [], now)
+    return lines
 
 
-def state_lines(
-    state: State,
-    fleet: Fleet | FailedPart | None,
-    moves: Sequence[PriceMove] | FailedPart | None,
-    now: datetime,
-) -> list[Line]:
-    """The lines about everything but bookings."""
+def state_lines(state: State, fleet: Fleet | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
+    """The lines about orders, jobs, stores, the quarantine and prices."""
     lines = []
     desk, jobs, quarantined = known(state.desk), known(state.jobs), known(state.quarantined)
     if desk is not None and desk.oldest is not None and desk.late:
         lines.append(look_here.late_orders_line(desk.late, desk.oldest))
     if jobs is not None and jobs.failing:
         lines.append(look_here.failing_jobs_line(jobs.failing))
-    if isinstance(fleet, Fleet) and fleet.down:
+    if fleet is not None and fleet.down:
         lines.append(look_here.stores_down_line(fleet.down))
     if quarantined:
         lines.append(look_here.quarantine_line(quarantined))
-    if lowest := at_lowest(known(moves) or [], now):
+    if lowest := at_lowest(moves, now):
         address = f"/products/{lowest[0].product_id}/trend" if len(lowest) == 1 else "/products"
         lines.append(look_here.low_prices_line([each.name for each in lowest], address))
     return lines
+
+
+def checked(morning: Morning, now: datetime) -> str:
+    """What was looked at, for a morning on which nothing is unusual."""
+    fleet = None if morning.state is None else known(morning.state.fleet)
+    catalog = None if morning.state is None else known(morning.state.catalog)
+    return checked_words(
+        morning.mark.hotels,
+        None if fleet is None else fleet.stores,
+        None if catalog is None else catalog.products,
+        None if morning.question.is_past else now,
+    )
 
 
 def event_words(state: State) -> tuple[datetime, str] | None:
