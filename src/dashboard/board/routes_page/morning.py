@@ -35,10 +35,11 @@ from dashboard.board.parts import FailedPart, known, part
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
 from dashboard.bookings.models.notable_nights import AskedMorning, MorningMark, NotableNight
+from dashboard.bookings.models.summary import FoundSummary
 from dashboard.bookings.queries.feed_progress import ReadingProgress, select_reading_progress
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.queries.notable_nights import select_notable_nights
-from dashboard.bookings.summary import FoundSummary, compute_summary
+from dashboard.bookings.summary import compute_summary
 from dashboard.catalog.models import PriceMove
 from dashboard.resources import resources
 
