@@ -83,7 +83,7 @@ async def fill(url: Secret, factor: int) -> int:
         ROOMS_OF_LARGE * factor,
         ROOMS_OF_SMALL * factor,
     )
-    await connection.execute("UPDATE feed_progress SET data_through = now(), first_read_at = now()")
+    await connection.execute("UPDATE feed_progress SET data_through = now() + interval '1 day', first_read_at = now()")
     await connection.execute("VACUUM ANALYZE", timeout=3600)
     await connection.close()
     return count

@@ -1,17 +1,19 @@
 """Every page in a browser: without a fault, the same without a script, usable by keyboard, true when data is old."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 import dashboard.app
 import dashboard.config
@@ -21,6 +23,7 @@ from common.config import Secret, read_config
 from common.web.html import ASSETS
 from common.web.page_frame import FrameState
 from common.web.resources import Application
+from dashboard.board.page_views.words import long_day
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries.ledger import insert_events
 from provider.simulated_hotels.simulation import Simulation
@@ -50,6 +53,63 @@ async def seed(db: asyncpg.Pool, today: date) -> None:
         await insert_events(connection, MAIN_LEDGER, events)
     await db.execute("INSERT INTO hotel_profile VALUES (1, 'Harbour <b>House</b>', $1, NULL, false)", ROOMS)
     await db.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", now)
+    await seed_stores(db)
+    await seed_products(db)
+    for number in range(1, 5):
+        await insert_order(db, number)
+
+
+async def seed_stores(db: asyncpg.Pool) -> None:
+    """Three stores that are always open, polled an hour ago; one is down since."""
+    await db.execute(
+        """
+        INSERT INTO store_poll (store_id, polled_at, active)
+        SELECT store_id, now() - hours * interval '1 hour', store_id <> 'corner' OR hours > 1
+          FROM unnest(ARRAY['corner', 'market', 'harbour']) AS store_id, generate_series(1, 24) AS hours
+        """
+    )
+    await db.execute(
+        """
+        INSERT INTO store (store_id, timezone, first_polled_at, last_polled_at)
+        SELECT store_id, 'UTC', min(polled_at), max(polled_at) FROM store_poll GROUP BY store_id
+        """
+    )
+    await db.execute(
+        """
+        INSERT INTO poll_span (span_start, first_polled_at, last_polled_at)
+        SELECT date_bin('5 minutes', polled_at, '2000-01-01 00:00:00+00'), min(polled_at), max(polled_at)
+          FROM store_poll GROUP BY 1
+        """
+    )
+
+
+async def seed_products(db: asyncpg.Pool) -> None:
+    """Two products with 40 days of prices; one is cheaper today than ever."""
+    for number, name in enumerate(("Towels <large>", "Hair dryer"), 1):
+        product = UUID(int=number)
+        await db.execute("INSERT INTO product (product_id, name, description) VALUES ($1, $2, '')", product, name)
+        await db.execute("INSERT INTO product_refresh (product_id) VALUES ($1)", product)
+        await db.execute(
+            """
+            INSERT INTO product_price_change (product_id, at, price)
+            VALUES ($1, now() - interval '40 days', 200), ($1, now() - interval '2 hours', 100 + 100 * ($2 - 1))
+            """,
+            product,
+            number,
+        )
+
+
+async def insert_order(db: asyncpg.Pool, number: int) -> None:
+    """An order that has waited for a quarter of an hour."""
+    await db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at,
+                                      received_at, provider_status)
+        SELECT 1, $1, 'http://provider.example/', 'window', 4, 10, 60, now() - interval '15 minutes',
+               now() - interval '15 minutes', 'waiting'
+        """,
+        number,
+    )
 
 
 @dataclass(frozen=True)
@@ -177,13 +237,87 @@ async def test_an_event_appears_without_a_reload(browser: Browser, board: Board)
     await page.goto(f"{board.url}/board/hotels/1/nights/{night}")
     await page.evaluate("window.stays = true")
     before = await page.locator("main").text_content()
-    event = BookingEvent(9_000_001, 1, datetime.now(UTC), 1, 77, night)
-    async with board.db.acquire() as connection, connection.transaction():
-        await insert_events(connection, MAIN_LEDGER, [event])
+    await book(board, 3, night)
     await page.clock.run_for(11_000)
 
     await expect(page.locator("main")).not_to_have_text(before or "")
     assert await page.evaluate("window.stays")
+
+
+async def book(board: Board, number: int, night: date) -> None:
+    """Count a booking of now."""
+    event = BookingEvent(9_000_000 + number, 1, datetime.now(UTC), 1, f"extra {number}", night)
+    async with board.db.acquire() as connection, connection.transaction():
+        await insert_events(connection, MAIN_LEDGER, [event])
+
+
+async def test_what_holds_the_focus_is_replaced_when_it_is_let_go(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page, table = watched.page, watched.page.locator("#nights .scroll")
+    await page.clock.install(time=datetime.now(UTC))
+    await page.goto(f"{board.url}/board/hotels/1")
+    row, tile = page.locator("#nights tbody tr").first, page.locator(".tile b").first
+    before, tile_before = await row.text_content(), await tile.text_content()
+    await table.focus()
+    await book(board, 1, board.today)
+    await page.clock.run_for(11_000)
+    await expect(tile).not_to_have_text(tile_before or "")
+    assert await row.text_content() == before
+
+    await table.blur()
+    await page.clock.run_for(100)
+    await expect(row).not_to_have_text(before or "")
+
+
+async def test_a_refresh_leaves_selected_text_and_unchanged_sections_alone(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.clock.install(time=datetime.now(UTC))
+    await page.goto(f"{board.url}/board/hotels/1")
+    await page.evaluate("document.querySelector('#nights').marked = true")
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('#year'))")
+    await insert_order(board.db, 5)
+    await page.clock.run_for(11_000)
+
+    await expect(page.locator("#pages .badge")).to_have_text("5 waiting")
+    assert await page.evaluate("document.querySelector('#nights').marked")
+    assert len(await page.evaluate("getSelection().toString()")) > 100
+
+
+async def test_a_slow_refresh_does_not_replace_the_books_of_the_slider(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page, then, waiting = watched.page, board.today - timedelta(days=30), asyncio.Event()
+    await page.clock.install(time=datetime.now(UTC))
+    await page.goto(f"{board.url}/board/hotels/1")
+
+    async def delay(route: Route) -> None:
+        answer = await route.fetch()
+        waiting.set()
+        await page.wait_for_url(re.compile("as_of="))
+        await route.fulfill(response=answer)
+
+    await book(board, 2, board.today)
+    await page.route(lambda url: "as_of" not in url, delay)
+    await page.clock.run_for(11_000)
+    await waiting.wait()
+    await page.get_by_label("Days before today").fill("-30")
+
+    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await page.unroute_all(behavior="wait")
+    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    assert f"as_of={then}" in page.url
+
+
+async def test_keys_of_the_browser_are_left_to_it(browser: Browser, board: Board) -> None:
+    watched = await watch(browser, board.url)
+    page = watched.page
+    await page.goto(f"{board.url}/board/hotels/1")
+    await page.goto(f"{board.url}/board/hotels/2")
+    await page.evaluate("addEventListener('keydown', (event) => { window.prevented = event.defaultPrevented; })")
+    await page.locator("[data-roving] a").first.focus()
+    await page.keyboard.press("Shift+ArrowRight")
+
+    assert await page.evaluate("window.prevented") is False
 
 
 async def test_the_slider_moves_the_books_and_the_address(browser: Browser, board: Board) -> None:
@@ -193,8 +327,13 @@ async def test_the_slider_moves_the_books_and_the_address(browser: Browser, boar
     await page.get_by_label("Days before today").fill("-30")
 
     await expect(page).to_have_url(re.compile(f"as_of={then}"))
-    await expect(page.locator("#books")).to_contain_text("The books of")
+    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await expect(page.locator(".ago")).to_have_text("30 days ago")
     moved = await page.locator(".tiles").text_content()
+    async with aiohttp.ClientSession() as client, client.get(f"{board.url}/summary?as_of={then}") as answer:
+        [hotel] = [item for item in (await answer.json())["items"] if item["hotel_id"] == 1]
+    tonight = str(hotel["tonight"]["on_the_books"])
+    await expect(page.locator(".tile b").first).to_have_text(tonight)
     await page.goto(f"{board.url}/board/hotels/1?as_of={then}")
     assert await page.locator(".tiles").text_content() == moved
     assert watched.faults == []
@@ -209,7 +348,7 @@ async def test_the_date_form_does_the_same_without_a_script(browser: Browser, bo
     await page.get_by_role("button", name="Show").click()
 
     await expect(page).to_have_url(re.compile(f"as_of={then}"))
-    await expect(page.locator("#books")).to_contain_text("The books of")
+    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
 
 
 async def test_play_moves_by_weeks_to_today_and_stops(browser: Browser, board: Board) -> None:
@@ -218,13 +357,13 @@ async def test_play_moves_by_weeks_to_today_and_stops(browser: Browser, board: B
     await page.goto(f"{board.url}/board/hotels/1?as_of={board.today - timedelta(days=14)}")
     await page.get_by_role("button", name="Play").click()
 
-    await expect(page.locator("#books .notice")).to_have_count(0)
+    await expect(page.locator("#books .notice")).to_contain_text("The books of today")
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
     assert "as_of" not in page.url
     assert watched.faults == []
 
 
-async def test_who_wants_less_motion_gets_no_play(browser: Browser, board: Board) -> None:
+async def test_play_is_hidden_when_reduced_motion_is_preferred(browser: Browser, board: Board) -> None:
     watched = await watch(browser, board.url, reduced_motion="reduce")
     await watched.page.goto(f"{board.url}/board/hotels/1")
 

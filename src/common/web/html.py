@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from quart import Response, current_app, request
 from quart_schema import hide
+from rjsmin import jsmin
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common.version import VERSION
@@ -22,6 +23,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
 
 HTML = "text/html"
+TITLES: dict[int, str] = {
+    HTTPStatus.BAD_REQUEST: "This cannot be shown",
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
+}
+"""The headings of pages that report an error, where the phrase of the status says nothing to people."""
 BOARDS = "/board"
 """Below this address are pages alone, so its errors are pages too."""
 
@@ -42,15 +49,13 @@ class Asset:
     url: str
 
 
-UNSENT = {
-    ".css": re.compile(rb"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOTALL),
-    ".js": re.compile(rb"^\s+|^//.*\n", re.MULTILINE),
-}
-"""Comments and space that are not sent. No asset has a text in which they would have a meaning."""
+SPACE_AND_COMMENTS = re.compile(r"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOTALL)
+"""What a style sheet is sent without. It has no text in which these would have a meaning."""
 
 
 def _read_asset(file: Path) -> Asset:
-    content = UNSENT[file.suffix].sub(b"", file.read_bytes())
+    text = file.read_text()
+    content = (jsmin(text) if file.suffix == ".js" else SPACE_AND_COMMENTS.sub("", text)).encode()
     url = f"/assets/{hashlib.sha256(content).hexdigest()[:12]}/{file.name}"
     return Asset(content, CONTENT_TYPES[file.suffix], url)
 
@@ -142,7 +147,7 @@ def error_page(problem: HttpProblem, status: int) -> Response | None:
         return None
     page = _templates.page(
         "error.html" if app.frame is None else "framed_error.html",
-        title=HTTPStatus(status).phrase,
+        title=TITLES.get(status, HTTPStatus(status).phrase),
         problem=problem,
         frame=app.frame,
         state=None,

@@ -18,7 +18,7 @@ from common.web.resources import current_application
 from common.web.spooled import is_current, not_modified
 
 LATE_SECONDS = 60.0
-"""Data that goes less far than this long ago is shown as late."""
+"""Data counted through an instant longer ago than this is shown as late."""
 
 _ASSETS_VERSION = hashlib.sha256(
     "".join([VERSION, *sorted(asset.url for asset in ASSETS.values())]).encode()
@@ -44,9 +44,10 @@ class FrameState:
         return "" if self.through is None else duration_words(max(0.0, (now - self.through).total_seconds()))
 
     def tag(self, now: datetime) -> str:
-        """What of the state a page shows, but for the time, which each response carries in a header.
+        """The part of the ETag that stands for this state.
 
-        A page that says how late the data is changes with each minute.
+        It leaves out `through`, which each response has in a header.
+        While the data is late, the page changes with each minute.
         """
         badges = ",".join(f"{address}:{text}" for address, text in sorted(self.badges.items()))
         return f"{self.through is None} {badges} {self.behind(now) if self.is_late(now) else ''}"
@@ -54,11 +55,15 @@ class FrameState:
 
 @dataclass(frozen=True)
 class Frame:
-    """The frame of an application's pages. links: address to label. read_state: reads what changes."""
+    """The frame of an application's pages.
+
+    links: address to label. read_state: reads what changes. labels: what forms call their fields, by name.
+    """
 
     name: str
     links: Mapping[str, str]
     read_state: Callable[[], Awaitable[FrameState]]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,10 @@ def framed_page(
 
 
 def duration_words(seconds: float) -> str:
-    """A duration for people, in its two largest units: `45 s`, `12 min`, `3 h 5 min`, `2 days`."""
+    """A duration for people, rounded down: `45 s`, `12 min`, `3 h 5 min`, `2 days`."""
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
     if minutes < 1:
-        return f"{seconds:.0f} s"
+        return f"{int(seconds)} s"
     if hours < 1:
         return f"{minutes} min"
     if days < 2:

@@ -7,9 +7,17 @@ from dashboard.board.routes_page import hotel, hotels, month, morning, night
 
 LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
 
+LABELS = {
+    "as_of": "Books as of",
+    "match": "Beside last year",
+    "from": "First month",
+    "sort": "Order",
+    "search": "Search",
+}
+
 
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
-    app.frame = Frame("Nightaudit", LINKS, read_frame_state)
+    app.frame = Frame("Nightaudit", LINKS, read_frame_state, LABELS)
     for page in (morning, hotels, hotel, month, night):
         app.register_blueprint(page.blueprint)

@@ -1,35 +1,51 @@
 "use strict";
 // Everything works without this script. It refreshes pages and says when they are old, moves through past dates with
 // the slider, reads charts at a position, and moves the focus by arrow keys.
-const LOST_AFTER = 15000, BUSY_AFTER = 150, FRAME = 250;
+const LOST_MS = 15000, BUSY_MS = 150, STEP_MS = 250;
 const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text });
 const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const main = document.querySelector("main");
-let tag = null, answeredAt = Date.now(), askedAt = answeredAt, asking = false;
+let tag = null, latest = null, answeredAt = Date.now(), askedAt = answeredAt, graceUntil = 0, asking = false;
 
-// An element that holds the focus, or is pressed, is not replaced: the next refresh does it.
+// An element that holds the focus, the pressed pointer or selected text is not replaced until it is let go.
 let pressed = null;
+const selected = (element) => !getSelection().isCollapsed && getSelection().containsNode(element, true);
+const isHeld = (element) =>
+  element.contains(pressed) || element.contains(document.activeElement) || selected(element);
 addEventListener("pointerdown", (event) => { pressed = event.target; });
-for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { pressed = null; });
-const isHeld = (element) => element.contains(pressed) || element.contains(document.activeElement);
+for (const end of ["pointerup", "pointercancel", "focusout"]) {
+  addEventListener(end, (event) => {
+    if (event.type !== "focusout") pressed = null;
+    setTimeout(() => latest && replaceLive(latest));
+  });
+}
+
+// What the server sent of each live element, which the browser has changed since.
+const sent = new WeakMap();
 
 function replaceLive(page) {
+  latest = page;
   for (const old of all("[data-live]")) {
     const fresh = page.getElementById(old.id);
-    if (!fresh || fresh.outerHTML === old.dataset.seen || isHeld(old)) continue;
-    const seen = fresh.outerHTML;
+    if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
+    sent.set(fresh, fresh.outerHTML);
     const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
     const open = all("details", old).map((part) => part.open);
+    const stop = all("[data-roving] a", old).findIndex((link) => link.tabIndex === 0);
     old.replaceWith(fresh);
-    fresh.dataset.seen = seen;
     all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
     all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
-    prepare(fresh);
+    prepare(fresh, stop);
   }
   document.title = page.title;
   const seconds = page.querySelector("main")?.dataset.refresh;
   if (seconds) main.dataset.refresh = seconds; else delete main.dataset.refresh;
+  const today = page.querySelector(SLIDER)?.dataset.date;
+  if (slider && today) {
+    slider.dataset.date = field.max = today;
+    if (!chosen()) field.value = today;
+  }
 }
 
 async function get(address, headers) {
@@ -39,47 +55,52 @@ async function get(address, headers) {
   return response;
 }
 
+function showPage(response, text) {
+  answeredAt = Date.now();
+  if (response.status === 200) {
+    replaceLive(parse(text));
+    tag = response.headers.get("ETag");
+  }
+  showThrough(response.headers.get("X-Data-Through"), response.headers.get("Date"));
+}
+
 async function ask() {
-  if (asking) return;
+  if (asking || loading) return;
   asking = true;
   askedAt = Date.now();
   const address = location.href;
   try {
     const response = await get(address, tag && { "If-None-Match": tag });
     if (main.dataset.error !== undefined) return location.reload();
-    answeredAt = Date.now();
-    if (address === location.href) {
-      if (response.status === 200) {
-        replaceLive(parse(await response.text()));
-        tag = response.headers.get("ETag");
-      }
-      showThrough(response.headers.get("X-Data-Through"));
-    }
+    const text = await response.text();
+    if (address === location.href && !loading) showPage(response, text);
   } catch { /* showConnection() says so */ } finally {
     asking = false;
     showConnection();
   }
 }
 
-function showThrough(instant) {
-  const time = document.querySelector("#freshness time");
+function showThrough(instant, now) {
+  const time = document.querySelector("#freshness time"), behind = document.querySelector("#freshness span");
   if (!instant || !time) return;
   time.dateTime = instant;
   time.textContent = instant.slice(11, 19);
+  const seconds = Math.max(0, Math.round((Date.parse(now) - Date.parse(instant)) / 1000));
+  if (seconds <= 60) behind.textContent = `${seconds} s behind`;
 }
 
 function showConnection() {
-  const lost = Date.now() - answeredAt > LOST_AFTER, line = document.getElementById("connection");
+  const lost = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS;
+  const line = document.getElementById("connection");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
   line.hidden = !lost;
   const at = new Date(answeredAt).toLocaleTimeString("en-GB");
   const text = lost ? `Not connected since ${at}. What you see is old.` : "";
   if (line.textContent !== text) line.textContent = text;
-  for (const button of all("[data-needs-connection]")) button.disabled = lost;
 }
 
-// A hidden page asks for nothing, and at once when it is shown again.
+// A hidden page does not refresh; it refreshes as soon as it is shown again.
 function askWhenDue(seconds) {
   if (document.hidden || !main?.dataset.refresh) return;
   if (Date.now() - askedAt >= 1000 * seconds) ask();
@@ -87,61 +108,68 @@ function askWhenDue(seconds) {
 }
 setInterval(() => askWhenDue(main?.dataset.refresh), 1000);
 addEventListener("visibilitychange", () => {
-  answeredAt = Math.max(answeredAt, Date.now() - LOST_AFTER);
+  graceUntil = Date.now() + 5000;
   askWhenDue(0);
 });
 
-// The slider of past dates: each date is an address. It asks for one date at a time, then for the newest one wanted.
-const slider = document.querySelector("input[type=range][data-date]");
+// The slider of past dates: each date is an address. One request at a time; then the latest date chosen is requested.
+const SLIDER = "input[type=range][data-date]", slider = document.querySelector(SLIDER);
+const field = slider?.form.elements.as_of, button = document.querySelector("[data-play]");
 let wanted = null, loading = false, playing = null;
+const chosen = () => slider.valueAsNumber;
 const dateAt = (days) => {
   const date = new Date(`${slider.dataset.date}T00:00:00Z`);
-  date.setUTCDate(date.getUTCDate() + Number(days));
+  date.setUTCDate(date.getUTCDate() + days);
   return date.toISOString().slice(0, 10);
 };
+function showDate() {
+  if (wanted !== null) field.value = dateAt(wanted);
+  const days = Math.round((Date.parse(slider.dataset.date) - Date.parse(field.value)) / 864e5);
+  slider.ariaValueText = slider.nextElementSibling.value = days > 1 ? `${days} days ago` : days ? "yesterday" : "today";
+}
 async function show(days) {
-  wanted = days;
-  const field = slider.form.elements.as_of;
-  field.value = slider.ariaValueText = dateAt(days);
+  slider.value = wanted = days;
+  showDate();
   if (loading) return;
   loading = true;
-  const busy = setTimeout(() => { main.ariaBusy = "true"; }, BUSY_AFTER);
+  const busy = setTimeout(() => { main.ariaBusy = "true"; }, BUSY_MS);
   try {
     while (wanted !== null) {
       const next = wanted, address = new URL(location.href);
       wanted = null;
+      address.searchParams.delete("cursor");
       if (next < 0) address.searchParams.set("as_of", dateAt(next)); else address.searchParams.delete("as_of");
-      const response = await get(address);
-      replaceLive(parse(await response.text()));
+      const response = await get(address), text = await response.text();
       history.replaceState(null, "", address);
-      tag = response.headers.get("ETag");
-      answeredAt = askedAt = Date.now();
+      askedAt = Date.now();
+      showPage(response, text);
     }
-  } catch { play(false); slider.form.submit(); } finally {
+  } catch {
+    play(false);
+    answeredAt = Math.min(answeredAt, Date.now() - LOST_MS - 1);
+    wanted = null;
+    showConnection();
+  } finally {
     clearTimeout(busy);
     main.ariaBusy = "false";
     loading = false;
   }
 }
 function play(start) {
-  const button = document.querySelector("[data-play]");
   clearInterval(playing);
   playing = null;
   button.textContent = start ? "❚❚ Pause" : "▶ Play";
   if (!start) return;
-  if (Number(slider.value) === 0) slider.value = slider.min;
-  show(Number(slider.value));
+  show(chosen() || +slider.min);
   playing = setInterval(() => {
     if (loading) return;
-    slider.value = Number(slider.value) + 7;
-    show(Number(slider.value));
-    if (Number(slider.value) >= 0) play(false);
-  }, FRAME);
+    show(Math.min(0, chosen() + 7));
+    if (!chosen()) play(false);
+  }, STEP_MS);
 }
 if (slider) {
-  const button = document.querySelector("[data-play]");
-  slider.hidden = false;
-  slider.addEventListener("input", () => { play(false); show(Number(slider.value)); });
+  slider.hidden = slider.nextElementSibling.hidden = false;
+  slider.addEventListener("input", () => { play(false); show(chosen()); });
   button.hidden = matchMedia("(prefers-reduced-motion: reduce)").matches;
   button.addEventListener("click", () => play(playing === null));
 }
@@ -153,7 +181,7 @@ function read(chart, row) {
   if (!cells.length) return;
   const names = all("thead th", figure).map((cell) => cell.textContent);
   const values = cells.map((cell, number) => `${names[number]} ${cell}`).slice(1).filter((text) => !text.endsWith("–"));
-  const x = Number(left) + (right - left) * (rows.length > 1 ? at / (rows.length - 1) : 0);
+  const x = +left + (right - left) * (rows.length > 1 ? at / (rows.length - 1) : 0);
   let line = chart.querySelector(".cross");
   if (!line) {
     line = chart.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
@@ -166,10 +194,13 @@ function read(chart, row) {
   figure.querySelector("output").textContent = `${first}: ${values.join(", ")}`;
 }
 
+// The last row whose first series has a value: where the arrow keys begin.
+const newest = (rows) => rows.findLastIndex((row) => row.cells[1].textContent !== "–");
+
 // Groups of links with one tab stop: arrows move by one and by a row, Home and End to the ends.
-function prepare(root) {
+function prepare(root, stop = 0) {
   for (const group of all("[data-roving]", root)) {
-    all("a", group).forEach((link, number) => { link.tabIndex = number ? -1 : 0; });
+    all("a", group).forEach((link, number) => { link.tabIndex = number === Math.max(0, stop) ? 0 : -1; });
   }
   for (const chart of all("svg[data-plot]", root)) {
     chart.tabIndex = 0;
@@ -181,22 +212,25 @@ function prepare(root) {
   }
 }
 addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const chart = event.target.closest?.("svg[data-plot]"), group = event.target.closest?.("[data-roving]");
   const items = group ? all("a", group) : chart ? all("tbody tr", chart.closest("figure")) : [];
   const row = Number(group?.dataset.roving) || 7, last = items.length - 1;
-  const at = group ? items.indexOf(event.target) : Number(chart?.dataset.row ?? last + 1);
+  const at = group ? items.indexOf(event.target) : Number(chart?.dataset.row ?? NaN);
   const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + row, ArrowUp: at - row, PageDown: at + 7,
     PageUp: at - 7, Home: 0, End: last }[event.key];
   if (to === undefined || last < 0) return;
   event.preventDefault();
-  if (chart) return read(chart, to);
+  if (chart) return read(chart, isNaN(to) ? newest(items) : to);
   if (!items[to]) return;
   items[at].tabIndex = -1;
   items[to].tabIndex = 0;
   items[to].focus();
 });
-for (const button of all("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => print());
+for (const printer of all("[data-print]")) {
+  printer.hidden = false;
+  printer.addEventListener("click", () => print());
 }
+for (const element of all("[data-live]")) sent.set(element, element.outerHTML);
 prepare(document);
+if (slider) showDate();
