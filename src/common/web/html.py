@@ -13,6 +13,7 @@ from quart import Response, current_app, request
 from quart_schema import hide
 from rjsmin import jsmin
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from common.version import VERSION
 from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
@@ -23,6 +24,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
 
 HTML = "text/html"
+UNKNOWN_ADDRESS = "There is no page at this address."
+
 TITLES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "This cannot be shown",
     HTTPStatus.NOT_FOUND: "Not found",
@@ -102,6 +105,7 @@ class Templates:
             loader=ChoiceLoader([PackageLoader(package, "templates"), PackageLoader("common.web", "templates")]),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
+            auto_reload=False,  # a process keeps the templates that its code was written for
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -149,6 +153,7 @@ def error_page(problem: HttpProblem, status: int) -> Response | None:
         "error.html" if app.frame is None else "framed_error.html",
         title=TITLES.get(status, HTTPStatus(status).phrase),
         problem=problem,
+        explanation=UNKNOWN_ADDRESS if isinstance(request.routing_exception, WerkzeugNotFound) else problem.detail,
         frame=app.frame,
         state=None,
         path=request.path,

@@ -148,7 +148,7 @@ async def test_a_page_that_becomes_late_or_gets_a_badge_is_sent_again(get: Get, 
     ("path", "status", "words"),
     [
         ("/board/shelves/lost", 404, "There is no shelf &lt;7&gt;."),
-        ("/board/nothing/here", 404, "/"),
+        ("/board/nothing/here", 404, "There is no page at this address."),
         ("/board/shelves/lost?as_of=2027-01-01&match=date", 400, "as_of is in the future."),
         ("/board/shelves/lost?as_of=down", 503, "This page asks again every few seconds."),
     ],
