@@ -67,11 +67,13 @@ async def compute_build_up(db: Executor, hotel_id: int, month: date, as_of: date
 async def compute_usual_curve(db: Executor, hotel_id: int, query: UsualCurveQuery, as_of: date) -> UsualCurve:
     """The quartiles of the last nights of the night's weekday slept before `as_of`, and the curve of last year's night.
 
-    Events up to `as_of` count, those after a night at 0 days before it.
+    Events up to `as_of` count, those after a night at 0 days before it. Raises NotFound for a hotel without an event.
     """
     at = max(as_of, FIRST_COMPARABLE_DATE)
     last = at - timedelta(days=(at - query.night).days % 7 or 7)
     quartiles = await select_usual_quartiles(db, hotel_id, last, query.count, as_of)
+    if not quartiles:
+        raise unknown_hotel(hotel_id)
     last_year = await curve_last_year(db, hotel_id, night_last_year(query.night, query.match), as_of)
     items = []
     for row, net in zip(quartiles, last_year, strict=True):

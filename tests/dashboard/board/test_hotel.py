@@ -8,13 +8,15 @@ import asyncpg
 import pytest
 from quart import Response
 
+from common.web.charts.number_text import signed_text
 from common.web.resources import Application
+from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import hotel as hotel_route
 from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries.profiles import upsert_profile
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
 from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
-from tests.support.pages import Element, addresses, by_id, figure, named, number, read_page, table
+from tests.support.pages import Element, addresses, by_id, figure, named, number, read_page, styled, table
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ROOMS = 6
@@ -89,7 +91,7 @@ async def test_the_tiles_and_the_table_have_the_figures_of_the_json(
     columns += ("same_time_last_year", "difference", "last_year")
     for row, night in zip(rows, nights, strict=False):
         assert number(row[1]) == night["on_the_books"]
-        assert row[2] == f"{100 * night['on_the_books'] // ROOMS}%"
+        assert row[2] == percent_text(night["on_the_books"], ROOMS)
         assert [number(cell) for cell in row[4:]] == [night[column] for column in columns]
     foot = [cell.text for cell in named(named(by_id(page, "nights"), "tfoot")[0], "td")]
     assert number(foot[0]) == total(nights[:30], "on_the_books")
@@ -171,11 +173,9 @@ async def test_days_ahead_and_cancellations_are_those_of_the_year(
         [bucket["bookings"], bucket["cancellations"]] for bucket in found["by_lead"]
     ]
     rates = [month["cancellation_rate"] for month in found["by_month"]]
-    assert [row[1] for row in table(ahead, 1)] == [
-        "–" if rate is None else f"{100 * rate:.1f}".removesuffix(".0") + "%" for rate in rates
-    ]
+    assert [row[1] for row in table(ahead, 1)] == ["–" if rate is None else f"{100 * rate:.1f}%" for rate in rates]
     lead_time = await get_json(dashboard_app, f"/hotels/{HOTEL}/lead-time?year=2025")
-    assert f"half of them at most {lead_time['median']:.1f}".removesuffix(".0") in ahead.text
+    assert f"half of them {lead_time['median']:.1f}".removesuffix(".0") + " days ahead or less" in ahead.text
 
 
 async def test_the_nights_that_moved_are_the_furthest_from_what_is_usual(
@@ -187,8 +187,13 @@ async def test_the_nights_that_moved_are_the_furthest_from_what_is_usual(
     by_night = {night["night"]: night for night in nights}
 
     links = addresses(by_id(page, "moved"))
+    leads = [number(each.text) for each in styled(by_id(page, "moved"), "lead")]
     moved = [by_night[address.partition("nights/")[2][:10]] for address in links]
     assert [abs(night["pickup_7"] - night["usual_7"]) for night in moved] == distances[:6]
+    assert leads == [night["pickup_7"] - night["usual_7"] for night in moved]
+    first = moved[0]
+    expected = f"picked up {signed_text(first['pickup_7'])}, last year {signed_text(first['usual_7'])}; "
+    assert f"{expected}{first['on_the_books']} of {ROOMS}" in by_id(page, "moved").text
 
 
 async def test_the_books_and_the_comparison_stay_in_every_link_of_the_page(
@@ -239,7 +244,7 @@ async def test_a_hotel_without_nights_ahead_says_which_night_was_the_last(
 
     assert "No night is on the books after 12 March 2024." in by_id(page, "notes").text
     assert [figure(page, name) for name in TILES] == [0, 0, 0, 0]
-    assert "as much as is usual" in by_id(page, "moved").text
+    assert "as much as last year" in by_id(page, "moved").text
     assert "is booked." in by_id(page, "ahead").text
     assert by_id(page, "main").attributes["data-refresh"] == "10"
 
@@ -259,7 +264,7 @@ async def test_a_young_feed_has_dashes_for_last_year(dashboard_app: Application,
     assert "The last 7 days changed none of the next 90 nights." in by_id(page, "moved").text
 
     page = await get_page(dashboard_app, "?as_of=2024-05-03")
-    assert "the usual change is not known" in by_id(page, "moved").text
+    assert "picked up +1, last year not known; " in by_id(page, "moved").text
     assert "No night is on the books after 2 June 2024." in by_id(page, "notes").text
 
 
@@ -273,7 +278,7 @@ async def test_without_rooms_there_is_no_per_cent(
     assert "%" not in by_id(page, "tiles").text + by_id(page, "moved").text
     assert {row[2] for row in table(by_id(page, "nights"))} == {"–"}
     assert "of the fullest night, " in by_id(page, "year").text
-    assert "The number of rooms is not known" in by_id(page, "notes").text
+    assert "The number of rooms is unknown" in by_id(page, "notes").text
 
 
 async def test_an_unknown_hotel_is_answered_with_those_that_are_known(
@@ -283,7 +288,7 @@ async def test_an_unknown_hotel_is_answered_with_those_that_are_known(
     page = read_page(await response.get_data(as_text=True))
 
     assert response.status_code == 404
-    assert [title.text for title in named(page, "h1")] == ["Hotel 99 was never heard of"]
+    assert [title.text for title in named(page, "h1")] == ["The feed has no events of hotel 99."]
     assert f"/board/hotels/{HOTEL}" in addresses(by_id(page, "main"))
     assert "Harbour <House>" in by_id(page, "main").text
 
@@ -292,7 +297,7 @@ async def test_without_any_hotel_the_page_of_an_unknown_one_says_so(dashboard_ap
     response = await get(dashboard_app)
 
     assert response.status_code == 404
-    assert "No feed has an event of any hotel yet" in await response.get_data(as_text=True)
+    assert "It has no events of any hotel yet" in await response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +342,7 @@ async def test_an_unchanged_page_is_answered_without_reading_nights(
         raise AssertionError("the nights are read")
 
     with monkeypatch.context() as patched:
-        patched.setattr(hotel_route, "select_nights", select_nothing)
+        patched.setattr(hotel_route, "read_nights", select_nothing)
         response = await get(dashboard_app, "", HOTEL, **{"If-None-Match": tag})
     assert (response.status_code, reads) == (304, [])
     assert (await get(dashboard_app, "?show=ahead", HOTEL, **{"If-None-Match": tag})).status_code == 200

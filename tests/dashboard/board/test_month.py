@@ -192,15 +192,15 @@ async def test_the_page_is_small_and_without_inline_presentation(
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("hotels/99/months/2025-05", 404, "Hotel 99 was never heard of"),
+        ("hotels/99/months/2025-05", 404, "The feed has no events of hotel 99."),
+        ("hotels/7001/months/2025-13", 404, "2025-13 is not a valid month: write one from 1900-01 to 2199-12"),
         (
-            "hotels/7001/months/2025-13",
+            "hotels/7001/months/May",
             404,
-            "The month 2025-13 must be a month from 1900-01 to 2199-12, such as",
+            "May is not a valid month: write one from 1900-01 to 2199-12, such as 2026-12.",
         ),
-        ("hotels/7001/months/May", 404, "The month May must be a month from 1900-01 to 2199-12, such as 2026-12."),
-        ("hotels/7001/months/1899-12", 404, "The month 1899-12 must be a month from 1900-01 to 2199-12"),
-        ("hotels/7001/months/2200-01", 404, "The month 2200-01 must be a month from 1900-01 to 2199-12"),
+        ("hotels/7001/months/1899-12", 404, "1899-12 is not a valid month: write one"),
+        ("hotels/7001/months/2200-01", 404, "2200-01 is not a valid month: write one"),
         ("hotels/7001/months/2025-05?as_of=2199-01-01", 400, "as_of is in the future"),
         ("hotels/7001/months/2025-05?match=month", 400, "match must be 'date' or 'weekday'"),
     ],

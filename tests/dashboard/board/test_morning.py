@@ -14,6 +14,7 @@ from common.db.errors import NoConnectionError
 from common.web.charts.number_text import count_text, signed_text
 from common.web.resources import Application
 from dashboard.board import morning_parts
+from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import morning
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.quarantine import upsert_quarantine
@@ -39,7 +40,7 @@ def expected_cells(name: str, figures: dict[str, Any]) -> list[str]:
     return [
         name,
         count_text(tonight),
-        f"{100 * tonight // rooms}%" if rooms else "–",
+        percent_text(tonight, rooms) or "–",
         *(text for each in ahead for text in (count_text(each["on_the_books"]), signed_text(each["difference"]))),
         *(
             f"{signed_text(figures[day]['bookings'])} {signed_text(-figures[day]['cancellations'])}"

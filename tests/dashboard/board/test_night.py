@@ -10,11 +10,7 @@ import pytest
 
 from common.web.charts.number_text import count_text, range_text
 from common.web.resources import Application
-from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.night import whole_rooms
-from dashboard.board.routes_page import month as month_route
-from dashboard.board.routes_page import night as night_route
-from dashboard.board.routes_page.hotel_books import read_books
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
 from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.pages import (
@@ -239,7 +235,7 @@ async def test_the_page_of_a_year_is_small_and_without_inline_presentation(
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("hotels/99/nights/2025-05-10", 404, "Hotel 99 was never heard of"),
+        ("hotels/99/nights/2025-05-10", 404, "The feed has no events of hotel 99."),
         ("hotels/7001/nights/2025-02-29", 404, "The night 2025-02-29 is not a valid date."),
         ("hotels/7001/nights/12-12-2026", 404, "The night 12-12-2026 must be a date, such as 2020-01-01."),
         ("hotels/7001/nights/1899-12-31", 404, "The night 1899-12-31 must be from 1900-01-01 to 2199-12-31."),
@@ -275,21 +271,3 @@ async def test_the_ends_of_the_calendar_have_pages(
     if night.startswith("1900") or query.startswith("as_of"):
         assert "The feed begins on 1 January 2024: nothing is known of " in figure_text(page, "sentence")
     assert len(addresses(by_id(page, "steps"))) == 2
-
-
-@pytest.mark.parametrize("page", ["nights/2025-05-10", "months/2025-05"])
-async def test_a_hotel_that_is_deleted_while_its_page_is_read_is_unknown(
-    dashboard_app: Application, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, page: str
-) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2025, 5, 10), date(2025, 5, 1))])
-
-    async def read_and_delete(*asked: Any) -> Books | None:
-        books = await read_books(*asked)
-        await dashboard_db.execute("DELETE FROM hotel_summary")
-        return books
-
-    for route in (night_route, month_route):
-        monkeypatch.setattr(route, "read_books", read_and_delete)
-    response = await browse(dashboard_app, f"/board/hotels/{HOTEL}/{page}")
-
-    assert response.status_code == 404

@@ -56,6 +56,7 @@ async def insert_in_pages(db: asyncpg.Pool, events: Events) -> None:
     for start in range(0, len(events), PAGE):
         async with db.acquire() as connection, connection.transaction():
             await insert_events(connection, MAIN_LEDGER, events[start : start + PAGE])
+    await db.execute("UPDATE feed_progress SET first_read_at = now()")
 
 
 async def check_all(db: asyncpg.Pool, books: PlainBooks, days: list[date]) -> None:

@@ -40,7 +40,7 @@ def month_line(months: Sequence[MonthFigure], unit: str, words: Words) -> Chart:
 def _draw(months: Sequence[MonthFigure], unit: str, size: Frame) -> Drawing:
     highest = max((month.value for month in months if month.value is not None), default=0)
     ticks = count_ticks(highest, 3)
-    frame = replace(size, height=170, bottom=140).with_room_for(_figure_text(tick, unit) for tick in ticks)
+    frame = replace(size, height=170, bottom=140).with_room_for(count_text(tick) + unit for tick in ticks)
     y = Scale(0, ticks[-1], frame.bottom, frame.top + LINE)
     band = (frame.right - frame.left) / max(1, len(months))
     middles = [frame.left + band * (number + 0.5) for number in range(len(months))]
@@ -48,7 +48,7 @@ def _draw(months: Sequence[MonthFigure], unit: str, size: Frame) -> Drawing:
     points = place(middles, (month.value for month in months), across, y)
     texts = [_figure_text(month.value, unit) for month in months]
     marks = [
-        *value_axis(frame, y, ticks, lambda tick: _figure_text(tick, unit)),
+        *value_axis(frame, y, ticks, lambda tick: count_text(tick) + unit),
         *label_axis(frame, ((middle, month.name) for middle, month in zip(middles, months, strict=True))),
         Path("now", line(points)),
         Path("dot", "".join(dot(point) for point in points if point is not None)),
@@ -82,4 +82,5 @@ def _touch(one: Box, other: Box) -> bool:
 
 
 def _figure_text(value: float | None, unit: str) -> str:
-    return count_text(value) + (unit if value is not None else "")
+    """A figure with its decimal, so that all have one."""
+    return count_text(None) if value is None else f"{value:,.1f}{unit}"

@@ -1,15 +1,18 @@
 """The books that the pages of a hotel show, and the addresses of pages and figures that show the same books."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from urllib.parse import urlencode
 
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.hotel_head import HotelHead
+from dashboard.bookings.queries.feed_progress import ReadingProgress
 from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year
 
 DEFAULT_MATCH: PaceMatch = "weekday"
+
+PAST_IS_READ = ReadingProgress(0, None, is_reading_the_past=False)
 
 Parameter = str | int | date | None
 
@@ -18,13 +21,22 @@ Parameter = str | int | date | None
 class Books:
     """A hotel's books as they stood at the end of `as_of`, beside those of the year before by `match`.
 
-    is_on_hotel_page: whether addresses of nights are relative to the page of the hotel, which has hundreds of them.
+    corrected_at: when the ledger was last corrected by what its feed has; None if it never was. reading: how far the
+    past of the feeds is read. is_on_hotel_page: whether addresses of nights are relative to the page of the hotel,
+    which has hundreds of them.
     """
 
     hotel: HotelHead
     as_of: date
     match: PaceMatch
+    corrected_at: datetime | None = None
+    reading: ReadingProgress = PAST_IS_READ
     is_on_hotel_page: bool = False
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """What tells these books from others; a correction may leave the number of events as it was."""
+        return self.hotel, self.corrected_at, self.reading
 
     @property
     def is_today(self) -> bool:
@@ -33,7 +45,9 @@ class Books:
 
     @property
     def has_last_year(self) -> bool:
-        """Whether the hotel's events begin early enough to know its books a year before `as_of`."""
+        """Whether the past is read, and begins early enough to know the hotel's books a year before `as_of`."""
+        if self.reading.is_reading_the_past:
+            return False
         return self.hotel.first_event_date <= day_last_year(max(self.as_of, FIRST_COMPARABLE_DATE), self.match)
 
     @property

@@ -55,13 +55,17 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A night whose pickup of 7 days is far from what is usual; usual: None if that is not known."""
+    """A night whose pickup of 7 days is far from last year's.
+
+    moved: by how much it is more or less. last_year: None if that is not known; then `moved` is the pickup.
+    """
 
     name: str
     address: str
+    moved: int
     pickup: int
+    last_year: int | None
     on_the_books: str
-    usual: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +154,12 @@ def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None
         notes.append("No night is on the books.")
     elif last_booked < ahead[-1].night:
         notes.append(f"No night is on the books after {long_day(last_booked)}.")
-    if not books.has_last_year:
+    if not books.has_last_year and not books.reading.is_reading_the_past:
         notes.append(
             f"The feed begins on {long_day(books.hotel.first_event_date)}: there is no same time last year yet."
         )
     if books.hotel.rooms is None:
-        notes.append("The number of rooms is not known, so nothing is in per cent.")
+        notes.append("The number of rooms is unknown, so no percentages are shown.")
     return tuple(notes)
 
 
@@ -171,20 +175,21 @@ def _tile(books: Books, key: str, nights: Sequence[NightFigures]) -> Tile:
 
 
 def _movers(books: Books, nights: Sequence[NightFigures]) -> tuple[Mover, ...]:
-    def distance(night: NightFigures) -> int:
-        return abs(night.pickup_7 - (night.usual_7 or 0))
+    def moved(night: NightFigures) -> int:
+        return night.pickup_7 - (night.usual_7 or 0)
 
-    moved = sorted((night for night in nights if distance(night)), key=lambda night: (-distance(night), night.night))
+    movers = sorted((night for night in nights if moved(night)), key=lambda night: (-abs(moved(night)), night.night))
     of_rooms = f" of {count_text(books.hotel.rooms)}" if books.hotel.rooms else " on the books"
     return tuple(
         Mover(
             short_night(night.night),
             books.night_page(night.night),
+            moved(night),
             night.pickup_7,
-            f"{count_text(night.on_the_books)}{of_rooms}",
             night.usual_7,
+            f"{count_text(night.on_the_books)}{of_rooms}",
         )
-        for night in moved[:MOVERS]
+        for night in movers[:MOVERS]
     )
 
 
@@ -239,7 +244,9 @@ def _by_lead(found: Cancellations) -> Chart:
     finding = f"{count_text(booked)} room nights of {found.year} were booked and {count_text(cancelled)} cancelled."
     if booked:
         finding += f" Most were booked {most.name} days ahead: {count_text(most.gained)}."
-    return pairs(data, Words("Booked and cancelled by days ahead", finding, "Days ahead", ("booked", "cancelled")))
+    return pairs(
+        data, Words("Booked and cancelled by days before arrival", finding, "Days before", ("booked", "cancelled"))
+    )
 
 
 def _bucket_name(bucket: LeadCounts) -> str:
@@ -252,8 +259,8 @@ def _lead_time_words(found: LeadTime) -> str:
     if found.mean is None or found.median is None:
         return f"No night of {found.year} is booked."
     return (
-        f"The nights of {found.year} were booked {count_text(found.mean)} days ahead in the mean, "
-        f"half of them at most {count_text(found.median)} days ahead."
+        f"The nights of {found.year} were booked {count_text(found.mean)} days ahead on average, "
+        f"half of them {count_text(found.median)} days ahead or less."
     )
 
 
@@ -263,8 +270,8 @@ def _by_month(found: Cancellations) -> Chart:
     known = [(rate, name) for rate, name in zip(rates, names, strict=True) if rate is not None]
     finding = f"No night of {found.year} is booked."
     if known:
-        finding = f"The rate of cancellation is highest for nights in {max(known)[1]}: {count_text(max(known)[0])}%."
+        finding = f"The cancellation rate is highest for nights in {max(known)[1]}: {max(known)[0]:.1f}%."
     months = [MonthFigure(name, rate) for name, rate in zip(names, rates, strict=True)]
     return month_line(
-        months, "%", Words("Rate of cancellation by month", finding, "Month of stay", ("cancelled of booked",))
+        months, "%", Words("Cancellation rate by month of stay", finding, "Month of stay", ("cancelled of booked",))
     )

@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
+from math import floor
 
 from common.web.charts.number_text import count_text
 
@@ -28,8 +29,16 @@ def counted(number: int, noun: str) -> str:
 
 
 def percent_text(value: float, whole: float | None) -> str:
-    """A share such as `72%`, rounded down so that only a full house is 100%; empty without a whole."""
-    return f"{int(100 * value // whole)}%" if whole else ""
+    """A share such as `72%`, rounded half up, of which only a full house is 100% and an empty one 0%.
+
+    Empty without a whole.
+    """
+    if not whole:
+        return ""
+    percent = floor(100 * value / whole + 0.5)
+    if 0 < value < whole:
+        percent = min(99, max(1, percent))
+    return f"{count_text(percent)}%"
 
 
 def hotel_name(hotel_id: int, name: str | None) -> str:

@@ -16,11 +16,9 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import HotelQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.hotel import HotelNights, hotel_page, months_from, page_parameters
-from dashboard.board.routes_page.hotel_books import read_books, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_cancellations
-from dashboard.bookings.models.nights import AskedNights
 from dashboard.bookings.queries.hotel_head import select_last_booked_night
-from dashboard.bookings.queries.nights import select_nights
 from dashboard.bookings.service import compute_lead_time
 
 JSON, CSV = "application/json", "text/csv"
@@ -38,7 +36,7 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
-    tag = await page_tag(books.hotel)
+    tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
     year = books.as_of.year
@@ -65,12 +63,9 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
 
 async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
     first, last = months_from(books.as_of)
-    asked = AskedNights(books.hotel.hotel_id, first, last, books.as_of, books.match)
-    ahead = await select_nights(pool(), asked)
-    shown = ahead
+    ahead = shown = await read_nights(books, first, last)
     if query.from_ is not None:
-        first, last = months_from(query.from_)
-        shown = await select_nights(pool(), asked._replace(first=first, last=last))
+        shown = await read_nights(books, *months_from(query.from_))
     return HotelNights(ahead, shown, await select_last_booked_night(pool(), books.hotel.hotel_id, books.as_of))
 
 

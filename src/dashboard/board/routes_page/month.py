@@ -17,11 +17,9 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import BoardQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.month import last_night, month_view
-from dashboard.board.routes_page.hotel_books import read_books, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import parse_month
-from dashboard.bookings.models.nights import AskedNights
-from dashboard.bookings.queries.nights import select_nights
 
 blueprint = Blueprint("board_month", __name__)
 
@@ -37,14 +35,16 @@ async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Respon
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
-    tag = await page_tag(books.hotel)
+    tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
     last = last_night(asked)
-    nights, build_up = await asyncio.gather(
-        select_nights(pool(), AskedNights(hotel_id, asked, last, books.as_of, books.match)),
-        compute_build_up(pool(), hotel_id, asked, books.as_of, books.match),
-    )
+    try:
+        build_up, nights = await asyncio.gather(
+            compute_build_up(pool(), hotel_id, asked, books.as_of, books.match), read_nights(books, asked, last)
+        )
+    except NotFound:
+        nights = []
     if not nights:  # the last events of the hotel were deleted since
         return await unknown_hotel_page(hotel_id)
     return framed_page(
@@ -63,8 +63,8 @@ def parse_month_of_path(text: str) -> date:
     """Parse the month of an address. Raises NotFound, which says what is wrong with it."""
     try:
         return parse_month(text)
-    except ValueError as error:
-        raise NotFound(f"The month {text} {error}.") from None
+    except ValueError:
+        raise NotFound(f"{text} is not a valid month: write one from 1900-01 to 2199-12, such as 2026-12.") from None
 
 
 def month_alternates(books: Books, month: date, last: date) -> list[Alternate]:

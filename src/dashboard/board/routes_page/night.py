@@ -18,14 +18,13 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import NightQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.night import NightRows, night_view
-from dashboard.board.routes_page.hotel_books import read_books, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_usual_curve
 from dashboard.bookings.inputs import UsualCurveQuery
-from dashboard.bookings.models.nights import AskedNights
 from dashboard.bookings.queries.counters import select_curve
 from dashboard.bookings.queries.event_days import select_event_days
-from dashboard.bookings.queries.nights import select_nights
 from dashboard.bookings.queries.usual_curve import USUAL_CURVE_DAYS
+from dashboard.bookings.service import unknown_hotel
 
 blueprint = Blueprint("board_night", __name__)
 
@@ -41,11 +40,12 @@ async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Respon
     books = await read_books(hotel_id, query_args, datetime.now(UTC))
     if books is None:
         return await unknown_hotel_page(hotel_id)
-    tag = await page_tag(books.hotel)
+    tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
-    rows = await read_night(books, asked)
-    if rows is None:  # the last events of the hotel were deleted since
+    try:
+        rows = await read_night(books, asked)
+    except NotFound:  # the last events of the hotel were deleted since
         return await unknown_hotel_page(hotel_id)
     return framed_page(
         templates,
@@ -68,17 +68,19 @@ def parse_night_of_path(text: str) -> date:
         raise NotFound(f"The night {text} {error}.") from None
 
 
-async def read_night(books: Books, night: date) -> NightRows | None:
-    """What the page shows of a night; None for an unknown hotel."""
+async def read_night(books: Books, night: date) -> NightRows:
+    """What the page shows of a night. Raises NotFound for an unknown hotel."""
     hotel_id, as_of = books.hotel.hotel_id, books.as_of
     usual_query = UsualCurveQuery(night=night, match=books.match)
     nights, curve, usual, event_days = await asyncio.gather(
-        select_nights(pool(), AskedNights(hotel_id, night, night, as_of, books.match)),
+        read_nights(books, night, night),
         select_curve(pool(), hotel_id, night, as_of, USUAL_CURVE_DAYS),
         compute_usual_curve(pool(), hotel_id, usual_query, as_of),
         select_event_days(pool(), hotel_id, night, as_of),
     )
-    return NightRows(nights[0], curve, usual.items, event_days) if nights else None
+    if not nights:
+        raise unknown_hotel(hotel_id)
+    return NightRows(nights[0], curve, usual.items, event_days)
 
 
 def night_alternates(books: Books, night: date) -> list[Alternate]:

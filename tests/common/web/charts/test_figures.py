@@ -21,8 +21,8 @@ def test_each_figure_of_a_month_is_a_dot_with_a_label() -> None:
 
     assert [data.count("M") for data in paths(page, "dot")] == [2, 2]
     for size in ("wide", "narrow"):
-        assert {"18%", "7%"} <= set(labels(page, size))
-    assert table(page)[1:] == [["Nov", "18%"], ["Dec", "–"], ["Jan", "7%"]]
+        assert {"18.0%", "7.0%"} <= set(labels(page, size))
+    assert table(page)[1:] == [["Nov", "18.0%"], ["Dec", "–"], ["Jan", "7.0%"]]
 
 
 @given(st.integers(-5, 10**6), COUNTS, COUNTS, COUNTS, st.integers(0, 10**6))
