@@ -85,6 +85,17 @@ async def test_the_page_is_answered_by_304_until_an_event_is_counted(
     assert (await get_page("/board/hotels", **tag))[0].status_code == 200
 
 
+async def test_while_the_past_is_read_the_hotels_are_not_compared(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, houses: None
+) -> None:
+    await dashboard_db.execute("UPDATE feed_progress SET first_read_at = NULL, past_events = 7, about_events = 9")
+    _, page = await get_page("/board/hotels")
+
+    assert "Reading the past: 7 of about 9 events" in page
+    assert "Ahead of the same time last year" not in page
+    assert not re.search(r'data-label="30 nights ±"><span', page)
+
+
 async def test_a_cursor_of_another_order_is_refused(get_page: GetPage, sixty_hotels: None) -> None:
     _, page = await get_page("/board/hotels?sort=behind")
     found = re.search(r"cursor=([\w-]+)", page)

@@ -74,8 +74,8 @@ def test_what_is_not_known_is_not_said() -> None:
 
 
 def test_where_nothing_is_unusual_the_page_says_what_was_checked() -> None:
-    assert checked_words(8, 200, 1, NOW) == "Nothing unusual. Checked 8 hotels, 200 stores, 1 product at 07:02 UTC."
-    assert checked_words(1, None, None, None) == "Nothing unusual. Checked 1 hotel."
+    assert checked_words(8, 200, 1) == "Nothing unusual. Checked 8 hotels, 200 stores, 1 product."
+    assert checked_words(1, None, None) == "Nothing unusual. Checked 1 hotel."
 
 
 def move(price: int, before: int | None, lowest: int = 1, highest: int = 9999, days: int = 60) -> PriceMove:
@@ -127,6 +127,14 @@ def test_failing_jobs_are_named_and_differences_of_all_audits_added() -> None:
 
     assert (shown.failing, shown.audited_at, shown.differences) == (["send_decisions"], NOW - timedelta(days=1), 7)
     assert jobs_shown([*states, job("night_audit:new", None, None)]).audited_at is None
+
+
+def test_an_audit_that_failed_has_found_nothing_at_no_time() -> None:
+    shown = jobs_shown([job("night_audit", "failed"), job("night_audit:annex", "ok", missing_upstream=4)])
+
+    assert shown.has_failed_audit
+    assert shown.audited_at is None
+    assert not jobs_shown([job("night_audit", "ok")]).has_failed_audit
 
 
 def test_the_last_event_is_told_in_words() -> None:
