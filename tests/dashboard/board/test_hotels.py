@@ -52,7 +52,7 @@ async def test_each_hotel_has_a_picture_of_twelve_months(get_page: GetPage, hous
     _, page = await get_page("/board/hotels")
 
     assert hotels_of(page) == [1, 2, 3]
-    assert page.count(", 12 months</title>") == 3
+    assert page.count(", 12 months</title>") == 4
     assert "Ahead of the same time last year: " in page
     assert 'href="/board/hotels/1">Harbour House</a>' in page
 

@@ -21,7 +21,9 @@ from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.models.notable_nights import MorningMark
 from dashboard.bookings.queries.feed_progress import ReadingProgress
 from dashboard.bookings.queries.quarantine import upsert_quarantine
-from tests.dashboard.board.conftest import GetPage, set_profile, store_events
+from provider.simulated_hotels.simulation import Simulation
+from provider.simulated_hotels.story import tell_story
+from tests.dashboard.board.conftest import GetPage, set_profile, store_events, store_history
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
@@ -47,8 +49,9 @@ def expected_cells(name: str, figures: dict[str, Any]) -> list[str]:
         f"{100 * tonight // rooms}%" if rooms else "–",
         *(text for each in ahead for text in (count_text(each["on_the_books"]), signed_text(each["difference"]))),
         *(
-            f"{signed_text(figures[day]['bookings'])} {signed_text(-figures[day]['cancellations'])}"
+            signed_text(change)
             for day in ("yesterday", "today")
+            for change in (figures[day]["bookings"], -figures[day]["cancellations"])
         ),
         "",
     ]
@@ -82,7 +85,8 @@ async def test_each_figure_is_that_of_the_summary(
     assert cells_of(page, "total") == expected_cells("3 hotels", summary["total"])
     slept, changed = summary["total"]["last_night"], summary["total"]["yesterday"]
     assert f"{slept} rooms were slept" in page
-    assert f"{changed['bookings']} room nights were booked and {changed['cancellations']} cancelled" in page
+    assert f"{count_text(changed['bookings'])} room nights" in page
+    assert f"{count_text(changed['cancellations'])} cancelled; " in page
     assert f'href="/summary?{"&" if not asked else ""}'.rstrip("&") in page
 
 
@@ -291,6 +295,17 @@ async def test_the_page_is_not_sent_again_until_something_on_it_changes(
     await dashboard_db.execute("UPDATE hotel_profile SET hidden = true WHERE hotel_id = 3")
     tags.add((await get_page("/"))[0].headers["ETag"])
     assert len(tags) == 4
+
+
+async def test_a_wave_of_cancellations_is_one_line(get_page: GetPage, dashboard_db: asyncpg.Pool, today: date) -> None:
+    simulation = Simulation(1, 5, 30)
+    story = tell_story(1, simulation.hotels, today.toordinal())
+    await store_history(dashboard_db, simulation.history(today - timedelta(days=400), today, story))
+    _, page = await get_page("/")
+    lines = [" ".join(re.sub(r"<[^>]+>", " ", line).split()) for line in re.findall(r"<li><a .*?</li>", page)]
+
+    (wave,) = [line for line in lines if "Hotel 5," in line and "cancelled yesterday" in line]
+    assert re.fullmatch(r"−(\d+) cancelled Hotel 5, \w{3} .* to \w{3} \d+ \w{3} \1 rooms cancelled yesterday", wave)
 
 
 async def test_a_part_that_cannot_be_read_says_so_and_the_others_stand(

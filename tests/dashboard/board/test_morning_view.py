@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from common.jobs.lease import JobState
-from dashboard.board.page_views.hotels_table import hotels_table, months_chart, sort_links, without_last_year
+from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
 from dashboard.board.page_views.morning import (
     at_lowest,
     checked_words,
@@ -61,8 +61,8 @@ def test_the_words_of_past_books_name_the_date() -> None:
     past = Question(date(2026, 10, 12), TODAY, "weekday")
 
     assert headline(found(hotel(1, before=280)).total, past) == (
-        "In the night of 11 October 2026, 30 of 40 rooms were slept. On that date 61 room nights were booked and "
-        "19 cancelled; the next 30 nights stood 10 over the same time last year."
+        "On 11 October 30 of 40 rooms were slept, 61 room nights booked and 19 cancelled; "
+        "the next 30 nights stood 10 over the same time last year."
     )
 
 
@@ -150,6 +150,28 @@ def test_the_table_has_no_percent_without_rooms() -> None:
     assert [row.percent for row in (*table.rows, table.total)] == ["50%", "", ""]
     assert [row.address for row in table.rows] == ["/board/hotels/1", "/board/hotels/2"]
     assert table.total.name == "2 hotels"
+
+
+def test_the_heads_of_past_books_are_dates() -> None:
+    past = Question(date(2026, 11, 1), TODAY, "weekday")
+
+    assert hotels_table(found(hotel(1)), past, []).heads == Heads("Night of 1 Nov", "31 Oct", "1 Nov")
+    assert hotels_table(found(hotel(1)), QUESTION, []).heads == Heads("Tonight", "Yesterday", "Today so far")
+
+
+def test_the_total_has_a_picture_of_months_if_all_hotels_are_on_the_page() -> None:
+    months = [MonthAhead(each, date(2026, 12, 1), 300, before) for each, before in ((1, 380), (2, 310))]
+    table = hotels_table(found(hotel(1), hotel(2)), QUESTION, [], months)
+    assert table.total.months is not None
+    assert "December 2026, 90 behind it" in table.total.months.finding
+
+    part = FoundSummary([hotel(1)], None, total_of([hotel(1), hotel(2)]))
+    assert hotels_table(part, QUESTION, [], months[:1]).total.months is None
+    unknown = hotels_table(
+        found(hotel(1), hotel(2)), QUESTION, [], [months[0], MonthAhead(2, months[0].month, 1, None)]
+    )
+    assert unknown.total.months is not None
+    assert unknown.total.months.finding == "The same time last year is not known."
 
 
 def test_nothing_is_compared_while_the_past_is_read() -> None:

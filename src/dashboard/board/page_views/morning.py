@@ -9,7 +9,7 @@ from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, long_day, short_night
+from dashboard.board.page_views.words import hotel_name, short_night
 from dashboard.bookings.models.notable_nights import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
@@ -22,15 +22,13 @@ DIFFERENCES = ("changed_upstream", "missing_upstream")
 def headline(total: TotalFigures, question: Question) -> str:
     """The first sentences of the page: last night, yesterday, and the next 30 nights."""
     slept = f"{count_text(total.last_night)}{of_rooms(total.rooms)} rooms were slept"
-    day_before = question.as_of - timedelta(days=1)
-    night, day = ("Last night", "Yesterday")
+    booked = f"{count_text(total.yesterday.bookings)} room nights"
+    cancelled = f"{count_text(total.yesterday.cancellations)} cancelled"
+    ahead = outlook(total.next_30, is_past=question.is_past)
     if question.is_past:
-        night, day = (f"In the night of {long_day(day_before)},", "On that date")
-    change = (
-        f"{day} {count_text(total.yesterday.bookings)} room nights were booked and "
-        f"{count_text(total.yesterday.cancellations)} cancelled; {outlook(total.next_30, is_past=question.is_past)}."
-    )
-    return f"{night} {slept}. {change}"
+        day_before = question.as_of - timedelta(days=1)
+        return f"On {day_before.day} {day_before:%B} {slept}, {booked} booked and {cancelled}; {ahead}."
+    return f"Last night {slept}. Yesterday {booked} were booked and {cancelled}; {ahead}."
 
 
 def of_rooms(rooms: int | None) -> str:

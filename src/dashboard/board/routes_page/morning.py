@@ -206,7 +206,7 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
 def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
     """The lines about nights and, unless the date is past, about everything else but the feed."""
     nights = known(figures.nights) or []
-    lines = [line for night in nights for line in look_here.lines_of_night(night, morning.question)]
+    lines = look_here.lines_of_nights(nights, morning.question)
     if morning.state is not None:
         lines += state_lines(morning.state, known(figures.fleet), known(figures.moves) or [], now)
     return lines
