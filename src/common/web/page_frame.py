@@ -5,7 +5,7 @@ A page has an ETag that is known before its figures are read, so asking for it a
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,13 +68,22 @@ class Frame:
 
 @dataclass(frozen=True)
 class PageTag:
-    """The ETag of a page, without its quotes, and the state of the frame that is part of it."""
+    """The ETag of a page, without its quotes, and the state of the frame that is part of it.
+
+    is_kept: whether a browser may keep the page under this tag.
+    """
 
     value: str
     state: FrameState
+    is_kept: bool = True
+
+    def uncached(self) -> "PageTag":
+        """That of a page on which a part is missing, which is not kept: the tag stands for the complete page."""
+        return replace(self, is_kept=False)
 
     def headers(self) -> dict[str, str]:
-        headers = {"ETag": f'W/"{self.value}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+        kept = {"ETag": f'W/"{self.value}"', "Cache-Control": "no-cache"}
+        headers = {**(kept if self.is_kept else {"Cache-Control": "no-store"}), "Vary": "Accept"}
         if self.state.through is not None:
             headers["X-Data-Through"] = format_instant(self.state.through)
         return headers

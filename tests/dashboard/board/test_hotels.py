@@ -52,7 +52,7 @@ async def test_each_hotel_has_a_picture_of_twelve_months(get_page: GetPage, hous
     _, page = await get_page("/board/hotels")
 
     assert hotels_of(page) == [1, 2, 3]
-    assert page.count(", 12 months</title>") == 3
+    assert page.count(", 12 months</title>") == 4
     assert "Ahead of the same time last year: " in page
     assert 'href="/board/hotels/1">Harbour House</a>' in page
 
@@ -83,6 +83,17 @@ async def test_the_page_is_answered_by_304_until_an_event_is_counted(
     await store_events(dashboard_db, [BookingEvent(900_000, 1, datetime.now(UTC), 1, 1, today)])
 
     assert (await get_page("/board/hotels", **tag))[0].status_code == 200
+
+
+async def test_while_the_past_is_read_the_hotels_are_not_compared(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, houses: None
+) -> None:
+    await dashboard_db.execute("UPDATE feed_progress SET first_read_at = NULL, past_events = 7, about_events = 9")
+    _, page = await get_page("/board/hotels")
+
+    assert "Reading the past: 7 of about 9 events" in page
+    assert "Ahead of the same time last year" not in page
+    assert not re.search(r'data-label="30 nights ±"><span', page)
 
 
 async def test_a_cursor_of_another_order_is_refused(get_page: GetPage, sixty_hotels: None) -> None:

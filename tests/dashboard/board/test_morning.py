@@ -14,14 +14,20 @@ from common.db.errors import NoConnectionError
 from common.web.charts.number_text import count_text, signed_text
 from common.web.resources import Application
 from dashboard.board import morning_parts
-from dashboard.board.page_views.words import percent_text
+from dashboard.board.page_views.question import Question
 from dashboard.board.routes_page import morning
+from dashboard.board.routes_page.morning import Morning
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
+from dashboard.bookings.models.notable_nights import MorningMark
+from dashboard.bookings.queries.feed_progress import ReadingProgress
 from dashboard.bookings.queries.quarantine import upsert_quarantine
-from tests.dashboard.board.conftest import GetPage, set_profile, store_events
+from provider.simulated_hotels.simulation import Simulation
+from provider.simulated_hotels.story import tell_story
+from tests.dashboard.board.conftest import GetPage, set_profile, store_events, store_history
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
+MARK = MorningMark(0, 0, "", [])
 
 
 def cells_of(page: str, hotel: int | str) -> list[str]:
@@ -40,11 +46,12 @@ def expected_cells(name: str, figures: dict[str, Any]) -> list[str]:
     return [
         name,
         count_text(tonight),
-        percent_text(tonight, rooms) or "–",
+        f"{100 * tonight // rooms}%" if rooms else "–",
         *(text for each in ahead for text in (count_text(each["on_the_books"]), signed_text(each["difference"]))),
         *(
-            f"{signed_text(figures[day]['bookings'])} {signed_text(-figures[day]['cancellations'])}"
+            signed_text(change)
             for day in ("yesterday", "today")
+            for change in (figures[day]["bookings"], -figures[day]["cancellations"])
         ),
         "",
     ]
@@ -78,7 +85,8 @@ async def test_each_figure_is_that_of_the_summary(
     assert cells_of(page, "total") == expected_cells("3 hotels", summary["total"])
     slept, changed = summary["total"]["last_night"], summary["total"]["yesterday"]
     assert f"{slept} rooms were slept" in page
-    assert f"{changed['bookings']} room nights were booked and {changed['cancellations']} cancelled" in page
+    assert f"{count_text(changed['bookings'])} room nights" in page
+    assert f"{count_text(changed['cancellations'])} cancelled; " in page
     assert f'href="/summary?{"&" if not asked else ""}'.rstrip("&") in page
 
 
@@ -112,7 +120,7 @@ async def quiet(dashboard_db: asyncpg.Pool, today: date) -> None:
 async def test_where_nothing_is_unusual_the_page_says_what_it_checked(get_page: GetPage, quiet: None) -> None:
     _, page = await get_page("/")
 
-    assert re.search(r"Nothing unusual\. Checked 1 hotel, 0 stores, 0 products at \d\d:\d\d UTC\.", page)
+    assert re.search(r"Nothing unusual\. Checked 1 hotel, 0 stores, 0 products\.", page)
 
 
 async def test_the_system_line_tells_events_and_leads_to_what_programs_read(
@@ -289,6 +297,17 @@ async def test_the_page_is_not_sent_again_until_something_on_it_changes(
     assert len(tags) == 4
 
 
+async def test_a_wave_of_cancellations_is_one_line(get_page: GetPage, dashboard_db: asyncpg.Pool, today: date) -> None:
+    simulation = Simulation(1, 5, 30)
+    story = tell_story(1, simulation.hotels, today.toordinal())
+    await store_history(dashboard_db, simulation.history(today - timedelta(days=400), today, story))
+    _, page = await get_page("/")
+    lines = [" ".join(re.sub(r"<[^>]+>", " ", line).split()) for line in re.findall(r"<li><a .*?</li>", page)]
+
+    (wave,) = [line for line in lines if "Hotel 5," in line and "cancelled yesterday" in line]
+    assert re.fullmatch(r"−(\d+) cancelled Hotel 5, \w{3} .* to \w{3} \d+ \w{3} \1 rooms cancelled yesterday", wave)
+
+
 async def test_a_part_that_cannot_be_read_says_so_and_the_others_stand(
     get_page: GetPage, houses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +323,49 @@ async def test_a_part_that_cannot_be_read_says_so_and_the_others_stand(
     assert "Nothing unusual" not in page
     assert 'data-hotel="total"' in page
     assert "No store was polled yet." in page
+
+
+async def test_a_page_with_a_missing_part_is_not_kept_and_comes_again_when_it_can_be_read(
+    get_page: GetPage, houses: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def time_out(*_: object) -> NoReturn:
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    complete, _ = await get_page("/?sort=behind")
+    with monkeypatch.context() as patched:
+        patched.setattr(morning, "select_notable_nights", time_out)
+        failed, _ = await get_page("/?sort=behind")
+    assert "ETag" not in failed.headers
+    assert failed.headers["Cache-Control"] == "no-store"
+    again, page = await get_page("/?sort=behind")
+
+    assert again.status_code == 200
+    assert again.headers["ETag"] == complete.headers["ETag"]
+    assert "could not be read" not in page
+
+
+def test_what_is_said_of_the_last_hours_is_part_of_the_tag_of_today_alone(today: date) -> None:
+    books = [Question(each, today, "weekday") for each in (today, today - timedelta(days=1))]
+    now, past = [Morning(each, MARK, None, ReadingProgress(0, None, is_reading_the_past=False), None) for each in books]
+
+    assert now.current_hour(NOW) == NOW.replace(minute=0)
+    assert past.current_hour(NOW) is None
+
+
+async def test_a_night_audit_that_failed_is_not_said_to_have_found_nothing(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await dashboard_db.execute(
+        """
+        INSERT INTO job (name, interval_seconds, owner, epoch, due_at, last_finished, last_outcome)
+        VALUES ('night_audit', 3600, '', 1, now() + interval '1 day', now(), 'failed')
+            ON CONFLICT (name) DO UPDATE SET last_outcome = 'failed', last_finished = now()
+        """
+    )
+    _, page = await get_page("/")
+
+    assert "The last night audit failed." in page
+    assert "0 differences" not in page
 
 
 async def test_without_the_database_the_page_is_an_error_that_asks_again(
@@ -348,7 +410,7 @@ class TestWithApiToken:
 
         assert "Towels" not in page
         assert "Only a program with the token of the API sees products and prices." in page
-        assert re.search(r"Checked 1 hotel, 0 stores at", page)
+        assert re.search(r"Checked 1 hotel, 0 stores\.", page)
 
 
 async def test_of_many_hotels_the_page_shows_some_and_leads_to_all(

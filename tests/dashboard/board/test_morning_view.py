@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from common.jobs.lease import JobState
-from dashboard.board.page_views.hotels_table import hotels_table, months_chart, sort_links, without_last_year
+from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
 from dashboard.board.page_views.morning import (
     at_lowest,
     checked_words,
@@ -61,8 +61,8 @@ def test_the_words_of_past_books_name_the_date() -> None:
     past = Question(date(2026, 10, 12), TODAY, "weekday")
 
     assert headline(found(hotel(1, before=280)).total, past) == (
-        "In the night of 11 October 2026, 30 of 40 rooms were slept. On that date 61 room nights were booked and "
-        "19 cancelled; the next 30 nights stood 10 over the same time last year."
+        "On 11 October 30 of 40 rooms were slept, 61 room nights booked and 19 cancelled; "
+        "the next 30 nights stood 10 over the same time last year."
     )
 
 
@@ -74,8 +74,8 @@ def test_what_is_not_known_is_not_said() -> None:
 
 
 def test_where_nothing_is_unusual_the_page_says_what_was_checked() -> None:
-    assert checked_words(8, 200, 1, NOW) == "Nothing unusual. Checked 8 hotels, 200 stores, 1 product at 07:02 UTC."
-    assert checked_words(1, None, None, None) == "Nothing unusual. Checked 1 hotel."
+    assert checked_words(8, 200, 1) == "Nothing unusual. Checked 8 hotels, 200 stores, 1 product."
+    assert checked_words(1, None, None) == "Nothing unusual. Checked 1 hotel."
 
 
 def move(price: int, before: int | None, lowest: int = 1, highest: int = 9999, days: int = 60) -> PriceMove:
@@ -129,6 +129,14 @@ def test_failing_jobs_are_named_and_differences_of_all_audits_added() -> None:
     assert jobs_shown([*states, job("night_audit:new", None, None)]).audited_at is None
 
 
+def test_an_audit_that_failed_has_found_nothing_at_no_time() -> None:
+    shown = jobs_shown([job("night_audit", "failed"), job("night_audit:annex", "ok", missing_upstream=4)])
+
+    assert shown.has_failed_audit
+    assert shown.audited_at is None
+    assert not jobs_shown([job("night_audit", "ok")]).has_failed_audit
+
+
 def test_the_last_event_is_told_in_words() -> None:
     event = LastEvent(7, None, NOW, date(2026, 12, 12), 1, 0)
 
@@ -142,6 +150,28 @@ def test_the_table_has_no_percent_without_rooms() -> None:
     assert [row.percent for row in (*table.rows, table.total)] == ["50%", "", ""]
     assert [row.address for row in table.rows] == ["/board/hotels/1", "/board/hotels/2"]
     assert table.total.name == "2 hotels"
+
+
+def test_the_heads_of_past_books_are_dates() -> None:
+    past = Question(date(2026, 11, 1), TODAY, "weekday")
+
+    assert hotels_table(found(hotel(1)), past, []).heads == Heads("Night of 1 Nov", "31 Oct", "1 Nov")
+    assert hotels_table(found(hotel(1)), QUESTION, []).heads == Heads("Tonight", "Yesterday", "Today so far")
+
+
+def test_the_total_has_a_picture_of_months_if_all_hotels_are_on_the_page() -> None:
+    months = [MonthAhead(each, date(2026, 12, 1), 300, before) for each, before in ((1, 380), (2, 310))]
+    table = hotels_table(found(hotel(1), hotel(2)), QUESTION, [], months)
+    assert table.total.months is not None
+    assert "December 2026, 90 behind it" in table.total.months.finding
+
+    part = FoundSummary([hotel(1)], None, total_of([hotel(1), hotel(2)]))
+    assert hotels_table(part, QUESTION, [], months[:1]).total.months is None
+    unknown = hotels_table(
+        found(hotel(1), hotel(2)), QUESTION, [], [months[0], MonthAhead(2, months[0].month, 1, None)]
+    )
+    assert unknown.total.months is not None
+    assert unknown.total.months.finding == "The same time last year is not known."
 
 
 def test_nothing_is_compared_while_the_past_is_read() -> None:

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text, range_text
 from common.web.charts.small import Sparkline, month_strip, sparkline
+from dashboard.board.page_views.look_here import DAY, day_and_month
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, percent_text
 from dashboard.bookings.inputs import SummarySort
 from dashboard.bookings.models.notable_nights import MonthAhead
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures, nights_ahead
+from dashboard.bookings.summary import sum_known
 
 SORTS: Mapping[SummarySort, str] = {
     "name": "name",
@@ -50,13 +52,33 @@ class HotelRow:
 
 @dataclass(frozen=True)
 class HotelsTable:
-    """The hotels of a page, the total of all of them, and the orders in which they can be shown."""
+    """The hotels of a page, the total of all of them, and the orders in which they can be shown.
+
+    months: those of the pictures of months; None for a table without them.
+    """
 
     rows: Sequence[HotelRow]
     total: HotelRow
     sorts: Sequence[SortLink]
-    has_months: bool
-    is_today: bool
+    heads: "Heads"
+    months: Sequence[date] | None
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What the columns of one night and of one date are called."""
+
+    tonight: str
+    day_before: str
+    day: str
+
+
+def heads_of(question: Question) -> Heads:
+    """The heads of the columns: with the dates, if these are past."""
+    if not question.is_past:
+        return Heads("Tonight", "Yesterday", "Today so far")
+    day_before, day = (day_and_month(each) for each in (question.as_of - DAY, question.as_of))
+    return Heads(f"Night of {day}", day_before, day)
 
 
 def hotels_table(
@@ -67,8 +89,10 @@ def hotels_table(
 ) -> HotelsTable:
     """The table of a page of the summary. months: of its hotels; None for a table without them."""
     of_hotel: defaultdict[int, list[MonthAhead]] = defaultdict(list)
+    of_month: defaultdict[date, list[MonthAhead]] = defaultdict(list)
     for month in months or ():
         of_hotel[month.hotel_id].append(month)
+        of_month[month.month].append(month)
     rows = [
         HotelRow(
             name := hotel_name(hotel.hotel_id, hotel.name),
@@ -83,8 +107,10 @@ def hotels_table(
     total = found.total
     name = "One hotel" if total.hotels == 1 else f"{count_text(total.hotels)} hotels"
     percent = percent_text(total.tonight.on_the_books, total.rooms)
-    foot = HotelRow(name, None, total, percent, _nights(name, total), None)
-    return HotelsTable(rows, foot, sorts, months is not None, not question.is_past)
+    is_complete = total.hotels == len(found.items) > 0
+    sums = [total_month(of_hotels) for of_hotels in of_month.values()] if is_complete else []
+    foot = HotelRow(name, None, total, percent, _nights(name, total), months_chart(name, sums) if sums else None)
+    return HotelsTable(rows, foot, sorts, heads_of(question), None if months is None else list(of_month))
 
 
 def without_last_year(found: FoundSummary) -> FoundSummary:
@@ -129,6 +155,12 @@ def difference_words(nights: NightsAhead) -> str:
         return "That is as many as at the same time last year."
     more = "more" if nights.difference > 0 else "fewer"
     return f"That is {count_text(abs(nights.difference))} {more} than at the same time last year."
+
+
+def total_month(of_hotels: Sequence[MonthAhead]) -> MonthAhead:
+    """The month of all hotels; of last year there is no sum unless that of each is known."""
+    before = sum_known(month.same_time_last_year for month in of_hotels)
+    return MonthAhead(0, of_hotels[0].month, sum(month.on_the_books for month in of_hotels), before)
 
 
 def months_chart(name: str, months: Sequence[MonthAhead]) -> SmallChart:

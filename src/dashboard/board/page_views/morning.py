@@ -7,29 +7,28 @@ from uuid import UUID
 
 from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text, signed_text
-from dashboard.board.page_views.look_here import MONTH, clock
+from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, long_day, short_night
+from dashboard.board.page_views.words import hotel_name, short_night
 from dashboard.bookings.models.notable_nights import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
 
 MOVES_SHOWN = 3
 NIGHT_AUDIT = "night_audit"
+DIFFERENCES = ("changed_upstream", "missing_upstream")
 
 
 def headline(total: TotalFigures, question: Question) -> str:
     """The first sentences of the page: last night, yesterday, and the next 30 nights."""
     slept = f"{count_text(total.last_night)}{of_rooms(total.rooms)} rooms were slept"
-    day_before = question.as_of - timedelta(days=1)
-    night, day = ("Last night", "Yesterday")
+    booked = f"{count_text(total.yesterday.bookings)} room nights"
+    cancelled = f"{count_text(total.yesterday.cancellations)} cancelled"
+    ahead = outlook(total.next_30, is_past=question.is_past)
     if question.is_past:
-        night, day = (f"In the night of {long_day(day_before)},", "On that date")
-    change = (
-        f"{day} {count_text(total.yesterday.bookings)} room nights were booked and "
-        f"{count_text(total.yesterday.cancellations)} cancelled; {outlook(total.next_30, is_past=question.is_past)}."
-    )
-    return f"{night} {slept}. {change}"
+        day_before = question.as_of - timedelta(days=1)
+        return f"On {day_before.day} {day_before:%B} {slept}, {booked} booked and {cancelled}; {ahead}."
+    return f"Last night {slept}. Yesterday {booked} were booked and {cancelled}; {ahead}."
 
 
 def of_rooms(rooms: int | None) -> str:
@@ -49,12 +48,11 @@ def outlook(nights: NightsAhead, *, is_past: bool) -> str:
     return f"the next 30 nights {stand} {count_text(abs(nights.difference))} {side} the same time last year"
 
 
-def checked_words(hotels: int, stores: int | None, products: int | None, at: datetime | None) -> str:
+def checked_words(hotels: int, stores: int | None, products: int | None) -> str:
     """What was looked at where nothing is unusual; None for what was not."""
     counts = [(hotels, "hotel", "hotels"), (stores, "store", "stores"), (products, "product", "products")]
     words = [f"{count_text(count)} {one if count == 1 else many}" for count, one, many in counts if count is not None]
-    when = f" at {clock(at)}" if at is not None else ""
-    return f"Nothing unusual. Checked {', '.join(words)}{when}."
+    return f"Nothing unusual. Checked {', '.join(words)}."
 
 
 @dataclass(frozen=True)
@@ -99,23 +97,31 @@ def share_text(share: float | None) -> str:
 
 @dataclass(frozen=True)
 class JobsShown:
-    """The jobs whose last run failed, and when the last night audit ended and how many differences it found."""
+    """The jobs whose last run failed, and when the last night audit ended and how many differences it found.
+
+    has_failed_audit: whether the last night audit of a feed failed, so that its differences are not known.
+    """
 
     failing: Sequence[str]
     audited_at: datetime | None
     differences: int
+    has_failed_audit: bool
 
 
 def jobs_shown(states: Iterable[JobState]) -> JobsShown:
-    """What the page says of the jobs. Of the audits of several feeds, the one that ended first counts."""
+    """What the page says of the jobs. Of the audits of several feeds, the one that ended first counts.
+
+    An audit that failed has found nothing, and has no time: what it did is not known.
+    """
     states = list(states)
     audits = [state for state in states if state.name.partition(":")[0] == NIGHT_AUDIT]
-    ended = [state.last_finished for state in audits if state.last_finished is not None]
-    found = (state.last_result.get(kind, 0) for state in audits for kind in ("changed_upstream", "missing_upstream"))
+    ended = [state.last_finished for state in audits if state.last_finished is not None and state.last_outcome == "ok"]
+    found = (state.last_result.get(kind, 0) for state in audits for kind in DIFFERENCES)
     return JobsShown(
         [state.name for state in states if state.interval_seconds > 0 and state.last_outcome == "failed"],
         min(ended) if audits and len(ended) == len(audits) else None,
         int(sum(found)),
+        any(state.last_outcome == "failed" for state in audits),
     )
 
 

@@ -13,15 +13,17 @@ from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import HotelsPageQuery
-from dashboard.board.page_views.hotels_table import hotels_table, sort_links
+from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.question import Question
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
 from dashboard.bookings.models.notable_nights import AskedMorning
+from dashboard.bookings.queries.feed_progress import select_reading_progress
 from dashboard.bookings.queries.months_ahead import select_months_ahead
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.summary import compute_summary
 from dashboard.bookings.summary_cursor import decode_position, encode_position
+from dashboard.resources import resources
 
 blueprint = Blueprint("board_hotels", __name__)
 
@@ -39,12 +41,16 @@ LIVE_SECONDS = 10
 async def get_hotels(query_args: HotelsPageQuery) -> Response:
     """Show the hotels found, each with the nights and the months ahead beside the same time last year."""
     now = datetime.now(UTC)
-    mark, corrected_at = await asyncio.gather(select_morning_mark(pool(), now), select_last_correction(pool()))
+    mark, corrected_at, reading = await asyncio.gather(
+        select_morning_mark(pool(), now),
+        select_last_correction(pool()),
+        select_reading_progress(pool(), resources().config.feed_names),
+    )
     today = max(mark.dates, default=now.date())
     service.require_not_future(query_args.as_of, today)
     question = Question(query_args.as_of or today, today, query_args.match)
     after = decode_position(query_args.sort, query_args.cursor)
-    tag = await page_tag(mark, corrected_at)
+    tag = await page_tag(mark, corrected_at, reading)
     if (answer := unchanged(tag)) is not None:
         return answer
     summary_query = SummaryQuery(
@@ -57,6 +63,8 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
     found = await compute_summary(pool(), summary_query, after, now)
     asked = AskedMorning(question.asked_date, question.match, now)
     months = await select_months_ahead(pool(), asked, [hotel.hotel_id for hotel in found.items], MONTHS)
+    if reading.is_reading_the_past:
+        found, months = without_last_year(found), [month._replace(same_time_last_year=None) for month in months]
     shown = {"search": query_args.search, "sort": None if query_args.sort == "name" else query_args.sort}
     next_page = None
     if found.next_after is not None:
@@ -71,6 +79,7 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
             Alternate("CSV", "text/csv", question.address("/summary", **shown, format="csv")),
         ],
         live_seconds=None if question.is_past else LIVE_SECONDS,
+        reading=reading if reading.is_reading_the_past else None,
         question=question,
         search=query_args.search,
         sort=query_args.sort,

@@ -60,10 +60,12 @@ async def get_morning(query_args: MorningQuery) -> Response:
     """Show what changed since yesterday, and the nights that need a look first."""
     now = datetime.now(UTC)
     morning = await read_morning(query_args, now)
-    tag = await page_tag(morning.mark, morning.corrected_at, morning.reading, morning.state)
+    tag = await page_tag(morning.mark, morning.corrected_at, morning.reading, morning.state, morning.current_hour(now))
     if (answer := unchanged(tag)) is not None:
         return answer
     figures = await read_figures(morning, query_args, now)
+    if figures.has_failed_part:
+        tag = tag.uncached()
     question, sorts = morning.question, sort_links("/", morning.question, query_args.sort)
     summary = known(figures.hotels)
     if summary is not None and morning.is_reading:
@@ -96,7 +98,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
         headline=None if summary is None else headline(summary.total, question),
         table=None if summary is None else hotels_table(summary, question, sorts),
         lines=look_here.ranked(lines),
-        checked=checked(morning, now),
+        checked=checked(morning),
         largest=largest_moves(known(figures.moves) or []),
         all_hotels=question.address("/board/hotels", sort=None if query_args.sort == "name" else query_args.sort),
         last_event=None if morning.state is None else event_words(morning.state),
@@ -123,6 +125,10 @@ class Morning:
         """Whether the past of the feed is still being read, so that nothing can be compared."""
         return self.reading.is_reading_the_past
 
+    def current_hour(self, now: datetime) -> datetime | None:
+        """The hour, with which what is said of the last 24 hours and 30 days grows old; None for a past date."""
+        return None if self.question.is_past else now.replace(minute=0, second=0, microsecond=0)
+
     @property
     def live_seconds(self) -> int | None:
         """How often the page asks for news; None for a past date."""
@@ -139,6 +145,11 @@ class Figures:
     nights: list[NotableNight] | FailedPart | None
     fleet: Fleet | FailedPart | None
     moves: list[PriceMove] | FailedPart | None
+
+    @property
+    def has_failed_part(self) -> bool:
+        """Whether a part is missing on the page that will be there when it is asked for again."""
+        return any(isinstance(each, FailedPart) for each in (self.hotels, self.nights, self.fleet, self.moves))
 
 
 async def read_morning(query: MorningQuery, now: datetime) -> Morning:
@@ -195,7 +206,7 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
 def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
     """The lines about nights and, unless the date is past, about everything else but the feed."""
     nights = known(figures.nights) or []
-    lines = [line for night in nights for line in look_here.lines_of_night(night, morning.question)]
+    lines = look_here.lines_of_nights(nights, morning.question)
     if morning.state is not None:
         lines += state_lines(morning.state, known(figures.fleet), known(figures.moves) or [], now)
     return lines
@@ -219,7 +230,7 @@ def state_lines(state: State, fleet: Fleet | None, moves: Sequence[PriceMove], n
     return lines
 
 
-def checked(morning: Morning, now: datetime) -> str:
+def checked(morning: Morning) -> str:
     """What was looked at, for a morning on which nothing is unusual."""
     fleet = None if morning.state is None else known(morning.state.fleet)
     catalog = None if morning.state is None else known(morning.state.catalog)
@@ -227,7 +238,6 @@ def checked(morning: Morning, now: datetime) -> str:
         morning.mark.hotels,
         None if fleet is None else fleet.stores,
         None if catalog is None else catalog.products,
-        None if morning.question.is_past else now,
     )
 
 

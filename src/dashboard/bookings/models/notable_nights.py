@@ -9,7 +9,7 @@ NIGHTS_WATCHED = 90
 
 LEAST_PICKUP = 3
 PICKUP_SHARE = 0.1
-"""The pickup of 7 dates is notable if it differs from the usual one by this share of the rooms, and by LEAST_PICKUP."""
+"""The pickup of 7 dates is notable if it is this share of the rooms, and LEAST_PICKUP, from the expected one."""
 
 LEAST_RUN = 7
 RUN_SHARE = 0.2
@@ -51,11 +51,23 @@ class NotableNight(NamedTuple):
     run_difference: int | None
 
     @property
+    def free_before(self) -> int | None:
+        """The rooms that were free before the 7 dates; None if the rooms are not known."""
+        return None if self.rooms is None else max(0, self.rooms - (self.on_the_books - self.pickup_7))
+
+    @property
+    def expected_pickup(self) -> int | None:
+        """The usual pickup, but no more than the rooms that were free before the 7 dates; None if it is not known."""
+        if self.usual_7 is None or self.free_before is None:
+            return self.usual_7
+        return min(self.usual_7, self.free_before)
+
+    @property
     def has_unusual_pickup(self) -> bool:
-        """Whether the pickup of 7 dates is far from the usual one."""
-        if self.usual_7 is None:
+        """Whether the pickup of 7 dates is far from what was to be expected."""
+        if self.expected_pickup is None:
             return False
-        return abs(self.pickup_7 - self.usual_7) >= max(LEAST_PICKUP, PICKUP_SHARE * (self.rooms or 0))
+        return abs(self.pickup_7 - self.expected_pickup) >= max(LEAST_PICKUP, PICKUP_SHARE * (self.rooms or 0))
 
     @property
     def is_full(self) -> bool:

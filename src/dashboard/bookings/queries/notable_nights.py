@@ -85,7 +85,10 @@ _SELECT_NOTABLE_NIGHTS = f"""
       FROM figures
       LEFT JOIN run USING (hotel_id, ahead)
      WHERE run.nights IS NOT NULL
-        OR abs(pickup_7 - usual_7) >= greatest($7::int, $8::float8 * coalesce(rooms, 0))
+        OR usual_7 IS NOT NULL
+           AND abs(pickup_7 - CASE WHEN rooms IS NULL THEN usual_7
+                                   ELSE least(usual_7, greatest(0, rooms - (on_the_books - pickup_7))) END)
+               >= greatest($7::int, $8::float8 * coalesce(rooms, 0))
         OR on_the_books >= $9::float8 * rooms
         OR cancelled_yesterday >= $10::int
 """  # noqa: S608 - of pieces above, no input
