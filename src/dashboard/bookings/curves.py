@@ -14,6 +14,7 @@ from dashboard.bookings.models.curves import (
     UsualPoint,
 )
 from dashboard.bookings.models.figures import figures_of
+from dashboard.bookings.models.nights import KnownHotel
 from dashboard.bookings.queries.build_up import select_net_through
 from dashboard.bookings.queries.cancellations import select_cancellations
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
@@ -27,12 +28,12 @@ BUILD_UP_DAYS = 180
 UNKNOWN_QUARTILES = (None, None, None)
 
 
-async def require_first_event_date(db: Executor, hotel_id: int) -> date:
-    """The date at a hotel of its first event. Raises NotFound for a hotel without an event in the feeds."""
+async def require_known_hotel(db: Executor, hotel_id: int) -> KnownHotel:
+    """Where the history of a hotel begins. Raises NotFound for a hotel without an event in the feeds."""
     hotel = await select_known_hotel(db, hotel_id)
     if hotel is None:
         raise unknown_hotel(hotel_id)
-    return hotel.first_event_date
+    return hotel
 
 
 async def compute_build_up(db: Executor, hotel_id: int, month: date, as_of: date, match: PaceMatch) -> BuildUp:
@@ -49,18 +50,22 @@ async def compute_build_up(db: Executor, hotel_id: int, month: date, as_of: date
     first_before, last_before = day_last_year(month, match), day_last_year(last, match)
     through_before = [day_last_year(day, match) for day in through]
 
-    known_from = await require_first_event_date(db, hotel_id)
+    hotel = await require_known_hotel(db, hotel_id)
     this_year = await select_net_through(db, hotel_id, month, last, through)
     *last_year, slept = await select_net_through(db, hotel_id, first_before, last_before, [*through_before, as_of])
 
-    def known(day: date, net: int) -> int | None:
-        return net if known_from <= day <= as_of else None
+    has_last_year = hotel.first_night <= first_before
 
     items = [
-        BuildUpDay(day, (month - day).days, known(day, net), known(day_last_year(day, match), net_before))
+        BuildUpDay(
+            day,
+            (month - day).days,
+            net if hotel.first_event_date <= day <= as_of else None,
+            net_before if has_last_year and hotel.first_event_date <= day_last_year(day, match) <= as_of else None,
+        )
         for day, net, net_before in zip(days, this_year, last_year, strict=True)
     ]
-    is_slept = known_from <= first_before and last_before < as_of
+    is_slept = has_last_year and hotel.first_event_date <= first_before and last_before < as_of
     return BuildUp(hotel_id, f"{month:%Y-%m}", as_of, match, items, slept if is_slept else None)
 
 
@@ -84,12 +89,12 @@ async def compute_usual_curve(db: Executor, hotel_id: int, query: UsualCurveQuer
 
 async def curve_last_year(db: Executor, hotel_id: int, night: date | None, as_of: date) -> list[int | None]:
     """Rooms on the books of a night from 365 days before it to 0; None where it is not known at `as_of`."""
-    if night is None:
+    hotel = await require_known_hotel(db, hotel_id)
+    if night is None or night < hotel.first_night:
         return [None] * (USUAL_CURVE_DAYS + 1)
     days = [night - timedelta(days=number) for number in range(USUAL_CURVE_DAYS, -1, -1)]
-    known_from = await require_first_event_date(db, hotel_id)
     curve = await select_net_through(db, hotel_id, night, night, [*days[:-1], as_of])
-    return [net if known_from <= day <= as_of else None for day, net in zip(days, curve, strict=True)]
+    return [net if hotel.first_event_date <= day <= as_of else None for day, net in zip(days, curve, strict=True)]
 
 
 async def compute_cancellations(db: Executor, hotel_id: int, year: int, as_of: date) -> Cancellations:

@@ -25,6 +25,7 @@ def expected_build_up(books: PlainBooks, month: date, as_of: date, match: PaceMa
     nights = [month.replace(day=day) for day in range(1, monthrange(month.year, month.month)[1] + 1)]
     nights_before = [night for night in (a_year_before(each, match) for each in nights) if night]
     first_date = books.first_dates[HOTEL]
+    has_last_year = books.first_nights[HOTEL] <= nights_before[0]
     items = []
     for number in range(180 + len(nights)):
         day = month + (number - 180) * DAY
@@ -37,10 +38,10 @@ def expected_build_up(books: PlainBooks, month: date, as_of: date, match: PaceMa
                 "day": day.isoformat(),
                 "days_before": (month - day).days,
                 "this_year": this_year if first_date <= day <= as_of else None,
-                "last_year": last_year if first_date <= day_before <= as_of else None,
+                "last_year": last_year if has_last_year and first_date <= day_before <= as_of else None,
             }
         )
-    is_slept = first_date <= nights_before[0] and nights_before[-1] < as_of
+    is_slept = has_last_year and first_date <= nights_before[0] and nights_before[-1] < as_of
     slept = sum(books.rooms(HOTEL, night, as_of) for night in nights_before)
     return {
         "hotel_id": HOTEL,
@@ -66,10 +67,12 @@ def expected_curve(
     slept = [as_of - number * DAY for number in range(1, 7 * count + 8)]
     beside = [each for each in slept if each.weekday() == night.weekday()][:count]
     before = a_year_before(night, match)
-    first_date = books.first_dates[HOTEL]
+    first_date, first_night = books.first_dates[HOTEL], books.first_nights[HOTEL]
+    if before is not None and before < first_night:
+        before = None
     items = []
     for distance in range(365, -1, -1):
-        known = [each for each in beside if each - distance * DAY >= first_date]
+        known = [each for each in beside if each >= first_night and each - distance * DAY >= first_date]
         values = [books.rooms(HOTEL, each, each - distance * DAY if distance else as_of) for each in known]
         q1, median, q3 = quartiles_of(values)
         last_year = None
@@ -107,3 +110,8 @@ def expected_cancellations(events: Iterable[BookingEvent], year: int, as_of: dat
 def booking(event_id: int, night: date, on: date, status: Status = 1) -> BookingEvent:
     """An event of the hotel at noon UTC."""
     return BookingEvent(event_id, HOTEL, datetime(on.year, on.month, on.day, 12, tzinfo=UTC), status, 1, night)
+
+
+def opening(on: date) -> list[BookingEvent]:
+    """A booking and its cancellation, both on the day of the night: from it on, the nights of the hotel are known."""
+    return [booking(900_001, on, on), booking(900_002, on, on, 2)]

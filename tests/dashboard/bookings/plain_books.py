@@ -37,12 +37,14 @@ class PlainBooks:
     def __init__(self, events: Iterable[PlainEvent]) -> None:
         changes: defaultdict[tuple[int, date], list[tuple[date, int]]] = defaultdict(list)
         self.first_dates: dict[int, date] = {}
+        self.first_nights: dict[int, date] = {}
         self.by_date: defaultdict[tuple[int, date], list[int]] = defaultdict(list)
         for event in events:
             changes[event.hotel_id, event.night].append((event.event_date, event.change))
             self.by_date[event.hotel_id, event.event_date].append(event.change)
             first = self.first_dates.get(event.hotel_id, event.event_date)
             self.first_dates[event.hotel_id] = min(first, event.event_date)
+            self.first_nights[event.hotel_id] = min(self.first_nights.get(event.hotel_id, event.night), event.night)
         self._nights: dict[tuple[int, date], tuple[list[date], list[int]]] = {}
         for key, found in changes.items():
             found.sort()
@@ -59,6 +61,8 @@ class PlainBooks:
     def night(self, hotel_id: int, night: date, as_of: date, match: PaceMatch) -> NightFigures:
         first = self.first_dates[hotel_id]
         counterpart = a_year_before(night, match)
+        if counterpart is not None and counterpart < self.first_nights[hotel_id]:
+            counterpart = None
         then = a_year_before(as_of, match) or date(as_of.year - 1, 2, 28)
         same_time = usual = slept = None
         if counterpart is not None and first <= then:
@@ -92,6 +96,8 @@ class PlainBooks:
         """The figures of a hotel without a profile."""
         nights = self.nights(hotel_id, as_of, as_of + timedelta(days=89), as_of, match)
         yesterday = as_of - timedelta(days=1)
+        then = a_year_before(as_of, match) or date(as_of.year - 1, 2, 28)
+        summed = ahead if self.first_nights[hotel_id] <= then else without_last_year
         return HotelFigures(
             hotel_id,
             None,
@@ -99,9 +105,9 @@ class PlainBooks:
             as_of,
             self.rooms(hotel_id, yesterday, as_of),
             ahead(nights[:1]),
-            ahead(nights[:7]),
-            ahead(nights[:30]),
-            ahead(nights),
+            summed(nights[:7]),
+            summed(nights[:30]),
+            summed(nights),
             self._change(hotel_id, yesterday),
             self._change(hotel_id, as_of),
             [night.on_the_books for night in nights[:30]],
@@ -111,6 +117,11 @@ class PlainBooks:
     def _change(self, hotel_id: int, day: date) -> DayChange:
         changes = self.by_date.get((hotel_id, day), [])
         return DayChange(changes.count(1), changes.count(-1), sum(changes))
+
+
+def without_last_year(nights: list[NightFigures]) -> NightsAhead:
+    """The sum of nights of which some are not known a year before."""
+    return NightsAhead(sum(night.on_the_books for night in nights), None, None)
 
 
 def ahead(nights: list[NightFigures]) -> NightsAhead:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from common.web.resources import Application
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import PaceMatch
-from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_build_up
+from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_build_up, opening
 from tests.dashboard.bookings.test_figures import (
     Events,
     booking_events,
@@ -100,6 +100,7 @@ async def test_this_year_ends_at_as_of_and_last_year_goes_on(
             booking(2, date(2022, 12, 14), date(2022, 12, 4)),
             booking(3, date(2023, 12, 12), date(2023, 11, 20)),
             booking(4, date(2023, 12, 12), date(2023, 11, 21)),
+            *opening(date(2021, 1, 1)),
         ],
     )
     body = await build_up(dashboard_app, "2023-12", "2023-11-20")
@@ -118,7 +119,9 @@ async def test_this_year_ends_at_as_of_and_last_year_goes_on(
 async def test_days_before_the_first_event_of_the_hotel_are_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 1))])
+    await insert_in_pages(
+        dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 1)), *opening(date(2022, 11, 1))]
+    )
 
     body = await build_up(dashboard_app, "2022-12", "2022-12-31")
     points = {item["day"]: item["this_year"] for item in body["items"]}
@@ -135,16 +138,30 @@ async def test_days_before_the_first_event_of_the_hotel_are_unknown(
 async def test_what_was_slept_last_year_is_unknown_unless_the_history_has_the_first_night(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 12, 2))])
+    await insert_in_pages(
+        dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 12, 2)), *opening(date(2022, 12, 2))]
+    )
 
     assert (await build_up(dashboard_app, "2023-12", "2023-11-20", "date"))["last_year_slept"] is None
     assert (await build_up(dashboard_app, "2023-12", "2023-11-20", "weekday"))["last_year_slept"] == 1
 
 
+async def test_a_month_of_nights_before_the_first_night_of_the_hotel_is_unknown(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool
+) -> None:
+    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 3), date(2021, 1, 1))])
+
+    body = await build_up(dashboard_app, "2023-12", "2023-11-20", "date")
+    assert {item["last_year"] for item in body["items"]} == {None}
+    assert body["last_year_slept"] is None
+
+
 async def test_a_month_is_slept_on_the_day_after_its_last_night(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 2))])
+    await insert_in_pages(
+        dashboard_db, [booking(1, date(2022, 12, 20), date(2022, 11, 2)), *opening(date(2022, 11, 2))]
+    )
 
     assert (await build_up(dashboard_app, "2023-12", "2022-12-31", "date"))["last_year_slept"] is None
     assert (await build_up(dashboard_app, "2023-12", "2023-01-01", "date"))["last_year_slept"] == 1
@@ -153,7 +170,7 @@ async def test_a_month_is_slept_on_the_day_after_its_last_night(
 async def test_days_of_last_year_that_are_still_ahead_are_unknown(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2023, 12, 20), date(2022, 1, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 12, 20), date(2022, 1, 1)), *opening(date(2022, 1, 1))])
 
     body = await build_up(dashboard_app, "2024-12", "2023-11-20", "date")
     points = {item["day"]: (item["this_year"], item["last_year"]) for item in body["items"]}
@@ -172,6 +189,7 @@ async def test_events_after_the_month_count_on_its_last_day(
             booking(2, date(2022, 10, 31), date(2022, 1, 1)),
             booking(3, date(2022, 10, 31), date(2022, 11, 2), 2),
             booking(4, date(2021, 10, 30), date(2021, 11, 3)),
+            *opening(date(2021, 1, 1)),
         ],
     )
     for as_of, last_point in (("2022-11-01", (1, 1)), ("2022-11-02", (0, 2))):

@@ -166,11 +166,23 @@ async def test_a_night_that_is_not_slept_yet_has_no_figure_of_the_night_slept(da
 
 
 async def test_a_night_from_before_the_first_event_was_slept_by_an_unknown_number(dashboard_db: asyncpg.Pool) -> None:
-    await store(dashboard_db, ("2025-03-04T12:00:00Z", "2025-03-05", 1))
+    await store(
+        dashboard_db,
+        ("2025-03-04T12:00:00Z", "2025-03-05", 1),
+        ("2025-03-04T12:00:01Z", "2025-03-04", 1),
+        ("2025-03-04T12:00:02Z", "2025-03-04", 2),
+    )
 
     assert (await night_of(dashboard_db, "2026-03-02", "2026-03-10"))["last_year"] is None
     assert (await night_of(dashboard_db, "2026-03-03", "2026-03-10"))["last_year"] == 0
     assert (await night_of(dashboard_db, "2026-03-04", "2026-03-10"))["last_year"] == 1
+
+
+async def test_nights_before_the_first_night_of_the_hotel_are_unknown(dashboard_db: asyncpg.Pool) -> None:
+    await store(dashboard_db, ("2022-03-04T12:00:00Z", "2025-03-05", 1))
+
+    assert await night_of(dashboard_db, "2026-03-03", "2026-03-10") == UNKNOWN
+    assert (await night_of(dashboard_db, "2026-03-04", "2026-03-10"))["same_time_last_year"] == 1
 
 
 async def test_a_leap_day_has_no_counterpart_on_the_same_date(dashboard_db: asyncpg.Pool) -> None:

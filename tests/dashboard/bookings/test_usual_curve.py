@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from common.web.resources import Application
 from dashboard.bookings.curves import compute_usual_curve
 from dashboard.bookings.inputs import PaceMatch, UsualCurveQuery
-from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_curve
+from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_curve, opening
 from tests.dashboard.bookings.test_figures import (
     Events,
     booking_events,
@@ -120,7 +120,7 @@ async def test_nights_and_distances_before_the_first_event_of_the_hotel_are_unkn
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
     """The history begins on Saturday, 1 April: with the nights of 1, 8 and 15 April, at distances up to 14 days."""
-    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1)), *opening(date(2023, 4, 1))])
 
     found = await points(dashboard_app, "2024-04-13", "2023-04-16")
     assert found[15] == (None, None, None, None)
@@ -128,6 +128,15 @@ async def test_nights_and_distances_before_the_first_event_of_the_hotel_are_unkn
     assert found[8] == (1, 1, 1, 1)
     assert found[7] == (0.25, 0.5, 0.75, 1)
     assert found[0] == (0, 0, 0.5, 1)
+
+
+async def test_nights_before_the_first_night_of_the_hotel_are_unknown(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool
+) -> None:
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2021, 4, 1))])
+
+    assert (await points(dashboard_app, "2024-04-13", "2023-04-16"))[7] == (1, 1, 1, 1)
+    assert (await points(dashboard_app, "2024-04-06", "2023-04-15"))[7] == (None, None, None, None)
 
 
 async def test_days_of_last_years_night_that_are_still_ahead_are_unknown(
@@ -153,7 +162,7 @@ async def test_29_february_has_no_night_last_year_on_the_same_date(
 async def test_a_hotel_without_a_slept_night_has_no_usual_curve(
     dashboard_app: Application, dashboard_db: asyncpg.Pool
 ) -> None:
-    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1))])
+    await insert_in_pages(dashboard_db, [booking(1, date(2023, 4, 15), date(2023, 4, 1)), *opening(date(2023, 4, 1))])
 
     for as_of in ("2023-04-01", "2023-03-01", "0001-01-02"):
         assert set((await points(dashboard_app, "2023-04-15", as_of)).values()) == {(None, None, None, None)}

@@ -19,10 +19,14 @@ class AskedNights(NamedTuple):
 
 
 class KnownHotel(NamedTuple):
-    """The number of rooms of a hotel, None if it is not known, and the date at the hotel of its first event."""
+    """The number of rooms of a hotel, None if it is not known, and where its history begins.
+
+    first_event_date: the date at the hotel of its first event. first_night: its earliest night with an event.
+    """
 
     rooms: int | None
     first_event_date: date
+    first_night: date
 
 
 class NightFigures(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ NEAR_NIGHTS = 60
 
 
 async def select_known_hotel(db: Executor, hotel_id: int) -> KnownHotel | None:
-    """The rooms of a hotel and the date of its first event; None for an unknown hotel."""
+    """The rooms of a hotel, the date of its first event, and its first night; None for an unknown hotel."""
     row = await db.fetchrow(
         """
-        SELECT rooms, first_event_date
+        SELECT rooms, first_event_date, first_night
           FROM hotel_summary
           LEFT JOIN hotel_profile USING (hotel_id)
          WHERE hotel_id = $1
@@ -25,7 +25,8 @@ async def select_nights(db: Executor, asked: AskedNights) -> list[NightFigures]:
     """The figures of each night, in order; empty for an unknown hotel.
 
     match "weekday": the counterpart of a night, and of `as_of`, is 364 days before. "date": it is the same calendar
-    date a year before; 29 February has none, but as `as_of` it looks back to 28 February.
+    date a year before; 29 February has none, but as `as_of` it looks back to 28 February. Of a counterpart before the
+    hotel's first night with an event nothing is known.
 
     The net up to a date is that of all events of the night less those after the date, if these are fewer: there are
     none after today, and few a year before it for near nights. Of nights further ahead, those up to the date are fewer.
@@ -44,18 +45,20 @@ async def select_nights(db: Executor, asked: AskedNights) -> list[NightFigures]:
                        CASE WHEN first_event_date <= counterpart AND counterpart < $4::date
                             THEN total_before.net - after_as_of.net
                        END AS last_year
-                  FROM (SELECT first_event_date, $2::date + ahead AS night,
-                               $2::date + ahead < $4::date + $6::int AS is_near,
-                               CASE WHEN $5::text = 'weekday' THEN $2::date + ahead - 364
-                                    WHEN to_char(($2::date + ahead)::timestamp, 'MM-DD') <> '02-29'
-                                    THEN ($2::date + ahead - interval '1 year')::date
-                               END AS counterpart,
-                               CASE WHEN $5::text = 'weekday' THEN $4::date - 364
-                                    ELSE ($4::date - interval '1 year')::date
-                               END AS as_of_before
-                          FROM hotel_summary
-                         CROSS JOIN generate_series(0, $3::date - $2::date) AS ahead
-                         WHERE hotel_id = $1) AS asked
+                  FROM (SELECT first_event_date, night, is_near, as_of_before,
+                               CASE WHEN night_before >= first_night THEN night_before END AS counterpart
+                          FROM (SELECT first_event_date, first_night, $2::date + ahead AS night,
+                                       $2::date + ahead < $4::date + $6::int AS is_near,
+                                       CASE WHEN $5::text = 'weekday' THEN $2::date + ahead - 364
+                                            WHEN to_char(($2::date + ahead)::timestamp, 'MM-DD') <> '02-29'
+                                            THEN ($2::date + ahead - interval '1 year')::date
+                                       END AS night_before,
+                                       CASE WHEN $5::text = 'weekday' THEN $4::date - 364
+                                            ELSE ($4::date - interval '1 year')::date
+                                       END AS as_of_before
+                                  FROM hotel_summary
+                                 CROSS JOIN generate_series(0, $3::date - $2::date) AS ahead
+                                 WHERE hotel_id = $1) AS dated) AS asked
                  CROSS JOIN LATERAL (
                         SELECT coalesce(sum(bookings - cancellations), 0)::int AS net
                           FROM day_counter

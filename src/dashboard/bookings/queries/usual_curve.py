@@ -16,8 +16,8 @@ async def select_usual_quartiles(
     """`days_before` and `quartiles` of the rooms on the books of `count` nights, from 365 days before them to 0.
 
     The nights are `last` and those 7, 14, … days before it. Events after a night count at 0, and those more than 365
-    days before it at 365. A night counts at a distance if the hotel had its first event by that day; without such a
-    night the quartiles are null.
+    days before it at 365. A night counts at a distance if the hotel had its first event by that day, and if it is not
+    before the hotel's first night with an event; without such a night the quartiles are null.
     """
     return await db.fetch(
         """
@@ -39,9 +39,9 @@ async def select_usual_quartiles(
         )
         SELECT days_before,
                percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY on_the_books)
-                   FILTER (WHERE night - days_before >= first_event_date) AS quartiles
+                   FILTER (WHERE night >= first_night AND night - days_before >= first_event_date) AS quartiles
           FROM curve
-         CROSS JOIN (SELECT first_event_date FROM hotel_summary WHERE hotel_id = $1) AS hotel
+         CROSS JOIN (SELECT first_event_date, first_night FROM hotel_summary WHERE hotel_id = $1) AS hotel
          GROUP BY days_before
          ORDER BY days_before DESC
         """,
