@@ -16,10 +16,11 @@ from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import BoardQuery
 from dashboard.board.page_views.books import Books
-from dashboard.board.page_views.month import last_night, month_view
+from dashboard.board.page_views.month import month_view
 from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import parse_month
+from dashboard.bookings.months import last_of_months
 
 blueprint = Blueprint("board_month", __name__)
 
@@ -38,7 +39,7 @@ async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Respon
     tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
-    last = last_night(asked)
+    last = last_of_months(asked)
     try:
         build_up, nights = await asyncio.gather(
             compute_build_up(pool(), hotel_id, asked, books.as_of, books.match), read_nights(books, asked, last)
