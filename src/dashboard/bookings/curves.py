@@ -15,6 +15,7 @@ from dashboard.bookings.models.curves import (
 )
 from dashboard.bookings.models.figures import figures_of
 from dashboard.bookings.models.nights import KnownHotel
+from dashboard.bookings.months import last_of_months
 from dashboard.bookings.queries.build_up import select_net_through
 from dashboard.bookings.queries.cancellations import select_cancellations
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
@@ -43,7 +44,7 @@ async def compute_build_up(db: Executor, hotel_id: int, month: date, as_of: date
     `as_of`, and of last year's month up to the day of last year that `as_of` is compared with. So the point at `as_of`,
     or the last one once the month is over, is the pace of the month.
     """
-    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = last_of_months(month)
     start = month - timedelta(days=BUILD_UP_DAYS)
     days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
     through = [*days[:-1], max(last, as_of)]
@@ -69,13 +70,18 @@ async def compute_build_up(db: Executor, hotel_id: int, month: date, as_of: date
     return BuildUp(hotel_id, f"{month:%Y-%m}", as_of, match, items, slept if is_slept else None)
 
 
+def last_slept_like(night: date, as_of: date) -> date:
+    """The last night of the weekday of a night that was slept before `as_of`."""
+    at = max(as_of, FIRST_COMPARABLE_DATE)
+    return at - timedelta(days=(at - night).days % 7 or 7)
+
+
 async def compute_usual_curve(db: Executor, hotel_id: int, query: UsualCurveQuery, as_of: date) -> UsualCurve:
     """The quartiles of the last nights of the night's weekday slept before `as_of`, and the curve of last year's night.
 
     Events up to `as_of` count, those after a night at 0 days before it. Raises NotFound for a hotel without an event.
     """
-    at = max(as_of, FIRST_COMPARABLE_DATE)
-    last = at - timedelta(days=(at - query.night).days % 7 or 7)
+    last = last_slept_like(query.night, as_of)
     quartiles = await select_usual_quartiles(db, hotel_id, last, query.count, as_of)
     if not quartiles:
         raise unknown_hotel(hotel_id)

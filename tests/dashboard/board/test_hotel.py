@@ -281,6 +281,19 @@ async def test_without_rooms_there_is_no_per_cent(
     assert "The number of rooms is unknown" in by_id(page, "notes").text
 
 
+@pytest.mark.parametrize("as_of", ["2024-02-29", "2025-05-01"])
+async def test_what_all_nights_booked_and_cancelled_is_that_of_the_summary(
+    dashboard_app: Application, simulated_hotel: None, as_of: str
+) -> None:
+    page = await get_page(dashboard_app, f"?as_of={as_of}")
+    items = (await get_json(dashboard_app, f"/summary?as_of={as_of}"))["items"]
+    (item,) = [item for item in items if item["hotel_id"] == HOTEL]
+
+    for day in ("yesterday", "today"):
+        assert figure(page, f"booked_{day}") == item[day]["bookings"]
+        assert figure(page, f"cancelled_{day}") == -item[day]["cancellations"]
+
+
 async def test_an_unknown_hotel_is_answered_with_those_that_are_known(
     dashboard_app: Application, simulated_hotel: None
 ) -> None:

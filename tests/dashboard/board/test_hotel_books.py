@@ -1,5 +1,6 @@
 """What the pages of a hotel have in common: when they are sent again, and what they say while the past is read."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -84,6 +85,10 @@ async def test_while_the_past_is_read_nothing_is_compared_with_last_year(
     assert "at the same time last year" not in by_id(page, "tiles").text
     assert {cell for cells in rows(by_id(page, "nights"))[2:] for cell in cells[-3:]} == {"–"}
     assert "The feed begins" not in by_id(page, "notes").text
+    for path, section in ((f"nights/{today}", "curve"), (f"months/{today:%Y-%m}", "build-up")):
+        page = await browse_page(dashboard_app, f"{address}/{path}")
+        assert {cells[-1] for cells in rows(by_id(page, section))[1:]} == {"–"}
+        assert not re.search("Last year (then|slept|[0-9])|Usual for", page.text)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import pytest
 
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.calendar import calendar, change_shade, fill_shade
-from dashboard.board.page_views.hotel import month_after, months_from
+from dashboard.board.page_views.hotel import months_from
 from dashboard.board.page_views.night_table import night_table, night_totals
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.hotel_head import HotelHead
 from dashboard.bookings.models.nights import NightFigures
+from dashboard.bookings.months import month_after
 
 AS_OF = date(2027, 12, 15)
 DAY = timedelta(days=1)

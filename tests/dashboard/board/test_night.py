@@ -158,7 +158,7 @@ async def test_a_night_beyond_any_event_says_so_beside_the_usual_curve(
     await insert_in_pages(dashboard_db, slept)
     page = await night_page(dashboard_app, today + 70 * DAY)
 
-    assert figure_text(page, "sentence").startswith("Nobody has booked this night yet. Usual for a ")
+    assert figure_text(page, "sentence").startswith("Nobody has booked this night yet. Usual for the last eight ")
     drawn = rows(by_id(page, "curve"))[1:]
     assert {cells[1] for cells in drawn} == {"–"}
     assert {cells[2] for cells in drawn} == {"1"}

@@ -1,6 +1,5 @@
 """What the page of a night says, for each state of a night and of what is known of it."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -61,8 +60,8 @@ def view(of: Books, night: date = SATURDAY, days: int | None = None, first: int 
 
 def test_a_night_ahead_is_put_beside_what_is_usual_and_last_year() -> None:
     assert sentence(books()) == (
-        "18 of 40 rooms are on the books (45%). Usual for a Saturday 15 days ahead: 21 to 25. "
-        "Last year then 20, slept 29."
+        "18 of 40 rooms are on the books (45%), 2 under the same time last year. "
+        "Usual for the last eight Saturdays (3 Oct to 21 Nov), 15 days ahead: 21 to 25. Last year then 20, slept 29."
     )
 
 
@@ -72,22 +71,57 @@ def test_a_night_ahead_is_put_beside_what_is_usual_and_last_year() -> None:
         (books(), figures(last_year=None), USUAL, "Last year then 20."),
         (books(), figures(same_time_last_year=None), USUAL, "Last year slept 29."),
         (books(), figures(same_time_last_year=None, last_year=None), None, "18 of 40 rooms are on the books (45%)."),
-        (books(as_of=SATURDAY), FIGURES, USUAL, "Usual for a Saturday on the day itself: 21 to 25."),
-        (books(as_of=date(2026, 12, 11)), FIGURES, USUAL, "Usual for a Saturday 1 day ahead: 21 to 25."),
+        (
+            books(as_of=SATURDAY),
+            FIGURES,
+            USUAL,
+            "the last eight Saturdays (17 Oct to 5 Dec), on the day itself: 21 to 25.",
+        ),
+        (
+            books(as_of=date(2026, 12, 11)),
+            FIGURES,
+            USUAL,
+            "the last eight Saturdays (17 Oct to 5 Dec), 1 day ahead: 21 to 25.",
+        ),
         (books(), FIGURES, Usual(21, 21, 21), "15 days ahead: 21."),
-        (books(rooms=None), FIGURES, None, "18 rooms are on the books. Last year"),
-        (books(rooms=None), figures(on_the_books=1), None, "1 room is on the books."),
-        (books(rooms=1), figures(on_the_books=0), None, "0 of 1 room is on the books (0%)."),
-        (books(), figures(on_the_books=39), None, "39 of 40 rooms are on the books (98%)."),
-        (books(), figures(on_the_books=44), None, "44 of 40 rooms are on the books (110%)."),
+        (books(rooms=None), FIGURES, None, "18 rooms are on the books, 2 under the same time last year. Last year"),
+        (books(rooms=None), figures(on_the_books=1), None, "1 room is on the books, 19 under the same time last year."),
+        (
+            books(rooms=1),
+            figures(on_the_books=0),
+            None,
+            "0 of 1 room is on the books (0%), 20 under the same time",
+        ),
+        (
+            books(),
+            figures(on_the_books=39),
+            None,
+            "39 of 40 rooms are on the books (98%), 19 over the same time",
+        ),
+        (
+            books(),
+            figures(on_the_books=44),
+            None,
+            "44 of 40 rooms are on the books (110%), 24 over the same time",
+        ),
         (books(), figures(on_the_books=-1), None, "−1 of 40 rooms are on the books"),
         (
             books(),
             figures(YESTERDAY),
             USUAL,
-            "18 of 40 rooms were slept (45%). Usual for a Thursday: 21 to 25. Last",
+            "18 of 40 rooms were slept (45%), 11 under last year. "
+            "Usual for the last eight Thursdays (8 Oct to 26 Nov): 21 to 25. Last",
         ),
         (books(), figures(YESTERDAY), USUAL, "Last year 29."),
+        (books(), figures(on_the_books=20), None, "(50%), as many as at the same time last year."),
+        (books(), figures(YESTERDAY, 29), None, "(73%), as many as last year."),
+        (
+            books(first_event_date=date(2026, 10, 27)),
+            FIGURES,
+            USUAL,
+            "Usual for the last two Saturdays (14 Nov to 21 Nov), 15 days ahead: 21 to 25.",
+        ),
+        (books(first_event_date=date(2026, 11, 4)), FIGURES, USUAL, "Usual for the last Saturday (21 Nov), 15 days"),
         (books(), figures(date(2023, 5, 2)), USUAL, "The feed begins on 3 May 2023: nothing is known of this night."),
         (
             books(date(2023, 5, 2)),
@@ -212,8 +246,3 @@ def test_the_label_of_the_curve_says_now_then_or_slept() -> None:
         for page in (view(books()), view(books(as_of=date(2026, 11, 1))), view(books(), YESTERDAY))
     ]
     assert labels == ["18 now, usual 23", "18 then, usual 23", "18 slept, usual 23"]
-
-
-def test_a_night_before_the_first_event_of_the_feed_is_unknown() -> None:
-    page = view(replace(books(), as_of=date(2023, 1, 1)))
-    assert not page.is_known

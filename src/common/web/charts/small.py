@@ -61,9 +61,10 @@ def month_strip(differences: Sequence[float | None], reach: float, title: str, f
 
 
 def bar_with_mark(value: float, mark: float | None, maximum: float) -> Drawing:
-    """A level bar and an upright mark of last year, for a cell whose row has both as numbers."""
+    """A level bar in an outline up to the maximum, and an upright mark of last year, beside both as numbers."""
     frame = BAR
     x = frame.x(0, max(maximum, value, mark or 0, 1))
     tick = strokes([((x(mark), 1), (x(mark), frame.height - 1))]) if mark is not None else ""
     bar = boxes([Box(frame.left, frame.top, x(value), frame.bottom)])
-    return frame.drawing((Path("bar", bar), Path("halo", tick), Path("then-tick", tick)))
+    track = boxes([Box(frame.left, frame.top, x(max(maximum, 1)), frame.bottom)])
+    return frame.drawing((Path("track", track), Path("bar", bar), Path("halo", tick), Path("then-tick", tick)))

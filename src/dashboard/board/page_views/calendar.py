@@ -15,6 +15,7 @@ FULL = 5
 """The shade of a full house; the shades below it are fifths of its rooms."""
 FEW, MANY = 3, 6
 """Differences in rooms from which a shade is the second and the third."""
+CHANGES = ("−6 or less", "−5 to −3", "−2, −1", "0", "+1, +2", "+3 to +5", "+6 or more")
 AHEAD, BEHIND = ("", "s1", "s2", "s4"), ("", "b1", "b2", "b3")
 
 
@@ -65,7 +66,7 @@ def calendar(books: Books, nights: Sequence[NightFigures], show: Shades) -> Cale
         key = zip(("", *(f"s{step}" for step in range(1, FULL + 1))), ("0%", *fifths, "full"), strict=True)
         meaning = f"of {count_text(rooms)} rooms on the books" if rooms else f"of the fullest night, {fullest} rooms"
     else:
-        key = zip((*BEHIND[:0:-1], "", *AHEAD[1:]), ("−6", "−3", "−1", "0", "+1", "+3", "+6"), strict=True)
+        key = zip((*BEHIND[:0:-1], "", *AHEAD[1:]), CHANGES, strict=True)
         meaning = "rooms beside STLY" if show == "ahead" else "rooms picked up in 7 days"
     cell_of = _cells(books, fullest, show)
     return Calendar(

@@ -18,7 +18,9 @@ from dashboard.board.page_views.night_table import NightTable, NightTotals, nigh
 from dashboard.board.page_views.words import long_day, short_night
 from dashboard.bookings.models.curves import Cancellations, LeadCounts
 from dashboard.bookings.models.figures import LeadTime
+from dashboard.bookings.models.hotel_head import DayCounts
 from dashboard.bookings.models.nights import NightFigures
+from dashboard.bookings.months import last_of_months, month_after
 
 TILES = {"tonight": 1, "next_7": 7, "next_30": 30, "next_90": 90}
 """The nights of each tile, from that of `as_of` on."""
@@ -26,6 +28,7 @@ MOVERS = 6
 WATCHED_NIGHTS = 90
 """Nights ahead among which those that moved are looked for."""
 MONTHS = 12
+NO_EVENTS = DayCounts(0, 0)
 TABLE_LENGTHS = (14, 30, 60, 90)
 SHADES = {"fill": "how full", "ahead": "ahead or behind", "pickup7": "picked up in 7 days"}
 
@@ -35,12 +38,13 @@ class HotelNights:
     """The figures of the page's nights.
 
     ahead: twelve months from that of `as_of` on. shown: the twelve months of the calendar. last_booked: the last night
-    on the books, None if there is none.
+    on the books, None if there is none. changes: what the events of `as_of` and of the date before were.
     """
 
     ahead: Sequence[NightFigures]
     shown: Sequence[NightFigures]
     last_booked: date | None
+    changes: Mapping[date, DayCounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class HotelPage:
 
     notes: tuple[str, ...]
     tiles: tuple[Tile, ...]
+    changes: tuple[DayCounts, DayCounts]
     movers: tuple[Mover, ...]
     table: NightTable
     lengths: tuple[PageLink, ...]
@@ -98,6 +103,10 @@ def hotel_page(
     return HotelPage(
         notes=_notes(books, ahead, nights.last_booked),
         tiles=tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items()),
+        changes=(
+            nights.changes.get(books.as_of, NO_EVENTS),
+            nights.changes.get(books.as_of - timedelta(days=1), NO_EVENTS),
+        ),
         movers=_movers(books, ahead[:WATCHED_NIGHTS]),
         table=night_table(books, ahead[: query.nights], f"Next {query.nights} nights"),
         lengths=tuple(
@@ -113,9 +122,7 @@ def hotel_page(
             pace,
             Words("Pace by month", _pace_finding(pace), "Month", ("on the books", "STLY", "last year, slept", "±")),
         ),
-        months=tuple(
-            PageLink(f"{month:%b}", f"{month:%B %Y}", books.month_page(month)) for month in _months(nights.ahead)
-        ),
+        months=tuple(PageLink(f"{month:%b}", f"{month:%B %Y}", books.month_page(month)) for month in months),
         by_lead=_by_lead(cancellations),
         lead_time=_lead_time_words(lead_time),
         by_month=_by_month(cancellations),
@@ -124,13 +131,7 @@ def hotel_page(
 
 def months_from(first: date, count: int = MONTHS) -> tuple[date, date]:
     """The first and the last night of some months from that of `first` on."""
-    return first.replace(day=1), month_after(first, count) - timedelta(days=1)
-
-
-def month_after(day: date, count: int) -> date:
-    """The first day of the month `count` months after that of a day; a negative count goes back."""
-    number = day.year * 12 + day.month - 1 + count
-    return date(number // 12, number % 12 + 1, 1)
+    return first.replace(day=1), last_of_months(first, count)
 
 
 def page_parameters(query: HotelQuery) -> dict[str, Parameter]:

@@ -17,6 +17,7 @@ from dashboard.board.page_views.words import counted, long_day, percent_text
 from dashboard.bookings.curves import BUILD_UP_DAYS
 from dashboard.bookings.models.curves import BuildUp
 from dashboard.bookings.models.nights import NightFigures
+from dashboard.bookings.months import month_after
 
 BUILD_UP_SERIES = ("on the books", "last year")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -50,17 +51,12 @@ class MonthView:
     steps: tuple[PageLink, ...]
 
 
-def last_night(month: date) -> date:
-    """The last night of the month that begins at `month`."""
-    return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-
-
 def month_view(books: Books, nights: Sequence[NightFigures], found: BuildUp) -> MonthView:
     """The page of the month of these nights, with its build-up."""
     month, last = nights[0].night, nights[-1].night
     name = f"{month:%B %Y}"
     table = night_table(books, nights, f"Nights of {name}")
-    sentence = month_sentence(books, table.totals, last, found.last_year_slept)
+    sentence = month_sentence(books, nights, table.totals, found.last_year_slept)
     return MonthView(
         name,
         when_words(books, month, last),
@@ -74,15 +70,18 @@ def month_view(books: Books, nights: Sequence[NightFigures], found: BuildUp) -> 
     )
 
 
-def month_sentence(books: Books, totals: NightTotals, last: date, slept: int | None) -> str:
-    """Such as "544 of 1,240 room nights are on the books (43%). Last year then 655, slept 877." """
-    first = books.hotel.first_event_date
+def month_sentence(books: Books, nights: Sequence[NightFigures], totals: NightTotals, slept: int | None) -> str:
+    """Such as "544 of 1,240 room nights are on the books (44%). Last year then 655, slept 877." """
+    first, last = books.hotel.first_event_date, nights[-1].night
     if first > min(last, books.as_of):
         what = "this month" if last < first else f"the books of {long_day(books.as_of)}"
         return f"The feed begins on {long_day(first)}: nothing is known of {what}."
     number, rooms = totals.on_the_books, books.hotel.rooms
     is_over = last < books.as_of
-    if rooms is None:
+    past = [night.on_the_books for night in nights if night.night < books.as_of]
+    if past and not is_over:
+        state = _month_in_progress(past, totals, rooms and rooms * totals.nights)
+    elif rooms is None:
         verb = slept_or_on_the_books(number, is_over=is_over)
         state = f"{counted(number, 'room night')} {verb}."
     else:
@@ -91,6 +90,17 @@ def month_sentence(books: Books, totals: NightTotals, last: date, slept: int | N
         state = f"{count_text(number)} of {counted(whole, 'room night')} {verb} ({percent_text(number, whole)})."
     then = _last_year_words(totals.same_time_last_year, slept, is_over=is_over)
     return f"{state} Last year {then}." if then else state
+
+
+def _month_in_progress(past: Sequence[int], totals: NightTotals, whole: int | None) -> str:
+    """The slept nights and those ahead. whole: the room nights of the month; None if the rooms are not known."""
+    slept, ahead = sum(past), totals.on_the_books - sum(past)
+    state = f"{counted(slept, 'room night')} slept in {counted(len(past), 'night')}, {count_text(ahead)} on the books"
+    state += f" for {count_text(totals.nights - len(past))} more"
+    if whole is None:
+        return f"{state}."
+    number = totals.on_the_books
+    return f"{state}: {count_text(number)} of {count_text(whole)} ({percent_text(number, whole)})."
 
 
 def when_words(books: Books, month: date, last: date) -> str:
@@ -152,7 +162,7 @@ def _notes(books: Books, month: date, found: BuildUp) -> list[str]:
 def _steps(books: Books, month: date) -> tuple[PageLink, ...]:
     """Links to the months around."""
     steps = []
-    before, after = month - timedelta(days=1), last_night(month) + timedelta(days=1)
+    before, after = month_after(month, -1), month_after(month, 1)
     if before >= EARLIEST_NIGHT:
         steps.append(PageLink(f"‹ {before:%B %Y}", f"{before:%B %Y}", books.month_page(before)))
     if after <= LATEST_NIGHT:

@@ -68,18 +68,16 @@ class EarlierChanges:
 class NightView:
     """What the template of a night prints.
 
-    when: how far the night is from the books. gauge: None once the night is slept, and without rooms. is_known: whether
-    the hotel's events begin early enough to know the night. now: the label of `figures.on_the_books` in the curve.
+    when: how far the night is from the books. gauge: None once the night is slept, without rooms, and where the hotel's
+    events begin too late to know the night.
     """
 
     name: str
     when: str
     sentence: str
-    is_known: bool
     figures: NightFigures
     gauge: Chart | None
     curve: Chart
-    zoom: int
     zooms: tuple[PageLink, ...]
     comparison: tuple[str, ...]
     pickups: tuple[Pickup, ...]
@@ -101,11 +99,9 @@ def night_view(books: Books, rows: NightRows, days: int | None) -> NightView:
         long_night(night),
         when_words(books, ahead),
         sentence,
-        is_known,
         rows.figures,
         _gauge(books, rows.figures, usual, sentence) if is_known else None,
         _curve(books, rows, zoom, usual, sentence),
-        zoom,
         tuple(
             PageLink(
                 f"{each} days" if each == ZOOMS[-1] else str(each),
@@ -185,19 +181,6 @@ def _curve(books: Books, rows: NightRows, zoom: int, usual: Usual | None, senten
     return countdown(
         Countdown(days, books.hotel.rooms, label),
         Words(f"Booking curve of {long_night(night)}", sentence, "days before", CURVE_SERIES),
-    )
-
-
-def _zooms(books: Books, night: date, zoom: int) -> tuple[PageLink, ...]:
-    """Links to the days that the curve may show; only the last one has the word, so that all fit a phone."""
-    return tuple(
-        PageLink(
-            f"{days} days" if days == ZOOMS[-1] else str(days),
-            f"The last {days} days",
-            _page(books, night, days),
-            is_current=days == zoom,
-        )
-        for days in ZOOMS
     )
 
 

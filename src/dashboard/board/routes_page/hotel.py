@@ -1,7 +1,7 @@
 """The page of a hotel."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from quart import Blueprint, Response
 from quart_schema import hide
@@ -18,7 +18,7 @@ from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.hotel import HotelNights, hotel_page, months_from, page_parameters
 from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_cancellations
-from dashboard.bookings.queries.hotel_head import select_last_booked_night
+from dashboard.bookings.queries.hotel_head import select_day_counts, select_last_booked_night
 from dashboard.bookings.service import compute_lead_time
 
 JSON, CSV = "application/json", "text/csv"
@@ -66,7 +66,13 @@ async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
     ahead = shown = await read_nights(books, first, last)
     if query.from_ is not None:
         shown = await read_nights(books, *months_from(query.from_))
-    return HotelNights(ahead, shown, await select_last_booked_night(pool(), books.hotel.hotel_id, books.as_of))
+    hotel_id, as_of = books.hotel.hotel_id, books.as_of
+    return HotelNights(
+        ahead,
+        shown,
+        await select_last_booked_night(pool(), hotel_id, as_of),
+        await select_day_counts(pool(), hotel_id, as_of - timedelta(days=1), as_of),
+    )
 
 
 def _alternates(books: Books) -> tuple[Alternate, ...]:

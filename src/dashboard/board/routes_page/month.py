@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, date, datetime
 
+from msgspec.structs import replace
 from quart import Blueprint, Response
 from quart_schema import hide
 
@@ -16,10 +17,12 @@ from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import BoardQuery
 from dashboard.board.page_views.books import Books
-from dashboard.board.page_views.month import last_night, month_view
+from dashboard.board.page_views.month import month_view
 from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import parse_month
+from dashboard.bookings.months import last_of_months
+from dashboard.bookings.service import unknown_hotel
 
 blueprint = Blueprint("board_month", __name__)
 
@@ -38,15 +41,18 @@ async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Respon
     tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
-    last = last_night(asked)
+    last = last_of_months(asked)
     try:
         build_up, nights = await asyncio.gather(
             compute_build_up(pool(), hotel_id, asked, books.as_of, books.match), read_nights(books, asked, last)
         )
-    except NotFound:
-        nights = []
-    if not nights:  # the last events of the hotel were deleted since
+        if not nights:
+            raise unknown_hotel(hotel_id)
+    except NotFound:  # the last events of the hotel were deleted since
         return await unknown_hotel_page(hotel_id)
+    if books.reading.is_reading_the_past:
+        items = [replace(item, last_year=None) for item in build_up.items]
+        build_up = replace(build_up, items=items, last_year_slept=None)
     return framed_page(
         templates,
         "month.html",

@@ -1,6 +1,7 @@
 """The page of a night of a hotel."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from quart import Blueprint, Response
@@ -21,6 +22,7 @@ from dashboard.board.page_views.night import NightRows, night_view
 from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
 from dashboard.bookings.curves import compute_usual_curve
 from dashboard.bookings.inputs import UsualCurveQuery
+from dashboard.bookings.models.curves import UsualPoint
 from dashboard.bookings.queries.counters import select_curve
 from dashboard.bookings.queries.event_days import select_event_days
 from dashboard.bookings.queries.usual_curve import USUAL_CURVE_DAYS
@@ -80,7 +82,10 @@ async def read_night(books: Books, night: date) -> NightRows:
     )
     if not nights:
         raise unknown_hotel(hotel_id)
-    return NightRows(nights[0], curve, usual.items, event_days)
+    points: Sequence[UsualPoint] = usual.items
+    if books.reading.is_reading_the_past:
+        points = [UsualPoint(point.days_before, None, None, None, None) for point in points]
+    return NightRows(nights[0], curve, points, event_days)
 
 
 def night_alternates(books: Books, night: date) -> list[Alternate]:

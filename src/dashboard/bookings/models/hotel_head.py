@@ -4,6 +4,13 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 
+class DayCounts(NamedTuple):
+    """Room nights that the events of a date booked and cancelled."""
+
+    bookings: int
+    cancellations: int
+
+
 class HotelHead(NamedTuple):
     """A hotel in the feeds.
 

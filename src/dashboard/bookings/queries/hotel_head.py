@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.bookings.models.hotel_head import HotelHead
+from dashboard.bookings.models.hotel_head import DayCounts, HotelHead
 
 
 async def select_hotel_head(db: Executor, hotel_id: int, now: datetime) -> HotelHead | None:
@@ -20,6 +20,21 @@ async def select_hotel_head(db: Executor, hotel_id: int, now: datetime) -> Hotel
         now,
     )
     return HotelHead(*row) if row else None
+
+
+async def select_day_counts(db: Executor, hotel_id: int, first: date, last: date) -> dict[date, DayCounts]:
+    """What the events of each date were, of all nights; a date without events is absent."""
+    rows = await db.fetch(
+        """
+        SELECT day, bookings, cancellations
+          FROM day_counter
+         WHERE hotel_id = $1 AND by_event_date AND day BETWEEN $2 AND $3
+        """,
+        hotel_id,
+        first,
+        last,
+    )
+    return {row["day"]: DayCounts(row["bookings"], row["cancellations"]) for row in rows}
 
 
 async def select_last_booked_night(db: Executor, hotel_id: int, as_of: date) -> date | None:
