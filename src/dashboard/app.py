@@ -1,6 +1,7 @@
 """The dashboard: counts bookings, tracks offers, reports on stores, and runs the front desk."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
         lambda: measure_poll_age(pool(), datetime.now(UTC)),
     ]
     app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
-    app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
+    app.register_blueprint(job_routes.blueprint(lambda: resources().jobs))
 
     cors.install(app, config.cors_origins)
     proxy.install(app, config.trusted_proxies)
@@ -80,7 +81,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
             feeds = [create_feed(http, source) for source in config.feeds]
             lookback = timedelta(seconds=config.ingest_lookback_seconds)
             offers = OffersClient(http, config.offers_url, pools.requests)
-            dashboard_resources = Resources(
+            without_jobs = Resources(
                 pools=pools,
                 http=http,
                 operations_tokens=config.operations_token,
@@ -95,9 +96,10 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),
             )
+            jobs = schedule.jobs(without_jobs)
             async with (
-                application.serving(app, dashboard_resources),
-                scheduler.running(pools.jobs, schedule.jobs(dashboard_resources)),
+                application.serving(app, replace(without_jobs, jobs=jobs)),
+                scheduler.running(pools.jobs, jobs),
             ):
                 yield
                 await offers.shared_token.close()

@@ -11,6 +11,7 @@ from common.db.pool import BoundedPool
 from common.web.resources import Application, CommonResources, Pools
 
 if TYPE_CHECKING:
+    from common.jobs.lease import Job
     from dashboard.bookings.ingestion import Ingestion
     from dashboard.bookings.night_audit import NightAudit
     from dashboard.catalog.offers_client import OffersClient
@@ -41,6 +42,8 @@ class Resources(CommonResources):
     offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"
+    jobs: Sequence["Job"] = ()
+    """What the scheduler runs with these resources."""
 
 
 def resources() -> Resources:

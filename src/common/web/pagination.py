@@ -23,15 +23,15 @@ CursorInstant = Annotated[datetime, msgspec.Meta(tz=True)]
 CHECKSUM_BYTES = 6
 
 
-def _checksum(position: bytes) -> bytes:
-    """A checksum of a position in the list of the current request. It detects mistakes; it is not secret."""
-    return hashlib.blake2b(request.path.encode() + b"\0" + position, digest_size=CHECKSUM_BYTES).digest()
+def _checksum(path: str, position: bytes) -> bytes:
+    """A checksum of a position in the list at the path. It detects mistakes; it is not secret."""
+    return hashlib.blake2b(path.encode() + b"\0" + position, digest_size=CHECKSUM_BYTES).digest()
 
 
-def encode_cursor(*position: Any) -> str:
-    """Encode the position of a page's last item as a cursor, valid for the path of the current request only."""
+def encode_cursor(*position: Any, path: str | None = None) -> str:
+    """Encode the position of a page's last item as a cursor, valid for the path only; None: of the current request."""
     data = msgspec.msgpack.encode(position)
-    return base64.urlsafe_b64encode(_checksum(data) + data).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(_checksum(path or request.path, data) + data).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, shape: type[T]) -> T:
@@ -41,7 +41,7 @@ def decode_cursor(cursor: str, shape: type[T]) -> T:
     """
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        if _checksum(data[CHECKSUM_BYTES:]) == data[:CHECKSUM_BYTES]:
+        if _checksum(request.path, data[CHECKSUM_BYTES:]) == data[:CHECKSUM_BYTES]:
             return msgspec.msgpack.decode(data[CHECKSUM_BYTES:], type=shape)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         pass

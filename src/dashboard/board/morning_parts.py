@@ -1,6 +1,7 @@
-"""What the morning page reads of the slices: first what is cheap and tells one page from another, then the rest."""
+"""What the morning page shows apart from bookings: first what is cheap to read, which is part of its ETag."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ import asyncpg
 from common.jobs.lease import Job, select_jobs
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.morning import JobsShown, jobs_shown
-from dashboard.board.parts import FailedPart, part
+from dashboard.board.parts import FailedPart, read_part
 from dashboard.bookings.models.notable_nights import LastEvent
 from dashboard.bookings.queries.morning import select_events_since, select_last_event
 from dashboard.bookings.queries.quarantine import select_new_quarantined_count
@@ -41,8 +42,8 @@ class News:
 
 
 @dataclass(frozen=True)
-class State:
-    """The house at present, cheap to read: the page is another one when one of these is.
+class OperationsState:
+    """What the morning page shows apart from bookings. Cheap to read; part of the page's ETag.
 
     catalog: None if not everybody may see it.
     """
@@ -55,7 +56,7 @@ class State:
     catalog: CatalogMark | FailedPart | None
 
 
-async def read_state(db: asyncpg.Pool, jobs: list[Job], now: datetime, *, shows_prices: bool) -> State:
+async def read_state(db: asyncpg.Pool, jobs: Sequence[Job], now: datetime, *, shows_prices: bool) -> OperationsState:
     """The state now. shows_prices: whether everybody may see the catalogue."""
     yesterday = now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY
 
@@ -69,14 +70,14 @@ async def read_state(db: asyncpg.Pool, jobs: list[Job], now: datetime, *, shows_
         return await select_catalog_mark(db) if shows_prices else None
 
     desk, news, shown, quarantined, fleet, catalog = await asyncio.gather(
-        part("front desk", select_desk_counts(db, now)),
-        part("last events", read_news()),
-        part("jobs", read_jobs()),
-        part("quarantine", select_new_quarantined_count(db, yesterday)),
-        part("stores", select_fleet_mark(db)),
-        part("prices", read_catalog()),
+        read_part("front desk", select_desk_counts(db, now)),
+        read_part("last events", read_news()),
+        read_part("jobs", read_jobs()),
+        read_part("quarantine", select_new_quarantined_count(db, yesterday)),
+        read_part("stores", select_fleet_mark(db)),
+        read_part("prices", read_catalog()),
     )
-    return State(desk, news, shown, quarantined, fleet, catalog)
+    return OperationsState(desk, news, shown, quarantined, fleet, catalog)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Parts of a page that are read apart: one that the database does not answer says so in its place, the others stand."""
+"""Parts of a page that are read independently. A part that fails shows the reason in its place."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class FailedPart:
     reason: str
 
 
-async def part(name: str, reading: Awaitable[T]) -> T | FailedPart:
+async def read_part(name: str, reading: Awaitable[T]) -> T | FailedPart:
     """What is read, or why it is not there."""
     try:
         return await reading
@@ -39,6 +39,6 @@ async def part(name: str, reading: Awaitable[T]) -> T | FailedPart:
         return FailedPart(explain_unavailability(error))
 
 
-def known(value: T | FailedPart | None) -> T | None:
+def value_or_none(value: T | FailedPart | None) -> T | None:
     """What was read; None if it could not be, or was not asked for."""
     return None if isinstance(value, FailedPart) else value

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common.config import Secret
 from common.csv_import import NOT_STORED, print_error
 from provider.hotel_rooms import NightEvent
-from provider.simulated_hotels.models import SimulatedEvent
+from provider.simulated_hotels.models import night_event
 from provider.simulated_hotels.simulation import Simulation
 
 MAX_HISTORY_YEARS = 100
@@ -66,8 +66,3 @@ async def generate_history(url: Secret, options: HistoryOptions, feed: HistoryFe
         return print_error(f"PostgreSQL failed after {stored} events ({error})")
     print(f"{stored} events of hotels {first_id} to {first_id + options.hotels - 1}")
     return 0
-
-
-def night_event(event: SimulatedEvent) -> NightEvent:
-    hotel_id, at, status, room_id, night = event
-    return NightEvent(hotel_id, at, status, str(room_id), night)

@@ -13,8 +13,7 @@ from common.config import Secret
 from common.db.pool import connect_with
 from common.db.time_limits import UNLIMITED
 from provider.hotel_rooms import NightEvent
-from provider.simulated_hotels.cli import night_event
-from provider.simulated_hotels.models import SimulatedEvent
+from provider.simulated_hotels.models import SimulatedEvent, night_event
 from provider.simulated_hotels.simulation import Simulation
 
 MAX_ROOM_YEARS = 10_000

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from provider.hotel_rooms import NightEvent
+
 
 class SimulatedEvent(NamedTuple):
     """A booking or a cancellation of one night, with the feed's field names but without an id.
@@ -17,6 +19,12 @@ class SimulatedEvent(NamedTuple):
     status: int
     room_id: int
     night_of_stay: date
+
+
+def night_event(event: SimulatedEvent) -> NightEvent:
+    """The event as the feed stores it, where rooms are texts."""
+    hotel_id, at, status, room_id, night = event
+    return NightEvent(hotel_id, at, status, str(room_id), night)
 
 
 class FeedEvent(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ class Stay(NamedTuple):
 
 
 class HotelEvent:
-    """Something that happens to one hotel; this one changes nothing."""
+    """An event in the demo's story of one hotel. The base class changes nothing."""
 
     def __init__(self, hotel_index: int) -> None:
         self.hotel_index = hotel_index
@@ -106,7 +106,9 @@ class EventWeekend(HotelEvent):
             return [self._nights] * min(missing)
         # A room may be free in one of the nights only: on the last day they are sold one by one.
         return [
-            range(night, night + 1) for night, rooms in zip(self._nights, missing, strict=True) for _ in range(rooms)
+            range(night, night + 1)
+            for night, missing_rooms in zip(self._nights, missing, strict=True)
+            for _ in range(missing_rooms)
         ]
 
     def keeps(self, day: int, nights: range) -> bool:

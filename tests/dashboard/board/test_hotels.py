@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
+from common.web.resources import Application
 from dashboard.bookings.decoding import BookingEvent
 from tests.dashboard.board.conftest import GetPage, store_events
 
@@ -32,7 +33,7 @@ def hotels_of(page: str) -> list[int]:
 
 @pytest.mark.parametrize("sort", ["name", "pickup", "behind"])
 async def test_pages_of_fifty_hotels_follow_each_other_in_every_order(
-    get_page: GetPage, sixty_hotels: None, sort: str
+    get_page: GetPage, dashboard_app: Application, sixty_hotels: None, sort: str
 ) -> None:
     _, first = await get_page(f"/board/hotels?sort={sort}&match=date")
     found = re.search(r'<a href="([^"]+)" rel="next">Next page</a>', first)
@@ -44,6 +45,10 @@ async def test_pages_of_fifty_hotels_follow_each_other_in_every_order(
     assert sorted([*hotels_of(first), *hotels_of(second)]) == list(range(1, 61))
     assert "First page" in second
     assert "Next page" not in second
+    figures = re.search(r'<a href="(/summary[^"]+)">JSON</a>', second)
+    assert figures is not None
+    summary = await (await dashboard_app.test_client().get(figures[1])).get_json()
+    assert [hotel["hotel_id"] for hotel in summary["items"]] == hotels_of(second)
     assert len(first.encode()) <= 120_000
     assert len(gzip.compress(first.encode())) <= 20_000
 
@@ -70,7 +75,7 @@ async def test_a_search_without_a_hotel_says_so(get_page: GetPage, houses: None)
     response, page = await get_page("/board/hotels?search=<b>Nowhere")
 
     assert response.status_code == 200
-    assert "No hotel has a name with “<b>Nowhere” in it" in page
+    assert "No hotel has “<b>Nowhere” in its name or a number that begins with it." in page
     assert "<b>Nowhere" not in await response.get_data(as_text=True)
 
 

@@ -409,7 +409,7 @@ class TestWithApiToken:
         _, page = await get_page("/")
 
         assert "Towels" not in page
-        assert "Only a program with the token of the API sees products and prices." in page
+        assert "Products and prices need the API token." in page
         assert re.search(r"Checked 1 hotel, 0 stores\.", page)
 
 

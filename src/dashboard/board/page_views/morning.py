@@ -126,7 +126,7 @@ def jobs_shown(states: Iterable[JobState]) -> JobsShown:
 
 
 def last_event_words(event: LastEvent) -> str:
-    """Such as `12:04 UTC: Harbour House, Sat 12 Dec, +1`."""
+    """Such as `Harbour House, Sat 12 Dec, +1`."""
     nights = event.bookings + event.cancellations
     first = short_night(event.first_night)
     when = first if nights == 1 else f"{count_text(nights)} nights from {first}"

@@ -28,6 +28,8 @@ from dashboard.resources import resources
 blueprint = Blueprint("board_hotels", __name__)
 
 PATH = "/board/hotels"
+SUMMARY = "/summary"
+"""Where the figures of the page are."""
 HOTELS_SHOWN = 50
 MONTHS = 12
 LIVE_SECONDS = 10
@@ -66,6 +68,7 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
     if reading.is_reading_the_past:
         found, months = without_last_year(found), [month._replace(same_time_last_year=None) for month in months]
     shown = {"search": query_args.search, "sort": None if query_args.sort == "name" else query_args.sort}
+    page = {**shown, "cursor": encode_position(query_args.sort, after, SUMMARY) if after is not None else None}
     next_page = None
     if found.next_after is not None:
         cursor = encode_position(query_args.sort, found.next_after)
@@ -75,8 +78,8 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
         "hotels.html",
         tag,
         alternates=[
-            Alternate("JSON", "application/json", question.address("/summary", **shown)),
-            Alternate("CSV", "text/csv", question.address("/summary", **shown, format="csv")),
+            Alternate("JSON", "application/json", question.address(SUMMARY, **page)),
+            Alternate("CSV", "text/csv", question.address(SUMMARY, **page, format="csv")),
         ],
         live_seconds=None if question.is_past else LIVE_SECONDS,
         reading=reading if reading.is_reading_the_past else None,

@@ -14,10 +14,9 @@ from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
-from dashboard import schedule
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import MorningQuery
-from dashboard.board.morning_parts import Fleet, State, read_fleet, read_moves, read_state
+from dashboard.board.morning_parts import Fleet, OperationsState, read_fleet, read_moves, read_state
 from dashboard.board.page_views import look_here
 from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.look_here import Line
@@ -31,7 +30,7 @@ from dashboard.board.page_views.morning import (
     share_text,
 )
 from dashboard.board.page_views.question import Question
-from dashboard.board.parts import FailedPart, known, part
+from dashboard.board.parts import FailedPart, read_part, value_or_none
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
 from dashboard.bookings.models.notable_nights import AskedMorning, MorningMark, NotableNight
@@ -67,7 +66,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
     if figures.has_failed_part:
         tag = tag.uncached()
     question, sorts = morning.question, sort_links("/", morning.question, query_args.sort)
-    summary = known(figures.hotels)
+    summary = value_or_none(figures.hotels)
     if summary is not None and morning.is_reading:
         summary = without_last_year(summary)
     lines = lines_of(morning, figures, now)
@@ -94,12 +93,12 @@ async def get_morning(query_args: MorningQuery) -> Response:
         nights=figures.nights,
         fleet=figures.fleet,
         moves=figures.moves,
-        house=morning.state,
+        operations=morning.state,
         headline=None if summary is None else headline(summary.total, question),
         table=None if summary is None else hotels_table(summary, question, sorts),
         lines=look_here.ranked(lines),
         checked=checked(morning),
-        largest=largest_moves(known(figures.moves) or []),
+        largest=largest_moves(value_or_none(figures.moves) or []),
         all_hotels=question.address("/board/hotels", sort=None if query_args.sort == "name" else query_args.sort),
         last_event=None if morning.state is None else event_words(morning.state),
         price_text=price_text,
@@ -118,7 +117,7 @@ class Morning:
     mark: MorningMark
     corrected_at: datetime | None
     reading: ReadingProgress
-    state: State | None
+    state: OperationsState | None
 
     @property
     def is_reading(self) -> bool:
@@ -163,7 +162,7 @@ async def read_morning(query: MorningQuery, now: datetime) -> Morning:
     question = question_of(query, mark, now)
     state = None
     if not question.is_past:
-        state = await read_state(pool(), schedule.jobs(resources()), now, shows_prices=config.api_token is None)
+        state = await read_state(pool(), resources().jobs, now, shows_prices=config.api_token is None)
     return Morning(question, mark, corrected_at, reading, state)
 
 
@@ -175,10 +174,12 @@ async def read_figures(morning: Morning, query: MorningQuery, now: datetime) -> 
     asked = AskedMorning(question.asked_date, question.match, now)
     summary = SummaryQuery(as_of=question.asked_date, match=question.match, sort=query.sort, limit=HOTELS_SHOWN)
     hotels, nights, fleet, moves = await asyncio.gather(
-        part("hotels", compute_summary(pool(), summary, None, now)) if has_hotels else _nothing(),
-        part("nights", select_notable_nights(pool(), asked)) if has_hotels and not morning.is_reading else _nothing(),
-        part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
-        part("prices", read_moves(pool(), now)) if shows_prices else _nothing(),
+        read_part("hotels", compute_summary(pool(), summary, None, now)) if has_hotels else _nothing(),
+        read_part("nights", select_notable_nights(pool(), asked))
+        if has_hotels and not morning.is_reading
+        else _nothing(),
+        read_part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
+        read_part("prices", read_moves(pool(), now)) if shows_prices else _nothing(),
     )
     return Figures(hotels, nights, fleet, moves)
 
@@ -205,17 +206,17 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
 
 def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
     """The lines about nights and, unless the date is past, about everything else but the feed."""
-    nights = known(figures.nights) or []
+    nights = value_or_none(figures.nights) or []
     lines = look_here.lines_of_nights(nights, morning.question)
     if morning.state is not None:
-        lines += state_lines(morning.state, known(figures.fleet), known(figures.moves) or [], now)
+        lines += state_lines(morning.state, value_or_none(figures.fleet), value_or_none(figures.moves) or [], now)
     return lines
 
 
-def state_lines(state: State, fleet: Fleet | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
+def state_lines(state: OperationsState, fleet: Fleet | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
     """The lines about orders, jobs, stores, the quarantine and prices."""
     lines = []
-    desk, jobs, quarantined = known(state.desk), known(state.jobs), known(state.quarantined)
+    desk, jobs, quarantined = value_or_none(state.desk), value_or_none(state.jobs), value_or_none(state.quarantined)
     if desk is not None and desk.oldest is not None and desk.late:
         lines.append(look_here.late_orders_line(desk.late, desk.oldest))
     if jobs is not None and jobs.failing:
@@ -232,8 +233,8 @@ def state_lines(state: State, fleet: Fleet | None, moves: Sequence[PriceMove], n
 
 def checked(morning: Morning) -> str:
     """What was looked at, for a morning on which nothing is unusual."""
-    fleet = None if morning.state is None else known(morning.state.fleet)
-    catalog = None if morning.state is None else known(morning.state.catalog)
+    fleet = None if morning.state is None else value_or_none(morning.state.fleet)
+    catalog = None if morning.state is None else value_or_none(morning.state.catalog)
     return checked_words(
         morning.mark.hotels,
         None if fleet is None else fleet.stores,
@@ -241,7 +242,7 @@ def checked(morning: Morning) -> str:
     )
 
 
-def event_words(state: State) -> tuple[datetime, str] | None:
+def event_words(state: OperationsState) -> tuple[datetime, str] | None:
     """When the last event was, and what; None without one, and where that could not be read."""
-    news = known(state.news)
+    news = value_or_none(state.news)
     return None if news is None or news.last is None else (news.last.at, last_event_words(news.last))
