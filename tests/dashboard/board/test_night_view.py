@@ -237,7 +237,7 @@ def test_a_slept_or_unknown_night_has_no_gauge_and_no_pickup() -> None:
         assert page.gauge is None
         assert page.pickups == ()
     assert view(books()).gauge is not None
-    assert [pickup.field for pickup in view(books()).pickups if pickup.usual is not None] == ["pickup_7"]
+    assert [pickup.field for pickup in view(books()).pickups if pickup.last_year is not None] == ["pickup_7"]
 
 
 def test_the_label_of_the_curve_says_now_then_or_slept() -> None:

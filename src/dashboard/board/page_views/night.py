@@ -46,12 +46,12 @@ class NightRows:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """A tile of the pickup. field: its name in `GET /hotels/{id}/nights`. usual: last year's value, if it is known."""
+    """A tile of the pickup. field: its name in `GET /hotels/{id}/nights`. last_year: that of last year, if known."""
 
     field: str
     label: str
     value: int
-    usual: int | None = None
+    last_year: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
