@@ -16,8 +16,8 @@ from common.db.pool import transaction
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.figures import CountedDays, HotelProfile
+from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.models.nights import AskedNights
-from dashboard.bookings.models.notable_nights import AskedMorning
 from dashboard.bookings.models.summary import AskedSummary
 from dashboard.bookings.queries import (
     build_up,
@@ -118,7 +118,7 @@ STATEMENTS: Mapping[str, Call] = {
     "select_last_event": lambda db: select_last_event(db, NOW),
     "select_notable_nights": lambda db: select_notable_nights(db, MORNING),
     "select_months_ahead": lambda db: select_months_ahead(db, MORNING, [1, 7, 9], 12),
-    "select_hotel_figures": lambda db: select_hotel_figures(db, AskedSummary("", None, "weekday", NOW)),
+    "select_hotel_figures": lambda db: select_hotel_figures(db, AskedSummary(None, "weekday", NOW, "")),
     "select_latest_today": lambda db: select_latest_today(db, NOW),
     "select_has_ids_between": lambda db: ledger.select_has_ids_between(db, 1, 1, 9),
     "select_held_ids": lambda db: ledger.select_held_ids(db, 1, [1, 2, 3]),
@@ -239,7 +239,7 @@ async def answers(connection: asyncpg.Connection) -> AsyncIterator[tuple[str, ob
             yield "hotels", await counters.select_hotels(connection, search, 0, 10, hidden=hidden)
     for search, as_of, match in SUMMARIES:
         summary = await select_hotel_figures(
-            connection, AskedSummary(search, as_of, match, datetime(2024, 2, 1, tzinfo=UTC))
+            connection, AskedSummary(as_of, match, datetime(2024, 2, 1, tzinfo=UTC), search)
         )
         yield "summary", sorted(summary, key=lambda found: found.hotel_id)
     yield "latest today", await select_latest_today(connection, NOW)

@@ -13,7 +13,7 @@ from common.jobs.lease import Job, select_jobs
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.morning import JobsShown, jobs_shown
 from dashboard.board.parts import FailedPart, read_part
-from dashboard.bookings.models.notable_nights import LastEvent
+from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.queries.morning import select_events_since, select_last_event
 from dashboard.bookings.queries.quarantine import select_new_quarantined_count
 from dashboard.catalog.models import CatalogMark, PriceMove

@@ -29,7 +29,7 @@ async def compute_summary(
     """
     if query.as_of is not None:
         service.require_not_future(query.as_of, await select_latest_today(db, now))
-    found = await select_hotel_figures(db, AskedSummary(query.search, query.as_of, query.match, now))
+    found = await select_hotel_figures(db, AskedSummary(query.as_of, query.match, now, query.search))
     page = SummaryPage(query.sort, query.limit, after)
     items, next_after = page_of(found, page)
     return FoundSummary(items, next_after, total_of(found))

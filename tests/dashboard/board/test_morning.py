@@ -18,8 +18,8 @@ from dashboard.board.page_views.question import Question
 from dashboard.board.routes_page import morning
 from dashboard.board.routes_page.morning import Morning
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
-from dashboard.bookings.models.notable_nights import MorningMark
-from dashboard.bookings.queries.feed_progress import ReadingProgress
+from dashboard.bookings.models.feed_progress import ReadingProgress
+from dashboard.bookings.models.morning import MorningMark
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from provider.simulated_hotels.simulation import Simulation
 from provider.simulated_hotels.story import tell_story

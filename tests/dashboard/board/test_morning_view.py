@@ -18,7 +18,8 @@ from dashboard.board.page_views.morning import (
     share_text,
 )
 from dashboard.board.page_views.question import Question
-from dashboard.bookings.models.notable_nights import LastEvent, MonthAhead
+from dashboard.bookings.models.months_ahead import MonthAhead
+from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, day_change, nights_ahead
 from dashboard.bookings.summary import total_of
 from dashboard.catalog.models import PriceMove

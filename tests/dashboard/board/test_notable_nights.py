@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from dashboard.bookings.inputs import PaceMatch
+from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.models.nights import AskedNights, NightFigures
-from dashboard.bookings.models.notable_nights import NIGHTS_WATCHED, AskedMorning, NotableNight
+from dashboard.bookings.models.notable_nights import NIGHTS_WATCHED, NotableNight
 from dashboard.bookings.queries.months_ahead import select_months_ahead
 from dashboard.bookings.queries.nights import select_nights
 from dashboard.bookings.queries.notable_nights import select_notable_nights

@@ -67,7 +67,7 @@ async def check_all(db: asyncpg.Pool, books: PlainBooks, days: list[date]) -> No
             for hotel_id in books.first_dates:
                 found = await select_nights(db, AskedNights(hotel_id, first, last, as_of, match))
                 assert found == books.nights(hotel_id, first, last, as_of, match)
-            hotels = await select_hotel_figures(db, AskedSummary("", as_of, match, datetime.now(UTC)))
+            hotels = await select_hotel_figures(db, AskedSummary(as_of, match, datetime.now(UTC), ""))
             assert sorted(hotels, key=lambda hotel: hotel.hotel_id) == [
                 books.hotel(hotel_id, as_of, match) for hotel_id in sorted(books.first_dates)
             ]

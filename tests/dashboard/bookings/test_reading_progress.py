@@ -6,8 +6,9 @@ from aioresponses import aioresponses
 
 from common.upstream import UpstreamError
 from dashboard.bookings import feed_reader
+from dashboard.bookings.models.feed_progress import ReadingProgress
 from dashboard.bookings.queries import feed_progress
-from dashboard.bookings.queries.feed_progress import ReadingProgress, select_reading_progress
+from dashboard.bookings.queries.feed_progress import select_reading_progress
 from tests.dashboard.bookings.conftest import FEED_URL, IngestionOf, RunOnce
 from tests.dashboard.bookings.test_ingestion import lines, respond
 from tests.dashboard.bookings.test_ingestion import upstream as upstream

@@ -48,7 +48,7 @@ async def test_the_figures_of_all_hotels_equal_the_recount(
     books = plain(first_of_each_id(events))
 
     async def check() -> None:
-        found = await select_hotel_figures(db, AskedSummary("", as_of, match, NOW))
+        found = await select_hotel_figures(db, AskedSummary(as_of, match, NOW, ""))
         assert sorted(found, key=lambda hotel: hotel.hotel_id) == [
             books.hotel(hotel_id, as_of, match) for hotel_id in sorted(books.first_dates)
         ]

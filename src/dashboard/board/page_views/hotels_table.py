@@ -15,7 +15,7 @@ from dashboard.board.page_views.look_here import DAY, day_and_month
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, percent_text
 from dashboard.bookings.inputs import SummarySort
-from dashboard.bookings.models.notable_nights import MonthAhead
+from dashboard.bookings.models.months_ahead import MonthAhead
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures, nights_ahead
 from dashboard.bookings.summary import sum_known
 

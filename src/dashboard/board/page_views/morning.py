@@ -10,7 +10,7 @@ from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night
-from dashboard.bookings.models.notable_nights import LastEvent
+from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
 

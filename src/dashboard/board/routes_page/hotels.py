@@ -1,4 +1,4 @@
-"""The page of all hotels, and the errors of pages of hotels that are not known."""
+"""The page of all hotels."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from dashboard.board.page_views.hotels_table import hotels_table, sort_links, wi
 from dashboard.board.page_views.question import Question
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
-from dashboard.bookings.models.notable_nights import AskedMorning
+from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.queries.feed_progress import select_reading_progress
 from dashboard.bookings.queries.months_ahead import select_months_ahead
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark

@@ -33,9 +33,11 @@ from dashboard.board.page_views.question import Question
 from dashboard.board.parts import FailedPart, read_part, value_or_none
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
-from dashboard.bookings.models.notable_nights import AskedMorning, MorningMark, NotableNight
+from dashboard.bookings.models.feed_progress import ReadingProgress
+from dashboard.bookings.models.morning import AskedMorning, MorningMark
+from dashboard.bookings.models.notable_nights import NotableNight
 from dashboard.bookings.models.summary import FoundSummary
-from dashboard.bookings.queries.feed_progress import ReadingProgress, select_reading_progress
+from dashboard.bookings.queries.feed_progress import select_reading_progress
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.summary import compute_summary

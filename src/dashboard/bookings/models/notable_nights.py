@@ -1,9 +1,7 @@
 """Rows of the nights at which somebody should look first."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
-
-from dashboard.bookings.inputs import PaceMatch
 
 NIGHTS_WATCHED = 90
 
@@ -20,14 +18,6 @@ FULL_SHARE = 0.95
 
 LEAST_CANCELLATIONS = 4
 """A night is notable if yesterday so many rooms were cancelled for it."""
-
-
-class AskedMorning(NamedTuple):
-    """The books as of a date, or of the date at each hotel `now`, beside those of the year before by `match`."""
-
-    as_of: date | None
-    match: PaceMatch
-    now: datetime
 
 
 class NotableNight(NamedTuple):
@@ -78,35 +68,3 @@ class NotableNight(NamedTuple):
     def has_cancellations(self) -> bool:
         """Whether many rooms were cancelled yesterday."""
         return self.cancelled_yesterday >= LEAST_CANCELLATIONS
-
-
-class MonthAhead(NamedTuple):
-    """Room nights of a hotel in a month, beside those of the same time last year; None if these are not known."""
-
-    hotel_id: int
-    month: date
-    on_the_books: int
-    same_time_last_year: int | None
-
-
-class LastEvent(NamedTuple):
-    """The newest events of a hotel at one instant: how many nights were booked and cancelled, the first one named."""
-
-    hotel_id: int
-    name: str | None
-    at: datetime
-    first_night: date
-    bookings: int
-    cancellations: int
-
-
-class MorningMark(NamedTuple):
-    """What tells one state of the books of all hotels from another; hidden hotels are left out of the numbers.
-
-    profiles: a text that changes with names, rooms and time zones. dates: the dates at the hotels now.
-    """
-
-    events: int
-    hotels: int
-    profiles: str
-    dates: list[date]

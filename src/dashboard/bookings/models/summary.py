@@ -12,10 +12,10 @@ from dashboard.bookings.inputs import PaceMatch, SummarySort
 class AskedSummary(NamedTuple):
     """The hotels found by `search`, by the events dated on or before `as_of`; None: the date at each hotel `now`."""
 
-    search: str
     as_of: date | None
     match: PaceMatch
     now: datetime
+    search: str
 
 
 class SummaryPosition(NamedTuple):

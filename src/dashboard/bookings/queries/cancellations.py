@@ -1,19 +1,10 @@
 """SQL of what was booked and cancelled, by days ahead and by month of stay."""
 
 from datetime import date
-from typing import NamedTuple
 
 from common.db.pool import Executor
+from dashboard.bookings.models.cancellations import CountedGroup
 from dashboard.bookings.queries.counters import LEAD_TIME_FROM
-
-
-class CountedGroup(NamedTuple):
-    """What was booked and cancelled of the nights of a month, or else in a bucket of days ahead; numbered from 1."""
-
-    month: int | None
-    bucket: int | None
-    bookings: int
-    cancellations: int
 
 
 async def select_cancellations(db: Executor, hotel_id: int, first: date, last: date, as_of: date) -> list[CountedGroup]:

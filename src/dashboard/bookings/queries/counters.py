@@ -119,11 +119,12 @@ async def select_hotel_today(db: Executor, hotel_id: int, now: datetime) -> date
     )
 
 
-HAS_SEARCHED_NAME_OR_ID = """
-    (starts_with(hotel_id::text, $1)
-     OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
+def has_searched_name_or_id(search: str) -> str:
+    """Whether the id of the hotel begins with a parameter, or its name contains it in any case; an expression."""
+    return f"""
+    (starts_with(hotel_id::text, {search})
+     OR strpos(lower(name COLLATE pg_c_utf8), lower({search}::text COLLATE pg_c_utf8)) > 0)
 """
-"""The id of the hotel begins with `$1`, or its name contains it in any case."""
 
 
 async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hidden: bool) -> list[HotelSummary]:
@@ -138,7 +139,7 @@ async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hi
           FROM hotel_summary
           LEFT JOIN hotel_profile USING (hotel_id)
          WHERE hotel_id > $2
-           AND {HAS_SEARCHED_NAME_OR_ID}
+           AND {has_searched_name_or_id("$1")}
            AND ($4 OR hidden IS NOT TRUE)
          ORDER BY hotel_id
          LIMIT $3

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from common.db.pool import Executor
+from dashboard.bookings.models.feed_progress import ReadingProgress
 from dashboard.bookings.models.figures import FeedState
 
 
@@ -28,18 +29,6 @@ class FeedProgress(msgspec.Struct, frozen=True):
     audit_started_at: datetime | None
     wait_until: datetime | None
     first_read_at: datetime | None
-
-
-class ReadingProgress(msgspec.Struct, frozen=True):
-    """The first readings of feeds that have not reached the end of their feed.
-
-    counted: events that these readings have counted. about: about how many events these feeds have, None unless each
-    of them says so.
-    """
-
-    counted: int
-    about: int | None
-    is_reading_the_past: bool
 
 
 async def select_progress(db: Executor, feed: str) -> FeedProgress | None:

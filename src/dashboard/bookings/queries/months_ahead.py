@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from common.db.pool import Executor
-from dashboard.bookings.models.notable_nights import AskedMorning, MonthAhead
+from dashboard.bookings.models.months_ahead import MonthAhead
+from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_after, night_after, night_before
-
-NEAR_NIGHTS = 60
-"""Nights ahead by which about half of the events of a night have come; any number gives the same figures."""
+from dashboard.bookings.queries.nights import NEAR_NIGHTS
 
 _HOTELS = f"""
     SELECT *, date_trunc('month', as_of::timestamp)::date AS first_night,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from common.db.pool import Executor
-from dashboard.bookings.models.notable_nights import LastEvent, MorningMark
+from dashboard.bookings.models.morning import LastEvent, MorningMark
 
 
 async def select_morning_mark(db: Executor, now: datetime) -> MorningMark:

@@ -1,6 +1,7 @@
 """SQL of the nights of all hotels at which somebody should look first."""
 
 from common.db.pool import Executor
+from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.models.notable_nights import (
     FULL_SHARE,
     LEAST_CANCELLATIONS,
@@ -9,7 +10,6 @@ from dashboard.bookings.models.notable_nights import (
     NIGHTS_WATCHED,
     PICKUP_SHARE,
     RUN_SHARE,
-    AskedMorning,
     NotableNight,
 )
 from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_after, night_after, night_before

@@ -7,21 +7,9 @@ import asyncpg
 
 from common.db.pool import Executor
 from dashboard.bookings.models.summary import AskedSummary, HotelFigures, day_change, nights_ahead
-from dashboard.bookings.queries.counters import HAS_SEARCHED_NAME_OR_ID
+from dashboard.bookings.queries.dated_hotels import FOUND_HOTELS, has_night_after, night_after, night_before
 
 NIGHTS_LISTED = 30
-
-_HOTELS = f"""
-    SELECT hotel_id, name, rooms, first_event_date, last_event_date, as_of,
-           CASE WHEN $3::text = 'weekday' THEN as_of - 364 ELSE (as_of - interval '1 year')::date END AS as_of_before,
-           CASE WHEN $3 = 'weekday' THEN as_of - 275 ELSE (as_of + 89 - interval '1 year')::date END AS last_before
-      FROM (SELECT hotel_id, name, rooms, first_event_date, last_event_date,
-                   least($2::date, ($4::timestamptz AT TIME ZONE hotel_summary.timezone)::date) AS as_of
-              FROM hotel_summary
-              LEFT JOIN hotel_profile USING (hotel_id)
-             WHERE hidden IS NOT TRUE AND {HAS_SEARCHED_NAME_OR_ID}) AS dated
-"""  # noqa: S608 - of constants
-"""The hotels found. Events count up to as_of; as_of_before and last_before are a year before it and 89 nights later."""
 
 
 def _net_by_night(first: str, last: str, as_of: str) -> str:
@@ -32,12 +20,12 @@ def _net_by_night(first: str, last: str, as_of: str) -> str:
     return f"""
     SELECT hotel_id, today, night, sum(net) AS net
       FROM (SELECT hotel_id, as_of AS today, day AS night, bookings - cancellations AS net
-              FROM ({_HOTELS}) AS hotel
+              FROM ({FOUND_HOTELS}) AS hotel
               JOIN day_counter USING (hotel_id)
              WHERE NOT by_event_date AND day BETWEEN {first} AND {last}
              UNION ALL
             SELECT hotel_id, as_of, night_of_stay, cancellations - bookings
-              FROM ({_HOTELS}) AS hotel
+              FROM ({FOUND_HOTELS}) AS hotel
               JOIN night_counter USING (hotel_id)
              WHERE last_event_date > {as_of} AND night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of}
            ) AS change
@@ -50,10 +38,9 @@ _NET_THIS_YEAR = f"""
 """  # noqa: S608 - of pieces above, no input
 
 _NET_LAST_YEAR = f"""
-    SELECT hotel_id, net,
-           CASE WHEN $3 = 'weekday' THEN night + 364 ELSE (night + interval '1 year')::date END - today AS ahead
-      FROM ({_net_by_night("as_of_before", "last_before", "as_of_before")}) AS found
-     WHERE $3 = 'weekday' OR to_char(night::timestamp, 'MM-DD') <> '02-29'
+    SELECT hotel_id, net, {night_after("night")} - today AS ahead
+      FROM ({_net_by_night("as_of_before", night_before("(as_of + 89)"), "as_of_before")}) AS found
+     WHERE {has_night_after("night")}
 """  # noqa: S608 - of pieces above, no input
 """By the days from as_of to the night whose counterpart it is: below 0 for 28 February if as_of is 29 February."""
 
@@ -85,7 +72,7 @@ _SELECT_HOTEL_FIGURES = f"""
            coalesce(booked_yesterday, 0) AS booked_yesterday,
            coalesce(cancelled_yesterday, 0) AS cancelled_yesterday,
            coalesce(booked_today, 0) AS booked_today, coalesce(cancelled_today, 0) AS cancelled_today
-      FROM ({_HOTELS}) AS hotel
+      FROM ({FOUND_HOTELS}) AS hotel
       LEFT JOIN ({_sums(_NET_THIS_YEAR)}) AS this_year USING (hotel_id)
       LEFT JOIN ({_sums(_NET_LAST_YEAR)}) AS before USING (hotel_id)
       LEFT JOIN (SELECT hotel_id,
@@ -93,7 +80,7 @@ _SELECT_HOTEL_FIGURES = f"""
                         sum(cancellations) FILTER (WHERE day = as_of - 1)::int AS cancelled_yesterday,
                         sum(bookings) FILTER (WHERE day = as_of)::int AS booked_today,
                         sum(cancellations) FILTER (WHERE day = as_of)::int AS cancelled_today
-                   FROM ({_HOTELS}) AS hotel
+                   FROM ({FOUND_HOTELS}) AS hotel
                    JOIN day_counter USING (hotel_id)
                   WHERE by_event_date AND day BETWEEN as_of - 1 AND as_of
                   GROUP BY hotel_id) AS change USING (hotel_id)
