@@ -6,8 +6,8 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from dashboard.bookings.inputs import PaceMatch
+from dashboard.bookings.models.feed_progress import ReadingProgress
 from dashboard.bookings.models.hotel_head import HotelHead
-from dashboard.bookings.queries.feed_progress import ReadingProgress
 from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year
 
 DEFAULT_MATCH: PaceMatch = "weekday"
@@ -48,7 +48,8 @@ class Books:
         """Whether the past is read, and begins early enough to know the hotel's books a year before `as_of`."""
         if self.reading.is_reading_the_past:
             return False
-        return self.hotel.first_event_date <= day_last_year(max(self.as_of, FIRST_COMPARABLE_DATE), self.match)
+        then = day_last_year(max(self.as_of, FIRST_COMPARABLE_DATE), self.match)
+        return max(self.hotel.first_event_date, self.hotel.first_night) <= then
 
     @property
     def question(self) -> dict[str, Parameter]:

@@ -156,9 +156,9 @@ def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None
     elif last_booked < ahead[-1].night:
         notes.append(f"No night is on the books after {long_day(last_booked)}.")
     if not books.has_last_year and not books.reading.is_reading_the_past:
-        notes.append(
-            f"The feed begins on {long_day(books.hotel.first_event_date)}: there is no same time last year yet."
-        )
+        first = max(books.hotel.first_event_date, books.hotel.first_night)
+        begins = "The feed begins" if first == books.hotel.first_event_date else "The nights in the feed begin"
+        notes.append(f"{begins} on {long_day(first)}: there is no same time last year yet.")
     if books.hotel.rooms is None:
         notes.append("The number of rooms is unknown, so no percentages are shown.")
     return tuple(notes)

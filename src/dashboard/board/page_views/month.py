@@ -61,7 +61,7 @@ def month_view(books: Books, nights: Sequence[NightFigures], found: BuildUp) -> 
         name,
         when_words(books, month, last),
         sentence,
-        books.hotel.first_event_date <= min(last, books.as_of),
+        books.hotel.first_event_date <= min(last, books.as_of) and books.hotel.first_night <= last,
         _chart(books, table.totals, found, Words(f"How {name} filled", sentence, "day", BUILD_UP_SERIES)),
         tuple(_notes(books, month, found)),
         weekday_averages(nights),
@@ -76,6 +76,8 @@ def month_sentence(books: Books, nights: Sequence[NightFigures], totals: NightTo
     if first > min(last, books.as_of):
         what = "this month" if last < first else f"the books of {long_day(books.as_of)}"
         return f"The feed begins on {long_day(first)}: nothing is known of {what}."
+    if last < books.hotel.first_night:
+        return f"The nights in the feed begin on {long_day(books.hotel.first_night)}: nothing is known of this month."
     number, rooms = totals.on_the_books, books.hotel.rooms
     is_over = last < books.as_of
     past = [night.on_the_books for night in nights if night.night < books.as_of]

@@ -90,7 +90,7 @@ def night_view(books: Books, rows: NightRows, days: int | None) -> NightView:
     """The page of a night. days: where its curve begins, as the address says; None if it does not."""
     night = rows.figures.night
     ahead = (night - books.as_of).days
-    is_known = books.hotel.first_event_date <= min(night, books.as_of)
+    is_known = books.hotel.first_event_date <= min(night, books.as_of) and books.hotel.first_night <= night
     usual = usual_at(rows.usual, ahead)
     sentence = night_sentence(books, rows.figures, usual, has_events=bool(rows.curve))
     zoom = days or default_zoom(ahead)

@@ -33,6 +33,8 @@ def night_sentence(books: Books, figures: NightFigures, usual: Usual | None, *, 
     if first > min(figures.night, books.as_of):
         what = "this night" if figures.night < first else f"the books of {long_day(books.as_of)}"
         return f"The feed begins on {long_day(first)}: nothing is known of {what}."
+    if figures.night < books.hotel.first_night:
+        return f"The nights in the feed begin on {long_day(books.hotel.first_night)}: nothing is known of this night."
     ahead = (figures.night - books.as_of).days
     return " ".join(
         (_on_the_books(books, figures, ahead, has_events), _usual(books, figures, usual), _last_year(books, figures))
@@ -75,7 +77,8 @@ def _usual(books: Books, figures: NightFigures, usual: Usual | None) -> str:
     ahead = (figures.night - books.as_of).days
     last = last_slept_like(figures.night, books.as_of)
     nights = [last - timedelta(weeks=number) for number in range(NIGHTS_COMPARED)]
-    known = [night for night in nights if night - timedelta(days=max(0, ahead)) >= books.hotel.first_event_date]
+    hotel, distance = books.hotel, timedelta(days=max(0, ahead))
+    known = [night for night in nights if night >= hotel.first_night and night - distance >= hotel.first_event_date]
     if usual is None or not known:
         return ""
     of = f"the last {NUMBERS[len(known) - 1]} {last:%A}s ({_short(known[-1])} to {_short(last)})"

@@ -5,9 +5,9 @@ from dashboard.bookings.queries.counters import has_searched_name_or_id
 
 def _dated_hotels(condition: str) -> str:
     return f"""
-    SELECT hotel_id, name, rooms, first_event_date, last_event_date, as_of,
+    SELECT hotel_id, name, rooms, first_event_date, last_event_date, first_night, as_of,
            CASE WHEN $2::text = 'weekday' THEN as_of - 364 ELSE (as_of - interval '1 year')::date END AS as_of_before
-      FROM (SELECT hotel_id, name, rooms, first_event_date, last_event_date,
+      FROM (SELECT hotel_id, name, rooms, first_event_date, last_event_date, first_night,
                    least($1::date, ($3::timestamptz AT TIME ZONE hotel_summary.timezone)::date) AS as_of
               FROM hotel_summary
               LEFT JOIN hotel_profile USING (hotel_id)

@@ -9,8 +9,8 @@ from dashboard.bookings.queries.dated_hotels import DATED_HOTELS, has_night_afte
 from dashboard.bookings.queries.nights import NEAR_NIGHTS
 
 _HOTELS = f"""
-    SELECT *, date_trunc('month', as_of::timestamp)::date AS first_night,
-           (date_trunc('month', as_of::timestamp) + $5::int * interval '1 month')::date - 1 AS last_night
+    SELECT *, date_trunc('month', as_of::timestamp)::date AS first_listed,
+           (date_trunc('month', as_of::timestamp) + $5::int * interval '1 month')::date - 1 AS last_listed
       FROM ({DATED_HOTELS}) AS dated
      WHERE hotel_id = ANY($4::bigint[])
 """  # noqa: S608 - of a constant
@@ -52,17 +52,17 @@ def _nets_by_month(first: str, last: str, as_of: str, *, last_near: str, month: 
 
 
 _THIS_YEAR = _nets_by_month(
-    "first_night",
-    "last_night",
+    "first_listed",
+    "last_listed",
     "as_of",
     # As long as no event is dated after as_of, the net of all events is right for every night.
-    last_near=f"CASE WHEN last_event_date <= as_of THEN last_night ELSE as_of + {NEAR_NIGHTS} END",
+    last_near=f"CASE WHEN last_event_date <= as_of THEN last_listed ELSE as_of + {NEAR_NIGHTS} END",
     month="date_trunc('month', night::timestamp)",
     condition="true",
 )
 _LAST_YEAR = _nets_by_month(
-    night_before("first_night"),
-    night_before("last_night"),
+    night_before("first_listed"),
+    night_before("last_listed"),
     "as_of_before",
     last_near=f"as_of_before + {NEAR_NIGHTS}",
     month=f"date_trunc('month', ({night_after('night')})::timestamp)",
@@ -71,9 +71,11 @@ _LAST_YEAR = _nets_by_month(
 
 _SELECT_MONTHS_AHEAD = f"""
     SELECT hotel_id, month::date, coalesce(this_year.net, 0) AS on_the_books,
-           CASE WHEN first_event_date <= as_of_before THEN coalesce(before.net, 0) END AS same_time_last_year
+           CASE WHEN first_event_date <= as_of_before AND {night_before("month::date")} >= first_night
+                THEN coalesce(before.net, 0)
+           END AS same_time_last_year
       FROM ({_HOTELS}) AS hotel
-     CROSS JOIN generate_series(first_night::timestamp, last_night::timestamp, interval '1 month') AS month
+     CROSS JOIN generate_series(first_listed::timestamp, last_listed::timestamp, interval '1 month') AS month
       LEFT JOIN ({_THIS_YEAR}) AS this_year USING (hotel_id, month)
       LEFT JOIN ({_LAST_YEAR}) AS before USING (hotel_id, month)
      ORDER BY hotel_id, month

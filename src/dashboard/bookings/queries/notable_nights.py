@@ -68,7 +68,8 @@ _SELECT_NOTABLE_NIGHTS = f"""
           FROM ({_FIGURES}) AS figures
           JOIN ({DATED_HOTELS}) AS hotel USING (hotel_id)
          CROSS JOIN LATERAL (
-               SELECT $2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29' AS has_counterpart
+               SELECT ($2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29')
+                      AND {night_before("(as_of + ahead)")} >= first_night AS has_counterpart
                ) AS compared
     ), run AS (
         SELECT hotel_id, min(ahead) AS ahead, count(*)::int AS nights, sum(difference)::int AS difference

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from common.db.pool import Executor
+from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.summary import AskedSummary, HotelFigures, day_change, nights_ahead
 from dashboard.bookings.queries.dated_hotels import FOUND_HOTELS, has_night_after, night_after, night_before
 
@@ -61,7 +62,8 @@ def _sums(net_by_night: str) -> str:
 
 
 _SELECT_HOTEL_FIGURES = f"""
-    SELECT hotel.hotel_id, name, rooms, as_of, first_event_date <= as_of_before AS has_last_year,
+    SELECT hotel.hotel_id, name, rooms, as_of, first_event_date <= as_of_before AS has_history,
+           first_event_date <= as_of_before AND first_night <= as_of_before AS has_last_year, first_night,
            coalesce(this_year.last_night, 0) AS last_night,
            coalesce(this_year.tonight, 0) AS tonight, coalesce(before.tonight, 0) AS tonight_before,
            coalesce(this_year.next_7, 0) AS next_7, coalesce(before.next_7, 0) AS next_7_before,
@@ -110,9 +112,9 @@ async def select_latest_today(db: Executor, now: datetime) -> date:
 def _figures_of(row: asyncpg.Record, asked: AskedSummary) -> HotelFigures:
     has_last_year = row["has_last_year"]
     as_of: date = row["as_of"]
+    counterparts = [_counterpart(as_of + timedelta(days=ahead), asked.match) for ahead in range(NIGHTS_LISTED)]
     has_counterpart = [
-        has_last_year and (asked.match == "weekday" or not _is_leap_day(as_of + timedelta(days=ahead)))
-        for ahead in range(NIGHTS_LISTED)
+        row["has_history"] and night is not None and night >= row["first_night"] for night in counterparts
     ]
     last_year = _by_night(row["nights_before"], row["nets_before"])
     return HotelFigures(
@@ -132,8 +134,11 @@ def _figures_of(row: asyncpg.Record, asked: AskedSummary) -> HotelFigures:
     )
 
 
-def _is_leap_day(night: date) -> bool:
-    return (night.month, night.day) == (2, 29)
+def _counterpart(night: date, match: PaceMatch) -> date | None:
+    """The night a year before; None for 29 February if calendar dates are compared."""
+    if match == "weekday":
+        return night - timedelta(days=364)
+    return None if (night.month, night.day) == (2, 29) else night.replace(year=night.year - 1)
 
 
 def _by_night(nights: Sequence[int], nets: Sequence[int]) -> list[int]:
