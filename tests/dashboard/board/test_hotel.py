@@ -258,7 +258,9 @@ async def test_a_young_feed_has_dashes_for_last_year(dashboard_app: Application,
     )
     page = await get_page(dashboard_app, "?as_of=2024-05-31&show=ahead")
 
-    assert "The feed begins on 3 May 2024: there is no same time last year yet." in by_id(page, "notes").text
+    assert (
+        "The nights in the feed begin on 1 June 2024: there is no same time last year yet." in by_id(page, "notes").text
+    )
     assert {cell for row in table(by_id(page, "nights")) for cell in row[10:]} == {"–"}
     assert {row[2] for row in table(by_id(page, "pace"))} == {"–"}
     assert "The last 7 days changed none of the next 90 nights." in by_id(page, "moved").text
@@ -301,7 +303,7 @@ async def test_an_unknown_hotel_is_answered_with_those_that_are_known(
     page = read_page(await response.get_data(as_text=True))
 
     assert response.status_code == 404
-    assert [title.text for title in named(page, "h1")] == ["The feed has no events of hotel 99."]
+    assert [title.text for title in named(page, "h1")] == ["Hotel 99 was never heard of"]
     assert f"/board/hotels/{HOTEL}" in addresses(by_id(page, "main"))
     assert "Harbour <House>" in by_id(page, "main").text
 

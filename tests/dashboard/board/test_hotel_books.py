@@ -111,7 +111,7 @@ async def test_a_hotel_that_is_deleted_while_its_page_is_read_is_answered_with_t
     page = read_page(await response.get_data(as_text=True))
 
     assert response.status_code == 404
-    assert f"The feed has no events of hotel {HOTEL}" in page.text
+    assert f"Hotel {HOTEL} was never heard of" in page.text
     assert addresses(by_id(page, "main")) == ["/board/hotels/5", "/board/hotels"]
 
 

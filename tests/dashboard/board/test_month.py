@@ -202,7 +202,7 @@ async def test_the_page_is_small_and_without_inline_presentation(
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("hotels/99/months/2025-05", 404, "The feed has no events of hotel 99."),
+        ("hotels/99/months/2025-05", 404, "Hotel 99 was never heard of"),
         ("hotels/7001/months/2025-13", 404, "2025-13 is not a valid month: write one from 1900-01 to 2199-12"),
         (
             "hotels/7001/months/May",
@@ -211,8 +211,8 @@ async def test_the_page_is_small_and_without_inline_presentation(
         ),
         ("hotels/7001/months/1899-12", 404, "1899-12 is not a valid month: write one"),
         ("hotels/7001/months/2200-01", 404, "2200-01 is not a valid month: write one"),
-        ("hotels/7001/months/2025-05?as_of=2199-01-01", 400, "as_of is in the future"),
-        ("hotels/7001/months/2025-05?match=month", 400, "match must be 'date' or 'weekday'"),
+        ("hotels/7001/months/2025-05?as_of=2199-01-01", 400, "Books as of is in the future"),
+        ("hotels/7001/months/2025-05?match=month", 400, "Beside last year must be 'date' or 'weekday'"),
     ],
 )
 async def test_what_cannot_be_shown_is_said_in_words(

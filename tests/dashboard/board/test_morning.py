@@ -15,6 +15,7 @@ from common.web.charts.number_text import count_text, signed_text
 from common.web.resources import Application
 from dashboard.board import morning_parts
 from dashboard.board.page_views.question import Question
+from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import morning
 from dashboard.board.routes_page.morning import Morning
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
@@ -46,7 +47,7 @@ def expected_cells(name: str, figures: dict[str, Any]) -> list[str]:
     return [
         name,
         count_text(tonight),
-        f"{100 * tonight // rooms}%" if rooms else "–",
+        percent_text(tonight, rooms) or "–",
         *(text for each in ahead for text in (count_text(each["on_the_books"]), signed_text(each["difference"]))),
         *(
             signed_text(change)
@@ -108,7 +109,7 @@ async def test_a_date_in_the_future_is_refused_beside_its_field(get_page: GetPag
     response, page = await get_page(f"/?as_of={today + timedelta(days=3)}")
 
     assert response.status_code == 400
-    assert "as_of is in the future" in page
+    assert "Books as of is in the future" in page
 
 
 @pytest.fixture

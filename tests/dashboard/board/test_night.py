@@ -235,16 +235,16 @@ async def test_the_page_of_a_year_is_small_and_without_inline_presentation(
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("hotels/99/nights/2025-05-10", 404, "The feed has no events of hotel 99."),
+        ("hotels/99/nights/2025-05-10", 404, "Hotel 99 was never heard of"),
         ("hotels/7001/nights/2025-02-29", 404, "The night 2025-02-29 is not a valid date."),
         ("hotels/7001/nights/12-12-2026", 404, "The night 12-12-2026 must be a date, such as 2020-01-01."),
         ("hotels/7001/nights/1899-12-31", 404, "The night 1899-12-31 must be from 1900-01-01 to 2199-12-31."),
         ("hotels/7001/nights/2200-01-01", 404, "The night 2200-01-01 must be from 1900-01-01 to 2199-12-31."),
         ("hotels/7001/nights/<b>", 404, "The night <b> must be a date, such as 2020-01-01."),
         ("hotels/7001/nights/2025-05-10?days=31", 400, "days must be 30, 90, 180 or 365"),
-        ("hotels/7001/nights/2025-05-10?match=month", 400, "match must be 'date' or 'weekday'"),
-        ("hotels/7001/nights/2025-05-10?as_of=2199-01-01", 400, "as_of is in the future"),
-        ("hotels/7001/nights/2025-05-10?as_of=1899-12-31", 400, "as_of must be from 1900-01-01 to 2199-12-31"),
+        ("hotels/7001/nights/2025-05-10?match=month", 400, "Beside last year must be 'date' or 'weekday'"),
+        ("hotels/7001/nights/2025-05-10?as_of=2199-01-01", 400, "Books as of is in the future"),
+        ("hotels/7001/nights/2025-05-10?as_of=1899-12-31", 400, "Books as of must be from 1900-01-01 to 2199-12-31"),
     ],
 )
 async def test_what_cannot_be_shown_is_said_in_words(

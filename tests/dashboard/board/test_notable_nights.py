@@ -12,9 +12,9 @@ from dashboard.bookings.models.morning import AskedMorning
 from dashboard.bookings.models.nights import AskedNights, NightFigures
 from dashboard.bookings.models.notable_nights import NIGHTS_WATCHED, NotableNight
 from dashboard.bookings.queries.months_ahead import select_months_ahead
-from dashboard.bookings.queries.nights import select_nights
+from dashboard.bookings.queries.nights import select_known_hotel, select_nights
 from dashboard.bookings.queries.notable_nights import select_notable_nights
-from dashboard.bookings.service import compute_pace
+from dashboard.bookings.service import compute_pace, night_last_year
 from provider.simulated_hotels.simulation import Simulation
 from tests.dashboard.board.conftest import ROOMS, store_history
 
@@ -85,10 +85,15 @@ async def require_months_of_pace(db: asyncpg.Pool, hotel_id: int, as_of: date, m
     ][as_of.month - 1 :][:12]
     assert [f"{each.month:%Y-%m}" for each in months] == [month.period for month in pace]
     assert [each.on_the_books for each in months] == [month.on_the_books for month in pace]
-    first = await db.fetchval("SELECT first_event_date FROM hotel_summary WHERE hotel_id = $1", hotel_id)
-    if first <= as_of - timedelta(days=366):
-        assert [each.same_time_last_year for each in months] == [month.last_year for month in pace]
-    elif first > as_of - timedelta(days=364):
+    hotel = await select_known_hotel(db, hotel_id)
+    assert hotel is not None
+    if hotel.first_event_date <= as_of - timedelta(days=366):
+        known = [night_last_year(each.month, match) for each in months]
+        assert [each.same_time_last_year for each in months] == [
+            month.last_year if first is not None and first >= hotel.first_night else None
+            for first, month in zip(known, pace, strict=True)
+        ]
+    elif hotel.first_event_date > as_of - timedelta(days=364):
         assert {each.same_time_last_year for each in months} == {None}
 
 

@@ -135,7 +135,9 @@ def _figures_of(row: asyncpg.Record, asked: AskedSummary) -> HotelFigures:
 
 
 def _counterpart(night: date, match: PaceMatch) -> date | None:
-    """The night a year before; None for 29 February if calendar dates are compared."""
+    """The night a year before; None for 29 February if calendar dates are compared, and in the first year of all."""
+    if night.year == 1:
+        return None
     if match == "weekday":
         return night - timedelta(days=364)
     return None if (night.month, night.day) == (2, 29) else night.replace(year=night.year - 1)
