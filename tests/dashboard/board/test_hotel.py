@@ -312,7 +312,7 @@ async def test_without_any_hotel_the_page_of_an_unknown_one_says_so(dashboard_ap
     response = await get(dashboard_app)
 
     assert response.status_code == 404
-    assert "It has no events of any hotel yet" in await response.get_data(as_text=True)
+    assert "The feed has no events of any hotel yet" in await response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
