@@ -37,7 +37,7 @@ from dashboard.bookings.models.feed_progress import ReadingProgress
 from dashboard.bookings.models.morning import AskedMorning, MorningMark
 from dashboard.bookings.models.notable_nights import NotableNight
 from dashboard.bookings.models.summary import FoundSummary
-from dashboard.bookings.queries.feed_progress import select_reading_progress
+from dashboard.bookings.queries.feed_progress import select_feed_states, select_reading_progress
 from dashboard.bookings.queries.morning import select_last_correction, select_morning_mark
 from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.summary import compute_summary
@@ -61,7 +61,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
     """Show what changed since yesterday, and the nights that need a look first."""
     now = datetime.now(UTC)
     morning = await read_morning(query_args, now)
-    tag = await page_tag(morning.mark, morning.corrected_at, morning.reading, morning.state, morning.current_hour(now))
+    tag = await page_tag(morning, morning.current_hour(now))
     if (answer := unchanged(tag)) is not None:
         return answer
     figures = await read_figures(morning, query_args, now)
@@ -89,6 +89,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
         question=question,
         sort=query_args.sort,
         mark=morning.mark,
+        cut_offs=morning.cut_offs,
         feeds=[] if morning.mark.hotels else [shown_url(source.url) for source in feeds],
         reading=morning.reading if morning.is_reading else None,
         found=figures.hotels,
@@ -112,13 +113,15 @@ async def get_morning(query_args: MorningQuery) -> Response:
 class Morning:
     """What is cheap to read, and different when anything on the page is.
 
-    corrected_at: when the ledger was last corrected. state: None for a past date.
+    corrected_at: when the ledger was last corrected. cut_offs: instants of which a feed may have cut off events. state:
+    None for a past date.
     """
 
     question: Question
     mark: MorningMark
     corrected_at: datetime | None
     reading: ReadingProgress
+    cut_offs: int
     state: OperationsState | None
 
     @property
@@ -156,16 +159,17 @@ class Figures:
 async def read_morning(query: MorningQuery, now: datetime) -> Morning:
     """What the page's tag is made of. Raises Invalid for a date that is in the future at every hotel."""
     config = resources().config
-    mark, corrected_at, reading = await asyncio.gather(
+    mark, corrected_at, reading, feeds = await asyncio.gather(
         select_morning_mark(pool(), now),
         select_last_correction(pool()),
         select_reading_progress(pool(), config.feed_names),
+        select_feed_states(pool(), config.feed_names),
     )
     question = question_of(query, mark, now)
     state = None
     if not question.is_past:
         state = await read_state(pool(), resources().jobs, now, shows_prices=config.api_token is None)
-    return Morning(question, mark, corrected_at, reading, state)
+    return Morning(question, mark, corrected_at, reading, sum(feed.cut_off for feed in feeds), state)
 
 
 async def read_figures(morning: Morning, query: MorningQuery, now: datetime) -> Figures:
