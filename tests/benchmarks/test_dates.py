@@ -59,7 +59,7 @@ def test_the_first_night_is_counted_from_the_present() -> None:
 def test_six_benchmarks_read_the_clock() -> None:
     """Another one whose dates depend on it must be added to the first test.
 
-    `uptime` and `cluster` pass the present to the product alone, and the loads of `year` and `pages` end in the present.
+    `uptime` and `cluster` pass the present to the product alone; the loads of `year` and `pages` end in the present.
     """
     readers = {
         path.stem

@@ -347,7 +347,8 @@ async def test_a_page_with_a_missing_part_is_not_kept_and_comes_again_when_it_ca
 
 def test_what_is_said_of_the_last_hours_is_part_of_the_tag_of_today_alone(today: date) -> None:
     books = [Question(each, today, "weekday") for each in (today, today - timedelta(days=1))]
-    now, past = [Morning(each, MARK, None, ReadingProgress(0, None, is_reading_the_past=False), None) for each in books]
+    reading = ReadingProgress(0, None, is_reading_the_past=False)
+    now, past = [Morning(each, MARK, None, reading, 0, None) for each in books]
 
     assert now.current_hour(NOW) == NOW.replace(minute=0)
     assert past.current_hour(NOW) is None
