@@ -358,7 +358,7 @@ async def test_the_swagger_page_keeps_no_token_runs_only_our_scripts_and_stands_
     assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
     assert "<script>" not in await response.get_data(as_text=True)
     script = await (await client.get(asset_url("docs.js"))).get_data(as_text=True)
-    assert "persistAuthorization: false" in script
+    assert "persistAuthorization:false" in script
     assert "Storage" not in script
 
 
