@@ -101,19 +101,32 @@ class Reason:
         return self.unit == PICKUP and self.style == "behind"
 
 
+@dataclass(frozen=True)
+class UnusualNight:
+    """A night and why it is unusual, the strongest reason first and a low pickup last."""
+
+    night: NotableNight
+    reasons: Sequence[Reason]
+
+    @property
+    def score(self) -> float:
+        return sum(reason.score for reason in self.reasons)
+
+
 def lines_of_nights(nights: Iterable[NotableNight], question: Question) -> list[Line]:
     """The lines of notable nights: a line for each night, for neighbours with one reason, and for a run."""
     lines = []
-    stretch: list[NotableNight] = []
+    stretch: list[UnusualNight] = []
     for night in sorted(nights, key=lambda night: (night.hotel_id, night.night)):
         if night.run_nights is not None and night.run_difference is not None:
             lines.append(_run_line(night, night.run_nights, night.run_difference, question))
-        if not reasons_of(night, question):
+        unusual = UnusualNight(night, reasons_of(night, question))
+        if not unusual.reasons:
             continue
-        if stretch and not _is_continued(stretch[-1], night, question):
+        if stretch and not _is_continued(stretch[-1], unusual):
             lines.append(_line(stretch, question))
             stretch = []
-        stretch.append(night)
+        stretch.append(unusual)
     if stretch:
         lines.append(_line(stretch, question))
     return lines
@@ -125,36 +138,36 @@ def reasons_of(night: NotableNight, question: Question) -> list[Reason]:
     return sorted(reasons, key=lambda reason: (reason.is_low_pickup, -reason.score))
 
 
-def _is_continued(night: NotableNight, after: NotableNight, question: Question) -> bool:
+def _is_continued(before: UnusualNight, after: UnusualNight) -> bool:
     """Whether both are said in one line: neighbours of one hotel, not full, of which the first reason is the same."""
-    if night.hotel_id != after.hotel_id or after.night - night.night != DAY or night.is_full or after.is_full:
+    first, second = before.night, after.night
+    if first.hotel_id != second.hotel_id or second.night - first.night != DAY or first.is_full or second.is_full:
         return False
-    first, second = (reasons_of(each, question)[0] for each in (night, after))
-    return (first.unit, first.style) == (second.unit, second.style)
+    return (before.reasons[0].unit, before.reasons[0].style) == (after.reasons[0].unit, after.reasons[0].style)
 
 
-def _line(nights: Sequence[NotableNight], question: Question) -> Line:
+def _line(stretch: Sequence[UnusualNight], question: Question) -> Line:
     """The line of a night with all its reasons, or of neighbours with the one that they have in common."""
-    scores = {night: sum(reason.score for reason in reasons_of(night, question)) for night in nights}
-    worst = max(nights, key=lambda night: scores[night])
-    if len(nights) == 1:
-        reason, *others = reasons_of(worst, question)
+    worst = max(stretch, key=lambda unusual: unusual.score)
+    nights, night = [unusual.night for unusual in stretch], worst.night
+    if len(stretch) == 1:
+        reason, *others = worst.reasons
         words = [reason.words, *(other.words for other in others)]
-        if not worst.is_full:
-            words.append(_on_the_books(worst))
+        if not night.is_full:
+            words.append(_on_the_books(night))
     else:
-        unit = reasons_of(worst, question)[0].unit
+        unit = worst.reasons[0].unit
         (reason,) = _pickup(nights) if unit == PICKUP else _cancellations(nights, question)
         words = [reason.words]
     return Line(
-        sum(scores.values()),
+        sum(unusual.score for unusual in stretch),
         reason.figure,
         reason.style,
-        f"{hotel_name(worst.hotel_id, worst.name)}, {span_words(nights[0].night, nights[-1].night)}",
+        f"{hotel_name(night.hotel_id, night.name)}, {span_words(nights[0].night, nights[-1].night)}",
         "; ".join(words),
-        question.night_page(worst.hotel_id, worst.night),
+        question.night_page(night.hotel_id, night.night),
         unit=reason.unit,
-        hotel_id=worst.hotel_id,
+        hotel_id=night.hotel_id,
         nights=frozenset(night.night for night in nights),
     )
 
