@@ -80,7 +80,8 @@ async def fill(url: Secret, factor: int) -> int:
     await connection.execute(
         """
         INSERT INTO hotel_profile (hotel_id, name, rooms, hidden)
-        SELECT hotel_id, 'House ' || hotel_id, CASE WHEN hotel_id <= $1 THEN $2::int ELSE $3::int END, false FROM hotel_summary
+        SELECT hotel_id, 'House ' || hotel_id, CASE WHEN hotel_id <= $1 THEN $2::int ELSE $3::int END, false
+          FROM hotel_summary
         """,
         LARGE_HOTELS,
         ROOMS_OF_LARGE * factor,
