@@ -1,27 +1,40 @@
-"""The cursor of the list of hotels on one morning: its order, and the position in it."""
+"""The cursor of the list of hotels on one morning: what was asked, its order, and the position in it."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from hashlib import blake2b
+from typing import Any
 
-import msgspec
-
+from common.web.errors import Invalid
 from common.web.pagination import CursorId, decode_cursor, encode_cursor
-from dashboard.bookings.inputs import SummarySort
+from dashboard.bookings.inputs import SummaryQuery, SummarySort
 from dashboard.bookings.models.summary import SummaryPosition
 
-SHAPES: Mapping[SummarySort, type[tuple[str, bool, int | str, int]]] = {
-    "name": tuple[Annotated[str, msgspec.Meta(pattern="^name$")], bool, str, CursorId],
-    "pickup": tuple[Annotated[str, msgspec.Meta(pattern="^pickup$")], bool, int, CursorId],
-    "behind": tuple[Annotated[str, msgspec.Meta(pattern="^behind$")], bool, int, CursorId],
+SHAPES: Mapping[SummarySort, Any] = {
+    "name": tuple[str, bool, str, CursorId],
+    "pickup": tuple[str, bool, int, CursorId],
+    "behind": tuple[str, bool, int, CursorId],
 }
-"""What a cursor of each order holds: the order, and the position."""
+"""What a cursor of each order holds: a digest of what was asked, and the position."""
 
 
-def encode_position(sort: SummarySort, position: SummaryPosition, path: str | None = None) -> str:
+def encode_position(query: SummaryQuery, position: SummaryPosition, path: str | None = None) -> str:
     """The cursor of the page that starts after the position, valid for the path only; None: of the current request."""
-    return encode_cursor(sort, *position, path=path)
+    return encode_cursor(_digest(query), *position, path=path)
 
 
-def decode_position(sort: SummarySort, cursor: str | None) -> SummaryPosition | None:
-    """The position in a cursor; None without one. Raises Invalid for a cursor of another order or path."""
-    return None if cursor is None else SummaryPosition(*decode_cursor(cursor, SHAPES[sort])[1:])
+def decode_position(query: SummaryQuery) -> SummaryPosition | None:
+    """The position in the cursor; None without one.
+
+    Raises Invalid for a cursor of another path, order, date, comparison or search, in whose list it is a position.
+    """
+    if query.cursor is None:
+        return None
+    digest, *position = decode_cursor(query.cursor, SHAPES[query.sort])
+    if digest != _digest(query):
+        raise Invalid.field("cursor", "is not a valid cursor for this list")
+    return SummaryPosition(*position)
+
+
+def _digest(query: SummaryQuery) -> str:
+    asked = "\0".join([query.sort, str(query.as_of), query.match, query.search])
+    return blake2b(asked.encode(), digest_size=6).hexdigest()

@@ -339,11 +339,11 @@ async def test_the_summary_of_a_future_date_is_refused(dashboard_app: Applicatio
     assert (await response.get_json())["errors"] == [{"field": "as_of", "message": "is in the future"}]
 
 
-@pytest.mark.parametrize("sort", ["name", "pickup"])
-async def test_a_cursor_of_another_order_is_refused(dashboard_app: Application, hotels: None, sort: str) -> None:
+@pytest.mark.parametrize("other", ["sort=name", "sort=pickup", "sort=behind&match=date", "sort=behind&search=1"])
+async def test_a_cursor_of_another_question_is_refused(dashboard_app: Application, hotels: None, other: str) -> None:
     response = await get(dashboard_app, f"{SUMMARY}&limit=1&sort=behind")
     link = response.headers["Link"]
-    path = link[1 : link.index(">")].replace("sort=behind", f"sort={sort}")
+    path = link[1 : link.index(">")].replace("sort=behind", other)
 
     refused = await get(dashboard_app, path)
 

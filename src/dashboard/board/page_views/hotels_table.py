@@ -142,7 +142,7 @@ def sort_links(path: str, question: Question, current: SummarySort, **parameters
 
 def _nights(name: str, figures: HotelFigures | TotalFigures) -> SmallChart:
     values = figures.next_30_nights
-    finding = f"Between {range_text(min(values), max(values)).replace(' to ', ' and ')} rooms a night are on the books."
+    finding = f"{range_text(min(values), max(values))} rooms a night are on the books."
     data = Sparkline(values, figures.next_30_nights_last_year, highest=figures.rooms)
     return sparkline(data, f"{name}, the next 30 nights", f"{finding} {difference_words(figures.next_30)}")
 

@@ -129,6 +129,8 @@ def last_event_words(event: LastEvent) -> str:
     """Such as `Harbour House, Sat 12 Dec, +1`."""
     nights = event.bookings + event.cancellations
     first = short_night(event.first_night)
+    if event.first_night.year != event.at.year:
+        first += f" {event.first_night.year}"
     when = first if nights == 1 else f"{count_text(nights)} nights from {first}"
     changes = [signed_text(each) for each in (event.bookings, -event.cancellations) if each]
     return f"{hotel_name(event.hotel_id, event.name)}, {when}, {' '.join(changes)}"

@@ -51,27 +51,28 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
     today = max(mark.dates, default=now.date())
     service.require_not_future(query_args.as_of, today)
     question = Question(query_args.as_of or today, today, query_args.match)
-    after = decode_position(query_args.sort, query_args.cursor)
-    tag = await page_tag(mark, corrected_at, reading)
-    if (answer := unchanged(tag)) is not None:
-        return answer
     summary_query = SummaryQuery(
         as_of=question.asked_date,
         match=question.match,
         sort=query_args.sort,
         search=query_args.search,
         limit=HOTELS_SHOWN,
+        cursor=query_args.cursor,
     )
+    after = decode_position(summary_query)
+    tag = await page_tag(mark, corrected_at, reading)
+    if (answer := unchanged(tag)) is not None:
+        return answer
     found = await compute_summary(pool(), summary_query, after, now)
     asked = AskedMorning(question.asked_date, question.match, now)
     months = await select_months_ahead(pool(), asked, [hotel.hotel_id for hotel in found.items], MONTHS)
     if reading.is_reading_the_past:
         found, months = without_last_year(found), [month._replace(same_time_last_year=None) for month in months]
     shown = {"search": query_args.search, "sort": None if query_args.sort == "name" else query_args.sort}
-    page = {**shown, "cursor": encode_position(query_args.sort, after, SUMMARY) if after is not None else None}
+    page = {**shown, "cursor": encode_position(summary_query, after, SUMMARY) if after is not None else None}
     next_page = None
     if found.next_after is not None:
-        cursor = encode_position(query_args.sort, found.next_after)
+        cursor = encode_position(summary_query, found.next_after)
         next_page = question.address(PATH, **shown, cursor=cursor)
     return framed_page(
         templates,

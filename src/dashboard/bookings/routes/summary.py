@@ -31,9 +31,9 @@ async def get_summary(query_args: SummaryQuery) -> Response:
 
     `total` is over all hotels found, not only those of the page.
     """
-    found = await compute_summary(pool(), query_args, decode_position(query_args.sort, query_args.cursor), now())
+    found = await compute_summary(pool(), query_args, decode_position(query_args), now())
     links = [page_link("/board/hotels")]
     if found.next_after:
-        links.insert(0, next_link(encode_position(query_args.sort, found.next_after)))
+        links.insert(0, next_link(encode_position(query_args, found.next_after)))
     summary = Summary(query_args.as_of, query_args.match, list(found.items), found.total)
     return json_response(summary, 200, {"Link": ", ".join(links)})
