@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 WIDE, NARROW = 1280, 360
 MAX_HTML, MAX_COMPRESSED, MAX_CSS, MAX_JS = 120_000, 20_000, 16_384, 8_192
 FORBIDDEN = re.compile(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:")
-ROOMS = 20
+ROOMS = 8
 
 
 async def seed(db: asyncpg.Pool, today: date) -> None:
