@@ -76,14 +76,15 @@ async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
 
 
 def _alternates(books: Books) -> tuple[Alternate, ...]:
-    """The nights of the tiles, the table and the calendar as JSON and CSV, and the figures of the charts as JSON."""
+    """The nights as JSON and CSV, of which the pace is the sum by month, and the cancellations as JSON.
+
+    Not `/pace`, which compares with 0 where last year is not known.
+    """
     first, last = months_from(books.as_of)
     path, nights = f"/hotels/{books.hotel.hotel_id}", {"from": first, "to": last}
     dated = f"as_of={books.as_of}"
-    years = sorted({first.year, last.year})
     return (
         Alternate("JSON", JSON, books.address(f"{path}/nights", **nights)),
         Alternate("CSV", CSV, books.address(f"{path}/nights", format="csv", **nights)),
-        *(Alternate(f"Pace of {year}", JSON, f"{path}/pace?year={year}&{dated}&match={books.match}") for year in years),
         Alternate("Cancellations", JSON, f"{path}/cancellations?year={books.as_of.year}&{dated}"),
     )

@@ -65,12 +65,10 @@ _SELECT_NOTABLE_NIGHTS = f"""
                CASE WHEN first_event_date <= as_of_before AND has_counterpart THEN net_before
                END AS same_time_last_year,
                CASE WHEN first_event_date <= as_of_before - 6 AND has_counterpart THEN pickup_before END AS usual_7
-          FROM ({_FIGURES}) AS figures
-          JOIN ({DATED_HOTELS}) AS hotel USING (hotel_id)
-         CROSS JOIN LATERAL (
-               SELECT ($2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29')
-                      AND {night_before("(as_of + ahead)")} >= first_night AS has_counterpart
-               ) AS compared
+          FROM (SELECT *, ($2 = 'weekday' OR to_char((as_of + ahead)::timestamp, 'MM-DD') <> '02-29')
+                          AND {night_before("(as_of + ahead)")} >= first_night AS has_counterpart
+                  FROM ({_FIGURES}) AS figures
+                  JOIN ({DATED_HOTELS}) AS hotel USING (hotel_id)) AS compared
     ), run AS (
         SELECT hotel_id, min(ahead) AS ahead, count(*)::int AS nights, sum(difference)::int AS difference
           FROM (SELECT hotel_id, ahead, on_the_books - same_time_last_year AS difference,
