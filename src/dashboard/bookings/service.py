@@ -64,8 +64,12 @@ def lag_seconds(through: datetime | None, now: datetime) -> float | None:
     return None if through is None else max(0.0, round((now - through) / timedelta(seconds=1), 3))
 
 
+UNKNOWN_HOTEL = "unknown_hotel"
+"""The code of the problem of a request for a hotel without an event in the feeds."""
+
+
 def unknown_hotel(hotel_id: int) -> NotFound:
-    return NotFound(f"Unknown hotel {hotel_id}.", code="unknown_hotel")
+    return NotFound(f"Unknown hotel {hotel_id}.", code=UNKNOWN_HOTEL)
 
 
 async def require_today(db: Executor, hotel_id: int, now: datetime) -> date:

@@ -89,7 +89,7 @@ def feed_statement(query: EventsQuery, form: FeedFormat, after: Position | None)
     """
     conditions = _Conditions(query, after)
     return (
-        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - only of the literals above
+        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - built from the literals above
         f" FROM booking_event {conditions.where(_FILTERS)} ORDER BY event_timestamp, id",
         conditions.arguments,
     )
@@ -117,7 +117,7 @@ class LineReader:
         order = "ORDER BY event_timestamp, id"
         last_of_page = f"[least(count(*), ${len(arguments) + 1}::bigint)]"
         row = await self.db.fetchrow(
-            f"SELECT string_agg(line, E'\\n' {order}) AS lines, count(*) AS count,"  # noqa: S608 - only of the literals above
+            f"SELECT string_agg(line, E'\\n' {order}) AS lines, count(*) AS count,"  # noqa: S608 - built from the literals above
             f" (array_agg(event_timestamp {order})){last_of_page} AS last_timestamp,"
             f" (array_agg(id {order})){last_of_page} AS last_id FROM ({statement}) AS found",
             *arguments,
@@ -147,7 +147,7 @@ async def select_few(
     statement, arguments = feed_statement(query, form, after)
     statement = statement.removesuffix(" ORDER BY event_timestamp, id")
     return await reader.fetch(
-        f"WITH few AS MATERIALIZED ({statement})"  # noqa: S608 - only of the literals above
+        f"WITH few AS MATERIALIZED ({statement})"  # noqa: S608 - built from the literals above
         " SELECT line, event_timestamp, id FROM few ORDER BY event_timestamp, id"
         f" LIMIT ${len(arguments) + 1}::bigint + 1",
         arguments,
@@ -169,7 +169,7 @@ async def select_filtered_page(
     most = conditions.add(max_read_events(query))
     others = conditions.where(_OTHER_FILTERS)
     statement = (
-        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - only of the literals above
+        f"SELECT {LINE_EXPRESSIONS[form]} AS line, event_timestamp, id"  # noqa: S608 - built from the literals above
         f" FROM (SELECT * FROM booking_event {ranges} ORDER BY event_timestamp, id LIMIT {most}::bigint) AS read"
         f" {others} ORDER BY event_timestamp, id LIMIT ${len(conditions.arguments) + 1}::bigint + 1"
     )
@@ -180,7 +180,7 @@ async def select_end_of_filtered_page(db: Executor, query: EventsQuery, after: P
     """The position of the last event that `select_filtered_page` reads; None when it reads all of its ranges."""
     conditions = _Conditions(query, after)
     row = await db.fetchrow(
-        f"SELECT event_timestamp, id FROM booking_event {conditions.where(_RANGE_FILTERS)}"  # noqa: S608 - only literals
+        f"SELECT event_timestamp, id FROM booking_event {conditions.where(_RANGE_FILTERS)}"  # noqa: S608 - built from literals
         f" ORDER BY event_timestamp, id OFFSET {conditions.add(max_read_events(query) - 1)}::bigint LIMIT 1",
         *conditions.arguments,
     )
@@ -194,7 +194,7 @@ async def are_few(db: Executor, query: EventsQuery) -> bool:
     if not where:
         return False
     counted: int = await db.fetchval(
-        f"SELECT count(*) FROM (SELECT 1 FROM booking_event {where}"  # noqa: S608 - only of the literals above
+        f"SELECT count(*) FROM (SELECT 1 FROM booking_event {where}"  # noqa: S608 - built from the literals above
         f" LIMIT {conditions.add(MAX_FEW_EVENTS + 1)}::bigint) AS recorded",
         *conditions.arguments,
     )
@@ -212,7 +212,7 @@ async def copy_feed(
     conditions = _Conditions(query, after)
     # Not from a subquery in this order: a cluster would not keep it.
     statement = (
-        f"SELECT {LINE_EXPRESSIONS[form]} FROM booking_event {conditions.where(_FILTERS)}"  # noqa: S608 - only of the literals above
+        f"SELECT {LINE_EXPRESSIONS[form]} FROM booking_event {conditions.where(_FILTERS)}"  # noqa: S608 - built from the literals above
         " ORDER BY event_timestamp, id"
     )
     status = await connection.copy_from_query(statement, *conditions.arguments, output=output)
@@ -223,7 +223,7 @@ async def select_span(db: Executor, query: EventsQuery, after: Position | None) 
     """The first and the last time of the events in the ranges of a query after a position; None without any."""
     conditions = _Conditions(query, after)
     row = await db.fetchrow(
-        f"SELECT min(event_timestamp), max(event_timestamp) FROM booking_event {conditions.where(_RANGE_FILTERS)}",  # noqa: S608 - only literals
+        f"SELECT min(event_timestamp), max(event_timestamp) FROM booking_event {conditions.where(_RANGE_FILTERS)}",  # noqa: S608 - built from literals
         *conditions.arguments,
     )
     return None if row is None or row[0] is None else tuple(row)
@@ -279,7 +279,7 @@ async def insert_events_of_node(db: Executor, events: Sequence[NewEvent]) -> dic
         for n in range(2, 2 + 6 * len(ordered), 6)
     ]
     stored = await db.fetch(
-        "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)"  # noqa: S608 - only of the literals above
+        "INSERT INTO booking_event (id, hotel_id, event_timestamp, status, room_id, night_of_stay, by_storefront)"  # noqa: S608 - built from the literals above
         f" VALUES {', '.join(rows)} ON CONFLICT (id) DO NOTHING RETURNING id, body",
         list({event.hotel_id for event in ordered}),
         *(value for row in columns for value in row),

@@ -357,7 +357,7 @@ async def test_an_unchanged_page_is_answered_without_reading_nights(
         raise AssertionError("the nights are read")
 
     with monkeypatch.context() as patched:
-        patched.setattr(hotel_route, "read_nights", select_nothing)
+        patched.setattr(hotel_route, "require_nights", select_nothing)
         response = await get(dashboard_app, "", HOTEL, **{"If-None-Match": tag})
     assert (response.status_code, reads) == (304, [])
     assert (await get(dashboard_app, "?show=ahead", HOTEL, **{"If-None-Match": tag})).status_code == 200

@@ -13,7 +13,7 @@ from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import month as month_route
 from dashboard.board.routes_page import night as night_route
-from dashboard.board.routes_page.hotel_books import read_books
+from dashboard.board.routes_page.hotel_books import require_books
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries import corrections
 from dashboard.bookings.queries.counting import CountedEvents
@@ -100,13 +100,13 @@ async def test_a_hotel_that_is_deleted_while_its_page_is_read_is_answered_with_t
     event = booking(1, date(2025, 5, 10), date(2025, 5, 1))
     await insert_in_pages(dashboard_db, [event, msgspec.structs.replace(event, id=2, hotel_id=5)])
 
-    async def read_and_delete(*asked: Any) -> Books | None:
-        books = await read_books(*asked)
+    async def read_and_delete(*asked: Any) -> Books:
+        books = await require_books(*asked)
         await dashboard_db.execute("DELETE FROM hotel_summary WHERE hotel_id = $1", HOTEL)
         return books
 
     for route in (night_route, month_route):
-        monkeypatch.setattr(route, "read_books", read_and_delete)
+        monkeypatch.setattr(route, "require_books", read_and_delete)
     response = await browse(dashboard_app, f"/board/hotels/{HOTEL}/{path}")
     page = read_page(await response.get_data(as_text=True))
 

@@ -16,7 +16,7 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import HotelQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.hotel import HotelNights, hotel_page, months_from, page_parameters
-from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import lists_hotels, require_books, require_nights
 from dashboard.bookings.curves import compute_cancellations
 from dashboard.bookings.queries.hotel_head import select_day_counts, select_last_booked_night
 from dashboard.bookings.service import compute_lead_time
@@ -30,12 +30,11 @@ blueprint = Blueprint("board_hotel", __name__)
 @html_page
 @hide
 @validate_querystring(HotelQuery)
+@lists_hotels
 @reads_replica
 async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
     """Show which nights of a hotel need a decision."""
-    books = await read_books(hotel_id, query_args, datetime.now(UTC))
-    if books is None:
-        return await unknown_hotel_page(hotel_id)
+    books = await require_books(hotel_id, query_args, datetime.now(UTC))
     tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
@@ -45,8 +44,6 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
         compute_cancellations(pool(), hotel_id, year, books.as_of),
         compute_lead_time(pool(), hotel_id, year, books.as_of),
     )
-    if not nights.ahead:  # its last events were deleted since
-        return await unknown_hotel_page(hotel_id)
     page = hotel_page(books, query_args, nights, cancellations, lead_time)
     return framed_page(
         templates,
@@ -63,9 +60,9 @@ async def get_hotel(hotel_id: int, query_args: HotelQuery) -> Response:
 
 async def _read_nights(books: Books, query: HotelQuery) -> HotelNights:
     first, last = months_from(books.as_of)
-    ahead = shown = await read_nights(books, first, last)
+    ahead = shown = await require_nights(books, first, last)
     if query.from_ is not None:
-        shown = await read_nights(books, *months_from(query.from_))
+        shown = await require_nights(books, *months_from(query.from_))
     hotel_id, as_of = books.hotel.hotel_id, books.as_of
     return HotelNights(
         ahead,

@@ -18,11 +18,10 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import BoardQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.month import month_view
-from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import lists_hotels, require_books, require_nights
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import parse_month
 from dashboard.bookings.months import last_of_months
-from dashboard.bookings.service import unknown_hotel
 
 blueprint = Blueprint("board_month", __name__)
 
@@ -31,25 +30,19 @@ blueprint = Blueprint("board_month", __name__)
 @html_page
 @validate_querystring(BoardQuery)
 @hide
+@lists_hotels
 @reads_replica
 async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Response:
     """Show how a month filled up beside the year before, and its nights."""
     asked = parse_month_of_path(month)
-    books = await read_books(hotel_id, query_args, datetime.now(UTC))
-    if books is None:
-        return await unknown_hotel_page(hotel_id)
+    books = await require_books(hotel_id, query_args, datetime.now(UTC))
     tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
     last = last_of_months(asked)
-    try:
-        build_up, nights = await asyncio.gather(
-            compute_build_up(pool(), hotel_id, asked, books.as_of, books.match), read_nights(books, asked, last)
-        )
-        if not nights:
-            raise unknown_hotel(hotel_id)
-    except NotFound:  # the last events of the hotel were deleted since
-        return await unknown_hotel_page(hotel_id)
+    build_up, nights = await asyncio.gather(
+        compute_build_up(pool(), hotel_id, asked, books.as_of, books.match), require_nights(books, asked, last)
+    )
     if books.reading.is_reading_the_past:
         items = [replace(item, last_year=None) for item in build_up.items]
         build_up = replace(build_up, items=items, last_year_slept=None)

@@ -19,14 +19,13 @@ from dashboard.board.board_templates import templates
 from dashboard.board.inputs import NightQuery
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.night import NightRows, night_view
-from dashboard.board.routes_page.hotel_books import read_books, read_nights, unknown_hotel_page
+from dashboard.board.routes_page.hotel_books import lists_hotels, require_books, require_nights
 from dashboard.bookings.curves import compute_usual_curve
 from dashboard.bookings.inputs import UsualCurveQuery
 from dashboard.bookings.models.curves import UsualPoint
 from dashboard.bookings.queries.counters import select_curve
 from dashboard.bookings.queries.event_days import select_event_days
 from dashboard.bookings.queries.usual_curve import USUAL_CURVE_DAYS
-from dashboard.bookings.service import unknown_hotel
 
 blueprint = Blueprint("board_night", __name__)
 
@@ -35,20 +34,16 @@ blueprint = Blueprint("board_night", __name__)
 @html_page
 @validate_querystring(NightQuery)
 @hide
+@lists_hotels
 @reads_replica
 async def get_night(hotel_id: int, night: str, query_args: NightQuery) -> Response:
     """Show how a night stands, and how it filled up beside what is usual."""
     asked = parse_night_of_path(night)
-    books = await read_books(hotel_id, query_args, datetime.now(UTC))
-    if books is None:
-        return await unknown_hotel_page(hotel_id)
+    books = await require_books(hotel_id, query_args, datetime.now(UTC))
     tag = await page_tag(*books.mark)
     if (response := unchanged(tag)) is not None:
         return response
-    try:
-        rows = await read_night(books, asked)
-    except NotFound:  # the last events of the hotel were deleted since
-        return await unknown_hotel_page(hotel_id)
+    rows = await read_night(books, asked)
     return framed_page(
         templates,
         "night.html",
@@ -75,13 +70,11 @@ async def read_night(books: Books, night: date) -> NightRows:
     hotel_id, as_of = books.hotel.hotel_id, books.as_of
     usual_query = UsualCurveQuery(night=night, match=books.match)
     nights, curve, usual, event_days = await asyncio.gather(
-        read_nights(books, night, night),
+        require_nights(books, night, night),
         select_curve(pool(), hotel_id, night, as_of, USUAL_CURVE_DAYS),
         compute_usual_curve(pool(), hotel_id, usual_query, as_of),
         select_event_days(pool(), hotel_id, night, as_of),
     )
-    if not nights:
-        raise unknown_hotel(hotel_id)
     points: Sequence[UsualPoint] = usual.items
     if books.reading.is_reading_the_past:
         points = [UsualPoint(point.days_before, None, None, None, None) for point in points]

@@ -45,7 +45,7 @@ _COUNTS_BY_MONTH = f"""
     SELECT extract(month FROM night_of_stay)::int, sum(bookings)::int, sum(cancellations)::int
       {_FROM_NIGHT_COUNTER}
      GROUP BY 1
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 
 # Without GROUP BY for day_counter, which has one row a day: grouping a year again costs a fifth of the statement.
 _COUNTS_BY_DAY = f"""
@@ -82,7 +82,7 @@ def _counts_of_a_hotel(counts_by_period: str, data_through: str = "NULL") -> str
                    coalesce(array_agg(cancellations), '{{}}') AS cancellations
               FROM ({counts_by_period}) AS found
            ) AS counted
-    """  # noqa: S608 - of pieces above, no input
+    """  # noqa: S608 - built from the pieces above, without input
 
 
 _SELECT_COUNTS_BY_MONTH = _counts_of_a_hotel(_COUNTS_BY_MONTH, _DATA_THROUGH)
@@ -143,7 +143,7 @@ async def select_hotels(db: Executor, search: str, after: int, limit: int, *, hi
            AND ($4 OR hidden IS NOT TRUE)
          ORDER BY hotel_id
          LIMIT $3
-        """,  # noqa: S608 - of a constant
+        """,  # noqa: S608 - built from a constant, without input
         search,
         after,
         limit,

@@ -13,7 +13,7 @@ _HOTELS = f"""
            (date_trunc('month', as_of::timestamp) + $5::int * interval '1 month')::date - 1 AS last_listed
       FROM ({DATED_HOTELS}) AS dated
      WHERE hotel_id = ANY($4::bigint[])
-"""  # noqa: S608 - of a constant
+"""  # noqa: S608 - built from a constant, without input
 
 
 def _nets_by_month(first: str, last: str, as_of: str, *, last_near: str, month: str, condition: str) -> str:
@@ -48,7 +48,7 @@ def _nets_by_month(first: str, last: str, as_of: str, *, last_near: str, month: 
                     GROUP BY night_counter.hotel_id, night_of_stay) AS earlier) AS change
      WHERE {condition}
      GROUP BY 1, 2
-    """  # noqa: S608 - of pieces above, no input
+    """  # noqa: S608 - built from the pieces above, without input
 
 
 _THIS_YEAR = _nets_by_month(
@@ -79,7 +79,7 @@ _SELECT_MONTHS_AHEAD = f"""
       LEFT JOIN ({_THIS_YEAR}) AS this_year USING (hotel_id, month)
       LEFT JOIN ({_LAST_YEAR}) AS before USING (hotel_id, month)
      ORDER BY hotel_id, month
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 
 
 async def select_months_ahead(

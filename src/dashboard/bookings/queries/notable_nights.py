@@ -39,7 +39,7 @@ def _changes(first: str, last: str, as_of: str) -> str:
             WHERE night_counter.hotel_id = hotel.hotel_id
               AND night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of} - 7
             GROUP BY night_counter.hotel_id, night_of_stay) AS newest
-    """  # noqa: S608 - of pieces above, no input
+    """  # noqa: S608 - built from the pieces above, without input
 
 
 _FIGURES = f"""
@@ -54,7 +54,7 @@ _FIGURES = f"""
              WHERE {has_night_after("night")}) AS change
      WHERE ahead >= 0
      GROUP BY hotel_id, ahead
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 """By the days from as_of to the night; below 0 is the counterpart of 28 February if as_of is 29 February."""
 
 # The number of a soft night among those of its hotel grows with the nights themselves as long as none is left out, so
@@ -90,7 +90,7 @@ _SELECT_NOTABLE_NIGHTS = f"""
                >= greatest($7::int, $8::float8 * coalesce(rooms, 0))
         OR on_the_books >= $9::float8 * rooms
         OR cancelled_yesterday >= $10::int
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 
 
 async def select_notable_nights(db: Executor, asked: AskedMorning) -> list[NotableNight]:

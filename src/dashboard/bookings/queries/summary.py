@@ -31,18 +31,18 @@ def _net_by_night(first: str, last: str, as_of: str) -> str:
              WHERE last_event_date > {as_of} AND night_of_stay BETWEEN {first} AND {last} AND event_date > {as_of}
            ) AS change
      GROUP BY 1, 2, 3
-    """  # noqa: S608 - of pieces above, no input
+    """  # noqa: S608 - built from the pieces above, without input
 
 
 _NET_THIS_YEAR = f"""
     SELECT hotel_id, night - today AS ahead, net FROM ({_net_by_night("as_of - 1", "as_of + 89", "as_of")}) AS found
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 
 _NET_LAST_YEAR = f"""
     SELECT hotel_id, net, {night_after("night")} - today AS ahead
       FROM ({_net_by_night("as_of_before", night_before("(as_of + 89)"), "as_of_before")}) AS found
      WHERE {has_night_after("night")}
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 """By the days from as_of to the night whose counterpart it is: below 0 for 28 February if as_of is 29 February."""
 
 
@@ -58,7 +58,7 @@ def _sums(net_by_night: str) -> str:
            array_agg(net::int) FILTER (WHERE ahead BETWEEN 0 AND 29) AS nets
       FROM ({net_by_night}) AS found
      GROUP BY hotel_id
-    """  # noqa: S608 - of pieces above, no input
+    """  # noqa: S608 - built from the pieces above, without input
 
 
 _SELECT_HOTEL_FIGURES = f"""
@@ -86,7 +86,7 @@ _SELECT_HOTEL_FIGURES = f"""
                    JOIN day_counter USING (hotel_id)
                   WHERE by_event_date AND day BETWEEN as_of - 1 AND as_of
                   GROUP BY hotel_id) AS change USING (hotel_id)
-"""  # noqa: S608 - of pieces above, no input
+"""  # noqa: S608 - built from the pieces above, without input
 
 
 async def select_hotel_figures(db: Executor, asked: AskedSummary) -> list[HotelFigures]:
