@@ -14,8 +14,8 @@ from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import hotel as hotel_route
 from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.queries.profiles import upsert_profile
+from tests.dashboard.bookings.event_sources import insert_in_pages, simulated
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
-from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.pages import Element, addresses, by_id, figure, named, number, read_page, styled, table
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

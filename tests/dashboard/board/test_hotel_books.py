@@ -19,8 +19,8 @@ from dashboard.bookings.queries import corrections
 from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.differences import update_applied_differences, upsert_changed_events
 from dashboard.bookings.queries.ledger import insert_events
+from tests.dashboard.bookings.event_sources import insert_in_pages
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
-from tests.dashboard.bookings.test_nights import insert_in_pages
 from tests.support.feeds import MAIN_LEDGER
 from tests.support.pages import addresses, browse, browse_page, by_id, read_page, rows
 

@@ -11,8 +11,8 @@ import pytest
 from common.web.charts.number_text import count_text, range_text
 from common.web.resources import Application
 from dashboard.board.page_views.night import whole_rooms
+from tests.dashboard.bookings.event_sources import insert_in_pages, simulated
 from tests.dashboard.bookings.expected_curves import HOTEL, booking
-from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.pages import (
     Element,
     addresses,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from common.web.resources import Application
 from dashboard.bookings.curves import compute_build_up
 from dashboard.bookings.inputs import PaceMatch
+from tests.dashboard.bookings.event_sources import MATCHES, insert_in_pages, plain, simulated
 from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_build_up, opening
 from tests.dashboard.bookings.test_figures import (
     Events,
@@ -21,7 +22,6 @@ from tests.dashboard.bookings.test_figures import (
     nights,
     property_test,
 )
-from tests.dashboard.bookings.test_nights import MATCHES, insert_in_pages, plain, simulated
 from tests.support.tables import rows, sheet
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from common.tables import XLSX
 from common.web.resources import Application
 from dashboard.bookings.curves import compute_cancellations
+from tests.dashboard.bookings.event_sources import insert_in_pages, simulated
 from tests.dashboard.bookings.expected_curves import HOTEL, booking, expected_cancellations
 from tests.dashboard.bookings.test_figures import (
     Events,
@@ -21,7 +22,6 @@ from tests.dashboard.bookings.test_figures import (
     nights,
     property_test,
 )
-from tests.dashboard.bookings.test_nights import insert_in_pages, simulated
 from tests.support.tables import rows, sheet
 
 CANCELLATIONS = f"/hotels/{HOTEL}/cancellations"

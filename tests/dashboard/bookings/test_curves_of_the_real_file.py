@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from common.web.resources import Application
+from tests.dashboard.bookings.event_sources import insert_in_pages, plain, real_events
 from tests.dashboard.bookings.expected_curves import HOTEL, expected_build_up, expected_cancellations, expected_curve
-from tests.dashboard.bookings.test_nights import insert_in_pages, plain, real_events
 from tests.end_to_end.test_real_data import FILE
 
 pytestmark = [

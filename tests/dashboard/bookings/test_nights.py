@@ -1,10 +1,7 @@
 """`GET /hotels/{id}/nights`: each figure of a night equals a plain recount of the events."""
 
-import csv
-import gzip
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 from unittest.mock import ANY
 
 import asyncpg
@@ -12,17 +9,15 @@ import pytest
 from hypothesis import strategies as st
 
 from common.web.resources import Application
-from dashboard.bookings.decoding import BookingEvent, Status
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.figures import HotelProfile
 from dashboard.bookings.models.nights import AskedNights
 from dashboard.bookings.models.summary import AskedSummary
-from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.nights import select_nights
 from dashboard.bookings.queries.profiles import upsert_profile
 from dashboard.bookings.queries.summary import select_hotel_figures
-from provider.simulated_hotels.simulation import Simulation
-from tests.dashboard.bookings.plain_books import PlainBooks, PlainEvent
+from tests.dashboard.bookings.event_sources import HOTEL, MATCHES, insert_in_pages, plain, real_events, simulated
+from tests.dashboard.bookings.plain_books import PlainBooks
 from tests.dashboard.bookings.test_figures import (
     Events,
     booking_events,
@@ -36,27 +31,9 @@ from tests.dashboard.bookings.test_figures import (
 from tests.dashboard.bookings.test_routes import get
 from tests.end_to_end.test_real_data import FILE
 from tests.support import tables
-from tests.support.feeds import MAIN_LEDGER
 
-HOTEL = 7001
-MATCHES = get_args(PaceMatch)
 LEAP_DAYS = [date(2023, 2, 28), date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2025, 2, 28)]
 LEAP_DAYS += [date(2025, 3, 1), date(2024, 1, 15), date(2025, 1, 20), date(2022, 8, 1), date(2025, 5, 31)]
-PAGE = 20_000
-
-
-def plain(events: Events) -> PlainBooks:
-    return PlainBooks(
-        PlainEvent(each.hotel_id, each.event_timestamp.date(), each.night_of_stay, 1 if each.status == 1 else -1)
-        for each in events
-    )
-
-
-async def insert_in_pages(db: asyncpg.Pool, events: Events) -> None:
-    for start in range(0, len(events), PAGE):
-        async with db.acquire() as connection, connection.transaction():
-            await insert_events(connection, MAIN_LEDGER, events[start : start + PAGE])
-    await db.execute("UPDATE feed_progress SET first_read_at = now()")
 
 
 async def check_all(db: asyncpg.Pool, books: PlainBooks, days: list[date]) -> None:
@@ -86,33 +63,11 @@ async def test_nights_equal_the_recount(db: asyncpg.Connection, example: tuple[E
     await check_and_roll_back(db, [events], check)
 
 
-def status_of(number: int | str) -> Status:
-    return 1 if int(number) == 1 else 2
-
-
-def simulated() -> Iterator[BookingEvent]:
-    """Three years of two hotels around 29 February 2024."""
-    made = Simulation(12, 2, 6, first_hotel_id=HOTEL).history(date(2022, 6, 1), date(2025, 6, 1))
-    return (
-        BookingEvent(
-            number, each.hotel_id, each.event_timestamp, status_of(each.status), each.room_id, each.night_of_stay
-        )
-        for number, each in enumerate(made, start=1)
-    )
-
-
 async def test_simulated_years_around_a_leap_day_equal_the_recount(dashboard_db: asyncpg.Pool) -> None:
     events = list(simulated())
     await insert_in_pages(dashboard_db, events)
 
     await check_all(dashboard_db, plain(events), LEAP_DAYS)
-
-
-def real_events() -> Iterator[BookingEvent]:
-    with gzip.open(FILE, "rt", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=1):
-            at, night = datetime.fromisoformat(row["event_timestamp"]), date.fromisoformat(row["night_of_stay"])
-            yield BookingEvent(number, int(row["hotel_id"]), at, status_of(row["status"]), row["room_id"], night)
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from dashboard.bookings.queries.profiles import upsert_profile
 from dashboard.bookings.queries.summary import select_hotel_figures
 from dashboard.bookings.service import replace_profile
 from dashboard.bookings.summary import compute_summary
+from tests.dashboard.bookings.event_sources import plain
 from tests.dashboard.bookings.test_figures import (
     NOW,
     Events,
@@ -30,7 +31,6 @@ from tests.dashboard.bookings.test_figures import (
     first_of_each_id,
     property_test,
 )
-from tests.dashboard.bookings.test_nights import plain
 from tests.dashboard.bookings.test_routes import get
 from tests.support import tables
 from tests.support.feeds import MAIN_LEDGER

@@ -3,14 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
-from urllib.parse import urlencode
 
+from dashboard.board.page_views.links import address_with, asked_match
 from dashboard.bookings.inputs import PaceMatch
 from dashboard.bookings.models.feed_progress import ReadingProgress
 from dashboard.bookings.models.hotel_head import HotelHead
 from dashboard.bookings.service import FIRST_COMPARABLE_DATE, day_last_year
-
-DEFAULT_MATCH: PaceMatch = "weekday"
 
 PAST_IS_READ = ReadingProgress(0, None, is_reading_the_past=False)
 
@@ -56,13 +54,12 @@ class Books:
         """The parameters of the books, without those that a page takes by default."""
         return {
             "as_of": None if self.is_today else self.as_of,
-            "match": None if self.match == DEFAULT_MATCH else self.match,
+            "match": asked_match(self.match),
         }
 
     def address(self, path: str, **parameters: Parameter) -> str:
         """The address of a page, or of figures, with the same books; a parameter that is None is left out."""
-        given = {name: value for name, value in (parameters | self.question).items() if value is not None}
-        return f"{path}?{urlencode(given)}" if given else path
+        return address_with(path, parameters | self.question)
 
     @property
     def of_today(self) -> "Books":

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlencode
 
+from dashboard.board.page_views.links import address_with, asked_match
 from dashboard.bookings.inputs import PaceMatch
-
-DEFAULT_MATCH: PaceMatch = "weekday"
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,7 @@ class Question:
 
     def address(self, path: str, **parameters: object) -> str:
         """The address of a page, or of figures, of the same books; parameters that are None or empty are left out."""
-        asked = {"as_of": self.asked_date, "match": None if self.match == DEFAULT_MATCH else self.match, **parameters}
-        query = urlencode({name: value for name, value in asked.items() if value not in (None, "")})
-        return f"{path}?{query}" if query else path
+        return address_with(path, {"as_of": self.asked_date, "match": asked_match(self.match), **parameters})
 
     def hotel_page(self, hotel_id: int) -> str:
         """The address of the page of a hotel."""
