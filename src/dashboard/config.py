@@ -29,6 +29,7 @@ from common.config import (
 from common.time_zones import parse_time_zone
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
+from dashboard.alert_rules import RULES
 
 DEMO_STAFF_TOKEN = "staff"  # noqa: S105 - public, and of the demo alone
 
@@ -71,6 +72,20 @@ def feed_sources(value: str) -> tuple[FeedSource, ...]:
             raise ValueError(f"gives the feeds {same[0]} and {name} the same address")
         sources.append(FeedSource(name, url, Secret(parts[1]) if len(parts) > 1 else None))
     return tuple(sources)
+
+
+def alert_rules(value: str) -> frozenset[str]:
+    """Parse the names of rules, separated by commas. Raises ValueError that names the rules."""
+    names = frozenset(name.strip() for name in value.split(","))
+    if not names <= set(RULES):
+        raise ValueError(f"must be rules separated by commas; the rules are {', '.join(RULES)}")
+    return names
+
+
+def webhook_url(value: str) -> Secret:
+    """Parse an address, which may hold a secret and stays as it is. Raises ValueError."""
+    secret_url("http", "https")(value)
+    return Secret(value)
 
 
 @dataclass(frozen=True)
@@ -119,6 +134,14 @@ class Config:
     )
     outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
 
+    alert_webhook_url: Secret | None = variable("DASHBOARD_ALERT_WEBHOOK_URL", webhook_url)
+    alert_secret: Secrets | None = variable(
+        "DASHBOARD_ALERT_SECRET", rotating_secret, demo="demo-alert-secret-of-make-run"
+    )
+    alert_seconds: float = variable("DASHBOARD_ALERT_SECONDS", decimal_number(0, 3600), default="10")
+    alerts_off: frozenset[str] | None = variable("DASHBOARD_ALERTS_OFF", alert_rules)
+    alert_store_polls: int = variable("DASHBOARD_ALERT_STORE_POLLS", whole_number(1, 100), default="2")
+
     keep_reports_days: int = variable("DASHBOARD_KEEP_REPORTS_DAYS", whole_number(0, 36_500), default="30")
     keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", zero_or_whole_number(8, 36_500), default="400")
     keep_prices_days: int = variable("DASHBOARD_KEEP_PRICES_DAYS", whole_number(0, 36_500), default="400")
@@ -142,4 +165,7 @@ class Config:
 
     def require_secrets(self) -> None:
         """Raises ConfigError that names every missing secret that serving needs."""
-        require_secrets(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)
+        needed = {"DASHBOARD_ACCOUNTING_SECRET": self.accounting_secret, "DASHBOARD_STAFF_TOKEN": self.staff_token}
+        if self.alert_webhook_url is not None:
+            needed["DASHBOARD_ALERT_SECRET"] = self.alert_secret
+        require_secrets(**needed)

@@ -1,0 +1,34 @@
+"""The rules of alerts, each with the query of the slice that it is about."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from common.alerts import Firing, Watch
+from common.db.pool import Executor
+from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
+from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
+from dashboard.config import Config
+
+
+def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
+    """The rules that are not switched off. jobs: the names of the jobs that run."""
+    feeds, read_interval = config.feed_names, timedelta(seconds=config.ingest_seconds)
+
+    async def feed_behind(db: Executor, now: datetime, _: Sequence[str]) -> list[Firing]:
+        return await select_feeds_behind(db, now, feeds, read_interval) if read_interval else []
+
+    async def feed_cut_off(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_feeds_cut_off(db, feeds)
+
+    async def audit_drift(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_feeds_differing(db, feeds)
+
+    async def job_failing(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_failing_jobs(db, jobs)
+
+    async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_dead_messages(db)
+
+    selects = (feed_behind, feed_cut_off, audit_drift, job_failing, dead_message)
+    off = config.alerts_off or ()
+    return [Watch(select.__name__, select) for select in selects if select.__name__ not in off]
