@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from quart import Blueprint, Response
 from quart_schema import hide
@@ -60,7 +60,6 @@ async def get_alerts() -> Response:
         firing=rows_of(firing[:FIRING_SHOWN]),
         has_more=len(firing) > FIRING_SHOWN,
         resolved=rows_of(resolved),
-        today=datetime.now(UTC).date(),
     )
 
 
