@@ -66,7 +66,7 @@ async def test_an_hour_without_the_receiver_loses_nothing_and_repeats_nothing(
         down = {f"store {minute // 10}": "down"} if minute % 10 < 5 else {}  # six stores, one after the other
         rule.firing = down
         await alarm.evaluate(rule, after=timedelta(minutes=1))
-        assert await alarm.send() | {"failed": 0} == {"sent": 0, "failed": 0, "dead": 0}
+        assert {**await alarm.send(), "failed": 0} == {"sent": 0, "failed": 0, "dead": 0}
     assert receiver.accepted == []
 
     receiver.status = 204
