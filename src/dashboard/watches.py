@@ -1,10 +1,11 @@
 """The rules of alerts, each with the query of the slice that it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from common.alerts import Firing, Watch
+from common.alerts import Firing, Select, Watch
 from common.db.pool import Executor
+from dashboard.alert_rules import Rule
 from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
 from dashboard.config import Config
@@ -29,6 +30,11 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
     async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_dead_messages(db)
 
-    selects = (feed_behind, feed_cut_off, audit_drift, job_failing, dead_message)
-    off = config.alerts_off or ()
-    return [Watch(select.__name__, select) for select in selects if select.__name__ not in off]
+    selects: Mapping[Rule, Select] = {
+        "feed_behind": feed_behind,
+        "feed_cut_off": feed_cut_off,
+        "job_failing": job_failing,
+        "audit_drift": audit_drift,
+        "dead_message": dead_message,
+    }
+    return [Watch(rule, select) for rule, select in selects.items() if rule not in (config.alerts_off or ())]
