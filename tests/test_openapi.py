@@ -32,6 +32,7 @@ Operation = dict[str, Any]
 PAGES = {
     "provider": {"/inbox"},
     "dashboard": {
+        "/board/alerts",
         "/board/hotels",
         "/board/hotels/{hotel_id}",
         "/board/hotels/{hotel_id}/months/{month}",

@@ -10,8 +10,8 @@ from .reading import SECRET_NAME, read_mapping, read_text, value_at
 
 EXAMPLE = ".env.example"
 VARIABLE = re.compile(r"(PROVIDER|DASHBOARD|NIGHTAUDIT)_[A-Z0-9_]+")
-# Only `make run` and the tests set these; the last is a beginning of names.
-INTERNAL = {"NIGHTAUDIT_DEMO", "NIGHTAUDIT_TEST_"}
+# Only `make run` and the tests set the first two; the last two are beginnings of names.
+INTERNAL = {"NIGHTAUDIT_DEMO", "NIGHTAUDIT_TEST_", "DASHBOARD_FEED_TOKEN_"}
 # The variables that a server reads; NIGHTAUDIT_* are read on a development machine.
 APPLICATION = ("PROVIDER_", "DASHBOARD_")
 

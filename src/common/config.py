@@ -250,6 +250,11 @@ def variable(
     return field(metadata={"variable": name, "parse": parse, "default": default, "demo": demo})
 
 
+def variables(prefix: str, parse: Callable[[str], Any]) -> Any:
+    """A dataclass field with the values of all variables whose names begin so, by the rest of their names."""
+    return field(metadata={"prefix": prefix, "parse": parse})
+
+
 C = TypeVar("C")
 
 
@@ -263,6 +268,8 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
     faults: list[str] = []
     for item in fields(model):  # type: ignore[arg-type]  # a dataclass; its type cannot say so
         meta = item.metadata
+        if "prefix" in meta:
+            values[item.name] = _values_of(meta["prefix"], meta["parse"], environment, faults)
         if "variable" not in meta:
             continue
         value = environment.get(meta["variable"], "").strip()
@@ -281,6 +288,21 @@ def read_config(model: type[C], environment: Mapping[str, str]) -> C:
     return model(**values)
 
 
+def _values_of(
+    prefix: str, parse: Callable[[str], Any], environment: Mapping[str, str], faults: list[str]
+) -> dict[str, Any]:
+    """The parsed values of the variables that begin so; for one that is wrong a line is added to `faults`."""
+    found = {}
+    for name, given in environment.items():
+        rest = name.removeprefix(prefix)
+        if rest and name.startswith(prefix) and given.strip():
+            try:
+                found[rest] = parse(given.strip())
+            except ValueError as error:
+                faults.append(f"{name} {error}")
+    return found
+
+
 PREFIXES = ("NIGHTAUDIT_", "PROVIDER_", "DASHBOARD_")
 """The names of our variables begin so."""
 
@@ -297,11 +319,12 @@ def describe_unknown_variables(model: type[Any], environment: Mapping[str, str])
     Those are the names with the model's own prefixes, and names that are similar to one of its variables.
     """
     known = [item.metadata["variable"] for item in fields(model) if "variable" in item.metadata]
+    prefixes = tuple(item.metadata["prefix"] for item in fields(model) if "prefix" in item.metadata)
     own = {name.partition("_")[0] + "_" for name in known}
     lines = []
     for name in sorted(set(environment) - set(known)):
         has_own_prefix = name.startswith(tuple(own))
-        if name.startswith(TESTS_PREFIX) or (name.startswith(PREFIXES) and not has_own_prefix):
+        if name.startswith((TESTS_PREFIX, *prefixes)) or (name.startswith(PREFIXES) and not has_own_prefix):
             continue
         if has_own_prefix:
             prefix, _, rest = name.partition("_")

@@ -16,6 +16,8 @@ from common.upstream import create_client_session
 from common.web import application, cors, health, proxy
 from common.web.resources import Application, pool
 from dashboard import rights, schedule
+from dashboard.alerts import blueprint as alerts
+from dashboard.alerts.service import measure_alerts
 from dashboard.board import blueprint as board
 from dashboard.bookings import blueprint as bookings
 from dashboard.bookings.ingestion import Ingestion
@@ -51,22 +53,25 @@ DESCRIPTION = (
 
 def create_app(config: Config, database_url: Secret) -> Application:
     """Create a dashboard; several may share one database. Raises ConfigError when a secret is missing."""
+    config.require_secrets()
     front_desk_settings = front_desk_settings_of(config)
     app = application.create(
         "dashboard",
         title=TITLE,
         description=DESCRIPTION,
-        tags={**bookings.TAGS, **catalog.TAGS, **uptime.TAGS, **front_desk.TAGS},
+        tags={**bookings.TAGS, **catalog.TAGS, **uptime.TAGS, **front_desk.TAGS, **alerts.TAGS},
         security_schemes={**rights.SECURITY_SCHEMES, **front_desk.SECURITY_SCHEMES},
     )
     bookings.install(app)
     catalog.install(app)
     uptime.install(app)
     front_desk.install(app)
+    alerts.install(app)
     board.install(app)
     measures = [
         lambda: measure_feeds(pool(), config.feed_names, datetime.now(UTC)),
         lambda: measure_poll_age(pool(), datetime.now(UTC)),
+        lambda: measure_alerts(pool()),
     ]
     app.register_blueprint(health.blueprint(MIGRATIONS, measures=measures))
     app.register_blueprint(job_routes.blueprint(lambda: resources().jobs))

@@ -1,7 +1,8 @@
 """The dashboard's configuration: environment variables, read once at the start."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from common.config import (
     url,
     url_or_directory,
     variable,
+    variables,
     whole_number,
     zero_or_whole_number,
 )
 from common.time_zones import parse_time_zone
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
+from dashboard.alert_rules import RULES
 
 DEMO_STAFF_TOKEN = "staff"  # noqa: S105 - public, and of the demo alone
 
@@ -36,6 +39,7 @@ MAIN_FEED = "main"
 """The name of the feed at DASHBOARD_PROVIDER_URL."""
 
 _FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_BETWEEN_FEEDS = re.compile(r";|,(?=[^,;=/]*=\s*[a-z]+://)")
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,19 @@ class FeedSource:
 
 
 def feed_sources(value: str) -> tuple[FeedSource, ...]:
-    """Parse feeds, each `name=URL` or `name=URL TOKEN`, separated by semicolons. Raises ValueError, without values."""
+    """Parse feeds, each `name=URL` or `name=URL TOKEN`, separated by semicolons or commas.
+
+    A comma that no further feed follows is part of the address. Raises ValueError, without values.
+    """
     parse_url = secret_url("http", "https")
     sources: list[FeedSource] = []
-    for number, entry in enumerate(value.split(";"), start=1):
+    for number, entry in enumerate(_BETWEEN_FEEDS.split(value), start=1):
         name, _, rest = (part.strip() for part in entry.partition("="))
         parts = rest.split()
         if not _FEED_NAME.fullmatch(name) or not 1 <= len(parts) <= 2:
             raise ValueError(
-                f"must be feeds separated by semicolons, each name=URL or name=URL TOKEN; feed {number} is not: "
-                "its name must begin with a letter and have up to 32 lower-case letters, digits, _ and -"
+                f"must be feeds separated by commas or semicolons, each name=URL or name=URL TOKEN; feed {number} "
+                "is not: its name must begin with a letter and have up to 32 lower-case letters, digits, _ and -"
             )
         if name == MAIN_FEED:
             raise ValueError(f"must not name a feed {MAIN_FEED}: that is the one at DASHBOARD_PROVIDER_URL")
@@ -71,6 +78,25 @@ def feed_sources(value: str) -> tuple[FeedSource, ...]:
             raise ValueError(f"gives the feeds {same[0]} and {name} the same address")
         sources.append(FeedSource(name, url, Secret(parts[1]) if len(parts) > 1 else None))
     return tuple(sources)
+
+
+def _token_name(feed: str) -> str:
+    """The end of the name of the variable with the token of a feed."""
+    return feed.upper().replace("-", "_")
+
+
+def alert_rules(value: str) -> frozenset[str]:
+    """Parse the names of rules, separated by commas. Raises ValueError that names the rules."""
+    names = frozenset(name.strip() for name in value.split(","))
+    if not names <= set(RULES):
+        raise ValueError(f"must be rules separated by commas; the rules are {', '.join(RULES)}")
+    return names
+
+
+def webhook_url(value: str) -> Secret:
+    """Parse an address, which may hold a secret and stays as it is. Raises ValueError."""
+    secret_url("http", "https")(value)
+    return Secret(value)
 
 
 @dataclass(frozen=True)
@@ -94,6 +120,7 @@ class Config:
     )
     feed_token: Secret | None = variable("DASHBOARD_FEED_TOKEN", upstream_secret)
     further_feeds: tuple[FeedSource, ...] | None = variable("DASHBOARD_FEEDS", feed_sources)
+    feed_tokens: Mapping[str, Secret] = variables("DASHBOARD_FEED_TOKEN_", upstream_secret)
     hotel_timezone: str = variable("DASHBOARD_HOTEL_TIMEZONE", parse_time_zone, default="UTC")
     ingest_seconds: int = variable("DASHBOARD_INGEST_SECONDS", whole_number(0, 86_400), default="5")
     ingest_lookback_seconds: int = variable("DASHBOARD_INGEST_LOOKBACK_SECONDS", whole_number(1, 86_400), default="300")
@@ -119,21 +146,38 @@ class Config:
     )
     outbox_seconds: float = variable("DASHBOARD_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
 
+    alert_webhook_url: Secret | None = variable("DASHBOARD_ALERT_WEBHOOK_URL", webhook_url)
+    alert_secret: Secrets | None = variable(
+        "DASHBOARD_ALERT_SECRET", rotating_secret, demo="demo-alert-secret-of-make-run"
+    )
+    alert_seconds: float = variable("DASHBOARD_ALERT_SECONDS", decimal_number(0, 3600), default="10")
+    alerts_off: frozenset[str] | None = variable("DASHBOARD_ALERTS_OFF", alert_rules)
+    alert_store_polls: int = variable("DASHBOARD_ALERT_STORE_POLLS", whole_number(1, 100), default="2")
+
     keep_reports_days: int = variable("DASHBOARD_KEEP_REPORTS_DAYS", whole_number(0, 36_500), default="30")
     keep_polls_days: int = variable("DASHBOARD_KEEP_POLLS_DAYS", zero_or_whole_number(8, 36_500), default="400")
     keep_prices_days: int = variable("DASHBOARD_KEEP_PRICES_DAYS", whole_number(0, 36_500), default="400")
     keep_traces_days: int = variable("DASHBOARD_KEEP_TRACES_DAYS", whole_number(0, 36_500), default="90")
 
     def __post_init__(self) -> None:
-        """Raises ConfigError when a further feed is the main one once more."""
+        """Raises ConfigError when a further feed is the main one once more, or a token is not that of one feed."""
         main, *further = self.feeds
+        tokens = [_token_name(source.name) for source in self.further_feeds or () if source.token is None]
+        if wrong := sorted(set(self.feed_tokens) - set(tokens)):
+            raise ConfigError(
+                f"DASHBOARD_FEED_TOKEN_{wrong[0]} names no feed of DASHBOARD_FEEDS, or one that has its token there"
+            )
         if same := [source.name for source in further if source.url == main.url]:
             raise ConfigError(f"DASHBOARD_FEEDS gives the feed {same[0]} the address of DASHBOARD_PROVIDER_URL")
 
     @cached_property
     def feeds(self) -> tuple[FeedSource, ...]:
         """All booking feeds, the main one first."""
-        return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *(self.further_feeds or ()))
+        further = [
+            replace(source, token=source.token or self.feed_tokens.get(_token_name(source.name)))
+            for source in self.further_feeds or ()
+        ]
+        return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *further)
 
     @cached_property
     def feed_names(self) -> list[str]:
@@ -142,4 +186,7 @@ class Config:
 
     def require_secrets(self) -> None:
         """Raises ConfigError that names every missing secret that serving needs."""
-        require_secrets(DASHBOARD_ACCOUNTING_SECRET=self.accounting_secret, DASHBOARD_STAFF_TOKEN=self.staff_token)
+        needed = {"DASHBOARD_ACCOUNTING_SECRET": self.accounting_secret, "DASHBOARD_STAFF_TOKEN": self.staff_token}
+        if self.alert_webhook_url is not None:
+            needed["DASHBOARD_ALERT_SECRET"] = self.alert_secret
+        require_secrets(**needed)

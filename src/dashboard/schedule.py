@@ -1,10 +1,14 @@
 """The jobs of the dashboard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from common.config import require_secret
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
+from dashboard.alerts.jobs import Evaluation, send_alerts
+from dashboard.alerts.queries.alerts import delete_old_alerts
+from dashboard.alerts.receiver import AlertReceiver
 from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
 from dashboard.bookings.queries.quarantine import delete_old_quarantined
@@ -18,23 +22,27 @@ from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
 from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
+from dashboard.watches import watches
 
 HOUR = 3600.0
 MAX_REGISTER_SECONDS = 5
 """Interval of the registration of pending products; a product whose registration failed waits longer."""
 REPORT_SECONDS = 2
 """Interval at which interrupted reports are resumed; a report normally starts with its request."""
+ALERTS_WAIT = timedelta(seconds=30)
+"""How long after a start no rule is evaluated: after a stop everything is old until the jobs have caught up."""
 
 
 def jobs(resources: Resources) -> list[Job]:
     """The dashboard's jobs. Interval 0 switches a job off."""
-    return [
+    others = [
         *booking_jobs(resources),
         *catalog_jobs(resources),
         *front_desk_jobs(resources),
         *uptime_jobs(resources),
         forget_old(resources.pools.jobs, retentions(resources.config)),
     ]
+    return [*others, *alert_jobs(resources, others)]
 
 
 def retentions(config: Config) -> Mapping[str, Retention]:
@@ -49,6 +57,7 @@ def retentions(config: Config) -> Mapping[str, Retention]:
         "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),
         "polls": Retention(timedelta(days=config.keep_polls_days), delete_old_polls),
         "imports": Retention(traces, delete_old_imports),
+        "alerts": Retention(traces, delete_old_alerts),
     }
 
 
@@ -126,3 +135,34 @@ def uptime_jobs(resources: Resources) -> list[Job]:
         Job("pull_stores", config.stores_seconds, pull_stores, timeout=HOUR, at_start=True),
         Job("make_reports", REPORT_SECONDS, make_reports, timeout=HOUR),
     ]
+
+
+def alert_jobs(resources: Resources, others: Sequence[Job]) -> list[Job]:
+    """The evaluation of the rules of alerts, also of those about the other jobs, and the sending of announcements."""
+    config, db = resources.config, resources.pools.jobs
+    receiver = alert_receiver(config)
+    begins_at = datetime.now(UTC) + ALERTS_WAIT
+    names = [job.name for job in others if job.interval > 0]
+
+    async def evaluate_alerts(lease: Lease) -> JobResult:
+        now = datetime.now(UTC)
+        return await evaluation.run(lease, now) if now >= begins_at else {}
+
+    evaluate = Job("evaluate_alerts", config.alert_seconds, evaluate_alerts, timeout=300)
+    made = [evaluate]
+    if receiver is not None:
+
+        async def send(_: Lease) -> JobResult:
+            return await send_alerts(db, resources.http, receiver)
+
+        made.append(Job("send_alerts", config.outbox_seconds, send, timeout=120))
+    watched = watches(config, [*names, *(job.name for job in made)])
+    evaluation = Evaluation(db, watched, has_receiver=receiver is not None)
+    return made
+
+
+def alert_receiver(config: Config) -> AlertReceiver | None:
+    """The receiver of announcements; None if there is none."""
+    if config.alert_webhook_url is None:
+        return None
+    return AlertReceiver(config.alert_webhook_url, require_secret(config.alert_secret, "DASHBOARD_ALERT_SECRET"))

@@ -592,6 +592,34 @@ CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interva
        AND poll.polled_at <= known
 $$;
 
+CREATE TABLE alert (
+    id bigint NOT NULL,
+    rule text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    detail text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    is_silent boolean NOT NULL,
+    CONSTRAINT alert_check CHECK ((resolved_at >= since))
+);
+
+CREATE TABLE alert_announcement (
+    rule text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    announced_at timestamp with time zone[] NOT NULL,
+    CONSTRAINT alert_announcement_state_check CHECK ((state = ANY (ARRAY['firing'::text, 'resolved'::text])))
+);
+
+ALTER TABLE alert ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE day_counter (
     hotel_id bigint NOT NULL,
     by_event_date boolean NOT NULL,
@@ -1023,6 +1051,12 @@ CREATE TABLE used_signature (
     used_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+ALTER TABLE ONLY alert_announcement
+    ADD CONSTRAINT alert_announcement_pkey PRIMARY KEY (rule, subject);
+
+ALTER TABLE ONLY alert
+    ADD CONSTRAINT alert_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY day_counter
     ADD CONSTRAINT day_counter_pkey PRIMARY KEY (hotel_id, by_event_date, day) INCLUDE (bookings, cancellations);
 
@@ -1127,6 +1161,12 @@ ALTER TABLE ONLY uptime_report_row
 
 ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
+
+CREATE UNIQUE INDEX alert_firing ON alert USING btree (rule, subject) WHERE (resolved_at IS NULL);
+
+CREATE INDEX alert_resolved ON alert USING btree (resolved_at) WHERE (resolved_at IS NOT NULL);
+
+CREATE INDEX alert_subject ON alert USING btree (rule, subject, id);
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 

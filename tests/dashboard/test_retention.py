@@ -26,6 +26,7 @@ FORGOTTEN = {
     "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress"},
     "polls": {"store_poll"},
     "imports": {"store_import"},
+    "alerts": {"alert", "alert_announcement"},
 }
 """The tables from which each retention deletes."""
 
@@ -50,7 +51,7 @@ async def test_every_table_is_bounded_or_forgotten_or_a_record_kept_for_ever(das
 def test_every_kind_has_its_documented_age() -> None:
     ages = {name: retention.keep for name, retention in retentions(CONFIG).items()}
     assert ages["idempotency_keys"] == timedelta(hours=48)
-    traces = ("messages", "signatures", "sessions", "quarantined_events", "closed_offers")
+    traces = ("messages", "signatures", "sessions", "quarantined_events", "closed_offers", "alerts")
     assert {ages[name] for name in traces} == {timedelta(days=90)}
     assert ages["prices"] == ages["polls"] == timedelta(days=400)
     assert (ages["imports"], ages["reports"]) == (timedelta(days=90), timedelta(days=30))

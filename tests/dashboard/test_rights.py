@@ -29,7 +29,11 @@ API_ROUTES = [
     ("PUT", "/stores/timezones"),
     ("PUT", "/hotels/1/profile"),
 ]
-OPERATIONS_ROUTES = [("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/audits", "/stores/imports")]
+OPERATIONS_ROUTES = [
+    *(("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/audits", "/stores/imports", "/alerts")),
+    ("GET", "/alerts/outbox"),
+    ("POST", "/alerts/outbox/1/retry"),
+]
 OPEN_ROUTES = ["/", "/livez", "/readyz", "/hotels", "/reports", "/stores", "/openapi.json", "/front-desk"]
 
 

@@ -136,6 +136,7 @@ class Board:
             f"/board/hotels/1/nights/{night}",
             f"/board/hotels/2/nights/{past}",
             f"/board/hotels/1/months/{night:%Y-%m}",
+            "/board/alerts",
             "/board/hotels/99",
             "/board/hotels/1?as_of=2999-01-01",
             "/board/nothing",

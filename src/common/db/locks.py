@@ -42,3 +42,6 @@ provider/migrations/functions/stays.sql, since triggers take this lock."""
 
 UPTIME_REPORT_LOCK = 7_240_913
 """First of two keys; the second is the hash of a report's id. Held while the report is made."""
+
+ALERT_RULE_LOCK = 7_240_914
+"""First of two keys; the second is the hash of the name of a rule. Held while the dashboard evaluates the rule."""

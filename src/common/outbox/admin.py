@@ -35,30 +35,32 @@ class MessageState(msgspec.Struct, frozen=True):
     """Why the last attempt failed."""
 
 
-async def retry_dead_message(db: Executor, message_id: int) -> bool:
-    """Make a dead message due now; False if there is no dead message with this id."""
+async def retry_dead_message(db: Executor, message_id: int, topic: str | None = None) -> bool:
+    """Make a dead message due now; False if there is none with this id, and with the topic, if given."""
     return await db.fetchval(
         """
         UPDATE outbox
            SET state = 'waiting', settled_at = NULL, due_at = clock_timestamp()
-         WHERE id = $1 AND state = 'dead'
+         WHERE id = $1 AND state = 'dead' AND ($2::text IS NULL OR topic = $2)
         RETURNING true
         """,
-        message_id,
+        message_id, topic,
     ) is not None  # fmt: skip
 
 
-async def select_messages(db: Executor, states: list[State], before: int | None, limit: int) -> list[MessageState]:
-    """Messages in one of the states with an id below `before`, if given; newest first."""
+async def select_messages(
+    db: Executor, states: list[State], before: int | None, limit: int, topic: str | None = None
+) -> list[MessageState]:
+    """Messages in one of the states with an id below `before` and with the topic, if given; newest first."""
     rows = await db.fetch(
         """
         SELECT id, topic, subject, event, state, attempts, created_at, due_at, sent_at, settled_at, last_error
           FROM outbox
-         WHERE state = ANY($1) AND ($2::bigint IS NULL OR id < $2)
+         WHERE state = ANY($1) AND ($2::bigint IS NULL OR id < $2) AND ($4::text IS NULL OR topic = $4)
          ORDER BY id DESC
          LIMIT $3
         """,
-        states, before, limit,
+        states, before, limit, topic,
     )  # fmt: skip
     return [MessageState(**row) for row in rows]
 

@@ -44,6 +44,30 @@ async def enqueue(db: Executor, topic: str, subject: str, event: str, payload: A
     ) is not None  # fmt: skip
 
 
+async def enqueue_all(db: Executor, topic: str, messages: Sequence[tuple[str, str, Any]]) -> None:
+    """Insert messages, each a subject, an event and a payload, in the transaction of the changes that they report.
+
+    An event that already has a message gets no other.
+    """
+    await db.execute(
+        """
+        INSERT INTO outbox (topic, subject, event, payload)
+        SELECT $1, subject, event, payload::jsonb
+          FROM unnest($2::text[], $3::text[], $4::text[]) AS new (subject, event, payload)
+        ON CONFLICT (subject, topic, event) DO NOTHING
+        """,
+        topic,
+        [subject for subject, _, _ in messages],
+        [event for _, event, _ in messages],
+        [encode_json(payload).decode() for _, _, payload in messages],
+    )
+
+
+async def delete_unsent_messages(db: Executor, topic: str) -> None:
+    """Delete all messages of a topic that were not sent, the dead ones too; for a topic without a receiver."""
+    await db.execute("DELETE FROM outbox WHERE topic = $1 AND state <> 'sent'", topic)
+
+
 async def delete_messages(db: Executor, topics: Sequence[str], subjects: Sequence[str]) -> None:
     """Delete all messages of the topics about the subjects, also those that wait; for the erasure of a person."""
     await db.execute("DELETE FROM outbox WHERE subject = ANY($1) AND topic = ANY($2)", subjects, topics)

@@ -3,9 +3,9 @@
 from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import hotel, hotels, month, morning, night
+from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night
 
-LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk"}
+LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk", "/board/alerts": "Alerts"}
 
 LABELS = {
     "as_of": "Books as of",
@@ -19,5 +19,5 @@ LABELS = {
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state, LABELS)
-    for page in (morning, hotels, hotel, month, night):
+    for page in (morning, hotels, hotel, month, night, alerts):
         app.register_blueprint(page.blueprint)

@@ -167,7 +167,7 @@ async def decide(order_id: int, decision: Decision) -> Response:
 async def list_messages(query_args: PageQuery) -> Response:
     """Decisions that have not reached the provider, newest first, with the last error: to be retried, or dead."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
-    found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1)
+    found = await admin.select_messages(pool(), ["waiting", "dead"], before, query_args.limit + 1, service.TOPIC)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
 
@@ -178,6 +178,6 @@ async def list_messages(query_args: PageQuery) -> Response:
 @staff_only
 async def retry_message(message_id: int) -> Response:
     """Send a dead message once more."""
-    if not await admin.retry_dead_message(pool(), message_id):
+    if not await admin.retry_dead_message(pool(), message_id, service.TOPIC):
         raise NotFound(f"There is no dead message {message_id}.")
     return Response(status=204)

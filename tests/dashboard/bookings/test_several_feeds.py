@@ -11,7 +11,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from common.config import ConfigError, Secret, read_config
+from common.config import ConfigError, Secret, describe_unknown_variables, read_config
 from common.db.pool import transaction
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
@@ -25,7 +25,7 @@ from dashboard.bookings.ingestion import Ingestion
 from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.config import Config, FeedSource
-from dashboard.feed_client import create_feed
+from dashboard.feed_client import FeedQuery, create_feed
 from dashboard.resources import resources_of
 from tests.dashboard.bookings.conftest import LOOKBACK, AssertCountersAgree
 from tests.support.databases import waits_for_lock
@@ -349,3 +349,37 @@ def test_wrong_feeds_are_named_without_their_secrets(environment: dict[str, str]
     assert "DASHBOARD_FEEDS" in str(error.value)
     assert fault in str(error.value)
     assert "s3cr3t" not in str(error.value)
+
+
+def test_the_token_of_a_feed_may_be_a_variable_of_its_own_and_commas_separate_feeds(
+    environment: dict[str, str],
+) -> None:
+    feeds = {"DASHBOARD_FEEDS": "harbour=http://a.example/?rooms=1,b=2, hill-top = https://b.example"}
+    tokens = {"DASHBOARD_FEED_TOKEN_HARBOUR": "of-harbour", "DASHBOARD_FEED_TOKEN_HILL_TOP": "of-hill-top"}
+    config = read_config(Config, {**environment, **feeds, **tokens})
+
+    assert config.feeds[1:] == (
+        FeedSource("harbour", Secret("http://a.example/?rooms=1,b=2"), Secret("of-harbour")),
+        FeedSource("hill-top", Secret("https://b.example"), Secret("of-hill-top")),
+    )
+    assert "of-harbour" not in repr(config)
+    assert describe_unknown_variables(Config, {**feeds, **tokens}) == []
+
+
+@pytest.mark.parametrize("feeds", ["", "a=http://a.example", "harbour=http://a.example TOKEN"])
+def test_a_token_of_no_feed_or_a_second_one_is_named(environment: dict[str, str], feeds: str) -> None:
+    given = {"DASHBOARD_FEEDS": feeds, "DASHBOARD_FEED_TOKEN_HARBOUR": "s3cr3t"}
+    with pytest.raises(ConfigError, match="DASHBOARD_FEED_TOKEN_HARBOUR names no feed") as error:
+        read_config(Config, {**environment, **given})
+    assert "s3cr3t" not in str(error.value)
+
+
+async def test_each_feed_is_read_with_its_own_token(environment: dict[str, str]) -> None:
+    async with serve_feed(ForeignFeed([event(70_001)], token="of-harbour")) as harbour:
+        given = {"DASHBOARD_FEEDS": f"harbour={harbour.url}", "DASHBOARD_FEED_TOKEN_HARBOUR": "of-harbour"}
+        config = read_config(Config, {**environment, **given, "DASHBOARD_FEED_TOKEN": "of-main"})
+        async with create_client_session() as client:
+            feed = create_feed(client, config.feeds[1])
+            async with feed.read(FeedQuery()) as response:
+                batches = [batch async for batch in response.batches]
+    assert len(batches) == 1

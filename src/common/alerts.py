@@ -1,0 +1,40 @@
+"""What an alert is made of: a slice's query finds what fires now, and a watch gives it the name of its rule.
+
+A slice that has something to report writes a query of the type `Select`, in its `queries/alerts.py`; the application
+wires it in `schedule.py`. Which alerts are new and which are over, what is announced and to whom, is not its concern.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.db.pool import Executor
+
+
+@dataclass(frozen=True)
+class Firing:
+    """One thing that a rule finds wrong at this moment.
+
+    subject: what it is about, such as the id of a store; a rule has one alert per subject. detail: a sentence for
+    people: what is wrong, with the figures.
+    """
+
+    subject: str
+    detail: str
+
+
+Select = Callable[[Executor, datetime, Sequence[str]], Awaitable[list[Firing]]]
+"""Finds everything that fires, by the database, now, and the subjects that fire already.
+
+A subject that is no longer among the results is resolved. A rule may therefore hold on to a subject that fires already,
+until there is evidence that it is over: for example, a store stays down until a poll says that it is up again. Raises
+any exception if it cannot tell; then nothing of its rule changes.
+"""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A rule: its name, as in the configuration and in the alerts, and the query that finds what fires."""
+
+    rule: str
+    select: Select

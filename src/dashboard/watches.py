@@ -1,0 +1,40 @@
+"""The rules of alerts, each with the query of the slice that it is about."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from common.alerts import Firing, Select, Watch
+from common.db.pool import Executor
+from dashboard.alert_rules import Rule
+from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
+from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
+from dashboard.config import Config
+
+
+def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
+    """The rules that are not switched off. jobs: the names of the jobs that run."""
+    feeds, read_interval = config.feed_names, timedelta(seconds=config.ingest_seconds)
+
+    async def feed_behind(db: Executor, now: datetime, _: Sequence[str]) -> list[Firing]:
+        return await select_feeds_behind(db, now, feeds, read_interval) if read_interval else []
+
+    async def feed_cut_off(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_feeds_cut_off(db, feeds)
+
+    async def audit_drift(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_feeds_differing(db, feeds)
+
+    async def job_failing(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_failing_jobs(db, jobs)
+
+    async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
+        return await select_dead_messages(db)
+
+    selects: Mapping[Rule, Select] = {
+        "feed_behind": feed_behind,
+        "feed_cut_off": feed_cut_off,
+        "job_failing": job_failing,
+        "audit_drift": audit_drift,
+        "dead_message": dead_message,
+    }
+    return [Watch(rule, select) for rule, select in selects.items() if rule not in (config.alerts_off or ())]

@@ -1,0 +1,74 @@
+"""The receiver of docs/alerts.md, which has no line of ours, accepts what is sent, and only that."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from common.config import Secret, Secrets
+from common.outbox.delivery import UndeliverableError
+from common.upstream import UpstreamError
+from dashboard.alert_rules import RULES
+from dashboard.alerts.receiver import AlertReceiver
+from tests.support.alerts import SECRET, Alarm, Rule
+from tests.support.applications import ROOT, free_port
+from tests.support.waiting import eventually
+
+DOCUMENT = (ROOT / "docs" / "alerts.md").read_text()
+PROGRAM = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
+
+
+async def is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+@pytest.fixture
+async def program(tmp_path: Path, alarm: Alarm) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The documented receiver, to which the alerts are sent."""
+    file, port = tmp_path / "receive_alerts.py", free_port()
+    file.write_text(PROGRAM)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(file), str(port), env={**os.environ, "SECRET": SECRET}, stdout=asyncio.subprocess.PIPE
+    )
+    await eventually(lambda: is_listening(port))
+    alarm.url = f"http://127.0.0.1:{port}/"
+    yield process
+    process.kill()
+    await process.communicate()
+
+
+async def test_the_documented_receiver_prints_each_change_once(
+    program: asyncio.subprocess.Process, alarm: Alarm, rule: Rule
+) -> None:
+    assert program.stdout is not None
+    rule.firing = {"7": "Store 7 is down."}
+    await alarm.evaluate(rule)
+    assert (await alarm.send())["sent"] == 1
+    await alarm.db.execute("UPDATE outbox SET state = 'waiting', settled_at = NULL, sent_at = NULL")
+    assert (await alarm.send())["sent"] == 1, "a repetition is accepted too"
+    rule.firing = {}
+    await alarm.evaluate(rule)
+    assert (await alarm.send())["sent"] == 1
+    assert await program.stdout.readline() == b"firing store_down 7 Store 7 is down.\n"
+    assert await program.stdout.readline() == b"resolved store_down 7 Store 7 is down.\n"
+
+
+@pytest.mark.usefixtures("program")
+async def test_the_documented_receiver_refuses_another_secret(alarm: Alarm) -> None:
+    wrong = AlertReceiver(Secret(alarm.url), Secrets(Secret("another secret")))
+    with pytest.raises((UpstreamError, UndeliverableError), match="answered 401"):
+        await wrong.send(alarm.client, b"{}")
+
+
+def test_the_document_has_every_rule() -> None:
+    table = DOCUMENT[DOCUMENT.index("## The rules") : DOCUMENT.index("## The requests")]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(RULES)
