@@ -102,6 +102,8 @@ class Config:
     demo_rooms: int = variable("DASHBOARD_DEMO_ROOMS", whole_number(1, 5_000), default="60")
 
     offers_url: str = variable("DASHBOARD_OFFERS_URL", url("http", "https"), default="http://127.0.0.1:9000/api/v1")
+    offers_refresh_token: Secret | None = variable("DASHBOARD_OFFERS_REFRESH_TOKEN", upstream_secret)
+    offers_free: str = variable("DASHBOARD_OFFERS_FREE", one_of("allow", "refuse"), default="refuse")
     offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")
     offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
 
