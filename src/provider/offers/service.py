@@ -62,7 +62,7 @@ def owner_of(behaviour: OffersBehaviour, refresh_token: str | None) -> uuid.UUID
         raise Invalid("The request is not valid.", errors=[FieldError(TOKEN_HEADER, "field required")])
     if not behaviour.refresh_tokens.accepts(refresh_token):
         raise Unauthorized("Bad authentication")
-    return uuid.UUID(bytes=hashlib.sha256(refresh_token.encode()).digest()[:16], version=8)
+    return uuid.UUID(bytes=hashlib.sha256(refresh_token.encode()).digest()[:16])
 
 
 async def issue_token(
