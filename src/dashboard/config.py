@@ -137,6 +137,11 @@ class Config:
         """All booking feeds, the main one first."""
         return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *(self.further_feeds or ()))
 
+    @property
+    def free_offers(self) -> bool:
+        """Whether an offer with the price 0 can be the best one of its product."""
+        return self.offers_free == "allow"
+
     @cached_property
     def feed_names(self) -> list[str]:
         """The names of all booking feeds."""

@@ -55,11 +55,15 @@ REFRESH_TOKENS = {
 @pytest.fixture(params=REFRESH_TOKENS)
 def environment(environment: dict[str, str], port: int, request: pytest.FixtureRequest) -> dict[str, str]:
     """Both versions of the service: without and with a refresh token."""
-    return environment | REFRESH_TOKENS[request.param] | {
-        "DASHBOARD_OFFERS_URL": f"http://127.0.0.1:{port}/api/v1",
-        "DASHBOARD_OFFERS_SECONDS": "1",
-        "PROVIDER_OFFERS_TICK_SECONDS": "0.5",
-    }
+    return (
+        environment
+        | REFRESH_TOKENS[request.param]
+        | {
+            "DASHBOARD_OFFERS_URL": f"http://127.0.0.1:{port}/api/v1",
+            "DASHBOARD_OFFERS_SECONDS": "1",
+            "PROVIDER_OFFERS_TICK_SECONDS": "0.5",
+        }
+    )
 
 
 @pytest.fixture

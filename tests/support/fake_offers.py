@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -16,13 +17,20 @@ from common.jobs.lease import JobResult
 from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from dashboard import schedule
+from dashboard.catalog.queries.refresh import PriceRules
 from dashboard.config import Config
 from dashboard.resources import resources_of
 
 BASE = "http://offers.test/api/v1"
-REFRESH_TOKEN = "refresh-token-of-the-tests"  # noqa: S105 - of the fake
+REFRESH_TOKEN = "refresh-token-of-the-tests"
 VERSIONS = ("old", "present")
 """The versions of the service: the one of the original documentation, and the one published today."""
+
+RULES = PriceRules(free=False, gap=timedelta(minutes=5))
+"""The rules of the best price by default."""
+
+WITHOUT_GAPS = PriceRules(free=True, gap=timedelta(days=36_500))
+"""Rules by which every price is known and counts."""
 
 Reply = CallbackResult | None
 Fault = Callable[[str, str], Awaitable[Reply]]

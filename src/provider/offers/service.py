@@ -65,9 +65,7 @@ def owner_of(behaviour: OffersBehaviour, refresh_token: str | None) -> uuid.UUID
     return uuid.UUID(bytes=hashlib.sha256(refresh_token.encode()).digest()[:16])
 
 
-async def issue_token(
-    db: asyncpg.Pool, behaviour: OffersBehaviour, refresh_token: str | None, now: datetime
-) -> str:
+async def issue_token(db: asyncpg.Pool, behaviour: OffersBehaviour, refresh_token: str | None, now: datetime) -> str:
     """Return a new access token.
 
     Raises Invalid when another one is valid and `one_token` is set, and what `owner_of` raises.

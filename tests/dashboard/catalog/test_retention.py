@@ -17,7 +17,7 @@ from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import ReceivedOffers
 from dashboard.catalog.queries.retention import delete_closed_offers
 from tests.support.databases import waits_for_lock
-from tests.support.fake_offers import Catalogue
+from tests.support.fake_offers import WITHOUT_GAPS, Catalogue
 from tests.support.waiting import eventually
 
 KEEP = timedelta(days=400)
@@ -32,7 +32,7 @@ Offers = dict[str, tuple[int, int]]
 async def store(catalogue: Catalogue, product_id: str, at: datetime, offers: Offers) -> None:
     received = [ReceivedOffer(offer_id, price, stock) for offer_id, (price, stock) in offers.items()]
     async with catalogue.db.acquire() as connection:
-        await refresh.upsert_offers(connection, [ReceivedOffers(uuid.UUID(product_id), received)], at)
+        await refresh.upsert_offers(connection, [ReceivedOffers(uuid.UUID(product_id), received)], at, WITHOUT_GAPS)
 
 
 async def product_with(catalogue: Catalogue, *moments: tuple[datetime, Offers]) -> str:

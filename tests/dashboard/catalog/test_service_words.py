@@ -128,6 +128,7 @@ async def test_the_refresh_token_is_sent_for_an_access_token_alone(catalogue: Ca
 
     assert (await catalogue.get(f"/products/{product['id']}"))["best_offer"]["price"] == 100
     token = await catalogue.db.fetchrow("SELECT * FROM offers_token")
+    assert token is not None
     assert token["token"] in fake.valid_tokens
     assert REFRESH_TOKEN not in str(dict(token))
 

@@ -46,6 +46,29 @@ async def delete_old_offer_changes(db: Executor, keep: timedelta, limit: int) ->
     )  # fmt: skip
 
 
+async def delete_old_gaps(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete periods without known prices that ended longer than `keep` ago."""
+    return await db.fetchval(
+        """
+        WITH old AS (
+            SELECT product_id, since
+              FROM product_price_gap
+             WHERE until < now() - $1::interval
+             ORDER BY until
+             LIMIT $2
+               FOR UPDATE SKIP LOCKED
+        ), deleted AS (
+            DELETE FROM product_price_gap AS gap
+             USING old
+             WHERE gap.product_id = old.product_id AND gap.since = old.since
+            RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+        """,
+        keep, limit,
+    )  # fmt: skip
+
+
 async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tuple[int, int]:
     """Delete the lowest prices of products but the first, lowest, highest and last of each day (UTC) before `keep` ago.
 
