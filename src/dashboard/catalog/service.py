@@ -67,11 +67,12 @@ def bucket_period(
     after: the last bucket of the page before. The one that is not over ends now.
     """
     width = timedelta(seconds=INTERVAL_SECONDS[interval])
+    start = _first_moment(max(period.start, known_since or period.start), width)
     if after is not None:
-        start = after + width
-    else:
-        start = _first_moment(max(period.start, known_since or period.start), width)
-    end = period.now if period.end is None else min(period.now, _first_moment(period.end, width) + width)
+        start = max(start, min(after, period.now) + width)
+    end = period.now
+    if period.end is not None and period.end < period.now:
+        end = min(period.now, _first_moment(period.end, width) + width)
     return start, max(start, min(end, start + count * width))
 
 

@@ -89,15 +89,15 @@ def present_error(problem: HttpProblem, status: int, headers: dict[str, str]) ->
     """Return an error in the format of the present service, which answers 422 to a request that is not valid."""
     if not problem.errors:
         return json_response(PresentOffersError(problem.detail), status, headers)
-    detail = [
-        InvalidValue(
-            ["header", "bearer"] if error.field == TOKEN_HEADER else ["body", *error.field.split(".")],
-            error.message,
-            "value_error",
-        )
-        for error in problem.errors
-    ]
+    detail = [InvalidValue(place_of(error.field), error.message, "value_error") for error in problem.errors]
     return json_response(PresentOffersError(detail), 422, headers)
+
+
+def place_of(field: str) -> list[str]:
+    """Where the present service says that a field is."""
+    if field == TOKEN_HEADER:
+        return ["header", "bearer"]
+    return ["body"] if field == "body" else ["body", *field.split(".")]
 
 
 def token_from_request() -> uuid.UUID:

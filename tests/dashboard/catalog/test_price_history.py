@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from common.web.pagination import encode_cursor
 from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import PriceRules, ReceivedOffers
@@ -238,6 +239,19 @@ async def test_the_history_is_a_table(catalogue: Catalogue) -> None:
     assert text.splitlines() == ["at,price", f"{at(MONDAY)},800", f"{at(MONDAY + HOUR)},"]
     assert [row[1] for row in load_workbook(BytesIO(book)).active.values] == ["price", 800, None]
     assert days.splitlines()[0] == "at,min,max,mean,last,in_stock_share"
+
+
+@pytest.mark.parametrize("path", ["price-history", "trend"])
+@pytest.mark.parametrize("interval", ["hour", "week"])
+async def test_the_ends_of_the_calendar_are_no_error(catalogue: Catalogue, path: str, interval: str) -> None:
+    product = await product_with(catalogue, (MONDAY, 800))
+    last = datetime.max.replace(tzinfo=UTC) - HOUR
+    cursor = encode_cursor(last, path=f"{product}/{path}")
+
+    for query, some in ((f"to={quote(at(last))}", True), ("to=0001-01-02T00:00:00Z", False)):
+        found = await catalogue.get(f"{product}/{path}?interval={interval}&{query}")
+        assert bool(found.get("steps", found.get("prices"))) == some
+    await catalogue.get(f"{product}/{path}?interval={interval}&cursor={cursor}")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,14 @@ async def test_an_invalid_registration_is_refused_with_every_invalid_value(
     assert detail[0]["msg"]
 
 
+async def test_a_body_that_is_not_json_is_refused(provider_app: Application) -> None:
+    headers = {"Bearer": await token_of(provider_app), "Content-Type": "application/json"}
+    response = await provider_app.test_client().post("/api/v1/products/register", data="{", headers=headers)
+
+    [error] = await assert_error(response, 422)
+    assert error["loc"] == ["body"]
+
+
 async def test_every_error_has_the_format_of_the_present_service(provider_app: Application) -> None:
     client = provider_app.test_client()
 

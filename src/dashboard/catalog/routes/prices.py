@@ -141,7 +141,7 @@ async def page_of_prices(
         points = await select_points(period, after, query.limit + 1)
         page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
     else:
-        start = period.start if after is None else service.next_bucket(after, query.interval)
+        start = period.start if after is None else service.next_bucket(min(after, period.now), query.interval)
         rest = Period(start, period.end, period.now)
         buckets = await select_buckets(rest, query.interval, query.limit + 1)
         page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
