@@ -101,6 +101,8 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
         ), ranked AS (
             SELECT product_id, at, price,
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at) AS from_first,
+                   row_number() OVER (PARTITION BY product_id, day, price IS NULL ORDER BY at)
+                   + (price IS NULL)::integer AS from_first_price, -- nothing may have been in stock before
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at DESC) AS from_last,
                    row_number() OVER (PARTITION BY product_id, day, price IS NULL ORDER BY at DESC)
                    + (price IS NULL)::integer AS from_last_price, -- the last price may be before a sell-out
@@ -114,7 +116,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
               FROM ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 IN (from_first, from_last, from_last_price, from_lowest, from_highest)
+               AND 1 IN (from_first, from_first_price, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         ), deleted AS (
             -- 4. Delete the others.
@@ -122,7 +124,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
              USING ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 NOT IN (from_first, from_last, from_last_price, from_lowest, from_highest)
+               AND 1 NOT IN (from_first, from_first_price, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM deleted) AS thinned,
