@@ -61,6 +61,7 @@ class CircuitBreaker:
         self.threshold = threshold
         self.seconds = seconds
         self._failures = 0
+        self._last_failure = ""
         self._retry_at = 0.0
 
     @property
@@ -74,16 +75,16 @@ class CircuitBreaker:
             return
         now = time.monotonic()
         if now < self._retry_at:
-            raise CircuitOpenError(
-                "not called: the service has failed too often recently", retry_after=self._retry_at - now
-            )
+            reason = f"not called: the service has failed too often recently: {self._last_failure}".removesuffix(": ")
+            raise CircuitOpenError(reason, retry_after=self._retry_at - now)
         self._retry_at = now + self.seconds
 
     def succeeded(self) -> None:
         self._failures = 0
 
-    def failed(self) -> None:
+    def failed(self, reason: str = "") -> None:
         self._failures += 1
+        self._last_failure = reason
         if not self.closed:
             self._retry_at = time.monotonic() + self.seconds
 
@@ -285,7 +286,7 @@ class Upstream:
                 outcome = "error"
             if self.breaker:
                 answered = error.status is not None and error.status not in RETRY_STATUSES
-                self.breaker.succeeded() if answered else self.breaker.failed()
+                self.breaker.succeeded() if answered else self.breaker.failed(str(error))
             raise
         finally:
             metrics.UPSTREAM_CALLS.labels(self.name, outcome).inc()

@@ -85,7 +85,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
         async with create_client_session() as http:
             feeds = [create_feed(http, source) for source in config.feeds]
             lookback = timedelta(seconds=config.ingest_lookback_seconds)
-            offers = OffersClient(http, config.offers_url, pools.requests)
+            offers = OffersClient(http, config.offers_url, pools.requests, config.offers_refresh_token)
             without_jobs = Resources(
                 pools=pools,
                 http=http,

@@ -129,6 +129,8 @@ class Config:
     demo_rooms: int = variable("DASHBOARD_DEMO_ROOMS", whole_number(1, 5_000), default="60")
 
     offers_url: str = variable("DASHBOARD_OFFERS_URL", url("http", "https"), default="http://127.0.0.1:9000/api/v1")
+    offers_refresh_token: Secret | None = variable("DASHBOARD_OFFERS_REFRESH_TOKEN", upstream_secret)
+    offers_free: str = variable("DASHBOARD_OFFERS_FREE", one_of("allow", "refuse"), default="refuse")
     offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")
     offers_concurrency: int = variable("DASHBOARD_OFFERS_CONCURRENCY", whole_number(1, 1000), default="50")
 
@@ -178,6 +180,11 @@ class Config:
             for source in self.further_feeds or ()
         ]
         return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *further)
+
+    @property
+    def free_offers(self) -> bool:
+        """Whether an offer with the price 0 can be the best one of its product."""
+        return self.offers_free == "allow"
 
     @cached_property
     def feed_names(self) -> list[str]:

@@ -14,7 +14,9 @@ from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
 from dashboard.bookings.queries.quarantine import delete_old_quarantined
 from dashboard.bookings.time_zones import recount_due_hotels
 from dashboard.catalog.jobs import Refresh, delete_old_prices
+from dashboard.catalog.queries.refresh import PriceRules
 from dashboard.catalog.queries.retention import delete_closed_offers
+from dashboard.catalog.service import shortest_gap
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
 from dashboard.front_desk.queries import delete_old_sessions
@@ -94,8 +96,11 @@ def catalog_jobs(resources: Resources) -> list[Job]:
     # A run may take longer than the interval; the lease delays the next run until it has ended.
     timeout = max(900.0, 10.0 * config.offers_seconds)
 
+    rules = PriceRules(config.free_offers, shortest_gap(config.offers_seconds))
+
     def refresh(lease: Lease, interval: float) -> Refresh:
-        return Refresh(db, resources.offers, lease, concurrency=config.offers_concurrency, interval=interval)
+        concurrency = config.offers_concurrency
+        return Refresh(db, resources.offers, lease, concurrency=concurrency, interval=interval, rules=rules)
 
     async def register_products(lease: Lease) -> JobResult:
         return await refresh(lease, register_seconds).run(registered=False)

@@ -846,7 +846,8 @@ CREATE TABLE offers_token (
     renewal_owner text,
     renewal_expires_at timestamp with time zone,
     unused_tokens_in_a_row integer DEFAULT 0 NOT NULL,
-    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    last_error text
 );
 
 CREATE TABLE outbox (
@@ -893,8 +894,17 @@ CREATE TABLE product (
     name text NOT NULL,
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    name_key text GENERATED ALWAYS AS (regexp_replace(regexp_replace(casefold((regexp_replace(NORMALIZE(name, NFKD), '[\u0300-\u036f]'::text, ''::text, 'g'::text) COLLATE pg_unicode_fast)), '[0-9]+'::text, '00000000000000000000\&'::text, 'g'::text), '[0-9]*([0-9]{20})'::text, '\1'::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT product_description_check CHECK ((char_length(description) <= 5000)),
     CONSTRAINT product_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+
+CREATE TABLE product_mark (
+    product_id uuid NOT NULL,
+    below bigint,
+    watched_since timestamp with time zone,
+    CONSTRAINT product_mark_below_check CHECK (((below >= 1) AND (below <= '1000000000000'::bigint))),
+    CONSTRAINT product_mark_check CHECK (((below IS NOT NULL) OR (watched_since IS NOT NULL)))
 );
 
 CREATE TABLE product_price_change (
@@ -903,6 +913,13 @@ CREATE TABLE product_price_change (
     price bigint,
     thinned boolean DEFAULT false NOT NULL,
     CONSTRAINT product_price_change_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE product_price_gap (
+    product_id uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT product_price_gap_check CHECK ((since < until))
 );
 
 CREATE TABLE product_refresh (
@@ -914,8 +931,10 @@ CREATE TABLE product_refresh (
     last_success timestamp with time zone,
     last_error text,
     best_price bigint,
+    week_price bigint,
     CONSTRAINT product_refresh_best_price_check CHECK ((best_price >= 0)),
-    CONSTRAINT product_refresh_failures_check CHECK ((failures >= 0))
+    CONSTRAINT product_refresh_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT product_refresh_week_price_check CHECK ((week_price >= 0))
 )
 WITH (fillfactor='70');
 
@@ -1117,11 +1136,17 @@ ALTER TABLE ONLY outbox
 ALTER TABLE ONLY poll_span
     ADD CONSTRAINT poll_span_pkey PRIMARY KEY (span_start);
 
+ALTER TABLE ONLY product_mark
+    ADD CONSTRAINT product_mark_pkey PRIMARY KEY (product_id);
+
 ALTER TABLE ONLY product
     ADD CONSTRAINT product_pkey PRIMARY KEY (product_id);
 
 ALTER TABLE ONLY product_price_change
     ADD CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at);
+
+ALTER TABLE ONLY product_price_gap
+    ADD CONSTRAINT product_price_gap_pkey PRIMARY KEY (product_id, since);
 
 ALTER TABLE ONLY product_refresh
     ADD CONSTRAINT product_refresh_pkey PRIMARY KEY (product_id);
@@ -1198,9 +1223,11 @@ CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent
 
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
-CREATE INDEX product_name ON product USING btree (name, product_id);
+CREATE INDEX product_name ON product USING btree (name_key, product_id);
 
 CREATE INDEX product_price_change_at ON product_price_change USING btree (at) WHERE (NOT thinned);
+
+CREATE INDEX product_price_gap_until ON product_price_gap USING btree (until);
 
 CREATE INDEX product_refresh_pending ON product_refresh USING btree (due_at) WHERE (registered_at IS NULL);
 
@@ -1222,8 +1249,14 @@ ALTER TABLE ONLY offer_price_change
 ALTER TABLE ONLY offer
     ADD CONSTRAINT offer_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY product_mark
+    ADD CONSTRAINT product_mark_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY product_price_change
     ADD CONSTRAINT product_price_change_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY product_price_gap
+    ADD CONSTRAINT product_price_gap_product_id_fkey FOREIGN KEY (product_id) REFERENCES product_refresh(product_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY product_refresh
     ADD CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE;

@@ -25,7 +25,7 @@ from provider.dining.auth.passwords import Authenticator
 from provider.dining.mail.demo_inbox import smtp_url_for
 from provider.dining.settings import DiningSettings, User
 from provider.offers import blueprint as offers
-from provider.offers.service import OffersBehaviour
+from provider.offers.service import PRESENT_TOKEN_SECONDS, OffersBehaviour
 from provider.resources import ProviderPools, Resources, resources
 from provider.simulated_hotels.jobs import Generator
 from provider.simulated_hotels.simulation import Simulation
@@ -159,11 +159,15 @@ def create_dining_settings(config: Config) -> DiningSettings:
 
 
 def create_offers_behaviour(config: Config) -> OffersBehaviour:
-    """Return the latency, failures and tokens of the offers stand-in."""
+    """Return the version, latency, failures and tokens of the offers stand-in."""
+    present = config.offers_refresh_token is not None
+    token_seconds = config.offers_access_seconds
+    second_access = config.offers_second_access or ("refuse" if present else "allow")
     return OffersBehaviour(
+        refresh_tokens=config.offers_refresh_token,
         latency=config.offers_latency_ms / 1000,
         error_rate=config.offers_error_rate,
-        token_seconds=config.offers_access_seconds,
-        one_token=config.offers_second_access == "refuse",
+        token_seconds=(PRESENT_TOKEN_SECONDS if present else 0.0) if token_seconds is None else token_seconds,
+        one_token=second_access == "refuse",
         tick_seconds=config.offers_tick_seconds,
     )

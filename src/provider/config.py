@@ -75,8 +75,9 @@ class Config:
     )
     offers_latency_ms: int = variable("PROVIDER_OFFERS_LATENCY_MS", whole_number(0, 600_000), default="0")
     offers_error_rate: float = variable("PROVIDER_OFFERS_ERROR_RATE", decimal_number(0, 1), default="0")
-    offers_access_seconds: float = variable("PROVIDER_OFFERS_ACCESS_SECONDS", decimal_number(0, 10**9), default="0")
-    offers_second_access: str = variable("PROVIDER_OFFERS_SECOND_ACCESS", one_of("allow", "refuse"), default="allow")
+    offers_refresh_token: Secrets | None = variable("PROVIDER_OFFERS_REFRESH_TOKEN", rotating_secret)
+    offers_access_seconds: float | None = variable("PROVIDER_OFFERS_ACCESS_SECONDS", decimal_number(0, 10**9))
+    offers_second_access: str | None = variable("PROVIDER_OFFERS_SECOND_ACCESS", one_of("allow", "refuse"))
     offers_tick_seconds: float = variable("PROVIDER_OFFERS_TICK_SECONDS", decimal_number(0.1, 86_400), default="60")
 
     stores_rate: int = variable("PROVIDER_STORES_RATE", whole_number(0, 86_400), default="60")

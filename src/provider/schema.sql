@@ -1511,6 +1511,7 @@ CREATE TABLE idempotency_key (
 
 CREATE TABLE issued_token (
     token uuid NOT NULL,
+    owner uuid NOT NULL,
     issued_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL
 );
@@ -1547,7 +1548,7 @@ CREATE TABLE migration (
 
 CREATE TABLE offers_product (
     product_id text NOT NULL,
-    token uuid NOT NULL,
+    owner uuid NOT NULL,
     name text NOT NULL,
     description text NOT NULL,
     registered_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1728,7 +1729,7 @@ ALTER TABLE ONLY migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY offers_product
-    ADD CONSTRAINT offers_product_pkey PRIMARY KEY (product_id, token);
+    ADD CONSTRAINT offers_product_pkey PRIMARY KEY (product_id, owner);
 
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event);
@@ -1805,7 +1806,9 @@ CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
-CREATE INDEX offers_product_token ON offers_product USING btree (token);
+CREATE INDEX issued_token_owner ON issued_token USING btree (owner, expires_at);
+
+CREATE INDEX offers_product_owner ON offers_product USING btree (owner);
 
 CREATE INDEX outbox_due ON outbox USING btree (topic, due_at) WHERE (state = 'waiting'::text);
 

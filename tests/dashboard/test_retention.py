@@ -21,7 +21,7 @@ FORGOTTEN = {
     "rate_limits": {"rate_limit"},
     "quarantined_events": {"quarantined_event"},
     "sessions": {"front_desk_session"},
-    "prices": {"offer_price_change", "product_price_change"},
+    "prices": {"offer_price_change", "product_price_change", "product_price_gap"},
     "closed_offers": {"offer"},
     "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress"},
     "polls": {"store_poll"},
@@ -37,7 +37,7 @@ FOR_EVER = {
 
 BOUNDED = {
     "migration", "job", "hotel_summary", "hotel_profile", "feed_progress", "feed_cut_off", "product", "product_refresh",
-    "offers_token", "store", "store_hours", "store_file_pull",
+    "product_mark", "offers_token", "store", "store_hours", "store_file_pull",
 }  # fmt: skip
 """Tables that grow only with files, hotels, products and stores; `feed_cut_off` is emptied by the night audit."""
 

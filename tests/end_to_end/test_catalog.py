@@ -43,13 +43,27 @@ def port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def environment(environment: dict[str, str], port: int) -> dict[str, str]:
-    return environment | {
-        "DASHBOARD_OFFERS_URL": f"http://127.0.0.1:{port}/api/v1",
-        "DASHBOARD_OFFERS_SECONDS": "1",
-        "PROVIDER_OFFERS_TICK_SECONDS": "0.5",
-    }
+REFRESH_TOKENS = {
+    "old": {},
+    "present": {
+        "PROVIDER_OFFERS_REFRESH_TOKEN": "refresh-token-of-the-tests",
+        "DASHBOARD_OFFERS_REFRESH_TOKEN": "refresh-token-of-the-tests",
+    },
+}
+
+
+@pytest.fixture(params=REFRESH_TOKENS)
+def environment(environment: dict[str, str], port: int, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Both versions of the service: without and with a refresh token."""
+    return (
+        environment
+        | REFRESH_TOKENS[request.param]
+        | {
+            "DASHBOARD_OFFERS_URL": f"http://127.0.0.1:{port}/api/v1",
+            "DASHBOARD_OFFERS_SECONDS": "1",
+            "PROVIDER_OFFERS_TICK_SECONDS": "0.5",
+        }
+    )
 
 
 @pytest.fixture
@@ -169,6 +183,29 @@ async def test_an_expired_token_is_renewed_by_a_service_that_allows_one_token_at
         """
     )
     assert overlapping == 0
+
+
+async def test_with_a_wrong_refresh_token_products_wait_and_the_reason_is_shown(
+    offers_service: OffersService, dashboard_url: Secret, provider_db: asyncpg.Pool, environment: dict[str, str]
+) -> None:
+    await offers_service.start(PROVIDER_OFFERS_REFRESH_TOKEN="another-refresh-token")
+    async with dashboards(dashboard_url, environment, 1) as (app,):
+        product = await create(app, "Mower")
+
+        async def reason_is_shown() -> bool:
+            words = (await get(app, f"/products/{product['id']}"))["freshness"]["last_error"]
+            return words is not None and words.endswith(REFUSALS["DASHBOARD_OFFERS_REFRESH_TOKEN" in environment])
+
+        await eventually(reason_is_shown)
+        assert (await get(app, f"/products/{product['id']}"))["registration"] == "pending"
+    assert await provider_db.fetchval("SELECT count(*) FROM issued_token") == 0
+
+
+REFUSALS = {
+    True: "POST /api/v1/auth answered 401: Bad authentication",
+    False: "POST /api/v1/auth answered 422: header.bearer: field required",
+}
+"""What the service says of a wrong refresh token, and of none."""
 
 
 async def test_all_products_get_offers_although_half_of_the_calls_fail(

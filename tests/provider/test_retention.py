@@ -65,12 +65,12 @@ async def test_expired_offers_tokens_are_deleted_with_their_products_a_batch_at_
 ) -> None:
     await provider_db.execute(
         """
-        INSERT INTO issued_token (token, expires_at)
-        SELECT gen_random_uuid(), expires_at
+        INSERT INTO issued_token (token, owner, expires_at)
+        SELECT md5(expires_at::text)::uuid, md5(expires_at::text)::uuid, expires_at
           FROM unnest(ARRAY[now() - interval '91 days', now() - interval '92 days', now() - interval '93 days',
                             now() - interval '89 days', 'infinity']) AS expires_at;
-        INSERT INTO offers_product (product_id, token, name, description)
-        SELECT number::text, token, 'Mower', '' FROM issued_token, generate_series(1, 2) AS number
+        INSERT INTO offers_product (product_id, owner, name, description)
+        SELECT number::text, owner, 'Mower', '' FROM issued_token, generate_series(1, 2) AS number
         """
     )
 

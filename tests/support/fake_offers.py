@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -16,10 +17,20 @@ from common.jobs.lease import JobResult
 from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from dashboard import schedule
+from dashboard.catalog.queries.refresh import PriceRules
 from dashboard.config import Config
 from dashboard.resources import resources_of
 
 BASE = "http://offers.test/api/v1"
+REFRESH_TOKEN = "refresh-token-of-the-tests"
+VERSIONS = ("old", "present")
+"""The versions of the service: the one of the original documentation, and the one published today."""
+
+RULES = PriceRules(free=False, gap=timedelta(minutes=5))
+"""The rules of the best price by default."""
+
+WITHOUT_GAPS = PriceRules(free=True, gap=timedelta(days=36_500))
+"""Rules by which every price is known and counts."""
 
 Reply = CallbackResult | None
 Fault = Callable[[str, str], Awaitable[Reply]]
@@ -33,10 +44,12 @@ def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Call
 class FakeOffers:
     """The service. `offers` are its offers by product id, `default_offers` those of every other product.
 
-    fault: is called before every response; if it returns a response, the service sends that one.
+    version: one of VERSIONS. fault: is called before every response; if it returns a response, the service sends it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = "old") -> None:
+        self.present = version == "present"
+        self.refresh_token = REFRESH_TOKEN
         self.valid_tokens: set[str] = set()
         self.registered: dict[str, set[str]] = {}
         self.offers: dict[str, Any] = {}
@@ -64,14 +77,12 @@ class FakeOffers:
             self.in_flight -= 1
 
     def _answer(self, kind: str, path: str, request: dict[str, Any]) -> CallbackResult:
+        given = request["headers"].get("Bearer")
         if kind == "auth":
-            token = str(uuid.uuid4())
-            self.valid_tokens.add(token)
-            self.registered[token] = set()
-            return reply(201, {"access_token": token})
-        token = request["headers"].get("Bearer", "")
+            return self._refuse_token(given) or self._issue_token()
+        token = given or ""
         if token not in self.valid_tokens:
-            return reply(401, {"code": "UNAUTHORIZED", "msg": "no such token"})
+            return self.error(401, "UNAUTHORIZED", "Bad authentication")
         if kind == "register":
             product = request["json"]
             assert set(product) == {"id", "name", "description"}
@@ -81,14 +92,39 @@ class FakeOffers:
         product_id = path.split("/")[2]
         self.offer_requests[product_id] += 1
         if product_id not in self.registered[token]:
-            return reply(404, {"code": "NOT FOUND", "msg": "no such product"})
+            return self.error(404, "NOT FOUND", "Product does not exist")
         return reply(200, self.offers.get(product_id, self.default_offers))
+
+    def _refuse_token(self, refresh_token: str | None) -> Reply:
+        if not self.present:
+            assert refresh_token is None
+            return None
+        if refresh_token is None:
+            return reply(422, {"detail": [{"loc": ["header", "bearer"], "msg": "field required", "type": "missing"}]})
+        if refresh_token != self.refresh_token:
+            return self.error(401, "UNAUTHORIZED", "Bad authentication")
+        if self.valid_tokens:
+            return self.error(400, "BAD_REQUEST", "Cannot generate access token because another is valid")
+        return None
+
+    def _issue_token(self) -> CallbackResult:
+        token = str(uuid.uuid4())
+        self.valid_tokens.add(token)
+        products = next(iter(self.registered.values()), set()) if self.present else set()
+        self.registered[token] = products  # of the refresh token, or of this token alone
+        return reply(201, {"access_token": token})
+
+    def error(self, status: int, code: str, words: str, headers: dict[str, str] | None = None) -> CallbackResult:
+        """An error in the format of the version."""
+        return reply(status, {"detail": words} if self.present else {"code": code, "msg": words}, headers)
 
     def fail(self, status: int, body: Any = None, *, only: str = "", headers: dict[str, str] | None = None) -> None:
         """Answer all further requests, or those with `only` in their kind or path, with this response."""
 
         async def fault(kind: str, path: str) -> Reply:
-            return reply(status, body or {"code": "x", "msg": "x"}, headers) if only in f"{kind} {path}" else None
+            if only not in f"{kind} {path}":
+                return None
+            return reply(status, body, headers) if body else self.error(status, "x", "out of order", headers)
 
         self.fault = fault
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from common.limits import EARLIEST_INSTANT, MAX_WINDOW_DAYS
+from common.limits import EARLIEST_INSTANT, MAX_PRICE, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
 from common.web.input_types import (
     WITHOUT_NUL,
@@ -18,7 +18,7 @@ from common.web.input_types import (
     TableQuery,
     parse_name,
 )
-from dashboard.catalog.models import Interval, Period
+from dashboard.catalog.models import Interval, Period, ProductSort
 
 MAX_POINTS = 10_000
 """Points or buckets of a page of a trend."""
@@ -59,10 +59,35 @@ class ProductChange(Input):
         return getattr(self, field) if field in self.model_fields_set else None
 
 
+class MarkInput(Input):
+    """What of a product becomes an alert; at least one of the two."""
+
+    below: Annotated[int, Field(ge=1, le=MAX_PRICE, examples=[900])] | None = None
+    """A price of the best offer below this one, in minor units."""
+    back_in_stock: bool = False
+    """Its return into stock, if it is out of stock now or later."""
+
+    def require_any(self) -> None:
+        """Raises Invalid when the mark asks for nothing."""
+        if self.below is None and not self.back_in_stock:
+            raise Invalid.field("below", "is required unless `back_in_stock` is true")
+
+
 class ProductsQuery(PageQuery):
     search: Annotated[
         str | None,
         Field(max_length=200, pattern=WITHOUT_NUL, description="A part of the name, in any case", examples=["washer"]),
+    ] = None
+    sort: Annotated[
+        ProductSort,
+        Field(
+            description="`name`, `price` of the best offer or `change_7d`, its change over seven days in percent; with "
+            "`-` descending. Products without a price, or whose change is not known, come last"
+        ),
+    ] = "name"
+    in_stock: Annotated[
+        Literal["true", "false"] | None,
+        Field(description="Only products with a best offer, or only those without one"),
     ] = None
 
 

@@ -24,8 +24,8 @@ from common.upstream import CircuitOpenError, UpstreamError
 from dashboard.catalog.offers_client import NotRegisteredError, OffersClient, ReceivedOffer
 from dashboard.catalog.offers_token import MAX_PAUSE_SECONDS, NoTokenError
 from dashboard.catalog.queries import refresh as queries
-from dashboard.catalog.queries.refresh import DueProduct, FailedRefresh, ReceivedOffers
-from dashboard.catalog.queries.retention import delete_middle_prices, delete_old_offer_changes
+from dashboard.catalog.queries.refresh import DueProduct, FailedRefresh, PriceRules, ReceivedOffers
+from dashboard.catalog.queries.retention import delete_middle_prices, delete_old_gaps, delete_old_offer_changes
 from dashboard.catalog.service import MAX_ERROR_LENGTH
 
 log = structlog.get_logger()
@@ -74,17 +74,25 @@ class RefreshProgress:
 class Refresh:
     """One run over the due products.
 
-    interval: the job's interval in seconds, by which failing products are paused.
+    interval: the job's interval in seconds, by which failing products are paused. rules: of the best price.
     """
 
     def __init__(
-        self, db: asyncpg.Pool, client: OffersClient, lease: Lease, *, concurrency: int, interval: float
+        self,
+        db: asyncpg.Pool,
+        client: OffersClient,
+        lease: Lease,
+        *,
+        concurrency: int,
+        interval: float,
+        rules: PriceRules,
     ) -> None:
         self.db = db
         self.client = client
         self.lease = lease
         self.concurrency = concurrency
         self.interval = interval
+        self.rules = rules
         self.progress = RefreshProgress()
         self.progress.may_request.set()
         self._description_reads = asyncio.Semaphore(MAX_DESCRIPTION_READS)
@@ -213,7 +221,7 @@ class Refresh:
         async with transaction(self.db) as connection:
             await self.lease.guard(connection)
             if received:
-                stored = await queries.upsert_offers(connection, received, self._now())
+                stored = await queries.upsert_offers(connection, received, self._now(), self.rules)
                 progress.stored += stored.products
                 progress.changes += stored.changes
                 progress.closed += stored.closed
@@ -236,12 +244,14 @@ def with_each_id_once(product_id: UUID, offers: list[ReceivedOffer]) -> Received
 
 
 async def delete_old_prices(db: Executor, keep: timedelta, limit: int) -> int:
-    """Delete prices older than `keep`; returns how many, 0 when none is left to delete.
+    """Delete prices older than `keep`, and gaps; returns how many, 0 when none is left to delete.
 
     Of the lowest prices of a product the first, lowest, highest and last of each day stay; of the prices of an offer
     the one that was valid `keep` ago.
     """
     if deleted := await delete_old_offer_changes(db, keep, limit):
+        return deleted
+    if deleted := await delete_old_gaps(db, keep, limit):
         return deleted
     while True:
         looked_at, deleted = await delete_middle_prices(db, keep, limit)

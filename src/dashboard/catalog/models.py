@@ -11,6 +11,7 @@ from common.web.openapi.schemas import REFERENCE
 OfferId = int | str
 RegistrationState = Literal["pending", "registered"]
 Interval = Literal["hour", "day", "week"]
+ProductSort = Literal["name", "-name", "price", "-price", "change_7d", "-change_7d"]
 
 
 class BestOffer(msgspec.Struct, frozen=True):
@@ -33,6 +34,17 @@ class Freshness(msgspec.Struct, frozen=True):
     """Why the last attempt failed; null when it succeeded."""
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """What of a product becomes an alert."""
+
+    below: int | None
+    """A price of the best offer below this one, in minor units; null when no price does."""
+    back_in_stock: bool
+    """Whether its return into stock does."""
+    watched_since: datetime | None
+    """Since when its return is watched: it was out of stock then, or later; null when it is not watched."""
+
+
 class Product(msgspec.Struct, frozen=True):
     """A product and its best offer."""
 
@@ -46,8 +58,19 @@ class Product(msgspec.Struct, frozen=True):
     """Whether the offers service knows the product; a pending one is registered later."""
     best_offer: BestOffer | None
     """The offer in stock with the lowest price; null when nothing is in stock."""
+    change_7d: float | None
+    """Change of the lowest price in stock over seven days, in percent; null when one of the two is not known."""
+    mark: Mark | None
+    """What of the product becomes an alert; null when nothing does."""
     freshness: Freshness
     """How recent its offers are."""
+
+
+class ProductPosition(NamedTuple):
+    """The position of a product in a list. value: what the list is sorted by; None when it is not known."""
+
+    value: str | int | float | None
+    product_id: uuid.UUID
 
 
 class OfferState(msgspec.Struct, frozen=True):
@@ -98,6 +121,89 @@ def _array_of(*models: type[msgspec.Struct]) -> dict[str, Any]:
 
 Prices = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(TrendPoint, TrendBucket))]
 """Points as JSON, or buckets when the request names an interval."""
+
+
+class PriceStep(msgspec.Struct, frozen=True):
+    """A price, or that nothing was in stock, and since when: until the next step."""
+
+    at: datetime
+    """Since when."""
+    price: int | None
+    """In minor units; null when nothing was in stock."""
+
+
+class PriceBucket(msgspec.Struct, frozen=True):
+    """The prices of an hour, a day or a week, the one carried into it included."""
+
+    at: datetime
+    """The first moment of the bucket."""
+    min: int | None
+    """The lowest price, in minor units; null when nothing was in stock, or no price is known."""
+    max: int | None
+    """The highest price."""
+    mean: float | None
+    """The mean price, weighted by how long each price was valid."""
+    last: int | None
+    """The price at the end; null when nothing was in stock then."""
+    in_stock_share: float | None
+    """The share of the known time in which something was in stock, 0 to 1; null when no price is known."""
+
+
+class PriceGap(msgspec.Struct, frozen=True):
+    """A period in which no price is known, since the offers service could not be asked."""
+
+    from_: datetime = msgspec.field(name="from")
+    """The last successful refresh before it."""
+    to: datetime | None
+    """The first successful refresh after it; null while it lasts."""
+
+
+class PriceExtreme(msgspec.Struct, frozen=True):
+    """The lowest or highest price, and when it was valid first."""
+
+    price: int
+    """In minor units."""
+    at: datetime
+    """The first time in the period at which it was valid."""
+
+
+class PriceFigures(msgspec.Struct, frozen=True):
+    """The figures of a period of a price history; each is None when there is no price to make it of."""
+
+    known_since: datetime | None
+    lowest: PriceExtreme | None
+    highest: PriceExtreme | None
+    mean: float | None
+    in_stock_share: float | None
+
+
+Steps = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(PriceStep, PriceBucket))]
+"""Steps as JSON, or buckets when the request names an interval."""
+
+
+class PriceHistory(msgspec.Struct, frozen=True):
+    """The lowest price in stock over a period, the times without one included."""
+
+    product_id: uuid.UUID
+    """Id of the product."""
+    from_: datetime = msgspec.field(name="from")
+    """Start of the period."""
+    to: datetime
+    """End of the period."""
+    known_since: datetime | None
+    """The first time at which the product had a price or is known to have had none; null before it."""
+    steps: Steps
+    """Steps, or buckets when the request names an interval, in order; with a Link header if there are more."""
+    lowest: PriceExtreme | None
+    """The lowest price of the period; null when nothing was in stock."""
+    highest: PriceExtreme | None
+    """The highest price of the period."""
+    mean: float | None
+    """The mean price, weighted by how long each price was valid; gaps and times without stock do not count."""
+    in_stock_share: float | None
+    """The share of the known time in which something was in stock, 0 to 1; gaps do not count."""
+    gaps: list[PriceGap]
+    """The first 1,000 gaps of the period: in a gap no price is known, and the one before it is carried in `steps`."""
 
 
 class OfferKey(NamedTuple):

@@ -1,6 +1,7 @@
 """HTTP client of the external offers service."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -10,14 +11,21 @@ import aiohttp
 import asyncpg
 import msgspec
 
+from common.config import Secret
 from common.limits import MAX_PRICE
 from common.upstream import CircuitBreaker, CircuitOpenError, Upstream, UpstreamError, read_body
 from common.web.input_types import WITHOUT_NUL
+from dashboard.catalog.offers_errors import ANY_STATUS, require_accepted
 from dashboard.catalog.offers_token import MAX_PAUSE_SECONDS, SharedToken
 
 TOKEN_HEADER = "Bearer"  # noqa: S105 - the name of the header that the service expects, not Authorization
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5, sock_read=10)
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+
+TOKEN_STATUSES = frozenset({200, 201})
+REGISTERED_STATUSES = frozenset({200, 201, 409})
+"""409: the product is registered already."""
+OFFERS_STATUSES = frozenset({200})
 
 FAILURES_IN_A_ROW = 20
 OPEN_SECONDS = 10.0
@@ -53,24 +61,36 @@ _token_decoder = msgspec.json.Decoder(ReceivedToken)
 Result = TypeVar("Result")
 
 
-class OffersClient:
-    """Calls the service with the token that all replicas share.
+def service_of(base_url: str, refresh_token: Secret | None) -> str:
+    """What identifies the service, and whose products it has: its address, and a digest of the refresh token."""
+    if refresh_token is None:
+        return base_url
+    return f"{base_url} {hashlib.sha256(refresh_token.reveal().encode()).hexdigest()[:12]}"
 
-    Every method raises UpstreamError on failure; its subclasses CircuitOpenError and NoTokenError mean that no call was
-    made.
+
+class OffersClient:
+    """Calls the service with the access token that all replicas share.
+
+    refresh_token: for which the service issues access tokens; None for the old service, which issues them to everybody.
+    Every method raises UpstreamError on failure, with the words of the service; its subclasses CircuitOpenError and
+    NoTokenError mean that no call was made.
     """
 
-    def __init__(self, client: aiohttp.ClientSession, base_url: str, db: asyncpg.Pool) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, base_url: str, db: asyncpg.Pool, refresh_token: Secret | None = None
+    ) -> None:
         self.breaker = CircuitBreaker(FAILURES_IN_A_ROW, OPEN_SECONDS)
         self.upstream = Upstream(client, "offers", base_url, timeout=TIMEOUT, breaker=self.breaker)
-        self.shared_token = SharedToken(db, base_url, self._request_token)
+        self.shared_token = SharedToken(db, service_of(base_url, refresh_token), self._request_token)
+        self._refresh_token = refresh_token
         self._paused_until = 0.0
+        self._pause_reason = ""
 
     def require_not_paused(self) -> None:
         """Raises CircuitOpenError while the service has asked us to wait after a failure."""
         left = self._paused_until - time.monotonic()
         if left > 0:
-            raise CircuitOpenError("not called: the service asked us to wait", retry_after=left)
+            raise CircuitOpenError(f"not called: the service asked us to wait: {self._pause_reason}", retry_after=left)
 
     async def register(self, product_id: UUID, name: str, description: str) -> None:
         """Register a product with the service. 409 means that it is registered already."""
@@ -100,21 +120,20 @@ class OffersClient:
                 raise  # a time-out of our database
             if not calling:
                 raise UpstreamError(f"not called within {seconds:g} s") from error
-            self.breaker.failed()
-            raise UpstreamError(f"no response within {seconds:g} s") from error
+            reason = f"no response within {seconds:g} s"
+            self.breaker.failed(reason)
+            raise UpstreamError(reason) from error
 
     def _registration(self, product_id: UUID, name: str, description: str) -> Callable[[str], Awaitable[None]]:
         """The call that registers a product, which takes a token."""
         product = {"id": str(product_id), "name": name, "description": description}
 
         async def call(token: str) -> None:
+            headers = {TOKEN_HEADER: token}
             async with self.upstream.call(
-                "POST",
-                "/products/register",
-                json=product,
-                headers={TOKEN_HEADER: token},
-                accept=frozenset({200, 201, 409}),
+                "POST", "/products/register", json=product, headers=headers, accept=ANY_STATUS
             ) as response:
+                await require_accepted(response, REGISTERED_STATUSES, token)
                 await read_body(response, MAX_RESPONSE_BYTES)
 
         return call
@@ -123,9 +142,11 @@ class OffersClient:
         """The offers of a registered product. Raises NotRegisteredError for 404."""
 
         async def call(token: str) -> bytes:
+            headers = {TOKEN_HEADER: token}
             async with self.upstream.call(
-                "GET", f"/products/{product_id}/offers", headers={TOKEN_HEADER: token}, accept=frozenset({200})
+                "GET", f"/products/{product_id}/offers", headers=headers, accept=ANY_STATUS
             ) as response:
+                await require_accepted(response, OFFERS_STATUSES, token)
                 return await read_body(response, MAX_RESPONSE_BYTES)
 
         try:
@@ -154,12 +175,16 @@ class OffersClient:
         except UpstreamError as error:
             if error.status is not None and error.retry_after is not None and not self.breaker.closed:
                 self._paused_until = time.monotonic() + min(error.retry_after, MAX_PAUSE_SECONDS)
+                self._pause_reason = str(error)
             raise
         await self.shared_token.note_accepted(token)
         return result
 
     async def _request_token(self) -> str:
-        async with self.upstream.call("POST", "/auth", accept=frozenset({200, 201})) as response:
+        refresh_token = self._refresh_token.reveal() if self._refresh_token is not None else ""
+        headers = {TOKEN_HEADER: refresh_token} if refresh_token else {}
+        async with self.upstream.call("POST", "/auth", headers=headers, accept=ANY_STATUS) as response:
+            await require_accepted(response, TOKEN_STATUSES, refresh_token)
             body = await read_body(response, MAX_RESPONSE_BYTES)
         try:
             return _token_decoder.decode(body).access_token

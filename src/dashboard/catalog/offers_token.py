@@ -1,9 +1,10 @@
 """The access token of the offers service, stored in the database and shared by all replicas.
 
-Products belong to the token that registered them, so a new token is requested only when there is none, or when the
-service rejected the stored one. A lease on the token's row lets a single replica request a token, without a lock or a
-transaction during the call; the others poll the row. When the service issues no token (it is down, or another token is
-still valid) no replica asks before `not_before`, and every failure doubles that pause.
+A new token is requested only when there is none, or when the service rejected the stored one: products of the old
+service belong to the token that registered them, and the present one refuses a second token while the first is valid,
+for five minutes. A lease on the token's row lets a single replica request a token, without a lock or a transaction
+during the call; the others poll the row. When the service issues no token (it is down, or another token is still valid)
+no replica asks before `not_before`, and every failure doubles that pause.
 """
 
 import asyncio
@@ -91,7 +92,8 @@ class SharedToken:
             if stored.token is not None and stored.token != rejected:
                 return self._keep(stored.token)
             if stored.wait_seconds > MAX_WAIT_SECONDS:
-                raise NoTokenError("the offers service issues no token at present", retry_after=stored.wait_seconds)
+                reason = f"the offers service issues no token at present: {stored.last_error or ''}".removesuffix(": ")
+                raise NoTokenError(reason, retry_after=stored.wait_seconds)
             if stored.wait_seconds > 0:
                 await asyncio.sleep(stored.wait_seconds)
             elif stored.requested or not await queries.claim_renewal(self.db, self.service, self.owner, rejected):
@@ -112,9 +114,10 @@ class SharedToken:
         except (UpstreamError, TimeoutError) as error:
             retry_after = error.retry_after if isinstance(error, UpstreamError) else None
             pause = max(pause, min(retry_after or 0.0, MAX_PAUSE_SECONDS))
-            await queries.release_renewal(self.db, self.service, self.owner, None, pause)
-            log.warning("offers_token_not_issued", error=str(error), next_attempt_seconds=round(pause, 1))
-            raise NoTokenError(f"the offers service issued no token: {error}", retry_after=pause) from error
+            reason = str(error) or "no response"
+            await queries.release_renewal(self.db, self.service, self.owner, None, pause, reason)
+            log.warning("offers_token_not_issued", error=reason, next_attempt_seconds=round(pause, 1))
+            raise NoTokenError(f"the offers service issued no token: {reason}", retry_after=pause) from error
         await queries.release_renewal(self.db, self.service, self.owner, token, pause)
         log.info("offers_token_obtained")
         return token

@@ -1,13 +1,13 @@
-"""Creation of products, and figures of trends."""
+"""Creation of products, and figures of trends and price histories."""
 
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from common.upstream import UpstreamError
 from dashboard.catalog.inputs import ProductInput
-from dashboard.catalog.models import Interval
+from dashboard.catalog.models import Interval, Period
 from dashboard.catalog.offers_client import OffersClient
 from dashboard.catalog.queries.trends import INTERVAL_SECONDS
 
@@ -16,6 +16,18 @@ MAX_ERROR_LENGTH = 500
 
 REGISTER_SECONDS = 5.0
 """How long the creation of a product waits for its registration; after that a job registers it."""
+
+SOME_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
+
+MIN_GAP = timedelta(minutes=5)
+"""A shorter pause between two successful refreshes of a product is not told as a gap in its history."""
+
+INTERVALS_OF_A_GAP = 5
+
+
+def shortest_gap(refresh_seconds: float) -> timedelta:
+    """For how long no refresh of a product must succeed for its prices to count as not known."""
+    return max(MIN_GAP, INTERVALS_OF_A_GAP * timedelta(seconds=refresh_seconds))
 
 
 def new_product_id() -> UUID:
@@ -45,6 +57,28 @@ async def try_to_register(client: OffersClient, product_id: UUID, product: Produ
 def next_bucket(at: datetime, interval: Interval) -> datetime:
     """The first moment of the bucket after the one that begins at `at`."""
     return at + timedelta(seconds=INTERVAL_SECONDS[interval])
+
+
+def bucket_period(
+    period: Period, interval: Interval, known_since: datetime | None, after: datetime | None, count: int
+) -> tuple[datetime, datetime]:
+    """The start and the end of up to `count` buckets: those of the period from the first known price on.
+
+    after: the last bucket of the page before. The one that is not over ends now.
+    """
+    width = timedelta(seconds=INTERVAL_SECONDS[interval])
+    start = _first_moment(max(period.start, known_since or period.start), width)
+    if after is not None:
+        start = max(start, min(after, period.now) + width)
+    end = period.now
+    if period.end is not None and period.end < period.now:
+        end = min(period.now, _first_moment(period.end, width) + width)
+    return start, max(start, min(end, start + count * width))
+
+
+def _first_moment(at: datetime, width: timedelta) -> datetime:
+    """The first moment of the bucket of an instant."""
+    return at - (at - SOME_MONDAY) % width
 
 
 def change_percent(first: int | None, last: int | None) -> float | None:

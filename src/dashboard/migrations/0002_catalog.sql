@@ -5,10 +5,22 @@ CREATE TABLE product (
     product_id uuid PRIMARY KEY,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     description text NOT NULL CHECK (char_length(description) <= 5000),
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- The order of names for people, in which neither accents nor case matter, and numbers count by their value (Bed 2
+    -- before bed 10): every number of up to 20 digits is padded to 20. Not an ICU collation, since PostgreSQL may be
+    -- built without ICU, as the embedded one is.
+    name_key text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
+        regexp_replace(
+            regexp_replace(
+                casefold(regexp_replace(normalize(name, nfkd), '[\u0300-\u036f]', '', 'g') COLLATE pg_unicode_fast),
+                '[0-9]+', '00000000000000000000\&', 'g'
+            ),
+            '[0-9]*([0-9]{20})', '\1', 'g'
+        )
+    ) STORED
 );
 
-CREATE INDEX product_name ON product (name, product_id);
+CREATE INDEX product_name ON product (name_key, product_id);
 
 -- The exchange with the offers service about a product. Separate from the product, since every refresh rewrites it.
 -- Offers reference this table, not product, so that a refresh (this row, then its offers) and a deletion (product, this
@@ -21,7 +33,8 @@ CREATE TABLE product_refresh (
     failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0), -- in a row
     last_success timestamptz,
     last_error text, -- of the last attempt, null when it succeeded
-    best_price bigint CHECK (best_price >= 0) -- that of the newest product_price_change
+    best_price bigint CHECK (best_price >= 0), -- that of the newest product_price_change
+    week_price bigint CHECK (week_price >= 0) -- the best price seven days before last_success
 ) WITH (fillfactor = 70);
 
 CREATE INDEX product_refresh_pending ON product_refresh (due_at) WHERE registered_at IS NULL;
@@ -56,8 +69,8 @@ CREATE TABLE offer_price_change (
 
 CREATE INDEX offer_price_change_at ON offer_price_change (at); -- for the deletion of old ones
 
--- The lowest price in stock of a product, a row for each change. It follows from the histories of the offers and is
--- stored, so that a trend is read and not computed.
+-- The lowest price in stock of a product, a row for the first successful refresh and one for each change. It follows
+-- from the histories of the offers and is stored, so that a trend is read and not computed.
 CREATE TABLE product_price_change (
     product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
     at timestamptz NOT NULL,
@@ -68,13 +81,33 @@ CREATE TABLE product_price_change (
 
 CREATE INDEX product_price_change_at ON product_price_change (at) WHERE NOT thinned; -- for the thinning of old days
 
+-- Periods for which the prices of a product are not known, since no refresh succeeded for several minutes.
+CREATE TABLE product_price_gap (
+    product_id uuid NOT NULL REFERENCES product_refresh ON DELETE CASCADE,
+    since timestamptz NOT NULL, -- the last successful refresh before
+    until timestamptz NOT NULL, -- the first one after
+    PRIMARY KEY (product_id, since),
+    CHECK (since < until)
+);
+
+CREATE INDEX product_price_gap_until ON product_price_gap (until); -- for the deletion of old ones
+
+-- What a purchaser wants to hear of a product.
+CREATE TABLE product_mark (
+    product_id uuid PRIMARY KEY REFERENCES product_refresh ON DELETE CASCADE,
+    below bigint CHECK (below BETWEEN 1 AND 1000000000000), -- a best price lower than this
+    watched_since timestamptz, -- its return into stock after it was out of stock then or later; null: not watched
+    CHECK (below IS NOT NULL OR watched_since IS NOT NULL)
+);
+
 -- The token of an offers service, one for all replicas.
 CREATE TABLE offers_token (
-    service text PRIMARY KEY, -- its base URL: the token is sent to no other
+    service text PRIMARY KEY, -- its base URL, and a digest of the refresh token: the token is sent to no other
     token text,
     obtained_at timestamptz,
     renewal_owner text, -- the replica that requests a new token
     renewal_expires_at timestamptz, -- the end of its right to do so
     unused_tokens_in_a_row integer NOT NULL DEFAULT 0, -- tokens requested since one last worked
-    not_before timestamptz NOT NULL DEFAULT '-infinity' -- the earliest time of the next request for a token
+    not_before timestamptz NOT NULL DEFAULT '-infinity', -- the earliest time of the next request for a token
+    last_error text -- why the last request for a token failed; null when it succeeded
 );

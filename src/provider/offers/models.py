@@ -4,7 +4,7 @@ import msgspec
 
 
 class AccessToken(msgspec.Struct, frozen=True):
-    """A token to which registered products belong."""
+    """An access token."""
 
     access_token: str
     """The token, for the header `Bearer`."""
@@ -35,6 +35,24 @@ class OffersError(msgspec.Struct, frozen=True):
     """The name of the HTTP status."""
     msg: str
     """What is wrong, in words."""
+
+
+class InvalidValue(msgspec.Struct, frozen=True):
+    """An invalid value of a request, in the format of the present service."""
+
+    loc: list[str]
+    """Where it is: `header` or `body`, and its name."""
+    msg: str
+    """What is wrong, in words."""
+    type: str
+    """The kind of the error."""
+
+
+class PresentOffersError(msgspec.Struct, frozen=True):
+    """An error in the format of the present service, which issues access tokens for a refresh token."""
+
+    detail: str | list[InvalidValue]
+    """What is wrong, in words; of a request that is not valid, every invalid value."""
 
 
 class RegistrationStatus(msgspec.Struct, frozen=True):

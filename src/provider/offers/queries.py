@@ -14,31 +14,37 @@ async def lock_tokens(connection: Connection) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock($1)", OFFERS_TOKEN_LOCK)
 
 
-async def select_valid_token_exists(db: Executor, now: datetime) -> bool:
-    return await db.fetchval("SELECT EXISTS (SELECT FROM issued_token WHERE expires_at > $1)", now)
+async def select_valid_token_exists(db: Executor, owner: UUID | None, now: datetime) -> bool:
+    """Whether a token of the owner is valid; None: of any owner."""
+    return await db.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM issued_token WHERE ($1::uuid IS NULL OR owner = $1) AND expires_at > $2)
+        """,
+        owner, now,
+    )  # fmt: skip
 
 
-async def insert_token(db: Executor, token: UUID, now: datetime, expires_at: datetime | None) -> None:
-    """Insert a token. expires_at: None for a token that never expires."""
+async def insert_token(db: Executor, token: UUID, owner: UUID, now: datetime, expires_at: datetime | None) -> None:
+    """Insert a token. owner: to which products belong. expires_at: None for a token that never expires."""
     await db.execute(
         """
-        INSERT INTO issued_token (token, issued_at, expires_at)
-        VALUES ($1, $2, coalesce($3::timestamptz, 'infinity'))
+        INSERT INTO issued_token (token, owner, issued_at, expires_at)
+        VALUES ($1, $2, $3, coalesce($4::timestamptz, 'infinity'))
         """,
-        token, now, expires_at,
+        token, owner, now, expires_at,
     )  # fmt: skip
 
 
 async def insert_product(db: Executor, token: UUID, product: ProductRegistration, now: datetime) -> bool | None:
-    """Register a product with a token; False when it is already registered, None when the token is not valid."""
+    """Register a product with a token; False when its owner has it already, None when the token is not valid."""
     return await db.fetchval(
         """
         WITH valid AS (
-            SELECT token FROM issued_token WHERE token = $1 AND expires_at > $5
+            SELECT owner FROM issued_token WHERE token = $1 AND expires_at > $5
         ), registered AS (
-            INSERT INTO offers_product (product_id, token, name, description, registered_at)
-            SELECT $2, token, $3, $4, $5 FROM valid
-            ON CONFLICT (product_id, token) DO NOTHING
+            INSERT INTO offers_product (product_id, owner, name, description, registered_at)
+            SELECT $2, owner, $3, $4, $5 FROM valid
+            ON CONFLICT (product_id, owner) DO NOTHING
             RETURNING 1
         )
         SELECT EXISTS (SELECT FROM registered) FROM valid
@@ -50,8 +56,11 @@ async def insert_product(db: Executor, token: UUID, product: ProductRegistration
 async def select_registration_status(db: Executor, token: UUID, product_id: str, now: datetime) -> RegistrationStatus:
     row = await db.fetchrow(
         """
-        SELECT EXISTS (SELECT FROM issued_token WHERE token = $1 AND expires_at > $3) AS token_valid,
-               EXISTS (SELECT FROM offers_product WHERE product_id = $2 AND token = $1) AS registered
+        WITH valid AS (
+            SELECT owner FROM issued_token WHERE token = $1 AND expires_at > $3
+        )
+        SELECT EXISTS (SELECT FROM valid) AS token_valid,
+               EXISTS (SELECT FROM offers_product JOIN valid USING (owner) WHERE product_id = $2) AS registered
         """,
         token, product_id, now,
     )  # fmt: skip
@@ -60,7 +69,10 @@ async def select_registration_status(db: Executor, token: UUID, product_id: str,
 
 
 async def delete_expired_tokens(db: Executor, keep: timedelta, limit: int) -> int:
-    """Delete up to `limit` tokens that expired longer ago than `keep`, and their products; returns how many tokens."""
+    """Delete up to `limit` tokens that expired longer ago than `keep`, and products that belong to the token itself.
+
+    Products of a refresh token stay. Returns how many tokens were deleted.
+    """
     return await db.fetchval(
         """
         WITH deleted AS (
@@ -73,7 +85,7 @@ async def delete_expired_tokens(db: Executor, keep: timedelta, limit: int) -> in
              )
             RETURNING token
         ), deleted_products AS (
-            DELETE FROM offers_product WHERE token IN (SELECT token FROM deleted)
+            DELETE FROM offers_product WHERE owner IN (SELECT token FROM deleted)
         )
         SELECT count(*) FROM deleted
         """,

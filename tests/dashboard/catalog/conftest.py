@@ -8,12 +8,18 @@ from aioresponses import aioresponses
 
 from common.web.resources import Application
 from dashboard.catalog import service
-from tests.support.fake_offers import BASE, Catalogue, FakeOffers
+from tests.support.fake_offers import BASE, REFRESH_TOKEN, Catalogue, FakeOffers
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeOffers]:
-    fake_offers = FakeOffers()
+def version() -> str:
+    """The version of the service; a test of both is parametrised."""
+    return "old"
+
+
+@pytest.fixture
+def fake(version: str) -> Iterator[FakeOffers]:
+    fake_offers = FakeOffers(version)
     with aioresponses() as mocked:
         for method in (mocked.post, mocked.get):
             method(re.compile(rf"^{re.escape(BASE)}/.*$"), callback=fake_offers.answer, repeat=True)
@@ -21,8 +27,10 @@ def fake() -> Iterator[FakeOffers]:
 
 
 @pytest.fixture
-def environment(environment: dict[str, str]) -> dict[str, str]:
-    return environment | {"DASHBOARD_OFFERS_URL": BASE}
+def environment(environment: dict[str, str], version: str) -> dict[str, str]:
+    """The environment; with a refresh token for the present service."""
+    token = {"DASHBOARD_OFFERS_REFRESH_TOKEN": REFRESH_TOKEN} if version == "present" else {}
+    return environment | {"DASHBOARD_OFFERS_URL": BASE} | token
 
 
 @pytest.fixture

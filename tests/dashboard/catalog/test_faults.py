@@ -12,7 +12,9 @@ import pytest
 from dashboard.catalog import offers_client, service
 from dashboard.catalog.service import new_product_id
 from dashboard.resources import resources_of
-from tests.support.fake_offers import Catalogue, FakeOffers, Fault, Reply, offer, reply
+from tests.support.fake_offers import VERSIONS, Catalogue, FakeOffers, Fault, Reply, offer, reply
+
+pytestmark = pytest.mark.parametrize("version", VERSIONS)
 
 
 async def state(catalogue: Catalogue) -> list[tuple[Any, ...]]:
@@ -72,7 +74,10 @@ OUTAGES = {
     "500": responding(500),
     "503": responding(503),
     "302": responding(302),
+    "409": responding(409),
+    "422": responding(422),
     "html": responding(200, b"<html>"),
+    "cut off": responding(200, b'[{"id": "a", "price": 100, "items'),
 }
 
 
@@ -123,7 +128,7 @@ async def test_a_failing_product_does_not_affect_others(catalogue: Catalogue, fa
 
     assert (result["refreshed"], result["failed"], result["skipped"]) == (49, 1, 0)
     failed = await catalogue.get(f"/products/{ids[7]}")
-    assert failed["freshness"]["last_error"] == f"GET /api/v1/products/{ids[7]}/offers answered 500"
+    assert failed["freshness"]["last_error"] == f"GET /api/v1/products/{ids[7]}/offers answered 500: out of order"
     assert failed["best_offer"]["price"] == 100
 
 
@@ -268,7 +273,7 @@ async def test_a_product_is_created_while_the_service_fails(
     product = await catalogue.create()
 
     assert product["registration"] == "pending"
-    assert product["freshness"]["last_error"] == f"POST /api/v1/products/register answered {status}"
+    assert product["freshness"]["last_error"] == f"POST /api/v1/products/register answered {status}: out of order"
     assert await catalogue.get(f"/products/{product['id']}") == product
     assert (await catalogue.refresh())["due"] == 0
     fake.fault = None
@@ -305,7 +310,8 @@ async def test_a_creation_does_not_wait_for_a_stalled_service(
     monkeypatch.setattr(service, "REGISTER_SECONDS", 0.001)
     for _ in range(30):
         product = await catalogue.create()
-    assert product["freshness"]["last_error"] == "not called: the service has failed too often recently"
+    last_error = product["freshness"]["last_error"]
+    assert last_error == "not called: the service has failed too often recently: no response within 0.001 s"
 
 
 async def test_a_slow_database_of_ours_is_not_booked_as_the_service(

@@ -14,8 +14,10 @@ from common.web.resources import Application
 from dashboard.catalog.offers_token import SharedToken
 from dashboard.catalog.queries import offers_token as queries
 from dashboard.resources import resources_of
-from tests.support.fake_offers import BASE, Catalogue, FakeOffers, Reply, offer, reply
+from tests.support.fake_offers import VERSIONS, Catalogue, FakeOffers, Reply, offer, reply
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.parametrize("version", VERSIONS)
 
 
 @pytest.fixture
@@ -186,7 +188,7 @@ async def test_a_response_without_a_valid_token_stores_none(catalogue: Catalogue
 async def test_when_the_lease_expires_another_replica_requests_the_token(
     catalogue: Catalogue, fake: FakeOffers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await queries.claim_renewal(catalogue.db, BASE, "dead owner", None)
+    assert await queries.claim_renewal(catalogue.db, shared_token(catalogue.app).service, "dead owner", None)
     polls = 0
     select = queries.select_token
 

@@ -28,6 +28,8 @@ async def test_a_product_is_created_registered_and_read(catalogue: Catalogue, fa
         "description": "Petrol",
         "registration": "registered",
         "best_offer": None,
+        "change_7d": None,
+        "mark": None,
         "freshness": {"last_success": None, "last_error": None},
     }
     assert uuid.UUID(product["id"]).version == 7
@@ -269,7 +271,7 @@ async def test_the_openapi_document_describes_every_operation(dashboard_app: App
         if path.startswith("/products")
         for method, operation in methods.items()
     }
-    assert len(operations) == 9
+    assert len(operations) == 13
     for operation in operations.values():
         assert operation["tags"] == ["catalog"]
         assert operation["summary"]

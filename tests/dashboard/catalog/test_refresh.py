@@ -10,7 +10,7 @@ from common.jobs.lease import Lease, LeaseLostError
 from common.limits import MAX_PRICE
 from dashboard.catalog.jobs import Refresh
 from dashboard.resources import resources_of
-from tests.support.fake_offers import Catalogue, FakeOffers, Reply, offer, reply
+from tests.support.fake_offers import RULES, Catalogue, FakeOffers, Reply, offer, reply
 from tests.support.waiting import eventually
 
 
@@ -257,6 +257,7 @@ async def test_a_run_that_lost_its_lease_writes_nothing(catalogue: Catalogue, fa
         Lease("refresh_offers", "stalled owner", 0),
         concurrency=50,
         interval=60,
+        rules=RULES,
     )
 
     with pytest.raises(LeaseLostError):

@@ -18,7 +18,7 @@ from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import ReceivedOffers
 from dashboard.catalog.queries.trends import INTERVAL_SECONDS
 from dashboard.catalog.service import change_percent
-from tests.support.fake_offers import Catalogue
+from tests.support.fake_offers import WITHOUT_GAPS, Catalogue
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC)
@@ -37,7 +37,7 @@ async def product_with_offers(catalogue: Catalogue, *moments: tuple[datetime, di
     for at, offers in moments:
         received = [ReceivedOffer(offer_id, price, stock) for offer_id, (price, stock) in offers.items()]
         async with catalogue.db.acquire() as connection:
-            await refresh.upsert_offers(connection, [ReceivedOffers(product_id, received)], at)
+            await refresh.upsert_offers(connection, [ReceivedOffers(product_id, received)], at, WITHOUT_GAPS)
     return f"/products/{product_id}"
 
 

@@ -61,6 +61,7 @@ HEADER_DESCRIPTIONS = {
 }
 
 HEADER_EXAMPLES = {
+    "Bearer": "0b7f5b1c-2d0c-4a55-8f6e-6a3c1f0e9d21",
     "Content-Encoding": "gzip",
     "Idempotency-Key": "5c1e8a52-6a8f-4f0e-9d0e-0d6a3c6f0e4a",
     "If-None-Match": '"1f0c5d8c72a5"',

@@ -59,7 +59,7 @@ async def select_price_moves(db: Executor, now: datetime, day: timedelta, month:
                    AND at <= $1
                ) AS month
          WHERE newest.price IS NOT NULL
-         ORDER BY name, product_id
+         ORDER BY name_key, product_id
         """,
         now,
         day,

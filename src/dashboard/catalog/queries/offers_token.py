@@ -14,13 +14,15 @@ class OffersToken(msgspec.Struct, frozen=True):
     """The row of a service.
 
     requested: a replica holds the lease and requests a token. wait_seconds: until the next request is allowed.
-    unused_tokens_in_a_row: requests since a token was last accepted.
+    unused_tokens_in_a_row: requests since a token was last accepted. last_error: why the last request failed; None when
+    it succeeded.
     """
 
     token: str | None
     requested: bool
     wait_seconds: float
     unused_tokens_in_a_row: int
+    last_error: str | None = None
 
 
 async def select_token(db: Executor, service: str) -> OffersToken:
@@ -32,7 +34,8 @@ async def select_token(db: Executor, service: str) -> OffersToken:
                                 THEN extract(epoch FROM not_before - clock_timestamp())
                                 ELSE 0
                            END)::float8 AS wait_seconds,
-               unused_tokens_in_a_row
+               unused_tokens_in_a_row,
+               last_error
           FROM offers_token
          WHERE service = $1
         """,
@@ -58,8 +61,10 @@ async def claim_renewal(db: Executor, service: str, owner: str, rejected: str | 
     ) is not None  # fmt: skip
 
 
-async def release_renewal(db: Executor, service: str, owner: str, token: str | None, pause: float) -> None:
-    """Release the lease and store the new token, if any; no replica requests another for `pause` seconds."""
+async def release_renewal(
+    db: Executor, service: str, owner: str, token: str | None, pause: float, error: str | None = None
+) -> None:
+    """Release the lease and store the new token, or why there is none; no replica asks again for `pause` seconds."""
     await db.execute(
         """
         UPDATE offers_token
@@ -68,10 +73,11 @@ async def release_renewal(db: Executor, service: str, owner: str, token: str | N
                renewal_owner = NULL,
                renewal_expires_at = NULL,
                unused_tokens_in_a_row = unused_tokens_in_a_row + 1,
-               not_before = clock_timestamp() + $4::interval
+               not_before = clock_timestamp() + $4::interval,
+               last_error = $5
          WHERE service = $1 AND renewal_owner = $2
         """,
-        service, owner, token, timedelta(seconds=pause),
+        service, owner, token, timedelta(seconds=pause), error,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""SQL of the catalogue's requests: products and their offers."""
+"""SQL of the catalogue's requests: changes of products, and their offers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,26 +6,12 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.catalog.models import BestOffer, Freshness, OfferId, OfferState, Product
+from dashboard.catalog.models import OfferId, OfferState, Product
 
 
-def _offer_id_of(row: asyncpg.Record) -> OfferId:
+def offer_id_of(row: asyncpg.Record) -> OfferId:
     """The offer's id, an integer or text as the service sent it."""
     return int(row["offer_id"]) if row["numeric_id"] else row["offer_id"]
-
-
-def _product_of(row: asyncpg.Record) -> Product:
-    best = None
-    if row["offer_id"] is not None:
-        best = BestOffer(_offer_id_of(row), row["price"], row["items_in_stock"])
-    return Product(
-        row["product_id"],
-        row["name"],
-        row["description"],
-        "registered" if row["registered"] else "pending",
-        best,
-        Freshness(row["last_success"], row["last_error"]),
-    )
 
 
 async def insert_product(db: Executor, product: Product, now: datetime) -> None:
@@ -47,61 +33,6 @@ async def insert_product(db: Executor, product: Product, now: datetime) -> None:
         product.freshness.last_error,
         now,
     )
-
-
-async def select_product(db: Executor, product_id: UUID) -> Product | None:
-    row = await db.fetchrow(
-        """
-        SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
-               best.offer_id, best.numeric_id, best.price, best.items_in_stock
-          FROM product
-          JOIN product_refresh USING (product_id)
-          LEFT JOIN LATERAL (
-               SELECT offer_id, numeric_id, price, items_in_stock
-                 FROM offer
-                WHERE offer.product_id = product.product_id AND closed_at IS NULL AND items_in_stock > 0
-                ORDER BY price, offer_id
-                LIMIT 1
-          ) AS best ON true
-         WHERE product_id = $1
-        """,
-        product_id,
-    )
-    return _product_of(row) if row else None
-
-
-async def select_products(
-    db: Executor, search: str | None, after: tuple[str, UUID] | None, limit: int
-) -> list[Product]:
-    """Products whose name contains `search`, ignoring case, by name, after a position (name, id)."""
-    name, product_id = after or (None, None)
-    rows = await db.fetch(
-        """
-        WITH page AS (
-            SELECT product_id, name, description
-              FROM product
-             WHERE ($1::text IS NULL
-                    OR strpos(lower(name COLLATE pg_c_utf8), lower($1::text COLLATE pg_c_utf8)) > 0)
-               AND ($2::text IS NULL OR (name, product_id) > ($2, $3::uuid))
-             ORDER BY name, product_id
-             LIMIT $4
-        )
-        SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
-               best.offer_id, best.numeric_id, best.price, best.items_in_stock
-          FROM page
-          JOIN product_refresh USING (product_id)
-          LEFT JOIN LATERAL (
-               SELECT offer_id, numeric_id, price, items_in_stock
-                 FROM offer
-                WHERE offer.product_id = page.product_id AND closed_at IS NULL AND items_in_stock > 0
-                ORDER BY price, offer_id
-                LIMIT 1
-          ) AS best ON true
-         ORDER BY name, product_id
-        """,
-        search, name, product_id, limit,
-    )  # fmt: skip
-    return [_product_of(row) for row in rows]
 
 
 async def update_product(db: Executor, product_id: UUID, name: str | None, description: str | None) -> bool:
@@ -156,7 +87,7 @@ async def select_offers(
     return [
         (
             OfferState(
-                _offer_id_of(row),
+                offer_id_of(row),
                 row["price"],
                 row["items_in_stock"],
                 row["first_seen"],
@@ -179,4 +110,4 @@ async def select_offer_id(db: Executor, product_id: UUID, offer_id: str) -> Offe
     row = await db.fetchrow(
         "SELECT offer_id, numeric_id FROM offer WHERE product_id = $1 AND offer_id = $2", product_id, offer_id
     )
-    return _offer_id_of(row) if row else None
+    return offer_id_of(row) if row else None

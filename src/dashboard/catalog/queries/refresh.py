@@ -1,13 +1,20 @@
 """SQL of the refresh: due products, and the received offers of many products in one statement."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from common.db.pool import Connection, Executor
 from dashboard.catalog.offers_client import ReceivedOffer
+
+
+class PriceRules(msgspec.Struct, frozen=True):
+    """free: whether an offer with the price 0 can be the best one. gap: prices are not known for a longer pause."""
+
+    free: bool
+    gap: timedelta
 
 
 class DueProduct(msgspec.Struct, frozen=True):
@@ -80,7 +87,9 @@ async def select_description(db: Executor, product_id: UUID) -> tuple[str, str] 
     return (row["name"], row["description"]) if row else None
 
 
-async def upsert_offers(connection: Connection, received: Sequence[ReceivedOffers], now: datetime) -> StoredOffers:
+async def upsert_offers(
+    connection: Connection, received: Sequence[ReceivedOffers], now: datetime, rules: PriceRules
+) -> StoredOffers:
     """Store the received offers of many products in one statement.
 
     An offer is written, and its price change recorded, only when it is new, came back, or changed price or stock. An
@@ -97,6 +106,8 @@ async def upsert_offers(connection: Connection, received: Sequence[ReceivedOffer
         [offer.price for _, offer in offers],
         [offer.items_in_stock for _, offer in offers],
         now,
+        rules.free,
+        rules.gap,
     )
     assert row is not None
     return StoredOffers(**row)
@@ -157,15 +168,20 @@ _UPSERT_OFFERS = """
     ), best AS (
         -- 4. Record a change of the lowest price in stock.
         SELECT locked.product_id, locked.at, locked.best_price AS price_before,
-               min(received.price) FILTER (WHERE received.items_in_stock > 0) AS price
+               min(received.price) FILTER (WHERE received.items_in_stock > 0
+                                             AND (received.price > 0 OR $8)) AS price, locked.last_success
           FROM locked
           LEFT JOIN received ON received.product_id = locked.product_id
-         GROUP BY locked.product_id, locked.at, locked.best_price
+         GROUP BY locked.product_id, locked.at, locked.best_price, locked.last_success
     ), product_change AS (
         INSERT INTO product_price_change (product_id, at, price)
-        SELECT product_id, at, price FROM best WHERE price IS DISTINCT FROM price_before
+        SELECT product_id, at, price FROM best WHERE price IS DISTINCT FROM price_before OR last_success IS NULL
+    ), gap AS (
+        -- 5. Record for how long the prices were not known.
+        INSERT INTO product_price_gap (product_id, since, until)
+        SELECT product_id, last_success, at FROM locked WHERE at - last_success > $9::interval
     ), refreshed AS (
-        -- 5. Note the successful refresh of each product.
+        -- 6. Note the successful refresh of each product.
         UPDATE product_refresh
            SET registered_at = coalesce(registered_at, best.at),
                attempted_at = best.at,
@@ -173,7 +189,12 @@ _UPSERT_OFFERS = """
                failures = 0,
                last_success = best.at,
                last_error = NULL,
-               best_price = best.price
+               best_price = best.price,
+               week_price = (SELECT change.price
+                               FROM product_price_change AS change
+                              WHERE change.product_id = best.product_id AND change.at <= best.at - interval '7 days'
+                              ORDER BY change.at DESC
+                              LIMIT 1)
           FROM best
          WHERE product_refresh.product_id = best.product_id
         RETURNING 1

@@ -46,6 +46,29 @@ async def delete_old_offer_changes(db: Executor, keep: timedelta, limit: int) ->
     )  # fmt: skip
 
 
+async def delete_old_gaps(db: Executor, keep: timedelta, limit: int) -> int:
+    """Delete periods without known prices that ended longer than `keep` ago."""
+    return await db.fetchval(
+        """
+        WITH old AS (
+            SELECT product_id, since
+              FROM product_price_gap
+             WHERE until < now() - $1::interval
+             ORDER BY until
+             LIMIT $2
+               FOR UPDATE SKIP LOCKED
+        ), deleted AS (
+            DELETE FROM product_price_gap AS gap
+             USING old
+             WHERE gap.product_id = old.product_id AND gap.since = old.since
+            RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+        """,
+        keep, limit,
+    )  # fmt: skip
+
+
 async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tuple[int, int]:
     """Delete the lowest prices of products but the first, lowest, highest and last of each day (UTC) before `keep` ago.
 
@@ -78,6 +101,8 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
         ), ranked AS (
             SELECT product_id, at, price,
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at) AS from_first,
+                   row_number() OVER (PARTITION BY product_id, day, price IS NULL ORDER BY at)
+                   + (price IS NULL)::integer AS from_first_price, -- nothing may have been in stock before
                    row_number() OVER (PARTITION BY product_id, day ORDER BY at DESC) AS from_last,
                    row_number() OVER (PARTITION BY product_id, day, price IS NULL ORDER BY at DESC)
                    + (price IS NULL)::integer AS from_last_price, -- the last price may be before a sell-out
@@ -91,7 +116,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
               FROM ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 IN (from_first, from_last, from_last_price, from_lowest, from_highest)
+               AND 1 IN (from_first, from_first_price, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         ), deleted AS (
             -- 4. Delete the others.
@@ -99,7 +124,7 @@ async def delete_middle_prices(db: Executor, keep: timedelta, limit: int) -> tup
              USING ranked
              WHERE change.product_id = ranked.product_id
                AND change.at = ranked.at
-               AND 1 NOT IN (from_first, from_last, from_last_price, from_lowest, from_highest)
+               AND 1 NOT IN (from_first, from_first_price, from_last, from_last_price, from_lowest, from_highest)
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM deleted) AS thinned,

@@ -1,11 +1,8 @@
-"""HTTP of the catalogue."""
+"""HTTP of products and their offers."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
-import msgspec
 from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
@@ -16,27 +13,15 @@ from common.web.idempotency import StoredResponse, is_repetition, run_once_per_k
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
-from common.web.replica import reads_replica
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table
 from dashboard.catalog import service
-from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery, TrendQuery
-from dashboard.catalog.models import (
-    Freshness,
-    Interval,
-    OfferKey,
-    OfferState,
-    OfferTrend,
-    Period,
-    Product,
-    RegistrationState,
-    Trend,
-    TrendBucket,
-    TrendPoint,
-)
-from dashboard.catalog.queries import products, trends
+from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery
+from dashboard.catalog.list_cursor import decode_position, position_of
+from dashboard.catalog.models import Freshness, OfferState, Product, RegistrationState
+from dashboard.catalog.queries import product_list, products
 from dashboard.resources import resources
 from dashboard.rights import api_token_required
 
@@ -54,6 +39,8 @@ PRODUCT_EXAMPLE = {
     **PRODUCT_INPUT_EXAMPLE,
     "registration": "registered",
     "best_offer": {"id": "0c1a1f0e-9c5e-5b35-8f43-6f3f6a0a3f44", "price": 1000, "items_in_stock": 5},
+    "change_7d": -4.2,
+    "mark": None,
     "freshness": {"last_success": "2026-01-01T08:00:00Z", "last_error": None},
 }
 OFFER_EXAMPLE = {
@@ -61,15 +48,6 @@ OFFER_EXAMPLE = {
     "first_seen": "2026-01-01T07:00:00Z",
     "last_seen": "2026-01-01T08:00:00Z",
     "closed_at": None,
-}
-TREND_EXAMPLE = {
-    "product_id": PRODUCT_EXAMPLE["id"],
-    "from": "2026-01-01T00:00:00Z",
-    "to": None,
-    "prices": [{"at": "2026-01-01T07:00:00Z", "price": 800}, {"at": "2026-01-01T08:00:00Z", "price": 1000}],
-    "first": 800,
-    "last": 1000,
-    "change_percent": 25.0,
 }
 
 
@@ -98,7 +76,7 @@ async def create_product(data: ProductInput) -> Response:
     else:
         error = await service.try_to_register(resources().offers, product_id, data)
     registration: RegistrationState = "registered" if error is None else "pending"
-    product = Product(product_id, data.name, data.description, registration, None, Freshness(None, error))
+    product = Product(product_id, data.name, data.description, registration, None, None, None, Freshness(None, error))
 
     async def create(connection: Connection) -> StoredResponse:
         await products.insert_product(connection, product, datetime.now(UTC))
@@ -114,11 +92,22 @@ async def create_product(data: ProductInput) -> Response:
 @validate_querystring(ProductsQuery)
 @document_response(list[Product])
 async def list_products(query_args: ProductsQuery) -> Response:
-    """Products, ordered by name; optionally only those whose name contains the search text."""
-    after = decode_cursor(query_args.cursor, tuple[str, UUID]) if query_args.cursor else None
-    found = await products.select_products(pool(), query_args.search, after, query_args.limit + 1)
-    page, headers = page_and_link(found, query_args.limit, lambda last: (last.name, last.id))
-    return json_response(page, 200, headers)
+    """Products, by name, price or change of price; optionally only those whose name contains the search text.
+
+    Names are ordered for people: without regard to case and accents, and numbers by their value. Prices move between
+    two pages of a list that is sorted by them.
+    """
+    found = await product_list.select_products(
+        pool(),
+        query_args.search,
+        None if query_args.in_stock is None else query_args.in_stock == "true",
+        query_args.sort,
+        decode_position(query_args),
+        query_args.limit + 1,
+        free=resources().config.free_offers,
+    )
+    page, headers = page_and_link(found, query_args.limit, lambda last: position_of(query_args, last[1]))
+    return json_response([product for product, _ in page], 200, headers)
 
 
 @blueprint.get(PRODUCT_PATH)
@@ -131,7 +120,8 @@ async def get_product(product_id: UUID) -> Response:
 
 
 async def product_response(product_id: UUID) -> Response:
-    product = await products.select_product(pool(), product_id)
+    free = resources().config.free_offers
+    product = await product_list.select_product(pool(), product_id, free=free)
     if product is None:
         raise unknown_product(product_id)
     return json_response(product)
@@ -186,84 +176,3 @@ async def list_product_offers(product_id: UUID, query_args: OffersQuery) -> Resp
         raise unknown_product(product_id)
     page, headers = page_and_link(found, query_args.limit, lambda last: last[1])
     return json_response([offer for offer, _ in page], 200, headers)
-
-
-@blueprint.get(f"{PRODUCT_PATH}/trend")
-@operation(headers={200: LINK_HEADER}, example=TREND_EXAMPLE, components=[TrendPoint, TrendBucket])
-@api_token_required
-@table("trend", TrendPoint, "prices")
-@validate_querystring(TrendQuery)
-@document_response(Trend)
-@reads_replica
-async def get_product_trend(product_id: UUID, query_args: TrendQuery) -> Response:
-    """The lowest price in stock over a period of at most 400 days.
-
-    Each price is valid until the next. The first point is the price valid at `from`, if there was one. While nothing
-    is in stock there is no price and no point. Of days more than 400 days ago the first, lowest, highest and last price
-    are kept.
-    """
-    period = query_args.period(datetime.now(UTC))
-    ends = await trends.select_product_ends(pool(), product_id, period)
-    if ends.first is None and not await products.select_product_exists(pool(), product_id):
-        raise unknown_product(product_id)
-    prices, headers = await page_of_prices(
-        query_args,
-        period,
-        partial(trends.select_product_points, pool(), product_id),
-        partial(trends.select_product_buckets, pool(), product_id),
-    )
-    trend = Trend(product_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends))
-    return json_response(trend, 200, headers)
-
-
-@blueprint.get(f"{PRODUCT_PATH}/offers/<path:offer_id>/trend")
-@operation(
-    headers={200: LINK_HEADER},
-    example={**TREND_EXAMPLE, "offer_id": OFFER_EXAMPLE["id"]},
-    path_examples={"offer_id": OFFER_EXAMPLE["id"]},
-    components=[TrendPoint, TrendBucket],
-)
-@api_token_required
-@table("offer-trend", TrendPoint, "prices")
-@validate_querystring(TrendQuery)
-@document_response(OfferTrend)
-@reads_replica
-async def get_offer_trend(product_id: UUID, offer_id: str, query_args: TrendQuery) -> Response:
-    """The price of one offer over a period of at most 400 days while it was in stock, also after it was closed."""
-    period = query_args.period(datetime.now(UTC))
-    existing_id = None if "\0" in offer_id else await products.select_offer_id(pool(), product_id, offer_id)
-    if existing_id is None:
-        raise NotFound(f"Product {product_id} has no offer {offer_id}.")
-    offer = OfferKey(product_id, offer_id)
-    ends = await trends.select_offer_ends(pool(), offer, period)
-    prices, headers = await page_of_prices(
-        query_args,
-        period,
-        partial(trends.select_offer_points, pool(), offer),
-        partial(trends.select_offer_buckets, pool(), offer),
-    )
-    trend = OfferTrend(
-        product_id, existing_id, query_args.from_, query_args.to, prices, *ends, service.change_percent(*ends)
-    )
-    return json_response(trend, 200, headers)
-
-
-SelectPoints = Callable[[Period, datetime | None, int], Awaitable[list[TrendPoint]]]
-SelectBuckets = Callable[[Period, Interval, int], Awaitable[list[TrendBucket]]]
-
-
-async def page_of_prices(
-    query: TrendQuery, period: Period, select_points: SelectPoints, select_buckets: SelectBuckets
-) -> tuple[msgspec.Raw, dict[str, str]]:
-    """The points or buckets of a page, as JSON, and the Link header to the next page."""
-    after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
-    page: list[TrendPoint] | list[TrendBucket]
-    if query.interval is None:
-        points = await select_points(period, after, query.limit + 1)
-        page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
-    else:
-        start = period.start if after is None else service.next_bucket(after, query.interval)
-        rest = Period(start, period.end, period.now)
-        buckets = await select_buckets(rest, query.interval, query.limit + 1)
-        page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
-    return msgspec.Raw(responses.encode_json(page)), headers

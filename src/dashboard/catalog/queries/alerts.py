@@ -1,0 +1,99 @@
+"""SQL of the alerts on prices: what of the products' marks is the case at the moment.
+
+A price that moves around its mark, or a stock that empties for a minute, does not end an alert: it goes on until it was
+over for HOLD.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from common.alerts import Firing
+from common.db.pool import Executor
+
+HOLD = timedelta(minutes=15)
+
+
+async def select_prices_below_mark(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+    """Products whose best price is below their mark; of those that fire already, also if it was within HOLD.
+
+    firing: the subjects that fire already. A subject is the id of a product.
+    """
+    rows = await db.fetch(
+        """
+        SELECT product_id::text AS subject, name, below, best_price
+          FROM product_mark AS mark
+          JOIN product USING (product_id)
+          JOIN product_refresh USING (product_id)
+         WHERE best_price < below
+            OR (product_id::text = ANY($2)
+                AND EXISTS (SELECT
+                              FROM product_price_change AS change
+                             WHERE change.product_id = mark.product_id
+                               AND change.price < mark.below
+                               AND change.at >= coalesce((SELECT max(at)
+                                                            FROM product_price_change AS earlier
+                                                           WHERE earlier.product_id = mark.product_id
+                                                             AND earlier.at <= $1::timestamptz - $3::interval),
+                                                         '-infinity')))
+         ORDER BY name_key, product_id
+        """,
+        now, list(firing), HOLD,
+    )  # fmt: skip
+    return [Firing(row["subject"], _price_below(row["name"], row["best_price"], row["below"])) for row in rows]
+
+
+async def select_back_in_stock(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+    """Products with a best offer that had none when their return was marked, or later; once for each return.
+
+    Of those that fire already, also products that had one within HOLD. firing: the subjects that fire already. A
+    subject is the id of a product.
+    """
+    rows = await db.fetch(
+        """
+        SELECT product_id::text AS subject, name, best_price
+          FROM product_mark AS mark
+          JOIN product USING (product_id)
+          JOIN product_refresh USING (product_id)
+         WHERE EXISTS (SELECT
+                         FROM product_price_change AS change
+                        WHERE change.product_id = mark.product_id
+                          AND change.price IS NULL
+                          AND change.at >= coalesce((SELECT max(at)
+                                                       FROM product_price_change AS earlier
+                                                      WHERE earlier.product_id = mark.product_id
+                                                        AND earlier.at <= mark.watched_since),
+                                                    mark.watched_since))
+           AND (best_price IS NOT NULL
+                OR (product_id::text = ANY($2)
+                    AND EXISTS (SELECT
+                                  FROM product_price_change AS change
+                                 WHERE change.product_id = mark.product_id
+                                   AND change.price IS NOT NULL
+                                   AND change.at >= coalesce((SELECT max(at)
+                                                                FROM product_price_change AS earlier
+                                                               WHERE earlier.product_id = mark.product_id
+                                                                 AND earlier.at <= $1::timestamptz - $3::interval),
+                                                             '-infinity'))))
+         ORDER BY name_key, product_id
+        """,
+        now, list(firing), HOLD,
+    )  # fmt: skip
+    return [Firing(row["subject"], _back_in_stock(row["name"], row["best_price"])) for row in rows]
+
+
+def _price_below(name: str, price: int | None, below: int) -> str:
+    if price is not None and price < below:
+        return f"{name}: the best price is {_amount(price)}, below the mark of {_amount(below)}."
+    now = "nothing is in stock now" if price is None else f"the best price is {_amount(price)} now"
+    return f"{name}: the best price was below the mark of {_amount(below)} a moment ago; {now}."
+
+
+def _back_in_stock(name: str, price: int | None) -> str:
+    if price is None:
+        return f"{name} was back in stock, and was sold out a moment ago."
+    return f"{name} is back in stock; the best price is {_amount(price)}."
+
+
+def _amount(price: int) -> str:
+    """A price in minor units, such as `1,012.40`."""
+    return f"{price // 100:,}.{price % 100:02}"

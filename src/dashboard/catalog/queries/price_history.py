@@ -1,0 +1,179 @@
+"""SQL of the price history: the lowest price in stock of a product, with the times in which nothing was in stock.
+
+A price is valid until the next change. In a gap no refresh succeeded, and no price is known: it counts for no figure.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from common.db.pool import Executor
+from dashboard.catalog.models import (
+    Interval,
+    Period,
+    PriceBucket,
+    PriceExtreme,
+    PriceFigures,
+    PriceGap,
+    PriceStep,
+)
+from dashboard.catalog.queries.trends import INTERVAL_SECONDS
+
+MAX_GAPS = 1000
+
+_PIECES = """
+    WITH refresh AS (
+        -- 1. How far the prices are known: up to $3, unless the last refresh is longer ago than a gap.
+        SELECT CASE WHEN last_success < $4::timestamptz - $5::interval THEN least($3::timestamptz, last_success) ELSE $3
+               END AS known_until
+          FROM product_refresh
+         WHERE product_id = $1
+    ), held AS (
+        -- 2. Each price, from when until when it was valid, the one carried into the period included.
+        SELECT price, greatest(at, $2::timestamptz) AS since, lead(at, 1, known_until) OVER (ORDER BY at) AS until
+          FROM refresh
+          JOIN product_price_change
+            ON product_id = $1
+           AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
+           AND at < known_until
+    ), gaps AS (
+        SELECT coalesce(range_agg(tstzrange(since, until)), '{}') AS gaps
+          FROM product_price_gap
+         WHERE product_id = $1 AND until > $2 AND since < $3
+    ), piece AS (
+        -- 3. The same, without the gaps.
+        SELECT price, lower(part) AS since, upper(part) AS until
+          FROM held
+         CROSS JOIN gaps
+         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(since, greatest(since, until))) - gaps) AS part
+    )
+"""
+"""The known prices of product $1 from $2 to $3, at $4; no refresh for longer than $5 is a gap."""
+
+
+async def select_price_figures(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
+) -> PriceFigures | None:
+    """The figures of a period; None for an unknown product. gap: the shortest one."""
+    row = await db.fetchrow(
+        _PIECES  # noqa: S608 - only of literals
+        + """
+        , weighted AS (
+            SELECT price, since, extract(epoch FROM until - since)::float8 AS seconds FROM piece
+        )
+        SELECT (SELECT min(at) FROM product_price_change WHERE product_id = $1) AS known_since,
+               EXISTS (SELECT FROM product_refresh WHERE product_id = $1) AS exists,
+               min(price) AS lowest,
+               (array_agg(since ORDER BY price, since) FILTER (WHERE price IS NOT NULL))[1] AS lowest_at,
+               max(price) AS highest,
+               (array_agg(since ORDER BY price DESC, since) FILTER (WHERE price IS NOT NULL))[1] AS highest_at,
+               -- Rounding must not move the mean beyond the lowest or the highest price.
+               least(max(price), greatest(min(price),
+                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
+               coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / nullif(sum(seconds), 0) AS in_stock_share
+          FROM weighted
+        """,
+        product_id, start, end, now, gap,
+    )  # fmt: skip
+    assert row is not None
+    if not row["exists"]:
+        return None
+    lowest = highest = None
+    if row["lowest"] is not None:
+        lowest = PriceExtreme(row["lowest"], row["lowest_at"])
+        highest = PriceExtreme(row["highest"], row["highest_at"])
+    return PriceFigures(row["known_since"], lowest, highest, row["mean"], row["in_stock_share"])
+
+
+async def select_known_since(db: Executor, product_id: UUID) -> datetime | None:
+    """The first time at which a product had a price or is known to have had none."""
+    return await db.fetchval("SELECT min(at) FROM product_price_change WHERE product_id = $1", product_id)
+
+
+async def select_steps(
+    db: Executor, product_id: UUID, period: Period, after: datetime | None, limit: int
+) -> list[PriceStep]:
+    """The lowest price in stock: the one valid at the start, then every change, in order; None = nothing in stock.
+
+    after: the last step of the page before.
+    """
+    rows = await db.fetch(
+        """
+        SELECT greatest(at, $2) AS at, price
+          FROM product_price_change
+         WHERE product_id = $1
+           AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
+           AND ($3::timestamptz IS NULL OR at <= $3)
+           AND ($4::timestamptz IS NULL OR at > $4)
+         ORDER BY product_price_change.at
+         LIMIT $5
+        """,
+        product_id, period.start, period.end, after, limit,
+    )  # fmt: skip
+    return [PriceStep(**row) for row in rows]
+
+
+async def select_buckets(
+    db: Executor,
+    product_id: UUID,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    gap: timedelta,
+    interval: Interval,
+) -> list[PriceBucket]:
+    """The figures of each hour, day or week from `start`, the first moment of one, to `end`.
+
+    Each is there, without figures where no price is known; none is while no price of the product was ever known.
+    """
+    rows = await db.fetch(
+        _PIECES  # noqa: S608 - only of literals
+        + """
+        , cut AS (
+            -- 4. The pieces, cut at the ends of the buckets.
+            SELECT bucket, price, greatest(since, bucket) AS since,
+                   extract(epoch FROM least(until, bucket + $6::interval) - greatest(since, bucket))::float8 AS seconds
+              FROM piece
+             CROSS JOIN LATERAL generate_series(date_bin($6::interval, since, timestamptz '2001-01-01 00:00:00+00'),
+                                                until - interval '1 microsecond',
+                                                $6::interval) AS bucket
+        ), bucket AS (
+            -- 5. All buckets, unless no price was ever known.
+            SELECT generate_series($2::timestamptz, $3::timestamptz - interval '1 microsecond', $6::interval) AS bucket
+             WHERE EXISTS (SELECT FROM product_price_change WHERE product_id = $1)
+        )
+        SELECT bucket AS at, min(price) AS min, max(price) AS max,
+               least(max(price), greatest(min(price),
+                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
+               (array_agg(price ORDER BY since DESC))[1] AS last,
+               CASE WHEN sum(seconds) > 0
+                    THEN coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / sum(seconds)
+               END AS in_stock_share
+          FROM bucket
+          LEFT JOIN cut USING (bucket)
+         GROUP BY bucket
+         ORDER BY bucket
+        """,
+        product_id, start, end, now, gap, timedelta(seconds=INTERVAL_SECONDS[interval]),
+    )  # fmt: skip
+    return [PriceBucket(**row) for row in rows]
+
+
+async def select_gaps(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
+) -> list[PriceGap]:
+    """The gaps that overlap a period, in order; the last may not be over. gap: the shortest one."""
+    rows = await db.fetch(
+        """
+        SELECT since, until
+          FROM product_price_gap
+         WHERE product_id = $1 AND until > $2 AND since < $3
+         UNION ALL
+        SELECT last_success, NULL
+          FROM product_refresh
+         WHERE product_id = $1 AND last_success < $4::timestamptz - $5::interval AND last_success < $3
+         ORDER BY since
+         LIMIT $6
+        """,
+        product_id, start, end, now, gap, MAX_GAPS,
+    )  # fmt: skip
+    return [PriceGap(*row) for row in rows]
