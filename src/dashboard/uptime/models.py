@@ -292,8 +292,8 @@ class Gap(msgspec.Struct, frozen=True):
 class StoreDay(msgspec.Struct, frozen=True):
     """The figures of a store for a day in its local time, which has 23 or 25 hours when the clock changes.
 
-    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll. The
-    current day ends now.
+    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll.
+    incidents: those that began on the day, so that the numbers of several days add up. The current day ends now.
     """
 
     day: date
@@ -306,6 +306,8 @@ class StoreDay(msgspec.Struct, frozen=True):
     """Open time in which it was down."""
     observed_seconds: float
     """Open time within 90 minutes after a poll."""
+    incidents: int
+    """Number of incidents that began on the day."""
 
 
 class StoreUptime(msgspec.Struct, frozen=True):

@@ -110,6 +110,7 @@ DAY = {
     "up_seconds": 8100.0,
     "down_seconds": 2700.0,
     "observed_seconds": 6360.0,
+    "incidents": 1,
 }
 GAP = {
     "start": FROM,
