@@ -206,8 +206,8 @@ CREATE TABLE uptime_report_detail (
     timezone text, -- null: the default
     store_group text,
     state text NOT NULL,
-    observed_last_hour interval NOT NULL,
-    observed_last_day interval NOT NULL,
-    observed_last_week interval NOT NULL,
+    coverage_last_hour numeric, -- the share of open time that a poll covers; null: the store was not open
+    coverage_last_day numeric,
+    coverage_last_week numeric,
     PRIMARY KEY (report_id, store_id)
 );

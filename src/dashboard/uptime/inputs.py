@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from common.limits import MAX_WINDOW_DAYS
 from common.web.input_types import Input, Night, PageQuery, QueryInstant, QueryInteger, TableQuery
-from dashboard.uptime.models import Period, StoreOrder
+from dashboard.uptime.models import Period, ReportColumns, State, StoreOrder
 
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
@@ -32,8 +32,39 @@ Target = Annotated[Share, Field(description="The minimum share of open time that
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
 
+MAX_CHOSEN_STORES = 500
+"""More would not fit into the line of a request; a group has no limit."""
+
+
+def _as_list(value: Any) -> Any:
+    """A parameter that is given once, as a list."""
+    return [value] if isinstance(value, str) else value
+
+
+StoreId = Annotated[str, Field(min_length=1, max_length=100, pattern=WITHOUT_NUL)]
+Group = Annotated[str, BeforeValidator(parse_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})]
+"""The name of a group of stores: a label that each of them has."""
+
+
 class ReportRequest(Input):
     as_of: Annotated[QueryInstant | None, Field(description="End of the windows; by default the newest poll")] = None
+    store_id: Annotated[
+        list[StoreId] | None,
+        BeforeValidator(_as_list),
+        Field(
+            min_length=1,
+            max_length=MAX_CHOSEN_STORES,
+            description="Only this store; repeat it for several. By default all stores",
+            examples=[["8139926242460185114"]],
+        ),
+    ] = None
+    group: Annotated[Group | None, Field(description="Only the stores of this group", examples=["north"])] = None
+
+    @model_validator(mode="after")
+    def _require_one_choice(self) -> Self:
+        if self.store_id is not None and self.group is not None:
+            raise PydanticCustomError("value_error", "cannot be combined with `store_id`")
+        return self
 
 
 class ReportQuery(TableQuery):
@@ -45,6 +76,10 @@ class ReportQuery(TableQuery):
             examples=["0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"],
         ),
     ]
+    columns: Annotated[
+        ReportColumns,
+        Field(description="`full` adds shares, coverage, time zone, group and state to the columns of the source"),
+    ] = "source"
 
 
 class UploadQuery(Input):

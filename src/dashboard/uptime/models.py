@@ -1,5 +1,8 @@
 """Types of stores, reports and imports. Durations are exact; seconds may have a fraction."""
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -14,8 +17,39 @@ CSV_HEADER = (
 )
 """The header of a report, copied word for word from the source."""
 
+FULL_CSV_HEADER = (
+    CSV_HEADER.strip()
+    + ",uptime_last_hour(in percent),uptime_last_day(in percent),uptime_last_week(in percent),"
+    "coverage_last_hour(in percent),coverage_last_day(in percent),coverage_last_week(in percent),"
+    "timezone,timezone_is_default,group,state\n"
+)
+"""The header of a report with all columns."""
+
 Period = Literal["hour", "day", "week"]
 StoreOrder = Literal["store_id", "downtime", "uptime"]
+ReportColumns = Literal["source", "full"]
+State = Literal["up", "down", "closed", "stale", "never_polled"]
+
+
+@dataclass(frozen=True)
+class ChosenStores:
+    """The stores of a report: these, those of a group, or all. Only one of the two is given."""
+
+    store_ids: Sequence[str] | None = None
+    group: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for the same stores, however they are written; empty for all."""
+        if self.group is not None:
+            return f"group {self.group}"
+        if self.store_ids is None:
+            return ""
+        joined = "\0".join(sorted(set(self.store_ids)))
+        return f"stores {hashlib.sha256(joined.encode()).hexdigest()}"
+
+
+ALL_STORES = ChosenStores()
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
@@ -34,10 +68,14 @@ class ImportSummary(msgspec.Struct, frozen=True):
 
 
 class NewImport(msgspec.Struct, frozen=True):
-    """An import about to be recorded. changed: whether it changed any data, by new rows or otherwise."""
+    """An import or a change by hand about to be recorded. changed: whether it changed any data.
+
+    source: the file, or the store that was changed. made_by: who made it.
+    """
 
     kind: str
     source: str
+    made_by: str
     started_at: datetime
     rows: int
     new: int
@@ -48,14 +86,20 @@ class NewImport(msgspec.Struct, frozen=True):
 
 
 class Import(msgspec.Struct, frozen=True):
-    """An import that was recorded: the kind of file, where it came from, when, and its figures."""
+    """An import, or a change by hand, that was recorded: its kind, of what, by whom, when, and its figures.
+
+    Changes by hand are those of kind `closures`, `group` and `deleted-polls`; `new` is the number of closures, or of
+    deleted polls.
+    """
 
     import_id: int
     """Id of the import."""
     kind: str
-    """The kind of file."""
+    """The kind of file, or of change."""
     source: str
-    """Where the file came from."""
+    """Where the file came from, or the store that was changed."""
+    made_by: str
+    """Who made it: a request and its address, the user of a command, or the job that pulls."""
     started_at: datetime
     """Start of the import."""
     finished_at: datetime
@@ -99,6 +143,10 @@ class Report(msgspec.Struct, frozen=True):
     """Number of stores; null until it is complete."""
     reason: str | None
     """Why it failed."""
+    store_ids: list[str] | None = None
+    """The stores that it was requested for; null: all, or those of the group."""
+    group: str | None = None
+    """The group of stores that it was requested for; null: none."""
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -120,6 +168,34 @@ class ReportRow(msgspec.Struct, frozen=True):
     """Hours down in the last 168 hours."""
 
 
+class FullReportRow(ReportRow, frozen=True):
+    """A store in a report with all columns. Shares are per cent of the open time, null where the store was not open.
+
+    Coverage, time zone, group and state are taken when the columns are first asked for; later they do not change.
+    """
+
+    uptime_percent_last_hour: Decimal | None
+    """Per cent of the open time of the last hour in which it was up."""
+    uptime_percent_last_day: Decimal | None
+    """Per cent of the open time of the last 24 hours in which it was up."""
+    uptime_percent_last_week: Decimal | None
+    """Per cent of the open time of the last 168 hours in which it was up."""
+    coverage_percent_last_hour: Decimal | None
+    """Per cent of the open time of the last hour that is within 90 minutes after a poll."""
+    coverage_percent_last_day: Decimal | None
+    """Per cent of the open time of the last 24 hours that is within 90 minutes after a poll."""
+    coverage_percent_last_week: Decimal | None
+    """Per cent of the open time of the last 168 hours that is within 90 minutes after a poll."""
+    timezone: str
+    """Its IANA time zone."""
+    timezone_is_default: bool
+    """Whether no file names its time zone."""
+    group: str | None
+    """The group by which people choose stores."""
+    state: State
+    """Its state at the end of the windows."""
+
+
 class RequestedReport(msgspec.Struct, frozen=True):
     """The id with which the requested report can be fetched."""
 
@@ -137,7 +213,7 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
     """A complete report, with a row for each store, ordered by store_id."""
 
-    rows: list[ReportRow]
+    rows: list[ReportRow | FullReportRow]
     """A row for each store, by id."""
 
 

@@ -11,7 +11,7 @@ from common.db.errors import DATABASE_UNAVAILABLE
 from common.web.errors import Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models import Report
-from dashboard.uptime.queries import fleet, imports
+from dashboard.uptime.queries import fleet, imports, report_rows
 
 log = structlog.get_logger()
 
@@ -21,6 +21,8 @@ MAX_CONCURRENT_UPLOADS = 4
 """Each import of an upload holds a connection."""
 MAX_ARRIVING_UPLOADS = 16
 """Each fills the disk until it has been imported."""
+DETAILS_PATIENCE = 3.0
+"""How many seconds a request waits for the full columns of a report before it is told to come again."""
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -37,6 +39,7 @@ class ReportRunner:
         self.arriving = asyncio.Semaphore(MAX_ARRIVING_UPLOADS)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
+        self._detailing: dict[str, asyncio.Task[None]] = {}
 
     async def make(self, report_id: UUID, now: datetime) -> None:
         """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
@@ -50,6 +53,27 @@ class ReportRunner:
             log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
         finally:
             self._making.discard(report_id)
+
+    async def has_details(self, report: Report) -> bool:
+        """Whether what the full columns of a complete report need is there; begins to make it if it is not.
+
+        Waits for DETAILS_PATIENCE seconds, in which small reports are ready. Raises what the making raised.
+        """
+        if await report_rows.select_has_details(self.db, UUID(report.report_id)):
+            return True
+        task = self._detailing.get(report.report_id)
+        if task is None:
+            task = asyncio.create_task(self._make_details(report))
+            self._detailing[report.report_id] = task
+            task.add_done_callback(lambda _: self._detailing.pop(report.report_id, None))
+        done, _ = await asyncio.wait([task], timeout=DETAILS_PATIENCE)
+        for each in done:
+            each.result()
+        return bool(done)
+
+    async def _make_details(self, report: Report) -> None:
+        async with self._slots:
+            await service.make_report_details(self.db, report)
 
     async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.

@@ -19,7 +19,7 @@ async def select_latest_report(db: Executor) -> Report | None:
         """
         SELECT report_id
           FROM uptime_report
-         WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL
+         WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL AND selection = ''
          ORDER BY data_version DESC, as_of DESC, requested_at DESC
          LIMIT 1
         """
@@ -149,7 +149,7 @@ async def select_fleet_mark(db: Executor) -> FleetMark:
         """
         SELECT (SELECT count(*) FROM store WHERE first_polled_at IS NOT NULL) AS stores,
                (SELECT max(import_id) FROM store_import WHERE changed) AS version,
-               (SELECT max(finished_at) FROM uptime_report WHERE status = 'complete') AS reported_at
+               (SELECT max(finished_at) FROM uptime_report WHERE status = 'complete' AND selection = '') AS reported_at
         """
     )
     assert row is not None
