@@ -468,7 +468,9 @@ BEGIN
                uptime = kept.uptime + excluded.uptime,
                observed_time = kept.observed_time + excluded.observed_time,
                incidents = kept.incidents + excluded.incidents;
-        SELECT open_parts.last_open > coalesce(upper(history.up), '-infinity') INTO was_down
+        SELECT open_parts.last_open > coalesce(upper(history.up), '-infinity')
+                   AND open_parts.last_open > history_begins(due.store_id, at_time)
+          INTO was_down
           FROM store_history(due.store_id, due.since, due.until, at_time) AS history
          CROSS JOIN LATERAL (SELECT upper(history.open) AS last_open) AS open_parts;
         counted_at := coalesce(
@@ -1415,9 +1417,9 @@ CREATE TABLE uptime_report_detail (
     timezone text,
     store_group text,
     state text NOT NULL,
-    observed_last_hour interval NOT NULL,
-    observed_last_day interval NOT NULL,
-    observed_last_week interval NOT NULL
+    coverage_last_hour numeric,
+    coverage_last_day numeric,
+    coverage_last_week numeric
 );
 
 CREATE TABLE uptime_report_progress (

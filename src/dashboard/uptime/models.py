@@ -18,8 +18,7 @@ CSV_HEADER = (
 """The header of a report, copied word for word from the source."""
 
 FULL_CSV_HEADER = (
-    CSV_HEADER.strip()
-    + ",uptime_last_hour(in percent),uptime_last_day(in percent),uptime_last_week(in percent),"
+    CSV_HEADER.strip() + ",uptime_last_hour(in percent),uptime_last_day(in percent),uptime_last_week(in percent),"
     "coverage_last_hour(in percent),coverage_last_day(in percent),coverage_last_week(in percent),"
     "timezone,timezone_is_default,group,state\n"
 )
@@ -387,35 +386,157 @@ class StoreDay(msgspec.Struct, frozen=True):
 
 
 class StoreUptime(msgspec.Struct, frozen=True):
-    """A store in the latest complete report; the share is null if the store was not open in the period."""
+    """A store in a period; the share is null if the store was not open in it, all figures if it was never polled."""
 
     store_id: str
     """Id of the store."""
     timezone: str
     """Its IANA time zone."""
-    uptime_seconds: float
-    """Open time in which it was up."""
-    downtime_seconds: float
-    """Open time in which it was down."""
+    uptime_seconds: float | None
+    """Open time in the period in which it was up."""
+    downtime_seconds: float | None
+    """Open time in the period in which it was down."""
     uptime_share: float | None
-    """Share of its open time that it was up; null if it was not open."""
+    """uptime_seconds / (uptime_seconds + downtime_seconds); null if the store was not open."""
+    state: State
+    """Its state now."""
 
 
 class SlaSummary(msgspec.Struct, frozen=True):
-    """How many stores were open in a period, and how many of them were up for less than the target share, 0 to 1."""
+    """How many stores were open in a period, and how many of them were up for less than the target share, 0 to 1.
 
-    report_id: str
-    """Id of the report that the figures are from."""
-    as_of: datetime | None
-    """The end of the period."""
-    period: Period
-    """The length of the period."""
+    report_id, as_of and period are those of a report on the last hour, day or week. from, to and through are those of
+    local days, each store's in its own time zone; a day counts from six hours after its end on.
+    """
+
     target: Decimal
     """The minimum share of open time that a store is up, 0 to 1."""
     stores: int
     """Number of stores that were open in the period."""
     breaches: int
     """Number of stores that were up for less than the target share."""
+    period: Period | None = None
+    """The length of the period; null for local days."""
+    report_id: str | None = None
+    """Id of the report that the figures are from; null for local days."""
+    as_of: datetime | None = None
+    """The end of the period; null for local days."""
+    start: date | None = msgspec.field(name="from", default=None)
+    """The first local day."""
+    end: date | None = msgspec.field(name="to", default=None)
+    """The last local day."""
+    through: date | None = None
+    """The last of these days that is over, and counted, for every store; null if none is."""
+    incidents: int | None = None
+    """Number of incidents that began on these days; null for the last hour, day or week."""
+
+
+class HoursRow(msgspec.Struct, frozen=True):
+    """A shift of a weekday, in local time; `closes` at or before `opens` is on the next day."""
+
+    weekday: int
+    """0 = Monday."""
+    opens: str
+    """Local time at which it opens."""
+    closes: str
+    """Local time at which it closes; 24:00:00 is the end of the day."""
+    valid_from: date | None
+    """The first local day on which it holds; null: always before."""
+    valid_to: date | None
+    """The last local day on which it holds; null: until further notice."""
+
+
+class LastPoll(msgspec.Struct, frozen=True):
+    """The last poll of a store."""
+
+    polled_at: datetime
+    """When the store was polled."""
+    status: Literal["active", "inactive"]
+    """Whether it answered (active) or not (inactive)."""
+
+
+class StoreNow(msgspec.Struct, frozen=True):
+    """A store now.
+
+    state: `never_polled`; `closed`; `stale`, if it was open for three hours without a poll; else `up` or `down`.
+    since: when it went up or down, however often it closed in between; when it closed; when it became stale.
+    """
+
+    store_id: str
+    """Id of the store."""
+    state: State
+    """Its state now."""
+    since: datetime | None
+    """Since when; null if it was never polled, or has not been open for ten years."""
+    group: str | None
+    """The group by which reports choose stores; null: none."""
+    timezone: str
+    """Its IANA time zone."""
+    timezone_is_default: bool
+    """Whether no file names its time zone."""
+    always_open: bool
+    """Whether no file names its hours, so that it is open at all times but its closures."""
+    hours: list[HoursRow]
+    """Its business hours, by the day from which they hold."""
+    last_poll: LastPoll | None
+    """The last poll; null if there is none."""
+    incident: Incident | None
+    """The incident that is not over; null if there is none."""
+    closed_because: str | None
+    """The reason of the closure that holds now; null if none does."""
+
+
+class StateCounts(msgspec.Struct, frozen=True):
+    """How many stores are in each state at an instant."""
+
+    at: datetime
+    """The instant."""
+    up: int
+    """Open and up."""
+    down: int
+    """Open and down."""
+    closed: int
+    """Not open."""
+    stale: int
+    """Open, and for three hours of open time without a poll."""
+    never_polled: int
+    """Without any poll."""
+
+
+class Closure(msgspec.Struct, frozen=True):
+    """A time in which a store is closed: local days, the last one included, or instants `[from, to)`."""
+
+    start: datetime | date = msgspec.field(name="from")
+    """The first local day, or the instant at which it begins."""
+    end: datetime | date = msgspec.field(name="to")
+    """The last local day, or the instant at which it ends."""
+    reason: str
+    """Why it is closed."""
+
+
+class DeletedPolls(msgspec.Struct, frozen=True):
+    """The result of a deletion of polls."""
+
+    deleted: int
+    """Number of polls that were deleted."""
+
+
+class WantedStores(NamedTuple):
+    """Stores of a list, ordered by id, by most downtime or by least share of uptime; then by id.
+
+    below: only stores that were up for less than this share of the period. among: only these.
+    """
+
+    order: StoreOrder
+    below: Decimal | None = None
+    among: Sequence[str] | None = None
+
+
+class DaySpan(NamedTuple):
+    """Local days, the last one included."""
+
+    first: date
+    last: date
 
 
 class FleetMark(NamedTuple):

@@ -11,7 +11,7 @@ from common.db.errors import DATABASE_UNAVAILABLE
 from common.web.errors import Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models import Report
-from dashboard.uptime.queries import fleet, imports, report_rows
+from dashboard.uptime.queries import days, fleet, imports, report_rows
 
 log = structlog.get_logger()
 
@@ -23,6 +23,9 @@ MAX_ARRIVING_UPLOADS = 16
 """Each fills the disk until it has been imported."""
 DETAILS_PATIENCE = 3.0
 """How many seconds a request waits for the full columns of a report before it is told to come again."""
+DAYS_PATIENCE = 5.0
+"""How many seconds a request makes figures of days before it is told to come again."""
+STORES_PER_BATCH = 200
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -92,6 +95,25 @@ class ReportRunner:
         if latest is None:
             raise Unavailable("The first report is being made.", retry_after=3)
         return latest
+
+    async def make_days(self, now: datetime, seconds: float) -> int:
+        """Make the figures of days that are over, for about so many seconds; returns of how many stores.
+
+        Each batch is a transaction of its own, so that imports wait for a batch at most.
+        """
+        made = 0
+        deadline = asyncio.get_running_loop().time() + seconds
+        while number := await days.make_recent_days(self.db, STORES_PER_BATCH, now):
+            made += number
+            if number < STORES_PER_BATCH or asyncio.get_running_loop().time() > deadline:
+                break
+        return made
+
+    async def require_days(self, now: datetime) -> None:
+        """Make what figures of days are missing. Raises Unavailable if that takes longer than a request may wait."""
+        await self.make_days(now, DAYS_PATIENCE)
+        if await days.select_has_days_to_make(self.db, now):
+            raise Unavailable("The figures of the days are being made.", retry_after=10)
 
     async def make_waiting(self) -> int:
         """Make the reports whose process died; returns how many were completed."""

@@ -57,23 +57,24 @@ def rows_of(store: Store) -> list[tuple[Hours, tuple[date, date]]]:
         return [(row, (date.min, date.max)) for row in store.hours]
     versions = sorted([(date.min, store.hours), *store.versions])
     ends = [*(start for start, _ in versions[1:]), date.max]
-    return [
-        (row, (start, end)) for (start, rows), end in zip(versions, ends, strict=True) for row in rows or ALWAYS
-    ]
+    return [(row, (start, end)) for (start, rows), end in zip(versions, ends, strict=True) for row in rows or ALWAYS]
 
 
 async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
     """Replace all stores by these."""
     await db.execute(
         "TRUNCATE store, store_poll, poll_span, store_hours, store_day, store_recent_day,"
-        " store_closure, store_poll_deletion, uptime_report, uptime_report_progress, uptime_report_row, uptime_report_detail"
+        " store_closure, store_poll_deletion,"
+        " uptime_report, uptime_report_progress, uptime_report_row, uptime_report_detail"
     )
     polls: dict[tuple[str, datetime], bool] = {}
     for name, store in stores.items():
         for at, active in store.polls:
             polls[name, at] = polls.get((name, at), True) and active
     hours = {(name, *row, *valid) for name, store in stores.items() for row, valid in rows_of(store)}
-    closures = [(name, place, *closure) for name, store in stores.items() for place, closure in enumerate(store.closures)]
+    closures = [
+        (name, place, *closure) for name, store in stores.items() for place, closure in enumerate(store.closures)
+    ]
     instants = [(name, [at for at, _ in store.polls]) for name, store in stores.items()]
     await db.executemany(
         "INSERT INTO store VALUES ($1, $2, $3, $4)",

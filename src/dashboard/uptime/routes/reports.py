@@ -118,6 +118,8 @@ async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
     Raises TooManyRequests beyond it; the transaction is then rolled back, and the report with it.
     """
     new_id = uuid4()
+    if query.store_id is not None and query.group is not None:
+        raise Invalid.field("group", "cannot be combined with `store_id`")
     chosen = ChosenStores(query.store_id, query.group)
     report_id = await service.request_report(connection, query.as_of, datetime.now(UTC), new_id=new_id, chosen=chosen)
     if report_id == new_id:
@@ -158,11 +160,7 @@ def _start_making(report_id: UUID) -> None:
 @reads_replica
 async def get_report(query_args: ReportQuery) -> Response:
     """The progress of a report, or the report itself once it is complete."""
-    report = await service.find_report(pool(), query_args.report_id)
-    if report is None or (report.status == "Running" and is_on_replica()):
-        raise NotFound("Unknown report.")  # on a replica: the primary is asked
-    if report.status == "Failed":
-        raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
+    report = await _known_report(query_args.report_id)
     headers = {"X-Report-Status": report.status, "Vary": "Accept"}
     if report.status == "Running":
         return json_response(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
@@ -171,28 +169,46 @@ async def get_report(query_args: ReportQuery) -> Response:
         headers["X-Report-As-Of"] = format_instant(report.as_of)
     form = MEDIA_TYPES.get(query_args.format or "") or negotiate(JSON, CSV, XLSX, default=CSV)
     columns = query_args.columns
-    if columns == "full":
-        if is_on_replica() and not await report_rows.select_has_details(pool(), UUID(report.report_id)):
-            raise NotFound("Unknown report.")  # the primary is asked, which makes them
-        if not await resources().report_runner.has_details(report):
-            running = {"X-Report-Status": "Running", "Vary": "Accept", "Cache-Control": "no-store"}
-            return json_response(RunningReport(reports.MAX_RUNNING_PROGRESS), 200, running)
+    if columns == "full" and not await _has_details(report):
+        running = {"X-Report-Status": "Running", "Vary": "Accept", "Cache-Control": "no-store"}
+        return json_response(RunningReport(reports.MAX_RUNNING_PROGRESS), 200, running)
     etag = f"{report.report_id}-{VERSION}-{EXTENSIONS.get(form, 'json')}{'-full' * (columns == 'full')}"
     headers["ETag"] = f'"{etag}"'
     if is_current(etag):
         return not_modified(headers)
-    if form == JSON:
-        body = _as_json(_rows(report, columns, report_rows.copy_report_objects))
-    elif form == CSV:
-        body = _as_csv(columns, _rows(report, columns, report_rows.copy_report_rows))
-    else:
-        body = _as_workbook(columns, _rows(report, columns, report_rows.copy_exact_report_rows))
+    body = _body(report, columns, form)
     if form != JSON:
         headers |= file_headers(_file_name(report), form)
     try:
         return await spooled_response(body, content_type=content_type_of(form), headers=headers)
     except TooManyRowsError as error:
         raise Invalid.field("format", f"{error}; use csv") from None
+
+
+async def _known_report(report_id: str) -> Report:
+    """A report that runs or is complete. Raises NotFound, which on a replica has the primary asked, and its failure."""
+    report = await service.find_report(pool(), report_id)
+    if report is None or (report.status == "Running" and is_on_replica()):
+        raise NotFound("Unknown report.")
+    if report.status == "Failed":
+        raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
+    return report
+
+
+async def _has_details(report: Report) -> bool:
+    """Whether the full columns of a report are ready; begins to make them if not. Raises NotFound on a replica."""
+    if is_on_replica() and not await report_rows.select_has_details(pool(), UUID(report.report_id)):
+        raise NotFound("Unknown report.")  # the primary is asked, which makes them
+    return await resources().report_runner.has_details(report)
+
+
+def _body(report: Report, columns: ReportColumns, form: str) -> AsyncIterator[bytes]:
+    """The content of a complete report in one of its forms."""
+    if form == JSON:
+        return _as_json(_rows(report, columns, report_rows.copy_report_objects))
+    if form == CSV:
+        return _as_csv(columns, _rows(report, columns, report_rows.copy_report_rows))
+    return _as_workbook(columns, _rows(report, columns, report_rows.copy_exact_report_rows))
 
 
 def _file_name(report: Report) -> str:
