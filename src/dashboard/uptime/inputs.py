@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, PlainValidator, RootModel, ValidationInfo, WithJsonSchema, field_validator
 
 from common.limits import MAX_WINDOW_DAYS
 from common.web.input_types import (
@@ -229,7 +229,8 @@ class ClosureInput(Input):
         return to
 
 
-ClosuresInput = Annotated[list[ClosureInput], Field(max_length=MAX_CLOSURES)]
+class ClosuresInput(RootModel[Annotated[list[ClosureInput], Field(max_length=MAX_CLOSURES)]]):
+    """All closures of a store."""
 
 
 class StoreInput(Input):

@@ -149,7 +149,12 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class ReportRow(msgspec.Struct, frozen=True):
-    """A store in a report: minutes of the last hour, hours of the last day and week, rounded to 2 places."""
+    """A store in a report: minutes of the last hour, hours of the last day and week, rounded to 2 places.
+
+    The fields from uptime_percent_last_hour on are those of `columns=full`. Shares are per cent of the open time, null
+    where the store was not open. Coverage, time zone, group and state are taken when these columns are first asked for;
+    later they do not change.
+    """
 
     store_id: str
     """Id of the store."""
@@ -165,33 +170,25 @@ class ReportRow(msgspec.Struct, frozen=True):
     """Hours down in the last 24 hours."""
     downtime_last_week: Decimal
     """Hours down in the last 168 hours."""
-
-
-class FullReportRow(ReportRow, frozen=True):
-    """A store in a report with all columns. Shares are per cent of the open time, null where the store was not open.
-
-    Coverage, time zone, group and state are taken when the columns are first asked for; later they do not change.
-    """
-
-    uptime_percent_last_hour: Decimal | None
+    uptime_percent_last_hour: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last hour in which it was up."""
-    uptime_percent_last_day: Decimal | None
+    uptime_percent_last_day: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last 24 hours in which it was up."""
-    uptime_percent_last_week: Decimal | None
+    uptime_percent_last_week: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last 168 hours in which it was up."""
-    coverage_percent_last_hour: Decimal | None
+    coverage_percent_last_hour: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last hour that is within 90 minutes after a poll."""
-    coverage_percent_last_day: Decimal | None
+    coverage_percent_last_day: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last 24 hours that is within 90 minutes after a poll."""
-    coverage_percent_last_week: Decimal | None
+    coverage_percent_last_week: Decimal | None | msgspec.UnsetType = msgspec.UNSET
     """Per cent of the open time of the last 168 hours that is within 90 minutes after a poll."""
-    timezone: str
+    timezone: str | msgspec.UnsetType = msgspec.UNSET
     """Its IANA time zone."""
-    timezone_is_default: bool
+    timezone_is_default: bool | msgspec.UnsetType = msgspec.UNSET
     """Whether no file names its time zone."""
-    group: str | None
+    group: str | None | msgspec.UnsetType = msgspec.UNSET
     """The group by which people choose stores."""
-    state: State
+    state: State | msgspec.UnsetType = msgspec.UNSET
     """Its state at the end of the windows."""
 
 
@@ -212,7 +209,7 @@ class RunningReport(msgspec.Struct, frozen=True, tag_field="status", tag="Runnin
 class CompleteReport(msgspec.Struct, frozen=True, tag_field="status", tag="Complete"):
     """A complete report, with a row for each store, ordered by store_id."""
 
-    rows: list[ReportRow | FullReportRow]
+    rows: list[ReportRow]
     """A row for each store, by id."""
 
 
@@ -503,12 +500,20 @@ class StateCounts(msgspec.Struct, frozen=True):
     """Without any poll."""
 
 
+class ClosedTime(NamedTuple):
+    """A time in which a store is closed: local days, the last one included, or instants `[start, end)`."""
+
+    start: date | datetime
+    end: date | datetime
+    reason: str
+
+
 class Closure(msgspec.Struct, frozen=True):
     """A time in which a store is closed: local days, the last one included, or instants `[from, to)`."""
 
-    start: datetime | date = msgspec.field(name="from")
+    start: str = msgspec.field(name="from")
     """The first local day, or the instant at which it begins."""
-    end: datetime | date = msgspec.field(name="to")
+    end: str = msgspec.field(name="to")
     """The last local day, or the instant at which it ends."""
     reason: str
     """Why it is closed."""

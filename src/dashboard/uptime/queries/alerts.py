@@ -92,8 +92,11 @@ async def select_silent_collector(db: Executor, now: datetime, firing: Sequence[
     """
     newest: datetime | None = await db.fetchval(
         """
-        SELECT max(last_polled_at)
-          FROM (SELECT last_polled_at FROM poll_span WHERE last_polled_at <= $1 ORDER BY span_start DESC LIMIT 1) AS last
+        SELECT least(last_polled_at, $1)
+          FROM poll_span
+         WHERE first_polled_at <= $1
+         ORDER BY span_start DESC
+         LIMIT 1
         """,
         now,
     )

@@ -1,10 +1,11 @@
 """HTTP of what people change by hand: closures, groups, wrong polls."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
+from common.instants import format_instant
 from common.web.input_types import TableQuery
 from common.web.openapi.document import operation
 from common.web.query_string import validate_querystring
@@ -16,8 +17,8 @@ from dashboard.resources import resources
 from dashboard.rights import api_token_required
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
-from dashboard.uptime.inputs import ClosureInput, ClosuresInput, PollsToDelete, StoreInput
-from dashboard.uptime.models import Closure, DeletedPolls, StoreNow
+from dashboard.uptime.inputs import ClosuresInput, PollsToDelete, StoreInput
+from dashboard.uptime.models import ClosedTime, Closure, DeletedPolls, StoreNow
 from dashboard.uptime.queries.corrections import select_closures
 from dashboard.uptime.routes.callers import changed_by
 from dashboard.uptime.routes.stores import NOW, STORE, STORE_EXAMPLE, get_store, require_known_store
@@ -29,6 +30,14 @@ CLOSURES = [
     {"from": "2026-12-25", "to": "2026-12-26", "reason": "Christmas"},
     {"from": "2026-11-30T22:00:00Z", "to": "2026-12-01T04:00:00Z", "reason": "Maintenance"},
 ]
+
+
+def shown(closures: list[ClosedTime]) -> list[Closure]:
+    return [Closure(_text(each.start), _text(each.end), each.reason) for each in closures]
+
+
+def _text(at: date | datetime) -> str:
+    return format_instant(at) if isinstance(at, datetime) else at.isoformat()
 
 
 def change_of(store_id: str) -> Change:
@@ -55,7 +64,7 @@ async def put_store(store_id: str, data: StoreInput) -> Response:
 async def list_closures(store_id: str, query_args: TableQuery) -> Response:
     """The closures of a store: holidays and maintenance, which are not open time."""
     await require_known_store(store_id)
-    return json_response(await select_closures(pool(), store_id))
+    return json_response(shown(await select_closures(pool(), store_id)))
 
 
 @blueprint.put(f"{STORE}/closures")
@@ -63,16 +72,16 @@ async def list_closures(store_id: str, query_args: TableQuery) -> Response:
 @api_token_required
 @json_body(ClosuresInput)
 @document_response(list[Closure])
-async def put_closures(store_id: str, data: list[ClosureInput]) -> Response:
+async def put_closures(store_id: str, data: ClosuresInput) -> Response:
     """Replace the closures of a store. They are not open time in any figure, past ones included.
 
     Days are those of the store's time zone, the last one included. Days whose polls were deleted by their age keep
     their figures.
     """
     await require_known_store(store_id)
-    closures = [Closure(each.from_, each.to, each.reason) for each in data]
+    closures = [ClosedTime(each.from_, each.to, each.reason) for each in data.root]
     await corrections.replace_closures(pool(), change_of(store_id), closures)
-    return json_response(closures)
+    return json_response(shown(closures))
 
 
 @blueprint.delete(f"{STORE}/polls")
