@@ -170,23 +170,23 @@ class ReportRow(msgspec.Struct, frozen=True):
     """Hours down in the last 24 hours."""
     downtime_last_week: Decimal
     """Hours down in the last 168 hours."""
-    uptime_percent_last_hour: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    uptime_percent_last_hour: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last hour in which it was up."""
-    uptime_percent_last_day: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    uptime_percent_last_day: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last 24 hours in which it was up."""
-    uptime_percent_last_week: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    uptime_percent_last_week: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last 168 hours in which it was up."""
-    coverage_percent_last_hour: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    coverage_percent_last_hour: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last hour that is within 90 minutes after a poll."""
-    coverage_percent_last_day: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    coverage_percent_last_day: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last 24 hours that is within 90 minutes after a poll."""
-    coverage_percent_last_week: Decimal | None | msgspec.UnsetType = msgspec.UNSET
+    coverage_percent_last_week: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     """Per cent of the open time of the last 168 hours that is within 90 minutes after a poll."""
     timezone: str | msgspec.UnsetType = msgspec.UNSET
     """Its IANA time zone."""
     timezone_is_default: bool | msgspec.UnsetType = msgspec.UNSET
     """Whether no file names its time zone."""
-    group: str | None | msgspec.UnsetType = msgspec.UNSET
+    group: str | msgspec.UnsetType | None = msgspec.UNSET
     """The group by which people choose stores."""
     state: State | msgspec.UnsetType = msgspec.UNSET
     """Its state at the end of the windows."""

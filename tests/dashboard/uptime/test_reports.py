@@ -40,8 +40,8 @@ async def db(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
 async def import_data(db: asyncpg.Pool) -> None:
     """Record an import that changed data."""
     await db.execute(
-        "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)"
-        " VALUES ('status', 'a test', 1, 1, true, 0, '[]', '{}', now())"
+        "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at,"
+        " made_by) VALUES ('status', 'a test', 1, 1, true, 0, '[]', '{}', now(), 'a test')"
     )
 
 

@@ -40,8 +40,8 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
                 ON states.store_id = suspected.store_id
               JOIN open_time(
                        array(SELECT store_id FROM suspected),
-                       $1 - INTERVAL '48 hours',
-                       $1 + INTERVAL '1 microsecond'
+                       $1::timestamptz - INTERVAL '48 hours',
+                       $1::timestamptz + INTERVAL '1 microsecond'
                    ) AS hours
                 ON hours.store_id = suspected.store_id
              CROSS JOIN LATERAL (
@@ -51,7 +51,7 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
                       FROM store_poll AS poll
                      WHERE poll.store_id = suspected.store_id
                        AND poll.polled_at <= $1
-                       AND poll.polled_at > $1 - INTERVAL '48 hours'
+                       AND poll.polled_at > $1::timestamptz - INTERVAL '48 hours'
                        AND poll.polled_at <@ hours.open
                      ORDER BY poll.polled_at DESC
                      LIMIT $3

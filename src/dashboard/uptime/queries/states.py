@@ -1,6 +1,6 @@
 """SQL of the states of stores now. The rules are functions of the database: uptime_views_states.sql."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from common.db.pool import Executor
 from dashboard.uptime.models import HoursRow, Incident, LastPoll, State, StateCounts, StoreNow, StoreUptime
@@ -67,7 +67,7 @@ async def select_store_now(db: Executor, store_id: str, now: datetime, incident:
                coalesce(store.timezone, 'America/Chicago') AS timezone,
                store.timezone IS NULL AS timezone_is_default,
                array(
-                   SELECT (weekday, opens, closes, valid_from, valid_until, closes = TIME '24:00')
+                   SELECT (weekday, opens::text, closes::text, valid_from, valid_until)
                      FROM store_hours
                     WHERE store_id = $1
                     ORDER BY valid_from, weekday, opens, closes
@@ -113,11 +113,11 @@ async def select_store_now(db: Executor, store_id: str, now: datetime, incident:
     )
 
 
-def _hours_row(weekday: int, opens: time, closes: time, first: date, until: date, ends_day: bool) -> HoursRow:
+def _hours_row(weekday: int, opens: str, closes: str, first: date, until: date) -> HoursRow:
     return HoursRow(
         weekday,
-        opens.isoformat(),
-        "24:00:00" if ends_day else closes.isoformat(),
+        opens,
+        closes,
         None if first == date.min else first,
         None if until == date.max else date.fromordinal(until.toordinal() - 1),
     )
