@@ -141,8 +141,9 @@ async def insert_poll_spans(db: Executor, start: datetime, end: datetime) -> Non
               FROM store_poll
              WHERE store_poll.store_id = store.store_id
                AND polled_at >= date_bin('5 minutes', $1::timestamptz, '2000-01-01 00:00:00+00')
-               AND polled_at < date_bin('5 minutes', $2::timestamptz - INTERVAL '1 microsecond', '2000-01-01 00:00:00+00')
-                               + INTERVAL '5 minutes'
+               AND polled_at < INTERVAL '5 minutes' + date_bin(
+                   '5 minutes', $2::timestamptz - INTERVAL '1 microsecond', '2000-01-01 00:00:00+00'
+               )
           ) AS poll
          WHERE poll.polled_at >= coalesce((SELECT max(polls_since) FROM store), '-infinity')
          GROUP BY 1
