@@ -45,6 +45,8 @@ Target = Annotated[Share, Field(description="The minimum share of open time that
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Stores are polled from the first on, and before the last."""
 MAX_CHOSEN_STORES = 500
 """More would not fit into the line of a request; a group has no limit."""
 
@@ -134,6 +136,8 @@ def parse_month(value: Any) -> date:
         return value
     if not isinstance(value, str) or not _MONTH.fullmatch(value):
         raise ValueError("must be a month, such as 2026-10")
+    if not FIRST_YEAR <= int(value[:4]) < LAST_YEAR:
+        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
     return parse_night(f"{value}-01")
 
 
@@ -190,7 +194,6 @@ def parse_closing_time(value: Any) -> date | datetime:
     return found
 
 
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 ClosingTime = Annotated[
     date | datetime,
     PlainValidator(parse_closing_time),

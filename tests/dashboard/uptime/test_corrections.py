@@ -195,7 +195,8 @@ async def test_a_month_is_that_of_each_store_and_says_how_far_it_is_counted(stor
 
 @pytest.mark.parametrize(
     "query",
-    ["month=2023-13", "month=2023-1", "month=2023-01&from=2023-01-01", "from=2023-01-01", "to=2023-01-01",
+    ["month=2023-13", "month=9999-12", "month=0001-01",
+     "month=2023-1", "month=2023-01&from=2023-01-01", "from=2023-01-01", "to=2023-01-01",
      "from=2023-01-02&to=2023-01-01", "from=2021-01-01&to=2023-01-01", "month=2023-01&month=2023-02"],
 )  # fmt: skip
 async def test_wrong_days_are_refused(stores: Stores, query: str) -> None:

@@ -305,8 +305,8 @@ async def test_a_report_has_all_columns_on_request_in_every_form(stores: Stores)
         "timezone,timezone_is_default,group,state"
     )
     assert lines[1:] == [
-        "1,15.00,2.25,2.25,45.00,0.75,0.75,25.00,75.00,75.00,100.00,58.89,58.89,America/Chicago,t,'=1+1,closed",
-        "2,60.00,24.00,168.00,0.00,0.00,0.00,100.00,100.00,100.00,0.00,0.00,0.00,America/Chicago,t,,up",
+        "1,15.00,2.25,2.25,45.00,0.75,0.75,25.00,75.00,75.00,100.00,58.89,58.89,America/Chicago,true,'=1+1,closed",
+        "2,60.00,24.00,168.00,0.00,0.00,0.00,100.00,100.00,100.00,0.00,0.00,0.00,America/Chicago,true,,up",
     ]
     (row, _) = (await (await stores.client.get(f"{full}&format=json")).get_json())["rows"]
     assert (row["coverage_percent_last_week"], row["group"], row["timezone_is_default"]) == (58.89, "=1+1", True)

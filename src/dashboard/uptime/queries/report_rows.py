@@ -78,9 +78,11 @@ def _neutralised(expression: str, name: str) -> str:
 _SAFE_ROWS = _REPORT_ROWS.replace("SELECT store_id", f"SELECT {_neutralised('store_id', 'store_id')}").replace(
     "ORDER BY store_id", "ORDER BY uptime_report_row.store_id"
 )
-_SAFE_FULL_ROWS = _FULL_ROWS.replace(
-    "SELECT report.store_id", f"SELECT {_neutralised('report.store_id', 'store_id')}"
-).replace('detail.store_group AS "group"', _neutralised("detail.store_group", '"group"'))
+_SAFE_FULL_ROWS = (
+    _FULL_ROWS.replace("SELECT report.store_id", f"SELECT {_neutralised('report.store_id', 'store_id')}")
+    .replace("detail.timezone IS NULL AS", "(detail.timezone IS NULL)::text AS")
+    .replace('detail.store_group AS "group"', _neutralised("detail.store_group", '"group"'))
+)
 """The rows for spreadsheets: ids and groups are not taken for formulas."""
 
 
