@@ -25,7 +25,7 @@ DETAILS_PATIENCE = 3.0
 """How many seconds a request waits for the full columns of a report before it is told to come again."""
 DAYS_PATIENCE = 5.0
 """How many seconds a request makes figures of days before it is told to come again."""
-STORES_PER_BATCH = 200
+STORES_PER_BATCH = 25
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -103,7 +103,8 @@ class ReportRunner:
         """
         made = 0
         deadline = asyncio.get_running_loop().time() + seconds
-        while number := await days.make_recent_days(self.db, STORES_PER_BATCH, now):
+        settled = await days.select_settled(self.db, now)
+        while settled and (number := await days.make_recent_days(self.db, STORES_PER_BATCH, settled, now)):
             made += number
             if number < STORES_PER_BATCH or asyncio.get_running_loop().time() > deadline:
                 break
@@ -112,7 +113,8 @@ class ReportRunner:
     async def require_days(self, now: datetime) -> None:
         """Make what figures of days are missing. Raises Unavailable if that takes longer than a request may wait."""
         await self.make_days(now, DAYS_PATIENCE)
-        if await days.select_has_days_to_make(self.db, now):
+        settled = await days.select_settled(self.db, now)
+        if settled and await days.select_has_days_to_make(self.db, settled):
             raise Unavailable("The figures of the days are being made.", retry_after=10)
 
     async def make_waiting(self) -> int:

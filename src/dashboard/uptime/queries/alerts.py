@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from asyncpg import Record
+
 from common.alerts import Firing
 from common.db.pool import Executor
 from common.instants import format_instant
@@ -16,28 +18,35 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
     """The stores of which the last `polls` polls in open time were all inactive.
 
     firing: those that fired at the last look; they fire until as many polls in a row were active. A store that is
-    closed or stale now goes on as it was. Only stores whose last poll could change anything are looked at closely: a
-    poll in closed time does not count.
+    closed or stale now goes on as it was. Business hours, which take most of the time, are only computed for stores
+    whose newest poll says that something may have changed.
     """
     rows = await db.fetch(
         """
-        WITH suspected AS MATERIALIZED (
-            SELECT store.store_id, store.store_id = ANY($2::text[]) AS fires
+        WITH newest AS MATERIALIZED (
+            SELECT store.store_id, last.active, last.polled_at, wanted.store_id IS NOT NULL AS fires
               FROM store
+              LEFT JOIN unnest($2::text[]) AS wanted (store_id) ON wanted.store_id = store.store_id
              CROSS JOIN LATERAL (
-                SELECT last.active
-                  FROM store_poll AS last
-                 WHERE last.store_id = store.store_id AND last.polled_at <= $1
-                 ORDER BY last.polled_at DESC
+                SELECT poll.active, poll.polled_at
+                  FROM store_poll AS poll
+                 WHERE poll.store_id = store.store_id AND poll.polled_at <= $1
+                 ORDER BY poll.polled_at DESC
                  LIMIT 1
-              ) AS newest
-             WHERE store.last_polled_at > $1::timestamptz - INTERVAL '48 hours'
-               AND (NOT newest.active OR store.store_id = ANY($2::text[]))
+              ) AS last
+             WHERE store.last_polled_at > $1::timestamptz - INTERVAL '48 hours' OR wanted.store_id IS NOT NULL
+        ), suspected AS MATERIALIZED (
+            SELECT store_id, fires, polled_at
+              FROM newest
+             WHERE active = fires AND polled_at > $1::timestamptz - INTERVAL '48 hours'
         ), judged AS MATERIALIZED (
-            SELECT suspected.store_id, suspected.fires, states.state, recent.number, recent.active, recent.since
+            SELECT suspected.store_id, suspected.fires, suspected.polled_at, recent.number, recent.active, recent.since,
+                   hours.open @> $1::timestamptz AND (
+                       suspected.polled_at > $1::timestamptz - INTERVAL '3 hours'
+                       OR length_of(hours.open * tstzmultirange(tstzrange(suspected.polled_at, $1)))
+                           < INTERVAL '3 hours'
+                   ) AS is_seen
               FROM suspected
-              JOIN store_states(array(SELECT store_id FROM suspected), $1) AS states
-                ON states.store_id = suspected.store_id
               JOIN open_time(
                        array(SELECT store_id FROM suspected),
                        $1::timestamptz - INTERVAL '48 hours',
@@ -58,31 +67,33 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
                   ) AS counted
               ) AS recent
         )
-        SELECT store_id, state, number, active, since
+        SELECT store_id, polled_at, number, active, since
           FROM judged
-         WHERE CASE WHEN fires THEN state NOT IN ('up', 'down') OR number < $3 OR active < $3
-                    ELSE state = 'down' AND number = $3 AND active = 0
+         WHERE CASE WHEN fires THEN NOT is_seen OR number < $3 OR active < $3
+                    ELSE is_seen AND number = $3 AND active = 0
                END
          UNION ALL
-        SELECT firing.store_id, 'stale', 0, 0, NULL
-          FROM unnest($2::text[]) AS firing (store_id)
-          JOIN store ON store.store_id = firing.store_id
-         WHERE firing.store_id NOT IN (SELECT store_id FROM suspected)
+        SELECT store_id, polled_at, 0, 0, NULL
+          FROM newest
+         WHERE fires AND store_id NOT IN (SELECT store_id FROM suspected)
          ORDER BY store_id
         """,
         now,
         firing,
         polls,
     )
-    return [Firing(row["store_id"], _store_detail(row["active"], row["number"], row["since"])) for row in rows]
+    return [Firing(row["store_id"], _store_detail(row)) for row in rows]
 
 
-def _store_detail(active: int, number: int, since: datetime | None) -> str:
-    if since is None:
-        return "It was down when it was last polled."
-    if active:
-        return f"{active} of its last {number} polls found it up again, the earliest at {format_instant(since)}."
-    return f"Its last {number} polls in open time found it down, the first of them at {format_instant(since)}."
+def _store_detail(row: Record) -> str:
+    if row["since"] is None:
+        return f"It is down; its last poll was at {format_instant(row['polled_at'])}."
+    if row["active"]:
+        return f"{row['active']} of its last {row['number']} polls in open time found it up again."
+    return (
+        f"Its last {row['number']} polls in open time found it down, the first of them at "
+        f"{format_instant(row['since'])}."
+    )
 
 
 async def select_silent_collector(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:

@@ -10,18 +10,33 @@ from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 DAYS_SETTLE = timedelta(hours=6)
 """A local day is counted so long after its end, when late polls have usually come."""
+DAYS_AFTER_POLLS = timedelta(hours=48)
+"""Days are counted until so long after the newest poll of the fleet; nobody knows anything of later ones."""
 
 
-async def make_recent_days(db: Executor, stores: int, now: datetime) -> int:
-    """Make the figures of the days that are over, of up to so many stores that lack them; returns of how many."""
+async def select_settled(db: Executor, now: datetime) -> datetime | None:
+    """The instant before which days are counted; None without any poll."""
     return await db.fetchval(
-        "SELECT make_recent_days($1, $2, $3, $4, $5)", stores, POLL_COVERAGE, STORE_IMPORT_LOCK, now - DAYS_SETTLE, now
+        "SELECT least($1::timestamptz - $2::interval, newest_poll($1) + $3::interval)",
+        now,
+        DAYS_SETTLE,
+        DAYS_AFTER_POLLS,
     )
 
 
-async def select_has_days_to_make(db: Executor, now: datetime) -> bool:
-    """Whether a store lacks figures of days that are over."""
-    return await db.fetchval("SELECT EXISTS (SELECT FROM stores_with_days_to_make($1))", now - DAYS_SETTLE)
+async def make_recent_days(db: Executor, stores: int, settled: datetime, now: datetime) -> int:
+    """Make the figures of the days that are over by `settled`, of up to so many stores that lack them.
+
+    Returns of how many.
+    """
+    return await db.fetchval(
+        "SELECT make_recent_days($1, $2, $3, $4, $5)", stores, POLL_COVERAGE, STORE_IMPORT_LOCK, settled, now
+    )
+
+
+async def select_has_days_to_make(db: Executor, settled: datetime) -> bool:
+    """Whether a store lacks figures of days that are over by `settled`."""
+    return await db.fetchval("SELECT EXISTS (SELECT FROM stores_with_days_to_make($1))", settled)
 
 
 async def select_sla_of_days(db: Executor, span: DaySpan, target: Decimal, now: datetime) -> SlaSummary:
