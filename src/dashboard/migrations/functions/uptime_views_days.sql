@@ -144,6 +144,7 @@ BEGIN
         DELETE FROM store_poll WHERE store_id = due.store_id AND polled_at < counted_at;
         GET DIAGNOSTICS deleted = ROW_COUNT;
         DELETE FROM store_recent_day WHERE store_id = due.store_id AND day < due.first_left;
+        DELETE FROM store_poll_deletion WHERE store_id = due.store_id AND deleted_until <= due.until;
         UPDATE store
            SET polls_since = due.until,
                down_before = coalesce(was_down, down_before),

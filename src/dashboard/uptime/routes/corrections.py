@@ -28,7 +28,7 @@ tag_blueprint(blueprint, ["uptime"])
 
 CLOSURES = [
     {"from": "2026-12-25", "to": "2026-12-26", "reason": "Christmas"},
-    {"from": "2026-11-30T22:00:00Z", "to": "2026-12-01T04:00:00Z", "reason": "Maintenance"},
+    {"from": "2026-12-31", "to": "2026-12-31", "reason": "Stocktaking"},
 ]
 
 
@@ -49,7 +49,7 @@ def change_of(store_id: str) -> Change:
 @api_token_required
 @json_body(StoreInput)
 @document_response(StoreNow)
-async def put_store(store_id: str, data: StoreInput) -> Response:
+async def change_store(store_id: str, data: StoreInput) -> Response:
     """Set the group of a store, by which reports choose stores."""
     await require_known_store(store_id)
     await corrections.set_group(pool(), change_of(store_id), data.group)
@@ -72,7 +72,7 @@ async def list_closures(store_id: str, query_args: TableQuery) -> Response:
 @api_token_required
 @json_body(ClosuresInput)
 @document_response(list[Closure])
-async def put_closures(store_id: str, data: ClosuresInput) -> Response:
+async def replace_closures(store_id: str, data: ClosuresInput) -> Response:
     """Replace the closures of a store. They are not open time in any figure, past ones included.
 
     Days are those of the store's time zone, the last one included. Days whose polls were deleted by their age keep
