@@ -33,6 +33,10 @@ REPORT_SECONDS = 2
 """Interval at which interrupted reports are resumed; a report normally starts with its request."""
 ALERTS_WAIT = timedelta(seconds=30)
 """How long after a start no rule is evaluated: after a stop everything is old until the jobs have caught up."""
+STORE_DAYS_SECONDS = 60
+"""Interval at which the figures of stores' days that are over are made."""
+STORE_DAYS_RUN_SECONDS = 600
+"""How long one run goes on at most."""
 
 
 def jobs(resources: Resources) -> list[Job]:
@@ -125,7 +129,7 @@ def front_desk_jobs(resources: Resources) -> list[Job]:
 
 
 def uptime_jobs(resources: Resources) -> list[Job]:
-    """The pull of the store files, and the resumption of interrupted reports."""
+    """The pull of the store files, the resumption of interrupted reports, and the figures of stores' days."""
     config = resources.config
 
     async def pull_stores(lease: Lease) -> JobResult:
@@ -136,9 +140,13 @@ def uptime_jobs(resources: Resources) -> list[Job]:
     async def make_reports(_: Lease) -> JobResult:
         return {"made": await resources.report_runner.make_waiting()}
 
+    async def make_store_days(_: Lease) -> JobResult:
+        return {"stores": await resources.report_runner.make_days(datetime.now(UTC), STORE_DAYS_RUN_SECONDS)}
+
     return [
         Job("pull_stores", config.stores_seconds, pull_stores, timeout=HOUR, at_start=True),
         Job("make_reports", REPORT_SECONDS, make_reports, timeout=HOUR),
+        Job("make_store_days", STORE_DAYS_SECONDS, make_store_days, timeout=HOUR),
     ]
 
 

@@ -9,6 +9,24 @@ CREATE FUNCTION add_store_poll_key() RETURNS void
     ALTER TABLE store_poll ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
 $$;
 
+CREATE FUNCTION closed_time(of_stores text[]) RETURNS TABLE(store_id text, closed tstzmultirange)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT store.store_id,
+           range_agg(
+               CASE WHEN closure.first_day IS NULL THEN tstzrange(closure.starts_at, closure.ends_at)
+                    ELSE tstzrange(
+                        opening_instant(closure.first_day::timestamp, coalesce(store.timezone, 'America/Chicago')),
+                        opening_instant((closure.last_day + 1)::timestamp, coalesce(store.timezone, 'America/Chicago'))
+                    )
+               END
+           )
+      FROM store_closure AS closure
+      JOIN store ON store.store_id = closure.store_id
+     WHERE closure.store_id = ANY(of_stores)
+     GROUP BY store.store_id
+$$;
+
 CREATE FUNCTION cluster_workers() RETURNS TABLE(worker text, is_reachable boolean)
     LANGUAGE plpgsql
     AS $$
@@ -50,6 +68,125 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
      WHERE gap.started_at < until
        AND coalesce(gap.next_poll_at, known) > since
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
+$$;
+
+CREATE FUNCTION days_hold_until(of_store text, changed_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN counted.at IS NULL THEN '-infinity'
+                ELSE coalesce(
+                    (
+                        SELECT CASE WHEN part @> counted.at THEN changed_at ELSE lower(part) END
+                          FROM open_time(
+                                   ARRAY[of_store], counted.at, changed_at + INTERVAL '1 microsecond'
+                               ) AS hours
+                         CROSS JOIN LATERAL unnest(hours.open) AS part
+                         WHERE part @> changed_at
+                    ),
+                    changed_at
+                )
+           END
+      FROM (SELECT last_counted_poll(of_store, changed_at) AS at OFFSET 0) AS counted
+$$;
+
+CREATE FUNCTION fleet_days(first date, last date, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, open_time interval, uptime interval, observed_time interval, incidents bigint, through date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT store.store_id,
+           coalesce(kept.open_time, '0') + coalesce(live.open_time, '0'),
+           coalesce(kept.uptime, '0') + coalesce(live.uptime, '0'),
+           coalesce(kept.observed_time, '0') + coalesce(live.observed_time, '0'),
+           coalesce(kept.incidents, 0) + coalesce(live.incidents, 0),
+           least(last, store.days_made_on - 1)
+      FROM store
+     CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+      LEFT JOIN (
+        SELECT day.store_id,
+               sum(day.open_time) AS open_time,
+               sum(day.uptime) AS uptime,
+               sum(day.observed_time) AS observed_time,
+               sum(day.incidents) AS incidents
+          FROM (
+            SELECT * FROM store_day WHERE store_day.day BETWEEN first AND last
+            UNION ALL
+            SELECT * FROM store_recent_day WHERE store_recent_day.day BETWEEN first AND last
+          ) AS day
+         GROUP BY day.store_id
+      ) AS kept ON kept.store_id = store.store_id
+      LEFT JOIN LATERAL (
+        SELECT sum(days.open_time) AS open_time,
+               sum(days.uptime) AS uptime,
+               sum(days.observed_time) AS observed_time,
+               sum(days.incidents) AS incidents
+          FROM (
+            SELECT greatest(
+                       opening_instant(first::timestamp, local.zone),
+                       coalesce(
+                           store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)
+                       )
+                   ) AS since,
+                   least(
+                       opening_instant((last + 1)::timestamp, local.zone),
+                       opening_instant(store.days_made_on::timestamp, local.zone)
+                   ) AS until
+          ) AS span
+         CROSS JOIN LATERAL store_days(store.store_id, span.since, span.until, coverage, known) AS days
+         WHERE span.since < span.until
+      ) AS live ON store.days_until IS NULL
+                   OR store.days_until < opening_instant(store.days_made_on::timestamp, local.zone)
+     WHERE store.first_polled_at <= known AND store.days_made_on IS NOT NULL
+$$;
+
+CREATE FUNCTION forget_recent_days(of_stores text[], changes timestamp with time zone[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    WITH cut AS (
+        UPDATE store
+           SET days_until = held.until, days_made_on = NULL
+          FROM (
+            SELECT changed.store_id,
+                   midnight_before(
+                       CASE WHEN isfinite(changed.at) THEN days_hold_until(changed.store_id, changed.at) ELSE changed.at END,
+                       coalesce(named.timezone, 'America/Chicago')
+                   ) AS until
+              FROM unnest(of_stores, changes) AS changed (store_id, at)
+              JOIN store AS named ON named.store_id = changed.store_id
+          ) AS held
+         WHERE store.store_id = held.store_id AND store.days_made_on IS NOT NULL
+        RETURNING store.store_id, store.days_until, coalesce(store.timezone, 'America/Chicago') AS zone
+    )
+    DELETE FROM store_recent_day AS kept
+     USING cut
+     WHERE kept.store_id = cut.store_id
+       AND kept.day >= coalesce((cut.days_until AT TIME ZONE cut.zone)::date, '-infinity')
+$$;
+
+CREATE FUNCTION history_begins(of_store text, known timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT greatest(least(
+               store.first_polled_at,
+               (
+                   SELECT lower(opening)
+                     FROM open_time(
+                              ARRAY[of_store],
+                              store.first_polled_at - INTERVAL '360 hours',
+                              store.first_polled_at + INTERVAL '1 microsecond'
+                          ) AS hours
+                    CROSS JOIN LATERAL unnest(hours.open) AS opening
+                    WHERE opening @> store.first_polled_at
+                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
+               )
+           ), store.polls_since)
+      FROM store
+     WHERE store.store_id = of_store AND store.first_polled_at <= known
+$$;
+
+CREATE FUNCTION hours_change(of_store text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT EXISTS (SELECT FROM store_closure WHERE store_id = of_store)
+        OR EXISTS (SELECT FROM store_hours WHERE store_id = of_store AND valid_from > '-infinity')
 $$;
 
 CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
@@ -98,6 +235,46 @@ CREATE FUNCTION length_of(parts tstzmultirange) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT coalesce(sum(upper(part) - lower(part)), '0') FROM unnest(parts) AS part
+$$;
+
+CREATE FUNCTION make_recent_days(max_stores integer, coverage interval, imports_lock bigint, settled timestamp with time zone, known timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    due record;
+    made_until timestamptz;
+    total integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(imports_lock);
+    FOR due IN
+        SELECT store.store_id,
+               local.zone,
+               (settled AT TIME ZONE local.zone)::date AS today,
+               midnight_before(settled, local.zone) AS midnight,
+               coalesce(store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)) AS since
+          FROM (SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores) AS wanted
+          JOIN store ON store.store_id = wanted.store_id
+         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+    LOOP
+        made_until := midnight_before(days_hold_until(due.store_id, due.midnight), due.zone);
+        IF made_until > due.since THEN
+            INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
+            SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+              FROM store_days(due.store_id, due.since, made_until, coverage, known) AS days;
+            UPDATE store SET days_until = made_until, days_made_on = due.today WHERE store_id = due.store_id;
+        ELSE
+            UPDATE store SET days_made_on = due.today WHERE store_id = due.store_id;
+        END IF;
+        total := total + 1;
+    END LOOP;
+    RETURN total;
+END
+$$;
+
+CREATE FUNCTION midnight_before(moment timestamp with time zone, zone text) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN isfinite(moment) THEN opening_instant(date_trunc('day', moment AT TIME ZONE zone), zone) END
 $$;
 
 CREATE FUNCTION newest_poll(known timestamp with time zone) RETURNS timestamp with time zone
@@ -153,67 +330,88 @@ $$;
 CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT store.store_id,
-           CASE WHEN count(hours.store_id) = 0
-                     OR bit_or(1 << hours.weekday) FILTER (
-                         WHERE hours.opens = TIME '00:00'
-                           AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
-                     ) = 127
-                    THEN tstzmultirange(tstzrange(NULL, until))
-                ELSE coalesce(
-                         range_agg(tstzrange(shift.opens_at, shift.closes_at))
-                             FILTER (WHERE shift.opens_at < shift.closes_at),
-                         '{}'
-                     ) * tstzmultirange(tstzrange(since, until))
-           END
-      FROM unnest(of_stores) AS wanted (store_id)
-      JOIN store ON store.store_id = wanted.store_id
-      LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
-      LEFT JOIN (
-        SELECT zone,
-               day,
-               (day - DATE '0001-01-01') % 7 AS weekday,
-               midnight,
-               (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
-                   AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
-                   AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
-          FROM (
-            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-              FROM unnest(of_stores) AS wanted (store_id)
-              JOIN store ON store.store_id = wanted.store_id
-          ) AS zones
-         CROSS JOIN LATERAL (
-            SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
-          ) AS span
-         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
-         CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
-      ) AS calendar
-        ON calendar.zone = coalesce(store.timezone, 'America/Chicago') AND calendar.weekday = hours.weekday
-      LEFT JOIN LATERAL (
-        SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
-                    ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
-               END AS opens_at,
-               CASE WHEN hours.closes >= TIME '23:59'
-                        THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
-                    WHEN hours.closes <= hours.opens
-                        THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
-                    WHEN calendar.steady
-                        THEN calendar.midnight + hours.closes::interval
-                    ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
-               END AS closes_at
-      ) AS shift ON TRUE
-     GROUP BY store.store_id
+    SELECT weekly.store_id, CASE WHEN closures.closed IS NULL THEN weekly.open ELSE weekly.open - closures.closed END
+      FROM (
+        SELECT store.store_id,
+               CASE WHEN count(hours.store_id) = 0
+                         OR bit_or(1 << hours.weekday) FILTER (
+                             WHERE hours.opens = TIME '00:00'
+                               AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                               AND hours.valid_from = '-infinity'
+                               AND hours.valid_until = 'infinity'
+                         ) = 127
+                        THEN tstzmultirange(tstzrange(NULL, until))
+                    ELSE coalesce(
+                             range_agg(tstzrange(shift.opens_at, shift.closes_at))
+                                 FILTER (WHERE shift.opens_at < shift.closes_at),
+                             '{}'
+                         ) * tstzmultirange(tstzrange(since, until))
+               END AS open
+          FROM unnest(of_stores) AS wanted (store_id)
+          JOIN store ON store.store_id = wanted.store_id
+          LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
+          LEFT JOIN (
+            SELECT zone,
+                   day,
+                   (day - DATE '0001-01-01') % 7 AS weekday,
+                   midnight,
+                   (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
+                       AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
+                       AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
+              FROM (
+                SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+                  FROM unnest(of_stores) AS wanted (store_id)
+                  JOIN store ON store.store_id = wanted.store_id
+              ) AS zones
+             CROSS JOIN LATERAL (
+                SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
+              ) AS span
+             CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
+             CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
+          ) AS calendar
+            ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+               AND calendar.weekday = hours.weekday
+               AND calendar.day >= hours.valid_from
+               AND calendar.day < hours.valid_until
+          LEFT JOIN LATERAL (
+            SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
+                        ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
+                   END AS opens_at,
+                   CASE WHEN hours.closes >= TIME '23:59'
+                            THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
+                        WHEN hours.closes <= hours.opens
+                            THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
+                        WHEN calendar.steady
+                            THEN calendar.midnight + hours.closes::interval
+                        ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
+                   END AS closes_at
+          ) AS shift ON TRUE
+         GROUP BY store.store_id
+      ) AS weekly
+      LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = weekly.store_id
 $$;
 
 CREATE FUNCTION open_time_since(of_store text, found timestamp with time zone, moment timestamp with time zone) RETURNS tstzmultirange
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN found >= moment - INTERVAL '360 hours' THEN hours.open
+    SELECT CASE WHEN whole.changes OR found >= moment - INTERVAL '360 hours' THEN hours.open
                 WHEN hours.open = tstzmultirange(tstzrange(moment - INTERVAL '360 hours', moment))
                     THEN tstzmultirange(tstzrange(found, moment))
                 ELSE hours.open + tstzmultirange(tstzrange(found, found, '[]'))
            END
-      FROM open_time(ARRAY[of_store], moment - INTERVAL '360 hours', moment) AS hours
+      FROM (SELECT hours_change(of_store) AS changes OFFSET 0) AS whole
+     CROSS JOIN LATERAL open_time(
+        ARRAY[of_store],
+        CASE WHEN whole.changes THEN least(found, moment - INTERVAL '360 hours') ELSE moment - INTERVAL '360 hours' END,
+        moment
+     ) AS hours
+$$;
+
+CREATE FUNCTION open_without_poll(of_store text, polled_at timestamp with time zone, moment timestamp with time zone) RETURNS interval
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT length_of(hours.open * tstzmultirange(tstzrange(polled_at, moment)))
+      FROM open_time(ARRAY[of_store], polled_at, moment) AS hours
 $$;
 
 CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text) RETURNS timestamp with time zone
@@ -232,12 +430,13 @@ CREATE FUNCTION roll_up_polls(keep interval, max_rows bigint, coverage interval,
 DECLARE
     due record;
     counted_at timestamptz;
+    was_down boolean;
     deleted bigint;
     total bigint := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(imports_lock);
     FOR due IN
-        SELECT store.store_id, span.since, span.until
+        SELECT store.store_id, span.since, span.until, (span.until AT TIME ZONE local.zone)::date AS first_left
           FROM store
          CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
          CROSS JOIN LATERAL (
@@ -261,20 +460,32 @@ BEGIN
          WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
          ORDER BY store.store_id
     LOOP
-        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time)
-        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time
+        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time, incidents)
+        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
           FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
         ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
            SET open_time = kept.open_time + excluded.open_time,
                uptime = kept.uptime + excluded.uptime,
-               observed_time = kept.observed_time + excluded.observed_time;
+               observed_time = kept.observed_time + excluded.observed_time,
+               incidents = kept.incidents + excluded.incidents;
+        SELECT open_parts.last_open > coalesce(upper(history.up), '-infinity')
+                   AND open_parts.last_open > history_begins(due.store_id, at_time)
+          INTO was_down
+          FROM store_history(due.store_id, due.since, due.until, at_time) AS history
+         CROSS JOIN LATERAL (SELECT upper(history.open) AS last_open) AS open_parts;
         counted_at := coalesce(
             last_counted_poll(due.store_id, due.until),
             (SELECT max(polled_at) FROM store_poll WHERE store_id = due.store_id AND polled_at < due.until)
         );
         DELETE FROM store_poll WHERE store_id = due.store_id AND polled_at < counted_at;
         GET DIAGNOSTICS deleted = ROW_COUNT;
-        UPDATE store SET polls_since = due.until WHERE store_id = due.store_id;
+        DELETE FROM store_recent_day WHERE store_id = due.store_id AND day < due.first_left;
+        DELETE FROM store_poll_deletion WHERE store_id = due.store_id AND deleted_until <= due.until;
+        UPDATE store
+           SET polls_since = due.until,
+               down_before = coalesce(was_down, down_before),
+               days_until = CASE WHEN days_until > due.until THEN days_until END
+         WHERE store_id = due.store_id;
         total := total + deleted;
         EXIT WHEN total >= max_rows;
     END LOOP;
@@ -313,18 +524,121 @@ BEGIN
 END
 $_$;
 
-CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval)
+CREATE FUNCTION state_since(of_store text, state text, polled_at timestamp with time zone, moment timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := INTERVAL '360 hours';
+    closed_at timestamptz;
+BEGIN
+    IF state IN ('up', 'down') THEN
+        RETURN status_since(of_store, moment);
+    ELSIF state = 'stale' THEN
+        RETURN (
+            SELECT lower(part.span) + (INTERVAL '3 hours' - part.before)
+              FROM (
+                SELECT span,
+                       upper(span) - lower(span) AS length,
+                       coalesce(
+                           sum(upper(span) - lower(span)) OVER (
+                               ORDER BY lower(span) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                           ),
+                           '0'
+                       ) AS before
+                  FROM open_time(ARRAY[of_store], polled_at, moment) AS hours
+                 CROSS JOIN LATERAL unnest(hours.open * tstzmultirange(tstzrange(polled_at, moment))) AS span
+              ) AS part
+             WHERE part.before < INTERVAL '3 hours' AND part.before + part.length >= INTERVAL '3 hours'
+        );
+    ELSIF state = 'closed' THEN
+        WHILE closed_at IS NULL AND step < INTERVAL '88000 hours' LOOP
+            SELECT upper(hours.open * tstzmultirange(tstzrange(NULL, moment))) INTO closed_at
+              FROM open_time(ARRAY[of_store], moment - step, moment) AS hours;
+            step := step * 2;
+        END LOOP;
+        RETURN closed_at;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION status_since(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := INTERVAL '168 hours';
+    earliest timestamptz := history_begins(of_store, moment);
+    first timestamptz;
+    same tstzmultirange;
+    other tstzmultirange;
+BEGIN
+    LOOP
+        first := greatest(earliest, moment - step);
+        SELECT CASE WHEN history.up @> moment THEN history.up ELSE history.open - history.up END,
+               CASE WHEN history.up @> moment THEN history.open - history.up ELSE history.up END
+          INTO same, other
+          FROM store_history(of_store, first, moment + INTERVAL '1 microsecond', moment) AS history;
+        EXIT WHEN NOT isempty(other) OR first = earliest;
+        step := step * 2;
+    END LOOP;
+    RETURN (
+        SELECT min(lower(part)) FROM unnest(same) AS part WHERE lower(part) >= coalesce(upper(other), '-infinity')
+    );
+END
+$$;
+
+CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval, incidents integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT local.day,
            length_of(history.open * local.span),
            length_of(history.up * local.span),
-           length_of(history.open * local.span) - length_of(history.gaps * local.span)
+           length_of(history.open * local.span) - length_of(history.gaps * local.span),
+           (SELECT count(*)::integer FROM unnest(beginning.of_incidents) AS start WHERE local.span @> start)
       FROM (
         SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
           FROM store_history(of_store, since, until, known)
         OFFSET 0
       ) AS history
+     CROSS JOIN LATERAL (SELECT history.open - history.up AS down OFFSET 0) AS rest
+     CROSS JOIN LATERAL (
+        SELECT array(
+                   SELECT lower(part.span)
+                     FROM (
+                        SELECT each.span, each.is_up, lag(each.is_up) OVER (ORDER BY lower(each.span)) AS was_up
+                          FROM (
+                            SELECT unnest(history.up) AS span, TRUE AS is_up
+                            UNION ALL
+                            SELECT unnest(rest.down), FALSE
+                          ) AS each
+                     ) AS part
+                    WHERE part.was_up AND NOT part.is_up
+               ) || CASE WHEN isempty(rest.down) OR lower(history.up) < lower(rest.down) THEN '{}'
+                         ELSE array(
+                             SELECT found.started_at
+                               FROM store_incidents(
+                                        of_store,
+                                        lower(rest.down),
+                                        coalesce(lower(history.up), upper(rest.down)),
+                                        known
+                                    ) AS found
+                               JOIN store ON store.store_id = of_store
+                              WHERE found.started_at >= lower(rest.down)
+                                AND NOT (
+                                    store.down_before
+                                    AND found.started_at >= store.polls_since
+                                    AND NOT EXISTS (
+                                        SELECT
+                                          FROM open_time(ARRAY[of_store], store.polls_since, found.started_at) AS hours
+                                         WHERE NOT isempty(
+                                               hours.open * tstzmultirange(tstzrange(store.polls_since, found.started_at))
+                                         )
+                                    )
+                                )
+                         )
+                    END AS of_incidents
+        OFFSET 0
+      ) AS beginning
      CROSS JOIN LATERAL (
         SELECT each.day,
                tstzmultirange(tstzrange(
@@ -360,7 +674,16 @@ CREATE FUNCTION store_history(of_store text, since timestamp with time zone, unt
         OFFSET 0
       ) AS hours
      CROSS JOIN (
-        SELECT least(known + INTERVAL '1 microsecond', until + INTERVAL '360 hours') AS at
+        SELECT least(
+                   known + INTERVAL '1 microsecond',
+                   greatest(
+                       until + INTERVAL '360 hours',
+                       CASE WHEN hours_change(of_store)
+                                THEN next_counted_poll(of_store, until, known) + INTERVAL '1 microsecond'
+                       END
+                   )
+               ) AS at
+        OFFSET 0
       ) AS horizon
       LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
      CROSS JOIN LATERAL (
@@ -391,23 +714,7 @@ DECLARE
     down_parts tstzmultirange;
     within tstzmultirange;
 BEGIN
-    SELECT greatest(least(
-               store.first_polled_at,
-               (
-                   SELECT lower(opening)
-                     FROM open_time(
-                              ARRAY[of_store],
-                              store.first_polled_at - INTERVAL '360 hours',
-                              store.first_polled_at + INTERVAL '1 microsecond'
-                          ) AS hours
-                    CROSS JOIN LATERAL unnest(hours.open) AS opening
-                    WHERE opening @> store.first_polled_at
-                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
-               )
-           ), store.polls_since)
-      INTO earliest
-      FROM store
-     WHERE store.store_id = of_store AND store.first_polled_at <= known;
+    earliest := history_begins(of_store, known);
     IF earliest IS NULL OR earliest >= until THEN
         RETURN;
     END IF;
@@ -446,6 +753,54 @@ BEGIN
            OR (last = known AND incident.recoveries = (SELECT count(*) FROM unnest(up_parts)))
        );
 END
+$$;
+
+CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) RETURNS TABLE(store_id text, state text, polled_at timestamp with time zone)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT known.store_id,
+           CASE WHEN known.polled_at IS NULL THEN 'never_polled'
+                WHEN NOT hours.open @> moment THEN 'closed'
+                WHEN known.polled_at <= moment - INTERVAL '3 hours'
+                     AND (
+                         length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
+                             >= INTERVAL '3 hours'
+                         OR (
+                             known.polled_at < moment - INTERVAL '48 hours'
+                             AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
+                         )
+                     ) THEN 'stale'
+                WHEN CASE WHEN hours.open @> known.polled_at THEN known.active
+                          ELSE coalesce(
+                              (
+                                  SELECT poll.active
+                                    FROM store_poll AS poll
+                                   WHERE poll.store_id = known.store_id
+                                     AND poll.polled_at = last_counted_poll(
+                                         known.store_id, moment + INTERVAL '1 microsecond'
+                                     )
+                              ),
+                              known.active
+                          )
+                     END THEN 'up'
+                ELSE 'down'
+           END,
+           known.polled_at
+      FROM (
+        SELECT store.store_id, poll.polled_at, poll.active
+          FROM unnest(of_stores) AS wanted (store_id)
+          JOIN store ON store.store_id = wanted.store_id
+          LEFT JOIN LATERAL (
+            SELECT last.polled_at, last.active
+              FROM store_poll AS last
+             WHERE last.store_id = store.store_id AND last.polled_at <= moment
+             ORDER BY last.polled_at DESC
+             LIMIT 1
+          ) AS poll ON TRUE
+        OFFSET 0
+      ) AS known
+      JOIN open_time(of_stores, moment - INTERVAL '48 hours', moment + INTERVAL '1 microsecond') AS hours
+        ON hours.store_id = known.store_id
 $$;
 
 CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
@@ -579,6 +934,16 @@ CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, u
           ) AS stretch
       ) AS turns
      CROSS JOIN LATERAL (SELECT base.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
+$$;
+
+CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT store_id
+      FROM store
+     WHERE first_polled_at <= settled
+       AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE coalesce(timezone, 'America/Chicago'))::date
+     ORDER BY store_id
 $$;
 
 CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interval, known timestamp with time zone) RETURNS tstzmultirange
@@ -960,9 +1325,29 @@ CREATE TABLE store (
     first_polled_at timestamp with time zone,
     last_polled_at timestamp with time zone,
     polls_since timestamp with time zone,
+    down_before boolean DEFAULT false NOT NULL,
+    store_group text COLLATE pg_catalog."C",
+    days_until timestamp with time zone,
+    days_made_on date,
     CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
     CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
+    CONSTRAINT store_store_group_check CHECK (((length(store_group) >= 1) AND (length(store_group) <= 100))),
     CONSTRAINT store_store_id_check CHECK (((length(store_id) >= 1) AND (length(store_id) <= 100)))
+);
+
+CREATE TABLE store_closure (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    first_day date,
+    last_day date,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    reason text NOT NULL,
+    CONSTRAINT store_closure_check CHECK (((first_day IS NULL) <> (starts_at IS NULL))),
+    CONSTRAINT store_closure_check1 CHECK (((first_day IS NULL) = (last_day IS NULL))),
+    CONSTRAINT store_closure_check2 CHECK (((starts_at IS NULL) = (ends_at IS NULL))),
+    CONSTRAINT store_closure_check3 CHECK ((first_day <= last_day)),
+    CONSTRAINT store_closure_check4 CHECK ((starts_at < ends_at))
 );
 
 CREATE TABLE store_day (
@@ -971,8 +1356,10 @@ CREATE TABLE store_day (
     open_time interval NOT NULL,
     uptime interval NOT NULL,
     observed_time interval NOT NULL,
+    incidents integer NOT NULL,
     CONSTRAINT store_day_check CHECK (((open_time >= uptime) AND (uptime >= '00:00:00'::interval))),
-    CONSTRAINT store_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval)))
+    CONSTRAINT store_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval))),
+    CONSTRAINT store_day_incidents_check CHECK ((incidents >= 0))
 );
 
 CREATE TABLE store_file_pull (
@@ -989,6 +1376,9 @@ CREATE TABLE store_hours (
     weekday smallint NOT NULL,
     opens time without time zone NOT NULL,
     closes time without time zone NOT NULL,
+    valid_from date DEFAULT '-infinity'::date NOT NULL,
+    valid_until date DEFAULT 'infinity'::date NOT NULL,
+    CONSTRAINT store_hours_check CHECK ((valid_from < valid_until)),
     CONSTRAINT store_hours_opens_check CHECK ((opens < '24:00:00'::time without time zone)),
     CONSTRAINT store_hours_weekday_check CHECK (((weekday >= 0) AND (weekday <= 6)))
 );
@@ -997,6 +1387,7 @@ CREATE TABLE store_import (
     import_id bigint NOT NULL,
     kind text NOT NULL,
     source text NOT NULL,
+    made_by text NOT NULL,
     rows bigint NOT NULL,
     new bigint NOT NULL,
     changed boolean NOT NULL,
@@ -1005,7 +1396,7 @@ CREATE TABLE store_import (
     notices text[] NOT NULL,
     started_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text]))),
+    CONSTRAINT store_import_kind_check CHECK ((kind = ANY (ARRAY['status'::text, 'business-hours'::text, 'timezones'::text, 'closures'::text, 'group'::text, 'deleted-polls'::text]))),
     CONSTRAINT store_import_new_check CHECK ((new >= 0)),
     CONSTRAINT store_import_rejected_total_check CHECK ((rejected_total >= 0)),
     CONSTRAINT store_import_rows_check CHECK ((rows >= 0))
@@ -1027,22 +1418,56 @@ CREATE TABLE store_poll (
 )
 WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
+CREATE TABLE store_poll_deletion (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    deleted_from timestamp with time zone NOT NULL,
+    deleted_until timestamp with time zone NOT NULL,
+    CONSTRAINT store_poll_deletion_check CHECK ((deleted_from < deleted_until))
+);
+
+CREATE TABLE store_recent_day (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    open_time interval NOT NULL,
+    uptime interval NOT NULL,
+    observed_time interval NOT NULL,
+    incidents integer NOT NULL,
+    CONSTRAINT store_recent_day_check CHECK (((open_time >= uptime) AND (uptime >= '00:00:00'::interval))),
+    CONSTRAINT store_recent_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval))),
+    CONSTRAINT store_recent_day_incidents_check CHECK ((incidents >= 0))
+);
+
 CREATE TABLE uptime_report (
     report_id uuid NOT NULL,
     requested_as_of timestamp with time zone,
     requested_version bigint NOT NULL,
     requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     for_lists boolean NOT NULL,
+    store_ids text[],
+    store_group text,
+    selection text DEFAULT ''::text NOT NULL,
     status text DEFAULT 'running'::text NOT NULL,
     as_of timestamp with time zone,
     data_version bigint,
     stores integer,
     reason text,
     finished_at timestamp with time zone,
+    detailed_at timestamp with time zone,
     CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
     CONSTRAINT uptime_report_check2 CHECK (((status = 'failed'::text) = (reason IS NOT NULL))),
     CONSTRAINT uptime_report_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text])))
+);
+
+CREATE TABLE uptime_report_detail (
+    report_id uuid NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    timezone text,
+    store_group text,
+    state text NOT NULL,
+    coverage_last_hour numeric,
+    coverage_last_day numeric,
+    coverage_last_week numeric
 );
 
 CREATE TABLE uptime_report_progress (
@@ -1157,6 +1582,9 @@ ALTER TABLE ONLY quarantined_event
 ALTER TABLE ONLY rate_limit
     ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
 
+ALTER TABLE ONLY store_closure
+    ADD CONSTRAINT store_closure_pkey PRIMARY KEY (store_id, "position");
+
 ALTER TABLE ONLY store_day
     ADD CONSTRAINT store_day_pkey PRIMARY KEY (store_id, day);
 
@@ -1164,7 +1592,7 @@ ALTER TABLE ONLY store_file_pull
     ADD CONSTRAINT store_file_pull_pkey PRIMARY KEY (kind, url);
 
 ALTER TABLE ONLY store_hours
-    ADD CONSTRAINT store_hours_pkey PRIMARY KEY (store_id, weekday, opens, closes);
+    ADD CONSTRAINT store_hours_pkey PRIMARY KEY (store_id, valid_from, weekday, opens, closes);
 
 ALTER TABLE ONLY store_import
     ADD CONSTRAINT store_import_pkey PRIMARY KEY (import_id);
@@ -1172,8 +1600,17 @@ ALTER TABLE ONLY store_import
 ALTER TABLE ONLY store
     ADD CONSTRAINT store_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY store_poll_deletion
+    ADD CONSTRAINT store_poll_deletion_pkey PRIMARY KEY (store_id, deleted_from, deleted_until);
+
 ALTER TABLE ONLY store_poll
     ADD CONSTRAINT store_poll_pkey PRIMARY KEY (store_id, polled_at) INCLUDE (active);
+
+ALTER TABLE ONLY store_recent_day
+    ADD CONSTRAINT store_recent_day_pkey PRIMARY KEY (store_id, day);
+
+ALTER TABLE ONLY uptime_report_detail
+    ADD CONSTRAINT uptime_report_detail_pkey PRIMARY KEY (report_id, store_id);
 
 ALTER TABLE ONLY uptime_report
     ADD CONSTRAINT uptime_report_pkey PRIMARY KEY (report_id);
@@ -1235,11 +1672,15 @@ CREATE INDEX quarantined_event_first_seen ON quarantined_event USING btree (firs
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
+CREATE INDEX store_day_day ON store_day USING btree (day);
+
 CREATE INDEX store_import_changed ON store_import USING btree (import_id) WHERE changed;
+
+CREATE INDEX store_recent_day_day ON store_recent_day USING btree (day);
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 
@@ -1260,6 +1701,9 @@ ALTER TABLE ONLY product_price_gap
 
 ALTER TABLE ONLY product_refresh
     ADD CONSTRAINT product_refresh_product_id_fkey FOREIGN KEY (product_id) REFERENCES product(product_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY uptime_report_detail
+    ADD CONSTRAINT uptime_report_detail_report_id_fkey FOREIGN KEY (report_id) REFERENCES uptime_report(report_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY uptime_report_progress
     ADD CONSTRAINT uptime_report_progress_report_id_fkey FOREIGN KEY (report_id) REFERENCES uptime_report(report_id) ON DELETE CASCADE;

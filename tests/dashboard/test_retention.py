@@ -23,8 +23,8 @@ FORGOTTEN = {
     "sessions": {"front_desk_session"},
     "prices": {"offer_price_change", "product_price_change", "product_price_gap"},
     "closed_offers": {"offer"},
-    "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress"},
-    "polls": {"store_poll"},
+    "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress", "uptime_report_detail"},
+    "polls": {"store_poll", "store_recent_day", "store_poll_deletion"},
     "imports": {"store_import"},
     "alerts": {"alert", "alert_announcement"},
 }
@@ -37,7 +37,7 @@ FOR_EVER = {
 
 BOUNDED = {
     "migration", "job", "hotel_summary", "hotel_profile", "feed_progress", "feed_cut_off", "product", "product_refresh",
-    "product_mark", "offers_token", "store", "store_hours", "store_file_pull",
+    "product_mark", "offers_token", "store", "store_hours", "store_closure", "store_file_pull",
 }  # fmt: skip
 """Tables that grow only with files, hotels, products and stores; `feed_cut_off` is emptied by the night audit."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 
 import asyncpg
@@ -66,6 +67,7 @@ async def _import(db: asyncpg.Pool, kind: StoreFile, path: Path, write: OnReject
                 file,
                 path.name,
                 datetime.now(UTC),
+                made_by=f"import-stores, user {getuser()}",
                 require_rows=True,
                 dry_run=is_dry_run,
                 progress=bar.update,

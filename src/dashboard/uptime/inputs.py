@@ -1,15 +1,28 @@
 """Input types of stores and reports."""
 
 import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, RootModel, ValidationInfo, WithJsonSchema, field_validator
 
 from common.limits import MAX_WINDOW_DAYS
-from common.web.input_types import Input, Night, PageQuery, QueryInstant, QueryInteger, TableQuery
-from dashboard.uptime.models import Period, StoreOrder
+from common.web.input_types import (
+    WITHOUT_NUL,
+    Input,
+    Night,
+    PageQuery,
+    QueryInstant,
+    QueryInteger,
+    TableQuery,
+    parse_instant,
+    parse_name,
+    parse_night,
+)
+from dashboard.uptime.models import Period, ReportColumns, State, StoreOrder
 
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
@@ -32,8 +45,37 @@ Target = Annotated[Share, Field(description="The minimum share of open time that
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Stores are polled from the first on, and before the last."""
+MAX_CHOSEN_STORES = 500
+"""More would not fit into the line of a request; a group has no limit."""
+
+
+def _as_list(value: Any) -> Any:
+    """A parameter that is given once, as a list."""
+    return [value] if isinstance(value, str) else value
+
+
+StoreId = Annotated[str, Field(min_length=1, max_length=100, pattern=WITHOUT_NUL)]
+Group = Annotated[
+    str, BeforeValidator(parse_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
+]
+"""The name of a group of stores: a label that each of them has."""
+
+
 class ReportRequest(Input):
     as_of: Annotated[QueryInstant | None, Field(description="End of the windows; by default the newest poll")] = None
+    store_id: Annotated[
+        list[StoreId] | None,
+        BeforeValidator(_as_list),
+        Field(
+            min_length=1,
+            max_length=MAX_CHOSEN_STORES,
+            description="Only this store; repeat it for several. By default all stores",
+            examples=[["8139926242460185114"]],
+        ),
+    ] = None
+    group: Annotated[Group | None, Field(description="Only the stores of this group", examples=["north"])] = None
 
 
 class ReportQuery(TableQuery):
@@ -45,6 +87,10 @@ class ReportQuery(TableQuery):
             examples=["0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11"],
         ),
     ]
+    columns: Annotated[
+        ReportColumns,
+        Field(description="`full` adds shares, coverage, time zone, group and state to the columns of the source"),
+    ] = "source"
 
 
 class UploadQuery(Input):
@@ -84,17 +130,115 @@ class DaysQuery(TableQuery):
     to: Annotated[Night | None, Field(description="The last day; by default the current day of the store")] = None
 
 
-class StoresQuery(PageQuery):
+def parse_month(value: Any) -> date:
+    """Parse a month written YYYY-MM to its first day. Raises ValueError."""
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or not _MONTH.fullmatch(value):
+        raise ValueError("must be a month, such as 2026-10")
+    if not FIRST_YEAR <= int(value[:4]) < LAST_YEAR:
+        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
+    return parse_night(f"{value}-01")
+
+
+Month = Annotated[date, BeforeValidator(parse_month), WithJsonSchema({"type": "string", "pattern": _MONTH.pattern})]
+
+
+class SpanQuery(TableQuery):
+    """The time of figures of the fleet: the last hour, day or week, or local days."""
+
+    period: ReportPeriod = "week"
+    month: Annotated[
+        Month | None,
+        Field(description="Instead of `period`: this month, in each store's own time zone", examples=["2026-10"]),
+    ] = None
+    from_: Annotated[
+        Night | None,
+        Field(alias="from", description="Instead of `period`: the first day, in each store's own time zone"),
+    ] = None
+    to: Annotated[Night | None, Field(description="The last day, at most 399 days after the first")] = None
+
+
+class StoresQuery(SpanQuery, PageQuery):
     order: Annotated[
         StoreOrder, Field(description="By id, by most downtime, or by least share of uptime; then by id")
     ] = "store_id"
-    period: ReportPeriod = "week"
+    state: Annotated[State | None, Field(description="Only stores that are in this state now")] = None
 
 
-class TargetQuery(TableQuery):
+class TargetQuery(SpanQuery):
     target: Target = Decimal("0.99")
-    period: ReportPeriod = "week"
 
 
 class BreachesQuery(TargetQuery, PageQuery):
     """A page of the stores that miss a target."""
+
+
+class PollsToDelete(Input):
+    """The polls of a store that are wrong, `[from, to)`."""
+
+    from_: Annotated[QueryInstant, Field(alias="from", description="The first moment")]
+    to: Annotated[QueryInstant, Field(description="The moment after the last")]
+
+
+MAX_CLOSURES = 1000
+MAX_REASON_LENGTH = 200
+
+
+def parse_closing_time(value: Any) -> date | datetime:
+    """Parse a local day, or an instant with its zone, of the years that stores are polled in. Raises ValueError."""
+    is_day = isinstance(value, str) and len(value) == len("2026-12-25")
+    found = parse_night(value) if is_day else parse_instant(value)
+    if not FIRST_YEAR < found.year < LAST_YEAR:
+        raise ValueError(f"must be after the year {FIRST_YEAR} and before {LAST_YEAR}")
+    return found
+
+
+ClosingTime = Annotated[
+    date | datetime,
+    PlainValidator(parse_closing_time),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-25", "2026-12-24T17:00:00Z"]}),
+]
+
+
+class ClosureInput(Input):
+    """A time in which a store is closed: local days, the last one included, or instants `[from, to)`."""
+
+    from_: Annotated[
+        ClosingTime, Field(alias="from", description="The first local day, or the instant at which it begins")
+    ]
+    to: Annotated[ClosingTime, Field(description="The last local day, or the instant at which it ends")]
+    reason: Annotated[
+        str,
+        Field(
+            max_length=MAX_REASON_LENGTH, pattern=WITHOUT_NUL, description="Why it is closed", examples=["Christmas"]
+        ),
+    ] = ""
+
+    @property
+    def is_of_days(self) -> bool:
+        return not isinstance(self.from_, datetime)
+
+    @field_validator("to")
+    @classmethod
+    def _require_order(cls, to: date | datetime, found: ValidationInfo) -> date | datetime:
+        start = found.data.get("from_")
+        if start is None:
+            return to
+        if isinstance(start, datetime) != isinstance(to, datetime):
+            raise ValueError("must be a day if `from` is one, and an instant if it is not")
+        if to < start or (to == start and isinstance(to, datetime)):
+            raise ValueError("must be after `from`")
+        return to
+
+
+class ClosuresInput(RootModel[Annotated[list[ClosureInput], Field(max_length=MAX_CLOSURES)]]):
+    """All closures of a store."""
+
+
+class StoreInput(Input):
+    """What people say of a store."""
+
+    group: Annotated[
+        Group | None, Field(description="The group by which reports choose stores; null: none", examples=["north"])
+    ]

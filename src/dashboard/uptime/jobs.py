@@ -27,6 +27,8 @@ log = structlog.get_logger()
 START_UP_SECONDS = 20.0
 """How long the first pull of all waits for a source that was started at the same time and has no polls yet."""
 PAUSE_SECONDS = 1.0
+PULLED_BY = "the job pull_stores"
+"""Who makes the imports of pulls."""
 
 
 @dataclass(frozen=True)
@@ -139,5 +141,5 @@ class Pull:
                 await upsert_last_pull(connection, kind, address, pull)
 
             # 2. Import it in one transaction.
-            intake = Intake(kind, opened.file, address, self.now, limit=opened.limit)
+            intake = Intake(kind, opened.file, address, self.now, made_by=PULLED_BY, is_pull=True, limit=opened.limit)
             return await import_file(self.db, intake, before_commit=record_pull)

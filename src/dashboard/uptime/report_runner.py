@@ -11,7 +11,7 @@ from common.db.errors import DATABASE_UNAVAILABLE
 from common.web.errors import Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models import Report
-from dashboard.uptime.queries import fleet, imports
+from dashboard.uptime.queries import days, fleet, imports, report_rows
 
 log = structlog.get_logger()
 
@@ -21,6 +21,11 @@ MAX_CONCURRENT_UPLOADS = 4
 """Each import of an upload holds a connection."""
 MAX_ARRIVING_UPLOADS = 16
 """Each fills the disk until it has been imported."""
+DETAILS_PATIENCE = 3.0
+"""How many seconds a request waits for the full columns of a report before it is told to come again."""
+DAYS_PATIENCE = 5.0
+"""How many seconds a request makes figures of days before it is told to come again."""
+STORES_PER_BATCH = 25
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -37,6 +42,7 @@ class ReportRunner:
         self.arriving = asyncio.Semaphore(MAX_ARRIVING_UPLOADS)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
+        self._detailing: dict[str, asyncio.Task[None]] = {}
 
     async def make(self, report_id: UUID, now: datetime) -> None:
         """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
@@ -50,6 +56,27 @@ class ReportRunner:
             log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
         finally:
             self._making.discard(report_id)
+
+    async def has_details(self, report: Report) -> bool:
+        """Whether what the full columns of a complete report need is there; begins to make it if it is not.
+
+        Waits for DETAILS_PATIENCE seconds, in which small reports are ready. Raises what the making raised.
+        """
+        if await report_rows.select_has_details(self.db, UUID(report.report_id)):
+            return True
+        task = self._detailing.get(report.report_id)
+        if task is None:
+            task = asyncio.create_task(self._make_details(report))
+            self._detailing[report.report_id] = task
+            task.add_done_callback(lambda _: self._detailing.pop(report.report_id, None))
+        done, _ = await asyncio.wait([task], timeout=DETAILS_PATIENCE)
+        for each in done:
+            each.result()
+        return bool(done)
+
+    async def _make_details(self, report: Report) -> None:
+        async with self._slots:
+            await service.make_report_details(self.db, report)
 
     async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
@@ -68,6 +95,27 @@ class ReportRunner:
         if latest is None:
             raise Unavailable("The first report is being made.", retry_after=3)
         return latest
+
+    async def make_days(self, now: datetime, seconds: float) -> int:
+        """Make the figures of days that are over, for about so many seconds; returns of how many stores.
+
+        Each batch is a transaction of its own, so that imports wait for a batch at most.
+        """
+        made = 0
+        deadline = asyncio.get_running_loop().time() + seconds
+        settled = await days.select_settled(self.db, now)
+        while settled and (number := await days.make_recent_days(self.db, STORES_PER_BATCH, settled, now)):
+            made += number
+            if number < STORES_PER_BATCH or asyncio.get_running_loop().time() > deadline:
+                break
+        return made
+
+    async def require_days(self, now: datetime) -> None:
+        """Make what figures of days are missing. Raises Unavailable if that takes longer than a request may wait."""
+        await self.make_days(now, DAYS_PATIENCE)
+        settled = await days.select_settled(self.db, now)
+        if settled and await days.select_has_days_to_make(self.db, settled):
+            raise Unavailable("The figures of the days are being made.", retry_after=10)
 
     async def make_waiting(self) -> int:
         """Make the reports whose process died; returns how many were completed."""

@@ -12,8 +12,8 @@ from common.db.pool import Connection, Executor
 from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
 from common.web.errors import Invalid
-from dashboard.uptime.models import Report, Window
-from dashboard.uptime.queries import imports, reports, stores
+from dashboard.uptime.models import ALL_STORES, ChosenStores, Report, Window
+from dashboard.uptime.queries import imports, report_rows, reports, stores
 
 log = structlog.get_logger()
 
@@ -38,21 +38,34 @@ async def measure_poll_age(db: Executor, now: datetime) -> None:
 
 
 async def request_report(
-    db: Executor, as_of: datetime | None, now: datetime, *, new_id: UUID | None = None, for_lists: bool = False
+    db: Executor,
+    as_of: datetime | None,
+    now: datetime,
+    *,
+    new_id: UUID | None = None,
+    for_lists: bool = False,
+    chosen: ChosenStores = ALL_STORES,
 ) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of` and
-    the same data is shared. The caller must start `make_report`; if its process dies, the job that calls
-    `make_waiting_reports` does. Raises Invalid when the polls of the windows were deleted, or are still to come.
+    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of`,
+    the same stores and the same data is shared. The caller must start `make_report`; if its process dies, the job that
+    calls `make_waiting_reports` does. Raises Invalid when the polls of the windows were deleted, or are still to come,
+    and for stores and groups that are not known.
     """
+    if chosen.store_ids is not None:
+        unknown = await reports.select_unknown_stores(db, chosen.store_ids)
+        if unknown:
+            raise Invalid.field("store_id", f"names unknown stores: {', '.join(unknown[:10])}")
+    if chosen.group is not None and not await reports.select_group_exists(db, chosen.group):
+        raise Invalid.field("group", "is not the group of any store")
     if as_of is not None:
         if as_of > now + MAX_POLL_AHEAD:
             raise Invalid.field("as_of", "is in the future")
         earliest = await reports.select_earliest_as_of(db, as_of, LONGEST_PERIOD)
         if earliest is not None:
             raise Invalid.field("as_of", f"must not be before {format_instant(earliest)}: older polls were deleted")
-    return await reports.upsert_report(db, new_id or uuid4(), as_of, for_lists=for_lists)
+    return await reports.upsert_report(db, new_id or uuid4(), as_of, for_lists=for_lists, chosen=chosen)
 
 
 async def make_report(db: asyncpg.Pool, report_id: UUID, now: datetime) -> bool:
@@ -94,13 +107,28 @@ async def _complete(db: asyncpg.Pool, connection: Connection, report_id: UUID, n
     if as_of is None:
         return await reports.update_report_complete(connection, report_id, None)
     known = min(as_of, now)
-    store_ids = await reports.select_polled_stores(connection, known)
+    store_ids = await reports.select_polled_stores(connection, report_id, known)
     for done in range(0, len(store_ids), STORES_PER_STATEMENT):
         await reports.update_report_progress(db, report_id, done, len(store_ids))
         step = store_ids[done : done + STORES_PER_STATEMENT]
         await reports.insert_report_rows(connection, report_id, as_of, known, step)
     await reports.update_report_progress(db, report_id, len(store_ids), len(store_ids))
     return await reports.update_report_complete(connection, report_id, as_of)
+
+
+async def make_report_details(db: asyncpg.Pool, report: Report) -> None:
+    """Fill what the full columns of a complete report need, unless it is there; waits while another process does."""
+    report_id = UUID(report.report_id)
+    async with db.acquire() as connection, connection.transaction(isolation="read_committed"):
+        if not await report_rows.claim_report_details(connection, report_id):
+            return
+        await reports.raise_work_memory(connection)
+        store_ids = await report_rows.select_report_stores(connection, report_id) if report.as_of else []
+        for done in range(0, len(store_ids), STORES_PER_STATEMENT):
+            assert report.as_of is not None
+            step = store_ids[done : done + STORES_PER_STATEMENT]
+            await report_rows.insert_report_details(connection, report_id, report.as_of, step)
+        await report_rows.update_report_detailed(connection, report_id)
 
 
 async def make_waiting_reports(db: asyncpg.Pool, now: datetime) -> int:

@@ -171,8 +171,10 @@ async def poll_store_down(db: asyncpg.Pool) -> None:
     )
     await db.execute(
         """
-        INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)
-        VALUES ('status', 'test', 2, 2, true, 0, '[]', '{}', now())
+        INSERT INTO store_import (
+            kind, source, rows, new, changed, rejected_total, rejected, notices, started_at, made_by
+        )
+        VALUES ('status', 'test', 2, 2, true, 0, '[]', '{}', now(), 'test')
         """
     )
 

@@ -1,7 +1,7 @@
 """Insert stores directly into the database, and read reports on them in the types of the reference."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ import asyncpg
 from dashboard.uptime import service
 from dashboard.uptime.models import Window
 from dashboard.uptime.queries import reports
-from tests.dashboard.uptime.reference import Figures, Hours, Poll, figures
+from tests.dashboard.uptime.reference import Closure, Figures, Hours, Opening, Poll, Version, figures
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 """After all polls of the tests."""
@@ -22,6 +22,12 @@ class Store(NamedTuple):
     polls: Sequence[Poll]
     hours: Sequence[Hours] = ()
     timezone: str | None = None
+    versions: Sequence[Version] = ()
+    closures: Sequence[Closure] = ()
+
+    @property
+    def opening(self) -> Opening:
+        return Opening(self.hours, self.versions, self.closures)
 
 
 def utc(text: str) -> datetime:
@@ -42,17 +48,33 @@ def every_day(opens: str, closes: str) -> list[Hours]:
     return [row(weekday, opens, closes) for weekday in range(7)]
 
 
+ALWAYS = [(weekday, time(), None) for weekday in range(7)]
+
+
+def rows_of(store: Store) -> list[tuple[Hours, tuple[date, date]]]:
+    """The rows of hours, and the local days on which they are valid, as an import stores them."""
+    if not store.versions:
+        return [(row, (date.min, date.max)) for row in store.hours]
+    versions = sorted([(date.min, store.hours), *store.versions])
+    ends = [*(start for start, _ in versions[1:]), date.max]
+    return [(row, (start, end)) for (start, rows), end in zip(versions, ends, strict=True) for row in rows or ALWAYS]
+
+
 async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
     """Replace all stores by these."""
     await db.execute(
-        "TRUNCATE store, store_poll, poll_span, store_hours, store_day,"
-        " uptime_report, uptime_report_progress, uptime_report_row"
+        "TRUNCATE store, store_poll, poll_span, store_hours, store_day, store_recent_day,"
+        " store_closure, store_poll_deletion,"
+        " uptime_report, uptime_report_progress, uptime_report_row, uptime_report_detail"
     )
     polls: dict[tuple[str, datetime], bool] = {}
     for name, store in stores.items():
         for at, active in store.polls:
             polls[name, at] = polls.get((name, at), True) and active
-    hours = {(name, weekday, opens, closes) for name, store in stores.items() for weekday, opens, closes in store.hours}
+    hours = {(name, *row, *valid) for name, store in stores.items() for row, valid in rows_of(store)}
+    closures = [
+        (name, place, *closure) for name, store in stores.items() for place, closure in enumerate(store.closures)
+    ]
     instants = [(name, [at for at, _ in store.polls]) for name, store in stores.items()]
     await db.executemany(
         "INSERT INTO store VALUES ($1, $2, $3, $4)",
@@ -62,8 +84,16 @@ async def load(db: asyncpg.Pool, stores: Mapping[str, Store]) -> None:
         "INSERT INTO store_poll VALUES ($1, $2, $3)", [(*key, active) for key, active in polls.items()]
     )
     await db.executemany(
-        "INSERT INTO store_hours VALUES ($1, $2, $3, $4::text::time)",
-        [(name, weekday, opens, closes.isoformat() if closes else "24:00") for name, weekday, opens, closes in hours],
+        "INSERT INTO store_hours VALUES ($1, $2, $3, $4::text::time, $5, $6)",
+        [(*row[:3], row[3].isoformat() if row[3] else "24:00", *row[4:]) for row in hours],
+    )
+    await db.executemany(
+        "INSERT INTO store_closure (store_id, position, starts_at, ends_at, reason) VALUES ($1, $2, $3, $4, '')",
+        [closure for closure in closures if isinstance(closure[2], datetime)],
+    )
+    await db.executemany(
+        "INSERT INTO store_closure (store_id, position, first_day, last_day, reason) VALUES ($1, $2, $3, $4, '')",
+        [closure for closure in closures if not isinstance(closure[2], datetime)],
     )
     await db.execute(
         "INSERT INTO poll_span SELECT date_bin('5 minutes', polled_at, '2000-01-01 00:00:00+00'),"
@@ -92,5 +122,5 @@ async def measured(db: asyncpg.Pool, as_of: datetime | None = None, now: datetim
 
 def expected(stores: Mapping[str, Store], as_of: datetime) -> dict[str, Figures]:
     """The figures of the reference."""
-    found = {name: figures(store.polls, store.hours, store.timezone, as_of) for name, store in stores.items()}
+    found = {name: figures(store.polls, store.opening, store.timezone, as_of) for name, store in stores.items()}
     return {name: figure for name, figure in sorted(found.items()) if figure is not None}

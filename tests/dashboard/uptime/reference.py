@@ -12,6 +12,10 @@ Interval = tuple[datetime, datetime]
 Hours = tuple[int, time, time | None]
 """Weekday (0 = Monday), opening, closing; a closing of None is 24:00."""
 Poll = tuple[datetime, bool]
+Version = tuple[date, Sequence[Hours]]
+"""Hours from a local day on, until the next version."""
+Closure = tuple[date, date] | Interval
+"""Local days, the last one included, or instants."""
 
 BEGINNING = datetime(1, 1, 3, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(hours=24), timedelta(hours=168)
@@ -46,26 +50,68 @@ def united(intervals: Iterable[Interval]) -> list[Interval]:
     return joined
 
 
-def open_intervals(hours: Sequence[Hours], zone: ZoneInfo, since: date, until: date) -> list[Interval]:
-    """The open time of the rows on the local days from `since` to `until`; always, without rows."""
-    if not hours:
-        return [(BEGINNING, datetime.combine(until + timedelta(days=3), time(), UTC))]
+class Opening(NamedTuple):
+    """What says when a store is open: its hours, their later versions, and its closures."""
+
+    hours: Sequence[Hours]
+    versions: Sequence[Version] = ()
+    closures: Sequence[Closure] = ()
+
+
+def shifts_of(hours: Sequence[Hours], zone: ZoneInfo, day: date) -> list[Interval]:
+    """The shifts of the rows that begin on a local day; the whole day, without rows."""
     found = []
-    day = since
-    while day <= until:
-        for weekday, opens, closes in hours:
-            if day.weekday() != weekday:
-                continue
-            midnight = datetime.combine(day + timedelta(days=1), time())
-            if closes is None or closes >= time(23, 59):
-                end = midnight
-            elif closes <= opens:
-                end = datetime.combine(day + timedelta(days=1), closes)
-            else:
-                end = datetime.combine(day, closes)
-            found.append((first_pass(datetime.combine(day, opens), zone), second_pass(end, zone)))
-        day += timedelta(days=1)
-    return united(found)
+    midnight = datetime.combine(day + timedelta(days=1), time())
+    if not hours:
+        return [(first_pass(datetime.combine(day, time()), zone), second_pass(midnight, zone))]
+    for weekday, opens, closes in hours:
+        if day.weekday() != weekday:
+            continue
+        if closes is None or closes >= time(23, 59):
+            end = midnight
+        elif closes <= opens:
+            end = datetime.combine(day + timedelta(days=1), closes)
+        else:
+            end = datetime.combine(day, closes)
+        found.append((first_pass(datetime.combine(day, opens), zone), second_pass(end, zone)))
+    return found
+
+
+def open_intervals(opening: Opening, zone: ZoneInfo, since: date, until: date) -> list[Interval]:
+    """The open time on the local days from `since` to `until`; without hours and versions, always."""
+    found: list[Interval] = []
+    if not opening.hours and not opening.versions:
+        found = [(BEGINNING, datetime.combine(until + timedelta(days=3), time(), UTC))]
+    else:
+        day = since
+        while day <= until:
+            valid = max((each for each in opening.versions if each[0] <= day), default=(day, opening.hours))
+            found += shifts_of(valid[1], zone, day)
+            day += timedelta(days=1)
+    return without(united(found), [closed_interval(closure, zone) for closure in opening.closures])
+
+
+def closed_interval(closure: Closure, zone: ZoneInfo) -> Interval:
+    first, last = closure
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        return first, last
+    return (
+        first_pass(datetime.combine(first, time()), zone),
+        first_pass(datetime.combine(last + timedelta(days=1), time()), zone),
+    )
+
+
+def without(intervals: Sequence[Interval], removed: Iterable[Interval]) -> list[Interval]:
+    """The parts of intervals outside others."""
+    rest = list(intervals)
+    for begin, stop in removed:
+        rest = [
+            part
+            for start, end in rest
+            for part in ((start, min(end, begin)), (max(start, stop), end))
+            if part[0] < part[1]
+        ]
+    return united(rest)
 
 
 def status_stretches(open_time: Sequence[Interval], polls: Sequence[Poll]) -> list[tuple[datetime, datetime, bool]]:
@@ -86,7 +132,7 @@ def status_stretches(open_time: Sequence[Interval], polls: Sequence[Poll]) -> li
 
 def figures(
     polls: Iterable[Poll],
-    hours: Sequence[Hours],
+    opening: Opening,
     timezone: str | None,
     as_of: datetime,
     window: timedelta | None = None,
@@ -104,7 +150,7 @@ def figures(
     open_time = [
         (start, min(end, as_of))
         for start, end in open_intervals(
-            hours, zone, earliest.date() - timedelta(days=12), as_of.date() + timedelta(days=2)
+            opening, zone, earliest.date() - timedelta(days=12), as_of.date() + timedelta(days=2)
         )
         if start < as_of
     ]
@@ -135,7 +181,7 @@ class Known(NamedTuple):
     at: datetime
 
 
-def known_at(polls: Iterable[Poll], hours: Sequence[Hours], timezone: str | None, span: Interval) -> Known:
+def known_at(polls: Iterable[Poll], opening: Opening, timezone: str | None, span: Interval) -> Known:
     """A store at the end of `span`; its open time begins well before its first poll and `span`, and ends after it."""
     start, at = span
     by_instant: dict[datetime, bool] = {}
@@ -146,7 +192,7 @@ def known_at(polls: Iterable[Poll], hours: Sequence[Hours], timezone: str | None
     first = min([start, *(poll_at for poll_at, _ in in_order)])
     zone = ZoneInfo(timezone or "America/Chicago")
     around = timedelta(days=20)
-    return Known(in_order, open_intervals(hours, zone, (first - around).date(), (at + around).date()), at)
+    return Known(in_order, open_intervals(opening, zone, (first - around).date(), (at + around).date()), at)
 
 
 def stretches_of(store: Known) -> list[tuple[datetime, datetime, bool]]:
@@ -168,15 +214,7 @@ def total(intervals: Iterable[Interval]) -> timedelta:
 
 def uncovered(intervals: Sequence[Interval], polls: Iterable[Poll]) -> list[Interval]:
     """The parts of intervals that no poll covers."""
-    rest = list(intervals)
-    for at, _ in polls:
-        rest = [
-            part
-            for start, end in rest
-            for part in ((start, min(end, at)), (max(start, at + COVERED), end))
-            if part[0] < part[1]
-        ]
-    return united(rest)
+    return without(intervals, [(at, at + COVERED) for at, _ in polls])
 
 
 class Outage(NamedTuple):

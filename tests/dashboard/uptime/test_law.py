@@ -1,6 +1,6 @@
 """Properties: uptime + downtime = open time, exactly, for every store; and the SQL agrees with the reference."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,9 +21,11 @@ from dashboard.uptime.queries.stores import (
 )
 from tests.dashboard.uptime.fleet import Store, expected, load, measured
 from tests.dashboard.uptime.reference import (
+    Closure,
     Hours,
     Known,
     Poll,
+    Version,
     cut,
     figures,
     gaps_between,
@@ -85,6 +87,30 @@ ages = st.one_of(
 )
 
 
+def some_versions(draw: st.DrawFn, base: datetime) -> list[Version]:
+    """Hours that change on local days near `base`; mostly none."""
+    days = st.integers(-14, 2).map(lambda n: base.date() + timedelta(days=n))
+    later = st.lists(st.tuples(days, hours.filter(bool)), max_size=2, unique_by=lambda version: version[0])
+    return sorted(draw(st.one_of(st.just([]), later)))
+
+
+def some_closures(draw: st.DrawFn, base: datetime) -> list[Closure]:
+    """Closures near `base`, of days or of instants, which may overlap and meet the hours; mostly none."""
+
+    def of_days(first: int, more: int) -> tuple[date, date]:
+        return base.date() + timedelta(days=first), base.date() + timedelta(days=first + more)
+
+    def of_instants(first: int, more: int) -> tuple[datetime, datetime]:
+        start = base.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=30 * first)
+        return start, start + timedelta(minutes=30 * more)
+
+    closures = st.one_of(
+        st.builds(of_days, st.integers(-40, 1), st.sampled_from([0, 0, 1, 20])),
+        st.builds(of_instants, st.integers(-300, 40), st.integers(1, 90)),
+    )
+    return draw(st.one_of(st.just([]), st.lists(closures, max_size=3)))
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[dict[str, Store], datetime]:
     base = draw(st.sampled_from(BASES))
@@ -96,7 +122,10 @@ def fleets(draw: st.DrawFn) -> tuple[dict[str, Store], datetime]:
     stores: list[tuple[list[Poll], list[Hours], str | None]] = draw(
         st.lists(st.tuples(polls, hours, st.sampled_from(ZONES)), min_size=1, max_size=8)
     )
-    return {str(number): Store(*store) for number, store in enumerate(stores)}, base
+    return {
+        str(number): Store(*store, some_versions(draw, base), some_closures(draw, base))
+        for number, store in enumerate(stores)
+    }, base
 
 
 relaxed = settings(
@@ -126,7 +155,7 @@ async def test_the_timeline_agrees_with_a_report_on_what_was_known_at_its_end(
         timeline = await select_timeline(dashboard_db, name, Window(start, end, before_end, before_end))
         assert timeline is not None
         polls = [(at, active) for at, active in store.polls if at < end]
-        figure = figures(polls, store.hours, store.timezone, end, end - start)
+        figure = figures(polls, store.opening, store.timezone, end, end - start)
         if figure is None:
             assert timeline.uptime_seconds is timeline.downtime_seconds is None
             assert timeline.stretches == []
@@ -172,14 +201,17 @@ class Scene(NamedTuple):
         return Window(self.start, self.end, max(newest, self.end), self.now)
 
     def known(self, store: Store) -> Known:
-        return known_at(store.polls, store.hours, store.timezone, (self.start, self.window.known))
+        return known_at(store.polls, store.opening, store.timezone, (self.start, self.window.known))
 
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     base = draw(st.sampled_from(BASES)).replace(minute=0, second=0, microsecond=0)
     polls = st.lists(st.tuples(moments.map(lambda age: base + age), st.booleans()), max_size=16)
-    stores = draw(st.lists(st.builds(Store, polls, grid_hours, st.sampled_from(ZONES)), min_size=1, max_size=3))
+    stores = [
+        store._replace(versions=some_versions(draw, base), closures=some_closures(draw, base))
+        for store in draw(st.lists(st.builds(Store, polls, grid_hours, st.sampled_from(ZONES)), min_size=1, max_size=3))
+    ]
     start, end, now = sorted(draw(st.lists(moments, min_size=3, max_size=3, unique=True)))
     if draw(st.booleans()):
         end = now  # the window of a request without `to`
@@ -294,13 +326,14 @@ async def test_the_days_add_up_to_the_open_time_before_and_after_old_polls_are_d
     await load(dashboard_db, scene.stores)
     before = {name: await select_days(dashboard_db, name, 400, None, scene.now) for name in scene.stores}
     for name, store in scene.stores.items():
-        known = known_at(store.polls, store.hours, store.timezone, (scene.now, scene.now))
+        known = known_at(store.polls, store.opening, store.timezone, (scene.now, scene.now))
         if not known.polls:
             assert before[name] == []
             continue
         zone = ZoneInfo(store.timezone or "America/Chicago")
         expected = []
         up = [(start, end) for start, end, active in stretches_of(known) if active]
+        began = [outage.parts[0][0] for outage in outages(known)]
         first, last = known.polls[0][0].astimezone(zone).date(), scene.now.astimezone(zone).date()
         for day, (start, midnight) in local_days(store.timezone, first, last):
             end = min(midnight, scene.now)
@@ -313,9 +346,21 @@ async def test_the_days_add_up_to_the_open_time_before_and_after_old_polls_are_d
                         up_seconds=total(is_up).total_seconds(),
                         down_seconds=(total(is_open) - total(is_up)).total_seconds(),
                         observed_seconds=(total(is_open) - total(uncovered(is_open, known.polls))).total_seconds(),
+                        incidents=sum(start <= at < end for at in began),
                     )
                 )
         assert before[name] == expected
+    # Days that are over are kept, and are the same whether they are read or computed.
+    while await dashboard_db.fetchval(
+        "SELECT make_recent_days(1, $1, $2, $3, $4)",
+        POLL_COVERAGE,
+        STORE_IMPORT_LOCK,
+        scene.now - timedelta(hours=6),
+        scene.now,
+    ):
+        pass
+    for name in scene.stores:
+        assert await select_days(dashboard_db, name, 400, None, scene.now) == before[name]
     keep = timedelta(days=keep_days, hours=1)
     await dashboard_db.fetchval(
         "SELECT roll_up_polls($1, 1000000, $2, $3, $4)", keep, POLL_COVERAGE, STORE_IMPORT_LOCK, scene.now

@@ -266,3 +266,52 @@ async def test_a_running_report_has_no_length_that_could_be_resumed(stores: Stor
 async def test_the_jobs_of_the_stores_are_listed(dashboard_app: Application) -> None:
     jobs = (await (await dashboard_app.test_client().get("/jobs")).get_json())["jobs"]
     assert {"pull_stores", "make_reports"} <= {job["name"] for job in jobs}
+
+
+async def test_a_report_may_be_of_some_stores(stores: Stores) -> None:
+    await stores.load_monday()
+    await stores.put("status", STATUS + "3,active,2023-01-23 18:00:00 UTC\n")
+    answer = await stores.client.put("/stores/3", json={"group": "north side"})
+    assert answer.status_code == 200
+
+    async def ids(query: str) -> list[str]:
+        report = await stores.complete(await stores.trigger(query), Accept="application/json")
+        return [row["store_id"] for row in (await report.get_json())["rows"]]
+
+    assert await ids("?store_id=2") == ["2"]
+    assert await ids("?store_id=3&store_id=1&store_id=3") == ["1", "3"]
+    assert await ids("?group=north%20side") == ["3"]
+    assert await ids("") == ["1", "2", "3"]
+    listed = await stores.get("/reports")
+    assert [(each["store_ids"], each["group"]) for each in listed[:3]] == [
+        (None, None), (None, "north side"), (["3", "1", "3"], None),
+    ]  # fmt: skip
+    assert [store["store_id"] for store in await stores.get("/stores")] == ["1", "2", "3"], "of a report on all stores"
+    for wrong in ("store_id=9", "store_id=", "group=south", "group=", "store_id=1&group=north%20side", "store=1"):
+        assert (await stores.client.post(f"/trigger_report?{wrong}")).status_code == 400
+
+
+async def test_a_report_has_all_columns_on_request_in_every_form(stores: Stores) -> None:
+    await stores.load_monday()
+    await stores.client.put("/stores/1", json={"group": "=1+1"})
+    report_id = await stores.trigger()
+    source = await (await stores.complete(report_id)).get_data()
+    full = f"/get_report?report_id={report_id}&columns=full"
+    answer = await stores.client.get(full)
+    lines = (await answer.get_data(as_text=True)).splitlines()
+    assert lines[0].endswith(
+        ",uptime_last_hour(in percent),uptime_last_day(in percent),uptime_last_week(in percent),"
+        "coverage_last_hour(in percent),coverage_last_day(in percent),coverage_last_week(in percent),"
+        "timezone,timezone_is_default,group,state"
+    )
+    assert lines[1:] == [
+        "1,15.00,2.25,2.25,45.00,0.75,0.75,25.00,75.00,75.00,100.00,58.89,58.89,America/Chicago,true,'=1+1,closed",
+        "2,60.00,24.00,168.00,0.00,0.00,0.00,100.00,100.00,100.00,0.00,0.00,0.00,America/Chicago,true,,up",
+    ]
+    (row, _) = (await (await stores.client.get(f"{full}&format=json")).get_json())["rows"]
+    assert (row["coverage_percent_last_week"], row["group"], row["timezone_is_default"]) == (58.89, "=1+1", True)
+    book = await stores.client.get(f"{full}&format=xlsx")
+    assert book.status_code == 200
+    assert await (await stores.fetch(report_id)).get_data() == source, "the file of the source stays as it is"
+    assert (await stores.client.get(full, headers={"If-None-Match": answer.headers["ETag"]})).status_code == 304
+    assert (await stores.client.get(f"{full}&columns=none")).status_code == 400

@@ -13,7 +13,8 @@ from common.config import Secret
 from common.db.pool import Connection
 from common.web.errors import Invalid
 from dashboard.uptime import service
-from dashboard.uptime.queries import fleet, reports
+from dashboard.uptime.models import WantedStores
+from dashboard.uptime.queries import fleet, report_rows, reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from tests.support.databases import waits_for_lock
@@ -39,8 +40,8 @@ async def db(dashboard_db: asyncpg.Pool) -> asyncpg.Pool:
 async def import_data(db: asyncpg.Pool) -> None:
     """Record an import that changed data."""
     await db.execute(
-        "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)"
-        " VALUES ('status', 'a test', 1, 1, true, 0, '[]', '{}', now())"
+        "INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at,"
+        " made_by) VALUES ('status', 'a test', 1, 1, true, 0, '[]', '{}', now(), 'a test')"
     )
 
 
@@ -68,7 +69,7 @@ async def rows_of_a_report(db: asyncpg.Pool) -> bytes:
         lines.append(data)
 
     async with db.acquire() as connection:
-        await reports.copy_report_rows(connection, report_id, output)
+        await report_rows.copy_report_rows(connection, report_id, "source", output)
     return b"".join(lines)
 
 
@@ -344,16 +345,15 @@ async def test_stores_are_ordered_by_downtime_or_share_in_pages(db: asyncpg.Pool
     for order, names in orders.items():
         found: list[str] = []
         after = None
-        selection = fleet.StoreSelection(report_id, "hour", order)  # type: ignore[arg-type]  # a key of `orders`
-        while page := await fleet.select_store_uptimes(db, selection, after, 2):
+        wanted = WantedStores(order)  # type: ignore[arg-type]  # a key of `orders`
+        while page := await fleet.select_store_uptimes(db, report_id, "hour", wanted, after, 2, NOW):
             found += [store.store_id for store in page]
             last = page[-1]
             value = {"store_id": 0.0, "downtime": last.downtime_seconds, "uptime": last.uptime_share}[order]
             after = (value, last.store_id)
         assert found == names
-    below = await fleet.select_store_uptimes(
-        db, fleet.StoreSelection(report_id, "hour", "uptime", below=Decimal("0.6")), None, 10
-    )
+    wanted = WantedStores("uptime", below=Decimal("0.6"))
+    below = await fleet.select_store_uptimes(db, report_id, "hour", wanted, None, 10, NOW)
     assert [store.store_id for store in below] == ["s3", "s7"]
     summary = await fleet.select_sla_summary(db, report_id, "hour", Decimal("0.9"))
     assert (summary.stores, summary.breaches) == (8, 6)
@@ -380,7 +380,7 @@ async def test_a_store_exactly_at_the_target_is_not_a_breach_in_either_list(db: 
         (Decimal(1), ["below", "at", "above"]),
         (Decimal(0), []),
     ):
-        stores = fleet.StoreSelection(report_id, "hour", "uptime", below=target)
-        found = await fleet.select_store_uptimes(db, stores, None, 10)
+        wanted = WantedStores("uptime", below=target)
+        found = await fleet.select_store_uptimes(db, report_id, "hour", wanted, None, 10, NOW)
         assert [store.store_id for store in found] == breaches
         assert (await fleet.select_sla_summary(db, report_id, "hour", target)).breaches == len(breaches)

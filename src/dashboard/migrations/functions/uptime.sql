@@ -15,64 +15,101 @@ AS $$
       ) AS passes
 $$;
 
--- The open time of stores between two instants, as ranges [opening, closing) that neither touch
--- nor overlap. A store without hours, and one that is open all day on every weekday, is open from minus infinity on. On
--- days near a change of the clock each opening is resolved by the time zone; on all others it is an offset from
--- midnight, which is several times faster.
+-- The closures of stores that have any: holidays and maintenance, which are not open time.
+CREATE OR REPLACE FUNCTION closed_time(of_stores text [])
+RETURNS TABLE (store_id text, closed tstzmultirange)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT store.store_id,
+           range_agg(
+               CASE WHEN closure.first_day IS NULL THEN tstzrange(closure.starts_at, closure.ends_at)
+                    ELSE tstzrange(
+                        opening_instant(closure.first_day::timestamp, coalesce(store.timezone, 'America/Chicago')),
+                        opening_instant((closure.last_day + 1)::timestamp, coalesce(store.timezone, 'America/Chicago'))
+                    )
+               END
+           )
+      FROM store_closure AS closure
+      JOIN store ON store.store_id = closure.store_id
+     WHERE closure.store_id = ANY(of_stores)
+     GROUP BY store.store_id
+$$;
+
+-- Whether the open time of a store is not the same in every week.
+CREATE OR REPLACE FUNCTION hours_change(of_store text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT EXISTS (SELECT FROM store_closure WHERE store_id = of_store)
+        OR EXISTS (SELECT FROM store_hours WHERE store_id = of_store AND valid_from > '-infinity')
+$$;
+
+-- The open time of stores between two instants, without their closures, as ranges [opening, closing) that neither touch
+-- nor overlap. A store without hours, and one that was always open all day on every weekday, is open from minus
+-- infinity on. On days near a change of the clock each opening is resolved by the time zone; on all others it is an
+-- offset from midnight, which is several times faster.
 CREATE OR REPLACE FUNCTION open_time(of_stores text [], since timestamptz, until timestamptz)
 RETURNS TABLE (store_id text, open tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT store.store_id,
-           CASE WHEN count(hours.store_id) = 0
-                     OR bit_or(1 << hours.weekday) FILTER (
-                         WHERE hours.opens = TIME '00:00'
-                           AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
-                     ) = 127
-                    THEN tstzmultirange(tstzrange(NULL, until))
-                ELSE coalesce(
-                         range_agg(tstzrange(shift.opens_at, shift.closes_at))
-                             FILTER (WHERE shift.opens_at < shift.closes_at),
-                         '{}'
-                     ) * tstzmultirange(tstzrange(since, until))
-           END
-      FROM unnest(of_stores) AS wanted (store_id)
-      JOIN store ON store.store_id = wanted.store_id
-      LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
-      LEFT JOIN (
-        SELECT zone,
-               day,
-               (day - DATE '0001-01-01') % 7 AS weekday,
-               midnight,
-               (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
-                   AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
-                   AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
-          FROM (
-            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-              FROM unnest(of_stores) AS wanted (store_id)
-              JOIN store ON store.store_id = wanted.store_id
-          ) AS zones
-         CROSS JOIN LATERAL (
-            SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
-          ) AS span
-         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
-         CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
-      ) AS calendar
-        ON calendar.zone = coalesce(store.timezone, 'America/Chicago') AND calendar.weekday = hours.weekday
-      LEFT JOIN LATERAL (
-        SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
-                    ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
-               END AS opens_at,
-               CASE WHEN hours.closes >= TIME '23:59'
-                        THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
-                    WHEN hours.closes <= hours.opens
-                        THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
-                    WHEN calendar.steady
-                        THEN calendar.midnight + hours.closes::interval
-                    ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
-               END AS closes_at
-      ) AS shift ON TRUE
-     GROUP BY store.store_id
+    SELECT weekly.store_id, CASE WHEN closures.closed IS NULL THEN weekly.open ELSE weekly.open - closures.closed END
+      FROM (
+        SELECT store.store_id,
+               CASE WHEN count(hours.store_id) = 0
+                         OR bit_or(1 << hours.weekday) FILTER (
+                             WHERE hours.opens = TIME '00:00'
+                               AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                               AND hours.valid_from = '-infinity'
+                               AND hours.valid_until = 'infinity'
+                         ) = 127
+                        THEN tstzmultirange(tstzrange(NULL, until))
+                    ELSE coalesce(
+                             range_agg(tstzrange(shift.opens_at, shift.closes_at))
+                                 FILTER (WHERE shift.opens_at < shift.closes_at),
+                             '{}'
+                         ) * tstzmultirange(tstzrange(since, until))
+               END AS open
+          FROM unnest(of_stores) AS wanted (store_id)
+          JOIN store ON store.store_id = wanted.store_id
+          LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
+          LEFT JOIN (
+            SELECT zone,
+                   day,
+                   (day - DATE '0001-01-01') % 7 AS weekday,
+                   midnight,
+                   (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
+                       AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
+                       AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
+              FROM (
+                SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+                  FROM unnest(of_stores) AS wanted (store_id)
+                  JOIN store ON store.store_id = wanted.store_id
+              ) AS zones
+             CROSS JOIN LATERAL (
+                SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
+              ) AS span
+             CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
+             CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
+          ) AS calendar
+            ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+               AND calendar.weekday = hours.weekday
+               AND calendar.day >= hours.valid_from
+               AND calendar.day < hours.valid_until
+          LEFT JOIN LATERAL (
+            SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
+                        ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
+                   END AS opens_at,
+                   CASE WHEN hours.closes >= TIME '23:59'
+                            THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
+                        WHEN hours.closes <= hours.opens
+                            THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
+                        WHEN calendar.steady
+                            THEN calendar.midnight + hours.closes::interval
+                        ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
+                   END AS closes_at
+          ) AS shift ON TRUE
+         GROUP BY store.store_id
+      ) AS weekly
+      LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = weekly.store_id
 $$;
 
 -- The newest poll of the fleet up to `known`; null without one. A stored poll may be dated after it.
@@ -161,16 +198,21 @@ END
 $$;
 
 -- The open time of a store between its last counted poll, `found`, and `moment`, as far as it shows whether the store
--- closed in between. Hours repeat every week: a store open without a break for fifteen days has been open since.
+-- closed in between. Where hours repeat every week, a store open without a break for fifteen days has been open since.
 CREATE OR REPLACE FUNCTION open_time_since(of_store text, found timestamptz, moment timestamptz) RETURNS tstzmultirange
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT CASE WHEN found >= moment - INTERVAL '360 hours' THEN hours.open
+    SELECT CASE WHEN whole.changes OR found >= moment - INTERVAL '360 hours' THEN hours.open
                 WHEN hours.open = tstzmultirange(tstzrange(moment - INTERVAL '360 hours', moment))
                     THEN tstzmultirange(tstzrange(found, moment))
                 ELSE hours.open + tstzmultirange(tstzrange(found, found, '[]'))
            END
-      FROM open_time(ARRAY[of_store], moment - INTERVAL '360 hours', moment) AS hours
+      FROM (SELECT hours_change(of_store) AS changes OFFSET 0) AS whole
+     CROSS JOIN LATERAL open_time(
+        ARRAY[of_store],
+        CASE WHEN whole.changes THEN least(found, moment - INTERVAL '360 hours') ELSE moment - INTERVAL '360 hours' END,
+        moment
+     ) AS hours
 $$;
 
 -- The open time of stores polled at or before `known`, between two instants, and the part of it

@@ -1,13 +1,12 @@
 -- release 1
--- What the views of stores show, by the rules of uptime.sql: history, incidents, gaps of the collector, local days; and
--- the deletion of old polls.
+-- What the views of stores show, by the rules of uptime.sql: history, incidents, gaps of the collector.
 
 -- The open time of a store between two instants, and the part of it in which the store was up by all its polls up to
 -- `known`, those after `until` included: the same instant is up or down whatever the window. up: null for a store
 -- without any poll up to `known`.
 --
 -- Only the first counted poll after `until` can matter, and only if the store has not closed before it, which it does
--- within fifteen days unless it is always open, or if no poll before it counts.
+-- within fifteen days unless it is always open or its hours change, or if no poll before it counts.
 CREATE OR REPLACE FUNCTION store_history(
     of_store text, since timestamptz, until timestamptz, known timestamptz
 )
@@ -28,7 +27,16 @@ AS $$
         OFFSET 0
       ) AS hours
      CROSS JOIN (
-        SELECT least(known + INTERVAL '1 microsecond', until + INTERVAL '360 hours') AS at
+        SELECT least(
+                   known + INTERVAL '1 microsecond',
+                   greatest(
+                       until + INTERVAL '360 hours',
+                       CASE WHEN hours_change(of_store)
+                                THEN next_counted_poll(of_store, until, known) + INTERVAL '1 microsecond'
+                       END
+                   )
+               ) AS at
+        OFFSET 0
       ) AS horizon
       LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
      CROSS JOIN LATERAL (
@@ -44,6 +52,30 @@ AS $$
                END AS poll_at
         OFFSET 0
       ) AS later
+$$;
+
+-- When what is known of a store by its polls up to `known` begins: with the opening before its first poll, or with that
+-- poll if the store was closed then or had been open for fifteen days; not before the polls that are kept. Null without
+-- any poll.
+CREATE OR REPLACE FUNCTION history_begins(of_store text, known timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT greatest(least(
+               store.first_polled_at,
+               (
+                   SELECT lower(opening)
+                     FROM open_time(
+                              ARRAY[of_store],
+                              store.first_polled_at - INTERVAL '360 hours',
+                              store.first_polled_at + INTERVAL '1 microsecond'
+                          ) AS hours
+                    CROSS JOIN LATERAL unnest(hours.open) AS opening
+                    WHERE opening @> store.first_polled_at
+                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
+               )
+           ), store.polls_since)
+      FROM store
+     WHERE store.store_id = of_store AND store.first_polled_at <= known
 $$;
 
 -- The incidents of a store that overlap a window, by all its polls up to `known`. An incident is a run of downtime
@@ -69,23 +101,7 @@ DECLARE
     down_parts tstzmultirange;
     within tstzmultirange;
 BEGIN
-    SELECT greatest(least(
-               store.first_polled_at,
-               (
-                   SELECT lower(opening)
-                     FROM open_time(
-                              ARRAY[of_store],
-                              store.first_polled_at - INTERVAL '360 hours',
-                              store.first_polled_at + INTERVAL '1 microsecond'
-                          ) AS hours
-                    CROSS JOIN LATERAL unnest(hours.open) AS opening
-                    WHERE opening @> store.first_polled_at
-                      AND lower(opening) > store.first_polled_at - INTERVAL '360 hours'
-               )
-           ), store.polls_since)
-      INTO earliest
-      FROM store
-     WHERE store.store_id = of_store AND store.first_polled_at <= known;
+    earliest := history_begins(of_store, known);
     IF earliest IS NULL OR earliest >= until THEN
         RETURN;
     END IF;
@@ -178,102 +194,4 @@ CREATE OR REPLACE FUNCTION length_of(parts tstzmultirange) RETURNS interval
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT coalesce(sum(upper(part) - lower(part)), '0') FROM unnest(parts) AS part
-$$;
-
--- The figures of a store for each of its local days, of the part of them between two instants, by its polls up to
--- `known`: open time, the part of it in which the store was up, and the part that a poll covers.
-CREATE OR REPLACE FUNCTION store_days(
-    of_store text, since timestamptz, until timestamptz, coverage interval, known timestamptz
-)
-RETURNS TABLE (day date, open_time interval, uptime interval, observed_time interval)
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    SELECT local.day,
-           length_of(history.open * local.span),
-           length_of(history.up * local.span),
-           length_of(history.open * local.span) - length_of(history.gaps * local.span)
-      FROM (
-        SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
-          FROM store_history(of_store, since, until, known)
-        OFFSET 0
-      ) AS history
-     CROSS JOIN LATERAL (
-        SELECT each.day,
-               tstzmultirange(tstzrange(
-                   opening_instant(each.day::timestamp, zone.name),
-                   opening_instant((each.day + 1)::timestamp, zone.name)
-               ) * tstzrange(since, until)) AS span
-          FROM (
-            SELECT coalesce(timezone, 'America/Chicago') AS name FROM store WHERE store_id = of_store
-          ) AS zone
-         CROSS JOIN LATERAL (
-            SELECT (since AT TIME ZONE zone.name)::date AS first,
-                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zone.name)::date AS last
-          ) AS days
-         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS each
-      ) AS local
-     WHERE NOT isempty(local.span)
-$$;
-
--- Delete the polls of stores that are older than `keep` before the newest poll of their store, after the figures of
--- their local days are kept in store_day. Goes on until `max_rows` polls are deleted or no store has older ones;
--- returns how many were deleted. The last poll that counts before the time kept stays: its status continues into it.
--- imports_lock: held meanwhile, so that no import adds polls to these days.
-CREATE OR REPLACE FUNCTION roll_up_polls(
-    keep interval, max_rows bigint, coverage interval, imports_lock bigint, at_time timestamptz
-)
-RETURNS bigint
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    due record;
-    counted_at timestamptz;
-    deleted bigint;
-    total bigint := 0;
-BEGIN
-    PERFORM pg_advisory_xact_lock(imports_lock);
-    FOR due IN
-        SELECT store.store_id, span.since, span.until
-          FROM store
-         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
-         CROSS JOIN LATERAL (
-            SELECT CASE WHEN store.last_polled_at <= at_time THEN store.last_polled_at
-                        ELSE (
-                            SELECT max(poll.polled_at)
-                              FROM store_poll AS poll
-                             WHERE poll.store_id = store.store_id AND poll.polled_at <= at_time
-                        )
-                   END AS newest
-            OFFSET 0
-          ) AS visible
-         CROSS JOIN LATERAL (
-            SELECT coalesce(
-                       store.polls_since,
-                       opening_instant(date_trunc('day', store.first_polled_at AT TIME ZONE local.zone), local.zone)
-                   ) AS since,
-                   opening_instant(date_trunc('day', (visible.newest - keep) AT TIME ZONE local.zone), local.zone)
-                       AS until
-          ) AS span
-         WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
-         ORDER BY store.store_id
-    LOOP
-        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time)
-        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time
-          FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
-        ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
-           SET open_time = kept.open_time + excluded.open_time,
-               uptime = kept.uptime + excluded.uptime,
-               observed_time = kept.observed_time + excluded.observed_time;
-        counted_at := coalesce(
-            last_counted_poll(due.store_id, due.until),
-            (SELECT max(polled_at) FROM store_poll WHERE store_id = due.store_id AND polled_at < due.until)
-        );
-        DELETE FROM store_poll WHERE store_id = due.store_id AND polled_at < counted_at;
-        GET DIAGNOSTICS deleted = ROW_COUNT;
-        UPDATE store SET polls_since = due.until WHERE store_id = due.store_id;
-        total := total + deleted;
-        EXIT WHEN total >= max_rows;
-    END LOOP;
-    RETURN total;
-END
 $$;

@@ -41,6 +41,7 @@ class Intake:
 
     file: open for reading. source: where it came from, for the list of imports. now: polls that are dated later than
     the poller's clock can be are rejected. limit: the largest size in bytes. require_rows: refuse a file without rows.
+    made_by: who imports it. is_pull: pulled from a source, which may still have polls that were deleted by hand.
     dry_run: store nothing. progress: called with the number of bytes read since the last call. on_rejected: gets every
     rejected line, with its text.
     """
@@ -49,6 +50,8 @@ class Intake:
     file: BinaryIO
     source: str
     now: datetime
+    made_by: str = "unknown"
+    is_pull: bool = False
     limit: int | None = None
     require_rows: bool = False
     dry_run: bool = False
@@ -79,7 +82,7 @@ async def import_file(
                 await _stage(connection, reader)
                 await _withhold_spoiled_hours(connection, reader, intake)
                 _require_accepted_rows(reader.outcome, intake)
-                outcome = await _merge(connection, reader, is_dry_run=intake.dry_run)
+                outcome = await _merge(connection, reader, intake)
                 new = outcome.new
                 if intake.dry_run:
                     raise _DryRunEnded  # noqa: TRY301 - it rolls the transaction back
@@ -120,6 +123,7 @@ def _import_of(intake: Intake, started_at: datetime, found: Outcome, outcome: Lo
     return NewImport(
         kind=intake.kind,
         source=intake.source,
+        made_by=intake.made_by,
         started_at=started_at,
         rows=found.rows,
         new=outcome.new,
@@ -197,27 +201,31 @@ def _reject_withheld(reader: StoreFileReader, intake: Intake) -> None:
     reader.outcome.rejected.sort()
 
 
-async def _merge(connection: Connection, reader: StoreFileReader, *, is_dry_run: bool) -> LoadOutcome:
+async def _merge(connection: Connection, reader: StoreFileReader, intake: Intake) -> LoadOutcome:
     """Merge the staged rows into the tables of the stores."""
     match reader.kind:
         case StoreFile.STATUS:
-            return await _merge_polls(connection, reader.outcome.rows, is_dry_run=is_dry_run)
+            return await _merge_polls(connection, reader.outcome, intake)
         case StoreFile.BUSINESS_HOURS:
             return await queries.replace_staged_hours(connection)
         case StoreFile.TIMEZONES:
-            new = await queries.upsert_staged_timezones(connection)
+            with_groups = any(column.name == "store_group" for column in reader.columns)
+            new = await queries.upsert_staged_timezones(connection, with_groups=with_groups)
             return LoadOutcome(new, new > 0)
 
 
-async def _merge_polls(connection: Connection, rows: int, *, is_dry_run: bool) -> LoadOutcome:
+async def _merge_polls(connection: Connection, found: Outcome, intake: Intake) -> LoadOutcome:
     """Merge the staged polls; if this is the first bulk import, build the primary key after the insert."""
-    bulk = rows >= BULK_ROWS and not is_dry_run
+    bulk = found.rows >= BULK_ROWS and not intake.dry_run
     first_bulk = bulk and not await queries.has_polls(connection)
     await queries.analyze_staged_polls(connection)
     if first_bulk:
         await queries.drop_store_poll_primary_key(connection)
+    if intake.is_pull and (deleted := await queries.delete_staged_polls_deleted_by_hand(connection)):
+        found.notices.append(f"{deleted} polls were not taken: they had been deleted by hand")
     await queries.upsert_poll_spans(connection)
     await queries.delete_staged_polls_of_kept_days(connection)
+    await queries.forget_days_of_staged_polls(connection)
     marked_inactive = await queries.mark_inactive_on_conflict(connection)
     new = await queries.insert_staged_polls(connection)
     if first_bulk:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.csv_files import CsvFile, CsvHeaderError
 from common.text_blocks import DamagedFileError, open_file, read_blocks
-from dashboard.uptime.intake.parse import TITLE_ALIASES, TITLES, StoreFile
+from dashboard.uptime.intake.parse import OPTIONAL_TITLES, TITLE_ALIASES, TITLES, StoreFile
 
 TABLE_NAME = re.compile(r"[^.~].*\.(csv|tsv|txt|gz|xz|zip)", re.IGNORECASE)
 """Names of files that are looked at; other files, hidden ones and copies of editors are not."""
@@ -42,10 +42,10 @@ def kind_of(path: Path) -> StoreFile:
     """
     with open_file(path) as file:
         faults = []
-        for kind in sorted(ORDER, key=lambda each: -len(TITLES[each])):
+        for kind in sorted(ORDER, key=lambda each: -len(required_titles(each))):
             file.seek(0)
             try:
-                CsvFile(read_blocks(file), TITLES[kind], TITLE_ALIASES)
+                CsvFile(read_blocks(file), TITLES[kind], TITLE_ALIASES, OPTIONAL_TITLES)
             except CsvHeaderError as error:
                 faults.append((kind, str(error)))
             else:
@@ -53,11 +53,16 @@ def kind_of(path: Path) -> StoreFile:
     raise CsvHeaderError(_explained(faults))
 
 
+def required_titles(kind: StoreFile) -> list[str]:
+    """The columns that a file of this kind must have."""
+    return [title for title in TITLES[kind] if title not in OPTIONAL_TITLES]
+
+
 def _explained(faults: list[tuple[StoreFile, str]]) -> str:
     """One reason out of the faults of every kind."""
     reasons = dict(faults)
     if len(set(reasons.values())) == 1:
         return faults[0][1]
-    kinds = "; ".join(f"{kind}: {', '.join(TITLES[kind])}" for kind in ORDER)
+    kinds = "; ".join(f"{kind}: {', '.join(required_titles(kind))}" for kind in ORDER)
     _, _, header = faults[0][1].rpartition("(it is ")
     return f"its header names the columns of none of the store files ({kinds}); it is {header.rstrip(')')}"

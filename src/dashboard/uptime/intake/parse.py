@@ -7,7 +7,7 @@ unchanged. A row that does not match is parsed cell by cell: it is corrected or 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import partial
 
@@ -16,11 +16,13 @@ from common.csv_import import RejectedLine
 from common.instants import parse_instant
 from common.limits import MAX_POLL_AHEAD
 from common.web.errors import FieldError, Invalid
+from common.web.input_types import parse_name
 
 MAX_ID_LENGTH = 100
 MAX_KEPT_REJECTIONS = 100
 MAX_NAMED_STORES = 20
 FIRST_YEAR = 1970
+LAST_YEAR = 2200
 
 
 class StoreFile(StrEnum):
@@ -50,9 +52,13 @@ TITLE_ALIASES = {
     "weekday": "dayOfWeek",
     "polled_at": "timestamp_utc",
     "timezone": "timezone_str",
+    "store_group": "group",
 }
+OPTIONAL_TITLES = frozenset({"valid_from", "group"})
+"""Columns that a file may lack."""
 
 _TIME = re.compile(r"\d?\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _END_OF_DAY = re.compile(r"24:00(:00(\.0{1,6})?)?", re.ASCII)
 
 
@@ -101,6 +107,26 @@ def parse_opening(text: str) -> str:
 
 def parse_closing(text: str) -> str:
     return text if _END_OF_DAY.fullmatch(text) else parse_opening(text)
+
+
+def parse_valid_from(text: str) -> str:
+    """Parse the local day from which a row of hours holds; empty: it has always held."""
+    if not text:
+        return "-infinity"
+    if not _DAY.fullmatch(text):
+        raise ValueError("must be a date, such as 2026-03-01, or empty")
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a valid date") from None
+    if not FIRST_YEAR <= found.year < LAST_YEAR:
+        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
+    return text
+
+
+def parse_group(text: str) -> str:
+    """Parse the group of a store; empty: none."""
+    return parse_name(text) if text else ""
 
 
 def timezone_parser(names: Mapping[str, str]) -> Callable[[str], str]:
@@ -168,9 +194,14 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str], now: datetime) -> tupl
                 Column("weekday", "dayOfWeek", "[0-6]", parse_weekday),
                 Column("opens", "start_time_local", _TIME_PATTERN, parse_opening),
                 Column("closes", "end_time_local", _TIME_PATTERN, parse_closing),
+                Column("valid_from", "valid_from", _MATCHES_NOTHING, parse_valid_from),
             )
         case StoreFile.TIMEZONES:
-            return (_STORE_ID, Column("timezone", "timezone_str", _MATCHES_NOTHING, timezone_parser(zones)))
+            return (
+                _STORE_ID,
+                Column("timezone", "timezone_str", _MATCHES_NOTHING, timezone_parser(zones)),
+                Column("store_group", "group", _MATCHES_NOTHING, parse_group),
+            )
 
 
 TITLES = {
@@ -221,14 +252,14 @@ class StoreFileReader:
         self.kind = kind
         self.outcome = Outcome()
         self._on_rejected = on_rejected
-        expected = columns_of(kind, zones or {}, now)
         try:
-            self._file = CsvFile(blocks, TITLES[kind], TITLE_ALIASES)
+            self._file = CsvFile(blocks, TITLES[kind], TITLE_ALIASES, OPTIONAL_TITLES)
         except CsvHeaderError as error:
             raise Invalid(f"The file was refused: {error}.", errors=[FieldError("header", str(error))]) from None
         header = self._file.header
         self.delimiter = header.delimiter
         self.outcome.notices += header.notices
+        expected = tuple(each for each in columns_of(kind, zones or {}, now) if each.title in header.columns)
         self._order = order_of(header)
         self.columns = tuple(expected[place] for place in self._order)
         self._expected = expected
@@ -331,9 +362,7 @@ class StoreFileReader:
             return self._reject_line(number, "; ".join(faults), record)
         self._rounded += len(_ROUNDED_ID.findall(b"\n" + values[0].encode() + b"\n"))
         self.outcome.rows += 1
-        return (
-            self.delimiter.join('"' + values[place].replace('"', '""') + '"' for place in self._order).encode() + b"\n"
-        )
+        return self.delimiter.join(_csv_cell(values[place]) for place in self._order).encode() + b"\n"
 
     def _values(self, cells: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """The values of a row, and what is wrong with its cells."""
@@ -398,6 +427,11 @@ def _usual_rows(columns: tuple[Column, ...], delimiter: str) -> re.Pattern[bytes
     row = delimiter.join(f'(?:{pattern}|"{pattern}")' for pattern in patterns)
     # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
     return re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
+
+
+def _csv_cell(value: str) -> str:
+    """A cell for COPY; an empty one is null."""
+    return '"' + value.replace('"', '""') + '"' if value else ""
 
 
 def _quoted(text: str) -> str:

@@ -3,13 +3,12 @@
 A target is compared with the exact durations, never with a share, which is rounded.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import FleetMark, Period, Report, SlaSummary, StoreOrder, StoreUptime, WeekOfFleet
+from dashboard.uptime.models import FleetMark, Period, Report, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
 from dashboard.uptime.queries.reports import select_report
 
 
@@ -19,7 +18,7 @@ async def select_latest_report(db: Executor) -> Report | None:
         """
         SELECT report_id
           FROM uptime_report
-         WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL
+         WHERE status = 'complete' AND as_of IS NOT NULL AND requested_as_of IS NULL AND selection = ''
          ORDER BY data_version DESC, as_of DESC, requested_at DESC
          LIMIT 1
         """
@@ -52,23 +51,16 @@ async def delete_replaced_reports(db: Executor, keep: timedelta) -> None:
     )
 
 
-@dataclass(frozen=True)
-class StoreSelection:
-    """Stores of a report, ordered by id, by most downtime or by least share of uptime; then by id.
-
-    below: only stores that were up for less than this share of the period.
-    """
-
-    report_id: UUID
-    period: Period
-    order: StoreOrder
-    below: Decimal | None = None
-
-
 async def select_store_uptimes(
-    db: Executor, selection: StoreSelection, after: tuple[float | None, str] | None, limit: int
+    db: Executor,
+    report_id: UUID,
+    period: Period,
+    wanted: WantedStores,
+    after: tuple[float | None, str] | None,
+    limit: int,
+    now: datetime,
 ) -> list[StoreUptime]:
-    """A page of the selected stores.
+    """A page of the stores of a report, each with its state now.
 
     after: the position of the last store of the previous page: its sort value (seconds of downtime, or share of uptime;
     any number when ordered by id) and its id.
@@ -89,27 +81,36 @@ async def select_store_uptimes(
               FROM measured
              CROSS JOIN LATERAL (SELECT up::float8 / nullif(up + down, 0)::float8 AS share) AS quotient
              WHERE $4::numeric IS NULL OR up < (up + down) * $4
+        ), page AS MATERIALIZED (
+            SELECT *
+              FROM ranked
+             WHERE ($8::text[] IS NULL OR store_id = ANY($8))
+               AND ($6::text IS NULL OR (rank, store_id) > (
+                   CASE $3 WHEN 'downtime' THEN -$5::float8 WHEN 'uptime' THEN coalesce($5::float8, 2) ELSE 0 END, $6
+               ))
+             ORDER BY rank, store_id
+             LIMIT $7
         )
-        SELECT ranked.store_id,
+        SELECT page.store_id,
                coalesce(store.timezone, 'America/Chicago') AS timezone,
                up AS uptime_seconds,
                down AS downtime_seconds,
-               share AS uptime_share
-          FROM ranked
-          JOIN store ON store.store_id = ranked.store_id
-         WHERE ($6::text IS NULL OR (rank, ranked.store_id) > (
-               CASE $3 WHEN 'downtime' THEN -$5::float8 WHEN 'uptime' THEN coalesce($5::float8, 2) ELSE 0 END, $6
-           ))
-         ORDER BY rank, ranked.store_id
-         LIMIT $7
+               share AS uptime_share,
+               states.state
+          FROM page
+          JOIN store ON store.store_id = page.store_id
+          JOIN store_states(array(SELECT page.store_id FROM page), $9) AS states ON states.store_id = page.store_id
+         ORDER BY rank, page.store_id
         """,
-        selection.report_id,
-        selection.period,
-        selection.order,
-        selection.below,
+        report_id,
+        period,
+        wanted.order,
+        wanted.below,
         after[0] if after else None,
         after[1] if after else None,
         limit,
+        wanted.among,
+        now,
     )
     return [StoreUptime(**row) for row in rows]
 
@@ -149,7 +150,7 @@ async def select_fleet_mark(db: Executor) -> FleetMark:
         """
         SELECT (SELECT count(*) FROM store WHERE first_polled_at IS NOT NULL) AS stores,
                (SELECT max(import_id) FROM store_import WHERE changed) AS version,
-               (SELECT max(finished_at) FROM uptime_report WHERE status = 'complete') AS reported_at
+               (SELECT max(finished_at) FROM uptime_report WHERE status = 'complete' AND selection = '') AS reported_at
         """
     )
     assert row is not None

@@ -43,7 +43,8 @@ async def create_hours_staging(db: Executor) -> None:
             store_id text COLLATE "C" NOT NULL,
             weekday smallint NOT NULL,
             opens time NOT NULL,
-            closes time NOT NULL
+            closes time NOT NULL,
+            valid_from date NOT NULL DEFAULT '-infinity'
         ) ON COMMIT DROP
         """
     )
@@ -55,7 +56,8 @@ async def create_timezone_staging(db: Executor) -> None:
         CREATE TEMPORARY TABLE staged_timezone (
             line bigint GENERATED ALWAYS AS IDENTITY,
             store_id text COLLATE "C" NOT NULL,
-            timezone text COLLATE "C" NOT NULL
+            timezone text COLLATE "C" NOT NULL,
+            store_group text COLLATE "C"
         ) ON COMMIT DROP
         """
     )
@@ -175,6 +177,44 @@ async def delete_staged_polls_of_kept_days(db: Executor) -> None:
     )
 
 
+async def delete_staged_polls_deleted_by_hand(db: Executor) -> int:
+    """Delete the staged polls that were deleted by hand before; returns how many."""
+    status = await db.execute(
+        """
+        DELETE FROM staged_poll AS staged
+         USING store_poll_deletion AS deletion
+         WHERE staged.store_id = deletion.store_id
+           AND staged.polled_at >= deletion.deleted_from
+           AND staged.polled_at < deletion.deleted_until
+        """
+    )
+    return int(status.split()[-1])
+
+
+async def forget_days_of_staged_polls(db: Executor) -> None:
+    """Forget the kept figures of the days that staged polls change; must run before the polls are stored."""
+    await db.execute(
+        """
+        SELECT forget_recent_days(array_agg(late.store_id), array_agg(late.at))
+          FROM (
+            SELECT staged.store_id, min(staged.polled_at) AS at
+              FROM staged_poll AS staged
+              JOIN store ON store.store_id = staged.store_id
+             WHERE staged.polled_at < store.days_until
+               AND NOT EXISTS (
+                SELECT
+                  FROM store_poll AS stored
+                 WHERE stored.store_id = staged.store_id
+                   AND stored.polled_at = staged.polled_at
+                   AND (NOT stored.active OR staged.status = 'active')
+             )
+             GROUP BY staged.store_id
+          ) AS late
+        HAVING count(*) > 0
+        """
+    )
+
+
 async def insert_staged_polls(db: Executor) -> int:
     """Insert the staged polls that are new, and update when each store was first and last polled; returns how many.
 
@@ -211,68 +251,124 @@ async def insert_staged_polls(db: Executor) -> int:
 
 
 async def replace_staged_hours(db: Executor) -> LoadOutcome:
-    """Replace all business hours of each staged store; other stores keep theirs."""
+    """Replace the business hours of each staged store, from the first day on from which its staged rows are valid.
+
+    What was valid before stays; a store without hours was always open before. Other stores keep theirs. The kept
+    figures of the stores that change are forgotten.
+    """
     row = await db.fetchrow(
         """
         WITH staged_store AS (
-            SELECT DISTINCT store_id FROM staged_hours
+            SELECT store_id, min(valid_from) AS first FROM staged_hours GROUP BY store_id
         ), new_store AS (
             INSERT INTO store (store_id)
             SELECT store_id FROM staged_store
             ON CONFLICT (store_id) DO NOTHING
+        ), version AS (
+            SELECT store_id,
+                   valid_from,
+                   lead(valid_from, 1, 'infinity') OVER (PARTITION BY store_id ORDER BY valid_from) AS valid_until
+              FROM (SELECT DISTINCT store_id, valid_from FROM staged_hours) AS each
+        ), wanted AS (
+            SELECT DISTINCT staged.store_id, staged.weekday, staged.opens, staged.closes,
+                   version.valid_from, version.valid_until
+              FROM staged_hours AS staged
+              JOIN version USING (store_id, valid_from)
+            UNION ALL
+            SELECT stored.store_id, stored.weekday, stored.opens, stored.closes,
+                   stored.valid_from, least(stored.valid_until, staged_store.first)
+              FROM store_hours AS stored
+              JOIN staged_store USING (store_id)
+             WHERE stored.valid_from < staged_store.first
+            UNION ALL
+            SELECT staged_store.store_id, weekday, TIME '00:00', TIME '24:00', '-infinity', staged_store.first
+              FROM staged_store
+             CROSS JOIN generate_series(0, 6) AS weekday
+             WHERE staged_store.first > '-infinity'
+               AND NOT EXISTS (SELECT FROM store_hours AS stored WHERE stored.store_id = staged_store.store_id)
         ), deleted AS (
             DELETE FROM store_hours AS stored
              USING staged_store
              WHERE stored.store_id = staged_store.store_id
                AND NOT EXISTS (
                 SELECT
-                  FROM staged_hours AS staged
-                 WHERE (staged.store_id, staged.weekday, staged.opens, staged.closes)
-                     = (stored.store_id, stored.weekday, stored.opens, stored.closes)
+                  FROM wanted
+                 WHERE (wanted.store_id, wanted.weekday, wanted.opens, wanted.closes, wanted.valid_from)
+                     = (stored.store_id, stored.weekday, stored.opens, stored.closes, stored.valid_from)
                )
-            RETURNING 1
-        ), inserted AS (
-            INSERT INTO store_hours (store_id, weekday, opens, closes)
-            SELECT DISTINCT staged.store_id, staged.weekday, staged.opens, staged.closes
-              FROM staged_hours AS staged
-             WHERE NOT EXISTS (
-                SELECT
-                  FROM store_hours AS stored
-                 WHERE (staged.store_id, staged.weekday, staged.opens, staged.closes)
-                     = (stored.store_id, stored.weekday, stored.opens, stored.closes)
-             )
-             ORDER BY staged.store_id, staged.weekday, staged.opens, staged.closes
-            RETURNING 1
+            RETURNING stored.store_id
+        ), stored AS (
+            INSERT INTO store_hours AS kept (store_id, weekday, opens, closes, valid_from, valid_until)
+            SELECT store_id, weekday, opens, closes, valid_from, valid_until
+              FROM wanted
+             ORDER BY store_id, valid_from, weekday, opens, closes
+            ON CONFLICT (store_id, valid_from, weekday, opens, closes) DO UPDATE
+               SET valid_until = excluded.valid_until
+             WHERE kept.valid_until <> excluded.valid_until
+            RETURNING store_id, xmax = 0 AS is_new
+        ), changed AS MATERIALIZED (
+            SELECT store_id FROM deleted
+            UNION
+            SELECT store_id FROM stored
+        ), forgotten AS (
+            DELETE FROM store_recent_day AS kept USING changed WHERE kept.store_id = changed.store_id
+        ), reset AS (
+            UPDATE store
+               SET days_until = NULL, days_made_on = NULL
+              FROM changed
+             WHERE store.store_id = changed.store_id AND store.days_made_on IS NOT NULL
         )
-        SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM deleted) AS deleted
+        SELECT (SELECT count(*) FROM stored WHERE is_new) AS inserted, (SELECT count(*) FROM changed) AS changed
         """
     )
     assert row is not None
-    return LoadOutcome(row["inserted"], row["inserted"] + row["deleted"] > 0)
+    return LoadOutcome(row["inserted"], row["changed"] > 0)
 
 
-async def upsert_staged_timezones(db: Executor) -> int:
-    """Set the time zone of each staged store to that of its last line; returns how many changed."""
-    status = await db.execute(
+async def upsert_staged_timezones(db: Executor, *, with_groups: bool) -> int:
+    """Set the time zone of each staged store to that of its last line; returns how many stores changed.
+
+    with_groups: set their groups as well. The kept figures of stores with another time zone are forgotten.
+    """
+    return await db.fetchval(
         """
-        INSERT INTO store AS stored (store_id, timezone)
-        SELECT DISTINCT ON (store_id) store_id, timezone
-          FROM staged_timezone
-         ORDER BY store_id, line DESC
-        ON CONFLICT (store_id) DO UPDATE
-           SET timezone = excluded.timezone
-         WHERE stored.timezone IS DISTINCT FROM excluded.timezone
-        """
+        WITH wanted AS MATERIALIZED (
+            SELECT DISTINCT ON (store_id) store_id, timezone, store_group
+              FROM staged_timezone
+             ORDER BY store_id, line DESC
+        ), moved AS MATERIALIZED (
+            SELECT store_id
+              FROM wanted
+              JOIN store USING (store_id)
+             WHERE store.timezone IS DISTINCT FROM wanted.timezone AND store.days_made_on IS NOT NULL
+        ), forgotten AS (
+            DELETE FROM store_recent_day AS kept USING moved WHERE kept.store_id = moved.store_id
+        ), stored AS (
+            INSERT INTO store AS stored (store_id, timezone, store_group)
+            SELECT store_id, timezone, store_group FROM wanted
+            ON CONFLICT (store_id) DO UPDATE
+               SET timezone = excluded.timezone,
+                   store_group = CASE WHEN $1 THEN excluded.store_group ELSE stored.store_group END,
+                   days_until = CASE WHEN stored.timezone = excluded.timezone THEN stored.days_until END,
+                   days_made_on = CASE WHEN stored.timezone = excluded.timezone THEN stored.days_made_on END
+             WHERE stored.timezone IS DISTINCT FROM excluded.timezone
+                OR ($1 AND stored.store_group IS DISTINCT FROM excluded.store_group)
+            RETURNING 1
+        )
+        SELECT count(*) FROM stored
+        """,
+        with_groups,
     )
-    return int(status.split()[-1])
 
 
 async def insert_import(db: Executor, new_import: NewImport) -> int:
     """Record an import; returns its id, which is the new version of the data if it changed any."""
     return await db.fetchval(
         """
-        INSERT INTO store_import (kind, source, rows, new, changed, rejected_total, rejected, notices, started_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO store_import (
+            kind, source, rows, new, changed, rejected_total, rejected, notices, started_at, made_by
+        )
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         RETURNING import_id
         """,
         new_import.kind,
@@ -284,6 +380,7 @@ async def insert_import(db: Executor, new_import: NewImport) -> int:
         msgspec.json.encode(new_import.rejected).decode().replace("\\u0000", "\ufffd"),
         [notice.replace("\0", "\ufffd") for notice in new_import.notices],
         new_import.started_at,
+        new_import.made_by,
     )
 
 
@@ -291,7 +388,7 @@ async def select_imports(db: Executor, before: int | None, limit: int) -> list[I
     """Imports with an id below `before`, if given, latest first."""
     rows = await db.fetch(
         """
-        SELECT import_id, kind, source, started_at, finished_at, rows, new, rejected, rejected_total, notices
+        SELECT import_id, kind, source, made_by, started_at, finished_at, rows, new, rejected, rejected_total, notices
           FROM store_import
          WHERE $1::bigint IS NULL OR import_id < $1
          ORDER BY import_id DESC

@@ -1,22 +1,26 @@
 """SQL of the reports. The function `store_status` (migrations/functions/uptime.sql) defines uptime."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import Report
-
-Sink = Callable[[bytes], Coroutine[Any, Any, None]]
+from dashboard.uptime.models import ALL_STORES, ChosenStores, Report
 
 MAX_RUNNING_PROGRESS = 0.99
 """A report whose stores are all done is not complete before its transaction has ended."""
 
 
-async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None, *, for_lists: bool = False) -> UUID:
-    """Request a report; returns `report_id`, or the id of a running report with the same `as_of` and data version.
+async def upsert_report(
+    db: Executor,
+    report_id: UUID,
+    as_of: datetime | None,
+    *,
+    for_lists: bool = False,
+    chosen: ChosenStores = ALL_STORES,
+) -> UUID:
+    """Request a report; returns `report_id`, or the id of a running one of the same stores, `as_of` and data version.
 
     for_lists: it is for the lists of stores, which replace it. Does not wait for the transaction that makes the running
     report. Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
@@ -28,10 +32,13 @@ async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None, *
             WITH data AS (
                 SELECT coalesce(max(import_id), 0) AS version FROM store_import WHERE changed
             ), made AS (
-                INSERT INTO uptime_report (report_id, requested_as_of, requested_version, for_lists)
-                SELECT $1, $2, version, $3 FROM data
-                ON CONFLICT (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists)
-                      WHERE status = 'running'
+                INSERT INTO uptime_report (
+                    report_id, requested_as_of, requested_version, for_lists, store_ids, store_group, selection
+                )
+                SELECT $1, $2, version, $3, $4, $5, $6 FROM data
+                ON CONFLICT (
+                    requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists, selection
+                ) WHERE status = 'running'
                 DO NOTHING
                 RETURNING report_id
             )
@@ -42,11 +49,15 @@ async def upsert_report(db: Executor, report_id: UUID, as_of: datetime | None, *
               JOIN data ON version = requested_version
              WHERE status = 'running'
                AND for_lists = $3
+               AND selection = $6
                AND coalesce(requested_as_of, '-infinity'::timestamptz) = coalesce($2, '-infinity'::timestamptz)
             """,
             report_id,
             as_of,
             for_lists,
+            chosen.store_ids,
+            chosen.group,
+            chosen.key,
         )
     return requested_id
 
@@ -112,7 +123,7 @@ async def raise_work_memory(db: Executor) -> None:
     await db.execute("SELECT set_config('work_mem', '64MB', true)")
 
 
-def _window_lengths(ranges: str) -> str:
+def window_lengths(ranges: str) -> str:
     """SQL for the lengths of a multirange in the last hour, day and week. ranges: a column, within the week."""
     return f"""
                 SELECT coalesce(sum(upper(part) - lower(part)), '0') AS last_week,
@@ -137,10 +148,41 @@ async def select_report_as_of(db: Executor, report_id: UUID, now: datetime) -> d
     )
 
 
-async def select_polled_stores(db: Executor, as_of: datetime) -> list[str]:
-    """The ids of the stores with a poll at or before `as_of`, in order."""
-    rows = await db.fetch("SELECT store_id FROM store WHERE first_polled_at <= $1 ORDER BY store_id", as_of)
+async def select_polled_stores(db: Executor, report_id: UUID, as_of: datetime) -> list[str]:
+    """The ids of the stores of a report, which have a poll at or before `as_of`, in order."""
+    rows = await db.fetch(
+        """
+        SELECT store.store_id
+          FROM uptime_report AS report
+          JOIN store
+            ON (report.store_ids IS NULL OR store.store_id = ANY(report.store_ids))
+               AND (report.store_group IS NULL OR store.store_group = report.store_group)
+         WHERE report.report_id = $1 AND store.first_polled_at <= $2
+         ORDER BY store.store_id
+        """,
+        report_id,
+        as_of,
+    )
     return [row["store_id"] for row in rows]
+
+
+async def select_unknown_stores(db: Executor, store_ids: Sequence[str]) -> list[str]:
+    """Those of the ids that no store has, in their order."""
+    rows = await db.fetch(
+        """
+        SELECT wanted.store_id
+          FROM unnest($1::text[]) WITH ORDINALITY AS wanted (store_id, place)
+         WHERE NOT EXISTS (SELECT FROM store WHERE store.store_id = wanted.store_id)
+         ORDER BY wanted.place
+        """,
+        store_ids,
+    )
+    return [row["store_id"] for row in rows]
+
+
+async def select_group_exists(db: Executor, group: str) -> bool:
+    """Whether any store has this group."""
+    return await db.fetchval("SELECT EXISTS (SELECT FROM store WHERE store_group = $1)", group)
 
 
 async def insert_report_rows(
@@ -163,8 +205,8 @@ async def insert_report_rows(
                    $2::timestamptz - INTERVAL '168 hours' AS week
           ) AS since
          CROSS JOIN LATERAL store_status($4, since.week, $2, $3) AS status
-         CROSS JOIN LATERAL ({_window_lengths("status.open")}) AS open
-         CROSS JOIN LATERAL ({_window_lengths("status.up")}) AS up
+         CROSS JOIN LATERAL ({window_lengths("status.open")}) AS open
+         CROSS JOIN LATERAL ({window_lengths("status.up")}) AS up
          ORDER BY status.store_id
         """,  # noqa: S608 - names of columns
         report_id,
@@ -225,7 +267,7 @@ async def select_reports(
                     ELSE 1
                END AS progress,
                report.requested_at, report.finished_at, report.requested_as_of, report.as_of, report.data_version,
-               report.stores, report.reason
+               report.stores, report.reason, report.store_ids, report.store_group AS "group"
           FROM uptime_report AS report
           LEFT JOIN uptime_report_progress AS progress ON progress.report_id = report.report_id
          WHERE ($1::uuid IS NULL OR report.report_id = $1)
@@ -240,43 +282,3 @@ async def select_reports(
         MAX_RUNNING_PROGRESS,
     )
     return [Report(**row) for row in rows]
-
-
-_REPORT_ROWS = """
-    SELECT store_id,
-           round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
-           round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
-           round(extract(epoch FROM uptime_last_week) / 3600, 2) AS uptime_last_week,
-           round(extract(epoch FROM downtime_last_hour) / 60, 2) AS downtime_last_hour,
-           round(extract(epoch FROM downtime_last_day) / 3600, 2) AS downtime_last_day,
-           round(extract(epoch FROM downtime_last_week) / 3600, 2) AS downtime_last_week
-      FROM uptime_report_row
-     WHERE report_id = $1
-     ORDER BY store_id
-"""
-"""The rows of a report as `ReportRow` has them, in the byte order of `store_id`; halves are rounded away from zero."""
-
-
-_NEUTRALISED_ROWS = _REPORT_ROWS.replace(
-    "SELECT store_id",
-    """SELECT CASE WHEN store_id ~ '^[-=+@＝＋－＠]' AND store_id !~ '^[-+]?[0-9]+([.,][0-9]+)?$' THEN '''' || store_id
-                ELSE store_id
-           END AS store_id""",
-).replace("ORDER BY store_id", "ORDER BY uptime_report_row.store_id")
-"""The rows with ids as `common.tables.neutralised` makes them."""
-
-
-async def copy_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
-    """Copy the rows of a report to `output` as CSV without a header, safe to open in a spreadsheet."""
-    await db.copy_from_query(_NEUTRALISED_ROWS, report_id, output=output, format="csv")
-
-
-async def copy_exact_report_rows(db: Connection, report_id: UUID, output: Sink) -> None:
-    """Copy the rows of a report to `output` as CSV without a header, with the ids as they are."""
-    await db.copy_from_query(_REPORT_ROWS, report_id, output=output, format="csv")
-
-
-async def copy_report_objects(db: Connection, report_id: UUID, output: Sink) -> None:
-    """Copy the rows of a report as JSON objects, one per line, in COPY's text format, which doubles backslashes."""
-    statement = f"SELECT row_to_json(line) FROM ({_REPORT_ROWS}) AS line"  # noqa: S608 - both parts are constants
-    await db.copy_from_query(statement, report_id, output=output)

@@ -183,6 +183,7 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
         """
         WITH store_local AS (
             SELECT store.polls_since,
+                   store.days_until,
                    span.last,
                    greatest(span.last - $2::int + 1, (store.first_polled_at AT TIME ZONE local.zone)::date) AS first,
                    local.zone
@@ -193,14 +194,19 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
              ) AS span
              WHERE store.store_id = $1 AND store.first_polled_at <= $4
         ), figures AS (
-            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time
+            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.incidents
               FROM store_local
               JOIN store_day AS kept ON kept.store_id = $1 AND kept.day BETWEEN store_local.first AND store_local.last
             UNION ALL
-            SELECT made.day, made.open_time, made.uptime, made.observed_time
+            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.incidents
+              FROM store_local
+              JOIN store_recent_day AS kept
+                ON kept.store_id = $1 AND kept.day BETWEEN store_local.first AND store_local.last
+            UNION ALL
+            SELECT made.day, made.open_time, made.uptime, made.observed_time, made.incidents
               FROM store_local
              CROSS JOIN LATERAL (
-                SELECT greatest(opening_instant(first::timestamp, zone), polls_since) AS since,
+                SELECT greatest(opening_instant(first::timestamp, zone), polls_since, days_until) AS since,
                        least(opening_instant((last + 1)::timestamp, zone), $4) AS until
              ) AS span
              CROSS JOIN LATERAL store_days($1, span.since, span.until, $5, $4) AS made
@@ -210,7 +216,8 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
                extract(epoch FROM sum(open_time))::float8 AS open_seconds,
                extract(epoch FROM sum(uptime))::float8 AS up_seconds,
                extract(epoch FROM sum(open_time - uptime))::float8 AS down_seconds,
-               extract(epoch FROM sum(observed_time))::float8 AS observed_seconds
+               extract(epoch FROM sum(observed_time))::float8 AS observed_seconds,
+               sum(incidents)::bigint AS incidents
           FROM figures
          GROUP BY day
          ORDER BY day

@@ -32,6 +32,7 @@ from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received, steady_chunks
 from dashboard.uptime.models import Import, ImportSummary
 from dashboard.uptime.queries import imports
+from dashboard.uptime.routes.callers import changed_by
 
 blueprint = Blueprint("uptime_imports", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -58,6 +59,7 @@ IMPORT = {
     "import_id": 3,
     "kind": "status",
     "source": "upload",
+    "made_by": "request from 192.0.2.7, API token",
     "started_at": "2023-01-25T18:59:00Z",
     "finished_at": "2023-01-25T18:59:01Z",
     **IMPORTED,
@@ -71,7 +73,7 @@ IMPORT = {
 @validate_querystring(PageQuery)
 @document_response(list[Import])
 async def list_imports(query_args: PageQuery) -> Response:
-    """Imported files, latest first, whether pulled, uploaded or imported on the command line."""
+    """Imported files and changes by hand, latest first: pulled, uploaded, imported by a command, or requested."""
     before = decode_cursor(query_args.cursor, tuple[CursorId]) if query_args.cursor else None
     found = await imports.select_imports(pool(), before[0] if before else None, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.import_id,))
@@ -118,7 +120,8 @@ async def upload_status(query_args: UploadQuery) -> Response:
 async def upload_business_hours(query_args: UploadQuery) -> Response:
     """Import business hours: store_id, dayOfWeek (or day; 0 = Monday), start_time_local, end_time_local.
 
-    The file replaces all hours of the stores in it; other stores keep theirs.
+    The file replaces all hours of the stores in it; other stores keep theirs. With the column `valid_from` (a local
+    day, or empty) it replaces them from its earliest day on, and older hours keep their past.
     """
     return await _import_body(StoreFile.BUSINESS_HOURS, query_args)
 
@@ -132,7 +135,10 @@ async def upload_business_hours(query_args: UploadQuery) -> Response:
 @body_limit(MAX_FILE_BYTES)
 @body_encodings("gzip")
 async def upload_timezones(query_args: UploadQuery) -> Response:
-    """Import time zones: store_id, timezone_str. All other stores are in America/Chicago."""
+    """Import time zones: store_id, timezone_str, and `group` if the file has it.
+
+    All other stores are in America/Chicago. A group is a label by which reports choose stores; an empty one is none.
+    """
     return await _import_body(StoreFile.TIMEZONES, query_args)
 
 
@@ -149,7 +155,9 @@ async def _import_body(kind: StoreFile, query: UploadQuery) -> Response:
         if is_encoded and file.read(2) not in (GZIP_MAGIC, b""):
             raise Invalid("The file was refused.", errors=[FieldError("body", "is not valid gzip")])
         file.seek(0)
-        intake = Intake(kind, file, "upload", datetime.now(UTC), limit=MAX_FILE_BYTES, require_rows=True)
+        intake = Intake(
+            kind, file, "upload", datetime.now(UTC), made_by=changed_by(), limit=MAX_FILE_BYTES, require_rows=True
+        )
         if query.rejected is None:
             async with runner.upload_slots:
                 return json_response(await import_file(runner.db, intake))

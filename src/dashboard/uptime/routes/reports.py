@@ -33,12 +33,15 @@ from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
 from dashboard.uptime.models import (
     CSV_HEADER,
+    FULL_CSV_HEADER,
+    ChosenStores,
     CompleteReport,
     Report,
+    ReportColumns,
     RequestedReport,
     RunningReport,
 )
-from dashboard.uptime.queries import reports
+from dashboard.uptime.queries import report_rows, reports
 
 blueprint = Blueprint("uptime", __name__)
 
@@ -59,6 +62,8 @@ REPORT = {
     "data_version": 3,
     "stores": 14092,
     "reason": None,
+    "store_ids": None,
+    "group": None,
 }
 
 REPORT_HEADERS = {
@@ -77,14 +82,14 @@ REPORT_HEADERS = {
 @validate_querystring(ReportRequest)
 @document_response(RequestedReport, 202)
 async def trigger_report(query_args: ReportRequest) -> Response:
-    """Request a report on all stores: the hour, the day and the week up to the newest poll, or up to `as_of`.
+    """Request a report on all stores, or some: the hour, the day and the week up to the newest poll, or up to `as_of`.
 
     A running report with the same `as_of` and the same data is shared; such a request does not count against the limit.
     """
     requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
     async def create(connection: Connection) -> StoredResponse:
-        report_id = await _request_report(connection, query_args.as_of)
+        report_id = await _request_report(connection, query_args)
         requested.append(report_id)
         return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
@@ -102,18 +107,21 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """Request a report, as POST does; the source does not say which method triggers a report."""
     async with transaction(pool()) as connection:
-        report_id = await _request_report(connection, query_args.as_of)
+        report_id = await _request_report(connection, query_args)
     _start_making(report_id)
     return json_response(RequestedReport(str(report_id)), 202)
 
 
-async def _request_report(connection: Connection, as_of: datetime | None) -> UUID:
+async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
     """Request a report; a new one counts against the caller's limit.
 
     Raises TooManyRequests beyond it; the transaction is then rolled back, and the report with it.
     """
     new_id = uuid4()
-    report_id = await service.request_report(connection, as_of, datetime.now(UTC), new_id=new_id)
+    if query.store_id is not None and query.group is not None:
+        raise Invalid.field("group", "cannot be combined with `store_id`")
+    chosen = ChosenStores(query.store_id, query.group)
+    report_id = await service.request_report(connection, query.as_of, datetime.now(UTC), new_id=new_id, chosen=chosen)
     if report_id == new_id:
         await take_token(connection, NEW_REPORTS, caller_address())
     return report_id
@@ -152,11 +160,7 @@ def _start_making(report_id: UUID) -> None:
 @reads_replica
 async def get_report(query_args: ReportQuery) -> Response:
     """The progress of a report, or the report itself once it is complete."""
-    report = await service.find_report(pool(), query_args.report_id)
-    if report is None or (report.status == "Running" and is_on_replica()):
-        raise NotFound("Unknown report.")  # on a replica: the primary is asked
-    if report.status == "Failed":
-        raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
+    report = await _known_report(query_args.report_id)
     headers = {"X-Report-Status": report.status, "Vary": "Accept"}
     if report.status == "Running":
         return json_response(RunningReport(report.progress), 200, {**headers, "Cache-Control": "no-store"})
@@ -164,16 +168,15 @@ async def get_report(query_args: ReportQuery) -> Response:
     if report.as_of is not None:
         headers["X-Report-As-Of"] = format_instant(report.as_of)
     form = MEDIA_TYPES.get(query_args.format or "") or negotiate(JSON, CSV, XLSX, default=CSV)
-    etag = f"{report.report_id}-{VERSION}-{EXTENSIONS.get(form, 'json')}"
+    columns = query_args.columns
+    if columns == "full" and not await _has_details(report):
+        running = {"X-Report-Status": "Running", "Vary": "Accept", "Cache-Control": "no-store"}
+        return json_response(RunningReport(reports.MAX_RUNNING_PROGRESS), 200, running)
+    etag = f"{report.report_id}-{VERSION}-{EXTENSIONS.get(form, 'json')}{'-full' * (columns == 'full')}"
     headers["ETag"] = f'"{etag}"'
     if is_current(etag):
         return not_modified(headers)
-    if form == JSON:
-        body = _as_json(_rows(report, reports.copy_report_objects))
-    elif form == CSV:
-        body = _as_csv(_rows(report, reports.copy_report_rows))
-    else:
-        body = _as_workbook(_rows(report, reports.copy_exact_report_rows))
+    body = _body(report, columns, form)
     if form != JSON:
         headers |= file_headers(_file_name(report), form)
     try:
@@ -182,36 +185,77 @@ async def get_report(query_args: ReportQuery) -> Response:
         raise Invalid.field("format", f"{error}; use csv") from None
 
 
+async def _known_report(report_id: str) -> Report:
+    """A report that runs or is complete. Raises NotFound, which on a replica has the primary asked, and its failure."""
+    report = await service.find_report(pool(), report_id)
+    if report is None or (report.status == "Running" and is_on_replica()):
+        raise NotFound("Unknown report.")
+    if report.status == "Failed":
+        raise FailedPermanently(report.reason or "The report failed.", code="report_failed")
+    return report
+
+
+async def _has_details(report: Report) -> bool:
+    """Whether the full columns of a report are ready; begins to make them if not. Raises NotFound on a replica."""
+    if is_on_replica() and not await report_rows.select_has_details(pool(), UUID(report.report_id)):
+        raise NotFound("Unknown report.")  # the primary is asked, which makes them
+    return await resources().report_runner.has_details(report)
+
+
+def _body(report: Report, columns: ReportColumns, form: str) -> AsyncIterator[bytes]:
+    """The content of a complete report in one of its forms."""
+    if form == JSON:
+        return _as_json(_rows(report, columns, report_rows.copy_report_objects))
+    if form == CSV:
+        return _as_csv(columns, _rows(report, columns, report_rows.copy_report_rows))
+    return _as_workbook(columns, _rows(report, columns, report_rows.copy_exact_report_rows))
+
+
 def _file_name(report: Report) -> str:
     return f"uptime-{report.as_of:%Y%m%dT%H%M%SZ}" if report.as_of else "uptime"
 
 
-CopyRows = Callable[[Connection, UUID, Sink], Awaitable[None]]
+HEADERS = {"source": CSV_HEADER, "full": FULL_CSV_HEADER}
+CopyRows = Callable[[Connection, UUID, ReportColumns, Sink], Awaitable[None]]
 
 
-def _rows(report: Report, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
+def _rows(report: Report, columns: ReportColumns, copy_rows: CopyRows) -> AsyncGenerator[bytes, None]:
     """Stream the lines of a complete report."""
 
     async def copy(connection: Connection, output: Sink) -> None:
-        await copy_rows(connection, UUID(report.report_id), output)
+        await copy_rows(connection, UUID(report.report_id), columns, output)
 
     return stream_copy(stream_pool(resources().report_runner.db), copy)
 
 
-async def _as_csv(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield CSV_HEADER.encode()
+async def _as_csv(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield HEADERS[columns].encode()
     async for lines in rows:
         yield lines
 
 
-def _as_workbook(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+FIGURES = {"source": 6, "full": 12}
+"""How many columns after the id are numbers; the others are texts."""
+
+
+def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield a workbook. rows: whole lines of CSV; a store's id may contain anything but a line end."""
+    figures = FIGURES[columns]
+
+    def cells(line: list[str]) -> Row:
+        store_id, numbers, texts = line[0], line[1 : 1 + figures], line[1 + figures :]
+        return (store_id, *(float(number) if number else None for number in numbers), *map(_text_cell, texts))
 
     async def parsed() -> AsyncIterator[list[Row]]:
         async for lines in rows:
-            yield [(store_id, *map(float, figures)) for store_id, *figures in csv.reader(lines.decode().splitlines())]
+            yield [cells(line) for line in csv.reader(lines.decode().splitlines())]
 
-    return workbook_parts("uptime", CSV_HEADER.strip().split(","), parsed())
+    return workbook_parts("uptime", HEADERS[columns].strip().split(","), parsed())
+
+
+def _text_cell(text: str) -> str | bool | None:
+    """A cell that is no figure: `t` and `f` are how COPY writes booleans, and no other column has these texts."""
+    return {"t": True, "f": False, "": None}.get(text, text)
 
 
 async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,14 +1,12 @@
 """HTTP of single stores and of the fleet: timelines, incidents, coverage, uptime, targets, gaps."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple, TypeVar
-from uuid import UUID
+from typing import TypeVar
 
 from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
-from common.web.errors import Invalid, NotFound
+from common.web.errors import NotFound
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
@@ -16,14 +14,10 @@ from common.web.replica import reads_replica
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table
-from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import (
-    BreachesQuery,
     DaysQuery,
     GapsQuery,
-    StoresQuery,
-    TargetQuery,
     WindowPageQuery,
     WindowQuery,
 )
@@ -31,17 +25,14 @@ from dashboard.uptime.models import (
     Coverage,
     Gap,
     Incident,
-    Period,
-    SlaSummary,
     Span,
     StoreDay,
-    StoreOrder,
-    StoreUptime,
+    StoreNow,
     Stretch,
     Timeline,
     Window,
 )
-from dashboard.uptime.queries import fleet, reports, stores
+from dashboard.uptime.queries import states, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -89,20 +80,18 @@ COVERAGE = {
     "share": 0.5888888888888889,
     "no_data": [{"start": FROM, "end": "2023-01-23T16:14:00Z"}],
 }
-UPTIME = {
+NOW = {
     "store_id": TIMELINE["store_id"],
+    "state": "down",
+    "since": TURN,
+    "group": "north",
     "timezone": "America/Chicago",
-    "uptime_seconds": 8100.0,
-    "downtime_seconds": 2700.0,
-    "uptime_share": 0.75,
-}
-SLA_SUMMARY = {
-    "report_id": "0b0d6a3c-6f0e-4a53-9d3c-1f6f0a4f6c11",
-    "as_of": TO,
-    "period": "week",
-    "target": 0.99,
-    "stores": 14092,
-    "breaches": 3120,
+    "timezone_is_default": False,
+    "always_open": False,
+    "hours": [{"weekday": 0, "opens": "09:00:00", "closes": "12:00:00", "valid_from": None, "valid_to": None}],
+    "last_poll": {"polled_at": TURN, "status": "inactive"},
+    "incident": INCIDENT,
+    "closed_because": None,
 }
 DAY = {
     "day": "2023-01-23",
@@ -110,6 +99,7 @@ DAY = {
     "up_seconds": 8100.0,
     "down_seconds": 2700.0,
     "observed_seconds": 6360.0,
+    "incidents": 1,
 }
 GAP = {
     "start": FROM,
@@ -136,6 +126,20 @@ async def requested_window(store_id: str, query: WindowQuery) -> Window:
 def last_start(query: WindowPageQuery) -> datetime | None:
     """The start of the last item of the page before."""
     return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
+
+
+@blueprint.get(STORE)
+@operation(404, example=NOW, path_examples=STORE_EXAMPLE)
+@document_response(StoreNow)
+async def get_store(store_id: str) -> Response:
+    """A store now: its state and since when, its hours, time zone, last poll, and the incident that is not over."""
+    await require_known_store(store_id)
+    now = datetime.now(UTC)
+    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
+    incidents = await stores.select_incidents(pool(), store_id, last_moment, None, 1)
+    found = await states.select_store_now(pool(), store_id, now, next((i for i in incidents if i.ongoing), None))
+    assert found is not None
+    return json_response(found)
 
 
 @blueprint.get(f"{STORE}/timeline")
@@ -220,72 +224,4 @@ T = TypeVar("T", Incident, Gap)
 def page_by_start(found: list[T], query: WindowPageQuery) -> Response:
     """A page of items that are ordered by their starts. found: those after the page before, one more than the limit."""
     page, headers = page_and_link(found, query.limit, lambda last: (last.start,))
-    return json_response(page, 200, headers)
-
-
-@blueprint.get("/stores")
-@operation(headers={200: LINK_HEADER}, example=[UPTIME])
-@table("stores", StoreUptime)
-@validate_querystring(StoresQuery)
-@document_response(list[StoreUptime])
-async def list_stores(query_args: StoresQuery) -> Response:
-    """The stores with their uptime up to the newest poll."""
-    return await page_of_stores(query_args.period, query_args.order, None, query_args)
-
-
-@blueprint.get("/stores/sla")
-@operation(404, example=SLA_SUMMARY, descriptions={404: "There are no polls yet"})
-@table("sla", SlaSummary)
-@validate_querystring(TargetQuery)
-@document_response(SlaSummary)
-async def get_sla_summary(query_args: TargetQuery) -> Response:
-    """How many stores were open in the period, and how many of them were up for less than the target share."""
-    report = await resources().report_runner.newest(datetime.now(UTC))
-    if report is None:
-        raise NotFound("There are no polls yet.")
-    report_id = UUID(report.report_id)
-    return json_response(await fleet.select_sla_summary(pool(), report_id, query_args.period, query_args.target))
-
-
-@blueprint.get("/stores/sla/breaches")
-@operation(headers={200: LINK_HEADER}, example=[UPTIME])
-@table("breaches", StoreUptime)
-@validate_querystring(BreachesQuery)
-@document_response(list[StoreUptime])
-async def list_breaches(query_args: BreachesQuery) -> Response:
-    """The stores that were up for less than the target share, worst first."""
-    return await page_of_stores(query_args.period, "uptime", query_args.target, query_args)
-
-
-class PagePosition(NamedTuple):
-    """The end of a page: the report of all pages, and the sort value and the id of the last store."""
-
-    report_id: UUID
-    value: float | None
-    store_id: str
-
-
-async def page_of_stores(
-    period: Period, order: StoreOrder, below: Decimal | None, query: StoresQuery | BreachesQuery
-) -> Response:
-    """A page of stores; the pages that follow are of the same report."""
-    position = decode_cursor(query.cursor, PagePosition) if query.cursor else None
-    if position is None:
-        report = await resources().report_runner.newest(datetime.now(UTC))
-        if report is None:
-            return json_response([])
-        report_id = UUID(report.report_id)
-    else:
-        report_id = position.report_id
-        if await reports.select_report(pool(), report_id) is None:
-            raise Invalid.field("cursor", "has expired, since newer data came in; request the first page again")
-    selection = fleet.StoreSelection(report_id, period, order, below)
-    after = (position.value, position.store_id) if position else None
-    found = await fleet.select_store_uptimes(pool(), selection, after, query.limit + 1)
-
-    def position_of(last: StoreUptime) -> PagePosition:
-        value = {"downtime": last.downtime_seconds, "uptime": last.uptime_share, "store_id": 0.0}[order]
-        return PagePosition(report_id, value, last.store_id)
-
-    page, headers = page_and_link(found, query.limit, position_of)
     return json_response(page, 200, headers)

@@ -1,0 +1,165 @@
+"""SQL of the content of reports: their rows, as the source has them or with all columns, and what the latter need."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from common.db.locks import UPTIME_REPORT_LOCK
+from common.db.pool import Connection, Executor
+from dashboard.uptime.models import ReportColumns
+from dashboard.uptime.queries.reports import window_lengths
+from dashboard.uptime.queries.stores import POLL_COVERAGE
+
+Sink = Callable[[bytes], Coroutine[Any, Any, None]]
+
+
+_REPORT_ROWS = """
+    SELECT store_id,
+           round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
+           round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
+           round(extract(epoch FROM uptime_last_week) / 3600, 2) AS uptime_last_week,
+           round(extract(epoch FROM downtime_last_hour) / 60, 2) AS downtime_last_hour,
+           round(extract(epoch FROM downtime_last_day) / 3600, 2) AS downtime_last_day,
+           round(extract(epoch FROM downtime_last_week) / 3600, 2) AS downtime_last_week
+      FROM uptime_report_row
+     WHERE report_id = $1
+     ORDER BY store_id
+"""
+"""The rows of a report as `ReportRow` has them, in the byte order of `store_id`; halves are rounded away from zero."""
+
+
+_FIGURES = """report.uptime_last_hour,
+           report.uptime_last_day,
+           report.uptime_last_week,
+           report.downtime_last_hour,
+           report.downtime_last_day,
+           report.downtime_last_week"""
+"""The figures of `_REPORT_ROWS`."""
+
+_FULL_ROWS = f"""
+    SELECT report.store_id,
+           {_FIGURES},
+           round(
+               100 * extract(epoch FROM exact.uptime_last_hour)
+               / nullif(extract(epoch FROM exact.uptime_last_hour + exact.downtime_last_hour), 0), 2
+           ) AS uptime_percent_last_hour,
+           round(
+               100 * extract(epoch FROM exact.uptime_last_day)
+               / nullif(extract(epoch FROM exact.uptime_last_day + exact.downtime_last_day), 0), 2
+           ) AS uptime_percent_last_day,
+           round(
+               100 * extract(epoch FROM exact.uptime_last_week)
+               / nullif(extract(epoch FROM exact.uptime_last_week + exact.downtime_last_week), 0), 2
+           ) AS uptime_percent_last_week,
+           round(detail.coverage_last_hour * 100, 2) AS coverage_percent_last_hour,
+           round(detail.coverage_last_day * 100, 2) AS coverage_percent_last_day,
+           round(detail.coverage_last_week * 100, 2) AS coverage_percent_last_week,
+           coalesce(detail.timezone, 'America/Chicago') AS timezone,
+           detail.timezone IS NULL AS timezone_is_default,
+           detail.store_group AS "group",
+           detail.state
+      FROM ({_REPORT_ROWS}) AS report
+      JOIN uptime_report_row AS exact ON exact.report_id = $1 AND exact.store_id = report.store_id
+      JOIN uptime_report_detail AS detail ON detail.report_id = $1 AND detail.store_id = report.store_id
+     ORDER BY report.store_id
+"""  # noqa: S608 - the statement above
+"""The rows of a report as `FullReportRow` has them."""
+
+
+def _neutralised(expression: str, name: str) -> str:
+    """SQL for a text as `common.tables.neutralised` makes it."""
+    return f"""CASE WHEN {expression} ~ '^[-=+@＝＋－＠]' AND {expression} !~ '^[-+]?[0-9]+([.,][0-9]+)?$'
+                    THEN '''' || {expression}
+                ELSE {expression}
+           END AS {name}"""
+
+
+_SAFE_ROWS = _REPORT_ROWS.replace("SELECT store_id", f"SELECT {_neutralised('store_id', 'store_id')}").replace(
+    "ORDER BY store_id", "ORDER BY uptime_report_row.store_id"
+)
+_SAFE_FULL_ROWS = (
+    _FULL_ROWS.replace("SELECT report.store_id", f"SELECT {_neutralised('report.store_id', 'store_id')}")
+    .replace("detail.timezone IS NULL AS", "(detail.timezone IS NULL)::text AS")
+    .replace('detail.store_group AS "group"', _neutralised("detail.store_group", '"group"'))
+)
+"""The rows for spreadsheets: ids and groups are not taken for formulas."""
+
+
+def _rows_of(columns: ReportColumns) -> str:
+    return _FULL_ROWS if columns == "full" else _REPORT_ROWS
+
+
+async def copy_report_rows(db: Connection, report_id: UUID, columns: ReportColumns, output: Sink) -> None:
+    """Copy the rows of a report to `output` as CSV without a header, safe to open in a spreadsheet."""
+    statement = _SAFE_FULL_ROWS if columns == "full" else _SAFE_ROWS
+    await db.copy_from_query(statement, report_id, output=output, format="csv")
+
+
+async def copy_exact_report_rows(db: Connection, report_id: UUID, columns: ReportColumns, output: Sink) -> None:
+    """Copy the rows of a report to `output` as CSV without a header, with the ids as they are."""
+    await db.copy_from_query(_rows_of(columns), report_id, output=output, format="csv")
+
+
+async def copy_report_objects(db: Connection, report_id: UUID, columns: ReportColumns, output: Sink) -> None:
+    """Copy the rows of a report as JSON objects, one per line, in COPY's text format, which doubles backslashes."""
+    statement = f"SELECT row_to_json(line) FROM ({_rows_of(columns)}) AS line"  # noqa: S608 - both parts are constants
+    await db.copy_from_query(statement, report_id, output=output)
+
+
+async def select_has_details(db: Executor, report_id: UUID) -> bool:
+    """Whether the details of a report are there."""
+    return bool(await db.fetchval("SELECT detailed_at IS NOT NULL FROM uptime_report WHERE report_id = $1", report_id))
+
+
+async def claim_report_details(db: Connection, report_id: UUID) -> bool:
+    """Wait until nobody else fills the details of a report; whether they are still missing then."""
+    await db.execute("SELECT pg_advisory_xact_lock($1, uuid_hash($2))", UPTIME_REPORT_LOCK, report_id)
+    return await db.fetchval("SELECT detailed_at IS NULL FROM uptime_report WHERE report_id = $1", report_id)
+
+
+async def insert_report_details(db: Executor, report_id: UUID, as_of: datetime, stores: Sequence[str]) -> None:
+    """Insert what full columns have beside the rows of a report, on some of its stores, as of its end."""
+    await db.execute(
+        f"""
+        INSERT INTO uptime_report_detail (
+            report_id, store_id, timezone, store_group, state,
+            coverage_last_hour, coverage_last_day, coverage_last_week
+        )
+        SELECT $1, store.store_id, store.timezone, store.store_group, states.state,
+               extract(epoch FROM seen.last_hour) / nullif(extract(epoch FROM whole.last_hour), 0),
+               extract(epoch FROM seen.last_day) / nullif(extract(epoch FROM whole.last_day), 0),
+               extract(epoch FROM seen.last_week) / nullif(extract(epoch FROM whole.last_week), 0)
+          FROM (
+            SELECT $2::timestamptz - INTERVAL '1 hour' AS hour,
+                   $2::timestamptz - INTERVAL '24 hours' AS day,
+                   $2::timestamptz - INTERVAL '168 hours' AS week
+          ) AS since
+         CROSS JOIN LATERAL open_time($3, since.week, $2) AS hours
+          JOIN store ON store.store_id = hours.store_id
+          JOIN store_states($3, $2) AS states ON states.store_id = hours.store_id
+         CROSS JOIN LATERAL (
+            SELECT hours.open * tstzmultirange(tstzrange(since.week, $2)) AS open OFFSET 0
+          ) AS cut
+         CROSS JOIN LATERAL (
+            SELECT cut.open - unobserved(hours.store_id, cut.open, $4, $2) AS covered OFFSET 0
+          ) AS observed
+         CROSS JOIN LATERAL ({window_lengths("observed.covered")}) AS seen
+         CROSS JOIN LATERAL ({window_lengths("cut.open")}) AS whole
+         ORDER BY store.store_id
+        """,  # noqa: S608 - names of columns
+        report_id,
+        as_of,
+        stores,
+        POLL_COVERAGE,
+    )
+
+
+async def select_report_stores(db: Executor, report_id: UUID) -> list[str]:
+    """The ids of the stores that have a row in a report, in order."""
+    rows = await db.fetch("SELECT store_id FROM uptime_report_row WHERE report_id = $1 ORDER BY store_id", report_id)
+    return [row["store_id"] for row in rows]
+
+
+async def update_report_detailed(db: Executor, report_id: UUID) -> None:
+    await db.execute("UPDATE uptime_report SET detailed_at = clock_timestamp() WHERE report_id = $1", report_id)
