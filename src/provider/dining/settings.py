@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from email.headerregistry import Address
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 
 from common.config import Secret, Secrets
+from provider.dining.mail.mailbox import parse_mailbox
 
 DECISIONS_PATH = "/api/accounting/decisions"
 CANCEL_PATH = "/api/customer/cancel_booking/"
@@ -74,6 +76,12 @@ class DiningSettings:
     reply_to: str | None
     phone_region: str | None
     notice: timedelta
+
+    @property
+    def sender(self) -> str:
+        """The mailbox that emails come from, with the restaurant's name unless it has a name of its own."""
+        mailbox = parse_mailbox(self.mail_from)
+        return str(mailbox if mailbox.display_name else Address(self.restaurant_name, addr_spec=mailbox.addr_spec))
 
     @property
     def zone(self) -> ZoneInfo:
