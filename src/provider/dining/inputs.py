@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, ValidationInfo, WithJsonSchema
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
@@ -288,20 +288,20 @@ class OpeningHoursInput(Input):
     """When they end; a time that is not after `opens` is on the next day."""
 
 
-OpeningHoursList = Annotated[list[OpeningHoursInput], Field(max_length=100)]
+class OpeningHoursList(RootModel[Annotated[list[OpeningHoursInput], Field(max_length=100)]]):
+    """All opening hours of the restaurant."""
 
-
-def opening_hours_of(given: list[OpeningHoursInput]) -> list[OpeningHours]:
-    """Return the hours. Raises Invalid naming every item that begins when another one does."""
-    seen: set[tuple[int, str]] = set()
-    errors = []
-    for number, each in enumerate(given):
-        if (each.day, each.opens) in seen:
-            errors.append(FieldError(f"{number}.opens", "is given twice for this day"))
-        seen.add((each.day, each.opens))
-    if errors:
-        raise Invalid("The body is not valid.", errors=errors)
-    return [OpeningHours(each.day, each.opens, each.closes) for each in given]
+    def opening_hours(self) -> list[OpeningHours]:
+        """Return the hours. Raises Invalid naming every item that begins when another one does."""
+        seen: set[tuple[int, str]] = set()
+        errors = []
+        for number, each in enumerate(self.root):
+            if (each.day, each.opens) in seen:
+                errors.append(FieldError(f"{number}.opens", "is given twice for this day"))
+            seen.add((each.day, each.opens))
+        if errors:
+            raise Invalid("The body is not valid.", errors=errors)
+        return [OpeningHours(each.day, each.opens, each.closes) for each in self.root]
 
 
 class ErasureInput(Input):

@@ -52,7 +52,7 @@ def issue(secret: Secret, user: User, token_type: TokenType, now: datetime) -> s
         "exp": int((now + LIFETIMES[token_type]).timestamp()),
         "jti": token_id,
     }
-    if token_type == "refresh":
+    if token_type == "refresh":  # noqa: S105 - the kind of the token
         claims["seal"] = password_seal(secret, user, token_id)
     return jwt.encode(claims, secret.reveal(), algorithm=ALGORITHM)
 

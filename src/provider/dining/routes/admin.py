@@ -29,7 +29,6 @@ from provider.dining.inputs import (
     BulkInput,
     ErasureInput,
     MessageIdQuery,
-    OpeningHoursInput,
     OpeningHoursList,
     OutboxQuery,
     PricesQuery,
@@ -38,7 +37,6 @@ from provider.dining.inputs import (
     TableChange,
     TableIdQuery,
     TableInput,
-    opening_hours_of,
 )
 from provider.dining.models import (
     EXAMPLE_BOOKING,
@@ -253,12 +251,12 @@ async def list_opening_hours(query_args: TableQuery) -> Response:
 @admin_only
 @document_response(list[OpeningHours])
 @json_body(OpeningHoursList)
-async def set_opening_hours(data: list[OpeningHoursInput]) -> Response:
+async def set_opening_hours(data: OpeningHoursList) -> Response:
     """Replace all opening hours. An empty list: guests may order at any time. Bookings stay as they are.
 
     Hours that do not close after they open on the same day close on the next one; equal times are a whole day.
     """
-    hours = opening_hours_of(data)
+    hours = data.opening_hours()
     async with transaction(pool()) as connection:
         return json_response(await service.replace_opening_hours(connection, hours))
 
