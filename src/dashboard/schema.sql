@@ -673,7 +673,7 @@ CREATE TABLE front_desk_order (
     starts_at timestamp with time zone,
     minutes integer NOT NULL,
     ends_at timestamp with time zone GENERATED ALWAYS AS ((((starts_at AT TIME ZONE 'UTC'::text) + ((minutes)::double precision * '00:01:00'::interval)) AT TIME ZONE 'UTC'::text)) STORED,
-    timezone text NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
     day date GENERATED ALWAYS AS (((starts_at AT TIME ZONE timezone))::date) STORED,
     currency text,
     notes text,

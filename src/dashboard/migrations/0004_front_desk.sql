@@ -18,7 +18,7 @@ CREATE TABLE front_desk_order (
     ends_at timestamptz GENERATED ALWAYS AS (
         (starts_at AT TIME ZONE 'UTC' + minutes * interval '1 minute') AT TIME ZONE 'UTC'
     ) STORED,
-    timezone text NOT NULL, -- of the restaurant
+    timezone text NOT NULL DEFAULT 'UTC', -- of the restaurant
     day date GENERATED ALWAYS AS ((starts_at AT TIME ZONE timezone)::date) STORED, -- in that time zone
     currency text, -- of the price
     notes text, -- from the guest

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -21,6 +22,7 @@ from provider.dining import service
 from provider.dining.mail import smtp
 from provider.dining.mail.compose import MailMessage
 from provider.dining.queries import bookings
+from provider.dining.queries.mails import update_mail_source_removed
 from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
 from provider.dining.settings import DiningSettings
 from provider.dining.sms import SmsGateway, TextMessage
@@ -52,17 +54,23 @@ async def send_guest_messages(
 async def send_mails(
     db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret, policy: Policy = DEFAULT_POLICY
 ) -> JobResult:
-    """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up."""
+    """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up.
+
+    A message that was sent leaves the outbox's row, and the token of its cancel button with it.
+    """
     server = smtp.parse_smtp_url(smtp_url)
 
     async def send(message: Message) -> None:
         await smtp.send(server, msgspec.convert(message.payload, MailMessage))
 
+    async def store(connection: Connection, message: Message, _: Any) -> None:
+        await update_mail_source_removed(connection, message)
+
     async def bury(connection: Connection, message: Message, error: str) -> None:
         booking_id = service.booking_of(message.subject)
         await service.enqueue_mail_failure(connection, settings, booking_id, message.event, error)
 
-    return await deliver(db, Delivery(MAIL_TOPIC, send, bury=bury, policy=policy))
+    return await deliver(db, Delivery(MAIL_TOPIC, send, store, bury, policy))
 
 
 async def send_text_messages(db: asyncpg.Pool, gateway: SmsGateway, policy: Policy = DEFAULT_POLICY) -> JobResult:
