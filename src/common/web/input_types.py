@@ -225,6 +225,8 @@ def parse_notes(value: Any) -> str | None:
     Line breaks of any kind become \\n, tabs become spaces. What hides text or turns its direction is refused; the
     joiners of letters and emoji stay.
     """
+    if value is None:
+        return None
     if not isinstance(value, str):
         raise ValueError("must be text")  # noqa: TRY004 - pydantic takes ValueError
     text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").strip()

@@ -47,6 +47,7 @@ def parse_phone(value: Any, info: ValidationInfo) -> str:
     text = _AROUND_PHONE.sub("", value) if isinstance(value, str) else ""
     if not _PHONE.fullmatch(text):
         raise ValueError("must be a phone number, such as +49 30 123456")
+    text = re.sub(r"\s", " ", text)
     if text.startswith("00"):
         text = "+" + text[2:]
     if region is None and not text.startswith("+"):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import icalendar
 
@@ -17,6 +18,15 @@ SEQUENCES: dict[Method, int] = {"REQUEST": 0, "CANCEL": 1}
 """A cancellation is the revision after the confirmation."""
 
 
+def calendar_time(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return an instant by the clocks of a zone; in UTC if the local time would mean an earlier instant.
+
+    That is so when clocks show the time a second time (RFC 5545, 3.3.5).
+    """
+    local = instant.astimezone(zone)
+    return instant.astimezone(UTC) if zone.key == "UTC" or local.fold else local
+
+
 def invitation(order: TableOrder, method: Method, occurred_at: datetime, settings: DiningSettings) -> bytes:
     """Return the calendar file of a booking with a start: REQUEST puts it into a calendar, CANCEL takes it out again.
 
@@ -30,7 +40,7 @@ def invitation(order: TableOrder, method: Method, occurred_at: datetime, setting
     event.add("dtstamp", occurred_at.astimezone(UTC).replace(microsecond=0))
     start = order.starts_at.replace(microsecond=0)
     for name, instant in (("dtstart", start), ("dtend", start + timedelta(minutes=order.minutes))):
-        event.add(name, instant.astimezone(UTC if settings.timezone == "UTC" else settings.zone))
+        event.add(name, calendar_time(instant, settings.zone))
     event.add("summary", f"Table at {settings.restaurant_name}")
     if settings.restaurant_address is not None:
         event.add("location", settings.restaurant_address)
