@@ -10,7 +10,7 @@ from yarl import URL
 
 from tests.support.desk import CALLBACK, Desk
 
-WEST = {"timezone": "America/Sao_Paulo", "starts_at": "2999-01-02T01:00:00Z"}
+WEST: dict[str, Any] = {"timezone": "America/Sao_Paulo", "starts_at": "2999-01-02T01:00:00Z"}
 """22:00 on New Year's Day in São Paulo."""
 REASON = "We are full that evening."
 

@@ -55,7 +55,8 @@ async def test_a_start_with_an_offset_is_taken_as_it_is(restaurant: Restaurant) 
 
 def clock_changes(zone: ZoneInfo) -> tuple[date, date]:
     """The next days on which clocks skip 02:30 and show it twice."""
-    day, found = datetime.now(UTC).date() + timedelta(days=2), {}
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    found: dict[bool, date] = {}
     while len(found) < 2:
         local = datetime(day.year, day.month, day.day, 2, 30, tzinfo=zone)
         before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
