@@ -220,12 +220,12 @@ def url_or_directory(*schemes: str) -> Callable[[str], Secret]:
 def line(max_length: int) -> Callable[[str], str]:
     """A parser for one line of text of at most `max_length` characters."""
 
-    def parse(value: str) -> str:
+    def line_of_text(value: str) -> str:
         if not value.isprintable() or len(value) > max_length:
             raise ValueError(f"must be one line of at most {max_length} characters that can be seen")
         return value
 
-    return parse
+    return line_of_text
 
 
 def mailbox(value: str) -> str:

@@ -241,6 +241,8 @@ def parse_notes(value: Any) -> str | None:
 
 
 Notes = Annotated[
-    str | None, BeforeValidator(parse_notes), WithJsonSchema({"type": "string", "maxLength": MAX_NOTES_LENGTH})
+    str | None,
+    BeforeValidator(parse_notes),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_NOTES_LENGTH}, {"type": "null"}]}),
 ]
 """A text of several lines that can be seen; None if it is empty."""
