@@ -187,7 +187,7 @@ async def test_a_crash_between_sending_and_marking_sends_the_same_email_again(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "update_settled", die)
+        patch.setattr(delivery, "update_sent", die)
         with pytest.raises(KilledError):
             await restaurant.send_mails()
     assert (await restaurant.send_mails())["sent"] == 0, "the message is still claimed"
