@@ -13,7 +13,7 @@ TABLES = 200
 CONNECTIONS = 32
 SECONDS = 3.0
 ORDERS = 2_000
-ORDER = '{"email":"ann@example.com","name":"Ann","guests":2}'
+ORDER = '{"email":"ann@example.com","name":"Ann","guests":1}'
 SEARCH = "/api/customer/view_tables/?seats_min=2&limit=20"
 
 COUNT_DELIVERED = "SELECT count(*) FROM front_desk_order"

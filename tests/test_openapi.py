@@ -41,11 +41,12 @@ PAGES = {
         "/front-desk/login",
         "/front-desk/logout",
         "/front-desk/decide",
+        "/front-desk/decline",
     },
 }
 """Pages and the targets of their forms, which are not part of the API."""
 
-CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/"}
+CREDENTIALS_IN_THE_BODY = {"POST /api/token/", "POST /api/token/refresh/", "POST /api/token/revoke/"}
 
 
 @pytest.fixture(params=["provider", "dashboard"])
@@ -224,6 +225,7 @@ VERBS = {
         "register",
         "replace",
         "retry",
+        "revoke",
         "set",
         "show",
         "trigger",

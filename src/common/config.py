@@ -217,6 +217,17 @@ def url_or_directory(*schemes: str) -> Callable[[str], Secret]:
     return parse
 
 
+def line(max_length: int) -> Callable[[str], str]:
+    """A parser for one line of text of at most `max_length` characters."""
+
+    def line_of_text(value: str) -> str:
+        if not value.isprintable() or len(value) > max_length:
+            raise ValueError(f"must be one line of at most {max_length} characters that can be seen")
+        return value
+
+    return line_of_text
+
+
 def mailbox(value: str) -> str:
     """One e-mail address, alone or as `Name <address>`."""
     header: Any = HeaderRegistry()("From", value) if value.isprintable() else None

@@ -2,6 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from common.time_zones import instant_of
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[ Tt](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9}))?"
@@ -43,9 +46,26 @@ def parse_instant_with_zone(text: str) -> datetime:
     return parse_instant(text)
 
 
+def parse_local_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Parse an instant; without an offset it is a time by the clocks of a zone. Returns it in UTC.
+
+    Raises ValueError, also for a time that these clocks skip or show twice.
+    """
+    match = _ISO.fullmatch(text)
+    instant = parse_instant(text)
+    if match is None or match["zone"] is not None:
+        return instant
+    return instant_of(instant.replace(tzinfo=None), zone)
+
+
 def parse_query_text(text: str) -> datetime:
     """Parse an instant with its zone from a query string, where a + that is not encoded arrives as a space."""
-    return parse_instant_with_zone(_LOST_PLUS.sub(r"\1+\2", text))
+    return parse_instant_with_zone(restore_plus(text))
+
+
+def restore_plus(text: str) -> str:
+    """Return an instant from a query string with its +, which arrives as a space if it was not encoded."""
+    return _LOST_PLUS.sub(r"\1+\2", text)
 
 
 def _from_iso(match: re.Match[str]) -> datetime:

@@ -1066,6 +1066,10 @@ CREATE TABLE front_desk_order (
     starts_at timestamp with time zone,
     minutes integer NOT NULL,
     ends_at timestamp with time zone GENERATED ALWAYS AS ((((starts_at AT TIME ZONE 'UTC'::text) + ((minutes)::double precision * '00:01:00'::interval)) AT TIME ZONE 'UTC'::text)) STORED,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    day date GENERATED ALWAYS AS (((starts_at AT TIME ZONE timezone))::date) STORED,
+    currency text,
+    notes text,
     ordered_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     erased_at timestamp with time zone,
@@ -1076,6 +1080,8 @@ CREATE TABLE front_desk_order (
     decision_number integer DEFAULT 0 NOT NULL,
     delivered boolean DEFAULT false NOT NULL,
     reason text,
+    decline_reason text,
+    mail_failure text,
     status text GENERATED ALWAYS AS (
 CASE
     WHEN (provider_status <> 'waiting'::text) THEN provider_status
@@ -1088,7 +1094,7 @@ END) STORED NOT NULL,
     CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
     CONSTRAINT front_desk_order_check2 CHECK (((decision IS NOT NULL) OR (NOT delivered))),
-    CONSTRAINT front_desk_order_check3 CHECK (((erased_at IS NULL) OR (COALESCE(name, email, phone) IS NULL))),
+    CONSTRAINT front_desk_order_check3 CHECK (((erased_at IS NULL) OR (COALESCE(name, email, phone, notes, decline_reason, mail_failure) IS NULL))),
     CONSTRAINT front_desk_order_decision_check CHECK ((decision = ANY (ARRAY['confirm'::text, 'decline'::text]))),
     CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text]))),
     CONSTRAINT front_desk_order_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone)))
@@ -1635,6 +1641,8 @@ CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 CREATE UNIQUE INDEX feed_difference_open ON feed_difference USING btree (feed, event_id) WHERE (applied_at IS NULL);
 
 CREATE INDEX front_desk_order_coming ON front_desk_order USING btree (starts_at) WHERE (status = 'confirmed'::text);
+
+CREATE INDEX front_desk_order_day ON front_desk_order USING btree (day, id) WHERE (day IS NOT NULL);
 
 CREATE INDEX front_desk_order_freed ON front_desk_order USING btree (changed_at, id) WHERE (was_confirmed AND (provider_status = 'cancelled'::text));
 

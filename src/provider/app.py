@@ -1,6 +1,7 @@
 """The provider: its routes, resources and life cycle."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -155,6 +156,13 @@ def create_dining_settings(config: Config) -> DiningSettings:
         inbox=config.demo and config.smtp_url is None,
         orders_per_hour=config.orders_per_hour,
         demo_diners=config.demo,
+        timezone=config.timezone,
+        restaurant_name=config.restaurant_name,
+        restaurant_address=config.restaurant_address,
+        currency=config.currency,
+        reply_to=config.reply_to,
+        phone_region=config.phone_region,
+        notice=timedelta(minutes=config.notice_minutes),
     )
 
 

@@ -9,6 +9,7 @@ from common.config import (
     Secrets,
     database_url,
     decimal_number,
+    line,
     mailbox,
     one_of,
     path,
@@ -23,8 +24,10 @@ from common.config import (
     whole_number,
 )
 from common.server import ports
+from common.time_zones import parse_time_zone
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
+from provider.dining.settings import currency_code, region_code
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,14 @@ class Config:
         "PROVIDER_ACCOUNTING_SECRET", rotating_secret, demo="demo-accounting-secret-of-make-run"
     )
     smtp_url: Secret | None = variable("PROVIDER_SMTP_URL", secret_url("smtp", "smtp+tls", "smtps"))
-    mail_from: str = variable("PROVIDER_MAIL_FROM", mailbox, default="Nightaudit Dining <dining@nightaudit.example>")
+    mail_from: str = variable("PROVIDER_MAIL_FROM", mailbox, default="dining@nightaudit.example")
+    reply_to: str | None = variable("PROVIDER_REPLY_TO", mailbox)
+    timezone: str = variable("PROVIDER_TIMEZONE", parse_time_zone, default="UTC")
+    restaurant_name: str = variable("PROVIDER_RESTAURANT_NAME", line(60), default="Nightaudit Dining")
+    restaurant_address: str | None = variable("PROVIDER_RESTAURANT_ADDRESS", line(200))
+    currency: str = variable("PROVIDER_CURRENCY", currency_code, default="EUR")
+    phone_region: str | None = variable("PROVIDER_PHONE_REGION", region_code)
+    notice_minutes: int = variable("PROVIDER_NOTICE_MINUTES", whole_number(0, 365 * 24 * 60), default="0")
     public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
     callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))
     outbox_seconds: float = variable("PROVIDER_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")

@@ -10,6 +10,7 @@ from provider.config import Config
 from provider.dining import erasure
 from provider.dining import jobs as dining
 from provider.dining.queries.bookings import delete_expired_cancel_tokens
+from provider.dining.queries.revoked_tokens import delete_expired_revoked_tokens
 from provider.dining.sms import LoggingSmsGateway
 from provider.offers.queries import delete_expired_tokens
 from provider.resources import Resources
@@ -66,6 +67,7 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     return {
         **platform(traces),
         "cancel_tokens": Retention(traces, delete_expired_cancel_tokens),
+        "revoked_tokens": Retention(traces, delete_expired_revoked_tokens),
         "offers_tokens": Retention(traces, delete_expired_tokens),
         "simulated_polls": Retention(traces, delete_old_polls),
     }

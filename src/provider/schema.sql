@@ -342,8 +342,8 @@ CREATE FUNCTION check_dining_transition() RETURNS trigger
     AS $$
 BEGIN
     IF old.erased_at IS NULL AND new.erased_at IS NOT NULL
-        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
-        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'notes', 'reason', 'erased_at', 'ends_at']
+        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'notes', 'reason', 'erased_at', 'ends_at']
     THEN
         RETURN new; -- the guest is erased, and nothing else; ends_at is computed later
     END IF;
@@ -1403,17 +1403,21 @@ CREATE TABLE dining_booking (
     minutes integer NOT NULL,
     ends_at timestamp with time zone GENERATED ALWAYS AS ((((starts_at AT TIME ZONE 'UTC'::text) + ((minutes)::double precision * '00:01:00'::interval)) AT TIME ZONE 'UTC'::text)) STORED,
     price numeric(7,2) NOT NULL,
+    notes text,
+    reason text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_by text NOT NULL,
     erased_at timestamp with time zone,
     CONSTRAINT dining_booking_email_check CHECK ((length(email) <= 254)),
-    CONSTRAINT dining_booking_erased CHECK (((erased_at IS NULL) OR (COALESCE(email, phone, name) IS NULL))),
+    CONSTRAINT dining_booking_erased CHECK (((erased_at IS NULL) OR (COALESCE(email, phone, name, notes, reason) IS NULL))),
     CONSTRAINT dining_booking_guests_check CHECK (((guests >= 1) AND (guests <= 100))),
     CONSTRAINT dining_booking_minutes_check CHECK (((minutes >= 1) AND (minutes <= 1440))),
     CONSTRAINT dining_booking_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT dining_booking_notes_check CHECK (((length(notes) >= 1) AND (length(notes) <= 500))),
     CONSTRAINT dining_booking_phone_check CHECK ((phone ~ '^\+[0-9]{4,15}$'::text)),
     CONSTRAINT dining_booking_reachable CHECK (((email IS NOT NULL) OR (phone IS NOT NULL) OR (erased_at IS NOT NULL))),
+    CONSTRAINT dining_booking_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT dining_booking_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT dining_booking_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text])))
 );
@@ -1441,6 +1445,21 @@ CREATE TABLE dining_cancel_token (
     token_hash bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     CONSTRAINT dining_cancel_token_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE dining_opening_hours (
+    day smallint NOT NULL,
+    opens_minute smallint NOT NULL,
+    closes_minute smallint NOT NULL,
+    CONSTRAINT dining_opening_hours_check CHECK (((closes_minute > opens_minute) AND (closes_minute <= (opens_minute + 1440)))),
+    CONSTRAINT dining_opening_hours_day_check CHECK (((day >= 0) AND (day <= 6))),
+    CONSTRAINT dining_opening_hours_opens_minute_check CHECK (((opens_minute >= 0) AND (opens_minute <= 1439)))
+);
+
+CREATE TABLE dining_revoked_token (
+    token_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT dining_revoked_token_token_id_check CHECK (((length(token_id) >= 1) AND (length(token_id) <= 64)))
 );
 
 CREATE TABLE dining_table (
@@ -1701,6 +1720,12 @@ ALTER TABLE ONLY dining_booking_status_change
 ALTER TABLE ONLY dining_cancel_token
     ADD CONSTRAINT dining_cancel_token_pkey PRIMARY KEY (table_id, booking_id, token_hash);
 
+ALTER TABLE ONLY dining_opening_hours
+    ADD CONSTRAINT dining_opening_hours_pkey PRIMARY KEY (day, opens_minute);
+
+ALTER TABLE ONLY dining_revoked_token
+    ADD CONSTRAINT dining_revoked_token_pkey PRIMARY KEY (token_id);
+
 ALTER TABLE ONLY dining_table
     ADD CONSTRAINT dining_table_pkey PRIMARY KEY (table_id);
 
@@ -1792,11 +1817,15 @@ CREATE INDEX dining_booking_id ON dining_booking USING btree (id);
 
 CREATE INDEX dining_booking_phone ON dining_booking USING btree (phone) WHERE (phone IS NOT NULL);
 
+CREATE INDEX dining_booking_start ON dining_booking USING btree (COALESCE(starts_at, 'infinity'::timestamp with time zone), id);
+
 CREATE INDEX dining_booking_waiting_end ON dining_booking USING btree (ends_at) WHERE (status = 'waiting'::text);
 
 CREATE INDEX dining_cancel_token_expires_at ON dining_cancel_token USING btree (expires_at);
 
 CREATE INDEX dining_cancel_token_hash ON dining_cancel_token USING btree (token_hash);
+
+CREATE INDEX dining_revoked_token_expires_at ON dining_revoked_token USING btree (expires_at);
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 

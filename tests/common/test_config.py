@@ -64,7 +64,7 @@ def test_every_invalid_variable_is_named_in_one_line_without_its_value(model: An
     checked = [
         field.metadata["variable"]
         for field in variables(model)
-        if field.metadata["parse"].__name__ not in ("text", "path", "switch", *SECRET_PARSERS)
+        if field.metadata["parse"].__name__ not in ("text", "line_of_text", "path", "switch", *SECRET_PARSERS)
     ]
     assert len(checked) > 5
 
@@ -291,3 +291,14 @@ def test_variables_of_both_applications_the_tests_and_other_programs_are_not_rep
     others = {"HOME", "PATH", "POSTGRES_PASSWORD", "PORT", "DATABASE_URL", "NIGHTAUDIT_TEST_POSTGRES", "MAKELEVEL"}
 
     assert describe_unknown_variables(model, dict.fromkeys(known | others, "1")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RESTAURANT_NAME", "x" * 61), ("RESTAURANT_ADDRESS", "1 Quay\nHamburg"), ("CURRENCY", "euro"),
+     ("PHONE_REGION", "de"), ("PHONE_REGION", "XX"), ("TIMEZONE", "Berlin"), ("REPLY_TO", "nobody"),
+     ("NOTICE_MINUTES", "-1")],
+)  # fmt: skip
+def test_the_restaurant_is_described_in_a_known_form(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"PROVIDER_{name} must be"):
+        read_config(provider.config.Config, {f"PROVIDER_{name}": value})

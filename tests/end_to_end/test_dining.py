@@ -15,6 +15,7 @@ import provider.config
 from common.config import Secret, read_config
 from tests.support.applications import free_port
 from tests.support.browser import TIMEOUT_MS
+from tests.support.restaurant import evening_at
 from tests.support.served import served
 from tests.support.waiting import eventually
 
@@ -115,9 +116,9 @@ async def test_staff_confirm_one_order_and_decline_another_while_the_provider_is
         guest = Guest(client, applications.provider)
         async with applications.run_provider():
             table = await guest.add_table()
-            ann = await guest.order(table, "Ann", "2999-01-01T19:00:00Z")
-            ben = await guest.order(table, "Ben", "2999-01-01T20:00:00Z")
-            eve = await guest.order(table, "Eve", "2999-01-01T20:30:00Z")
+            ann = await guest.order(table, "Ann", evening_at("19:00"))
+            ben = await guest.order(table, "Ben", evening_at("20:00"))
+            eve = await guest.order(table, "Eve", evening_at("20:30"))
             page = await log_in(browser, applications)
 
             async def all_arrived() -> bool:
@@ -160,7 +161,7 @@ async def test_a_guest_cancels_by_the_button_of_the_email_and_staff_see_it(
 ) -> None:
     async with aiohttp.ClientSession() as client, applications.run_dashboard(), applications.run_provider():
         guest = Guest(client, applications.provider)
-        order = await guest.order(await guest.add_table(), "Ann", "2999-01-01T19:00:00Z")
+        order = await guest.order(await guest.add_table(), "Ann", evening_at("19:00"))
         page = await open_page(browser, java_script_enabled=False)
 
         async def email_arrived() -> bool:
@@ -193,7 +194,7 @@ async def test_a_browser_reports_no_errors_on_the_pages(applications: Applicatio
     errors: list[str] = []
     async with aiohttp.ClientSession() as client, applications.run_dashboard(), applications.run_provider():
         guest = Guest(client, applications.provider)
-        await guest.order(await guest.add_table(), "Ann", "2999-01-01T19:00:00Z")
+        await guest.order(await guest.add_table(), "Ann", evening_at("19:00"))
         page = await open_page(browser, color_scheme="dark")
         page.on("console", lambda message: errors.append(message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -1,12 +1,13 @@
 """A restaurant over HTTP, as guests, staff and the accounting program use it."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from common.config import Secret
+from common.instants import format_instant
 from common.jobs.lease import JobResult
 from common.outbox import delivery
 from common.web import signature
@@ -19,6 +20,18 @@ from provider.resources import resources_of
 
 SLOW_RETRY = delivery.Policy(min_wait=60)
 """A failed message is not due again before the test has checked it, also on a slow machine."""
+
+EVENING = (datetime.now(UTC) + timedelta(days=200)).replace(hour=19, minute=0, second=0, microsecond=0)
+"""The start of a booking: orders are taken for a year ahead."""
+START = format_instant(EVENING)
+START_TEXT = f"{EVENING:%A}, {EVENING.day} {EVENING:%B %Y, %H:%M} UTC"
+"""The start as people read it in a restaurant in UTC."""
+
+
+def evening_at(clock_time: str) -> str:
+    """Return a time on that day, such as 20:30, as an instant."""
+    return f"{EVENING:%Y-%m-%d}T{clock_time}:00Z"
+
 
 ACCOUNTING_SECRET = Secret("a-secret-that-both-programs-know")
 ACCOUNTING_URL = "http://accounting.example/front-desk"

@@ -5,7 +5,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from common import instants
 from common.tables import TableFormat
@@ -89,6 +89,20 @@ QueryInstant = Annotated[
     datetime, BeforeValidator(parse_query_instant), AfterValidator(require_finite), _INSTANT_SCHEMA
 ]
 """An instant in a query string."""
+
+
+def parse_local_instant(value: Any, info: ValidationInfo) -> datetime:
+    """Parse an instant; without an offset it is a time by the clocks of the zone in the context. Raises ValueError."""
+    assert info.context is not None
+    if not isinstance(value, str):
+        return parse_instant(value)
+    return instants.parse_local_instant(instants.restore_plus(value), info.context["zone"])
+
+
+LocalInstant = Annotated[
+    datetime, BeforeValidator(parse_local_instant), AfterValidator(require_finite), _INSTANT_SCHEMA
+]
+"""An instant in a body or a query string; validators need the ZoneInfo `zone` in their context."""
 
 Night = Annotated[date, BeforeValidator(parse_night), AfterValidator(require_finite), _NIGHT_SCHEMA]
 """The date on which a guest goes to sleep."""
@@ -191,3 +205,44 @@ Name = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}),
 ]
 """The name of a person or thing: one line that can be seen, with a letter or a digit."""
+
+
+def one_line(text: str, max_length: int) -> str:
+    """Return a text of another program as one line that `parse_name` accepts, with a space for what that refuses."""
+    neighbours = zip(["", *text], text, [*text[1:], ""], strict=False)
+    line = "".join(" " if is_refused_in_names(*each) else each[1] for each in neighbours)
+    return " ".join(line.split())[:max_length].strip()
+
+
+MAX_NOTES_LENGTH = 500
+
+REFUSED_IN_NOTES = REFUSED_CATEGORIES - {"Cn"}
+
+
+def parse_notes(value: Any) -> str | None:
+    """Return a text of several lines without the spaces around it; None for one without content. Raises ValueError.
+
+    Line breaks of any kind become \\n, tabs become spaces. What hides text or turns its direction is refused; the
+    joiners of letters and emoji stay.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004 - pydantic takes ValueError
+    text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").strip()
+    if len(text) > MAX_NOTES_LENGTH:
+        raise ValueError(f"must have at most {MAX_NOTES_LENGTH} characters")
+    if any(
+        character not in JOINERS and character != "\n" and unicodedata.category(character) in REFUSED_IN_NOTES
+        for character in text
+    ):
+        raise ValueError("must not contain control characters or characters that turn or hide text")
+    return text or None
+
+
+Notes = Annotated[
+    str | None,
+    BeforeValidator(parse_notes),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_NOTES_LENGTH}, {"type": "null"}]}),
+]
+"""A text of several lines that can be seen; None if it is empty."""

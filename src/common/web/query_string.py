@@ -1,6 +1,6 @@
 """Query strings, validated by pydantic."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -13,11 +13,14 @@ from common.web.request_body import current_request
 View = TypeVar("View", bound=Callable[..., Awaitable[Any]])
 
 
-def validate_querystring(model: type[pydantic.BaseModel]) -> Callable[[View], View]:
+def validate_querystring(
+    model: type[pydantic.BaseModel], *, context: Callable[[], Mapping[str, Any]] | None = None
+) -> Callable[[View], View]:
     """Validate the query string against a pydantic model and pass it as `query_args`.
 
     Raises Invalid with every error found. A parameter that is given more than once is an error. Unlike quart-schema's
-    decorator of this name it builds the validator once, which takes longer than to validate.
+    decorator of this name it builds the validator once, which takes longer than to validate. context: called for each
+    request; its result is the context of the validators.
     """
     adapter = pydantic.TypeAdapter(model)
 
@@ -27,7 +30,7 @@ def validate_querystring(model: type[pydantic.BaseModel]) -> Callable[[View], Vi
             given = current_request().args
             values = {name: each if len(each) > 1 else each[0] for name, each in given.lists()}
             try:
-                query = adapter.validate_python(values)
+                query = adapter.validate_python(values, context=context() if context else None)
             except pydantic.ValidationError as error:
                 raise Invalid("The request is not valid.", errors=_errors_of(error, values)) from None
             return await view(*args, query_args=query, **kwargs)

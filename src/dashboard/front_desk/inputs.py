@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from common.web.input_types import Id, Input, Instant, Name, PageQuery, parse_name
+from common.time_zones import parse_time_zone
+from common.web.input_types import Id, Input, Instant, Name, Notes, PageQuery, QueryNight, parse_name
 from dashboard.front_desk.models import ProviderStatus, Status
 
 
@@ -29,6 +30,11 @@ Line = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH}),
 ]
 """One line that can be seen, as names are, but longer."""
+
+
+TimeZoneName = Annotated[
+    str, AfterValidator(parse_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})
+]
 
 
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
@@ -71,9 +77,29 @@ class OrderInput(Input):
     """How long the table is needed."""
     ordered_at: Instant
     """When the guest ordered."""
+    timezone: TimeZoneName = "UTC"
+    """Time zone of the restaurant, in which its staff read the times."""
+    currency: Line | None = None
+    """Currency of the price."""
+    notes: Notes = None
+    """What the guest asks for."""
+    decline_reason: Notes = None
+    """Why the order was declined or cancelled, as the guest is told."""
+    mail_failure: Line | None = None
+    """Which email did not reach the guest, and why; null: nothing new of that."""
     erased: bool = False
-    """Whether to erase the guest's name, email address and phone number."""
+    """Whether to erase the guest's name, email address, phone number and notes, and what may quote them."""
 
 
 class OrdersQuery(PageQuery):
+    day: Annotated[
+        QueryNight | None, Field(description="Only orders that begin on this day by the clocks of the restaurant")
+    ] = None
     status: Annotated[Status | None, Field(description="Only orders with this status")] = None
+
+
+class DeclineInput(Input):
+    """Why an order is declined."""
+
+    reason: Notes = None
+    """The guest is told."""

@@ -21,6 +21,7 @@ from dashboard.front_desk.service import TOPIC
 from dashboard.front_desk.settings import FrontDeskSettings
 
 ACCEPTED_STATUS = 200
+DECISION_FIELDS = ("order_id", "decision", "decided_by", "reason")
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_REASON_LENGTH = 300
 TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
@@ -51,7 +52,7 @@ async def send_decisions(
         address = await queries.select_callback_url(db, payload["table_id"], payload["order_id"])
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
-        body = responses.encode_json({name: payload[name] for name in ("order_id", "decision", "decided_by")})
+        body = responses.encode_json({name: payload[name] for name in DECISION_FIELDS if payload.get(name) is not None})
         return await post_decision(client, address, body, settings)
 
     async def store(connection: Connection, message: Message, outcome: Any) -> None:

@@ -1,10 +1,13 @@
 """Orders for restaurant tables as the front desk stores and shows them."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
+
+from common.time_zones import format_local
 
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
 Status = ProviderStatus
@@ -42,6 +45,8 @@ class Order(msgspec.Struct, frozen=True):
     """Number of seats."""
     price: Decimal
     """Price of the table when it was ordered."""
+    currency: str | None
+    """Currency of the price."""
     name: str | None
     """Name of the guest."""
     email: str | None
@@ -52,8 +57,14 @@ class Order(msgspec.Struct, frozen=True):
     """Number of guests."""
     starts_at: datetime | None
     """When the guests come; null: at the next time that suits."""
+    timezone: str
+    """Time zone of the restaurant."""
+    day: date | None
+    """The day on which the guests come, in that time zone; null without a time."""
     minutes: int
     """How long the table is needed."""
+    notes: str | None
+    """What the guest asks for."""
     ordered_at: datetime
     """When the guest ordered."""
     received_at: datetime
@@ -66,10 +77,27 @@ class Order(msgspec.Struct, frozen=True):
     """Whether the provider has accepted the decision; null without a decision."""
     reason: str | None
     """Why the provider did not accept the last decision."""
+    decline_reason: str | None
+    """Why the order was declined or cancelled, as the guest is told."""
+    mail_failure: str | None
+    """Which email did not reach the guest, and why."""
     changed_at: datetime
     """When the status last changed."""
     was_confirmed: bool
     """Whether an order that is cancelled was confirmed before."""
+
+    @property
+    def local_start(self) -> str:
+        """When the guests come, by the clocks of the restaurant."""
+        return "the next time that suits" if self.starts_at is None else self.local(self.starts_at)
+
+    def local(self, instant: datetime) -> str:
+        """An instant by the clocks of the restaurant."""
+        return format_local(instant, self.zone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
     @property
     def ends_at(self) -> datetime | None:

@@ -1,6 +1,6 @@
 """SQL of the front desk. An order's key is its table and its id; an index finds it by its id alone."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
@@ -8,9 +8,10 @@ from dashboard.front_desk.inputs import OrderInput
 from dashboard.front_desk.models import LONG_WAIT, SOON, Decision, DeskCounts, Order, ProviderStatus, Status
 
 _ORDER_COLUMNS = """
-    id, status, table_id, table_type, seats, price, name, email, phone, guests, starts_at, minutes, ordered_at,
-    received_at, decision, decided_at, CASE WHEN decision IS NOT NULL THEN delivered END AS delivered, reason,
-    changed_at, was_confirmed
+    id, status, table_id, table_type, seats, price, currency, name, email, phone, guests, starts_at, timezone, day,
+    minutes, notes, ordered_at, received_at, decision, decided_at,
+    CASE WHEN decision IS NOT NULL THEN delivered END AS delivered, reason, decline_reason, mail_failure, changed_at,
+    was_confirmed
 """
 """The columns of an `Order`."""
 
@@ -25,25 +26,31 @@ async def insert_order(db: Executor, order: OrderInput) -> Order:
         f"""
         INSERT INTO front_desk_order
             (table_id, id, callback_url, table_type, seats, price, name, email, phone, guests, starts_at, minutes,
-             ordered_at, provider_status, erased_at)
+             ordered_at, provider_status, erased_at, timezone, currency, notes, decline_reason, mail_failure)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-                CASE WHEN $15 THEN clock_timestamp() END)
+                CASE WHEN $15 THEN clock_timestamp() END, $16, $17, $18, $19, $20)
         RETURNING {_ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
         order.table_id, order.id, order.callback_url, order.table_type, order.seats, order.price, order.name,
         order.email, order.phone, order.guests, order.starts_at, order.minutes, order.ordered_at, order.status,
-        order.erased,
+        order.erased, order.timezone, order.currency, order.notes, order.decline_reason, order.mail_failure,
     )  # fmt: skip
     assert row is not None
     return Order(**row)
 
 
-async def update_provider_status(db: Executor, table_id: int, order_id: int, status: ProviderStatus) -> Order | None:
-    """Store the provider's status of an order; None if it is unchanged or older than the stored one."""
+async def update_provider_status(
+    db: Executor, table_id: int, order_id: int, status: ProviderStatus, decline_reason: str | None = None
+) -> Order | None:
+    """Store the provider's status of an order; None if it is unchanged or older than the stored one.
+
+    decline_reason: why it was declined or cancelled; None leaves the one that the staff gave.
+    """
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order
            SET provider_status = $3,
+               decline_reason = CASE WHEN erased_at IS NULL THEN coalesce($4, decline_reason) END,
                changed_at = CASE WHEN status <> $3 THEN clock_timestamp() ELSE changed_at END,
                was_confirmed = $3 = 'cancelled'
                    AND (provider_status = 'confirmed' OR (decision = 'confirm' AND delivered))
@@ -51,7 +58,21 @@ async def update_provider_status(db: Executor, table_id: int, order_id: int, sta
            AND (provider_status = 'waiting' OR (provider_status = 'confirmed' AND $3 = 'cancelled'))
         RETURNING {_ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
-        table_id, order_id, status,
+        table_id, order_id, status, decline_reason,
+    )  # fmt: skip
+    return Order(**row) if row else None
+
+
+async def update_mail_failure(db: Executor, table_id: int, order_id: int, failure: str) -> Order | None:
+    """Store which email did not reach the guest of an order; None if the guest is erased."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE front_desk_order
+           SET mail_failure = $3
+         WHERE table_id = $1 AND id = $2 AND erased_at IS NULL
+        RETURNING {_ORDER_COLUMNS}
+        """,  # noqa: S608 - constant columns
+        table_id, order_id, failure,
     )  # fmt: skip
     return Order(**row) if row else None
 
@@ -61,7 +82,8 @@ async def update_erased(db: Executor, table_id: int, order_id: int) -> Order | N
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order
-           SET name = NULL, email = NULL, phone = NULL, erased_at = clock_timestamp()
+           SET name = NULL, email = NULL, phone = NULL, notes = NULL, decline_reason = NULL, mail_failure = NULL,
+               erased_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND erased_at IS NULL
         RETURNING {_ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
@@ -70,7 +92,21 @@ async def update_erased(db: Executor, table_id: int, order_id: int) -> Order | N
     return Order(**row) if row else None
 
 
-async def update_decision(db: Executor, order: Order, decision: Decision, actor: str) -> tuple[Order, int] | None:
+async def update_reasons_erased(db: Executor, topic: str, subject: str, order_id: int) -> None:
+    """Erase the reasons from the decisions on an order, which may quote its guest."""
+    await db.execute(
+        """
+        UPDATE outbox
+           SET payload = payload - 'reason'
+         WHERE subject = $2 AND topic = $1 AND (payload ->> 'order_id')::bigint = $3
+        """,
+        topic, subject, order_id,
+    )  # fmt: skip
+
+
+async def update_decision(
+    db: Executor, order: Order, decision: Decision, actor: str, decline_reason: str | None
+) -> tuple[Order, int] | None:
     """Store a decision of staff; returns the order and the number of the decision, None if it is no longer waiting."""
     row = await db.fetchrow(
         f"""
@@ -80,11 +116,12 @@ async def update_decision(db: Executor, order: Order, decision: Decision, actor:
                decided_by = $4,
                decision_number = decision_number + 1,
                reason = NULL,
+               decline_reason = $5,
                changed_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND status = 'waiting'
         RETURNING {_ORDER_COLUMNS}, decision_number
         """,  # noqa: S608 - constant columns
-        order.table_id, order.id, decision, actor,
+        order.table_id, order.id, decision, actor, decline_reason,
     )  # fmt: skip
     if row is None:
         return None
@@ -114,6 +151,7 @@ async def update_refused(db: Executor, table_id: int, order_id: int, number: int
                decided_at = NULL,
                decided_by = NULL,
                reason = $4,
+               decline_reason = CASE WHEN provider_status = 'waiting' THEN NULL ELSE decline_reason END,
                changed_at = CASE WHEN provider_status = 'waiting' THEN clock_timestamp() ELSE changed_at END
          WHERE table_id = $1 AND id = $2 AND decision_number = $3 AND decision IS NOT NULL AND NOT delivered
         """,
@@ -140,17 +178,29 @@ async def select_callback_url(db: Executor, table_id: int, order_id: int) -> str
     )
 
 
-async def select_orders(db: Executor, status: Status | None, before: int | None, limit: int) -> list[Order]:
-    """Orders, newest first; those with an id below `before`, if given."""
+async def select_order(db: Executor, order_id: int) -> Order | None:
+    row = await db.fetchrow(
+        f"SELECT {_ORDER_COLUMNS} FROM front_desk_order WHERE id = $1",  # noqa: S608 - constant columns
+        order_id,
+    )
+    return Order(**row) if row else None
+
+
+async def select_orders(
+    db: Executor, day: date | None, status: Status | None, before: int | None, limit: int
+) -> list[Order]:
+    """Orders, newest first; those with an id below `before`, if given. day: by the clocks of the restaurant."""
     rows = await db.fetch(
         f"""
         SELECT {_ORDER_COLUMNS}
           FROM front_desk_order
-         WHERE ($1::text IS NULL OR status = $1) AND ($2::bigint IS NULL OR id < $2)
+         WHERE ($1::text IS NULL OR status = $1)
+           AND ($2::bigint IS NULL OR id < $2)
+           AND ($4::date IS NULL OR day = $4)
          ORDER BY id DESC
          LIMIT $3
         """,  # noqa: S608 - constant columns
-        status, before, limit,
+        status, before, limit, day,
     )  # fmt: skip
     return [Order(**row) for row in rows]
 

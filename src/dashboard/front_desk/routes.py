@@ -24,7 +24,7 @@ from common.web.responses import json_response
 from common.web.signature import signed
 from common.web.table_response import table
 from dashboard.front_desk import queries, service
-from dashboard.front_desk.inputs import OrderInput, OrdersQuery
+from dashboard.front_desk.inputs import DeclineInput, OrderInput, OrdersQuery
 from dashboard.front_desk.models import Decision, Order
 from dashboard.resources import resources
 
@@ -51,11 +51,17 @@ EXAMPLE_ORDER_INPUT = {
     "starts_at": "2999-01-01T19:00:00Z",
     "minutes": 120,
     "ordered_at": "2998-12-01T10:00:00Z",
+    "timezone": "Europe/Berlin",
+    "currency": "EUR",
+    "notes": "A high chair, please.",
+    "decline_reason": None,
+    "mail_failure": None,
     "erased": False,
 }
 EXAMPLE_ORDER = {
     name: value for name, value in EXAMPLE_ORDER_INPUT.items() if name not in ("callback_url", "erased")
 } | {
+    "day": "2999-01-01",
     "received_at": "2998-12-01T10:00:01Z",
     "decision": None,
     "decided_at": None,
@@ -105,7 +111,8 @@ def staff_only(view: View) -> View:
 async def receive_order(data: OrderInput) -> Response:
     """Receive an order from the provider. A repeated order is stored once; a newer status updates it.
 
-    With `erased`, the guest's name, email address and phone number are erased.
+    With `erased`, the guest's name, email address, phone number and notes are erased. With `mail_failure`, the order
+    shows that the guest was not reached.
 
     The callback address must be under DASHBOARD_PROVIDER_URL.
     """
@@ -122,11 +129,24 @@ async def receive_order(data: OrderInput) -> Response:
 @validate_querystring(OrdersQuery)
 @document_response(list[Order])
 async def list_orders(query_args: OrdersQuery) -> Response:
-    """Orders, newest first."""
+    """Orders, newest first. With `day`, orders without a time are left out."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
-    found = await queries.select_orders(pool(), query_args.status, before, query_args.limit + 1)
+    found = await queries.select_orders(pool(), query_args.day, query_args.status, before, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
+
+
+@blueprint.get(ORDER)
+@operation(example=EXAMPLE_ORDER)
+@tag([TAG])
+@staff_only
+@document_response(Order)
+async def get_order(order_id: int) -> Response:
+    """An order and the decision on it."""
+    order = await queries.select_order(pool(), order_id)
+    if order is None:
+        raise service.unknown_order(order_id)
+    return json_response(order)
 
 
 @blueprint.post(f"{ORDER}/confirm")
@@ -143,18 +163,22 @@ async def confirm_order(order_id: int) -> Response:
 
 
 @blueprint.post(f"{ORDER}/decline")
-@operation(409, example=EXAMPLE_ORDER | {"status": "declined", "decision": "decline", "delivered": False})
+@operation(409, request_example={"reason": "We are full that evening."},
+           example=EXAMPLE_ORDER | {"status": "declined", "decision": "decline", "delivered": False,
+                                    "decline_reason": "We are full that evening."})  # fmt: skip
 @tag([TAG])
 @staff_only
 @document_response(Order)
-async def decline_order(order_id: int) -> Response:
-    """Decline a waiting order. The decision is sent to the provider."""
-    return await decide(order_id, "decline")
+@json_body(DeclineInput, empty=True)
+async def decline_order(order_id: int, data: DeclineInput) -> Response:
+    """Decline a waiting order. The decision is sent to the provider, which tells the guest the reason."""
+    return await decide(order_id, "decline", data.reason)
 
 
-async def decide(order_id: int, decision: Decision) -> Response:
+async def decide(order_id: int, decision: Decision, reason: str | None = None) -> Response:
+    now = datetime.now(UTC)
     async with transaction(pool()) as connection:
-        return json_response(await service.decide(connection, order_id, decision, "front desk", datetime.now(UTC)))
+        return json_response(await service.decide(connection, order_id, decision, "front desk", now, reason))
 
 
 @blueprint.get("/outbox")

@@ -17,6 +17,7 @@ from common.web.bearer import login_key
 from common.web.caller import caller_address
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from common.web.html import PRIVATE_HEADERS, Templates, html_page
+from common.web.input_types import parse_notes
 from common.web.request_body import require_media_type
 from common.web.resources import pool
 from dashboard.front_desk import queries, service
@@ -156,6 +157,33 @@ async def log_out() -> Response:
     return response
 
 
+@blueprint.get("/decline")
+@html_page
+@hide
+async def decline_page() -> Response:
+    """The page to decline an order with a reason."""
+    token = await session_token()
+    if token is None:
+        return redirect_with_notice("session_expired")
+    number = request.args.get("order", "")
+    order = await queries.select_order(pool(), int(number)) if is_order_id(number) else None
+    if order is None or order.status != "waiting":
+        return redirect_with_notice("already_settled")
+    return templates.page("decline.html", order=order, csrf=csrf_token_of(token))
+
+
+def is_order_id(number: str) -> bool:
+    return number.isascii() and number.isdigit() and len(number) < 19
+
+
+def reason_in(fields: MultiDict[str, str]) -> str | None:
+    """The reason in the form. Raises Invalid."""
+    try:
+        return parse_notes(fields.get("reason", ""))
+    except ValueError as error:
+        raise Invalid.field("reason", str(error)) from None
+
+
 @blueprint.post("/decide")
 @html_page
 @hide
@@ -167,12 +195,13 @@ async def decide() -> Response:
         return redirect_with_notice("session_expired")
     require_csrf(fields, token)
     number, decision = fields.get("order", ""), fields.get("decision", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 19) or decision not in ("confirm", "decline"):
+    if not is_order_id(number) or decision not in ("confirm", "decline"):
         raise Invalid("The form is not valid.")
+    reason = reason_in(fields) if decision == "decline" else None
     try:
         async with transaction(pool()) as connection:
             order = await service.decide(
-                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC)
+                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), reason
             )
     except Conflict as conflict:
         return redirect_with_notice("too_late" if conflict.problem_code == "order_expired" else "already_settled")

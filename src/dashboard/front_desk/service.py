@@ -13,7 +13,19 @@ from dashboard.front_desk.models import Decision, Order, Status
 TOPIC = "decision"
 """Outbox topic of the decisions for the provider."""
 
+GUEST_FIELDS = ("name", "email", "phone", "notes", "decline_reason", "mail_failure")
+"""What an order says of its guest, or may quote of it."""
+
 STATUS_AFTER: dict[Decision, Status] = {"confirm": "confirmed", "decline": "declined"}
+
+
+def subject_of(table_id: int) -> str:
+    """The subject of the decisions on the orders for a table."""
+    return f"table:{table_id}"
+
+
+def unknown_order(order_id: int) -> NotFound:
+    return NotFound(f"There is no order {order_id}.")
 
 
 async def receive_order(connection: Connection, order: OrderInput, provider_url: str) -> tuple[Order, bool]:
@@ -30,18 +42,33 @@ async def receive_order(connection: Connection, order: OrderInput, provider_url:
         return await queries.insert_order(connection, without_erased_guest(order)), True
     if stored.table_id != order.table_id:
         raise Conflict(f"Order {order.id} is known with another table.", code="order_exists")
-    updated = await queries.update_provider_status(connection, order.table_id, order.id, order.status)
-    erased = await queries.update_erased(connection, order.table_id, order.id) if order.erased else None
+    key = order.table_id, order.id
+    updated = await queries.update_provider_status(connection, *key, order.status, order.decline_reason)
+    if order.mail_failure is not None:
+        updated = await queries.update_mail_failure(connection, *key, order.mail_failure) or updated
+    erased = None
+    if order.erased:
+        erased = await queries.update_erased(connection, *key)
+        await queries.update_reasons_erased(connection, TOPIC, subject_of(order.table_id), order.id)
     return erased or updated or stored, False
 
 
 def without_erased_guest(order: OrderInput) -> OrderInput:
     """The order without its guest if the guest is erased: the sender may still name the guest to erase."""
-    return order.model_copy(update={"name": None, "email": None, "phone": None}) if order.erased else order
+    return order.model_copy(update=dict.fromkeys(GUEST_FIELDS)) if order.erased else order
 
 
-async def decide(connection: Connection, order_id: int, decision: Decision, actor: str, now: datetime) -> Order:
+async def decide(
+    connection: Connection,
+    order_id: int,
+    decision: Decision,
+    actor: str,
+    now: datetime,
+    reason: str | None = None,
+) -> Order:
     """Confirm or decline a waiting order; repeating the same decision changes nothing.
+
+    reason: why it is declined; the guest is told.
 
     Raises NotFound for an unknown order, Conflict for one that is not waiting, or to confirm one whose time has passed.
     Decisions on one table reach the provider in the order in which they were made, even after an outage: the first of
@@ -49,12 +76,12 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
     """
     order = await queries.select_order_for_update(connection, order_id)
     if order is None:
-        raise NotFound(f"There is no order {order_id}.")
+        raise unknown_order(order_id)
     if order.decision == decision and order.status == STATUS_AFTER[decision]:
         return order
     if order.status == "waiting" and decision == "confirm" and order.has_ended(now):
         raise Conflict("The time of the order has passed.", code="order_expired")
-    decided = await queries.update_decision(connection, order, decision, actor)
+    decided = await queries.update_decision(connection, order, decision, actor, reason)
     if decided is None:
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")
     changed, number = decided
@@ -64,6 +91,7 @@ async def decide(connection: Connection, order_id: int, decision: Decision, acto
         "number": number,
         "decision": decision,
         "decided_by": actor,
+        "reason": reason,
     }
-    await enqueue(connection, TOPIC, f"table:{order.table_id}", f"order {order.id} decision {number}", payload)
+    await enqueue(connection, TOPIC, subject_of(order.table_id), f"order {order.id} decision {number}", payload)
     return changed

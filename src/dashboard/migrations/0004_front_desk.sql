@@ -18,6 +18,10 @@ CREATE TABLE front_desk_order (
     ends_at timestamptz GENERATED ALWAYS AS (
         (starts_at AT TIME ZONE 'UTC' + minutes * interval '1 minute') AT TIME ZONE 'UTC'
     ) STORED,
+    timezone text NOT NULL DEFAULT 'UTC', -- of the restaurant
+    day date GENERATED ALWAYS AS ((starts_at AT TIME ZONE timezone)::date) STORED, -- in that time zone
+    currency text, -- of the price
+    notes text, -- from the guest
     ordered_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     erased_at timestamptz, -- since then the guest is unknown
@@ -32,6 +36,8 @@ CREATE TABLE front_desk_order (
     decision_number integer NOT NULL DEFAULT 0,
     delivered boolean NOT NULL DEFAULT FALSE, -- whether the provider has accepted the decision
     reason text, -- why the provider did not accept the last decision
+    decline_reason text, -- why the order was declined or cancelled, as the guest is told
+    mail_failure text, -- which email did not reach the guest, and why
     status text NOT NULL GENERATED ALWAYS AS (
         CASE
             WHEN provider_status <> 'waiting' THEN provider_status
@@ -46,11 +52,12 @@ CREATE TABLE front_desk_order (
     CHECK ((decision IS NULL) = (decided_at IS NULL)),
     CHECK ((decision IS NULL) = (decided_by IS NULL)),
     CHECK (decision IS NOT NULL OR NOT delivered),
-    CHECK (erased_at IS NULL OR coalesce(name, email, phone) IS NULL)
+    CHECK (erased_at IS NULL OR coalesce(name, email, phone, notes, decline_reason, mail_failure) IS NULL)
 );
 
 CREATE INDEX front_desk_order_id ON front_desk_order (id);
 CREATE INDEX front_desk_order_status ON front_desk_order (status, id);
+CREATE INDEX front_desk_order_day ON front_desk_order (day, id) WHERE day IS NOT NULL;
 -- For the page, which lists the orders settled last and the cancelled tables every few seconds.
 CREATE INDEX front_desk_order_settled ON front_desk_order (changed_at, id) WHERE status <> 'waiting';
 CREATE INDEX front_desk_order_freed ON front_desk_order (changed_at, id)

@@ -6,9 +6,14 @@ from typing import Annotated, Any
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
-_PHONE = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
+_PHONE = re.compile(r"\+?[0-9 \u00a0\u2007\u2009\u202f()./\u2010-\u2015\u2212-]{4,40}")
+_DIRECTION_MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_AROUND_PHONE = re.compile(rf"^[\s{_DIRECTION_MARKS}]+|[\s{_DIRECTION_MARKS}]+$")
+"""What surrounds numbers that were copied from a list of contacts."""
+_LINK = re.compile(r"://|@|www\.|\w\.[^\W\d_]{2,}|(?:\d\W{0,2}){7,}", re.IGNORECASE)
+"""What mail programs turn into something to click: addresses, and numbers to call."""
 MAX_GREETED_LENGTH = 40
 MAX_GREETED_WORDS = 6
 _IN_WORDS = frozenset("'’ʼ-‐\u200c\u200d")
@@ -32,12 +37,23 @@ def parse_email(value: Any) -> str:
     return valid.ascii_email or valid.normalized
 
 
-def parse_phone(value: Any) -> str:
-    """Return a phone number in international form as E.164. Raises ValueError."""
-    if not isinstance(value, str) or not _PHONE.fullmatch(value):
-        raise ValueError("must be a phone number in international form, such as +49 30 123456")
+def parse_phone(value: Any, info: ValidationInfo) -> str:
+    """Return a phone number as E.164. Raises ValueError.
+
+    It may have spaces, brackets and dashes, and begin with + or 00 and the code of its country; without either it is a
+    number of the `region` in the context, if that is set.
+    """
+    region = (info.context or {}).get("region")
+    text = _AROUND_PHONE.sub("", value) if isinstance(value, str) else ""
+    if not _PHONE.fullmatch(text):
+        raise ValueError("must be a phone number, such as +49 30 123456")
+    text = re.sub(r"\s", " ", text)
+    if text.startswith("00"):
+        text = "+" + text[2:]
+    if region is None and not text.startswith("+"):
+        raise ValueError("must begin with the code of the country, such as +49 30 123456")
     try:
-        number = phonenumbers.parse(value)
+        number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         raise ValueError("is not a valid phone number") from None
     if not phonenumbers.is_valid_number(number):
@@ -71,6 +87,11 @@ def is_word(word: str) -> bool:
         and all(unicodedata.category(character)[0] in "LM" or character in _IN_WORDS for character in part)
         for part in parts
     )
+
+
+def is_quotable(notes: str) -> bool:
+    """Return whether an email may quote a guest's notes: they hold nothing to click, for the reason given above."""
+    return not _LINK.search(notes)
 
 
 def mask_phone(phone: str) -> str:

@@ -1,6 +1,7 @@
 """The erasure of guests, on request and by age: every copy of their data goes, and the accounting program is told.
 
-Bookings stay without the guest's name, email address and phone number. Messages to the guest that still wait are
+Bookings stay without the guest's name, email address, phone number and notes, and without the reason that the guest was
+told. Messages to the guest that still wait are
 deleted too: there is nobody left to tell.
 """
 
@@ -26,6 +27,8 @@ from provider.dining.service import (
 from provider.dining.settings import ORDER_OPERATIONS, DiningSettings
 
 ERASED_EVENT = "erased"
+ERASED_FIELDS = dict.fromkeys(("email", "phone", "name", "notes", "decline_reason", "mail_failure"))
+"""What goes from the orders that wait for the accounting program: what names the guest, or may quote the guest."""
 MAX_BATCH_SIZE = 500
 """Bookings of one transaction."""
 
@@ -57,7 +60,7 @@ async def erase_copies(connection: Connection, settings: DiningSettings, erased:
     """Erase the guests from the messages about their bookings, and tell the accounting program to do the same."""
     subjects = [subject_of(guest.booking_id) for guest in erased]
     await delete_messages(connection, [MAIL_TOPIC, SMS_TOPIC], subjects)
-    await update_payloads(connection, ACCOUNTING_TOPIC, subjects, {"email": None, "phone": None, "name": None})
+    await update_payloads(connection, ACCOUNTING_TOPIC, subjects, ERASED_FIELDS)
     await delete_mails_to(connection, [guest.email for guest in erased if guest.email is not None])
     for booking, table in await guests.select_booked_tables(connection, [guest.booking_id for guest in erased]):
         order = table_order(BookedTable(booking, table), settings)

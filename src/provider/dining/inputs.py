@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, ValidationInfo, WithJsonSchema
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
@@ -14,21 +14,24 @@ from common.web.input_types import (
     Cursor,
     Id,
     Input,
-    Instant,
+    LocalInstant,
     Name,
+    Notes,
     PageInput,
     PageLimit,
     PageQuery,
     QueryId,
     QueryInteger,
+    QueryNight,
     TableQuery,
 )
 from provider.dining.contact_fields import Email, Phone
-from provider.dining.models import TableType
+from provider.dining.models import BookingStatus, OpeningHours, TableType
 
 MAX_PRICE = Decimal("99999.99")
 MAX_BULK_SIZE = 10_000
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
+DEFAULT_MINUTES = 120
 START_GRACE = timedelta(minutes=5)
 """How long ago a start may be: the guest may stand at the door, or a clock may be slow."""
 
@@ -67,6 +70,20 @@ PriceBound = Annotated[
 ]
 Seats = Annotated[int, Field(ge=1, le=100)]
 SeatsBound = Annotated[QueryInteger, Field(ge=0, le=1_000_000)]
+
+
+def require_future(start: datetime, now: datetime) -> datetime:
+    """Return the start. Raises ValueError when it is in the past, or too late for the end to be a datetime."""
+    if start < now - START_GRACE:
+        raise ValueError("must be in the future")
+    if start >= LATEST_START:
+        raise ValueError("must be before the year 9998")
+    return start
+
+
+def _require_future_now(start: datetime, info: ValidationInfo) -> datetime:
+    assert info.context is not None
+    return require_future(start, info.context["now"])
 
 
 class TableInput(Input):
@@ -129,10 +146,25 @@ class TableFilter(Input):
     seats_max: Annotated[SeatsBound | None, Field(description="At most this many seats")] = None
     price_min: Annotated[PriceBound | None, Field(description="At least this price")] = None
     price_max: Annotated[PriceBound | None, Field(description="At most this price")] = None
+    guests: Annotated[QueryInteger | None, Field(ge=1, le=100, description="With seats for this many guests")] = None
+    starts_at: Annotated[
+        Annotated[LocalInstant, AfterValidator(_require_future_now)] | None,
+        Field(description="Free from this time on: local time of the restaurant, unless it has an offset"),
+    ] = None
+    minutes: Annotated[
+        QueryInteger, Field(ge=1, le=1440, description="Free for this many minutes; only with starts_at")
+    ] = DEFAULT_MINUTES
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the table is free again at the latest; None without a start."""
+        return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
 
     def require_ordered(self) -> None:
-        """Raises Invalid naming every range whose lower bound exceeds the upper one."""
+        """Raises Invalid naming every range whose lower bound exceeds the upper one, and minutes without a start."""
         errors = []
+        if self.starts_at is None and "minutes" in self.model_fields_set:
+            errors.append(FieldError("minutes", "needs starts_at"))
         for name in ("seats", "price"):
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low is not None and high is not None and low > high:
@@ -186,34 +218,24 @@ def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
     return phone
 
 
-def require_future(start: datetime, now: datetime) -> datetime:
-    """Return the start. Raises ValueError when it is in the past, or too late for the end to be a datetime."""
-    if start < now - START_GRACE:
-        raise ValueError("must be in the future")
-    if start >= LATEST_START:
-        raise ValueError("must be before the year 9998")
-    return start
-
-
-def _require_future_now(start: datetime, info: ValidationInfo) -> datetime:
-    assert info.context is not None
-    return require_future(start, info.context["now"])
-
-
 class BookingInput(Input):
     """An order for a table, with an email address or a phone number. Without starts_at, it is for the next time."""
 
     email: Email | None = None
     """Email address of the guest; required without a phone number."""
     phone: Annotated[Phone | None, AfterValidator(require_reachable), Field(validate_default=True)] = None
-    """Phone number of the guest, in international form."""
+    """Phone number of the guest, with the code of the country: +49 or 0049; or as it is dialled in the restaurant's
+    region, if the operator has set one."""
     name: Name | None = None
     """Name of the guest."""
     guests: Annotated[int, Field(ge=1, le=100)] | None = None
     """Number of guests."""
-    starts_at: Annotated[Instant, AfterValidator(_require_future_now)] | None = None
-    """When the guests come; without it, at the next time that suits."""
-    minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = 120
+    starts_at: Annotated[LocalInstant, AfterValidator(_require_future_now)] | None = None
+    """When the guests come: local time of the restaurant, unless it has an offset; without it, at the next time that
+    suits."""
+    minutes: Annotated[int, Field(ge=1, le=1440, description="How long the table is needed")] = DEFAULT_MINUTES
+    notes: Notes = None
+    """What the guest asks for."""
 
     def require_future_start(self, now: datetime) -> None:
         """Raises Invalid when the start is in the past at `now`, or the end already reached."""
@@ -223,6 +245,63 @@ class BookingInput(Input):
                 require_future(self.starts_at + timedelta(minutes=self.minutes), now + START_GRACE)
         except ValueError as error:
             raise Invalid.field("starts_at", str(error)) from None
+
+
+class SetBookingInput(BookingInput):
+    """A booking that staff set."""
+
+    force: bool = False
+    """Whether to set it outside the opening hours, later than a year ahead, or with more guests than seats."""
+
+
+class ReasonInput(Input):
+    """Why an order is declined or a booking cancelled."""
+
+    reason: Notes = None
+    """The guest is told."""
+
+
+class BookingsQuery(PageQuery):
+    from_: Annotated[
+        QueryNight | None, Field(alias="from", description="Only bookings that begin on this local day or later")
+    ] = None
+    to: Annotated[QueryNight | None, Field(description="Only bookings that begin on this local day or earlier")] = None
+    status: Annotated[BookingStatus | None, Field(description="Only bookings with this status")] = None
+
+    def require_ordered(self) -> None:
+        """Raises Invalid when the period ends before it begins."""
+        if self.from_ is not None and self.to is not None and self.from_ > self.to:
+            raise Invalid.field("from", "is after `to`")
+
+
+_CLOCK_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+class OpeningHoursInput(Input):
+    """Hours in which guests may order tables, by the clocks of the restaurant."""
+
+    day: Annotated[int, Field(ge=0, le=6)]
+    """The day of the week on which they begin: 0 is Monday, 6 is Sunday."""
+    opens: Annotated[str, Field(pattern=_CLOCK_TIME)]
+    """When they begin, such as 18:00."""
+    closes: Annotated[str, Field(pattern=_CLOCK_TIME)]
+    """When they end; a time that is not after `opens` is on the next day."""
+
+
+class OpeningHoursList(RootModel[Annotated[list[OpeningHoursInput], Field(max_length=100)]]):
+    """All opening hours of the restaurant."""
+
+    def opening_hours(self) -> list[OpeningHours]:
+        """Return the hours. Raises Invalid naming every item that begins when another one does."""
+        seen: set[tuple[int, str]] = set()
+        errors = []
+        for number, each in enumerate(self.root):
+            if (each.day, each.opens) in seen:
+                errors.append(FieldError(f"{number}.opens", "is given twice for this day"))
+            seen.add((each.day, each.opens))
+        if errors:
+            raise Invalid("The body is not valid.", errors=errors)
+        return [OpeningHours(each.day, each.opens, each.closes) for each in self.root]
 
 
 class ErasureInput(Input):
@@ -253,5 +332,7 @@ class DecisionInput(Input):
     """Id of the order."""
     decision: Literal["confirm", "decline"]
     """Whether the order is confirmed or declined."""
+    reason: Notes = None
+    """Why it is declined; the guest is told."""
     decided_by: Name = "accounting"
     """Who decided, for the history of the booking."""

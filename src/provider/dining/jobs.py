@@ -4,26 +4,25 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 import aiohttp
 import asyncpg
 import msgspec
 
 from common.config import Secret
-from common.db.pool import Executor, transaction
+from common.db.pool import Connection, transaction
 from common.jobs.lease import JobResult
 from common.outbox.delivery import DEFAULT_POLICY, Delivery, Policy, UndeliverableError, deliver
 from common.outbox.queries import Message
 from common.upstream import Upstream, UpstreamError
 from common.web import responses, signature
 from provider.dining import service
-from provider.dining.auth import cancel_tokens
 from provider.dining.mail import smtp
-from provider.dining.mail.compose import compose
-from provider.dining.mail.content import CancelButton, MailContent
-from provider.dining.mail.mailbox import parse_mailbox
+from provider.dining.mail.compose import MailMessage
 from provider.dining.queries import bookings
+from provider.dining.queries.mails import update_mail_source_removed
 from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
 from provider.dining.settings import DiningSettings
 from provider.dining.sms import SmsGateway, TextMessage
@@ -55,25 +54,23 @@ async def send_guest_messages(
 async def send_mails(
     db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret, policy: Policy = DEFAULT_POLICY
 ) -> JobResult:
-    """Send the due emails. The hash of the token of a cancel button is stored before the email is sent."""
+    """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up.
+
+    A message that was sent leaves the outbox's row, and the token of its cancel button with it.
+    """
     server = smtp.parse_smtp_url(smtp_url)
 
     async def send(message: Message) -> None:
-        content = msgspec.convert(message.payload, MailContent)
-        token = None
-        if content.cancel is not None and content.cancel.expires_at > datetime.now(UTC):
-            token = cancel_tokens.derive_token(settings.jwt_secret.current, content.message_id)
-            await store_cancel_token(db, content.cancel, token)
-        sender = parse_mailbox(content.sender).addr_spec
-        await smtp.send(server, compose(content, token), sender, content.recipient)
+        await smtp.send(server, msgspec.convert(message.payload, MailMessage))
 
-    return await deliver(db, Delivery(MAIL_TOPIC, send, policy=policy))
+    async def store(connection: Connection, message: Message, _: Any) -> None:
+        await update_mail_source_removed(connection, message)
 
+    async def bury(connection: Connection, message: Message, error: str) -> None:
+        booking_id = service.booking_of(message.subject)
+        await service.enqueue_mail_failure(connection, settings, booking_id, message.event, error)
 
-async def store_cancel_token(db: Executor, button: CancelButton, token: str) -> None:
-    """Store the hash of a token that cancels a booking, unless an earlier attempt has stored it."""
-    digest = cancel_tokens.token_hash(token)
-    await bookings.upsert_cancel_token(db, button.table_id, button.booking_id, digest, button.expires_at)
+    return await deliver(db, Delivery(MAIL_TOPIC, send, store, bury, policy))
 
 
 async def send_text_messages(db: asyncpg.Pool, gateway: SmsGateway, policy: Policy = DEFAULT_POLICY) -> JobResult:

@@ -92,6 +92,10 @@ class Booking(msgspec.Struct, frozen=True):
     """How long the table is needed."""
     price: Decimal
     """Price of the table when it was ordered."""
+    notes: str | None
+    """What the guest asks for."""
+    reason: str | None
+    """Why it was declined or cancelled, as the guest was told."""
     created_at: datetime
     """When it was ordered."""
     changed_at: datetime
@@ -99,7 +103,7 @@ class Booking(msgspec.Struct, frozen=True):
     changed_by: str
     """Who made that change: guest, admin, accounting or clock, and the name."""
     erased_at: datetime | None
-    """When the guest's name, email address and phone number were erased."""
+    """When the guest's name, email address, phone number and notes were erased."""
 
     @property
     def ends_at(self) -> datetime | None:
@@ -131,6 +135,17 @@ class BookingHistory(msgspec.Struct, frozen=True):
     """Every status that it has had, oldest first."""
 
 
+class OpeningHours(msgspec.Struct, frozen=True):
+    """Hours in which guests may order tables, by the clocks of the restaurant."""
+
+    day: int
+    """The day of the week on which they begin: 0 is Monday, 6 is Sunday."""
+    opens: str
+    """When they begin, such as 18:00."""
+    closes: str
+    """When they end; a time that is not after `opens` is on the next day."""
+
+
 class TablePrice(msgspec.Struct, frozen=True):
     """A price of a table, and since when it has been valid."""
 
@@ -143,7 +158,9 @@ class TablePrice(msgspec.Struct, frozen=True):
 class TableOrder(msgspec.Struct, frozen=True):
     """A booking with its table, as it is sent to the accounting program.
 
-    erased: whether the accounting program has to erase the guest's name, email address and phone number.
+    erased: whether the accounting program has to erase the guest's name, email address, phone number and notes.
+    timezone: of the restaurant. decline_reason: why it was declined or cancelled, as the guest is told. mail_failure:
+    which email did not reach the guest, and why; None if that is not what the accounting program is told.
     """
 
     id: int
@@ -161,6 +178,11 @@ class TableOrder(msgspec.Struct, frozen=True):
     minutes: int
     ordered_at: datetime
     erased: bool
+    timezone: str
+    currency: str
+    notes: str | None
+    decline_reason: str | None
+    mail_failure: str | None = None
 
 
 class TokenPair(msgspec.Struct, frozen=True):
@@ -203,20 +225,26 @@ EXAMPLE_ORDER = {
     "phone": "+4930123456",
     "name": "Ann",
     "guests": 3,
-    "starts_at": "2999-01-01T19:00:00Z",
     "minutes": 120,
+    "notes": "A high chair, please.",
 }
 EXAMPLE_BOOKING = {
     "id": 1,
     "table_id": 1,
     "status": "waiting",
     **EXAMPLE_ORDER,
+    "starts_at": "2999-01-01T19:00:00Z",
     "price": 25.5,
+    "reason": None,
     "created_at": "2998-12-01T10:00:00Z",
     "changed_at": "2998-12-01T10:00:00Z",
     "changed_by": "guest",
     "erased_at": None,
 }
+EXAMPLE_HOURS = [
+    {"day": 4, "opens": "18:00", "closes": "23:30"},
+    {"day": 5, "opens": "18:00", "closes": "02:00"},
+]
 EXAMPLE_HISTORY = {
     "booking": EXAMPLE_BOOKING,
     "changes": [{"status": "waiting", "changed_at": "2998-12-01T10:00:00Z", "changed_by": "guest"}],

@@ -1,13 +1,22 @@
 """Changes of tables and bookings. Each runs in the caller's transaction and enqueues its messages there."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+import msgspec
 
 from common.db.pool import Connection
 from common.outbox.queries import enqueue
 from common.web.errors import Conflict, FieldError, NotFound
-from provider.dining.inputs import BookingInput, BulkInput, DecisionInput
-from provider.dining.mail.content import mail_content
+from common.web.input_types import one_line
+from provider.dining.auth.cancel_tokens import new_token, token_hash
+from provider.dining.inputs import BookingInput, BulkInput, DecisionInput, SetBookingInput
+from provider.dining.mail.compose import MailMessage, compose
+from provider.dining.mail.content import button_expiry, mail_content
+from provider.dining.mail.invitation import Method, invitation
+from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.models import (
     CLOCK,
     GUEST,
@@ -17,15 +26,21 @@ from provider.dining.models import (
     DecisionResult,
     Event,
     NextStatus,
+    OpeningHours,
     Table,
     TableOrder,
 )
-from provider.dining.queries import bookings, tables
+from provider.dining.order_rules import require_orderable, require_settable
+from provider.dining.queries import bookings, guests, opening_hours, tables
 from provider.dining.settings import DiningSettings
 from provider.dining.sms import text_message
+from provider.dining.wording import EVENT_TEXTS
 
 MAIL_TOPIC, SMS_TOPIC, ACCOUNTING_TOPIC = "mail", "text", "accounting"
 """Topics of the outbox: emails and text messages to guests, orders to the accounting program."""
+
+MAX_FAILURE_LENGTH = 300
+"""What the front desk takes as one line."""
 
 
 class BookedTable(NamedTuple):
@@ -57,25 +72,50 @@ async def change_tables(connection: Connection, bulk: BulkInput) -> BulkResult:
     return BulkResult(added, [changed[change.id] for change in bulk.update])
 
 
-async def book_table(connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput) -> Booking:
-    """Store a guest's order, which waits for a decision. Raises NotFound, or Conflict when the table is closed."""
+async def replace_opening_hours(connection: Connection, hours: Sequence[OpeningHours]) -> list[OpeningHours]:
+    """Replace all opening hours; returns them by day and time."""
+    await opening_hours.lock_opening_hours(connection)
+    await opening_hours.delete_opening_hours(connection)
+    await opening_hours.insert_opening_hours(connection, hours)
+    return await opening_hours.select_opening_hours(connection)
+
+
+async def book_table(
+    connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, now: datetime
+) -> Booking:
+    """Store a guest's order, which waits for a decision.
+
+    Raises NotFound, Conflict when the table is closed, or Invalid for an order that breaks a rule of the restaurant.
+    """
     table = await tables.select_table_for_share(connection, table_id)
     if table is None:
         raise unknown_table(table_id)
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
+    require_orderable(settings, await opening_hours.select_opening_hours(connection), table, order, now)
     booking = await bookings.insert_booking(connection, table, "waiting", order, GUEST)
     await enqueue_notifications(connection, settings, BookedTable(booking, table), "received", GUEST)
     return booking
 
 
 async def set_booking(
-    connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, actor: Actor
+    connection: Connection,
+    settings: DiningSettings,
+    table_id: int,
+    order: SetBookingInput,
+    actor: Actor,
+    now: datetime,
 ) -> Booking:
-    """Store a confirmed booking, even of a closed table. Raises NotFound, or Conflict when it overlaps another."""
+    """Store a confirmed booking, even of a closed table.
+
+    Raises NotFound, Conflict when it overlaps another, or, without force, Invalid when it breaks a rule of the
+    restaurant.
+    """
     table = await tables.select_table_for_update(connection, table_id)
     if table is None:
         raise unknown_table(table_id)
+    if not order.force:
+        require_settable(settings, await opening_hours.select_opening_hours(connection), table, order, now)
     booking = await bookings.insert_booking(connection, table, "confirmed", order, actor)
     await enqueue_notifications(connection, settings, BookedTable(booking, table), "confirmed", actor)
     return booking
@@ -127,11 +167,13 @@ async def expire_booking(
     return await change_status(connection, settings, booked, "expired", CLOCK)
 
 
-async def cancel_or_decline(connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor) -> Booking:
+async def cancel_or_decline(
+    connection: Connection, settings: DiningSettings, booking_id: int, actor: Actor, reason: str | None
+) -> Booking:
     """waiting -> declined, confirmed -> cancelled. Raises NotFound, or Conflict in any other status."""
     booked = await lock_booking(connection, booking_id)
     status: NextStatus = "cancelled" if booked.booking.status == "confirmed" else "declined"
-    return await change_status(connection, settings, booked, status, actor)
+    return await change_status(connection, settings, booked, status, actor, reason)
 
 
 async def cancel_by_guest(connection: Connection, settings: DiningSettings, booking_id: int) -> Booking:
@@ -157,40 +199,106 @@ async def apply_decision(
     if not repeated and booking.status != target:
         if target == "confirmed":
             require_not_ended(booking, now)
-        booking = await change_status(connection, settings, booked, target, Actor("accounting", decision.decided_by))
+        actor = Actor("accounting", decision.decided_by)
+        reason = decision.reason if target == "declined" else None
+        booking = await change_status(connection, settings, booked, target, actor, reason)
     return DecisionResult(booking.id, booking.status)
 
 
 async def change_status(
-    connection: Connection, settings: DiningSettings, booked: BookedTable, status: NextStatus, actor: Actor
+    connection: Connection,
+    settings: DiningSettings,
+    booked: BookedTable,
+    status: NextStatus,
+    actor: Actor,
+    reason: str | None = None,
 ) -> Booking:
-    """Change the status of a locked booking and enqueue the notifications. Raises Conflict for a forbidden change."""
-    changed = await bookings.update_status(connection, booked.booking, status, actor)
-    await enqueue_notifications(connection, settings, BookedTable(changed, booked.table), status, actor)
+    """Change the status of a locked booking and enqueue the notifications. Raises Conflict for a forbidden change.
+
+    reason: what the guest is told.
+    """
+    changed = await bookings.update_status(connection, booked.booking, status, actor, reason)
+    withdrawn = booked.booking.status == "confirmed"
+    await enqueue_notifications(
+        connection, settings, BookedTable(changed, booked.table), status, actor, withdrawn=withdrawn
+    )
     return changed
 
 
 async def enqueue_notifications(
-    connection: Connection, settings: DiningSettings, booked: BookedTable, event: Event, actor: Actor
+    connection: Connection,
+    settings: DiningSettings,
+    booked: BookedTable,
+    event: Event,
+    actor: Actor,
+    *,
+    withdrawn: bool = False,
 ) -> None:
     """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor.
 
-    An erased guest gets none.
+    An erased guest gets none. withdrawn: whether the booking was confirmed before the event.
     """
     order = table_order(booked, settings)
     subject = subject_of(order.id)
     if order.email is not None:
-        mail = mail_content(order, event, booked.booking.changed_at, settings)
-        await enqueue(connection, MAIL_TOPIC, subject, event, mail)
+        await enqueue_mail(connection, settings, order, event, booked.booking.changed_at, withdrawn=withdrawn)
     elif order.phone is not None:
-        await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event))
+        await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event, settings))
     if actor.kind != "accounting":
         await enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
+
+
+async def enqueue_mail(
+    connection: Connection,
+    settings: DiningSettings,
+    order: TableOrder,
+    event: Event,
+    occurred_at: datetime,
+    *,
+    withdrawn: bool,
+) -> None:
+    """Enqueue the whole email about an event, and store the hash of the token of its cancel button."""
+    assert order.email is not None
+    token = None
+    if (expires_at := button_expiry(order, event, occurred_at)) is not None:
+        token = new_token(expires_at)
+        digest = token_hash(token.value)
+        await bookings.insert_cancel_token(connection, order.table_id, order.id, digest, expires_at)
+    content = mail_content(order, event, occurred_at, token, settings)
+    method = calendar_method(event, withdrawn=withdrawn) if order.starts_at is not None else None
+    calendar = invitation(order, method, occurred_at, settings) if method is not None else None
+    source = compose(content, calendar, method).as_bytes().decode("ascii")
+    mail = MailMessage(parse_mailbox(settings.mail_from).addr_spec, order.email, source)
+    await enqueue(connection, MAIL_TOPIC, subject_of(order.id), event, mail)
+
+
+def calendar_method(event: Event, *, withdrawn: bool) -> Method | None:
+    """Return the iTIP method of the calendar file in the email about an event; None: it has no calendar file."""
+    if event == "confirmed":
+        return "REQUEST"
+    return "CANCEL" if event == "cancelled" and withdrawn else None
+
+
+async def enqueue_mail_failure(
+    connection: Connection, settings: DiningSettings, booking_id: int, event: str, error: str
+) -> None:
+    """Tell the accounting program that the email about an event of a booking does not reach its guest, and why."""
+    cause = re.sub(r"^\w+Error: ", "", error)
+    subject = EVENT_TEXTS[cast("Event", event)].subject
+    failure = one_line(f"The email “{subject}” did not reach the guest: {cause}", MAX_FAILURE_LENGTH)
+    for booking, table in await guests.select_booked_tables(connection, [booking_id]):
+        order = msgspec.structs.replace(table_order(BookedTable(booking, table), settings), mail_failure=failure)
+        await enqueue(connection, ACCOUNTING_TOPIC, subject_of(booking_id), f"{event} mail failed", order)
 
 
 def subject_of(booking_id: int) -> str:
     """Return the subject of the messages about a booking."""
     return f"booking:{booking_id}"
+
+
+def booking_of(subject: str) -> int:
+    """Return the booking that messages with this subject are about."""
+    return int(subject.removeprefix("booking:"))
 
 
 def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
@@ -212,4 +320,8 @@ def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
         minutes=booking.minutes,
         ordered_at=booking.created_at,
         erased=booking.erased_at is not None,
+        timezone=settings.timezone,
+        currency=settings.currency,
+        notes=booking.notes,
+        decline_reason=booking.reason,
     )

@@ -6,8 +6,10 @@ import msgspec
 import structlog
 
 from provider.dining.contact_fields import mask_phone
+from provider.dining.local_times import format_start
 from provider.dining.models import Event, TableOrder
-from provider.dining.wording import SMS_TEXTS
+from provider.dining.settings import DiningSettings
+from provider.dining.wording import REASON_TEXT, SMS_TEXTS
 
 log = structlog.get_logger()
 
@@ -19,10 +21,14 @@ class TextMessage(msgspec.Struct, frozen=True):
     text: str
 
 
-def text_message(order: TableOrder, event: Event) -> TextMessage:
+def text_message(order: TableOrder, event: Event, settings: DiningSettings) -> TextMessage:
     """Return the text message about an event of an order."""
     assert order.phone is not None
-    return TextMessage(order.phone, SMS_TEXTS[event].format(id=order.id))
+    when = format_start(order.starts_at, settings)
+    text = SMS_TEXTS[event].format(restaurant=settings.restaurant_name, id=order.id, when=when)
+    if order.decline_reason is not None:
+        text += REASON_TEXT.format(reason=order.decline_reason)
+    return TextMessage(order.phone, text)
 
 
 class SmsGateway(Protocol):

@@ -11,7 +11,7 @@ TABLE_TYPE_NAMES = {"regular": "table in the hall", "cabin": "cabin", "room": "p
 class EventText:
     """The text of the emails about one event.
 
-    cancelling: stands above the cancel button; None without a button.
+    cancelling: stands above the cancel button, with the time at which that stops working; None without a button.
     """
 
     subject: str
@@ -24,12 +24,13 @@ EVENT_TEXTS: dict[Event, EventText] = {
     "received": EventText(
         "We have received your order for a table",
         "Thank you for your order. We will write to you again as soon as we have decided on it.",
-        cancelling="If your plans change, you can cancel the order with the button below.",
+        cancelling="If your plans change, you can cancel the order with the button below until {until}.",
     ),
     "confirmed": EventText(
         "Your table is confirmed",
         "Your table is confirmed. We look forward to seeing you.",
-        cancelling="If your plans change, please cancel with the button below: another guest can then have the table.",
+        cancelling="If your plans change, please cancel with the button below: another guest can then have the table. "
+        "The button works until {until}.",
     ),
     "declined": EventText(
         "We cannot offer you the table",
@@ -49,9 +50,10 @@ EVENT_TEXTS: dict[Event, EventText] = {
 }
 
 SMS_TEXTS: dict[Event, str] = {
-    "received": "We have received your order no. {id} for a table and will decide on it soon.",
-    "confirmed": "Your table is confirmed (order no. {id}).",
-    "declined": "We are sorry, we cannot offer you the table of order no. {id}.",
-    "cancelled": "Your table is cancelled (order no. {id}).",
-    "expired": "We are sorry, we did not decide on order no. {id} in time; no table was reserved for you.",
+    "received": "{restaurant}: we have received your order no. {id} for a table, {when}, and will decide on it soon.",
+    "confirmed": "{restaurant}: your table is confirmed, {when} (order no. {id}).",
+    "declined": "{restaurant}: we are sorry, we cannot offer you the table of order no. {id}, {when}.",
+    "cancelled": "{restaurant}: your table is cancelled, {when} (order no. {id}).",
+    "expired": "{restaurant}: we are sorry, we did not decide on order no. {id} in time; no table is reserved for you.",
 }
+REASON_TEXT = " Reason: {reason}"

@@ -20,11 +20,10 @@ from provider.dining.models import Actor
 from provider.resources import resources_of
 from provider.schedule import jobs
 from tests.support.fake_smtp import FakeSmtp, cancel_path
-from tests.support.restaurant import ACCOUNTING_URL, Restaurant
+from tests.support.restaurant import ACCOUNTING_URL, START, Restaurant
 
 ORDERS = f"{ACCOUNTING_URL}/orders"
 EMAIL, PHONE, NAME = "Ann.Archer@example.com", "+4930123456", "Ann Archer"
-START = "2999-01-01T19:00:00.000000Z"
 
 
 async def erase(restaurant: Restaurant, **guest: Any) -> int:

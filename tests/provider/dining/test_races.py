@@ -14,11 +14,11 @@ from provider.dining import service
 from provider.dining.inputs import BookingInput
 from provider.dining.models import Actor
 from tests.support.databases import waits_for_lock
-from tests.support.restaurant import Restaurant
+from tests.support.restaurant import EVENING, Restaurant
 from tests.support.waiting import eventually
 
-START = datetime(2999, 1, 1, tzinfo=UTC)
-NOW = datetime(2998, 1, 1, tzinfo=UTC)
+START = EVENING
+NOW = EVENING - timedelta(days=30)
 PAIRS = 1000
 ADMIN = Actor("admin", "admin")
 
@@ -76,7 +76,7 @@ async def test_a_table_is_not_closed_while_an_order_for_it_is_stored(restaurant:
     order = BookingInput(email="ann@example.com")
 
     async with transaction(restaurant.db) as connection:
-        await service.book_table(connection, restaurant.settings, table, order)
+        await service.book_table(connection, restaurant.settings, table, order, datetime.now(UTC))
         closing = asyncio.create_task(
             restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
         )
@@ -91,7 +91,9 @@ async def test_orders_for_one_table_do_not_wait_for_each_other(restaurant: Resta
     table = await restaurant.add_table()
 
     async with transaction(restaurant.db) as connection:
-        await service.book_table(connection, restaurant.settings, table, BookingInput(email="ann@example.com"))
+        await service.book_table(
+            connection, restaurant.settings, table, BookingInput(email="ann@example.com"), datetime.now(UTC)
+        )
         assert (await restaurant.post_order(table)).status_code == 201
 
 

@@ -1,16 +1,22 @@
-"""Tokens behind the cancel buttons in emails. Only their hashes are stored."""
+"""Tokens behind the cancel buttons in emails. Beside the email itself, only their hashes are stored."""
 
-import base64
 import hashlib
-import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
 
-from common.config import Secret
+
+@dataclass(frozen=True, repr=False)
+class CancelToken:
+    """The token of one email, and when it expires."""
+
+    value: str
+    expires_at: datetime
 
 
-def derive_token(secret: Secret, message_id: str) -> str:
-    """Return the token of an email: the same at each attempt to send it, and unknown without the secret."""
-    digest = hmac.digest(secret.reveal().encode(), b"cancel button of " + message_id.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def new_token(expires_at: datetime) -> CancelToken:
+    """Return a random token."""
+    return CancelToken(secrets.token_urlsafe(32), expires_at)
 
 
 def token_hash(token: str) -> bytes:

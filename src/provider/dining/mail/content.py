@@ -1,11 +1,12 @@
-"""The content of the emails to guests, as it is stored in the outbox when the event happens."""
+"""The content of the emails to guests, as it is when the event happens."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
-from provider.dining.contact_fields import is_plausible_name
+from provider.dining.auth.cancel_tokens import CancelToken
+from provider.dining.contact_fields import is_plausible_name, is_quotable
+from provider.dining.local_times import format_start
 from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.models import Event, TableOrder
 from provider.dining.settings import DiningSettings
@@ -15,26 +16,24 @@ CANCEL_TOKEN_LIFETIME = timedelta(days=30)
 """Lifetime of a cancel button when the booking has no start; otherwise the button works until the start."""
 
 
-class CancelButton(msgspec.Struct, frozen=True):
-    """The cancel button of an email, which is left out once it has expired.
+@dataclass(frozen=True)
+class CancelButton:
+    """The cancel button of an email. text: stands above it. link: the address that it leads to."""
 
-    text: stands above the button. page: the address that it leads to, without the token.
-    """
-
-    table_id: int
-    booking_id: int
     text: str
-    page: str
-    expires_at: datetime
+    link: str
 
 
-class MailContent(msgspec.Struct, frozen=True):
-    """A whole mail except the token of its cancel button.
+@dataclass(frozen=True)
+class MailContent:
+    """The content of a mail.
 
-    name: of the guest, None for a greeting without one. details: label and value.
+    sender: a mailbox. name: of the guest, None for a greeting without one. details: label and value. restaurant: its
+    name, and its address in the line below, if that is known.
     """
 
     sender: str
+    reply_to: str | None
     recipient: str
     subject: str
     date: datetime
@@ -44,51 +43,79 @@ class MailContent(msgspec.Struct, frozen=True):
     details: list[tuple[str, str]]
     closing: str | None
     cancel: CancelButton | None
+    restaurant: str
+    address: str | None
 
 
-def mail_content(order: TableOrder, event: Event, occurred_at: datetime, settings: DiningSettings) -> MailContent:
-    """Return the email about an event of an order."""
+def button_expiry(order: TableOrder, event: Event, occurred_at: datetime) -> datetime | None:
+    """Return when the cancel button in the email about an event stops working; None: the email has no button."""
+    if EVENT_TEXTS[event].cancelling is None:
+        return None
+    expires_at = order.starts_at or occurred_at + CANCEL_TOKEN_LIFETIME
+    return expires_at if expires_at > occurred_at else None
+
+
+def mail_content(
+    order: TableOrder, event: Event, occurred_at: datetime, token: CancelToken | None, settings: DiningSettings
+) -> MailContent:
+    """Return the email about an event of an order. token: that of its cancel button; None: it has no button."""
     assert order.email is not None
     text = EVENT_TEXTS[event]
-    expires_at = order.starts_at or occurred_at + CANCEL_TOKEN_LIFETIME
     cancel = None
-    if text.cancelling is not None and expires_at > occurred_at:
-        cancel = CancelButton(order.table_id, order.id, text.cancelling, settings.cancel_url, expires_at)
+    if token is not None and text.cancelling is not None:
+        until = format_start(token.expires_at, settings)
+        cancel = CancelButton(text.cancelling.format(until=until), f"{settings.cancel_url}?id={token.value}")
     return MailContent(
-        sender=settings.mail_from,
+        sender=settings.sender,
+        reply_to=settings.reply_to,
         recipient=order.email,
         subject=text.subject,
         date=occurred_at,
         message_id=message_id(order, event, parse_mailbox(settings.mail_from).domain),
         name=order.name if is_plausible_name(order.name) else None,
         opening=text.opening,
-        details=order_details(order),
+        details=order_details(order, settings),
         closing=text.closing,
         cancel=cancel,
+        restaurant=settings.restaurant_name,
+        address=settings.restaurant_address,
     )
 
 
-def order_details(order: TableOrder) -> list[tuple[str, str]]:
-    """Return the details of the order as labels and values, without the guest's name and addresses."""
-    details = [
+def order_details(order: TableOrder, settings: DiningSettings) -> list[tuple[str, str]]:
+    """Return the whole order as labels and values, except the guest's email address.
+
+    The guest's name and notes are left out where they could be used to send text or links to other people's addresses.
+    """
+    details = [("Restaurant", settings.restaurant_name)]
+    if settings.restaurant_address is not None:
+        details.append(("Address", settings.restaurant_address))
+    details.append(
         ("Table", f"{TABLE_TYPE_NAMES[order.table_type]}, {order.seats} {'seat' if order.seats == 1 else 'seats'}")
-    ]
+    )
     if order.guests is not None:
         details.append(("Guests", str(order.guests)))
-    details.append(("When", format_start(order.starts_at)))
+    details.append(("When", format_start(order.starts_at, settings)))
     if order.starts_at is not None:
         details.append(("For", f"{order.minutes} minutes"))
-    return [*details, ("Price", f"{order.price:.2f}"), ("Order", f"no. {order.id}")]
-
-
-def format_start(start: datetime | None) -> str:
-    """Return the start of a booking as text. An order without one is for the next time that suits."""
-    if start is None:
-        return "the next time that suits"
-    return f"{start:%A}, {start.day} {start:%B %Y, %H:%M} UTC"
+    details.append(("Price", f"{order.price:.2f} {order.currency}"))
+    if order.name is not None and is_plausible_name(order.name):
+        details.append(("Name", order.name))
+    if order.phone is not None:
+        details.append(("Phone", order.phone))
+    if order.notes is not None:
+        details.append(("Your notes", order.notes if is_quotable(order.notes) else "as you wrote them to us"))
+    if order.decline_reason is not None:
+        details.append(("Reason", order.decline_reason))
+    return [*details, ("Order", f"no. {order.id}")]
 
 
 def message_id(order: TableOrder, event: Event, domain: str) -> str:
     """Return a Message-ID that is unique to the event of the booking, even across databases that reuse ids."""
-    key = f"{order.id}/{order.table_id}/{order.ordered_at.isoformat()}/{event}"
-    return f"<booking-{order.id}-{event}-{hashlib.sha256(key.encode()).hexdigest()[:20]}@{domain}>"
+    return f"<booking-{order.id}-{event}-{order_digest(order, event)}@{domain}>"
+
+
+def order_digest(order: TableOrder, purpose: str) -> str:
+    """Return 20 characters that are unique to an order and a purpose, even across databases that reuse ids."""
+    key = f"{order.id}/{order.table_id}/{order.ordered_at.isoformat()}/{purpose}"
+    return hashlib.sha256(key.encode()).hexdigest()[:20]

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +11,7 @@ import aiosmtplib
 from common.config import Secret
 from common.outbox.delivery import UndeliverableError
 from common.upstream import UpstreamError
+from provider.dining.mail.compose import MailMessage
 
 TIMEOUT_SECONDS = 20.0
 """The limit of each step of the dialogue; the attempt as a whole has the limit of the outbox."""
@@ -56,8 +56,8 @@ def parse_smtp_url(smtp_url: Secret) -> SmtpServer:
     )
 
 
-async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient: str) -> None:
-    """Send a message. sender, recipient: the bare addresses of the envelope.
+async def send(server: SmtpServer, message: MailMessage) -> None:
+    """Send a message byte for byte.
 
     Certificates are verified. Without STARTTLS nothing is sent to a server that must be encrypted, not even the
     password. Raises UndeliverableError when the server permanently refuses the recipient or the message, UpstreamError
@@ -74,7 +74,7 @@ async def send(server: SmtpServer, message: EmailMessage, sender: str, recipient
     )
     try:
         await client.connect()
-        await client.send_message(message, sender=sender, recipients=[recipient])
+        await client.sendmail(message.sender, [message.recipient], message.source.encode("ascii"))
         with suppress(aiosmtplib.SMTPException, TimeoutError):  # the server has the message
             async with asyncio.timeout(QUIT_SECONDS):
                 await client.quit()

@@ -24,13 +24,13 @@ async def insert_booking(
         row = await db.fetchrow(
             """
             INSERT INTO dining_booking
-                (table_id, status, email, phone, name, guests, starts_at, minutes, price, changed_by)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                (table_id, status, email, phone, name, guests, starts_at, minutes, price, notes, changed_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-                      created_at, changed_at, changed_by, erased_at
+                      notes, reason, created_at, changed_at, changed_by, erased_at
             """,
             table.id, status, order.email, order.phone, order.name, order.guests, order.starts_at, order.minutes,
-            table.price, str(actor),
+            table.price, order.notes, str(actor),
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
         if error.constraint_name == OVERLAP_CONSTRAINT:
@@ -40,18 +40,20 @@ async def insert_booking(
     return Booking(**row)
 
 
-async def update_status(db: Executor, booking: Booking, status: BookingStatus, actor: Actor) -> Booking:
+async def update_status(
+    db: Executor, booking: Booking, status: BookingStatus, actor: Actor, reason: str | None
+) -> Booking:
     """Change the status. Raises Conflict when the change is forbidden or would overlap a confirmed booking."""
     try:
         row = await db.fetchrow(
             """
             UPDATE dining_booking
-               SET status = $3, changed_by = $4
+               SET status = $3, changed_by = $4, reason = $5
              WHERE table_id = $1 AND id = $2
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-                      created_at, changed_at, changed_by, erased_at
+                      notes, reason, created_at, changed_at, changed_by, erased_at
             """,
-            booking.table_id, booking.id, status, str(actor),
+            booking.table_id, booking.id, status, str(actor), reason,
         )  # fmt: skip
     except asyncpg.ExclusionViolationError as error:
         if error.constraint_name == OVERLAP_CONSTRAINT:
@@ -69,7 +71,7 @@ async def select_booking(db: Executor, booking_id: int) -> Booking | None:
     row = await db.fetchrow(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by, erased_at
+               notes, reason, created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE id = $1
         """,
@@ -83,7 +85,7 @@ async def select_booking_for_update(db: Executor, table_id: int, booking_id: int
     row = await db.fetchrow(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by, erased_at
+               notes, reason, created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE table_id = $1 AND id = $2
            FOR NO KEY UPDATE
@@ -113,13 +115,44 @@ async def select_active_bookings(db: Executor, after: int, limit: int) -> list[B
     rows = await db.fetch(
         """
         SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by, erased_at
+               notes, reason, created_at, changed_at, changed_by, erased_at
           FROM dining_booking
          WHERE status IN ('waiting', 'confirmed') AND id > $1
          ORDER BY id
          LIMIT $2
         """,
         after, limit,
+    )  # fmt: skip
+    return [Booking(**row) for row in rows]
+
+
+async def select_bookings(
+    db: Executor,
+    start: datetime | None,
+    end: datetime | None,
+    status: BookingStatus | None,
+    after: tuple[datetime | None, int],
+    limit: int,
+) -> list[Booking]:
+    """Return up to `limit` bookings that begin in a period, by start and id; those without a start come last.
+
+    start, end: the period, `end` excluded; None: no bound. Only without a period are bookings without a start included.
+    after: the start and the id of the booking before.
+    """
+    rows = await db.fetch(
+        """
+        SELECT id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
+               notes, reason, created_at, changed_at, changed_by, erased_at
+          FROM dining_booking
+         WHERE ($1::timestamptz IS NULL OR starts_at >= $1)
+           AND ($2::timestamptz IS NULL OR starts_at < $2)
+           AND ($3::text IS NULL OR status = $3)
+           AND (coalesce(starts_at, 'infinity'::timestamptz), id)
+               > (coalesce($4::timestamptz, 'infinity'::timestamptz), $5::bigint)
+         ORDER BY coalesce(starts_at, 'infinity'::timestamptz), id
+         LIMIT $6
+        """,
+        start, end, status, *after, limit,
     )  # fmt: skip
     return [Booking(**row) for row in rows]
 
@@ -138,15 +171,14 @@ async def select_status_changes(db: Executor, booking: Booking) -> list[StatusCh
     return [StatusChange(**row) for row in rows]
 
 
-async def upsert_cancel_token(
+async def insert_cancel_token(
     db: Executor, table_id: int, booking_id: int, token_hash: bytes, expires_at: datetime
 ) -> None:
-    """Store the hash of a token, unless it is stored already."""
+    """Store the hash of a token that cancels a booking."""
     await db.execute(
         """
         INSERT INTO dining_cancel_token (table_id, booking_id, token_hash, expires_at)
         VALUES ($1, $2, $3, $4)
-        ON CONFLICT (table_id, booking_id, token_hash) DO NOTHING
         """,
         table_id, booking_id, token_hash, expires_at,
     )  # fmt: skip
@@ -157,7 +189,7 @@ async def select_booking_by_cancel_token(db: Executor, token_hash: bytes, now: d
     row = await db.fetchrow(
         """
         SELECT booking.id, booking.table_id, status, email, phone, name, guests, starts_at, minutes, price,
-               created_at, changed_at, changed_by, erased_at
+               notes, reason, created_at, changed_at, changed_by, erased_at
           FROM dining_cancel_token AS token
           JOIN dining_booking AS booking ON booking.table_id = token.table_id AND booking.id = token.booking_id
          WHERE token.token_hash = $1 AND token.expires_at > $2

@@ -1,4 +1,4 @@
-"""SQL of the erasure of guests: bookings stay, and the name, email address and phone number in them go."""
+"""SQL of the erasure of guests: bookings stay, and the name, email address, phone number and notes in them go."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -30,7 +30,7 @@ async def update_guests_erased(db: Executor, email: str | None, phone: str | Non
                FOR NO KEY UPDATE
         )
         UPDATE dining_booking AS booking
-           SET email = NULL, phone = NULL, name = NULL, erased_at = $3
+           SET email = NULL, phone = NULL, name = NULL, notes = NULL, reason = NULL, erased_at = $3
           FROM guest
          WHERE booking.table_id = guest.table_id AND booking.id = guest.id
         RETURNING booking.id AS booking_id, old.email, old.phone
@@ -56,7 +56,7 @@ async def update_old_guests_erased(db: Executor, before: datetime, now: datetime
                FOR NO KEY UPDATE SKIP LOCKED
         )
         UPDATE dining_booking AS booking
-           SET email = NULL, phone = NULL, name = NULL, erased_at = $2
+           SET email = NULL, phone = NULL, name = NULL, notes = NULL, reason = NULL, erased_at = $2
           FROM guest
          WHERE booking.table_id = guest.table_id AND booking.id = guest.id
         RETURNING booking.id AS booking_id, old.email, old.phone
@@ -71,7 +71,7 @@ async def select_booked_tables(db: Executor, booking_ids: list[int]) -> list[tup
     rows = await db.fetch(
         """
         SELECT booking.id, booking.table_id, status, email, phone, name, guests, starts_at, minutes, booking.price,
-               booking.created_at, changed_at, changed_by, erased_at,
+               notes, reason, booking.created_at, changed_at, changed_by, erased_at,
                table_type, seats, dining_table.price AS table_price, can_be_booked
           FROM dining_booking AS booking
           JOIN dining_table ON dining_table.table_id = booking.table_id

@@ -63,7 +63,10 @@ async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[in
 async def select_bookable_tables(
     db: Executor, criteria: TableFilter, after: int, limit: int | None
 ) -> list[BookableTable]:
-    """Return the bookable tables that match, with ids above `after`, by id."""
+    """Return the bookable tables that match, with ids above `after`, by id.
+
+    With a time, those that are confirmed for another booking at that time are left out.
+    """
     rows = await db.fetch(
         """
         SELECT table_id AS id, table_type, seats, price
@@ -75,11 +78,18 @@ async def select_bookable_tables(
            AND ($4::numeric IS NULL OR price >= $4)
            AND ($5::numeric IS NULL OR price <= $5)
            AND table_id > $6
+           AND ($8::int IS NULL OR seats >= $8)
+           AND ($9::timestamptz IS NULL OR NOT EXISTS (
+               SELECT FROM dining_booking AS booking
+                WHERE booking.table_id = dining_table.table_id AND booking.status = 'confirmed'
+                  AND booking.starts_at IS NOT NULL
+                  AND tstzrange(booking.starts_at, booking.ends_at) && tstzrange($9, $10)
+           ))
          ORDER BY table_id
          LIMIT $7
         """,
         criteria.table_type, criteria.seats_min, criteria.seats_max, criteria.price_min, criteria.price_max,
-        after, limit,
+        after, limit, criteria.guests, criteria.starts_at, criteria.ends_at,
     )  # fmt: skip
     return [BookableTable(**row) for row in rows]
 

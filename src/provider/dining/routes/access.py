@@ -20,6 +20,7 @@ from provider.dining.auth import tokens
 from provider.dining.auth.tokens import Claims, TokenType
 from provider.dining.inputs import Credentials, RefreshInput
 from provider.dining.models import Actor, RefreshedToken, TokenPair
+from provider.dining.queries import revoked_tokens
 from provider.resources import resources
 
 blueprint = Blueprint("dining_access", __name__)
@@ -87,10 +88,28 @@ async def log_in(data: Credentials) -> Response:
 @document_response(RefreshedToken)
 @json_body(RefreshInput)
 async def refresh_access_token(data: RefreshInput) -> Response:
-    """Return a new access token. The user must still exist; the token carries the current role."""
+    """Return a new access token, which carries the user's current role.
+
+    401 when the user does not exist any more or has another password now, and when the refresh token was revoked.
+    """
     claims = await require_claims(data.refresh, "refresh")
     user = resources().authenticator.find_user(claims.sub)
     if user is None:
         raise tokens.invalid("The user does not exist any more.")
+    if not tokens.has_password_of(resources().dining.jwt_secret, claims, user):
+        raise tokens.invalid("The password was changed; log in again.")
+    if await revoked_tokens.select_revoked(pool(), claims.jti):
+        raise tokens.invalid("The token was revoked; log in again.")
     access = tokens.issue(resources().dining.jwt_secret.current, user, "access", datetime.now(UTC))
     return json_response(RefreshedToken(access), headers=NO_STORE)
+
+
+@blueprint.post("/api/token/revoke/")
+@operation(401, 429, descriptions={204: "The refresh token gives no more access tokens"})
+@tag([TAG])
+@json_body(RefreshInput)
+async def revoke_refresh_token(data: RefreshInput) -> Response:
+    """Log out: revoke a refresh token. Repeating it changes nothing. Access tokens end by themselves."""
+    claims = await require_claims(data.refresh, "refresh")
+    await revoked_tokens.upsert_revoked_token(pool(), claims.jti, claims.expires_at)
+    return Response(status=204, headers=NO_STORE)

@@ -1,6 +1,6 @@
 """HTTP of the restaurant's staff: tables, bookings, the outbox. All paths require the admin role."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -10,12 +10,13 @@ from quart_schema import document_response, tag
 from common.db.pool import Connection, transaction
 from common.outbox import admin
 from common.outbox.admin import MessageState
+from common.time_zones import end_of_day, start_of_day
 from common.web import responses
 from common.web.errors import NotFound
-from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
-from common.web.input_types import PageQuery
+from common.web.idempotency import StoredResponse, run_once_per_key
+from common.web.input_types import PageQuery, TableQuery
 from common.web.openapi.document import LINK_HEADER, operation
-from common.web.pagination import decode_cursor, page_and_link
+from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
@@ -24,12 +25,15 @@ from common.web.table_response import table
 from provider.dining import erasure, service
 from provider.dining.inputs import (
     BookingIdQuery,
-    BookingInput,
+    BookingsQuery,
     BulkInput,
     ErasureInput,
     MessageIdQuery,
+    OpeningHoursList,
     OutboxQuery,
     PricesQuery,
+    ReasonInput,
+    SetBookingInput,
     TableChange,
     TableIdQuery,
     TableInput,
@@ -38,6 +42,7 @@ from provider.dining.models import (
     EXAMPLE_BOOKING,
     EXAMPLE_BULK,
     EXAMPLE_HISTORY,
+    EXAMPLE_HOURS,
     EXAMPLE_MESSAGE,
     EXAMPLE_ORDER,
     EXAMPLE_TABLE,
@@ -45,11 +50,13 @@ from provider.dining.models import (
     BookingHistory,
     BulkResult,
     ErasureResult,
+    OpeningHours,
     Table,
     TablePrice,
 )
-from provider.dining.queries import bookings, tables
+from provider.dining.queries import bookings, opening_hours, tables
 from provider.dining.routes.access import admin_only, current_actor
+from provider.dining.routes.input_context import restaurant_context
 from provider.dining.settings import SET_OPERATION
 from provider.resources import resources
 
@@ -58,6 +65,8 @@ Item = TypeVar("Item", Table, Booking, MessageState)
 blueprint = Blueprint("dining_admin", __name__, url_prefix="/api/admin")
 
 TAG = "dining: administration"
+FIRST: tuple[datetime | None, int] = (datetime.min.replace(tzinfo=UTC) + timedelta(days=2), 0)
+"""The position before the first booking of a list by start and id."""
 
 
 @blueprint.post("/add_table/")
@@ -151,17 +160,19 @@ async def list_prices(query_args: PricesQuery) -> Response:
 @admin_only
 @validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
-async def set_booking(query_args: TableIdQuery, data: BookingInput) -> Response:
+@json_body(SetBookingInput, context=restaurant_context)
+async def set_booking(query_args: TableIdQuery, data: SetBookingInput) -> Response:
     """Add a confirmed booking, for example for a guest on the phone, even if the table is closed for booking.
 
-    409 when it overlaps a confirmed booking of the table.
+    Without `force`, 400 when the party is larger than the table, or when the time is outside the opening hours or more
+    than a year ahead. 409 when it overlaps a confirmed booking of the table.
     """
     actor, settings = current_actor(), resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
-        data.require_future_start(datetime.now(UTC))
-        booking = await service.set_booking(connection, settings, query_args.id, data, actor)
+        now = datetime.now(UTC)
+        data.require_future_start(now)
+        booking = await service.set_booking(connection, settings, query_args.id, data, actor, now)
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), SET_OPERATION, create, caller=str(actor))
@@ -185,16 +196,69 @@ async def accept_booking(query_args: BookingIdQuery) -> Response:
 
 
 @blueprint.post("/cancel_booking/")
-@operation(401, 404, 409, example=EXAMPLE_BOOKING | {"status": "declined"})
+@operation(401, 404, 409, request_example={"reason": "We are full that evening."},
+           example=EXAMPLE_BOOKING | {"status": "declined", "reason": "We are full that evening."})  # fmt: skip
 @tag([TAG])
 @admin_only
 @validate_querystring(BookingIdQuery)
 @document_response(Booking)
-async def cancel_booking(query_args: BookingIdQuery) -> Response:
-    """Decline a waiting order or cancel a confirmed booking. 409 in any other status."""
+@json_body(ReasonInput, empty=True)
+async def cancel_booking(query_args: BookingIdQuery, data: ReasonInput) -> Response:
+    """Decline a waiting order or cancel a confirmed booking; the guest is told the reason. 409 in any other status."""
     async with transaction(pool()) as connection:
-        booking = await service.cancel_or_decline(connection, resources().dining, query_args.id, current_actor())
+        actor, settings = current_actor(), resources().dining
+        booking = await service.cancel_or_decline(connection, settings, query_args.id, actor, data.reason)
     return json_response(booking)
+
+
+@blueprint.get("/bookings/")
+@operation(401, 403, headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKING])
+@tag([TAG])
+@admin_only
+@table("bookings", Booking)
+@validate_querystring(BookingsQuery)
+@document_response(list[Booking])
+async def list_bookings(query_args: BookingsQuery) -> Response:
+    """List bookings by the time at which they begin; those without a time come last, and only without from and to.
+
+    from, to: days by the clocks of the restaurant, both included.
+    """
+    query_args.require_ordered()
+    zone = resources().dining.zone
+    start = None if query_args.from_ is None else start_of_day(query_args.from_, zone)
+    end = None if query_args.to is None else end_of_day(query_args.to, zone)
+    after = decode_cursor(query_args.cursor, tuple[CursorInstant | None, CursorId]) if query_args.cursor else FIRST
+    found = await bookings.select_bookings(pool(), start, end, query_args.status, after, query_args.limit + 1)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.starts_at, last.id))
+    return json_response(page, headers=headers)
+
+
+@blueprint.get("/opening_hours")
+@operation(401, 403, example=EXAMPLE_HOURS)
+@tag([TAG])
+@admin_only
+@table("opening_hours", OpeningHours)
+@validate_querystring(TableQuery)
+@document_response(list[OpeningHours])
+async def list_opening_hours(query_args: TableQuery) -> Response:
+    """List the hours in which guests may order tables. An empty list: always."""
+    return json_response(await opening_hours.select_opening_hours(pool()))
+
+
+@blueprint.put("/opening_hours")
+@operation(401, request_example=EXAMPLE_HOURS, example=EXAMPLE_HOURS)
+@tag([TAG])
+@admin_only
+@document_response(list[OpeningHours])
+@json_body(OpeningHoursList)
+async def set_opening_hours(data: OpeningHoursList) -> Response:
+    """Replace all opening hours. An empty list: guests may order at any time. Bookings stay as they are.
+
+    Hours that do not close after they open on the same day close on the next one; equal times are a whole day.
+    """
+    hours = data.opening_hours()
+    async with transaction(pool()) as connection:
+        return json_response(await service.replace_opening_hours(connection, hours))
 
 
 @blueprint.get("/view_active_bookings/")
@@ -230,9 +294,9 @@ async def get_booking(query_args: BookingIdQuery) -> Response:
 @tag([TAG])
 @admin_only
 @document_response(ErasureResult)
-@json_body(ErasureInput)
+@json_body(ErasureInput, context=restaurant_context)
 async def erase_guest(data: ErasureInput) -> Response:
-    """Erase a guest's name, email address and phone number from all bookings, for ever; the bookings stay.
+    """Erase a guest's name, email address, phone number and notes from all bookings, for ever; the bookings stay.
 
     Messages to the guest that were not sent yet are deleted. The accounting program is told to erase the guest too.
     """

@@ -9,7 +9,7 @@ from common.db.pool import Connection, transaction
 from common.web import responses
 from common.web.errors import NotFound
 from common.web.html import PRIVATE_HEADERS, Templates, html_page
-from common.web.idempotency import StoredResponse, earliest_possible_send_time, run_once_per_key
+from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
@@ -18,13 +18,14 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table
-from provider.dining import service
+from provider.dining import order_rules, service
 from provider.dining.auth.cancel_tokens import token_hash
 from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, TableIdQuery, TableListQuery
-from provider.dining.mail.content import format_start
+from provider.dining.local_times import format_start
 from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
-from provider.dining.queries import bookings, tables
+from provider.dining.queries import bookings, opening_hours, tables
 from provider.dining.routes import order_limits
+from provider.dining.routes.input_context import restaurant_context
 from provider.dining.settings import CANCEL_PATH, ORDER_OPERATION
 from provider.resources import resources
 
@@ -48,11 +49,14 @@ async def add_private_headers(response: Response) -> Response:
 @operation(headers={200: LINK_HEADER}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
 @table("tables", BookableTable)
-@validate_querystring(TableListQuery)
+@validate_querystring(TableListQuery, context=restaurant_context)
 @document_response(list[BookableTable])
 async def list_tables(query_args: TableListQuery) -> Response:
-    """List the bookable tables that match. With `limit`, in pages; the Link header leads to the next."""
-    query_args.require_ordered()
+    """List the bookable tables that match. With `limit`, in pages; the Link header leads to the next.
+
+    With `starts_at`, tables that are confirmed for that time are left out, and times that nobody can order are 400.
+    """
+    await require_answerable(query_args)
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
     found = await tables.select_bookable_tables(pool(), query_args, after, limit + 1 if limit else None)
@@ -64,11 +68,20 @@ async def list_tables(query_args: TableListQuery) -> Response:
 @operation(request_example={"table_type": "cabin", "seats_min": 2, "price_max": 50}, example=[EXAMPLE_BOOKABLE_TABLE])
 @tag([TAG])
 @document_response(list[BookableTable])
-@json_body(TableFilter, empty=True)
+@json_body(TableFilter, empty=True, context=restaurant_context)
 async def find_tables(data: TableFilter) -> Response:
     """List all bookable tables that match the criteria in the body."""
-    data.require_ordered()
+    await require_answerable(data)
     return json_response(await tables.select_bookable_tables(pool(), data, 0, None))
+
+
+async def require_answerable(criteria: TableFilter) -> None:
+    """Raise Invalid for criteria that contradict each other, and for a time for which no table can be ordered."""
+    criteria.require_ordered()
+    if criteria.starts_at is not None:
+        hours = await opening_hours.select_opening_hours(pool())
+        settings, now = resources().dining, datetime.now(UTC)
+        order_rules.require_time(settings, hours, criteria.starts_at, criteria.minutes, now)
 
 
 @blueprint.post("/api/customer/book_table/")
@@ -76,20 +89,23 @@ async def find_tables(data: TableFilter) -> Response:
 @tag([TAG])
 @validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
-@json_body(BookingInput, context=lambda: {"now": earliest_possible_send_time(datetime.now(UTC))})
+@json_body(BookingInput, context=restaurant_context)
 @rate_limit(order_limits.per_address, key=order_limits.address)
 @rate_limit(order_limits.per_recipient, key=order_limits.recipient)
 async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     """Order a table. The order waits until staff decide; until then the table remains bookable.
 
-    An email address or a phone number is required. 409 when the table is closed for booking. The number of orders per
-    hour is limited for each address that sends them and for each recipient of the messages about them.
+    An email address or a phone number is required. Orders are for at most as many guests as the table has seats, within
+    the opening hours, not later than the restaurant's notice and at most a year ahead. 409 when the table is closed for
+    booking. The number of orders per hour is limited for each address that sends them and for each recipient of the
+    messages.
     """
     settings = resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
-        data.require_future_start(datetime.now(UTC))
-        booking = await service.book_table(connection, settings, query_args.id, data)
+        now = datetime.now(UTC)
+        data.require_future_start(now)
+        booking = await service.book_table(connection, settings, query_args.id, data, now)
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), ORDER_OPERATION, create)
@@ -128,4 +144,6 @@ async def find_booking(token: str) -> Booking:
 
 def cancel_page_response(booking: Booking) -> Response:
     """Return the cancel page. For a booking that is over, it shows only the status."""
-    return templates.page("cancel.html", booking=booking, when=format_start(booking.starts_at))
+    settings = resources().dining
+    when = format_start(booking.starts_at, settings)
+    return templates.page("cancel.html", booking=booking, when=when, restaurant=settings.restaurant_name)

@@ -20,8 +20,8 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF old.erased_at IS NULL AND new.erased_at IS NOT NULL
-        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
-        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'erased_at', 'ends_at']
+        AND to_jsonb(new) - ARRAY['email', 'phone', 'name', 'notes', 'reason', 'erased_at', 'ends_at']
+        = to_jsonb(old) - ARRAY['email', 'phone', 'name', 'notes', 'reason', 'erased_at', 'ends_at']
     THEN
         RETURN new; -- the guest is erased, and nothing else; ends_at is computed later
     END IF;
