@@ -7,8 +7,8 @@ from provider.stays.routes import access, blocks, conflicts, reservations, store
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES = {
     access.SECURITY: bearer_scheme(
-        "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations, and change the "
-        "properties, that were made with it.",
+        "Any UUID, which the guest's program makes itself; it alone can read and cancel the reservations, and change "
+        "the properties, that were made with it.",
         bearer_format="UUID",
     ),
     access.ADMIN_SECURITY: bearer_scheme(

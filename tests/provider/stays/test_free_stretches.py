@@ -19,6 +19,7 @@ from common.jobs.scheduler import run_now
 from provider.stays.audit import find_differences
 from provider.stays.cli import run_audit
 from provider.stays.jobs import split_segments
+from provider.stays.models import Alternative
 from provider.stays.queries import storefront
 from provider.stays.queries.properties import note_room_link
 
@@ -310,7 +311,10 @@ async def test_a_search_finds_each_free_property_once_in_the_order_of_ids(
         assert [each.property_id for each in first] == [min(free)]
     days = [START + n * DAY for n in (-3, -1, 0, 3)]
     possible = [day for day in days if free or day in (days[0], days[3])]
-    assert await storefront.select_available_start_dates(provider_db, days, 2) == possible
+    counted = min(len(free), 100)
+    assert await storefront.select_available_start_dates(provider_db, days, 2) == [
+        Alternative(day, 100 if day in (days[0], days[3]) else counted) for day in possible
+    ]
 
 
 async def test_a_page_that_begins_in_one_unsplit_segment_and_ends_in_the_next_has_each_property_once(
