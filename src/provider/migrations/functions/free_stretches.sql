@@ -102,6 +102,9 @@ BEGIN
     SELECT min_nights, coalesce(max_guests, 1000) AS max_guests, timezone INTO owner
       FROM property AS each
      WHERE each.property_id = property;
+    IF NOT FOUND THEN
+        RETURN; -- the property is being deleted, and its blocks with it
+    END IF;
     FOREACH part IN ARRAY ARRAY(SELECT unnest(free)) LOOP
         INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
         VALUES (
