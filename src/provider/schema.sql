@@ -2060,7 +2060,7 @@ CREATE TRIGGER property_room_changed AFTER UPDATE OF hotel_id, room_id ON proper
 
 CREATE TRIGGER property_room_linked AFTER INSERT OR DELETE ON property FOR EACH ROW EXECUTE FUNCTION link_room();
 
-CREATE TRIGGER property_sale_changed AFTER UPDATE OF on_sale, min_nights, max_guests, timezone ON property FOR EACH ROW WHEN (((((old.on_sale IS DISTINCT FROM new.on_sale) OR (old.min_nights IS DISTINCT FROM new.min_nights)) OR (old.max_guests IS DISTINCT FROM new.max_guests)) OR (old.timezone IS DISTINCT FROM new.timezone))) EXECUTE FUNCTION sale_changed();
+CREATE TRIGGER property_sale_changed AFTER UPDATE OF on_sale, min_nights, max_guests, timezone ON property FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION sale_changed();
 
 CREATE TRIGGER property_turnover_changed AFTER UPDATE OF turnover_days ON property FOR EACH ROW WHEN ((old.turnover_days <> new.turnover_days)) EXECUTE FUNCTION turnover_changed();
 

@@ -295,10 +295,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER property_sale_changed AFTER UPDATE OF on_sale, min_nights, max_guests, timezone ON property
-FOR EACH ROW WHEN (
-    (old.on_sale, old.min_nights, old.max_guests, old.timezone)
-    IS DISTINCT FROM (new.on_sale, new.min_nights, new.max_guests, new.timezone)
-)
+FOR EACH ROW WHEN (old.* IS DISTINCT FROM new.*)
 EXECUTE FUNCTION sale_changed();
 
 -- A new property that is on sale is free for ever. Until the transaction ends, no property changes its segment.
