@@ -224,6 +224,9 @@ DECLARE
     group_is_possible boolean;
     found_nights daterange;
     possible date[] := '{}';
+    counted_day date;
+    counted daterange[] := '{}';
+    counts integer[] := '{}';
 BEGIN
     SELECT daterange(first_night, end_date) INTO found_nights
       FROM free_stretch
@@ -271,21 +274,29 @@ BEGIN
             SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
         );
     END LOOP;
-    FOREACH start_date IN ARRAY ARRAY(
-        SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position
-    ) LOOP
-        SELECT count(*) INTO free_properties
-          FROM (
-              SELECT property_id
-                FROM free_stretch
-               WHERE daterange(first_night, end_date) @> daterange(start_date, start_date + number_of_nights)
-                 AND min_nights <= number_of_nights
-                 AND max_guests >= party
-                 AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
-               LIMIT 100
-          ) AS counted;
-        RETURN NEXT;
+    possible := ARRAY(SELECT DISTINCT day FROM unnest(possible) AS day WHERE day = ANY (days) ORDER BY day);
+    FOREACH counted_day IN ARRAY possible LOOP
+        IF (
+            SELECT count(*) FROM unnest(counted) AS stretch
+             WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
+        ) < 100 THEN
+            counted := ARRAY(
+                SELECT daterange(first_night, end_date)
+                  FROM free_stretch
+                 WHERE daterange(first_night, end_date) @> daterange(counted_day, counted_day + number_of_nights)
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                 LIMIT 100
+            );
+        END IF;
+        counts := counts || cardinality(counted);
     END LOOP;
+    RETURN QUERY
+    SELECT day, number
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
+     ORDER BY position;
 END
 $$;
 

@@ -656,7 +656,7 @@ $$;
 -- many of them, of which at most 100 are counted. First all days are looked at together: often nothing is free on any.
 -- Then in groups of as many days as a stay has nights, since the stays that begin in one group share a night: where no
 -- stretch has the nights that they share, none of the days is possible. Each stretch that is found makes all days
--- possible whose nights it has.
+-- possible whose nights it has. The hundred that were counted for a day are counted for the next ones while they do.
 CREATE OR REPLACE FUNCTION available_start_dates(
     days date[], number_of_nights integer, party integer, refused_zones text []
 ) RETURNS TABLE (start_date date, free_properties integer)
@@ -673,6 +673,9 @@ DECLARE
     group_is_possible boolean;
     found_nights daterange;
     possible date[] := '{}';
+    counted_day date;
+    counted daterange[] := '{}';
+    counts integer[] := '{}';
 BEGIN
     SELECT daterange(first_night, end_date) INTO found_nights
       FROM free_stretch
@@ -720,21 +723,29 @@ BEGIN
             SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
         );
     END LOOP;
-    FOREACH start_date IN ARRAY ARRAY(
-        SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position
-    ) LOOP
-        SELECT count(*) INTO free_properties
-          FROM (
-              SELECT property_id
-                FROM free_stretch
-               WHERE daterange(first_night, end_date) @> daterange(start_date, start_date + number_of_nights)
-                 AND min_nights <= number_of_nights
-                 AND max_guests >= party
-                 AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
-               LIMIT 100
-          ) AS counted;
-        RETURN NEXT;
+    possible := ARRAY(SELECT DISTINCT day FROM unnest(possible) AS day WHERE day = ANY (days) ORDER BY day);
+    FOREACH counted_day IN ARRAY possible LOOP
+        IF (
+            SELECT count(*) FROM unnest(counted) AS stretch
+             WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
+        ) < 100 THEN
+            counted := ARRAY(
+                SELECT daterange(first_night, end_date)
+                  FROM free_stretch
+                 WHERE daterange(first_night, end_date) @> daterange(counted_day, counted_day + number_of_nights)
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                 LIMIT 100
+            );
+        END IF;
+        counts := counts || cardinality(counted);
     END LOOP;
+    RETURN QUERY
+    SELECT day, number
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
+     ORDER BY position;
 END
 $$;
 
