@@ -131,7 +131,7 @@ class TestOwnReservations:
 
         answer = await guest.client.get("/reservations?format=csv", headers=guest.headers)
 
-        (row,) = csv.DictReader(io.StringIO((await answer.get_data()).decode("utf-8-sig")))
+        (row,) = csv.DictReader(io.StringIO((await answer.get_data(as_text=False)).decode("utf-8-sig")))
         assert (row["reservation_id"], row["nights"], row["status"]) == (held["reservation_id"], "2", "reserved")
         assert (await guest.client.get("/reservations?format=xlsx", headers=guest.headers)).status_code == 200
 
@@ -176,7 +176,7 @@ class TestDays:
         _, later = await admin.get(f"/arrivals?day={soon + 2 * DAY}")
         assert [each["reservation_id"] for each in later] == [second["reservation_id"]]
         answer = await admin.client.get(f"/departures?day={soon + 2 * DAY}&format=csv", headers=admin.headers)
-        rows = list(csv.DictReader(io.StringIO((await answer.get_data()).decode("utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO((await answer.get_data(as_text=False)).decode("utf-8-sig"))))
         assert [(row["property_id"], row["guests"]) for row in rows] == [("hut", ""), ("suite", "2")]
         answer = await admin.client.get(f"/arrivals?day={soon}&format=xlsx", headers=admin.headers)
         assert answer.content_type.startswith("application/vnd.openxmlformats")
