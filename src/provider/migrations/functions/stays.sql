@@ -265,10 +265,10 @@ CREATE OR REPLACE FUNCTION create_property(
     hotel bigint,
     room text,
     owner uuid,
-    is_on_sale boolean DEFAULT true,
-    zone text DEFAULT null,
+    is_on_sale boolean DEFAULT TRUE,
+    zone text DEFAULT NULL,
     fewest_nights smallint DEFAULT 1,
-    most_guests smallint DEFAULT null
+    most_guests smallint DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
 AS $$
