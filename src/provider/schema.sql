@@ -431,7 +431,10 @@ BEGIN
     SELECT first + i,
            CASE
                WHEN free @> (first + i) THEN 'free'
-               WHEN NOT owner.on_sale OR taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN NOT owner.on_sale
+                   OR taken @> (first + i)
+                   OR blocked @> (first + i)
+                   OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i

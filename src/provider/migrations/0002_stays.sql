@@ -9,7 +9,7 @@ CREATE TABLE property (
     -- days kept free between two stays
     turnover_days smallint NOT NULL DEFAULT 0 CHECK (turnover_days BETWEEN 0 AND 365),
     -- if not, no new stay is possible; those that were sold stay
-    on_sale boolean NOT NULL DEFAULT true,
+    on_sale boolean NOT NULL DEFAULT TRUE,
     -- whose date is today; null: PROVIDER_TIMEZONE
     timezone text CHECK (length(timezone) BETWEEN 1 AND 100),
     min_nights smallint NOT NULL DEFAULT 1 CHECK (min_nights BETWEEN 1 AND 365),
@@ -39,8 +39,8 @@ CREATE TABLE linked_room (
     PRIMARY KEY (hotel_id, room_key)
 );
 
--- The time zones that properties have, or had: a search on a day that has not begun everywhere leaves out those in which
--- a stay cannot begin on it.
+-- The time zones that properties have, or had: a search on a day that has not begun everywhere leaves out those in
+-- which a stay cannot begin on it.
 CREATE TABLE property_time_zone (timezone text PRIMARY KEY);
 
 CREATE TABLE reservation (
@@ -91,8 +91,8 @@ CREATE INDEX property_block_by_night ON property_block (property_id, first_night
 
 -- The nights of each property that a new stay can take, as ranges that do not touch: those between its stays, from the
 -- end of the turnover after one to as many days before the next, without its blocks and without the nights that the
--- feed has as booked in its room; none if it is not on sale. Triggers keep them, see functions/free_stretches.sql; `python -m provider audit`
--- compares them with the reservations.
+-- feed has as booked in its room; none if it is not on sale. Triggers keep them, see functions/free_stretches.sql;
+-- `python -m provider audit` compares them with the reservations.
 CREATE TABLE free_stretch (
     property_id text COLLATE "C" NOT NULL,
     first_night date NOT NULL CHECK (first_night >= '1900-01-01'),

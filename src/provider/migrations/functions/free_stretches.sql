@@ -10,8 +10,9 @@ SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDE
 $$;
 
 -- The nights within a range that no new stay of the property can take: those of its stays, with the turnover before and
--- after them, of its blocks, and those that the feed has as booked in its room; all if it is not on sale. No stay, no turnover and no block is
--- longer than 365 days, so only those that begin within as many days before the range are read.
+-- after them, of its blocks, and those that the feed has as booked in its room; all if it is not on sale. No stay, no
+-- turnover and no block is longer than 365 days, so only those that begin within as many days before the range are
+-- read.
 CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
 LANGUAGE plpgsql STABLE
 AS $$
@@ -275,8 +276,8 @@ $$;
 CREATE OR REPLACE TRIGGER property_block_changed AFTER INSERT OR UPDATE OR DELETE ON property_block
 FOR EACH ROW EXECUTE FUNCTION block_changed();
 
--- A property that goes off sale has no free night; one that is on sale again has those that are left. A search knows the
--- fewest nights, the most guests and the time zone from the stretches.
+-- A property that goes off sale has no free night; one that is on sale again has those that are left. A search knows
+-- the fewest nights, the most guests and the time zone from the stretches.
 CREATE OR REPLACE FUNCTION sale_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -382,7 +383,10 @@ BEGIN
     SELECT first + i,
            CASE
                WHEN free @> (first + i) THEN 'free'
-               WHEN NOT owner.on_sale OR taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN NOT owner.on_sale
+                   OR taken @> (first + i)
+                   OR blocked @> (first + i)
+                   OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
@@ -390,9 +394,10 @@ BEGIN
 END
 $$;
 
--- The properties after an id that can be reserved for the nights of a stay and so many guests, by id, at most as many as
--- the page has places, without those of the time zones in which the stay cannot begin: '' is that of properties without
--- one of their own; null: it can in all. The cost depends neither on how many properties are taken nor on statistics:
+-- The properties after an id that can be reserved for the nights of a stay and so many guests, by id, at most as many
+-- as the page has places, without those of the time zones in which the stay cannot begin: '' is that of properties
+-- without one of their own; null: it can in all. The cost depends neither on how many properties are taken nor on
+-- statistics:
 -- 1. The free ones of one segment after the other are found by the index of the segments, until the page is full.
 -- 2. Where segments have less than one each, all that are free for the stay are read, if they are few.
 -- 3. A segment with many free ones has not been split yet. The next of its properties are looked at, with one descent
