@@ -52,6 +52,7 @@ class House:
         self.property_id = property_id
         self.turnover = 0
         self.linked = False
+        self.on_sale = True
         self.stays: list[tuple[int, int]] = []
         self.blocks: list[tuple[int, int]] = []
         self.in_feed: Nights = set()
@@ -59,6 +60,8 @@ class House:
 
     def free(self) -> Nights:
         """The nights that a new stay can take."""
+        if not self.on_sale:
+            return set()
         blocked: Nights = set()
         arrivals = sorted(first for first, _ in self.stays)
         for first, until in self.stays:
@@ -89,6 +92,12 @@ class House:
                 self.stays.remove(stay)
             case "move" if (stay := self.stay_of(day)) and size:
                 await self.move(stay, (stay[0] + size - 3, stay[1] + size - 2))
+            case "sale":
+                self.on_sale = not self.on_sale
+                await self.db.execute(
+                    "UPDATE property SET on_sale = $2, min_nights = $3 WHERE property_id = $1",
+                    self.property_id, self.on_sale, size + 1,
+                )  # fmt: skip
             case "turnover":
                 await self.db.execute(
                     "UPDATE property SET turnover_days = $2 WHERE property_id = $1", self.property_id, size
@@ -151,7 +160,7 @@ class House:
         self.stays[self.stays.index(stay)] = to
 
 
-ACTIONS = ["book", "book", "book", "cancel", "delete", "move", "turnover", "block", "unblock", "feed", "link"]
+ACTIONS = ["book", "book", "book", "cancel", "delete", "move", "turnover", "block", "unblock", "feed", "link", "sale"]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 30), st.integers(0, 6)), min_size=1, max_size=25)
 
 
