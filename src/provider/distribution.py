@@ -12,10 +12,10 @@ DISTRIBUTION = Distribution(
             "free_stretch": "property_id",
         },
     ),
-    copied=("watched_room", "watched_event", "linked_room", "property_segment"),
+    copied=("watched_room", "watched_event", "linked_room", "property_segment", "property_time_zone"),
     node_triggers=frozenset({"booking_event_watched", "property_room_linked", "property_room_changed"}),
     node_functions={
-        "reserve_nights(text,date,date,uuid,boolean)": ("wanted", "property"),
+        "reserve_nights(text,date,date,uuid,smallint,boolean)": ("wanted", "property"),
         "calendar_nights(text,date,date)": ("shown", "property"),
     },
 )

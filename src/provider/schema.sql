@@ -5,7 +5,30 @@ SET check_function_bodies = off; -- functions stand before the tables that they 
 
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
-CREATE FUNCTION available_properties(stay daterange, after text, places integer) RETURNS TABLE(available_id text, description text)
+CREATE FUNCTION available_in_hotel(hotel bigint, stay daterange, party integer, refused_zones text[], after text, places integer) RETURNS TABLE(available_id text, description text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
+    ids text[] := ARRAY(SELECT property_id FROM linked_room WHERE hotel_id = hotel AND property_id > after);
+BEGIN
+    ids := ARRAY(
+        SELECT property_id
+          FROM free_stretch
+         WHERE property_id = ANY (ids)
+           AND first_night <= lower(stay)
+           AND end_date >= upper(stay)
+           AND min_nights <= number_of_nights
+           AND max_guests >= party
+           AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+    );
+    ids := ARRAY(SELECT id FROM unnest(ids) AS id ORDER BY id COLLATE "C" LIMIT places);
+    RETURN QUERY
+    SELECT property_id, property.description FROM property WHERE property_id = ANY (ids) ORDER BY property_id;
+END
+$$;
+
+CREATE FUNCTION available_properties(stay daterange, party integer, refused_zones text[], after text, places integer) RETURNS TABLE(available_id text, description text)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -18,6 +41,7 @@ DECLARE
     few CONSTANT integer := 2000;
     many CONSTANT integer := 2000;
     looked_at CONSTANT integer := 3 * places;
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
     returned integer;
     segments integer := 0;
     found_in_segments integer := 0;
@@ -26,7 +50,7 @@ DECLARE
     free_ids text[];
 BEGIN
     IF is_distributed('free_stretch') THEN
-        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
+        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, party, refused_zones, after, places);
         RETURN;
     END IF;
     FOR next_segment IN
@@ -40,7 +64,13 @@ BEGIN
         IF segments = segments_at_once THEN
             IF found_in_segments < segments_at_once THEN
                 free_ids := ARRAY(
-                    SELECT property_id FROM free_stretch WHERE daterange(first_night, end_date) @> stay LIMIT few + 1
+                    SELECT property_id
+                      FROM free_stretch
+                     WHERE daterange(first_night, end_date) @> stay
+                       AND min_nights <= number_of_nights
+                       AND max_guests >= party
+                       AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                     LIMIT few + 1
                 );
                 IF cardinality(free_ids) <= few THEN
                     RETURN QUERY
@@ -62,7 +92,14 @@ BEGIN
             found_in_segments := 0;
         END IF;
         free_ids := ARRAY(
-            SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay LIMIT many + 1
+            SELECT property_id
+              FROM free_stretch
+             WHERE segment = next_segment.segment
+               AND nights @> stay
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+             LIMIT many + 1
         );
         IF cardinality(free_ids) > many THEN
             RETURN QUERY
@@ -76,13 +113,16 @@ BEGIN
                    LIMIT looked_at
               ) AS next
              CROSS JOIN LATERAL (
-                 SELECT end_date
+                 SELECT end_date, min_nights, max_guests, timezone
                    FROM free_stretch
                   WHERE property_id = next.property_id AND first_night <= lower(stay)
                   ORDER BY first_night DESC
                   LIMIT 1
              ) AS before
              WHERE before.end_date >= upper(stay)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              ORDER BY next.property_id
              LIMIT places;
             GET DIAGNOSTICS returned = ROW_COUNT;
@@ -97,7 +137,13 @@ BEGIN
              LIMIT 1;
             EXIT WHEN NOT FOUND;
             free_ids := ARRAY(
-                SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay
+                SELECT property_id
+                  FROM free_stretch
+                 WHERE segment = next_segment.segment
+                   AND nights @> stay
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
             );
         END IF;
         RETURN QUERY
@@ -120,12 +166,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer) RETURNS TABLE(available_id text, description text)
+CREATE FUNCTION available_properties_on_cluster(stay daterange, party integer, refused_zones text[], after text, places integer) RETURNS TABLE(available_id text, description text)
     LANGUAGE plpgsql
     AS $$
 DECLARE
     start_id text COLLATE "C" := after;
     number_of_segments integer := 1;
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
     read record;
     read_again record;
     ids text[];
@@ -143,6 +190,9 @@ BEGIN
                 FROM free_stretch AS found
                WHERE segment = ANY (read.segments)
                  AND nights @> stay
+                 AND min_nights <= number_of_nights
+                 AND max_guests >= party
+                 AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
                  AND found.property_id > after
                  AND found.property_id >= start_id
                  AND (read.end_id IS NULL OR found.property_id < read.end_id)
@@ -160,7 +210,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
+CREATE FUNCTION available_start_dates(days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -174,10 +224,16 @@ DECLARE
     group_is_possible boolean;
     found_nights daterange;
     possible date[] := '{}';
+    counted_day date;
+    counted daterange[] := '{}';
+    counts integer[] := '{}';
 BEGIN
     SELECT daterange(first_night, end_date) INTO found_nights
       FROM free_stretch
      WHERE daterange(first_night, end_date) && daterange(first, last + number_of_nights)
+       AND min_nights <= number_of_nights
+       AND max_guests >= party
+       AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
      LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
@@ -196,6 +252,9 @@ BEGIN
               FROM free_stretch
              WHERE daterange(first_night, end_date)
                    @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              LIMIT 1;
             group_is_possible := FOUND;
         END IF;
@@ -205,6 +264,9 @@ BEGIN
               FROM free_stretch
              WHERE daterange(first_night, end_date)
                    @> daterange(candidate.day, candidate.day + number_of_nights)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              LIMIT 1;
             CONTINUE WHEN NOT FOUND;
         END IF;
@@ -212,8 +274,57 @@ BEGIN
             SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
         );
     END LOOP;
+    possible := ARRAY(SELECT DISTINCT day FROM unnest(possible) AS day WHERE day = ANY (days) ORDER BY day);
+    FOREACH counted_day IN ARRAY possible LOOP
+        IF (
+            SELECT count(*) FROM unnest(counted) AS stretch
+             WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
+        ) < 100 THEN
+            counted := ARRAY(
+                SELECT daterange(first_night, end_date)
+                  FROM free_stretch
+                 WHERE daterange(first_night, end_date) @> daterange(counted_day, counted_day + number_of_nights)
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                 LIMIT 100
+            );
+        END IF;
+        counts := counts || cardinality(counted);
+    END LOOP;
     RETURN QUERY
-    SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
+    SELECT day, number
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
+     ORDER BY position;
+END
+$$;
+
+CREATE FUNCTION available_start_dates_in_hotel(hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    first date := (SELECT min(day) FROM unnest(days) AS day);
+    last date := (SELECT max(day) FROM unnest(days) AS day);
+    ids CONSTANT text[] := ARRAY(SELECT property_id FROM linked_room WHERE hotel_id = hotel);
+    stretches daterange[];
+BEGIN
+    stretches := ARRAY(
+        SELECT daterange(first_night, end_date)
+          FROM free_stretch
+         WHERE property_id = ANY (ids)
+           AND first_night <= last
+           AND end_date >= first + number_of_nights
+           AND min_nights <= number_of_nights
+           AND max_guests >= party
+           AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+    );
+    RETURN QUERY
+    SELECT day, count(*)::integer
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(stretches) AS stretch ON stretch @> daterange(day, day + number_of_nights)
+     GROUP BY day, position
+     ORDER BY position;
 END
 $$;
 
@@ -241,7 +352,10 @@ DECLARE
     blocks datemultirange;
     in_feed datemultirange;
 BEGIN
-    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT turnover_days, hotel_id, room_id, on_sale INTO owner FROM property AS each WHERE each.property_id = property;
+    IF NOT owner.on_sale THEN
+        RETURN datemultirange(within);
+    END IF;
     SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
       FROM reservation
      WHERE property_id = property
@@ -275,14 +389,14 @@ CREATE FUNCTION calendar_nights(shown text, first date, until date) RETURNS TABL
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    room record;
+    owner record;
     first_stretch date;
     free datemultirange;
     taken datemultirange;
     blocked datemultirange;
     in_feed datemultirange;
 BEGIN
-    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    SELECT hotel_id, room_id, on_sale INTO owner FROM property WHERE property_id = shown;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -309,15 +423,18 @@ BEGIN
      WHERE property_id = shown
        AND first_night > first - 366
        AND first_night < until;
-    IF room.hotel_id IS NOT NULL THEN
+    IF owner.hotel_id IS NOT NULL THEN
         SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-          FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+          FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, first, until) AS booked;
     END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
                WHEN free @> (first + i) THEN 'free'
-               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN NOT owner.on_sale
+                   OR taken @> (first + i)
+                   OR blocked @> (first + i)
+                   OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
@@ -381,15 +498,18 @@ SELECT datemultirange(every.nights) - blocked_nights(property, every.nights)
   FROM (SELECT daterange('1900-01-01', '2200-01-01')) AS every (nights)
 $$;
 
-CREATE FUNCTION create_property(given_id text, about text, turnover smallint, hotel bigint, room text, owner uuid) RETURNS text
+CREATE FUNCTION create_property(given_id text, about text, turnover smallint, hotel bigint, room text, owner uuid, is_on_sale boolean DEFAULT true, zone text DEFAULT NULL::text, fewest_nights smallint DEFAULT 1, most_guests smallint DEFAULT NULL::smallint) RETURNS text
     LANGUAGE plpgsql
     AS $$
 DECLARE
     new_id text := coalesce(given_id, uuidv7()::text);
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
-    VALUES (new_id, about, turnover, hotel, room, owner)
+    PERFORM note_time_zone(zone);
+    INSERT INTO property (
+        property_id, description, turnover_days, hotel_id, room_id, holder, on_sale, timezone, min_nights, max_guests
+    )
+    VALUES (new_id, about, turnover, hotel, room, owner, is_on_sale, zone, fewest_nights, most_guests)
     ON CONFLICT (property_id) DO NOTHING;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -553,6 +673,28 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION insert_free_nights(property text, free datemultirange, segment_of_property integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    owner record;
+    part daterange;
+BEGIN
+    SELECT min_nights, coalesce(max_guests, 1000) AS max_guests, timezone INTO owner
+      FROM property AS each
+     WHERE each.property_id = property;
+    IF NOT FOUND THEN
+        RETURN; -- the property is being deleted, and its blocks with it
+    END IF;
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(free)) LOOP
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+        VALUES (
+            property, lower(part), upper(part), segment_of_property, owner.min_nights, owner.max_guests, owner.timezone
+        );
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION is_distributed(of_table text) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $$
@@ -598,7 +740,7 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.cancelled_at IS NULL THEN
         first := NEW.arrival - (NEW.free_from - NEW.departure);
-        SELECT first_night, end_date, segment INTO divided
+        SELECT first_night, end_date, segment, min_nights, max_guests, timezone INTO divided
           FROM free_stretch
          WHERE property_id = NEW.property_id
            AND first_night <= first
@@ -613,8 +755,13 @@ BEGIN
                  WHERE property_id = NEW.property_id AND first_night = divided.first_night;
             END IF;
             IF divided.end_date > NEW.free_from THEN
-                INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-                VALUES (NEW.property_id, NEW.free_from, divided.end_date, divided.segment);
+                INSERT INTO free_stretch (
+                    property_id, first_night, end_date, segment, min_nights, max_guests, timezone
+                )
+                VALUES (
+                    NEW.property_id, NEW.free_from, divided.end_date, divided.segment, divided.min_nights,
+                    divided.max_guests, divided.timezone
+                );
             END IF;
         ELSE
             PERFORM take_nights(NEW.property_id, first, NEW.free_from);
@@ -645,6 +792,7 @@ BEGIN
     SELECT turnover_days,
            hotel_id,
            room_id,
+           on_sale,
            NEW.cancelled_at IS NULL AND EXISTS (
                SELECT FROM property_block
                 WHERE property_id = NEW.property_id
@@ -660,6 +808,15 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
+    END IF;
+    IF NOT owner.on_sale AND NEW.cancelled_at IS NULL AND (
+        (TG_OP = 'INSERT' AND NEW.holder IS NOT NULL)
+        OR (TG_OP = 'UPDATE' AND (NEW.arrival < OLD.arrival OR NEW.departure > OLD.departure))
+    ) THEN
+        RAISE EXCEPTION 'property % is not on sale', NEW.property_id
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'reservation',
+                  CONSTRAINT = 'reservation_on_sale';
     END IF;
     IF owner.is_blocked THEN
         RAISE EXCEPTION 'a night of the stay is blocked'
@@ -868,6 +1025,16 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION note_time_zone(zone text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM property_time_zone WHERE timezone = zone) THEN
+        INSERT INTO property_time_zone VALUES (zone) ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
 CREATE FUNCTION note_watched_events() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -897,8 +1064,13 @@ CREATE FUNCTION property_created() RETURNS trigger
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    VALUES (NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id));
+    IF NEW.on_sale THEN
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+        VALUES (
+            NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id), NEW.min_nights,
+            coalesce(NEW.max_guests, 1000), NEW.timezone
+        );
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -915,17 +1087,12 @@ $$;
 CREATE FUNCTION recompute_free_stretches(recomputed text) RETURNS void
     LANGUAGE plpgsql
     AS $$
-DECLARE
-    part daterange;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
     DELETE FROM free_stretch WHERE property_id = recomputed;
     IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
-        FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
-        END LOOP;
+        PERFORM insert_free_nights(recomputed, computed_free_nights(recomputed), segment_of(recomputed));
     END IF;
 END
 $$;
@@ -966,7 +1133,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, rooms boolean) RETURNS TABLE(new_id uuid, created_at timestamp with time zone, room_hotel_id bigint, room text, occurred_at timestamp with time zone)
+CREATE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, party smallint, rooms boolean) RETURNS TABLE(new_id uuid, created_at timestamp with time zone, room_hotel_id bigint, room text, occurred_at timestamp with time zone, is_on_sale boolean, fewest_nights smallint, most_guests smallint)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -974,6 +1141,9 @@ DECLARE
 BEGIN
     SELECT hotel_id,
            room_id,
+           on_sale,
+           min_nights,
+           max_guests,
            (
                SELECT end_date
                  FROM free_stretch
@@ -982,15 +1152,19 @@ BEGIN
                 ORDER BY first_night DESC
                 LIMIT 1
            )
-      INTO room_hotel_id, room, last_free
+      INTO room_hotel_id, room, is_on_sale, fewest_nights, most_guests, last_free
       FROM property
      WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
-        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
-        VALUES (wanted, first, until, guest, room_hotel_id, room)
+    IF last_free >= until
+        AND until - first >= fewest_nights
+        AND (party > most_guests) IS NOT TRUE
+        AND (room_hotel_id IS NULL OR rooms)
+    THEN
+        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id, guests)
+        VALUES (wanted, first, until, guest, room_hotel_id, room, party)
         ON CONFLICT DO NOTHING
         RETURNING reservation_id INTO new_id;
     END IF;
@@ -1030,6 +1204,23 @@ BEGIN
      WHERE schemaname = current_schema();
 END
 $_$;
+
+CREATE FUNCTION sale_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM lock_property(NEW.property_id);
+    UPDATE free_stretch
+       SET min_nights = NEW.min_nights,
+           max_guests = coalesce(NEW.max_guests, 1000),
+           timezone = NEW.timezone
+     WHERE property_id = NEW.property_id;
+    IF NEW.on_sale <> OLD.on_sale THEN
+        PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
+    END IF;
+    RETURN NULL;
+END
+$$;
 
 CREATE FUNCTION segment_of(property text) RETURNS integer
     LANGUAGE sql STABLE
@@ -1080,7 +1271,6 @@ DECLARE
     start date;
     kept datemultirange;
     due datemultirange;
-    part daterange;
     segment_of_property integer;
 BEGIN
     IF isempty(settled) THEN
@@ -1106,11 +1296,7 @@ BEGIN
     DELETE FROM free_stretch
      WHERE property_id = property
        AND first_night = ANY (ARRAY(SELECT lower(each) FROM unnest(kept) AS each));
-    segment_of_property := coalesce(segment_of_property, segment_of(property));
-    FOREACH part IN ARRAY ARRAY(SELECT unnest(due)) LOOP
-        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-        VALUES (property, lower(part), upper(part), segment_of_property);
-    END LOOP;
+    PERFORM insert_free_nights(property, due, coalesce(segment_of_property, segment_of(property)));
 END
 $$;
 
@@ -1300,15 +1486,19 @@ BEGIN
            AND first_night >= start
            AND first_night < until
            AND end_date > first
-        RETURNING first_night, end_date, segment
+        RETURNING first_night, end_date, segment, min_nights, max_guests, timezone
     LOOP
         IF cut.first_night < first THEN
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (property, cut.first_night, first, cut.segment);
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+            VALUES (
+                property, cut.first_night, first, cut.segment, cut.min_nights, cut.max_guests, cut.timezone
+            );
         END IF;
         IF cut.end_date > until THEN
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (property, until, cut.end_date, cut.segment);
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+            VALUES (
+                property, until, cut.end_date, cut.segment, cut.min_nights, cut.max_guests, cut.timezone
+            );
         END IF;
     END LOOP;
 END
@@ -1513,6 +1703,9 @@ CREATE TABLE free_stretch (
     end_date date NOT NULL,
     nights daterange GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED NOT NULL,
     segment integer NOT NULL,
+    min_nights integer DEFAULT 1 NOT NULL,
+    max_guests integer DEFAULT 1000 NOT NULL,
+    timezone text,
     CONSTRAINT free_stretch_end_date_check CHECK ((end_date <= '2200-01-01'::date)),
     CONSTRAINT free_stretch_first_night_check CHECK ((first_night >= '1900-01-01'::date)),
     CONSTRAINT free_stretch_nights CHECK ((first_night < end_date)),
@@ -1620,18 +1813,25 @@ CREATE TABLE property (
     property_id text NOT NULL COLLATE pg_catalog."C",
     description text NOT NULL,
     turnover_days smallint DEFAULT 0 NOT NULL,
+    on_sale boolean DEFAULT true NOT NULL,
+    timezone text,
+    min_nights smallint DEFAULT 1 NOT NULL,
+    max_guests smallint,
     hotel_id bigint,
     room_id text,
     holder uuid,
     CONSTRAINT property_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
     CONSTRAINT property_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT property_id_not_a_route CHECK ((property_id <> 'available'::text)),
+    CONSTRAINT property_max_guests_check CHECK (((max_guests >= 1) AND (max_guests <= 1000))),
+    CONSTRAINT property_min_nights_check CHECK (((min_nights >= 1) AND (min_nights <= 365))),
     CONSTRAINT property_property_id_check CHECK ((property_id ~ '^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$'::text)),
     CONSTRAINT property_room_id_check CHECK (
 CASE
     WHEN (length(room_id) < 20) THEN (((room_id)::bigint > 0) AND (((room_id)::bigint)::text = room_id))
     ELSE (((room_id)::uuid)::text = lower(room_id))
 END),
+    CONSTRAINT property_timezone_check CHECK (((length(timezone) >= 1) AND (length(timezone) <= 100))),
     CONSTRAINT property_turnover_days_check CHECK (((turnover_days >= 0) AND (turnover_days <= 365))),
     CONSTRAINT property_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );
@@ -1654,6 +1854,10 @@ CREATE TABLE property_segment (
     moved_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE property_time_zone (
+    timezone text NOT NULL
+);
+
 CREATE TABLE rate_limit (
     key bytea NOT NULL,
     policy text NOT NULL,
@@ -1669,10 +1873,14 @@ CREATE TABLE reservation (
     holder uuid,
     hotel_id bigint,
     room_id text,
+    guests smallint,
     cancelled_at timestamp with time zone,
+    reserved_until date,
     CONSTRAINT reservation_arrival_check CHECK ((arrival >= '1900-01-01'::date)),
+    CONSTRAINT reservation_check CHECK ((reserved_until > departure)),
     CONSTRAINT reservation_departure_check CHECK ((departure <= '2200-01-01'::date)),
     CONSTRAINT reservation_free_from CHECK ((free_from >= departure)),
+    CONSTRAINT reservation_guests_check CHECK (((guests >= 1) AND (guests <= 1000))),
     CONSTRAINT reservation_nights CHECK ((((departure - arrival) >= 1) AND ((departure - arrival) <= 365))),
     CONSTRAINT reservation_whole_link CHECK (((hotel_id IS NULL) = (room_id IS NULL)))
 );
@@ -1777,6 +1985,9 @@ ALTER TABLE ONLY property_segment
 ALTER TABLE ONLY property_segment
     ADD CONSTRAINT property_segment_pkey PRIMARY KEY (segment);
 
+ALTER TABLE ONLY property_time_zone
+    ADD CONSTRAINT property_time_zone_pkey PRIMARY KEY (timezone);
+
 ALTER TABLE ONLY rate_limit
     ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (key, policy);
 
@@ -1829,9 +2040,9 @@ CREATE INDEX dining_revoked_token_expires_at ON dining_revoked_token USING btree
 
 CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 
-CREATE INDEX free_stretch_of_all ON free_stretch USING gist (daterange(first_night, end_date)) INCLUDE (property_id, first_night, end_date);
+CREATE INDEX free_stretch_of_all ON free_stretch USING gist (daterange(first_night, end_date), min_nights, max_guests) INCLUDE (property_id, first_night, end_date, timezone);
 
-CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
+CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights, min_nights, max_guests) INCLUDE (property_id, timezone);
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
@@ -1849,7 +2060,13 @@ CREATE INDEX property_block_by_night ON property_block USING btree (property_id,
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
+CREATE INDEX reservation_by_arrival ON reservation USING btree (arrival, property_id) WHERE (cancelled_at IS NULL);
+
+CREATE INDEX reservation_by_departure ON reservation USING btree (departure, property_id) WHERE (cancelled_at IS NULL);
+
 CREATE INDEX reservation_in_feed ON reservation USING btree (property_id, arrival) INCLUDE (departure, hotel_id, room_id) WHERE ((hotel_id IS NOT NULL) AND (cancelled_at IS NULL));
+
+CREATE INDEX reservation_of_holder ON reservation USING btree (holder, reservation_id) WHERE (holder IS NOT NULL);
 
 CREATE INDEX reservation_of_property ON reservation USING btree (property_id, arrival DESC) INCLUDE (departure, free_from) WHERE (cancelled_at IS NULL);
 
@@ -1888,6 +2105,8 @@ CREATE TRIGGER property_deleted AFTER DELETE ON property FOR EACH ROW EXECUTE FU
 CREATE TRIGGER property_room_changed AFTER UPDATE OF hotel_id, room_id ON property FOR EACH ROW WHEN (((old.hotel_id IS DISTINCT FROM new.hotel_id) OR (old.room_id IS DISTINCT FROM new.room_id))) EXECUTE FUNCTION link_room();
 
 CREATE TRIGGER property_room_linked AFTER INSERT OR DELETE ON property FOR EACH ROW EXECUTE FUNCTION link_room();
+
+CREATE TRIGGER property_sale_changed AFTER UPDATE OF on_sale, min_nights, max_guests, timezone ON property FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION sale_changed();
 
 CREATE TRIGGER property_turnover_changed AFTER UPDATE OF turnover_days ON property FOR EACH ROW WHEN ((old.turnover_days <> new.turnover_days)) EXECUTE FUNCTION turnover_changed();
 

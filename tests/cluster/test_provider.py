@@ -27,7 +27,7 @@ from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
 from provider.stays.inputs import BlockInput, ReservationInput
 from provider.stays.jobs import split_segments
-from provider.stays.queries import blocks, free_stretches, properties, storefront
+from provider.stays.queries import blocks, free_stretches, properties, reservations, storefront
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.applications import free_port
 from tests.support.citus import CitusCluster
@@ -54,16 +54,21 @@ def statements(reservation_id: UUID) -> Mapping[str, Call]:
         "select_page": lambda db: events.select_page(events.LineReader(db, True), EventsQuery(), "json", None, 10),
         "select_new_ids": lambda db: events.select_new_ids(db, 10),
         "insert_reservation": lambda db: storefront.insert_reservation(db, STAY, HOLDER, rooms=False),
-        "select_reservation": lambda db: storefront.select_reservation(db, reservation_id, HOLDER),
+        "select_reservation": lambda db: reservations.select_reservation(db, reservation_id, HOLDER),
+        "select_reservations": lambda db: reservations.select_reservations(db, HOLDER, UUID(int=2**128 - 1), 10),
+        "select_arrivals": lambda db: reservations.select_arrivals(db, NIGHT, "", 10),
+        "select_departures": lambda db: reservations.select_departures(db, NIGHT, "", 10),
         "lock_reservation": lambda db: storefront.lock_reservation(db, reservation_id, HOLDER),
         "update_nights": lambda db: storefront.update_nights(
             db, "p1", reservation_id, date(2030, 7, 2), date(2030, 7, 4)
         ),
+        "update_cut_short": lambda db: storefront.update_cut_short(db, "p1", reservation_id, date(2030, 7, 3)),
         "update_cancelled": lambda db: storefront.update_cancelled(db, "p1", reservation_id),
         "select_calendar": lambda db: storefront.select_calendar(db, "p1", NIGHT, date(2030, 7, 1)),
         "select_stays": lambda db: storefront.select_stays(db, "p1", NIGHT),
         "select_property": lambda db: properties.select_property(db, "p1"),
         "select_properties": lambda db: properties.select_properties(db, "", 10),
+        "delete_property": lambda db: properties.delete_property(db, "p39"),
         "insert_block": lambda db: blocks.insert_block(db, "p1", BLOCK),
         "select_available": lambda db: storefront.select_available(db, NIGHT, 2, "", 10),
         "select_available_start_dates": lambda db: storefront.select_available_start_dates(db, [NIGHT], 2),

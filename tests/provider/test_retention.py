@@ -33,8 +33,8 @@ FOR_EVER = {
 """Business records, which are never deleted; guests of bookings are erased from them."""
 
 BOUNDED = {
-    "migration", "job", "property", "property_segment", "linked_room", "watched_room", "polled_store",
-    "polled_store_hours", "store_poll_progress", "dining_table", "dining_table_price", "demo_mail",
+    "migration", "job", "property", "property_segment", "property_time_zone", "linked_room", "watched_room",
+    "polled_store", "polled_store_hours", "store_poll_progress", "dining_table", "dining_table_price", "demo_mail",
 }  # fmt: skip
 """Tables that grow only with files, rooms, tables and stores, or that keep their newest rows alone."""
 

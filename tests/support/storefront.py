@@ -9,6 +9,11 @@ from quart import Response
 from common.web.resources import Application
 
 
+def start_dates(problem: Any) -> list[date]:
+    """The start dates of the alternatives of a search that found nothing."""
+    return [date.fromisoformat(each["start_date"]) for each in problem["alternatives"]]
+
+
 class Guest:
     """A client with a bearer token. Calls return the response and its decoded JSON."""
 
@@ -34,16 +39,21 @@ class Guest:
         assert answer.status_code == 201, created
         return created["property_id"]
 
-    async def reserve(self, property_id: str, start: date, nights: int, key: str | None = None) -> tuple[Response, Any]:
+    async def reserve(
+        self, property_id: str, start: date, nights: int, key: str | None = None, guests: int | None = None
+    ) -> tuple[Response, Any]:
         body = {"property_id": property_id, "start_date": start.isoformat(), "nights": nights}
+        if guests is not None:
+            body["guests"] = guests
         return await self.call("POST", "/reservations", json=body, key=key)
 
     async def cancel(self, reservation_id: str) -> int:
         return (await self.call("DELETE", f"/reservations/{reservation_id}"))[0].status_code
 
-    async def available(self, start: date, nights: int) -> list[str]:
+    async def available(self, start: date, nights: int, **filters: int) -> list[str]:
         """Return the ids of the available properties; a 404 means none."""
-        answer, found = await self.get(f"/properties/available?start_date={start}&nights={nights}&limit=1000")
+        query = "".join(f"&{name}={value}" for name, value in filters.items())
+        answer, found = await self.get(f"/properties/available?start_date={start}&nights={nights}&limit=1000{query}")
         assert answer.status_code in (200, 404), found
         return [] if answer.status_code == 404 else [each["property_id"] for each in found]
 

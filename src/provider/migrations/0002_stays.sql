@@ -8,6 +8,13 @@ CREATE TABLE property (
     description text NOT NULL CHECK (length(description) BETWEEN 1 AND 2000),
     -- days kept free between two stays
     turnover_days smallint NOT NULL DEFAULT 0 CHECK (turnover_days BETWEEN 0 AND 365),
+    -- if not, no new stay is possible; those that were sold stay
+    on_sale boolean NOT NULL DEFAULT TRUE,
+    -- whose date is today; null: PROVIDER_TIMEZONE
+    timezone text CHECK (length(timezone) BETWEEN 1 AND 100),
+    min_nights smallint NOT NULL DEFAULT 1 CHECK (min_nights BETWEEN 1 AND 365),
+    -- null: as many as a request may name
+    max_guests smallint CHECK (max_guests BETWEEN 1 AND 1000),
     -- the room of a hotel that this property is, null if it is none; in the form of booking_event.room_id
     hotel_id bigint CHECK (hotel_id > 0),
     room_id text
@@ -32,6 +39,10 @@ CREATE TABLE linked_room (
     PRIMARY KEY (hotel_id, room_key)
 );
 
+-- The time zones that properties have, or had: a search on a day that has not begun everywhere leaves out those in
+-- which a stay cannot begin on it.
+CREATE TABLE property_time_zone (timezone text PRIMARY KEY);
+
 CREATE TABLE reservation (
     reservation_id uuid NOT NULL DEFAULT uuidv7(),
     property_id text COLLATE "C" NOT NULL REFERENCES property,
@@ -44,7 +55,10 @@ CREATE TABLE reservation (
     -- the room under which it is in the feed of booking events; null: it is not in the feed
     hotel_id bigint,
     room_id text,
-    cancelled_at timestamptz,
+    guests smallint CHECK (guests BETWEEN 1 AND 1000), -- null: the request did not say
+    cancelled_at timestamptz, -- before its first night was over: all nights are free
+    -- the departure for which it was made, if it was cancelled later: the nights until `departure` were slept
+    reserved_until date CHECK (reserved_until > departure),
     -- A guest has only the id, so it leads; property_id is the distribution column, see docs/scaling.md.
     PRIMARY KEY (reservation_id, property_id),
     CONSTRAINT reservation_nights CHECK (departure - arrival BETWEEN 1 AND 365),
@@ -57,6 +71,11 @@ CREATE TABLE reservation (
 -- The stays around a day: no two overlap, so the last one that begins before a day is the only one that can include it.
 CREATE INDEX reservation_of_property ON reservation (property_id, arrival DESC) INCLUDE (departure, free_from)
 WHERE cancelled_at IS NULL;
+
+-- What a guest has reserved, and what an administrator sees of a day.
+CREATE INDEX reservation_of_holder ON reservation (holder, reservation_id) WHERE holder IS NOT NULL;
+CREATE INDEX reservation_by_arrival ON reservation (arrival, property_id) WHERE cancelled_at IS NULL;
+CREATE INDEX reservation_by_departure ON reservation (departure, property_id) WHERE cancelled_at IS NULL;
 
 -- Nights that the holder of a property does not sell. Blocks may overlap; none overlaps a stay.
 CREATE TABLE property_block (
@@ -72,8 +91,8 @@ CREATE INDEX property_block_by_night ON property_block (property_id, first_night
 
 -- The nights of each property that a new stay can take, as ranges that do not touch: those between its stays, from the
 -- end of the turnover after one to as many days before the next, without its blocks and without the nights that the
--- feed has as booked in its room. Triggers keep them, see functions/free_stretches.sql; `python -m provider audit`
--- compares them with the reservations.
+-- feed has as booked in its room; none if it is not on sale. Triggers keep them, see functions/free_stretches.sql;
+-- `python -m provider audit` compares them with the reservations.
 CREATE TABLE free_stretch (
     property_id text COLLATE "C" NOT NULL,
     first_night date NOT NULL CHECK (first_night >= '1900-01-01'),
@@ -81,12 +100,18 @@ CREATE TABLE free_stretch (
     -- Only the search of a segment names this column, so the planner can choose its index for no other statement.
     nights daterange NOT NULL GENERATED ALWAYS AS (daterange(first_night, end_date)) STORED,
     segment integer NOT NULL CHECK (segment >= 0),
+    -- those of the property, for the search; 1000 guests if it does not limit them
+    min_nights integer NOT NULL DEFAULT 1,
+    max_guests integer NOT NULL DEFAULT 1000,
+    timezone text,
     PRIMARY KEY (property_id, first_night) INCLUDE (end_date),
     CONSTRAINT free_stretch_nights CHECK (first_night < end_date)
 );
-CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights) INCLUDE (property_id);
-CREATE INDEX free_stretch_of_all ON free_stretch USING gist (daterange(first_night, end_date))
-INCLUDE (property_id, first_night, end_date);
+CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights, min_nights, max_guests)
+INCLUDE (property_id, timezone);
+CREATE INDEX free_stretch_of_all ON free_stretch
+USING gist (daterange(first_night, end_date), min_nights, max_guests)
+INCLUDE (property_id, first_night, end_date, timezone);
 
 -- The ids of properties in segments of some hundred, each from its first id to the next one's: a search in few
 -- segments finds the first of the properties that are free in the order of ids. A job splits the large ones.

@@ -13,7 +13,7 @@ async def find_differences(db: asyncpg.Pool) -> tuple[int, list[str]]:
     checked = 0
     after = ""
     while rows := await queries.select_recount(db, after, PROPERTIES_AT_ONCE):
-        different += [row["property_id"] for row in rows if row["kept"] != row["due"] or not row["in_segment"]]
+        different += [row["property_id"] for row in rows if row["kept"] != row["due"] or not row["is_found"]]
         checked += len(rows)
         after = rows[-1]["property_id"]
     return checked, different

@@ -8,13 +8,28 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
+from common.time_zones import parse_time_zone
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, TableQuery, parse_name, parse_night
+from common.web.input_types import (
+    Cursor,
+    Id,
+    Input,
+    PageLimit,
+    PageQuery,
+    QueryId,
+    QueryInteger,
+    TableQuery,
+    parse_name,
+    parse_night,
+)
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
 MAX_NIGHTS = 365
 MAX_CALENDAR_NIGHTS = 366
+MAX_GUESTS = 1000
+"""The most guests of a stay; it stands again in the provider's SQL."""
+
 EXAMPLE_DAYS_AHEAD = 700
 """The example of a reservation is sent from the browser, even when the document was rendered more than a year before;
 a reservation may be MAX_DAYS_AHEAD at most."""
@@ -59,6 +74,13 @@ def parse_end(value: Any) -> date:
     return end
 
 
+def parse_time_zone_name(value: Any) -> str:
+    """Parse the name of a time zone. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004 - pydantic takes ValueError
+    return parse_time_zone(value)
+
+
 def require_within_window(start: date, info: ValidationInfo) -> date:
     """Return the date. Raises ValueError when it is outside the `window` of the validation's context."""
     window = (info.context or {}).get("window")
@@ -91,6 +113,13 @@ End = Annotated[
 PropertyId = Annotated[str, BeforeValidator(parse_property_id), WithJsonSchema(_PROPERTY_ID_SCHEMA)]
 Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(parse_description)]
 TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
+MinNights = Annotated[int, Field(ge=1, le=MAX_NIGHTS, description="The fewest nights of a stay")]
+Guests = Annotated[int, Field(ge=1, le=MAX_GUESTS)]
+TimeZone = Annotated[
+    str,
+    BeforeValidator(parse_time_zone_name),
+    WithJsonSchema({"type": "string", "maxLength": 100, "examples": ["Europe/Berlin"]}),
+]
 
 
 def _never_null(schema: dict[str, Any]) -> None:
@@ -100,12 +129,22 @@ def _never_null(schema: dict[str, Any]) -> None:
 
 
 class AvailabilityQuery(TableQuery):
-    """The nights of a search, and the page."""
+    """The nights and guests of a search, and the page."""
 
     start_date: Annotated[Day, Field(description="The first night")]
     nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
+    guests: Annotated[
+        QueryInteger | None, Field(ge=1, le=MAX_GUESTS, description="How many guests; by default any number")
+    ] = None
+    hotel_id: Annotated[QueryId | None, Field(description="Only properties that are rooms of this hotel")] = None
     limit: PageLimit = 100
     cursor: Cursor | None = None
+
+
+class DayQuery(PageQuery):
+    """A day at the houses, and the page."""
+
+    day: Annotated[Day | None, Field(description="The day; by default today in PROVIDER_TIMEZONE")] = None
 
 
 class CalendarQuery(TableQuery):
@@ -128,9 +167,11 @@ class ReservationInput(Input):
     property_id: PropertyId
     """Id of the property."""
     start_date: Annotated[Day, AfterValidator(require_within_window), Field(json_schema_extra=_set_example_start)]
-    """The first night: from today to 2 years ahead."""
+    """The first night: from today, in the time zone of the property, to 2 years ahead."""
     nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
-    """Number of nights."""
+    """Number of nights: at least as many as the property demands."""
+    guests: Guests | None = None
+    """Number of guests: at most as many as the property takes."""
 
     @property
     def departure(self) -> date:
@@ -138,10 +179,15 @@ class ReservationInput(Input):
 
     def require_within(self, window: BookingWindow) -> None:
         """Raises Invalid for a start outside the window."""
-        try:
-            window.require(self.start_date)
-        except ValueError as error:
-            raise Invalid.field("start_date", str(error)) from None
+        require_start(self.start_date, window)
+
+
+def require_start(start: date, window: BookingWindow) -> None:
+    """Raises Invalid for a start outside the window."""
+    try:
+        window.require(start)
+    except ValueError as error:
+        raise Invalid.field("start_date", str(error)) from None
 
 
 class ReservationChange(Input):
@@ -193,6 +239,13 @@ class PropertyInput(Input):
     description: Description
     """The property in words, for guests."""
     turnover_days: TurnoverDays = 0
+    on_sale: bool = True
+    """Whether it can be found and reserved."""
+    timezone: TimeZone | None = None
+    """Its time zone, whose date is today; by default PROVIDER_TIMEZONE."""
+    min_nights: MinNights = 1
+    max_guests: Guests | None = None
+    """The most guests of a stay; by default any number."""
     hotel_id: Id | None = None
     """The hotel whose room this is; the room is required with it."""
     room_id: RoomId | None = None
@@ -205,11 +258,19 @@ class PropertyInput(Input):
 
 
 class PropertyChange(Input):
-    """The fields to change; absent fields keep their values. Null for hotel and room removes the link to the room."""
+    """The fields to change; absent fields keep their values. Null removes the link to a room, the time zone or the
+    limit of guests."""
 
     description: Annotated[Description | None, Field(json_schema_extra=_never_null)] = None
     """The property in words, for guests."""
     turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=_never_null)] = None
+    on_sale: Annotated[bool | None, Field(json_schema_extra=_never_null)] = None
+    """Whether it can be found and reserved; stays that were sold before stay."""
+    timezone: TimeZone | None = None
+    """Its time zone, whose date is today; null: PROVIDER_TIMEZONE."""
+    min_nights: Annotated[MinNights | None, Field(json_schema_extra=_never_null)] = None
+    max_guests: Guests | None = None
+    """The most guests of a stay; null: any number."""
     hotel_id: Id | None = None
     """The hotel whose room this is; null, with the room, removes the link."""
     room_id: RoomId | None = None
@@ -220,11 +281,11 @@ class PropertyChange(Input):
         return "hotel_id" in self.model_fields_set
 
     def require_whole(self) -> None:
-        """Raises Invalid for a null description or turnover, a hotel without a room, or a room without a hotel."""
+        """Raises Invalid for a null that stands for nothing, a hotel without a room, or a room without a hotel."""
         given = self.model_fields_set
         faults = [
             FieldError(name, "must not be null")
-            for name in ("description", "turnover_days")
+            for name in ("description", "turnover_days", "on_sale", "min_nights")
             if name in given and getattr(self, name) is None
         ]
         faults += _half(("hotel_id" in given, "room_id" in given)) or _half((self.hotel_id, self.room_id))

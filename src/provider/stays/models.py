@@ -1,14 +1,19 @@
 """Properties, reservations and calendars, as stored and as sent in responses."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from common.web.errors import Problem
 
 MAX_DAYS_AHEAD = 730
+
+MOST_EAST, MOST_WEST = timedelta(hours=14), timedelta(hours=12)
+"""How far clocks are ahead of UTC, and behind it, at most."""
 
 
 class BookingWindow(msgspec.Struct, frozen=True):
@@ -34,6 +39,41 @@ class BookingWindow(msgspec.Struct, frozen=True):
         return (self.first is None or self.first <= day) and day <= self.last
 
 
+class Clock(msgspec.Struct, frozen=True):
+    """The time of a request, and what day it is then at a property.
+
+    timezone: of the properties without one of their own. past: stays may start before today.
+    """
+
+    now: datetime
+    timezone: str
+    past: bool
+
+    def today(self, zone: str | None) -> date:
+        """The date in a time zone; None: that of the properties without one of their own."""
+        return self.now.astimezone(ZoneInfo(zone or self.timezone)).date()
+
+    def window(self, zone: str | None) -> BookingWindow:
+        """The days on which a stay may start at a property with this time zone."""
+        return BookingWindow.on(self.today(zone), past=self.past)
+
+    @property
+    def everywhere(self) -> BookingWindow:
+        """The days on which a stay may start whatever the time zone of the property."""
+        first, last = (self.now + MOST_EAST).date(), (self.now - MOST_WEST).date()
+        return BookingWindow(None if self.past else first, last + timedelta(days=MAX_DAYS_AHEAD))
+
+    @property
+    def somewhere(self) -> BookingWindow:
+        """The days on which a stay may start in some time zone."""
+        first, last = (self.now - MOST_WEST).date(), (self.now + MOST_EAST).date()
+        return BookingWindow(None if self.past else first, last + timedelta(days=MAX_DAYS_AHEAD))
+
+    def refused_zones(self, start: date, zones: Iterable[str]) -> tuple[str, ...]:
+        """Those of the time zones in which a stay cannot start on a day; an empty name stands for `timezone`."""
+        return tuple(zone for zone in zones if start not in self.window(zone or None))
+
+
 class AvailableProperty(msgspec.Struct, frozen=True):
     """A property that is free for all nights of the search."""
 
@@ -43,11 +83,20 @@ class AvailableProperty(msgspec.Struct, frozen=True):
     """The property in words, for guests."""
 
 
+class Alternative(msgspec.Struct, frozen=True):
+    """Another start date, and in how many properties a stay of as many nights can begin on it."""
+
+    start_date: date
+    """The first night."""
+    free_properties: int
+    """How many properties are free; 100 stands for 100 or more, unless the search was of one hotel."""
+
+
 class NoAvailability(Problem, frozen=True):
     """No property is free. `alternatives`: start dates, nearest first, on which one is free for as many nights."""
 
-    alternatives: tuple[date, ...] = ()
-    """Start dates on which a property is free for as many nights, nearest first."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Start dates on which a property is free for as many nights and guests, nearest first."""
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -59,6 +108,14 @@ class Property(msgspec.Struct, frozen=True):
     """The property in words, for guests."""
     turnover_days: int
     """Nights kept free after each stay."""
+    on_sale: bool
+    """Whether it can be found and reserved; stays that were sold before stay."""
+    timezone: str | None
+    """Its time zone, whose date is today; null: PROVIDER_TIMEZONE."""
+    min_nights: int
+    """The fewest nights of a stay."""
+    max_guests: int | None
+    """The most guests of a stay; null: any number."""
     hotel_id: int | None
     """The hotel whose room this is; null for a property of its own."""
     room_id: int | str | None
@@ -75,9 +132,42 @@ class Reservation(msgspec.Struct, frozen=True):
     start_date: date
     """The first night."""
     nights: int
-    """Number of nights."""
+    """Number of nights, those that were given up by cancelling included."""
     created_at: datetime
     """When it was made."""
+    guests: int | None
+    """Number of guests; null if the request did not say."""
+    status: Literal["reserved", "cancelled"]
+    """Whether it was cancelled."""
+    nights_kept: int | None
+    """Of a cancelled one, the nights that were over before, and stay sold; null while it is not cancelled."""
+
+
+class DayStay(msgspec.Struct, frozen=True):
+    """A stay that begins or ends on a day, for the people of the house."""
+
+    property_id: str
+    """Id of the property."""
+    description: str
+    """The property in words."""
+    hotel_id: int | None
+    """The hotel whose room this is."""
+    room_id: int | str | None
+    """The room of that hotel: a number or a UUID."""
+    reservation_id: UUID
+    """Id of the reservation."""
+    arrival: date
+    """The first night."""
+    departure: date
+    """The day after the last night."""
+    nights: int
+    """Number of nights."""
+    guests: int | None
+    """Number of guests; null if nobody said."""
+    status: Literal["reserved", "cancelled"]
+    """Whether it was cancelled after it had begun: its nights are those that were over by then."""
+    reserved_at: datetime
+    """When it was made, or imported."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -118,7 +208,8 @@ class Calendar(msgspec.Struct, frozen=True, rename={"first": "from", "until": "t
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
-    """The result of an insert. reservation_id: None when the nights are taken, or for a hotel's room without `rooms`.
+    """The result of an insert. reservation_id: None when the nights are taken or not for sale to so many guests, or for
+    a hotel's room without `rooms`.
 
     occurred_at: by PostgreSQL's clock while the property was locked, so that the times of a property's events increase
     across replicas.
@@ -129,6 +220,9 @@ class InsertOutcome(msgspec.Struct, frozen=True):
     hotel_id: int | None
     room_id: str | None
     occurred_at: datetime
+    is_on_sale: bool
+    min_nights: int
+    max_guests: int | None
 
 
 class LinkedStay(msgspec.Struct, frozen=True):
@@ -193,17 +287,23 @@ class NightConflict(msgspec.Struct, frozen=True):
 
 
 class LiveStay(msgspec.Struct, frozen=True):
-    """A reservation that is not cancelled: its nights, the hotel's room that it books, if any, and when it was made."""
+    """A reservation that is not cancelled: its nights, the hotel's room that it books, if any, and when it was made.
+
+    timezone and min_nights are those of the property.
+    """
 
     arrival: date
     departure: date
     hotel_id: int | None
     room_id: str | None
     created_at: datetime
+    guests: int | None
+    timezone: str | None
+    min_nights: int
 
 
 class CancelledStay(msgspec.Struct, frozen=True):
-    """A reservation that was just cancelled: its nights, the hotel's room that was booked, if any, and the time."""
+    """A reservation that was just cancelled: the nights given up, the hotel's room that was booked, and the time."""
 
     arrival: date
     departure: date

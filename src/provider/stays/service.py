@@ -8,23 +8,21 @@ from uuid import UUID
 import asyncpg
 
 from common.db.pool import Connection, Executor, transaction
-from common.limits import EARLIEST_NIGHT, LATEST_NIGHT
-from common.web.errors import Conflict, Forbidden, Invalid, NotFound
+from common.web.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from provider.hotel_rooms import BOOKING, CANCELLATION, NightEvent
 from provider.stays.inputs import (
-    AvailabilityQuery,
     BlockInput,
     PropertyChange,
     PropertyInput,
     ReservationChange,
     ReservationInput,
     require_sane_end,
+    require_start,
 )
 from provider.stays.models import (
-    AvailableProperty,
     Block,
-    BookingWindow,
     CancelledStay,
+    Clock,
     ImportedStay,
     InsertOutcome,
     LinkedStay,
@@ -33,9 +31,6 @@ from provider.stays.models import (
     Reservation,
 )
 from provider.stays.queries import blocks, properties, storefront
-
-ALTERNATIVE_DAYS = 14
-"""Alternative start dates are at most this far from the requested one."""
 
 AppendEvents = Callable[[Connection, Sequence[NightEvent]], Awaitable[None]]
 """Appends events to the feed inside the caller's transaction; the slice of the feed provides it."""
@@ -46,22 +41,38 @@ def token_digest(token: UUID) -> UUID:
     return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
 
 
-async def reserve(db: asyncpg.Pool, append: AppendEvents, request: ReservationInput, holder: UUID) -> Reservation:
-    """Reserve the nights. Raises Invalid for an unknown property, Conflict for nights that are taken.
+def digest(token: bytes) -> UUID:
+    """The digest of a token that is not a UUID, under which what it makes is stored."""
+    return UUID(bytes=hashlib.sha256(token).digest()[:16])
 
-    A property that is not a hotel's room takes one statement, in a transaction of its own.
+
+async def reserve(
+    db: asyncpg.Pool, append: AppendEvents, request: ReservationInput, holder: UUID, clock: Clock
+) -> Reservation:
+    """Reserve the nights. Raises Invalid for an unknown property and for nights or guests that it does not sell.
+
+    Raises Conflict for nights that are taken, and for a property that is not on sale. A property that is not a hotel's
+    room takes one statement, in a transaction of its own.
     """
+    await _require_start(db, request, clock)
     outcome = await _insert_reservation(db, request, holder, rooms=False)
     if outcome is None or outcome.hotel_id is None:
         return _reservation(outcome, request)
     async with transaction(db) as connection:
-        return await reserve_within(connection, append, request, holder)
+        return await _reserve_within(connection, append, request, holder)
 
 
 async def reserve_within(
+    connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID, clock: Clock
+) -> Reservation:
+    """Reserve inside the caller's transaction, and append the events of a hotel's room. Raises as `reserve`."""
+    await _require_start(connection, request, clock)
+    return await _reserve_within(connection, append, request, holder)
+
+
+async def _reserve_within(
     connection: Connection, append: AppendEvents, request: ReservationInput, holder: UUID
 ) -> Reservation:
-    """Reserve inside the caller's transaction, and append the events of a hotel's room."""
     outcome = await _insert_reservation(connection, request, holder, rooms=False)
     if outcome is not None and outcome.hotel_id is not None:
         await properties.share_room_events(connection)
@@ -73,6 +84,19 @@ async def reserve_within(
     return reservation
 
 
+async def _require_start(db: Executor, request: ReservationInput, clock: Clock) -> None:
+    """Raises Invalid for a start outside the days on which a stay may start at the property.
+
+    The time zone of the property matters on few days, and is read on those alone.
+    """
+    if request.start_date in clock.everywhere:
+        return
+    zone = await properties.select_time_zone(db, request.property_id)
+    if zone is None:
+        raise unknown_property_field()
+    request.require_within(clock.window(*zone))
+
+
 async def _insert_reservation(
     db: Executor, request: ReservationInput, holder: UUID, *, rooms: bool
 ) -> InsertOutcome | None:
@@ -82,30 +106,70 @@ async def _insert_reservation(
         raise Conflict(
             "The property was linked to another room at the same moment; try again.", code="not_available"
         ) from None
-    except asyncpg.ExclusionViolationError:  # blocked at the same moment
-        raise nights_are_taken() from None
+    except asyncpg.ExclusionViolationError as error:  # blocked or taken off sale at the same moment
+        raise nights_are_not_sold(error) from None
+    except asyncpg.ForeignKeyViolationError:  # deleted at the same moment
+        raise unknown_property_field() from None
 
 
 def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Reservation:
     if outcome is None:
-        raise Invalid.field("property_id", "is not a known property")
+        raise unknown_property_field()
     if outcome.reservation_id is None or outcome.created_at is None:
-        raise nights_are_taken()
+        _require_accepted(outcome, request)
+        raise nights_are_taken() if outcome.is_on_sale else not_on_sale()
     return Reservation(
-        outcome.reservation_id, request.property_id, request.start_date, request.nights, outcome.created_at
+        reservation_id=outcome.reservation_id,
+        property_id=request.property_id,
+        start_date=request.start_date,
+        nights=request.nights,
+        created_at=outcome.created_at,
+        guests=request.guests,
+        status="reserved",
+        nights_kept=None,
     )
 
 
-async def cancel(db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, holder: UUID) -> None:
-    """Cancel a reservation and free its nights; changes nothing if it is already cancelled. Raises NotFound."""
+def _require_accepted(outcome: InsertOutcome, request: ReservationInput) -> None:
+    """Raises Invalid for fewer nights or more guests than the property takes."""
+    faults = []
+    if request.nights < outcome.min_nights:
+        faults.append(FieldError("nights", too_few_nights(outcome.min_nights)))
+    if outcome.max_guests is not None and request.guests is not None and request.guests > outcome.max_guests:
+        faults.append(FieldError("guests", f"must be at most {outcome.max_guests} at this property"))
+    if faults:
+        raise Invalid("The request is not valid.", errors=faults)
+
+
+def too_few_nights(min_nights: int) -> str:
+    return f"must be at least {min_nights} at this property"
+
+
+async def cancel(
+    db: asyncpg.Pool, append: AppendEvents, reservation_id: UUID, holder: UUID | None, clock: Clock
+) -> None:
+    """Cancel a reservation: nights before today, at the property, stay sold, and the others are free.
+
+    Changes nothing if it is already cancelled. holder: None for the administrator. Raises NotFound, and Conflict when
+    all of its nights are over.
+    """
     async with transaction(db) as connection:
         await properties.share_room_events(connection)
         property_id = await storefront.lock_reservation(connection, reservation_id, holder)
         if property_id is None:
-            raise NotFound("There is no such reservation.")
-        stay = await storefront.update_cancelled(connection, property_id, reservation_id)
-        if stay is not None and stay.hotel_id is not None and stay.room_id is not None:
-            await append(connection, night_events(stay, CANCELLATION))
+            raise no_such_reservation()
+        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        if stay is None:
+            return
+        today = clock.today(stay.timezone)
+        if stay.departure <= today:
+            raise Conflict("All nights of the stay are over.", code="already_slept")
+        if stay.arrival < today:
+            freed = await storefront.update_cut_short(connection, property_id, reservation_id, today)
+        else:
+            freed = await storefront.update_cancelled(connection, property_id, reservation_id)
+        if freed is not None and freed.hotel_id is not None and freed.room_id is not None:
+            await append(connection, night_events(freed, CANCELLATION))
 
 
 async def change_nights(
@@ -113,58 +177,87 @@ async def change_nights(
     append: AppendEvents,
     reservation_id: UUID,
     change: ReservationChange,
-    holder: UUID,
-    window: BookingWindow,
+    holder: UUID | None,
+    clock: Clock,
 ) -> Reservation:
     """Move a reservation to other nights: it gives up some and takes others in one transaction, or keeps all it has.
 
-    The feed is told of the difference alone. window: the days on which a stay may start. Raises NotFound, Invalid for a
-    start outside the window, and Conflict for nights that are taken, or that were slept already.
+    The feed is told of the difference alone. holder: None for the administrator. Raises NotFound, Invalid for a start
+    or a number of nights that the property does not sell, and Conflict for nights that are taken, or that were slept
+    already, and for a cancelled reservation.
     """
     async with transaction(db) as connection:
         await properties.share_room_events(connection)
         property_id = await storefront.lock_reservation(connection, reservation_id, holder)
-        stay = property_id and await storefront.select_live_stay(connection, property_id, reservation_id)
-        if not property_id or not stay:
-            raise NotFound("There is no such reservation.")
+        if property_id is None:
+            raise no_such_reservation()
+        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        if stay is None:
+            raise Conflict("The reservation was cancelled; make another.", code="cancelled")
         arrival = change.start_date or stay.arrival
         departure = arrival + (timedelta(days=change.nights) if change.nights else stay.departure - stay.arrival)
-        _require_not_slept(stay, arrival, departure, window)
-        require_sane_end(departure)
         before = set(nights_between(stay.arrival, stay.departure))
         after = set(nights_between(arrival, departure))
         taken, given_up = sorted(after - before), sorted(before - after)
+        _require_not_slept(stay, arrival, taken, given_up, clock)
+        require_sane_end(departure)
+        if len(after) < min(stay.min_nights, len(before)):
+            raise Invalid.field("nights", too_few_nights(stay.min_nights))
         if taken and stay.hotel_id is not None and await storefront.is_booked_in_feed(connection, stay, taken):
             raise nights_are_taken()
         try:
             changed_at = await storefront.update_nights(connection, property_id, reservation_id, arrival, departure)
-        except asyncpg.ExclusionViolationError:
-            raise nights_are_taken() from None
+        except asyncpg.ExclusionViolationError as error:
+            raise nights_are_not_sold(error) from None
         if stay.hotel_id is not None and stay.room_id is not None:
             events = [(CANCELLATION, night) for night in given_up] + [(BOOKING, night) for night in taken]
             await append(
                 connection,
                 [NightEvent(stay.hotel_id, changed_at, status, stay.room_id, night) for status, night in events],
             )
-    return Reservation(reservation_id, property_id, arrival, (departure - arrival).days, stay.created_at)
+    return Reservation(
+        reservation_id=reservation_id,
+        property_id=property_id,
+        start_date=arrival,
+        nights=len(after),
+        created_at=stay.created_at,
+        guests=stay.guests,
+        status="reserved",
+        nights_kept=None,
+    )
 
 
-def _require_not_slept(stay: LiveStay, arrival: date, departure: date, window: BookingWindow) -> None:
-    """Raises Conflict for a change of nights that are over, and Invalid for a new start outside the window."""
-    if window.first is not None and stay.arrival < window.first:
-        if arrival != stay.arrival:
+def _require_not_slept(
+    stay: LiveStay, arrival: date, taken: Sequence[date], given_up: Sequence[date], clock: Clock
+) -> None:
+    """Raises Conflict for a change of nights that are over, and Invalid for a new start outside the window.
+
+    A stay that is over cannot become longer either, unless stays may start in the past.
+    """
+    today = clock.today(stay.timezone)
+    if arrival != stay.arrival:
+        if stay.arrival < today and not clock.past:
             raise Conflict("The stay has begun; its first night cannot change.", code="already_begun")
-        if departure != stay.departure and min(departure, stay.departure) < window.first:
-            raise Conflict(f"The nights before {window.first} are over.", code="already_slept")
-    elif arrival != stay.arrival:
-        try:
-            window.require(arrival)
-        except ValueError as error:
-            raise Invalid.field("start_date", str(error)) from None
+        require_start(arrival, clock.window(stay.timezone))
+    if (given_up and given_up[0] < today) or (taken and taken[0] < today and not clock.past):
+        raise Conflict(f"The nights before {today} are over.", code="already_slept")
 
 
 def nights_are_taken() -> Conflict:
     return Conflict("The property is not free for all of these nights.", code="not_available")
+
+
+def not_on_sale() -> Conflict:
+    return Conflict("The property is not on sale.", code="not_on_sale")
+
+
+def nights_are_not_sold(error: asyncpg.ExclusionViolationError) -> Conflict:
+    """What the violation of a rule about the nights of a property means."""
+    return not_on_sale() if error.constraint_name == "reservation_on_sale" else nights_are_taken()
+
+
+def no_such_reservation() -> NotFound:
+    return NotFound("There is no such reservation.")
 
 
 async def block(connection: Connection, property_id: str, new: BlockInput, holder: UUID | None) -> Block:
@@ -177,6 +270,8 @@ async def block(connection: Connection, property_id: str, new: BlockInput, holde
         return await blocks.insert_block(connection, property_id, new)
     except asyncpg.ExclusionViolationError:
         raise Conflict("A guest has reserved one of these nights.", code="not_available") from None
+    except asyncpg.ForeignKeyViolationError:  # deleted at the same moment
+        raise unknown_property(property_id) from None
 
 
 async def require_own_property(db: Executor, property_id: str, holder: UUID | None) -> None:
@@ -186,6 +281,10 @@ async def require_own_property(db: Executor, property_id: str, holder: UUID | No
         raise unknown_property(property_id)
     if holder is not None and owner != (holder,):
         raise Forbidden("The property was created with another token.", code="not_holder")
+
+
+def unknown_property_field() -> Invalid:
+    return Invalid.field("property_id", "is not a known property")
 
 
 def unknown_property(property_id: str) -> NotFound:
@@ -206,29 +305,52 @@ async def create_property(connection: Connection, new: PropertyInput, holder: UU
 
 
 async def change_property(
-    db: asyncpg.Pool, append: AppendEvents, property_id: str, change: PropertyChange
-) -> Property | None:
-    """Change a property; a new room gets the events of the stays that are not in the feed. None: it does not exist.
+    db: asyncpg.Pool, append: AppendEvents, property_id: str, change: PropertyChange, holder: UUID | None
+) -> Property:
+    """Change a property; a new room gets the events of the stays that are not in the feed.
 
-    Raises Conflict when the room belongs to another property, or when another has sold it for a night of these stays.
+    holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict when
+    the room belongs to another property, or when another has sold it for a night of these stays.
     """
     async with transaction(db) as connection:
         if change.changes_link:
             await properties.lock_room_links(connection)
         await properties.lock_properties(connection, property_id)
+        await require_own_property(connection, property_id, holder)
+        await properties.note_time_zone(connection, change.timezone)
         try:
             changed = await properties.update_property(connection, property_id, change)
             if change.changes_link and changed is not None:
                 await properties.note_room_link(connection, property_id)
         except asyncpg.UniqueViolationError:
             raise room_is_linked() from None
-        if change.changes_link and changed is not None and changed.hotel_id is not None:
+        if changed is None:
+            raise unknown_property(property_id)
+        if change.changes_link and changed.hotel_id is not None:
             night = await properties.select_night_sold_by_another(connection, property_id)
             if night is not None:
                 raise Conflict(f"Another property has sold this room for the night of {night}.", code="room_sold")
             stays = await properties.update_linked_stays(connection, property_id)
             await append(connection, [event for stay in stays for event in night_events(stay, BOOKING)])
     return changed
+
+
+async def delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | None) -> None:
+    """Delete a property without stays, with its cancelled reservations, which had no night.
+
+    holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict for a
+    property with stays, also past ones.
+    """
+    async with transaction(db) as connection:
+        # Events of a linked room are noted under its property: no link changes meanwhile.
+        await properties.lock_room_links(connection)
+        await properties.lock_properties(connection, property_id)
+        await require_own_property(connection, property_id, holder)
+        if await properties.has_stays(connection, property_id):
+            raise Conflict("The property has stays; it can be taken off sale (`on_sale`).", code="has_stays")
+        await properties.delete_cancelled_reservations(connection, property_id)
+        await properties.delete_room_link(connection, property_id)
+        await properties.delete_property(connection, property_id)
 
 
 def room_is_linked() -> Conflict:
@@ -248,31 +370,3 @@ def night_events(stay: LinkedStay | ImportedStay | CancelledStay, status: int) -
 def nights_between(arrival: date, departure: date) -> list[date]:
     """The nights from the arrival on, without the departure."""
     return [arrival + timedelta(days=i) for i in range((departure - arrival).days)]
-
-
-async def find_available(
-    db: asyncpg.Pool, search: AvailabilityQuery, after: str, window: BookingWindow
-) -> list[AvailableProperty]:
-    """The properties that can be reserved, after the id `after`, up to one more than the page holds.
-
-    Raises NotFound with alternatives when there is none. window: the days on which a reservation may start.
-    """
-    found = []
-    if search.start_date in window:
-        found = await storefront.select_available(db, search.start_date, search.nights, after, search.limit + 1)
-    if not found and not after:
-        days = nearest_days(search.start_date, window)
-        alternatives = await storefront.select_available_start_dates(db, days, search.nights)
-        raise NotFound(
-            "No property is free for all of these nights.",
-            code="no_availability",
-            extra={"alternatives": alternatives},
-        )
-    return found
-
-
-def nearest_days(day: date, window: BookingWindow) -> list[date]:
-    """The days of the window up to ALTERNATIVE_DAYS before and after, nearest first, later before earlier."""
-    offsets = sorted((o for o in range(-ALTERNATIVE_DAYS, ALTERNATIVE_DAYS + 1) if o), key=lambda o: (abs(o), -o))
-    days = (day + timedelta(days=offset) for offset in offsets)
-    return [each for each in days if each in window and EARLIEST_NIGHT <= each <= LATEST_NIGHT]

@@ -151,7 +151,8 @@ async def test_only_the_token_that_made_a_reservation_changes_it(
     assert (await change(new_guest(), reservation, nights=1))[0] == 404
     assert (await change(guest, {"reservation_id": "x"}, nights=1))[0] == 404
     await guest.cancel(reservation["reservation_id"])
-    assert (await change(guest, reservation, nights=1))[0] == 404
+    status, problem = await change(guest, reservation, nights=1)
+    assert (status, problem["code"]) == (409, "cancelled")
 
 
 class TestWhatIsOver:

@@ -19,6 +19,7 @@ from common.jobs.scheduler import run_now
 from provider.stays.audit import find_differences
 from provider.stays.cli import run_audit
 from provider.stays.jobs import split_segments
+from provider.stays.models import Alternative
 from provider.stays.queries import storefront
 from provider.stays.queries.properties import note_room_link
 
@@ -51,6 +52,7 @@ class House:
         self.property_id = property_id
         self.turnover = 0
         self.linked = False
+        self.on_sale = True
         self.stays: list[tuple[int, int]] = []
         self.blocks: list[tuple[int, int]] = []
         self.in_feed: Nights = set()
@@ -58,6 +60,8 @@ class House:
 
     def free(self) -> Nights:
         """The nights that a new stay can take."""
+        if not self.on_sale:
+            return set()
         blocked: Nights = set()
         arrivals = sorted(first for first, _ in self.stays)
         for first, until in self.stays:
@@ -88,6 +92,12 @@ class House:
                 self.stays.remove(stay)
             case "move" if (stay := self.stay_of(day)) and size:
                 await self.move(stay, (stay[0] + size - 3, stay[1] + size - 2))
+            case "sale":
+                self.on_sale = not self.on_sale
+                await self.db.execute(
+                    "UPDATE property SET on_sale = $2, min_nights = $3 WHERE property_id = $1",
+                    self.property_id, self.on_sale, size + 1,
+                )  # fmt: skip
             case "turnover":
                 await self.db.execute(
                     "UPDATE property SET turnover_days = $2 WHERE property_id = $1", self.property_id, size
@@ -150,7 +160,7 @@ class House:
         self.stays[self.stays.index(stay)] = to
 
 
-ACTIONS = ["book", "book", "book", "cancel", "delete", "move", "turnover", "block", "unblock", "feed", "link"]
+ACTIONS = ["book", "book", "book", "cancel", "delete", "move", "turnover", "block", "unblock", "feed", "link", "sale"]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 30), st.integers(0, 6)), min_size=1, max_size=25)
 
 
@@ -310,7 +320,10 @@ async def test_a_search_finds_each_free_property_once_in_the_order_of_ids(
         assert [each.property_id for each in first] == [min(free)]
     days = [START + n * DAY for n in (-3, -1, 0, 3)]
     possible = [day for day in days if free or day in (days[0], days[3])]
-    assert await storefront.select_available_start_dates(provider_db, days, 2) == possible
+    counted = min(len(free), 100)
+    assert await storefront.select_available_start_dates(provider_db, days, 2) == [
+        Alternative(day, 100 if day in (days[0], days[3]) else counted) for day in possible
+    ]
 
 
 async def test_a_page_that_begins_in_one_unsplit_segment_and_ends_in_the_next_has_each_property_once(

@@ -12,7 +12,15 @@ DAY = timedelta(days=1)
 
 
 async def test_a_property_is_returned_as_it_was_sent(guest: Guest) -> None:
-    given = {"property_id": "xE6vqTqA6LTwpE", "description": "Villa 🏡 by the lake", "turnover_days": 1}
+    given = {
+        "property_id": "xE6vqTqA6LTwpE",
+        "description": "Villa 🏡 by the lake",
+        "turnover_days": 1,
+        "on_sale": False,
+        "timezone": "Asia/Kathmandu",
+        "min_nights": 3,
+        "max_guests": 4,
+    }
 
     answer, created = await guest.call("POST", "/properties", json={**given, "hotel_id": 3, "room_id": 17})
 
@@ -96,6 +104,18 @@ GOOD = {"property_id": "hut", "description": "A place to sleep"}
         ({"hotel_id": 2**63, "room_id": "attic"}, ["hotel_id", "room_id"]),
         ({"hotel_id": "1", "room_id": True}, ["hotel_id", "room_id"]),
         ({"hotel_id": 1, "room_id": uuid.UUID(int=5).hex}, ["room_id"]),  # the feed takes UUIDs with hyphens alone
+        ({"on_sale": "yes"}, ["on_sale"]),
+        ({"on_sale": None}, ["on_sale"]),
+        ({"timezone": "CET"}, ["timezone"]),
+        ({"timezone": "Europe/Atlantis"}, ["timezone"]),
+        ({"timezone": "../Europe/Berlin"}, ["timezone"]),
+        ({"timezone": "Europe/Berlin\0"}, ["timezone"]),
+        ({"timezone": 1}, ["timezone"]),
+        ({"timezone": ""}, ["timezone"]),
+        ({"min_nights": 0, "max_guests": 0}, ["min_nights", "max_guests"]),
+        ({"min_nights": 366, "max_guests": 1001}, ["min_nights", "max_guests"]),
+        ({"min_nights": None}, ["min_nights"]),
+        ({"min_nights": True, "max_guests": "2"}, ["min_nights", "max_guests"]),
         ({"colour": "red"}, ["colour"]),
     ],
 )
@@ -124,12 +144,20 @@ async def test_absent_fields_keep_their_values(guest: Guest) -> None:
         "property_id": "hut",
         "description": "New windows",
         "turnover_days": 1,
+        "on_sale": True,
+        "timezone": None,
+        "min_nights": 1,
+        "max_guests": None,
         "hotel_id": 3,
         "room_id": str(uuid.UUID(int=5)),
     }
     assert (await guest.call("PATCH", "/properties/hut", json={}))[1] == changed
     _, unlinked = await guest.call("PATCH", "/properties/hut", json={"hotel_id": None, "room_id": None})
     assert (unlinked["hotel_id"], unlinked["room_id"], unlinked["turnover_days"]) == (None, None, 1)
+    rules = {"on_sale": False, "timezone": "Europe/Lisbon", "min_nights": 2, "max_guests": 5}
+    assert (await guest.call("PATCH", "/properties/hut", json=rules))[1] == {**unlinked, **rules}
+    lifted = {"timezone": None, "max_guests": None}
+    assert (await guest.call("PATCH", "/properties/hut", json=lifted))[1] == {**unlinked, **rules, **lifted}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +170,8 @@ async def test_absent_fields_keep_their_values(guest: Guest) -> None:
         ({"hotel_id": 1, "room_id": None}, ["room_id"]),
         ({"property_id": "other"}, ["property_id"]),
         ({"turnover_days": 366, "description": ""}, ["description", "turnover_days"]),
+        ({"on_sale": None, "min_nights": None}, ["on_sale", "min_nights"]),
+        ({"timezone": "EST", "max_guests": 0}, ["timezone", "max_guests"]),
     ],
 )
 async def test_an_invalid_change_is_named(guest: Guest, changes: dict[str, Any], fields: list[str]) -> None:

@@ -21,7 +21,7 @@ from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
-from tests.support.storefront import Guest
+from tests.support.storefront import Guest, start_dates
 from tests.support.waiting import eventually
 
 DAY = timedelta(days=1)
@@ -221,7 +221,7 @@ class TestBookedInTheFeed:
 
         _, problem = await guest.get(f"/properties/available?start_date={soon}&nights=2")
 
-        days = [date.fromisoformat(day) for day in problem["alternatives"]]
+        days = start_dates(problem)
         assert days == sorted(days, key=lambda day: (abs(day - soon), soon - day))
         assert set(days) == {soon + n * DAY for n in range(-14, 15)} - {soon + n * DAY for n in (-1, 0, 1, 2)}
 

@@ -10,8 +10,9 @@ SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDE
 $$;
 
 -- The nights within a range that no new stay of the property can take: those of its stays, with the turnover before and
--- after them, of its blocks, and those that the feed has as booked in its room. No stay, no turnover and no block is
--- longer than 365 days, so only those that begin within as many days before the range are read.
+-- after them, of its blocks, and those that the feed has as booked in its room; all if it is not on sale. No stay, no
+-- turnover and no block is longer than 365 days, so only those that begin within as many days before the range are
+-- read.
 CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
 LANGUAGE plpgsql STABLE
 AS $$
@@ -21,7 +22,10 @@ DECLARE
     blocks datemultirange;
     in_feed datemultirange;
 BEGIN
-    SELECT turnover_days, hotel_id, room_id INTO owner FROM property AS each WHERE each.property_id = property;
+    SELECT turnover_days, hotel_id, room_id, on_sale INTO owner FROM property AS each WHERE each.property_id = property;
+    IF NOT owner.on_sale THEN
+        RETURN datemultirange(within);
+    END IF;
     SELECT range_agg(daterange(arrival - owner.turnover_days, free_from)) INTO stays
       FROM reservation
      WHERE property_id = property
@@ -69,16 +73,44 @@ BEGIN
            AND first_night >= start
            AND first_night < until
            AND end_date > first
-        RETURNING first_night, end_date, segment
+        RETURNING first_night, end_date, segment, min_nights, max_guests, timezone
     LOOP
         IF cut.first_night < first THEN
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (property, cut.first_night, first, cut.segment);
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+            VALUES (
+                property, cut.first_night, first, cut.segment, cut.min_nights, cut.max_guests, cut.timezone
+            );
         END IF;
         IF cut.end_date > until THEN
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (property, until, cut.end_date, cut.segment);
+            INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+            VALUES (
+                property, until, cut.end_date, cut.segment, cut.min_nights, cut.max_guests, cut.timezone
+            );
         END IF;
+    END LOOP;
+END
+$$;
+
+-- Store free stretches of a property in a segment, with what the search needs to know of the property.
+CREATE OR REPLACE FUNCTION insert_free_nights(property text, free datemultirange, segment_of_property integer)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    owner record;
+    part daterange;
+BEGIN
+    SELECT min_nights, coalesce(max_guests, 1000) AS max_guests, timezone INTO owner
+      FROM property AS each
+     WHERE each.property_id = property;
+    IF NOT FOUND THEN
+        RETURN; -- the property is being deleted, and its blocks with it
+    END IF;
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(free)) LOOP
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+        VALUES (
+            property, lower(part), upper(part), segment_of_property, owner.min_nights, owner.max_guests, owner.timezone
+        );
     END LOOP;
 END
 $$;
@@ -96,7 +128,6 @@ DECLARE
     start date;
     kept datemultirange;
     due datemultirange;
-    part daterange;
     segment_of_property integer;
 BEGIN
     IF isempty(settled) THEN
@@ -122,11 +153,7 @@ BEGIN
     DELETE FROM free_stretch
      WHERE property_id = property
        AND first_night = ANY (ARRAY(SELECT lower(each) FROM unnest(kept) AS each));
-    segment_of_property := coalesce(segment_of_property, segment_of(property));
-    FOREACH part IN ARRAY ARRAY(SELECT unnest(due)) LOOP
-        INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-        VALUES (property, lower(part), upper(part), segment_of_property);
-    END LOOP;
+    PERFORM insert_free_nights(property, due, coalesce(segment_of_property, segment_of(property)));
 END
 $$;
 
@@ -134,17 +161,12 @@ $$;
 CREATE OR REPLACE FUNCTION recompute_free_stretches(recomputed text) RETURNS void
 LANGUAGE plpgsql
 AS $$
-DECLARE
-    part daterange;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     PERFORM lock_property(property_id) FROM property WHERE property_id = recomputed;
     DELETE FROM free_stretch WHERE property_id = recomputed;
     IF EXISTS (SELECT 1 FROM property WHERE property_id = recomputed) THEN
-        FOREACH part IN ARRAY ARRAY(SELECT unnest(computed_free_nights(recomputed))) LOOP
-            INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-            VALUES (recomputed, lower(part), upper(part), segment_of(recomputed));
-        END LOOP;
+        PERFORM insert_free_nights(recomputed, computed_free_nights(recomputed), segment_of(recomputed));
     END IF;
 END
 $$;
@@ -163,7 +185,7 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.cancelled_at IS NULL THEN
         first := NEW.arrival - (NEW.free_from - NEW.departure);
-        SELECT first_night, end_date, segment INTO divided
+        SELECT first_night, end_date, segment, min_nights, max_guests, timezone INTO divided
           FROM free_stretch
          WHERE property_id = NEW.property_id
            AND first_night <= first
@@ -178,8 +200,13 @@ BEGIN
                  WHERE property_id = NEW.property_id AND first_night = divided.first_night;
             END IF;
             IF divided.end_date > NEW.free_from THEN
-                INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-                VALUES (NEW.property_id, NEW.free_from, divided.end_date, divided.segment);
+                INSERT INTO free_stretch (
+                    property_id, first_night, end_date, segment, min_nights, max_guests, timezone
+                )
+                VALUES (
+                    NEW.property_id, NEW.free_from, divided.end_date, divided.segment, divided.min_nights,
+                    divided.max_guests, divided.timezone
+                );
             END IF;
         ELSE
             PERFORM take_nights(NEW.property_id, first, NEW.free_from);
@@ -249,14 +276,42 @@ $$;
 CREATE OR REPLACE TRIGGER property_block_changed AFTER INSERT OR UPDATE OR DELETE ON property_block
 FOR EACH ROW EXECUTE FUNCTION block_changed();
 
--- A new property is free for ever. Until the transaction ends, no property changes its segment.
+-- A property that goes off sale has no free night; one that is on sale again has those that are left. A search knows
+-- the fewest nights, the most guests and the time zone from the stretches.
+CREATE OR REPLACE FUNCTION sale_changed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM lock_property(NEW.property_id);
+    UPDATE free_stretch
+       SET min_nights = NEW.min_nights,
+           max_guests = coalesce(NEW.max_guests, 1000),
+           timezone = NEW.timezone
+     WHERE property_id = NEW.property_id;
+    IF NEW.on_sale <> OLD.on_sale THEN
+        PERFORM settle_free_nights(NEW.property_id, daterange('1900-01-01', '2200-01-01'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER property_sale_changed AFTER UPDATE OF on_sale, min_nights, max_guests, timezone ON property
+FOR EACH ROW WHEN (old.* IS DISTINCT FROM new.*)
+EXECUTE FUNCTION sale_changed();
+
+-- A new property that is on sale is free for ever. Until the transaction ends, no property changes its segment.
 CREATE OR REPLACE FUNCTION property_created() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    INSERT INTO free_stretch (property_id, first_night, end_date, segment)
-    VALUES (NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id));
+    IF NEW.on_sale THEN
+        INSERT INTO free_stretch (property_id, first_night, end_date, segment, min_nights, max_guests, timezone)
+        VALUES (
+            NEW.property_id, '1900-01-01', '2200-01-01', segment_of(NEW.property_id), NEW.min_nights,
+            coalesce(NEW.max_guests, 1000), NEW.timezone
+        );
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -278,21 +333,22 @@ FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
 -- The nights of a property from a first one to the day before another; none when there is no such property. A night is
 -- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
--- is turnover: too soon after a stay, or too close before one. Each statement reads one table: a cluster plans those
+-- is turnover: too soon after a stay, or too close before one. A property that is not on sale has no free night: all
+-- are taken. Each statement reads one table: a cluster plans those
 -- fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    room record;
+    owner record;
     first_stretch date;
     free datemultirange;
     taken datemultirange;
     blocked datemultirange;
     in_feed datemultirange;
 BEGIN
-    SELECT hotel_id, room_id INTO room FROM property WHERE property_id = shown;
+    SELECT hotel_id, room_id, on_sale INTO owner FROM property WHERE property_id = shown;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -319,15 +375,18 @@ BEGIN
      WHERE property_id = shown
        AND first_night > first - 366
        AND first_night < until;
-    IF room.hotel_id IS NOT NULL THEN
+    IF owner.hotel_id IS NOT NULL THEN
         SELECT range_agg(daterange(booked.night, booked.night + 1)) INTO in_feed
-          FROM nights_booked_in_feed(room.hotel_id, room.room_id, first, until) AS booked;
+          FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, first, until) AS booked;
     END IF;
     RETURN QUERY
     SELECT first + i,
            CASE
                WHEN free @> (first + i) THEN 'free'
-               WHEN taken @> (first + i) OR blocked @> (first + i) OR in_feed @> (first + i) THEN 'taken'
+               WHEN NOT owner.on_sale
+                   OR taken @> (first + i)
+                   OR blocked @> (first + i)
+                   OR in_feed @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
@@ -335,14 +394,17 @@ BEGIN
 END
 $$;
 
--- The properties after an id that can be reserved for the nights of a stay, by id, at most as many as the page has
--- places. The cost depends neither on how many properties are taken nor on statistics:
+-- The properties after an id that can be reserved for the nights of a stay and so many guests, by id, at most as many
+-- as the page has places, without those of the time zones in which the stay cannot begin: '' is that of properties
+-- without one of their own; null: it can in all. The cost depends neither on how many properties are taken nor on
+-- statistics:
 -- 1. The free ones of one segment after the other are found by the index of the segments, until the page is full.
 -- 2. Where segments have less than one each, all that are free for the stay are read, if they are few.
 -- 3. A segment with many free ones has not been split yet. The next of its properties are looked at, with one descent
 --    of the key each; mostly they fill the page. Otherwise all of its free ones are read.
-CREATE OR REPLACE FUNCTION available_properties(stay daterange, after text, places integer)
-RETURNS TABLE (available_id text, description text)
+CREATE OR REPLACE FUNCTION available_properties(
+    stay daterange, party integer, refused_zones text [], after text, places integer
+) RETURNS TABLE (available_id text, description text)
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
 SET enable_bitmapscan = off
@@ -355,6 +417,7 @@ DECLARE
     few CONSTANT integer := 2000;
     many CONSTANT integer := 2000;
     looked_at CONSTANT integer := 3 * places;
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
     returned integer;
     segments integer := 0;
     found_in_segments integer := 0;
@@ -363,7 +426,7 @@ DECLARE
     free_ids text[];
 BEGIN
     IF is_distributed('free_stretch') THEN
-        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, after, places);
+        RETURN QUERY SELECT * FROM available_properties_on_cluster(stay, party, refused_zones, after, places);
         RETURN;
     END IF;
     FOR next_segment IN
@@ -377,7 +440,13 @@ BEGIN
         IF segments = segments_at_once THEN
             IF found_in_segments < segments_at_once THEN
                 free_ids := ARRAY(
-                    SELECT property_id FROM free_stretch WHERE daterange(first_night, end_date) @> stay LIMIT few + 1
+                    SELECT property_id
+                      FROM free_stretch
+                     WHERE daterange(first_night, end_date) @> stay
+                       AND min_nights <= number_of_nights
+                       AND max_guests >= party
+                       AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                     LIMIT few + 1
                 );
                 IF cardinality(free_ids) <= few THEN
                     RETURN QUERY
@@ -399,7 +468,14 @@ BEGIN
             found_in_segments := 0;
         END IF;
         free_ids := ARRAY(
-            SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay LIMIT many + 1
+            SELECT property_id
+              FROM free_stretch
+             WHERE segment = next_segment.segment
+               AND nights @> stay
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+             LIMIT many + 1
         );
         IF cardinality(free_ids) > many THEN
             RETURN QUERY
@@ -413,13 +489,16 @@ BEGIN
                    LIMIT looked_at
               ) AS next
              CROSS JOIN LATERAL (
-                 SELECT end_date
+                 SELECT end_date, min_nights, max_guests, timezone
                    FROM free_stretch
                   WHERE property_id = next.property_id AND first_night <= lower(stay)
                   ORDER BY first_night DESC
                   LIMIT 1
              ) AS before
              WHERE before.end_date >= upper(stay)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              ORDER BY next.property_id
              LIMIT places;
             GET DIAGNOSTICS returned = ROW_COUNT;
@@ -434,7 +513,13 @@ BEGIN
              LIMIT 1;
             EXIT WHEN NOT FOUND;
             free_ids := ARRAY(
-                SELECT property_id FROM free_stretch WHERE segment = next_segment.segment AND nights @> stay
+                SELECT property_id
+                  FROM free_stretch
+                 WHERE segment = next_segment.segment
+                   AND nights @> stay
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
             );
         END IF;
         RETURN QUERY
@@ -500,13 +585,15 @@ $$;
 --
 -- A statement sees what each node has committed when it asks that node. So the segments are read once more after it,
 -- which a volatile function does anew: if properties have moved meanwhile, the statement is repeated.
-CREATE OR REPLACE FUNCTION available_properties_on_cluster(stay daterange, after text, places integer)
-RETURNS TABLE (available_id text, description text)
+CREATE OR REPLACE FUNCTION available_properties_on_cluster(
+    stay daterange, party integer, refused_zones text [], after text, places integer
+) RETURNS TABLE (available_id text, description text)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     start_id text COLLATE "C" := after;
     number_of_segments integer := 1;
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
     read record;
     read_again record;
     ids text[];
@@ -524,6 +611,9 @@ BEGIN
                 FROM free_stretch AS found
                WHERE segment = ANY (read.segments)
                  AND nights @> stay
+                 AND min_nights <= number_of_nights
+                 AND max_guests >= party
+                 AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
                  AND found.property_id > after
                  AND found.property_id >= start_id
                  AND (read.end_id IS NULL OR found.property_id < read.end_id)
@@ -541,11 +631,40 @@ BEGIN
 END
 $$;
 
--- The days of a list, in its order, on which a stay of so many nights can begin in some property. First all days are
--- looked at together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the
--- stays that begin in one group share a night: where no stretch has the nights that they share, none of the days is
--- possible. Each stretch that is found makes all days possible whose nights it has.
-CREATE OR REPLACE FUNCTION available_start_dates(days date[], number_of_nights integer) RETURNS SETOF date
+-- The same for the rooms of one hotel, of which all are looked at.
+CREATE OR REPLACE FUNCTION available_in_hotel(
+    hotel bigint, stay daterange, party integer, refused_zones text [], after text, places integer
+) RETURNS TABLE (available_id text, description text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    number_of_nights CONSTANT integer := upper(stay) - lower(stay);
+    ids text[] := ARRAY(SELECT property_id FROM linked_room WHERE hotel_id = hotel AND property_id > after);
+BEGIN
+    ids := ARRAY(
+        SELECT property_id
+          FROM free_stretch
+         WHERE property_id = ANY (ids)
+           AND first_night <= lower(stay)
+           AND end_date >= upper(stay)
+           AND min_nights <= number_of_nights
+           AND max_guests >= party
+           AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+    );
+    ids := ARRAY(SELECT id FROM unnest(ids) AS id ORDER BY id COLLATE "C" LIMIT places);
+    RETURN QUERY
+    SELECT property_id, property.description FROM property WHERE property_id = ANY (ids) ORDER BY property_id;
+END
+$$;
+
+-- The days of a list, in its order, on which a stay of so many nights and guests can begin in some property, and in how
+-- many of them, of which at most 100 are counted. First all days are looked at together: often nothing is free on any.
+-- Then in groups of as many days as a stay has nights, since the stays that begin in one group share a night: where no
+-- stretch has the nights that they share, none of the days is possible. Each stretch that is found makes all days
+-- possible whose nights it has. The hundred that were counted for a day are counted for the next ones while they do.
+CREATE OR REPLACE FUNCTION available_start_dates(
+    days date[], number_of_nights integer, party integer, refused_zones text []
+) RETURNS TABLE (start_date date, free_properties integer)
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
 SET enable_bitmapscan = off
@@ -559,10 +678,16 @@ DECLARE
     group_is_possible boolean;
     found_nights daterange;
     possible date[] := '{}';
+    counted_day date;
+    counted daterange[] := '{}';
+    counts integer[] := '{}';
 BEGIN
     SELECT daterange(first_night, end_date) INTO found_nights
       FROM free_stretch
      WHERE daterange(first_night, end_date) && daterange(first, last + number_of_nights)
+       AND min_nights <= number_of_nights
+       AND max_guests >= party
+       AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
      LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
@@ -581,6 +706,9 @@ BEGIN
               FROM free_stretch
              WHERE daterange(first_night, end_date)
                    @> daterange(candidate.group_last, candidate.group_first + number_of_nights)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              LIMIT 1;
             group_is_possible := FOUND;
         END IF;
@@ -590,6 +718,9 @@ BEGIN
               FROM free_stretch
              WHERE daterange(first_night, end_date)
                    @> daterange(candidate.day, candidate.day + number_of_nights)
+               AND min_nights <= number_of_nights
+               AND max_guests >= party
+               AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
              LIMIT 1;
             CONTINUE WHEN NOT FOUND;
         END IF;
@@ -597,8 +728,60 @@ BEGIN
             SELECT day FROM unnest(days) AS day WHERE found_nights @> daterange(day, day + number_of_nights)
         );
     END LOOP;
+    possible := ARRAY(SELECT DISTINCT day FROM unnest(possible) AS day WHERE day = ANY (days) ORDER BY day);
+    FOREACH counted_day IN ARRAY possible LOOP
+        IF (
+            SELECT count(*) FROM unnest(counted) AS stretch
+             WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
+        ) < 100 THEN
+            counted := ARRAY(
+                SELECT daterange(first_night, end_date)
+                  FROM free_stretch
+                 WHERE daterange(first_night, end_date) @> daterange(counted_day, counted_day + number_of_nights)
+                   AND min_nights <= number_of_nights
+                   AND max_guests >= party
+                   AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+                 LIMIT 100
+            );
+        END IF;
+        counts := counts || cardinality(counted);
+    END LOOP;
     RETURN QUERY
-    SELECT day FROM unnest(days) WITH ORDINALITY AS given (day, position) WHERE day = ANY (possible) ORDER BY position;
+    SELECT day, number
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
+     ORDER BY position;
+END
+$$;
+
+-- The same for the rooms of one hotel, of which all are counted.
+CREATE OR REPLACE FUNCTION available_start_dates_in_hotel(
+    hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text []
+) RETURNS TABLE (start_date date, free_properties integer)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    first date := (SELECT min(day) FROM unnest(days) AS day);
+    last date := (SELECT max(day) FROM unnest(days) AS day);
+    ids CONSTANT text[] := ARRAY(SELECT property_id FROM linked_room WHERE hotel_id = hotel);
+    stretches daterange[];
+BEGIN
+    stretches := ARRAY(
+        SELECT daterange(first_night, end_date)
+          FROM free_stretch
+         WHERE property_id = ANY (ids)
+           AND first_night <= last
+           AND end_date >= first + number_of_nights
+           AND min_nights <= number_of_nights
+           AND max_guests >= party
+           AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
+    );
+    RETURN QUERY
+    SELECT day, count(*)::integer
+      FROM unnest(days) WITH ORDINALITY AS given (day, position)
+      JOIN unnest(stretches) AS stretch ON stretch @> daterange(day, day + number_of_nights)
+     GROUP BY day, position
+     ORDER BY position;
 END
 $$;
 

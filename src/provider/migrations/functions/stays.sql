@@ -47,7 +47,8 @@ $$;
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
 -- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
 -- blocked, or booked in the feed, while the transaction waited for the lock are refused, and a new stay of a property
--- whose room changed meanwhile: its events would be of the wrong room.
+-- whose room changed meanwhile: its events would be of the wrong room. A property that is not on sale sells no further
+-- night; imported stays were sold before.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -58,6 +59,7 @@ BEGIN
     SELECT turnover_days,
            hotel_id,
            room_id,
+           on_sale,
            NEW.cancelled_at IS NULL AND EXISTS (
                SELECT FROM property_block
                 WHERE property_id = NEW.property_id
@@ -73,6 +75,15 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' AND (NEW.hotel_id, NEW.room_id) IS DISTINCT FROM (owner.hotel_id, owner.room_id) THEN
         RAISE EXCEPTION 'property % is linked to another room', NEW.property_id USING ERRCODE = 'serialization_failure';
+    END IF;
+    IF NOT owner.on_sale AND NEW.cancelled_at IS NULL AND (
+        (TG_OP = 'INSERT' AND NEW.holder IS NOT NULL)
+        OR (TG_OP = 'UPDATE' AND (NEW.arrival < OLD.arrival OR NEW.departure > OLD.departure))
+    ) THEN
+        RAISE EXCEPTION 'property % is not on sale', NEW.property_id
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'reservation',
+                  CONSTRAINT = 'reservation_on_sale';
     END IF;
     IF owner.is_blocked THEN
         RAISE EXCEPTION 'a night of the stay is blocked'
@@ -234,10 +245,30 @@ BEGIN
 END
 $$;
 
+-- Note a time zone that properties have.
+CREATE OR REPLACE FUNCTION note_time_zone(zone text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM property_time_zone WHERE timezone = zone) THEN
+        INSERT INTO property_time_zone VALUES (zone) ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
 -- Create a property, with an id of ours if none is given; returns its id, or null when that is taken. Raises a unique
 -- violation when its room belongs to another property. Until the transaction ends, no property changes its segment.
 CREATE OR REPLACE FUNCTION create_property(
-    given_id text, about text, turnover smallint, hotel bigint, room text, owner uuid
+    given_id text,
+    about text,
+    turnover smallint,
+    hotel bigint,
+    room text,
+    owner uuid,
+    is_on_sale boolean DEFAULT TRUE,
+    zone text DEFAULT NULL,
+    fewest_nights smallint DEFAULT 1,
+    most_guests smallint DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
 AS $$
@@ -245,8 +276,11 @@ DECLARE
     new_id text := coalesce(given_id, uuidv7()::text);
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
-    INSERT INTO property (property_id, description, turnover_days, hotel_id, room_id, holder)
-    VALUES (new_id, about, turnover, hotel, room, owner)
+    PERFORM note_time_zone(zone);
+    INSERT INTO property (
+        property_id, description, turnover_days, hotel_id, room_id, holder, on_sale, timezone, min_nights, max_guests
+    )
+    VALUES (new_id, about, turnover, hotel, room, owner, is_on_sale, zone, fewest_nights, most_guests)
     ON CONFLICT (property_id) DO NOTHING;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -283,19 +317,24 @@ BEGIN
 END
 $$;
 
--- Reserve nights of a property, from the arrival to the day before the departure; no row when there is no such
--- property, and no reservation when the nights are taken. rooms: reserve also a hotel's room, whose events the same
--- transaction must append.
+-- Reserve nights of a property, from the arrival to the day before the departure, for so many guests, null if nobody
+-- said; no row when there is no such property, and no reservation when the nights are taken, or are not for sale: the
+-- row says on what conditions they are. rooms: reserve also a hotel's room, whose events the same transaction must
+-- append.
 --
 -- Nights that are visibly taken are refused without waiting for a lock. Otherwise the insert waits for the lock of the
 -- property, and the constraint decides. On a cluster, one that is alone in its transaction runs on the property's node.
-CREATE OR REPLACE FUNCTION reserve_nights(wanted text, first date, until date, guest uuid, rooms boolean)
-RETURNS TABLE (
+CREATE OR REPLACE FUNCTION reserve_nights(
+    wanted text, first date, until date, guest uuid, party smallint, rooms boolean
+) RETURNS TABLE (
     new_id uuid,
     created_at timestamptz,
     room_hotel_id bigint,
     room text,
-    occurred_at timestamptz
+    occurred_at timestamptz,
+    is_on_sale boolean,
+    fewest_nights smallint,
+    most_guests smallint
 )
 LANGUAGE plpgsql
 AS $$
@@ -304,6 +343,9 @@ DECLARE
 BEGIN
     SELECT hotel_id,
            room_id,
+           on_sale,
+           min_nights,
+           max_guests,
            (
                SELECT end_date
                  FROM free_stretch
@@ -312,15 +354,19 @@ BEGIN
                 ORDER BY first_night DESC
                 LIMIT 1
            )
-      INTO room_hotel_id, room, last_free
+      INTO room_hotel_id, room, is_on_sale, fewest_nights, most_guests, last_free
       FROM property
      WHERE property_id = wanted;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    IF last_free >= until AND (room_hotel_id IS NULL OR rooms) THEN
-        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id)
-        VALUES (wanted, first, until, guest, room_hotel_id, room)
+    IF last_free >= until
+        AND until - first >= fewest_nights
+        AND (party > most_guests) IS NOT TRUE
+        AND (room_hotel_id IS NULL OR rooms)
+    THEN
+        INSERT INTO reservation (property_id, arrival, departure, holder, hotel_id, room_id, guests)
+        VALUES (wanted, first, until, guest, room_hotel_id, room, party)
         ON CONFLICT DO NOTHING
         RETURNING reservation_id INTO new_id;
     END IF;

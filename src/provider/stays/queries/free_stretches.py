@@ -10,7 +10,8 @@ from common.db.pool import Connection, Executor
 async def select_recount(db: Executor, after: str, limit: int) -> list[asyncpg.Record]:
     """The free stretches of up to `limit` properties by id, after the id `after`: as kept, and computed anew.
 
-    property_id, kept, due, and in_segment: whether the kept ones have the segment of the id. From one snapshot, so that
+    property_id, kept, due, and is_found: whether the kept ones have the segment of the id, and what else the search
+    needs to know of the property. From one snapshot, so that
     changes at the same moment make no difference.
     """
     return await db.fetch(
@@ -22,7 +23,7 @@ async def select_recount(db: Executor, after: str, limit: int) -> list[asyncpg.R
                     WHERE free_stretch.property_id = property.property_id
                     ORDER BY first_night
                ) AS kept,
-               datemultirange(daterange('1900-01-01', '2200-01-01'))
+               CASE WHEN on_sale THEN datemultirange(daterange('1900-01-01', '2200-01-01')) ELSE '{}' END
                - (
                    SELECT coalesce(range_agg(daterange(arrival - turnover_days, free_from)), '{}')
                      FROM reservation
@@ -47,14 +48,19 @@ async def select_recount(db: Executor, after: str, limit: int) -> list[asyncpg.R
                    SELECT 1
                      FROM free_stretch
                     WHERE free_stretch.property_id = property.property_id
-                      AND segment <> (
-                          SELECT property_segment.segment
-                            FROM property_segment
-                           WHERE first_id <= property.property_id
-                           ORDER BY first_id DESC
-                           LIMIT 1
+                      AND (
+                          segment <> (
+                              SELECT property_segment.segment
+                                FROM property_segment
+                               WHERE first_id <= property.property_id
+                               ORDER BY first_id DESC
+                               LIMIT 1
+                          )
+                          OR free_stretch.min_nights <> property.min_nights
+                          OR free_stretch.max_guests <> coalesce(property.max_guests, 1000)
+                          OR free_stretch.timezone IS DISTINCT FROM property.timezone
                       )
-               ) AS in_segment
+               ) AS is_found
           FROM property
          WHERE property_id > $1
          ORDER BY property_id

@@ -12,17 +12,14 @@ from common.db.pool import Connection, Executor
 from provider.stays.inputs import PropertyChange, PropertyInput
 from provider.stays.models import LinkedStay, NightConflict, Property
 
+_COLUMNS = "property_id, description, turnover_days, on_sale, timezone, min_nights, max_guests, hotel_id, room_id"
+
 
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
     """Up to `limit` properties by id, after the id `after`."""
     rows = await db.fetch(
-        """
-        SELECT property_id, description, turnover_days, hotel_id, room_id
-          FROM property
-         WHERE property_id > $1
-         ORDER BY property_id
-         LIMIT $2
-        """,
+        f"SELECT {_COLUMNS} FROM property WHERE property_id > $1"  # noqa: S608 - only the literal above
+        " ORDER BY property_id LIMIT $2",
         after, limit,
     )  # fmt: skip
     return [_property(row) for row in rows]
@@ -30,7 +27,7 @@ async def select_properties(db: Executor, after: str, limit: int) -> list[Proper
 
 async def select_property(db: Executor, property_id: str) -> Property | None:
     row = await db.fetchrow(
-        "SELECT property_id, description, turnover_days, hotel_id, room_id FROM property WHERE property_id = $1",
+        f"SELECT {_COLUMNS} FROM property WHERE property_id = $1",  # noqa: S608 - only the literal above
         property_id,
     )
     return None if row is None else _property(row)
@@ -48,8 +45,9 @@ async def insert_property(db: Executor, new: PropertyInput, holder: UUID) -> Pro
     Raises UniqueViolationError when its room belongs to another property.
     """
     property_id = await db.fetchval(
-        "SELECT create_property($1, $2, $3::smallint, $4, $5, $6)",
-        new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id, holder,
+        "SELECT create_property($1, $2, $3::smallint, $4, $5, $6, $7, $8, $9::smallint, $10::smallint)",
+        new.property_id, new.description, new.turnover_days, new.hotel_id, new.room_id, holder, new.on_sale,
+        new.timezone, new.min_nights, new.max_guests,
     )  # fmt: skip
     return None if property_id is None else await select_property(db, property_id)
 
@@ -60,18 +58,55 @@ async def update_property(db: Executor, property_id: str, change: PropertyChange
     Raises UniqueViolationError when its new room belongs to another property. The caller has locked the property.
     """
     row = await db.fetchrow(
-        """
+        f"""
         UPDATE property
            SET description = coalesce($2, description),
                turnover_days = coalesce($3, turnover_days),
-               hotel_id = CASE WHEN $6 THEN $4 ELSE hotel_id END,
-               room_id = CASE WHEN $6 THEN $5 ELSE room_id END
+               on_sale = coalesce($4, on_sale),
+               min_nights = coalesce($5, min_nights),
+               timezone = CASE WHEN 'timezone' = ANY ($10::text[]) THEN $6 ELSE timezone END,
+               max_guests = CASE WHEN 'max_guests' = ANY ($10) THEN $7 ELSE max_guests END,
+               hotel_id = CASE WHEN 'hotel_id' = ANY ($10) THEN $8 ELSE hotel_id END,
+               room_id = CASE WHEN 'room_id' = ANY ($10) THEN $9 ELSE room_id END
          WHERE property_id = $1
-        RETURNING property_id, description, turnover_days, hotel_id, room_id
-        """,
-        property_id, change.description, change.turnover_days, change.hotel_id, change.room_id, change.changes_link,
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - only the literal above
+        property_id, change.description, change.turnover_days, change.on_sale, change.min_nights, change.timezone,
+        change.max_guests, change.hotel_id, change.room_id, sorted(change.model_fields_set),
     )  # fmt: skip
     return None if row is None else _property(row)
+
+
+async def note_time_zone(connection: Connection, zone: str | None) -> None:
+    """Note that properties have this time zone, if it is one."""
+    await connection.execute("SELECT note_time_zone($1)", zone)
+
+
+async def has_stays(connection: Connection, property_id: str) -> bool:
+    """Whether the property has a stay that was not cancelled before it began. The caller has locked the property."""
+    return await connection.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM reservation WHERE property_id = $1 AND cancelled_at IS NULL)", property_id
+    )
+
+
+async def delete_cancelled_reservations(connection: Connection, property_id: str) -> None:
+    await connection.execute("DELETE FROM reservation WHERE property_id = $1 AND cancelled_at IS NOT NULL", property_id)
+
+
+async def delete_room_link(connection: Connection, property_id: str) -> None:
+    """Forget that a room is this property. The caller has locked all links."""
+    await connection.execute("DELETE FROM linked_room WHERE property_id = $1", property_id)
+
+
+async def delete_property(connection: Connection, property_id: str) -> None:
+    """Delete a property without reservations, with its blocks. The caller has locked it."""
+    await connection.execute("DELETE FROM property WHERE property_id = $1", property_id)
+
+
+async def select_time_zone(db: Executor, property_id: str) -> tuple[str | None] | None:
+    """The time zone of the property, None if it has none of its own; no tuple when the property does not exist."""
+    row = await db.fetchrow("SELECT timezone FROM property WHERE property_id = $1", property_id)
+    return None if row is None else (row["timezone"],)
 
 
 async def note_room_link(connection: Connection, property_id: str) -> None:

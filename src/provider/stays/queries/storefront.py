@@ -11,35 +11,85 @@ from uuid import UUID
 from common.db.pool import Connection, Executor
 from provider.stays.inputs import ReservationInput
 from provider.stays.models import (
+    Alternative,
     AvailableProperty,
     Calendar,
     CalendarNight,
     CancelledStay,
     InsertOutcome,
     LiveStay,
-    Reservation,
     Stay,
 )
 from provider.stays.queries.properties import lock_properties
 
 
-async def select_available(db: Executor, arrival: date, nights: int, after: str, limit: int) -> list[AvailableProperty]:
-    """Up to `limit` properties that are free for the nights, by id, after the id `after`."""
-    rows = await db.fetch(
-        """
-        SELECT available_id, description
-          FROM available_properties(daterange($1::date, $1::date + $2::integer), $3, $4)
-         ORDER BY available_id COLLATE "C"
-        """,
-        arrival, nights, after, limit,
-    )  # fmt: skip
+async def select_available(
+    db: Executor,
+    arrival: date,
+    nights: int,
+    after: str,
+    limit: int,
+    *,
+    guests: int = 1,
+    refused_zones: Sequence[str] | None = None,
+    hotel_id: int | None = None,
+) -> list[AvailableProperty]:
+    """Up to `limit` properties that are free for the nights and guests, by id, after the id `after`.
+
+    refused_zones: the time zones whose properties are left out, an empty name being that of the properties without one
+    of their own; None for none, as the cheapest. hotel_id: only rooms of this hotel.
+    """
+    if hotel_id is None:
+        rows = await db.fetch(
+            """
+            SELECT available_id, description
+              FROM available_properties(daterange($1::date, $1::date + $2::integer), $3, $4, $5, $6)
+             ORDER BY available_id COLLATE "C"
+            """,
+            arrival, nights, guests, refused_zones, after, limit,
+        )  # fmt: skip
+    else:
+        rows = await db.fetch(
+            """
+            SELECT available_id, description
+              FROM available_in_hotel($7, daterange($1::date, $1::date + $2::integer), $3, $4, $5, $6)
+             ORDER BY available_id COLLATE "C"
+            """,
+            arrival, nights, guests, refused_zones, after, limit, hotel_id,
+        )  # fmt: skip
     return [AvailableProperty(*row) for row in rows]
 
 
-async def select_available_start_dates(db: Executor, days: Sequence[date], nights: int) -> list[date]:
-    """The days among `days`, in their order, on which a stay of `nights` nights can begin in some property."""
-    rows = await db.fetch("SELECT available_start_dates($1, $2) AS day", days, nights)
-    return [row["day"] for row in rows]
+async def select_available_start_dates(
+    db: Executor,
+    days: Sequence[date],
+    nights: int,
+    *,
+    guests: int = 1,
+    refused_zones: Sequence[str] | None = None,
+    hotel_id: int | None = None,
+) -> list[Alternative]:
+    """The days among `days`, in their order, on which a stay of `nights` nights can begin, and in how many properties.
+
+    Of these at most 100 are counted, unless they are rooms of one hotel. `select_available` has the other arguments.
+    """
+    if hotel_id is None:
+        rows = await db.fetch(
+            "SELECT start_date, free_properties FROM available_start_dates($1, $2, $3, $4)",
+            days, nights, guests, refused_zones,
+        )  # fmt: skip
+    else:
+        rows = await db.fetch(
+            "SELECT start_date, free_properties FROM available_start_dates_in_hotel($5, $1, $2, $3, $4)",
+            days, nights, guests, refused_zones, hotel_id,
+        )  # fmt: skip
+    return [Alternative(*row) for row in rows]
+
+
+async def select_time_zones(db: Executor) -> list[str]:
+    """The time zones that properties have, or had."""
+    rows = await db.fetch("SELECT timezone FROM property_time_zone ORDER BY timezone")
+    return [row["timezone"] for row in rows]
 
 
 async def insert_reservation(
@@ -48,36 +98,23 @@ async def insert_reservation(
     """Reserve the nights; None when the property does not exist.
 
     rooms: reserve also a hotel's room, whose events the same transaction must append. Raises SerializationError when
-    the property was linked to another room at the same moment, ExclusionViolationError when the nights were blocked.
+    the property was linked to another room at the same moment, ExclusionViolationError when the nights were blocked or
+    taken off sale, ForeignKeyViolationError when it was deleted.
     """
     row = await db.fetchrow(
         """
-        SELECT new_id, created_at, room_hotel_id, room, occurred_at
-          FROM reserve_nights($1, $2::date, $2::date + $3::integer, $4, $5)
+        SELECT new_id, created_at, room_hotel_id, room, occurred_at, is_on_sale, fewest_nights, most_guests
+          FROM reserve_nights($1, $2::date, $2::date + $3::integer, $4, $5, $6)
         """,
-        request.property_id, request.start_date, request.nights, holder, rooms,
+        request.property_id, request.start_date, request.nights, holder, request.guests, rooms,
     )  # fmt: skip
     return None if row is None else InsertOutcome(*row)
 
 
-async def select_reservation(db: Executor, reservation_id: UUID, holder: UUID) -> Reservation | None:
-    """The reservation; None when it is cancelled or has another holder."""
-    row = await db.fetchrow(
-        """
-        SELECT reservation_id, property_id, arrival, departure - arrival, uuid_extract_timestamp(reservation_id)
-          FROM reservation
-         WHERE reservation_id = $1
-           AND holder = $2
-           AND cancelled_at IS NULL
-        """,
-        reservation_id, holder,
-    )  # fmt: skip
-    return None if row is None else Reservation(*row)
-
-
-async def lock_reservation(connection: Connection, reservation_id: UUID, holder: UUID) -> str | None:
+async def lock_reservation(connection: Connection, reservation_id: UUID, holder: UUID | None) -> str | None:
     """Lock the reservation's property until the transaction ends and return its id; None without such a reservation.
 
+    holder: who made the reservation; None for the administrator, who may change any.
     Call this before changing the row: every transaction locks the property first, then its rows. If the room of the
     stay is linked to another property by now, that is locked too, since it sells the same nights: the caller has called
     `share_room_events`, so the link remains.
@@ -90,7 +127,7 @@ async def lock_reservation(connection: Connection, reservation_id: UUID, holder:
             ON linked_room.hotel_id = stay.hotel_id
            AND room_key = lower(stay.room_id COLLATE "C")
          WHERE reservation_id = $1
-           AND holder = $2
+           AND ($2::uuid IS NULL OR holder = $2)
         """,
         reservation_id, holder,
     )  # fmt: skip
@@ -104,11 +141,14 @@ async def select_live_stay(connection: Connection, property_id: str, reservation
     """The nights of a reservation; None if it is cancelled. The caller has locked the property."""
     row = await connection.fetchrow(
         """
-        SELECT arrival, departure, hotel_id, room_id, uuid_extract_timestamp(reservation_id)
-          FROM reservation
-         WHERE property_id = $1
+        SELECT arrival, departure, stay.hotel_id, stay.room_id, uuid_extract_timestamp(reservation_id), guests,
+               timezone, min_nights
+          FROM reservation AS stay
+          JOIN property USING (property_id)
+         WHERE stay.property_id = $1
            AND reservation_id = $2
            AND cancelled_at IS NULL
+           AND reserved_until IS NULL
         """,
         property_id, reservation_id,
     )  # fmt: skip
@@ -132,7 +172,7 @@ async def update_nights(
 ) -> datetime:
     """Move a reservation; returns the time of the change. The caller has locked the property.
 
-    Raises ExclusionViolationError when a night is taken or blocked, or within a turnover.
+    Raises ExclusionViolationError when a night is taken or blocked, within a turnover, or no longer on sale.
     """
     await connection.execute(
         """
@@ -146,8 +186,30 @@ async def update_nights(
     return await connection.fetchval("SELECT clock_timestamp()")
 
 
+async def update_cut_short(
+    connection: Connection, property_id: str, reservation_id: UUID, today: date
+) -> CancelledStay | None:
+    """Cancel what is left of a reservation from today on; None if it is already cancelled.
+
+    The nights before today stay sold. The caller has locked the property, and knows that the stay has begun.
+    """
+    row = await connection.fetchrow(
+        """
+        UPDATE reservation
+           SET departure = $3, reserved_until = departure
+         WHERE property_id = $1
+           AND reservation_id = $2
+           AND cancelled_at IS NULL
+           AND reserved_until IS NULL
+        RETURNING $3::date AS first_night, reserved_until, hotel_id, room_id, clock_timestamp() AS occurred_at
+        """,
+        property_id, reservation_id, today,
+    )  # fmt: skip
+    return None if row is None else CancelledStay(*row)
+
+
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
-    """Cancel the reservation; None if it is already cancelled. The caller has locked the property."""
+    """Cancel all nights of the reservation; None if it is already cancelled. The caller has locked the property."""
     row = await connection.fetchrow(
         """
         UPDATE reservation

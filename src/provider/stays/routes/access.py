@@ -1,11 +1,16 @@
 """Who sends a request of the storefront: a guest or a holder of properties, by a token, or the administrator."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
+from quart import g
+
 from common.web.bearer import bearer_token, count_wrong_token, invalid_token
+from common.web.errors import Forbidden
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
 from provider.stays import service
+from provider.stays.models import Clock
 
 SECURITY = "stays_token"
 ADMIN = "stays administrator"
@@ -20,7 +25,7 @@ def holder_of(token: str) -> UUID:
 
 
 async def visible_holder() -> UUID | None:
-    """The holder whose properties the caller may see and change; None: all.
+    """The holder whose properties and reservations the caller may see and change; None: all.
 
     Raises Unauthorized, or TooManyRequests after several wrong tokens.
     """
@@ -31,3 +36,31 @@ async def visible_holder() -> UUID | None:
     if admin is not None and not UUID_PATTERN.fullmatch(token):
         await count_wrong_token(ADMIN)
     return holder_of(token)
+
+
+async def identify_holder() -> None:
+    """Require a token of the storefront, before each request. Raises Unauthorized or TooManyRequests.
+
+    g.holder: as `visible_holder`. g.maker: the holder of what the caller makes; that of the administrator, who sees
+    everything, is a digest of that token.
+    """
+    g.holder = await visible_holder()
+    g.maker = g.holder or service.digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+
+
+async def require_administrator() -> None:
+    """Require the administrator's token, before each request. Raises Unauthorized, TooManyRequests or Forbidden."""
+    if await visible_holder() is not None:
+        raise Forbidden(
+            "Only the administrator of stays sees this (PROVIDER_STAYS_ADMIN_TOKEN).", code="not_administrator"
+        )
+
+
+def clock_at(now: datetime) -> Clock:
+    """The clock of properties at a time."""
+    config = resources().config
+    return Clock(now, config.timezone, past=config.past_stays == "allow")
+
+
+def current_clock() -> Clock:
+    return clock_at(datetime.now(UTC))
