@@ -20,5 +20,6 @@ DISTRIBUTION = Distribution(
     node_functions={
         "reserve_nights(text,date,date,uuid,boolean)": ("wanted", "property"),
         "calendar_nights(text,date,date)": ("shown", "property"),
+        "shown_nights(text,date,text)": ("shown", "property"),
     },
 )

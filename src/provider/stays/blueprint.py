@@ -2,7 +2,7 @@
 
 from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
-from provider.stays.routes import access, blocks, conflicts, storefront
+from provider.stays.routes import access, blocks, calendar_links, calendar_sources, calendars, conflicts, storefront
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES = {
@@ -20,4 +20,7 @@ def install(app: Application) -> None:
     """Serve the storefront."""
     app.register_blueprint(storefront.blueprint)
     app.register_blueprint(blocks.blueprint)
+    app.register_blueprint(calendar_links.blueprint)
+    app.register_blueprint(calendar_sources.blueprint)
+    app.register_blueprint(calendars.blueprint)
     app.register_blueprint(conflicts.blueprint)

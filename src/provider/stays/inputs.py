@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, require_sane_night
 from common.web.errors import FieldError, Invalid
-from common.web.input_types import Cursor, Id, Input, PageLimit, QueryInteger, TableQuery, parse_name, parse_night
+from common.web.input_types import Cursor, Id, Input, Name, PageLimit, QueryInteger, TableQuery, parse_name, parse_night
 from provider.hotel_rooms import RoomId
 from provider.stays.models import BookingWindow
 
@@ -91,6 +91,15 @@ End = Annotated[
 PropertyId = Annotated[str, BeforeValidator(parse_property_id), WithJsonSchema(_PROPERTY_ID_SCHEMA)]
 Description = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(parse_description)]
 TurnoverDays = Annotated[int, Field(ge=0, le=365, description="Days kept free between two stays")]
+
+
+SourceName = Annotated[
+    str, Field(pattern=rf"^{PROPERTY_ID.pattern}$", description="Name of a calendar source of the property")
+]
+
+
+def _source_example(schema: dict[str, Any]) -> None:
+    schema["examples"] = ["harbour-rentals"]
 
 
 def _never_null(schema: dict[str, Any]) -> None:
@@ -177,6 +186,22 @@ class BlockInput(Input):
     def require_sane(self) -> None:
         """Raises Invalid when the last night is later than `LATEST_NIGHT`."""
         require_sane_end(self.end)
+
+
+class CalendarLinkInput(Input):
+    """A new address for the calendar of a property."""
+
+    name: Annotated[Name | None, Field(description="What you call it, for example the site that will read it")] = None
+    without_source: Annotated[SourceName | None, Field(json_schema_extra=_source_example)] = None
+    """The calendar source of the site that will read the calendar: it leaves out the nights that this source holds.
+    Otherwise a site that sends back what it reads would hold such nights for ever."""
+
+
+class CalendarSourceInput(Input):
+    """The address of a calendar of another site."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000, examples=["https://calendars.example.org/42.ics"])]
+    """Address of an iCalendar file, with scheme https or http, on a host that the operator allows."""
 
 
 def require_sane_end(end: date) -> None:

@@ -19,10 +19,10 @@ CREATE OR REPLACE FUNCTION refuse_nights_of_other_sites() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    stay daterange := daterange(NEW.arrival, NEW.departure);
+    stay daterange;
     held datemultirange;
 BEGIN
-    IF NEW.cancelled_at IS NOT NULL THEN
+    IF NEW.cancelled_at IS NOT NULL OR NEW.arrival >= NEW.departure THEN
         RETURN NEW;
     END IF;
     PERFORM 1
@@ -35,6 +35,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NEW;
     END IF;
+    stay := daterange(NEW.arrival, NEW.departure);
     held := nights_of_other_sites(NEW.property_id, stay) * datemultirange(stay);
     IF TG_OP = 'UPDATE' AND OLD.cancelled_at IS NULL THEN
         held := held - datemultirange(daterange(OLD.arrival, OLD.departure));
