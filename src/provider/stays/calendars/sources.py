@@ -114,7 +114,7 @@ class CalendarReader:
 
     async def read(self, parser: ParserProcess, lease: Lease, source: DueSource, now: datetime) -> dict[str, int]:
         """Read one source and note how it went; returns the numbers of it."""
-        next_read = now + timedelta(seconds=self.interval / 2)
+        next_read = now + timedelta(seconds=max(1.0, self.interval / 2))
         zone = await queries.timezone_of_property(self.db, source.property_id, self.time_zone)
         since = now.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
         try:
