@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def calendar_of(*events: tuple[str, date, date], more: str = "") -> str:
-    """A calendar with all-day events: UID, first night and the day after the last. more: lines of further components."""
+    """A calendar with all-day events: UID, first night, and the day after the last. more: further components."""
     made = "".join(
         f"BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:{first:%Y%m%d}\r\n"
         f"DTEND;VALUE=DATE:{end:%Y%m%d}\r\nSUMMARY:Mrs Guest\r\nEND:VEVENT\r\n"

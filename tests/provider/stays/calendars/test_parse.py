@@ -234,8 +234,8 @@ def test_recurrences_that_cost_too_much_are_given_up(frequency: str) -> None:
 def test_a_calendar_of_such_events_alone_is_refused() -> None:
     @contextmanager
     def give_up() -> Iterator[None]:
-        raise TooCostlyError
         yield
+        raise TooCostlyError
 
     events = [f"UID:{n}\nDTSTART;VALUE=DATE:20260701" for n in range(parse.MAX_COSTLY_SERIES + 1)]
     with pytest.raises(NotACalendarError, match="cost"):

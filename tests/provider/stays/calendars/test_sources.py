@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiohttp import web
+from aiohttp import ClientTimeout, web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -227,7 +227,7 @@ async def test_a_site_that_is_down_or_hangs_does_not_hold_up_the_others(
     guest: Guest, site: CalendarSite, read: Read, soon: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "SLOW_SECONDS", 0.2)
-    monkeypatch.setattr(fetch, "_TIMEOUT", fetch.aiohttp.ClientTimeout(total=1))
+    monkeypatch.setattr(fetch, "_TIMEOUT", ClientTimeout(total=1))
     await guest.create_property("hut")
 
     async def trickle(request: web.Request) -> web.StreamResponse:
