@@ -8,7 +8,9 @@ from common.db.pool import Executor
 from dashboard.alert_rules import Rule
 from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
+from dashboard.catalog.queries.alerts import select_back_in_stock, select_prices_below_mark
 from dashboard.config import Config
+from dashboard.uptime.queries.alerts import select_silent_collector, select_stores_down
 
 
 def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
@@ -30,7 +32,14 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
     async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_dead_messages(db)
 
+    async def store_down(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+        return await select_stores_down(db, now, firing, config.alert_store_polls)
+
     selects: Mapping[Rule, Select] = {
+        "store_down": store_down,
+        "collector_silent": select_silent_collector,
+        "price_below_mark": select_prices_below_mark,
+        "back_in_stock": select_back_in_stock,
         "feed_behind": feed_behind,
         "feed_cut_off": feed_cut_off,
         "job_failing": job_failing,

@@ -31,6 +31,8 @@ from provider.resources import ProviderPools, Resources, resources
 from provider.simulated_hotels.jobs import Generator
 from provider.simulated_hotels.simulation import Simulation
 from provider.stays import blueprint as stays
+from provider.stays.calendars.hosts import CalendarHosts, create_calendar_session
+from provider.stays.calendars.sources import CalendarReader, measure_sources
 from provider.store_polls import blueprint as store_polls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -74,7 +76,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
     offers.install(app)
     dining.install(app, dining_settings)
     store_polls.install(app)
-    app.register_blueprint(health.blueprint(MIGRATIONS))
+    app.register_blueprint(health.blueprint(MIGRATIONS, [lambda: measure_sources(resources().pools.requests)]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
     links = LINKS | {"/inbox": "Inbox"} if dining_settings.inbox else LINKS
     landing_page.install(app, title=TITLE, description=DESCRIPTION, links=links, figures=landing_figures)
@@ -85,7 +87,12 @@ def create_app(config: Config, database_url: Secret) -> Application:
     @app.while_serving
     async def lifecycle() -> AsyncGenerator[None, None]:
         pools = create_pools(config, database_url)
-        async with create_client_session() as http, smtp_url_for(dining_settings, pools.requests) as smtp_url:
+        hosts = config.calendar_hosts or CalendarHosts()
+        async with (
+            create_client_session() as http,
+            create_calendar_session(hosts) as calendar_http,
+            smtp_url_for(dining_settings, pools.requests) as smtp_url,
+        ):
             simulation = Simulation(*config.simulated_hotels)
             provider_resources = Resources(
                 pools=pools,
@@ -96,6 +103,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 events=TableLayout(pools.requests, "booking_event"),
                 event_writer=EventWriter(pools.requests),
                 append_events=append_events,
+                calendars=CalendarReader(pools.jobs, calendar_http, hosts, config.calendar_seconds, config.timezone),
                 generator=Generator(own_feed(http, config), simulation, rate=config.generator_rate),
                 offers=create_offers_behaviour(config),
                 dining=dining_settings,

@@ -28,6 +28,7 @@ from common.time_zones import parse_time_zone
 from common.web import cors
 from common.web.proxy import TrustedProxies, trusted_proxies
 from provider.dining.settings import currency_code, region_code
+from provider.stays.calendars.hosts import CalendarHosts, calendar_hosts
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Config:
     public_url: str = variable("PROVIDER_PUBLIC_URL", url("http", "https"), default="http://127.0.0.1:9000")
     callback_url: str | None = variable("PROVIDER_CALLBACK_URL", url("http", "https"))
     outbox_seconds: float = variable("PROVIDER_OUTBOX_SECONDS", decimal_number(0, 3600), default="1")
-    timezone: str = variable("PROVIDER_TIMEZONE", parse_time_zone, default="UTC")
+    calendar_hosts: CalendarHosts | None = variable("PROVIDER_CALENDAR_HOSTS", calendar_hosts)
+    calendar_seconds: float = variable("PROVIDER_CALENDAR_SECONDS", decimal_number(0, 86_400), default="900")
     past_stays: str = variable("PROVIDER_PAST_STAYS", one_of("refuse", "allow"), default="refuse")
     admin_username: str = variable("PROVIDER_ADMIN_USERNAME", text, default="admin")
     admin_password: Secret | None = variable("PROVIDER_ADMIN_PASSWORD", secret, demo="1")

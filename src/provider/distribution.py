@@ -9,6 +9,9 @@ DISTRIBUTION = Distribution(
             "property": "property_id",
             "reservation": "property_id",
             "property_block": "property_id",
+            "calendar_link": "property_id",
+            "calendar_source": "property_id",
+            "held_nights": "property_id",
             "free_stretch": "property_id",
         },
     ),
@@ -17,5 +20,6 @@ DISTRIBUTION = Distribution(
     node_functions={
         "reserve_nights(text,date,date,uuid,smallint,boolean)": ("wanted", "property"),
         "calendar_nights(text,date,date)": ("shown", "property"),
+        "shown_nights(text,date,text)": ("shown", "property"),
     },
 )

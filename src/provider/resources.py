@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provider.dining.settings import DiningSettings
     from provider.offers.service import OffersBehaviour
     from provider.simulated_hotels.jobs import Generator
+    from provider.stays.calendars.sources import CalendarReader
     from provider.stays.service import AppendEvents
 
 
@@ -30,7 +31,8 @@ class ProviderPools(Pools):
 @dataclass(frozen=True, kw_only=True)
 class Resources(CommonResources):
     """events: where the events are stored. event_writer: stores single events. append_events: called by stays to append
-    events to the feed. smtp_url: the server that takes the emails; None: they wait in the outbox.
+    events to the feed. calendars: reads calendars of other sites. smtp_url: the server that takes the emails; None:
+    they wait in the outbox.
     """
 
     pools: ProviderPools
@@ -38,6 +40,7 @@ class Resources(CommonResources):
     events: TableLayout
     event_writer: "EventWriter"
     append_events: "AppendEvents"
+    calendars: "CalendarReader"
     generator: "Generator"
     offers: "OffersBehaviour"
     dining: "DiningSettings"

@@ -41,6 +41,9 @@ def jobs(resources: Resources) -> list[Job]:
     async def poll_stores(lease: Lease) -> JobResult:
         return {"polls": await poll_fleet(db, lease, datetime.now(UTC))}
 
+    async def read_calendars(lease: Lease) -> JobResult:
+        return await resources.calendars.run(lease, datetime.now(UTC))
+
     async def split_segments(lease: Lease) -> JobResult:
         return await stays.split_segments(db, lease)
 
@@ -49,6 +52,7 @@ def jobs(resources: Resources) -> list[Job]:
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
         Job("expire_orders", dining.EXPIRY_SECONDS if config.outbox_seconds else 0, expire_orders),
+        Job(stays.READ_CALENDARS, config.calendar_seconds, read_calendars, timeout=900),
         Job("split_segments", stays.SPLIT_SECONDS, split_segments, timeout=900),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),
         forget_old(

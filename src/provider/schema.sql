@@ -369,7 +369,8 @@ BEGIN
        AND first_night < upper(within);
     SELECT range_agg(daterange(night, night + 1)) INTO in_feed
       FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
-    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}')
+    + nights_of_other_sites(property, within);
 END
 $$;
 
@@ -395,6 +396,7 @@ DECLARE
     taken datemultirange;
     blocked datemultirange;
     in_feed datemultirange;
+    held CONSTANT datemultirange := nights_of_other_sites(shown, daterange(first, until));
 BEGIN
     SELECT hotel_id, room_id, on_sale INTO owner FROM property WHERE property_id = shown;
     IF NOT FOUND THEN
@@ -434,7 +436,8 @@ BEGIN
                WHEN NOT owner.on_sale
                    OR taken @> (first + i)
                    OR blocked @> (first + i)
-                   OR in_feed @> (first + i) THEN 'taken'
+                   OR in_feed @> (first + i)
+                   OR held @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i
@@ -584,6 +587,13 @@ BEGIN
            AND first_night < given.departure
            AND first_night > given.arrival - 366
            AND end_date > given.arrival;
+        blocked_night := least(
+            blocked_night,
+            lower(
+                nights_of_other_sites(given.property_id, daterange(given.arrival, given.departure))
+                * datemultirange(daterange(given.arrival, given.departure))
+            )
+        );
         line := given.line;
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;
@@ -594,6 +604,21 @@ BEGIN
         stay_id := stay.reservation_id;
         RETURN NEXT;
     END LOOP;
+END
+$$;
+
+CREATE FUNCTION held_nights_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM lock_property(OLD.property_id);
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
+    END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -649,6 +674,10 @@ BEGIN
                   AND block.first_night < arrival + nights
                   AND block.first_night > arrival - 366
                   AND block.end_date > arrival
+           )
+           AND isempty(
+               nights_of_other_sites(property.property_id, daterange(arrival, arrival + nights))
+               * datemultirange(daterange(arrival, arrival + nights))
            )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
@@ -877,6 +906,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION lock_property_of_held_nights() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM lock_property(NEW.property_id);
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION move_to_segment(source integer, target integer, properties integer) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -929,6 +967,17 @@ BEGIN
       ) AS latest
      WHERE status = 1;
 END
+$$;
+
+CREATE FUNCTION nights_of_other_sites(property text, within daterange) RETURNS datemultirange
+    LANGUAGE sql STABLE
+    AS $$
+SELECT coalesce(range_agg(daterange(first_night, end_date)), '{}')
+  FROM held_nights
+ WHERE property_id = property
+   AND first_night > lower(within) - 366
+   AND first_night < upper(within)
+   AND end_date > lower(within)
 $$;
 
 CREATE FUNCTION nights_sold_by_another(linked text) RETURNS SETOF date
@@ -1130,6 +1179,67 @@ CREATE FUNCTION refuse_dining_history_change() RETURNS trigger
 BEGIN
     RAISE EXCEPTION 'the history of tables and bookings is never changed and never deleted'
         USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION refuse_nights_of_other_sites() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    stay daterange;
+    held datemultirange;
+BEGIN
+    IF NEW.cancelled_at IS NOT NULL OR NEW.arrival >= NEW.departure THEN
+        RETURN NEW;
+    END IF;
+    PERFORM 1
+       FROM held_nights
+      WHERE property_id = NEW.property_id
+        AND first_night > NEW.arrival - 366
+        AND first_night < NEW.departure
+        AND end_date > NEW.arrival
+      LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NEW;
+    END IF;
+    stay := daterange(NEW.arrival, NEW.departure);
+    held := nights_of_other_sites(NEW.property_id, stay) * datemultirange(stay);
+    IF TG_OP = 'UPDATE' AND OLD.cancelled_at IS NULL THEN
+        held := held - datemultirange(daterange(OLD.arrival, OLD.departure));
+    END IF;
+    IF NOT isempty(held) THEN
+        RAISE EXCEPTION 'another site holds a night of the stay'
+            USING ERRCODE = 'exclusion_violation',
+                  TABLE = 'reservation',
+                  CONSTRAINT = 'reservation_no_night_of_another_site';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION replace_held_nights(property text, source text, first_nights date[], end_dates date[], uids text[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    deleted integer;
+    stored integer;
+BEGIN
+    DELETE FROM held_nights AS held
+     WHERE held.property_id = property
+       AND held.source_name = source
+       AND NOT EXISTS (
+           SELECT FROM unnest(first_nights, end_dates) AS due (first_night, end_date)
+            WHERE due.first_night = held.first_night
+              AND due.end_date = held.end_date
+       );
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    INSERT INTO held_nights (property_id, source_name, first_night, end_date, uid)
+    SELECT property, source, due.first_night, due.end_date, due.uid
+      FROM unnest(first_nights, end_dates, uids) AS due (first_night, end_date, uid)
+    ON CONFLICT (property_id, source_name, first_night) DO UPDATE SET uid = excluded.uid
+     WHERE held_nights.uid <> excluded.uid;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+    RETURN deleted + stored;
 END
 $$;
 
@@ -1339,6 +1449,70 @@ BEGIN
         RAISE EXCEPTION 'a hotel has watched rooms' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN false;
+END
+$$;
+
+CREATE FUNCTION shown_nights(shown text, since date, without_source text) RETURNS TABLE(kind text, origin uuid, first_night date, end_date date, uid text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    owner record;
+    stays datemultirange;
+    around datemultirange;
+    part daterange;
+BEGIN
+    SELECT turnover_days, hotel_id, room_id INTO owner FROM property WHERE property_id = shown;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT 'stay', stay.reservation_id, stay.arrival, stay.departure, NULL
+      FROM reservation AS stay
+     WHERE stay.property_id = shown
+       AND stay.cancelled_at IS NULL
+       AND stay.arrival > since - 366
+       AND stay.departure > since;
+    SELECT coalesce(range_agg(daterange(stay.arrival, stay.departure)), '{}'),
+           coalesce(range_agg(daterange(stay.arrival - owner.turnover_days, stay.free_from)), '{}')
+      INTO stays, around
+      FROM reservation AS stay
+     WHERE stay.property_id = shown
+       AND stay.cancelled_at IS NULL
+       AND stay.arrival > since - 731;
+    FOREACH part IN ARRAY ARRAY(SELECT unnest(around - stays)) LOOP
+        CONTINUE WHEN upper(part) <= since;
+        RETURN QUERY
+        SELECT 'turnover', stay.reservation_id, lower(part), upper(part), NULL
+          FROM reservation AS stay
+         WHERE stay.property_id = shown
+           AND stay.cancelled_at IS NULL
+           AND stay.arrival > lower(part) - 366
+           AND stay.arrival <= upper(part)
+           AND (stay.departure = lower(part) OR stay.arrival = upper(part))
+         ORDER BY stay.arrival
+         LIMIT 1;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'block', block.block_id, block.first_night, block.end_date, NULL
+      FROM property_block AS block
+     WHERE block.property_id = shown
+       AND block.first_night > since - 366
+       AND block.end_date > since;
+    RETURN QUERY
+    SELECT 'feed', NULL::uuid, lower(booked), upper(booked), NULL
+      FROM (
+          SELECT unnest(range_agg(daterange(night, night + 1)) - stays) AS booked
+            FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, since, '2200-01-01')
+      ) AS in_feed;
+    RETURN QUERY
+    SELECT 'held', source.source_id, held.first_night, held.end_date, held.uid
+      FROM held_nights AS held
+      JOIN calendar_source AS source
+        ON source.property_id = held.property_id
+       AND source.name = held.source_name
+     WHERE held.property_id = shown
+       AND held.source_name IS DISTINCT FROM without_source
+       AND held.end_date > since;
 END
 $$;
 
@@ -1564,6 +1738,44 @@ CREATE SEQUENCE booking_event_id
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE calendar_link (
+    property_id text NOT NULL COLLATE pg_catalog."C",
+    link_id uuid DEFAULT uuidv7() NOT NULL,
+    token_digest bytea NOT NULL,
+    name text,
+    without_source text,
+    last_read timestamp with time zone,
+    content_digest bytea,
+    content_modified timestamp with time zone,
+    CONSTRAINT calendar_link_content CHECK (((content_digest IS NULL) = (content_modified IS NULL))),
+    CONSTRAINT calendar_link_content_digest_check CHECK ((length(content_digest) = 32)),
+    CONSTRAINT calendar_link_content_modified_check CHECK ((content_modified = date_trunc('second'::text, content_modified))),
+    CONSTRAINT calendar_link_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT calendar_link_token_digest_check CHECK ((length(token_digest) = 32)),
+    CONSTRAINT calendar_link_without_source_check CHECK (((length(without_source) >= 1) AND (length(without_source) <= 64)))
+);
+
+CREATE TABLE calendar_source (
+    property_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    source_id uuid DEFAULT uuidv7() NOT NULL,
+    url text NOT NULL,
+    next_read timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    last_read timestamp with time zone,
+    last_success timestamp with time zone,
+    last_error text,
+    etag text,
+    last_modified text,
+    content_digest bytea,
+    content_since date,
+    CONSTRAINT calendar_source_content_digest_check CHECK ((length(content_digest) = 32)),
+    CONSTRAINT calendar_source_etag_check CHECK ((length(etag) <= 1000)),
+    CONSTRAINT calendar_source_last_error_check CHECK (((length(last_error) >= 1) AND (length(last_error) <= 500))),
+    CONSTRAINT calendar_source_last_modified_check CHECK ((length(last_modified) <= 100)),
+    CONSTRAINT calendar_source_name_check CHECK ((name ~ '^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$'::text)),
+    CONSTRAINT calendar_source_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000)))
+);
+
 CREATE TABLE demo_mail (
     id bigint NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1712,6 +1924,18 @@ CREATE TABLE free_stretch (
     CONSTRAINT free_stretch_segment_check CHECK ((segment >= 0))
 );
 
+CREATE TABLE held_nights (
+    property_id text NOT NULL COLLATE pg_catalog."C",
+    source_name text NOT NULL COLLATE pg_catalog."C",
+    first_night date NOT NULL,
+    end_date date NOT NULL,
+    uid text NOT NULL,
+    CONSTRAINT held_nights_end_date_check CHECK ((end_date <= '2200-01-01'::date)),
+    CONSTRAINT held_nights_first_night_check CHECK ((first_night >= '1900-01-01'::date)),
+    CONSTRAINT held_nights_number CHECK ((((end_date - first_night) >= 1) AND ((end_date - first_night) <= 365))),
+    CONSTRAINT held_nights_uid_check CHECK ((length(uid) <= 255))
+);
+
 CREATE TABLE idempotency_key (
     scope text NOT NULL,
     key text NOT NULL,
@@ -1820,6 +2044,7 @@ CREATE TABLE property (
     hotel_id bigint,
     room_id text,
     holder uuid,
+    calendar_tag uuid DEFAULT gen_random_uuid() NOT NULL,
     CONSTRAINT property_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
     CONSTRAINT property_hotel_id_check CHECK ((hotel_id > 0)),
     CONSTRAINT property_id_not_a_route CHECK ((property_id <> 'available'::text)),
@@ -1913,6 +2138,12 @@ CREATE TABLE watched_room (
 ALTER TABLE ONLY booking_event
     ADD CONSTRAINT booking_event_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY calendar_link
+    ADD CONSTRAINT calendar_link_pkey PRIMARY KEY (property_id, link_id);
+
+ALTER TABLE ONLY calendar_source
+    ADD CONSTRAINT calendar_source_pkey PRIMARY KEY (property_id, name);
+
 ALTER TABLE ONLY demo_mail
     ADD CONSTRAINT demo_mail_pkey PRIMARY KEY (id);
 
@@ -1945,6 +2176,9 @@ ALTER TABLE ONLY failed_login
 
 ALTER TABLE ONLY free_stretch
     ADD CONSTRAINT free_stretch_pkey PRIMARY KEY (property_id, first_night) INCLUDE (end_date);
+
+ALTER TABLE ONLY held_nights
+    ADD CONSTRAINT held_nights_pkey PRIMARY KEY (property_id, source_name, first_night);
 
 ALTER TABLE ONLY idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key);
@@ -2018,6 +2252,10 @@ CREATE INDEX booking_event_hotel ON booking_event USING btree (hotel_id, event_t
 
 CREATE INDEX booking_event_recorded ON booking_event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
 
+CREATE INDEX calendar_link_by_token ON calendar_link USING btree (token_digest);
+
+CREATE INDEX calendar_source_by_next_read ON calendar_source USING btree (next_read);
+
 CREATE INDEX dining_booking_active ON dining_booking USING btree (id) WHERE (status = ANY (ARRAY['waiting'::text, 'confirmed'::text]));
 
 CREATE INDEX dining_booking_email ON dining_booking USING btree (lower(email)) WHERE (email IS NOT NULL);
@@ -2043,6 +2281,8 @@ CREATE INDEX failed_login_failed_at ON failed_login USING btree (failed_at);
 CREATE INDEX free_stretch_of_all ON free_stretch USING gist (daterange(first_night, end_date), min_nights, max_guests) INCLUDE (property_id, first_night, end_date, timezone);
 
 CREATE INDEX free_stretch_of_segment ON free_stretch USING gist (segment, nights, min_nights, max_guests) INCLUDE (property_id, timezone);
+
+CREATE INDEX held_nights_by_night ON held_nights USING btree (property_id, first_night) INCLUDE (end_date);
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 
@@ -2094,6 +2334,10 @@ CREATE TRIGGER dining_table_price_append_only BEFORE DELETE OR UPDATE OR TRUNCAT
 
 CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION record_dining_table_price();
 
+CREATE TRIGGER held_nights_changed AFTER INSERT OR DELETE OR UPDATE ON held_nights FOR EACH ROW EXECUTE FUNCTION held_nights_changed();
+
+CREATE TRIGGER held_nights_lock BEFORE INSERT OR UPDATE ON held_nights FOR EACH ROW EXECUTE FUNCTION lock_property_of_held_nights();
+
 CREATE TRIGGER property_block_changed AFTER INSERT OR DELETE OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION block_changed();
 
 CREATE TRIGGER property_block_free_of_stays BEFORE INSERT OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION keep_blocks_free_of_stays();
@@ -2116,6 +2360,14 @@ CREATE TRIGGER reservation_keep_turnover BEFORE INSERT OR UPDATE OF property_id,
 
 CREATE TRIGGER reservation_left AFTER UPDATE OF arrival, cancelled_at ON reservation FOR EACH ROW WHEN (((old.cancelled_at IS NULL) AND ((new.cancelled_at IS NOT NULL) OR (new.arrival <> old.arrival)))) EXECUTE FUNCTION stay_left();
 
+CREATE TRIGGER reservation_no_night_of_another_site BEFORE INSERT OR UPDATE OF arrival, departure, cancelled_at ON reservation FOR EACH ROW EXECUTE FUNCTION refuse_nights_of_other_sites();
+
+ALTER TABLE ONLY calendar_link
+    ADD CONSTRAINT calendar_link_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(property_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY calendar_source
+    ADD CONSTRAINT calendar_source_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(property_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY dining_booking_status_change
     ADD CONSTRAINT dining_booking_status_change_table_id_booking_id_fkey FOREIGN KEY (table_id, booking_id) REFERENCES dining_booking(table_id, id);
 
@@ -2127,6 +2379,9 @@ ALTER TABLE ONLY dining_cancel_token
 
 ALTER TABLE ONLY dining_table_price
     ADD CONSTRAINT dining_table_price_table_id_fkey FOREIGN KEY (table_id) REFERENCES dining_table(table_id);
+
+ALTER TABLE ONLY held_nights
+    ADD CONSTRAINT held_nights_of_source FOREIGN KEY (property_id, source_name) REFERENCES calendar_source(property_id, name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY property_block
     ADD CONSTRAINT property_block_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(property_id) ON DELETE CASCADE;

@@ -27,7 +27,15 @@ from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
 from provider.stays.inputs import BlockInput, ReservationInput
 from provider.stays.jobs import split_segments
-from provider.stays.queries import blocks, free_stretches, properties, reservations, storefront
+from provider.stays.queries import (
+    blocks,
+    calendar_links,
+    calendar_sources,
+    free_stretches,
+    properties,
+    reservations,
+    storefront,
+)
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.applications import free_port
 from tests.support.citus import CitusCluster
@@ -65,7 +73,10 @@ def statements(reservation_id: UUID) -> Mapping[str, Call]:
         "update_cut_short": lambda db: storefront.update_cut_short(db, "p1", reservation_id, date(2030, 7, 3)),
         "update_cancelled": lambda db: storefront.update_cancelled(db, "p1", reservation_id),
         "select_calendar": lambda db: storefront.select_calendar(db, "p1", NIGHT, date(2030, 7, 1)),
-        "select_stays": lambda db: storefront.select_stays(db, "p1", NIGHT),
+        "select_shown_nights": lambda db: calendar_links.select_shown_nights(db, "p1", NIGHT, None),
+        "select_link": lambda db: calendar_links.select_link(db, bytes(32)),
+        "select_sources": lambda db: calendar_sources.select_sources(db, "p1", limit=1),
+        "select_due_sources": lambda db: calendar_sources.select_due_sources(db, AT, 10),
         "select_property": lambda db: properties.select_property(db, "p1"),
         "select_properties": lambda db: properties.select_properties(db, "", 10),
         "delete_property": lambda db: properties.delete_property(db, "p39"),

@@ -125,3 +125,58 @@ INSERT INTO property_segment VALUES (0, '', '-infinity');
 -- The stays that are in the feed, for the conflicts with events that others sent.
 CREATE INDEX reservation_in_feed ON reservation (property_id, arrival) INCLUDE (departure, hotel_id, room_id)
 WHERE hotel_id IS NOT NULL AND cancelled_at IS NULL;
+
+-- The part of the UIDs of a property's calendar that no other property has, on any installation. Events that come back
+-- with it are the property's own, see calendars/parse.py.
+ALTER TABLE property ADD COLUMN calendar_tag uuid NOT NULL DEFAULT gen_random_uuid();
+
+-- The addresses at which the calendar of a property can be read by all who know them. PostgreSQL has only a digest of
+-- the token in the address.
+CREATE TABLE calendar_link (
+    property_id text COLLATE "C" REFERENCES property ON DELETE CASCADE,
+    link_id uuid DEFAULT uuidv7(),
+    token_digest bytea NOT NULL CHECK (length(token_digest) = 32),
+    name text CHECK (length(name) BETWEEN 1 AND 100),
+    -- the calendar source whose nights the calendar at this address leaves out, since its site reads it
+    without_source text CHECK (length(without_source) BETWEEN 1 AND 64),
+    last_read timestamptz,
+    -- what was read last, and the Last-Modified of it: whole seconds, each content later than the one before
+    content_digest bytea CHECK (length(content_digest) = 32),
+    content_modified timestamptz CHECK (content_modified = date_trunc('second', content_modified)),
+    PRIMARY KEY (property_id, link_id),
+    CONSTRAINT calendar_link_content CHECK ((content_digest IS NULL) = (content_modified IS NULL))
+);
+CREATE INDEX calendar_link_by_token ON calendar_link (token_digest);
+
+-- The calendars of other sites that hold nights of a property. A job reads them.
+CREATE TABLE calendar_source (
+    property_id text COLLATE "C" REFERENCES property ON DELETE CASCADE,
+    name text COLLATE "C" CHECK (name ~ '^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$'),
+    source_id uuid NOT NULL DEFAULT uuidv7(), -- another one for each address
+    url text NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
+    next_read timestamptz NOT NULL DEFAULT '-infinity',
+    last_read timestamptz,
+    last_success timestamptz,
+    last_error text CHECK (length(last_error) BETWEEN 1 AND 500),
+    -- validators and digest of the content that was read last, and the first night for which it was read
+    etag text CHECK (length(etag) <= 1000),
+    last_modified text CHECK (length(last_modified) <= 100),
+    content_digest bytea CHECK (length(content_digest) = 32),
+    content_since date,
+    PRIMARY KEY (property_id, name)
+);
+CREATE INDEX calendar_source_by_next_read ON calendar_source (next_read);
+
+-- The nights that the events of these calendars have. A new stay cannot take them. Where a stay had a night before the
+-- event came, both have it, which is a conflict. The nights of two sources may overlap.
+CREATE TABLE held_nights (
+    property_id text COLLATE "C",
+    source_name text COLLATE "C",
+    first_night date CHECK (first_night >= '1900-01-01'),
+    end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
+    uid text NOT NULL CHECK (length(uid) <= 255), -- the event's, as far as it fits
+    PRIMARY KEY (property_id, source_name, first_night),
+    CONSTRAINT held_nights_of_source FOREIGN KEY (property_id, source_name) REFERENCES calendar_source ON DELETE CASCADE,
+    CONSTRAINT held_nights_number CHECK (end_date - first_night BETWEEN 1 AND 365)
+);
+CREATE INDEX held_nights_by_night ON held_nights (property_id, first_night) INCLUDE (end_date);

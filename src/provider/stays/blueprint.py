@@ -2,7 +2,16 @@
 
 from common.web.openapi.security import bearer_scheme
 from common.web.resources import Application
-from provider.stays.routes import access, blocks, conflicts, reservations, storefront
+from provider.stays.routes import (
+    access,
+    blocks,
+    calendar_links,
+    calendar_sources,
+    calendars,
+    conflicts,
+    reservations,
+    storefront,
+)
 
 TAGS = {"stays": "The storefront: availability, reservations, properties"}
 SECURITY_SCHEMES = {
@@ -24,4 +33,7 @@ def install(app: Application) -> None:
     app.register_blueprint(reservations.blueprint)
     app.register_blueprint(reservations.day_blueprint)
     app.register_blueprint(blocks.blueprint)
+    app.register_blueprint(calendar_links.blueprint)
+    app.register_blueprint(calendar_sources.blueprint)
+    app.register_blueprint(calendars.blueprint)
     app.register_blueprint(conflicts.blueprint)

@@ -178,7 +178,7 @@ def reason_of(refusal: Refusal, stored_line: int | None) -> str | None:
         if refusal.booked_night is not None:
             return f"the feed of the hotel has the night of {refusal.booked_night} as booked"
         if refusal.blocked_night is not None:
-            return f"the night of {refusal.blocked_night} is blocked"
+            return f"the night of {refusal.blocked_night} is blocked or held by another site"
         return "its nights were taken for a moment; import the file again"
     if refusal.is_same and not refusal.is_online:
         return None if stored_line is None else f"is the same as line {stored_line}"

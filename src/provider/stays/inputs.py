@@ -14,6 +14,7 @@ from common.web.input_types import (
     Cursor,
     Id,
     Input,
+    Name,
     PageLimit,
     PageQuery,
     QueryId,
@@ -122,6 +123,15 @@ TimeZone = Annotated[
 ]
 
 
+SourceName = Annotated[
+    str, Field(pattern=rf"^{PROPERTY_ID.pattern}$", description="Name of a calendar source of the property")
+]
+
+
+def _source_example(schema: dict[str, Any]) -> None:
+    schema["examples"] = ["harbour-rentals"]
+
+
 def _never_null(schema: dict[str, Any]) -> None:
     """Remove null from a field's schema: None stands for absent, and `require_whole` refuses a null."""
     schema.update(schema.pop("anyOf")[0])
@@ -223,6 +233,22 @@ class BlockInput(Input):
     def require_sane(self) -> None:
         """Raises Invalid when the last night is later than `LATEST_NIGHT`."""
         require_sane_end(self.end)
+
+
+class CalendarLinkInput(Input):
+    """A new address for the calendar of a property."""
+
+    name: Annotated[Name | None, Field(description="What you call it, for example the site that will read it")] = None
+    without_source: Annotated[SourceName | None, Field(json_schema_extra=_source_example)] = None
+    """The calendar source of the site that will read the calendar: it leaves out the nights that this source holds.
+    Otherwise a site that sends back what it reads would hold such nights for ever."""
+
+
+class CalendarSourceInput(Input):
+    """The address of a calendar of another site."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000, examples=["https://calendars.example.org/42.ics"])]
+    """Address of an iCalendar file, with scheme https or http, on a host that the operator allows."""
 
 
 def require_sane_end(end: date) -> None:

@@ -1,4 +1,4 @@
-"""The job of the storefront: it keeps the segments of property ids small."""
+"""The jobs of the storefront; this one keeps the segments of property ids small."""
 
 import asyncpg
 
@@ -6,6 +6,9 @@ from common.db.distribution import is_distributed, select_nodes_in_doubt
 from common.db.pool import transaction
 from common.jobs.lease import JobResult, Lease
 from provider.stays.queries import free_stretches as queries
+
+READ_CALENDARS = "read_calendars"
+"""The name of the job that reads the calendars of other sites, see calendars/sources.py."""
 
 SPLIT_SECONDS = 300.0
 SEGMENT_PROPERTIES = 512

@@ -214,7 +214,9 @@ async def test_a_row_with_a_blocked_night_is_reported_and_the_others_are_stored(
 
     captured = capsys.readouterr()
     assert "reservations.csv: 2 stored, 0 already stored, 1 rejected" in captured.out
-    assert captured.err.splitlines() == ["reservations.csv: line 3: the night of 2021-01-10 is blocked"]
+    assert captured.err.splitlines() == [
+        "reservations.csv: line 3: the night of 2021-01-10 is blocked or held by another site"
+    ]
 
 
 async def test_a_row_that_is_too_close_for_the_turnover_says_so(

@@ -10,9 +10,9 @@ SELECT segment FROM property_segment WHERE first_id <= property COLLATE "C" ORDE
 $$;
 
 -- The nights within a range that no new stay of the property can take: those of its stays, with the turnover before and
--- after them, of its blocks, and those that the feed has as booked in its room; all if it is not on sale. No stay, no
--- turnover and no block is longer than 365 days, so only those that begin within as many days before the range are
--- read.
+-- after them, of its blocks, those that the feed has as booked in its room, and those that other sites hold; all if it
+-- is not on sale. No stay, no turnover and no block is longer than 365 days, so only those that begin within as many
+-- days before the range are read.
 CREATE OR REPLACE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
 LANGUAGE plpgsql STABLE
 AS $$
@@ -39,7 +39,8 @@ BEGIN
        AND first_night < upper(within);
     SELECT range_agg(daterange(night, night + 1)) INTO in_feed
       FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, lower(within), upper(within));
-    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}');
+    RETURN coalesce(stays, '{}') + coalesce(blocks, '{}') + coalesce(in_feed, '{}')
+    + nights_of_other_sites(property, within);
 END
 $$;
 
@@ -332,9 +333,9 @@ CREATE OR REPLACE TRIGGER property_deleted AFTER DELETE ON property
 FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
 -- The nights of a property from a first one to the day before another; none when there is no such property. A night is
--- free when it can be sold alone. Otherwise it is taken, by a stay, a block or a booking of the room in the feed, or it
--- is turnover: too soon after a stay, or too close before one. A property that is not on sale has no free night: all
--- are taken. Each statement reads one table: a cluster plans those
+-- free when it can be sold alone. Otherwise it is taken, by a stay, a block, a booking of the room in the feed or another
+-- site, or it is turnover: too soon after a stay, or too close before one. A property that is not on sale has no free
+-- night: all are taken. Each statement reads one table: a cluster plans those
 -- fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
@@ -347,6 +348,7 @@ DECLARE
     taken datemultirange;
     blocked datemultirange;
     in_feed datemultirange;
+    held CONSTANT datemultirange := nights_of_other_sites(shown, daterange(first, until));
 BEGIN
     SELECT hotel_id, room_id, on_sale INTO owner FROM property WHERE property_id = shown;
     IF NOT FOUND THEN
@@ -386,7 +388,8 @@ BEGIN
                WHEN NOT owner.on_sale
                    OR taken @> (first + i)
                    OR blocked @> (first + i)
-                   OR in_feed @> (first + i) THEN 'taken'
+                   OR in_feed @> (first + i)
+                   OR held @> (first + i) THEN 'taken'
                ELSE 'turnover'
            END
       FROM generate_series(0, until - first - 1) AS i

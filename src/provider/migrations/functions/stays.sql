@@ -418,6 +418,10 @@ BEGIN
                   AND block.first_night > arrival - 366
                   AND block.end_date > arrival
            )
+           AND isempty(
+               nights_of_other_sites(property.property_id, daterange(arrival, arrival + nights))
+               * datemultirange(daterange(arrival, arrival + nights))
+           )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
         RETURNING *
@@ -490,6 +494,13 @@ BEGIN
            AND first_night < given.departure
            AND first_night > given.arrival - 366
            AND end_date > given.arrival;
+        blocked_night := least(
+            blocked_night,
+            lower(
+                nights_of_other_sites(given.property_id, daterange(given.arrival, given.departure))
+                * datemultirange(daterange(given.arrival, given.departure))
+            )
+        );
         line := given.line;
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;

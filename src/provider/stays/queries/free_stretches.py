@@ -34,6 +34,10 @@ async def select_recount(db: Executor, after: str, limit: int) -> list[asyncpg.R
                      FROM property_block
                     WHERE property_block.property_id = property.property_id
                ) - (
+                   SELECT coalesce(range_agg(daterange(first_night, end_date)), '{}')
+                     FROM held_nights
+                    WHERE held_nights.property_id = property.property_id
+               ) - (
                    SELECT coalesce(range_agg(daterange(night_of_stay, night_of_stay + 1)), '{}')
                      FROM (
                          SELECT DISTINCT ON (night_of_stay, by_storefront) night_of_stay, status

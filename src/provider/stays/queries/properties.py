@@ -177,36 +177,58 @@ async def update_linked_stays(connection: Connection, property_id: str) -> list[
 
 
 async def select_conflicts(
-    db: Executor, holder: UUID | None, after: tuple[str, date], limit: int
+    db: Executor, holder: UUID | None, after: tuple[str, date, str, str], limit: int
 ) -> list[NightConflict]:
-    """Up to `limit` nights that a reservation holds and that others have booked in the feed, after a position.
+    """Up to `limit` nights that a reservation holds and that others have too, after a position.
 
-    By property and night; the position is a property's id and a night. holder: only of the properties of this holder;
-    None: of all.
+    Others have a night if the feed has booked it for them, or if the calendar of another site has an event on it. By
+    property, night, kind and source; the position is these four. holder: only of the properties of this holder; None:
+    of all.
     """
     rows = await db.fetch(
         """
-        SELECT stay.property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id
-          FROM property
-          JOIN reservation AS stay USING (property_id)
-         CROSS JOIN LATERAL (
-                   SELECT DISTINCT ON (night_of_stay) night_of_stay AS night, id AS event_id, status
-                     FROM watched_event
-                    WHERE watched_event.hotel_id = stay.hotel_id
-                      AND room_key = lower(stay.room_id COLLATE "C")
-                      AND night_of_stay >= stay.arrival
-                      AND night_of_stay < stay.departure
-                      AND NOT by_storefront
-                    ORDER BY night_of_stay, event_timestamp DESC, id DESC
-               ) AS latest
-         WHERE cancelled_at IS NULL
-           AND stay.hotel_id IS NOT NULL
-           AND latest.status = 1
-           AND ($1::uuid IS NULL OR property.holder = $1)
-           AND stay.property_id >= $2
-           AND (stay.property_id, night) > ($2, $3::date)
-         ORDER BY stay.property_id, night
-         LIMIT $4
+        SELECT kind, property_id, reservation_id, night, hotel_id, room_id, event_id, source, uid
+          FROM (
+              SELECT 'feed' AS kind, stay.property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id,
+                     NULL AS source, NULL AS uid
+                FROM property
+                JOIN reservation AS stay USING (property_id)
+               CROSS JOIN LATERAL (
+                         SELECT DISTINCT ON (night_of_stay) night_of_stay AS night, id AS event_id, status
+                           FROM watched_event
+                          WHERE watched_event.hotel_id = stay.hotel_id
+                            AND room_key = lower(stay.room_id COLLATE "C")
+                            AND night_of_stay >= stay.arrival
+                            AND night_of_stay < stay.departure
+                            AND NOT by_storefront
+                          ORDER BY night_of_stay, event_timestamp DESC, id DESC
+                     ) AS latest
+               WHERE cancelled_at IS NULL
+                 AND stay.hotel_id IS NOT NULL
+                 AND latest.status = 1
+                 AND ($1::uuid IS NULL OR property.holder = $1)
+                 AND stay.property_id >= $2
+               UNION ALL
+              SELECT 'calendar', stay.property_id, reservation_id, greatest(held.first_night, stay.arrival) + i,
+                     NULL, NULL, NULL, held.source_name, held.uid
+                FROM property
+                JOIN held_nights AS held USING (property_id)
+                JOIN reservation AS stay
+                  ON stay.property_id = held.property_id
+                 AND stay.cancelled_at IS NULL
+                 AND stay.arrival > held.first_night - 366
+                 AND stay.arrival < held.end_date
+                 AND stay.departure > held.first_night
+               CROSS JOIN LATERAL generate_series(
+                         0,
+                         least(held.end_date, stay.departure) - greatest(held.first_night, stay.arrival) - 1
+                     ) AS i
+               WHERE ($1::uuid IS NULL OR property.holder = $1)
+                 AND stay.property_id >= $2
+          ) AS conflict
+         WHERE (property_id, night, kind, coalesce(source, '')) > ($2, $3::date, $4, $5)
+         ORDER BY property_id, night, kind, coalesce(source, '')
+         LIMIT $6
         """,
         holder, *after, limit,
     )  # fmt: skip

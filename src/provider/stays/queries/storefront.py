@@ -18,7 +18,6 @@ from provider.stays.models import (
     CancelledStay,
     InsertOutcome,
     LiveStay,
-    Stay,
 )
 from provider.stays.queries.properties import lock_properties
 
@@ -228,25 +227,3 @@ async def select_calendar(db: Executor, property_id: str, first: date, until: da
     """The nights from `first` to `until` (exclusive); None when the property does not exist."""
     rows = await db.fetch("SELECT night, status FROM calendar_nights($1, $2, $3)", property_id, first, until)
     return Calendar(property_id, first, until, [CalendarNight(*row) for row in rows]) if rows else None
-
-
-async def select_stays(db: Executor, property_id: str, since: date) -> list[Stay] | None:
-    """The stays that end after `since`, by arrival; None when the property does not exist.
-
-    No stay is longer than a year, so only arrivals within a year before `since` are read.
-    """
-    rows = await db.fetch(
-        """
-        SELECT reservation_id, arrival, departure
-          FROM property
-          LEFT JOIN reservation AS stay
-            ON stay.property_id = $1
-           AND cancelled_at IS NULL
-           AND arrival > $2::date - 366
-           AND departure > $2
-         WHERE property.property_id = $1
-         ORDER BY arrival
-        """,
-        property_id, since,
-    )  # fmt: skip
-    return [Stay(*row) for row in rows if row["reservation_id"] is not None] if rows else None

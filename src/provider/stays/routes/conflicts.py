@@ -1,4 +1,4 @@
-"""HTTP of the conflicts between reservations and the feed."""
+"""HTTP of the conflicts between reservations and what others have sold."""
 
 from datetime import date
 
@@ -24,12 +24,15 @@ tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
 
 EXAMPLE_CONFLICT = {
+    "kind": "feed",
     "property_id": "hotel-1-suite",
     "reservation_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
     "night": "2026-07-01",
     "hotel_id": 1,
     "room_id": 9001,
     "event_id": 4711,
+    "source": None,
+    "uid": None,
 }
 
 
@@ -39,23 +42,27 @@ EXAMPLE_CONFLICT = {
 @validate_querystring(PageQuery)
 @document_response(list[NightConflict])
 async def list_conflicts(query_args: PageQuery) -> Response:
-    """The nights that a reservation holds although an event of the feed has booked the room for somebody else.
+    """The nights that a reservation holds although somebody else has them too.
 
-    The feed stores facts, so such an event is stored and reported here; a cancellation of either ends the conflict. A
-    token sees the conflicts of the properties that it created; the administrator's token sees all.
+    Either an event of the feed has booked the room (`feed`): the feed stores facts, so such an event is stored and
+    reported here. Or an event in a calendar of another site has the night (`calendar`): the house was sold there too.
+    A cancellation of either ends the conflict. A token sees the conflicts of the properties that it created; the
+    administrator's token sees all.
     """
     holder = await visible_holder()
     after = decode_position(query_args.cursor)
     found = await properties.select_conflicts(pool(), holder, after, query_args.limit + 1)
-    page, headers = page_and_link(found, query_args.limit, lambda last: (last.property_id, last.night))
+    page, headers = page_and_link(
+        found, query_args.limit, lambda last: (last.property_id, last.night, last.kind, last.source or "")
+    )
     return responses.json_response(page, headers=headers)
 
 
-def decode_position(cursor: str | None) -> tuple[str, date]:
-    """Decode the property and the night after which a page begins. Raises Invalid."""
+def decode_position(cursor: str | None) -> tuple[str, date, str, str]:
+    """Decode the property, the night, the kind and the source after which a page begins. Raises Invalid."""
     if cursor is None:
-        return "", date.min
-    property_id, night = decode_cursor(cursor, tuple[str, date])
-    if not is_property_id(property_id):
+        return "", date.min, "", ""
+    position = decode_cursor(cursor, tuple[str, date, str, str])
+    if not is_property_id(position[0]) or not "".join(position[2:]).isprintable():
         raise Invalid.field("cursor", "is not a valid cursor for this list")
-    return property_id, night
+    return position

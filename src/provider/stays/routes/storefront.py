@@ -1,7 +1,6 @@
 """HTTP of the storefront."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,14 +14,15 @@ from common.web import responses
 from common.web.errors import PROBLEM_TYPE, Invalid
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import HEADER_DESCRIPTIONS, LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.resources import resources
-from provider.stays import icalendar, search, service
+from provider.stays import search, service
+from provider.stays.calendars.links import render_calendar
 from provider.stays.inputs import (
     PROPERTY_ID,
     RESERVED_IDS,
@@ -41,6 +41,7 @@ from provider.stays.models import (
 )
 from provider.stays.queries import properties, storefront
 from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, current_clock, identify_holder
+from provider.stays.routes.calendars import ICALENDAR, REQUEST_HEADERS, calendar_response
 
 T = TypeVar("T", AvailableProperty, Property)
 
@@ -48,9 +49,6 @@ blueprint = Blueprint("stays", __name__)
 
 tag_blueprint(blueprint, ["stays"])
 security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
-
-ICALENDAR = "text/calendar"
-ICALENDAR_PAST = timedelta(days=365)
 
 EXAMPLE_PROPERTY = {
     "property_id": "xE6vqTqA6LTwpE",
@@ -255,16 +253,15 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
 @operation(
     401,
     429,
+    headers={200: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
     media={200: {ICALENDAR: {"type": "string"}}},
-    descriptions={200: "iCalendar (RFC 5545)"},
+    descriptions={200: "iCalendar (RFC 5545)", 304: "The calendar has not changed"},
+    request_headers={"If-None-Match": REQUEST_HEADERS["If-None-Match"]},
     path_examples=PROPERTY_PATH_EXAMPLE,
 )
 async def get_icalendar(property_id: str) -> Response:
-    """The stays since a year ago as iCalendar, the format of rental sites; one event per reservation."""
-    since = datetime.now(UTC).date() - ICALENDAR_PAST
-    stays = await storefront.select_stays(pool(), property_id, since)
-    if stays is None:
+    """The nights since a year ago that cannot be sold, as iCalendar: the same as at the addresses of calendar links."""
+    body = await render_calendar(pool(), property_id, datetime.now(UTC))
+    if body is None:
         raise service.unknown_property(property_id)
-    # Rendering is slow and would block the event loop.
-    body = await asyncio.to_thread(icalendar.render, stays)
-    return Response(body, content_type=f"{ICALENDAR}; charset=utf-8")
+    return calendar_response(body)
