@@ -176,7 +176,8 @@ CREATE TABLE held_nights (
     end_date date NOT NULL CHECK (end_date <= '2200-01-01'), -- the day after the last night
     uid text NOT NULL CHECK (length(uid) <= 255), -- the event's, as far as it fits
     PRIMARY KEY (property_id, source_name, first_night),
-    CONSTRAINT held_nights_of_source FOREIGN KEY (property_id, source_name) REFERENCES calendar_source ON DELETE CASCADE,
+    CONSTRAINT held_nights_of_source FOREIGN KEY (property_id, source_name) REFERENCES calendar_source
+    ON DELETE CASCADE,
     CONSTRAINT held_nights_number CHECK (end_date - first_night BETWEEN 1 AND 365)
 );
 CREATE INDEX held_nights_by_night ON held_nights (property_id, first_night) INCLUDE (end_date);

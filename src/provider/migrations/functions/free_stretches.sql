@@ -332,11 +332,10 @@ $$;
 CREATE OR REPLACE TRIGGER property_deleted AFTER DELETE ON property
 FOR EACH ROW EXECUTE FUNCTION property_deleted();
 
--- The nights of a property from a first one to the day before another; none when there is no such property. A night is
--- free when it can be sold alone. Otherwise it is taken, by a stay, a block, a booking of the room in the feed or another
--- site, or it is turnover: too soon after a stay, or too close before one. A property that is not on sale has no free
--- night: all are taken. Each statement reads one table: a cluster plans those
--- fastest.
+-- The nights of a property from a first one to the day before another; none when there is no such property. A night
+-- is free when it can be sold alone. Otherwise it is taken, by a stay, a block, a booking of the room in the feed or
+-- another site, or it is turnover: too soon after a stay, or too close before one. A property that is not on sale
+-- has no free night: all are taken. Each statement reads one table: a cluster plans those fastest.
 CREATE OR REPLACE FUNCTION calendar_nights(shown text, first date, until date)
 RETURNS TABLE (night date, status text)
 LANGUAGE plpgsql STABLE
