@@ -162,10 +162,13 @@ async def lock_lease_for_key_share(db: Executor, lease: Lease) -> bool:
     ) is not None  # fmt: skip
 
 
-async def release_lease(db: Executor, lease: Lease, error: str | None, result: JobResult) -> None:
+async def release_lease(
+    db: Executor, lease: Lease, error: str | None, result: JobResult, *, is_interrupted: bool = False
+) -> None:
     """Release the lease and record the run: its result, or the error of a failed run.
 
-    After a failed run the job is due again after a wait that doubles.
+    After a failed run the job is due again after a wait that doubles. A run that was interrupted by the end of its
+    process is not another failure in a row.
     """
     await db.execute(
         """
@@ -175,7 +178,7 @@ async def release_lease(db: Executor, lease: Lease, error: str | None, result: J
                last_outcome = CASE WHEN $4::text IS NULL THEN 'ok' ELSE 'failed' END,
                last_error = $4,
                last_result = $5,
-               failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
+               failures = CASE WHEN $4 IS NULL THEN 0 WHEN $7 THEN failures ELSE failures + 1 END,
                due_at = CASE WHEN $4 IS NOT NULL
                              THEN clock_timestamp()
                                   + least($6::float8, power(2, least(failures, 16))) * interval '1 second'
@@ -189,6 +192,7 @@ async def release_lease(db: Executor, lease: Lease, error: str | None, result: J
         error,
         msgspec.json.encode(result).decode(),
         MAX_BACKOFF_SECONDS,
+        is_interrupted,
     )
 
 

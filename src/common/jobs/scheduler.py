@@ -116,7 +116,8 @@ class Scheduler:
                 async with limit, self._extending(lease):
                     result = await job.run(lease)
             except asyncio.CancelledError:
-                await asyncio.shield(release_lease(self.db, lease, "cancelled at shutdown", {}))
+                released = release_lease(self.db, lease, "cancelled at shutdown", {}, is_interrupted=True)
+                await asyncio.shield(released)
                 raise
             except Exception as failure:  # of any kind: the schedule goes on, and /jobs shows the failure
                 error = f"took longer than {job.timeout:g} seconds" if limit.expired() else describe_failure(failure)

@@ -251,6 +251,7 @@ async def test_shutdown_cancels_a_long_run_which_is_due_again_soon(db: asyncpg.P
     assert (work.cancelled, shown.last_outcome, shown.last_error) == (1, "failed", "cancelled at shutdown")
     assert await db.fetchval("SELECT expires_at FROM job") is None
     assert await db.fetchval("SELECT due_at < clock_timestamp() + interval '2 seconds' FROM job")
+    assert await db.fetchval("SELECT failures FROM job") == 0  # restarts are not failures in a row
 
 
 async def test_shutdown_during_a_run_logs_no_error(
