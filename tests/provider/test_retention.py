@@ -21,6 +21,7 @@ FORGOTTEN = {
     "failed_logins": {"failed_login"},
     "rate_limits": {"rate_limit"},
     "cancel_tokens": {"dining_cancel_token"},
+    "revoked_tokens": {"dining_revoked_token"},
     "offers_tokens": {"issued_token", "offers_product"},
     "simulated_polls": {"store_poll"},
 }
@@ -35,8 +36,9 @@ FOR_EVER = {
 BOUNDED = {
     "migration", "job", "property", "property_segment", "property_time_zone", "linked_room", "watched_room",
     "polled_store", "polled_store_hours", "store_poll_progress", "dining_table", "dining_table_price", "demo_mail",
+    "dining_opening_hours", "calendar_link", "calendar_source", "held_nights",
 }  # fmt: skip
-"""Tables that grow only with files, rooms, tables and stores, or that keep their newest rows alone."""
+"""Tables that grow only with files, rooms, tables, calendars and stores, or that keep their newest rows alone."""
 
 
 async def test_every_table_is_bounded_or_forgotten_or_a_record_kept_for_ever(provider_db: asyncpg.Pool) -> None:

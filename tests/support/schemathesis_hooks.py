@@ -69,6 +69,10 @@ RULES = re.compile(
             r"is not valid gzip",
             r"must be before `to`, which is now at the latest",  # how two instants stand to one another, and to now
             r"must be at most 400 days before `to`",
+            r"cannot be combined with `(store_id|from` and `to)`",  # two fields exclude one another
+            r"is required unless `back_in_stock` is true",
+            r"must be a day if `from` is one, and an instant if it is not",
+            r"is on the host '.*', which the operator does not allow",  # a setting decides
         )
     )
 )

@@ -65,6 +65,7 @@ HEADER_EXAMPLES = {
     "Content-Encoding": "gzip",
     "Idempotency-Key": "5c1e8a52-6a8f-4f0e-9d0e-0d6a3c6f0e4a",
     "If-None-Match": '"1f0c5d8c72a5"',
+    "If-Modified-Since": "Sun, 01 Nov 2026 06:00:00 GMT",
     "Cache-Control": "no-cache",
     "If-Range": '"1f0c5d8c72a5"',
     "Range": "bytes=0-1023",

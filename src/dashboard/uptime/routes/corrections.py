@@ -21,7 +21,7 @@ from dashboard.uptime.inputs import ClosuresInput, PollsToDelete, StoreInput
 from dashboard.uptime.models import ClosedTime, Closure, DeletedPolls, StoreNow
 from dashboard.uptime.queries.corrections import select_closures
 from dashboard.uptime.routes.callers import changed_by
-from dashboard.uptime.routes.stores import NOW, STORE, STORE_EXAMPLE, get_store, require_known_store
+from dashboard.uptime.routes.stores import NOW, ONE_STORE, STORE, STORE_EXAMPLE, get_store, require_known_store
 
 blueprint = Blueprint("uptime_corrections", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -44,7 +44,7 @@ def change_of(store_id: str) -> Change:
     return Change(store_id, changed_by(), datetime.now(UTC))
 
 
-@blueprint.put(STORE)
+@blueprint.put(ONE_STORE)
 @operation(404, example=NOW, path_examples=STORE_EXAMPLE, request_example={"group": "north"})
 @api_token_required
 @json_body(StoreInput)

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from quart import Blueprint, Response
+from quart.blueprints import BlueprintSetupState
 from quart_schema import document_response, tag_blueprint
+from werkzeug.routing import PathConverter
 
 from common.web.errors import NotFound
 from common.web.openapi.document import LINK_HEADER, operation
@@ -38,6 +40,9 @@ blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
 
 STORE = "/stores/<path:store_id>"
+ONE_STORE = "/stores/<store:store_id>"
+PARTS_OF_ALL = "business-hours|gaps|imports|sla|sla/breaches|states|status|timezones"
+PARTS_OF_A_STORE = "closures|coverage|days|incidents|polls|timeline"
 STORE_EXAMPLE = {"store_id": "8139926242460185114"}
 
 FROM, TO = "2023-01-23T15:00:00Z", "2023-01-23T18:00:00Z"
@@ -128,7 +133,18 @@ def last_start(query: WindowPageQuery) -> datetime | None:
     return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
 
 
-@blueprint.get(STORE)
+class StoreIdConverter(PathConverter):
+    """A store's id as the end of a path, which the paths of other routes are not."""
+
+    regex = rf"(?!(?:{PARTS_OF_ALL})\Z)(?!.*/(?:{PARTS_OF_A_STORE})\Z)[^/].*?"
+
+
+@blueprint.record_once
+def convert_store_ids(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters["store"] = StoreIdConverter
+
+
+@blueprint.get(ONE_STORE)
 @operation(404, example=NOW, path_examples=STORE_EXAMPLE)
 @document_response(StoreNow)
 async def get_store(store_id: str) -> Response:

@@ -68,7 +68,7 @@ async def identify_holder() -> None:
 @document_response(CalendarSource)
 @document_response(CalendarSource, 201)
 @json_body(CalendarSourceInput)
-async def put_calendar_source(property_id: str, source_name: str, data: CalendarSourceInput) -> Response:
+async def replace_calendar_source(property_id: str, source_name: str, data: CalendarSourceInput) -> Response:
     """Hold the nights of the events in a calendar of another site, which is read now and then every few minutes.
 
     `PROVIDER_CALENDAR_HOSTS` has the hosts that the operator allows. A reservation of these nights is refused. Where a
