@@ -494,12 +494,15 @@ class TestConflicts:
         assert (await guest.get(f"/events/{event_id}"))[0].status_code == 200
         assert await conflicts(guest) == [
             {
+                "kind": "feed",
                 "property_id": "suite",
                 "reservation_id": reservation["reservation_id"],
                 "night": (soon + DAY).isoformat(),
                 "hotel_id": 3,
                 "room_id": 17,
                 "event_id": event_id,
+                "source": None,
+                "uid": None,
             }
         ]
 
