@@ -6,6 +6,7 @@ import structlog
 from quart import Quart, Response, g
 
 from common.telemetry import metrics, tracing
+from common.web.logged_path import logged_path
 from common.web.request_body import current_request
 from common.web.resources import unproxied
 
@@ -53,7 +54,7 @@ def install(app: Quart) -> None:
             log.info(
                 "request",
                 method=current.method,
-                path=current.path,
+                path=logged_path(app, current.path),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )

@@ -13,6 +13,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from common.telemetry import tracing
 from common.web.errors import PROBLEM_TYPE, Forbidden, NotFound, Problem
+from common.web.logged_path import logged_path
 from common.web.negotiation import ANYTHING, accept_header, not_acceptable, preferred
 from common.web.openapi.document import offered_media_types
 from common.web.request_body import BoundedRequest, current_request, require_known_encoding
@@ -115,12 +116,19 @@ class RefusedWebsocket:
     """Answers a WebSocket handshake with a problem document."""
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
+        self.app = app
         self.scope = scope
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         given: dict[bytes, bytes] = dict(self.scope["headers"])
         request_id = tracing.begin_trace(given.get(b"x-request-id", b"").decode("latin-1"))
-        log.info("request", method="GET", path=self.scope["path"], status=NO_WEBSOCKETS, websocket=True)
+        log.info(
+            "request",
+            method="GET",
+            path=logged_path(self.app, self.scope["path"]),
+            status=NO_WEBSOCKETS,
+            websocket=True,
+        )
         if "websocket.http.response" not in (self.scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return

@@ -1,0 +1,75 @@
+"""The addresses at which other sites read the calendar of a property."""
+
+from collections.abc import Callable
+from datetime import date
+
+import icalendar
+import pytest
+
+from tests.support.storefront import Guest
+
+PATH = "/properties/hut/calendar-links"
+
+
+async def create(guest: Guest, name: str = "site") -> tuple[str, str]:
+    """Make a link; returns its id and the path of its address."""
+    answer, link = await guest.call("POST", PATH, json={"name": name})
+    assert answer.status_code == 201, link
+    assert link["url"].startswith("https://stays.example.org/calendars/")
+    return link["link_id"], link["url"].removeprefix("https://stays.example.org")
+
+
+@pytest.mark.parametrize("slip", ["", "/", "x", "?a=1"])
+async def test_the_token_of_a_link_is_in_no_log_and_no_metric(
+    guest: Guest, capsys: pytest.CaptureFixture[str], slip: str
+) -> None:
+    await guest.create_property("hut")
+    _, path = await create(guest)
+    token = path.removeprefix("/calendars/").removesuffix(".ics")
+
+    answer = await guest.client.get(path + slip)
+
+    assert answer.status_code == ({"": 200, "?a=1": 400}.get(slip, 404))
+    metrics = await (await guest.client.get("/metrics")).get_data(as_text=True)
+    output = "".join(capsys.readouterr())
+    assert '"path":"/calendars/<calendar_token>.ics"' in output
+    assert token not in output + metrics
+
+
+async def test_a_link_needs_no_header_until_it_is_revoked(guest: Guest, soon: date) -> None:
+    await guest.create_property("hut", description="The hut\nby the lake")
+    link_id, path = await create(guest)
+    assert (await guest.reserve("hut", soon, 2))[0].status_code == 200
+
+    answer = await guest.client.get(path)
+
+    assert answer.status_code == 200
+    calendar = icalendar.Calendar.from_ical(await answer.get_data(as_text=False))
+    assert calendar["X-WR-CALNAME"] == "The hut"
+    assert len(calendar.walk("VEVENT")) == 1
+    etag = answer.headers["ETag"]
+    assert (await guest.client.get(path, headers={"If-None-Match": etag})).status_code == 304
+    assert (await guest.client.head(path)).headers["ETag"] == etag
+    _, listed = await guest.get(PATH)
+    assert [each["link_id"] for each in listed] == [link_id]
+    assert "url" not in listed[0]
+    assert (await guest.call("DELETE", f"{PATH}/{link_id}"))[0].status_code == 204
+    assert (await guest.client.get(path)).status_code == 404
+
+
+async def test_only_the_holder_makes_sees_and_revokes_links(guest: Guest, new_guest: Callable[[], Guest]) -> None:
+    await guest.create_property("hut")
+    link_id, path = await create(guest)
+    other = new_guest()
+
+    made, _ = await other.call("POST", PATH, json={"name": "mine"})
+    listed, _ = await other.get(PATH)
+    revoked, _ = await other.call("DELETE", f"{PATH}/{link_id}")
+
+    assert (made.status_code, listed.status_code, revoked.status_code) == (403, 403, 403)
+    assert (await guest.client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 2000, "%00", "ä"])
+async def test_an_unknown_token_has_no_calendar(guest: Guest, token: str) -> None:
+    assert (await guest.client.get(f"/calendars/{token}.ics")).status_code == 404
