@@ -11,6 +11,7 @@ from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_
 from dashboard.catalog.queries.alerts import select_back_in_stock, select_prices_below_mark
 from dashboard.config import Config
 from dashboard.uptime.queries.alerts import select_silent_collector, select_stores_down
+from dashboard.uptime.queries.imports import select_data_version
 
 
 def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
@@ -32,11 +33,8 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
     async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_dead_messages(db)
 
-    async def store_down(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
-        return await select_stores_down(db, now, firing, config.alert_store_polls)
-
     selects: Mapping[Rule, Select] = {
-        "store_down": store_down,
+        "store_down": _stores_down(config.alert_store_polls),
         "collector_silent": select_silent_collector,
         "price_below_mark": select_prices_below_mark,
         "back_in_stock": select_back_in_stock,
@@ -47,3 +45,21 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
         "dead_message": dead_message,
     }
     return [Watch(rule, select) for rule, select in selects.items() if rule not in (config.alerts_off or ())]
+
+
+def _stores_down(polls: int) -> Select:
+    """Looks at the stores again once an import changed something, others fire, or a minute has begun."""
+    seen: tuple[int, datetime, frozenset[str]] | None = None
+    found: list[Firing] = []
+
+    async def select(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+        nonlocal seen, found
+        # Before the stores, so that an import that is committed in between is seen at the next look.
+        version = await select_data_version(db)
+        state = (version, now.replace(second=0, microsecond=0), frozenset(firing))
+        if state != seen:
+            found = await select_stores_down(db, now, firing, polls)
+            seen = state
+        return list(found)
+
+    return select

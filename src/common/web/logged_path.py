@@ -1,8 +1,20 @@
 """The path of a request as it stands in logs, where no secret may stand."""
 
+from functools import lru_cache
+
 from quart import Quart
 
 SECRET_SUFFIX = "_token>"  # noqa: S105 - the end of a parameter's name in a route
+
+
+@lru_cache(maxsize=16)
+def secret_routes(app: Quart) -> tuple[tuple[str, str], ...]:
+    """The routes with a parameter named `…_token`, each with what stands before its first parameter.
+
+    Call it when the routes are complete.
+    """
+    rules = [rule.rule for rule in app.url_map.iter_rules() if SECRET_SUFFIX in rule.rule]
+    return tuple((rule.partition("<")[0], rule) for rule in rules)
 
 
 def logged_path(app: Quart, path: str) -> str:
@@ -11,8 +23,4 @@ def logged_path(app: Quart, path: str) -> str:
     A token with a slip after it, such as a last slash, has no route, and is a secret all the same.
     """
     resembled = "/" + path.lstrip("/")
-    for rule in app.url_map.iter_rules():
-        before, found, _ = rule.rule.partition("<")
-        if found and SECRET_SUFFIX in rule.rule and resembled.startswith(before):
-            return rule.rule
-    return path
+    return next((rule for before, rule in secret_routes(app) if resembled.startswith(before)), path)

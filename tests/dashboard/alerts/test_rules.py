@@ -19,6 +19,7 @@ from dashboard.alerts.service import TOPIC
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
 from dashboard.config import Config
 from dashboard.watches import watches
+from tests.dashboard.uptime.fleet import Store, load
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIVE_SECONDS, HOUR = timedelta(seconds=5), timedelta(hours=1)
@@ -143,6 +144,30 @@ async def test_every_rule_that_is_watched_can_be_evaluated_and_has_a_name_for_pe
     assert {watch.rule for watch in watched} <= set(RULES) == set(LABELS)
     for watch in watched:
         assert await watch.select(dashboard_db, NOW, []) == []
+
+
+async def test_stores_are_looked_at_again_after_an_import_or_in_the_next_minute(dashboard_db: asyncpg.Pool) -> None:
+    [select] = [watch.select for watch in watches(config_of(), []) if watch.rule == "store_down"]
+
+    async def down(seconds: int) -> list[str]:
+        return [each.subject for each in await select(dashboard_db, NOW + timedelta(seconds=seconds), [])]
+
+    polls = [(NOW - n * HOUR, False) for n in range(3)]
+    await load(dashboard_db, {"1": Store(polls, timezone="UTC")})
+    assert await down(0) == ["1"]
+    await dashboard_db.execute("UPDATE store_poll SET active = TRUE")
+    assert await down(59) == ["1"], "nothing was imported"
+    assert await down(60) == []
+    await dashboard_db.execute("UPDATE store_poll SET active = FALSE")
+    assert await down(70) == []
+    await dashboard_db.execute(
+        """
+        INSERT INTO store_import
+            (kind, source, made_by, rows, new, changed, rejected_total, rejected, notices, started_at)
+        VALUES ('status', 'test', 'test', 1, 1, TRUE, 0, '[]', '{}', now())
+        """
+    )
+    assert await down(80) == ["1"]
 
 
 def test_each_rule_can_be_switched_off() -> None:

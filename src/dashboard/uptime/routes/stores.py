@@ -133,6 +133,7 @@ def last_start(query: WindowPageQuery) -> datetime | None:
     return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
 
 
+<<<<<<< HEAD
 class StoreIdConverter(PathConverter):
     """A store's id as the end of a path, which the paths of other routes are not."""
 
@@ -145,15 +146,26 @@ def convert_store_ids(setup: BlueprintSetupState) -> None:
 
 
 @blueprint.get(ONE_STORE)
+=======
+async def ongoing_incident(store_id: str, now: datetime) -> Incident | None:
+    """The incident that is not over, as a window shows it that begins with it."""
+    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
+    for cut in await stores.select_incidents(pool(), store_id, last_moment, None, 1):
+        whole = Window(cut.start, now, now, now)
+        for incident in await stores.select_incidents(pool(), store_id, whole, None, 1):
+            return incident if incident.ongoing else None
+    return None
+
+
+@blueprint.get(STORE)
+>>>>>>> d
 @operation(404, example=NOW, path_examples=STORE_EXAMPLE)
 @document_response(StoreNow)
 async def get_store(store_id: str) -> Response:
     """A store now: its state and since when, its hours, time zone, last poll, and the incident that is not over."""
     await require_known_store(store_id)
     now = datetime.now(UTC)
-    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
-    incidents = await stores.select_incidents(pool(), store_id, last_moment, None, 1)
-    found = await states.select_store_now(pool(), store_id, now, next((i for i in incidents if i.ongoing), None))
+    found = await states.select_store_now(pool(), store_id, now, await ongoing_incident(store_id, now))
     assert found is not None
     return json_response(found)
 
