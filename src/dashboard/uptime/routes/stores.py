@@ -133,7 +133,16 @@ def last_start(query: WindowPageQuery) -> datetime | None:
     return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
 
 
-<<<<<<< HEAD
+async def ongoing_incident(store_id: str, now: datetime) -> Incident | None:
+    """The incident that is not over, as a window shows it that begins with it."""
+    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
+    for cut in await stores.select_incidents(pool(), store_id, last_moment, None, 1):
+        whole = Window(cut.start, now, now, now)
+        for incident in await stores.select_incidents(pool(), store_id, whole, None, 1):
+            return incident if incident.ongoing else None
+    return None
+
+
 class StoreIdConverter(PathConverter):
     """A store's id as the end of a path, which the paths of other routes are not."""
 
@@ -146,19 +155,6 @@ def convert_store_ids(setup: BlueprintSetupState) -> None:
 
 
 @blueprint.get(ONE_STORE)
-=======
-async def ongoing_incident(store_id: str, now: datetime) -> Incident | None:
-    """The incident that is not over, as a window shows it that begins with it."""
-    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
-    for cut in await stores.select_incidents(pool(), store_id, last_moment, None, 1):
-        whole = Window(cut.start, now, now, now)
-        for incident in await stores.select_incidents(pool(), store_id, whole, None, 1):
-            return incident if incident.ongoing else None
-    return None
-
-
-@blueprint.get(STORE)
->>>>>>> d
 @operation(404, example=NOW, path_examples=STORE_EXAMPLE)
 @document_response(StoreNow)
 async def get_store(store_id: str) -> Response:
