@@ -22,7 +22,7 @@ from common.web.input_types import (
 )
 from dashboard.uptime.models import Period, ReportColumns, State, StoreOrder
 
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])$")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
@@ -197,7 +197,12 @@ def parse_closing_time(value: Any) -> date | datetime:
 ClosingTime = Annotated[
     date | datetime,
     PlainValidator(parse_closing_time),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-25", "2026-12-24T17:00:00Z"]}),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
+            "examples": ["2026-12-25", "2026-12-24T17:00:00Z"],
+        }
+    ),
 ]
 
 

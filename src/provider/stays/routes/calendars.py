@@ -54,7 +54,7 @@ def _is_unmodified(modified: datetime | None, since: datetime | None, is_usable:
     request_headers=REQUEST_HEADERS,
     path_examples={"calendar_token": "Zk1V0rZ7mO2f3n8xU5QpH1sT9aYcE6bLdGiKjWvXuRo"},
 )
-async def read_calendar(calendar_token: str) -> Response:
+async def get_linked_calendar(calendar_token: str) -> Response:
     """The calendar of a property for other sites, at the address of a calendar link; the address is all that it takes.
 
     It has the nights since a year ago that cannot be sold: one event for each reservation, and events for the turnover
