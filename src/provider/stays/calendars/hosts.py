@@ -102,9 +102,10 @@ class CalendarHosts:
 def calendar_hosts(value: str) -> CalendarHosts:
     """Parse PROVIDER_CALENDAR_HOSTS: hosts without ports, `*.domain` or `*`, separated by commas."""
     listed, domains, any_host = set(), [], False
-    for part in (each.strip().lower().rstrip(".") for each in value.split(",")):
+    for given in map(str.strip, value.split(",")):
+        part = normalised_host(given)
         address = as_address(part)
-        if part == ANY_HOST:
+        if given == ANY_HOST:
             any_host = True
         elif address is not None:
             listed.add(address)
