@@ -22,7 +22,7 @@ from common.db.pool import Connection
 from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError
-from dashboard.uptime import jobs
+from dashboard.uptime import corrections, jobs
 from dashboard.uptime.intake.local_files import find_store_files
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.sources import DirectorySource, source_at
@@ -103,6 +103,18 @@ async def test_late_and_new_polls_are_imported(dashboard_db: asyncpg.Pool, servi
     await pull(dashboard_db)
     service.files["status.csv"] += "2,active,2023-01-23 02:00:00 UTC\n1,inactive,2023-01-23 17:00:00 UTC\n"
     assert (await pull(dashboard_db))["new"] == 2
+
+
+async def test_polls_that_were_deleted_are_not_pulled_again(dashboard_db: asyncpg.Pool, service: FakeService) -> None:
+    await pull(dashboard_db)
+    wrong = utc("2023-01-23 16:14")
+    change = corrections.Change("1", "request from 127.0.0.1", NOW)
+    assert await corrections.delete_polls(dashboard_db, change, wrong, wrong + timedelta(minutes=1)) == 1
+    service.files["status.csv"] += "1,inactive,2023-01-23 17:00:00 UTC\n"
+
+    assert (await pull(dashboard_db, read_all=True))["new"] == 1
+
+    assert await dashboard_db.fetch("SELECT polled_at FROM store_poll") == [(utc("2023-01-23 17:00"),)]
 
 
 async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(

@@ -283,3 +283,27 @@ async def test_a_store_that_has_hours_and_no_polls_has_a_timeline(stores: Stores
     assert found["open"] == [{"start": "2023-01-23T15:00:00.000000Z", "end": "2023-01-23T18:00:00.000000Z"}]
     assert found["uptime_seconds"] is found["downtime_seconds"] is None
     assert await stores.get("/stores/9/incidents") == []
+
+
+async def test_the_open_incident_of_a_store_is_shown_from_its_start_on(stores: Stores) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=50)
+    polls = [(60, "active"), (50, "inactive"), (20, "inactive")]
+    lines = [
+        f"1,{status},{began + timedelta(minutes=50 - minutes):%Y-%m-%d %H:%M:%S.%f} UTC\n" for minutes, status in polls
+    ]
+    assert (await stores.put("status", STATUS + "".join(lines))).status_code == 200
+
+    found = await stores.get("/stores/1")
+
+    incident = found["incident"]
+    assert (found["state"], incident["ongoing"], incident["cut_start"]) == ("down", True, None)
+    assert datetime.fromisoformat(incident["start"]) == began
+    assert 3000 <= incident["downtime_seconds"] < 3600
+
+
+@pytest.mark.parametrize("part", ["coverage", "days", "incidents", "timeline", "polls"])
+async def test_the_path_of_a_part_of_a_store_is_no_store(stores: Stores, part: str) -> None:
+    answer = await stores.client.put(f"/stores/1/{part}", json={"group": "north"})
+
+    assert answer.status_code == 405
+    assert "PUT" not in answer.headers["Allow"]
