@@ -114,7 +114,7 @@ async def test_polls_that_were_deleted_are_not_pulled_again(dashboard_db: asyncp
 
     assert (await pull(dashboard_db, read_all=True))["new"] == 1
 
-    assert await dashboard_db.fetch("SELECT polled_at FROM store_poll") == [(utc("2023-01-23 17:00"),)]
+    assert await dashboard_db.fetchval("SELECT array_agg(polled_at) FROM store_poll") == [utc("2023-01-23 17:00")]
 
 
 async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(
