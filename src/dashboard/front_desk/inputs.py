@@ -87,6 +87,8 @@ class OrderInput(Input):
     """Why the order was declined or cancelled, as the guest is told."""
     mail_failure: Line | None = None
     """Which email did not reach the guest, and why; null: nothing new of that."""
+    mail_delivered: bool = False
+    """Whether an email that had not reached the guest has done so: `mail_failure` replaces what is stored, null too."""
     erased: bool = False
     """Whether to erase the guest's name, email address, phone number and notes, and what may quote them."""
 

@@ -63,8 +63,8 @@ async def update_provider_status(
     return Order(**row) if row else None
 
 
-async def update_mail_failure(db: Executor, table_id: int, order_id: int, failure: str) -> Order | None:
-    """Store which email did not reach the guest of an order; None if the guest is erased."""
+async def update_mail_failure(db: Executor, table_id: int, order_id: int, failure: str | None) -> Order | None:
+    """Store which email did not reach the guest of an order (None: each did); None if the guest is erased."""
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order

@@ -112,7 +112,7 @@ async def receive_order(data: OrderInput) -> Response:
     """Receive an order from the provider. A repeated order is stored once; a newer status updates it.
 
     With `erased`, the guest's name, email address, phone number and notes are erased. With `mail_failure`, the order
-    shows that the guest was not reached.
+    shows that the guest was not reached, until an order with `mail_delivered` comes.
 
     The callback address must be under DASHBOARD_PROVIDER_URL.
     """

@@ -44,7 +44,7 @@ async def receive_order(connection: Connection, order: OrderInput, provider_url:
         raise Conflict(f"Order {order.id} is known with another table.", code="order_exists")
     key = order.table_id, order.id
     updated = await queries.update_provider_status(connection, *key, order.status, order.decline_reason)
-    if order.mail_failure is not None:
+    if order.mail_failure is not None or order.mail_delivered:
         updated = await queries.update_mail_failure(connection, *key, order.mail_failure) or updated
     erased = None
     if order.erased:

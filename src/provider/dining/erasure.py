@@ -14,16 +14,10 @@ from common.outbox.queries import delete_messages, enqueue, update_payloads
 from common.web.idempotency import delete_keys_containing
 from provider.dining.inputs import ErasureInput
 from provider.dining.mail.demo_inbox import delete_mails_to
+from provider.dining.models import BookedTable
+from provider.dining.notifications import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC, subject_of, table_order
 from provider.dining.queries import guests
 from provider.dining.queries.guests import ErasedGuest
-from provider.dining.service import (
-    ACCOUNTING_TOPIC,
-    MAIL_TOPIC,
-    SMS_TOPIC,
-    BookedTable,
-    subject_of,
-    table_order,
-)
 from provider.dining.settings import ORDER_OPERATIONS, DiningSettings
 
 ERASED_EVENT = "erased"

@@ -21,9 +21,16 @@ from common.web import responses, signature
 from provider.dining import service
 from provider.dining.mail import smtp
 from provider.dining.mail.compose import MailMessage
+from provider.dining.notifications import (
+    ACCOUNTING_TOPIC,
+    MAIL_TOPIC,
+    SMS_TOPIC,
+    booking_of,
+    enqueue_mail_delivery,
+    enqueue_mail_failure,
+)
 from provider.dining.queries import bookings
 from provider.dining.queries.mails import update_mail_source_removed
-from provider.dining.service import ACCOUNTING_TOPIC, MAIL_TOPIC, SMS_TOPIC
 from provider.dining.settings import DiningSettings
 from provider.dining.sms import SmsGateway, TextMessage
 
@@ -54,7 +61,8 @@ async def send_guest_messages(
 async def send_mails(
     db: asyncpg.Pool, settings: DiningSettings, smtp_url: Secret, policy: Policy = DEFAULT_POLICY
 ) -> JobResult:
-    """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up.
+    """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up, and
+    when one of them reaches the guest after all.
 
     A message that was sent leaves the outbox's row, and the token of its cancel button with it.
     """
@@ -65,10 +73,12 @@ async def send_mails(
 
     async def store(connection: Connection, message: Message, _: Any) -> None:
         await update_mail_source_removed(connection, message)
+        booking_id = booking_of(message.subject)
+        await enqueue_mail_delivery(connection, settings, booking_id, message.event)
 
     async def bury(connection: Connection, message: Message, error: str) -> None:
-        booking_id = service.booking_of(message.subject)
-        await service.enqueue_mail_failure(connection, settings, booking_id, message.event, error)
+        booking_id = booking_of(message.subject)
+        await enqueue_mail_failure(connection, settings, booking_id, message.event, error)
 
     return await deliver(db, Delivery(MAIL_TOPIC, send, store, bury, policy))
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -155,12 +155,21 @@ class TablePrice(msgspec.Struct, frozen=True):
     """Since when it has been valid."""
 
 
+class BookedTable(NamedTuple):
+    """A booking and its table."""
+
+    booking: Booking
+    table: Table
+
+
 class TableOrder(msgspec.Struct, frozen=True):
     """A booking with its table, as it is sent to the accounting program.
 
     erased: whether the accounting program has to erase the guest's name, email address, phone number and notes.
     timezone: of the restaurant. decline_reason: why it was declined or cancelled, as the guest is told. mail_failure:
     which email did not reach the guest, and why; None if that is not what the accounting program is told.
+    mail_delivered: whether an email that had not reached the guest has done so; `mail_failure` then names another one
+    that has not.
     """
 
     id: int
@@ -183,6 +192,7 @@ class TableOrder(msgspec.Struct, frozen=True):
     notes: str | None
     decline_reason: str | None
     mail_failure: str | None = None
+    mail_delivered: bool = False
 
 
 class TokenPair(msgspec.Struct, frozen=True):

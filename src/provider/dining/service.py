@@ -1,53 +1,26 @@
 """Changes of tables and bookings. Each runs in the caller's transaction and enqueues its messages there."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
-
-import msgspec
 
 from common.db.pool import Connection
-from common.outbox.queries import enqueue
 from common.web.errors import Conflict, FieldError, NotFound
-from common.web.input_types import one_line
-from provider.dining.auth.cancel_tokens import new_token, token_hash
 from provider.dining.inputs import BookingInput, BulkInput, DecisionInput, SetBookingInput
-from provider.dining.mail.compose import MailMessage, compose
-from provider.dining.mail.content import button_expiry, mail_content
-from provider.dining.mail.invitation import Method, invitation
-from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.models import (
     CLOCK,
     GUEST,
     Actor,
+    BookedTable,
     Booking,
     BulkResult,
     DecisionResult,
-    Event,
     NextStatus,
     OpeningHours,
-    Table,
-    TableOrder,
 )
+from provider.dining.notifications import enqueue_notifications
 from provider.dining.order_rules import require_orderable, require_settable
-from provider.dining.queries import bookings, guests, opening_hours, tables
+from provider.dining.queries import bookings, opening_hours, tables
 from provider.dining.settings import DiningSettings
-from provider.dining.sms import text_message
-from provider.dining.wording import EVENT_TEXTS
-
-MAIL_TOPIC, SMS_TOPIC, ACCOUNTING_TOPIC = "mail", "text", "accounting"
-"""Topics of the outbox: emails and text messages to guests, orders to the accounting program."""
-
-MAX_FAILURE_LENGTH = 300
-"""What the front desk takes as one line."""
-
-
-class BookedTable(NamedTuple):
-    """A booking and its table, both locked until the transaction ends."""
-
-    booking: Booking
-    table: Table
 
 
 def unknown_table(table_id: int) -> NotFound:
@@ -223,105 +196,3 @@ async def change_status(
         connection, settings, BookedTable(changed, booked.table), status, actor, withdrawn=withdrawn
     )
     return changed
-
-
-async def enqueue_notifications(
-    connection: Connection,
-    settings: DiningSettings,
-    booked: BookedTable,
-    event: Event,
-    actor: Actor,
-    *,
-    withdrawn: bool = False,
-) -> None:
-    """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor.
-
-    An erased guest gets none. withdrawn: whether the booking was confirmed before the event.
-    """
-    order = table_order(booked, settings)
-    subject = subject_of(order.id)
-    if order.email is not None:
-        await enqueue_mail(connection, settings, order, event, booked.booking.changed_at, withdrawn=withdrawn)
-    elif order.phone is not None:
-        await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event, settings))
-    if actor.kind != "accounting":
-        await enqueue(connection, ACCOUNTING_TOPIC, subject, event, order)
-
-
-async def enqueue_mail(
-    connection: Connection,
-    settings: DiningSettings,
-    order: TableOrder,
-    event: Event,
-    occurred_at: datetime,
-    *,
-    withdrawn: bool,
-) -> None:
-    """Enqueue the whole email about an event, and store the hash of the token of its cancel button."""
-    assert order.email is not None
-    token = None
-    if (expires_at := button_expiry(order, event, occurred_at)) is not None:
-        token = new_token(expires_at)
-        digest = token_hash(token.value)
-        await bookings.insert_cancel_token(connection, order.table_id, order.id, digest, expires_at)
-    content = mail_content(order, event, occurred_at, token, settings)
-    method = calendar_method(event, withdrawn=withdrawn) if order.starts_at is not None else None
-    calendar = invitation(order, method, occurred_at, settings) if method is not None else None
-    source = compose(content, calendar, method).as_bytes().decode("ascii")
-    mail = MailMessage(parse_mailbox(settings.mail_from).addr_spec, order.email, source)
-    await enqueue(connection, MAIL_TOPIC, subject_of(order.id), event, mail)
-
-
-def calendar_method(event: Event, *, withdrawn: bool) -> Method | None:
-    """Return the iTIP method of the calendar file in the email about an event; None: it has no calendar file."""
-    if event == "confirmed":
-        return "REQUEST"
-    return "CANCEL" if event == "cancelled" and withdrawn else None
-
-
-async def enqueue_mail_failure(
-    connection: Connection, settings: DiningSettings, booking_id: int, event: str, error: str
-) -> None:
-    """Tell the accounting program that the email about an event of a booking does not reach its guest, and why."""
-    cause = re.sub(r"^\w+Error: ", "", error)
-    subject = EVENT_TEXTS[cast("Event", event)].subject
-    failure = one_line(f"The email “{subject}” did not reach the guest: {cause}", MAX_FAILURE_LENGTH)
-    for booking, table in await guests.select_booked_tables(connection, [booking_id]):
-        order = msgspec.structs.replace(table_order(BookedTable(booking, table), settings), mail_failure=failure)
-        await enqueue(connection, ACCOUNTING_TOPIC, subject_of(booking_id), f"{event} mail failed", order)
-
-
-def subject_of(booking_id: int) -> str:
-    """Return the subject of the messages about a booking."""
-    return f"booking:{booking_id}"
-
-
-def booking_of(subject: str) -> int:
-    """Return the booking that messages with this subject are about."""
-    return int(subject.removeprefix("booking:"))
-
-
-def table_order(booked: BookedTable, settings: DiningSettings) -> TableOrder:
-    """Return a booking as the accounting program receives it."""
-    booking, table = booked
-    return TableOrder(
-        id=booking.id,
-        status=booking.status,
-        callback_url=settings.decisions_url,
-        table_id=table.id,
-        table_type=table.table_type,
-        seats=table.seats,
-        price=booking.price,
-        name=booking.name,
-        email=booking.email,
-        phone=booking.phone,
-        guests=booking.guests,
-        starts_at=booking.starts_at,
-        minutes=booking.minutes,
-        ordered_at=booking.created_at,
-        erased=booking.erased_at is not None,
-        timezone=settings.timezone,
-        currency=settings.currency,
-        notes=booking.notes,
-        decline_reason=booking.reason,
-    )

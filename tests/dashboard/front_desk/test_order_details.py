@@ -166,6 +166,16 @@ async def test_an_email_that_bounced_shows_beside_its_order(desk: Desk) -> None:
     assert failure in await desk.page()
 
 
+async def test_a_failed_email_that_is_delivered_later_no_longer_shows(desk: Desk) -> None:
+    await desk.receive()
+    await desk.receive(mail_failure="550 full")
+    await desk.receive(mail_delivered=True, mail_failure="550 another email")
+    assert (await desk.orders())[0]["mail_failure"] == "550 another email"
+
+    await desk.receive(mail_delivered=True)
+    assert (await desk.orders())[0]["mail_failure"] is None
+
+
 async def test_erasure_takes_notes_reasons_and_failures(desk: Desk) -> None:
     await desk.receive(notes="Ann's birthday", mail_failure="550 ann@example.com")
     await decline(desk, json={"reason": "Sorry, Ann"})

@@ -136,6 +136,39 @@ async def test_an_email_that_bounces_for_good_is_told_to_the_accounting_program(
     assert await orders_sent(restaurant) == []
 
 
+async def test_a_failed_email_that_is_delivered_later_is_told_to_the_accounting_program(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    booking = await restaurant.book(await restaurant.add_table(), email="ann@example.com")
+    await orders_sent(restaurant)
+    fake_smtp.refuse_recipient = "550 full"
+    await restaurant.send_mails(Policy(max_rejections=1))
+    await restaurant.decide(booking, "confirm")
+    await restaurant.send_mails(Policy(max_rejections=1))
+    received, confirmed = (order["mail_failure"] for order in await orders_sent(restaurant))
+    assert "received your order" in received
+    assert "confirmed" in confirmed
+
+    fake_smtp.refuse_recipient = None
+    told = []
+    for dead in sorted(
+        await (await restaurant.admin("GET", "outbox/?state=dead")).get_json(), key=lambda row: row["id"]
+    ):
+        await restaurant.admin("POST", f"retry_message/?id={dead['id']}")
+        await restaurant.send_mails()
+        told += [(order["mail_delivered"], order["mail_failure"]) for order in await orders_sent(restaurant)]
+    assert told == [(True, confirmed), (True, None)]
+
+
+async def test_an_email_that_arrives_at_once_is_not_told_to_the_accounting_program(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com")
+    await orders_sent(restaurant)
+    assert (await restaurant.send_mails())["sent"] == 1
+    assert await orders_sent(restaurant) == []
+
+
 async def test_a_bounce_of_an_erased_guest_is_told_to_nobody(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
     await restaurant.book(await restaurant.add_table(), email="ann@example.com", notes="Ann's birthday")
     fake_smtp.refuse_recipient = "550 <ann@example.com> no such mailbox"

@@ -54,6 +54,7 @@ from provider.dining.models import (
     Table,
     TablePrice,
 )
+from provider.dining.notifications import MAIL_TOPIC
 from provider.dining.queries import bookings, opening_hours, tables
 from provider.dining.routes.access import admin_only, current_actor
 from provider.dining.routes.input_context import restaurant_context
@@ -326,7 +327,7 @@ async def list_messages(query_args: OutboxQuery) -> Response:
 
 def explain_missing_smtp_url(message: MessageState) -> MessageState:
     """Set the last error of an email that waits because no SMTP server is configured."""
-    if message.topic != service.MAIL_TOPIC or message.state != "waiting":
+    if message.topic != MAIL_TOPIC or message.state != "waiting":
         return message
     return msgspec.structs.replace(message, last_error="PROVIDER_SMTP_URL is not set; the email waits until it is.")
 
