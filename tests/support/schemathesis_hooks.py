@@ -39,10 +39,10 @@ RULES = re.compile(
             r"must be a phone number, such as .*|must begin with the code of the country.*",
             r"must not contain control characters or characters that turn or hide text",  # classes of characters
             r"\S+ (does not exist|happens twice) by the clocks of .*",  # clock changes are not known to a schema
-            r"is more than the table has: .*",  # its seats are not known to a schema
-            r"is outside the opening hours .*",  # the same of the hours
+            r"must be at most \d+, the number of seats of the table",  # its seats are not known to a schema
+            r"must be within the opening hours .*",  # the same of the hours
             r"must be at (most|least) \d+ (days|minutes) ahead",  # today is not known to a schema
-            r"needs starts_at",  # minutes without it
+            r"can only be given together with starts_at",  # minutes without it
             r"is given twice for this day",
             r"is not a valid phone number",
             r"must be UTC or the time zone of a region, such as Europe/Berlin",  # their names are not known to a schema

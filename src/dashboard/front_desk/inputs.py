@@ -86,7 +86,7 @@ class OrderInput(Input):
     decline_reason: Notes = None
     """Why the order was declined or cancelled, as the guest is told."""
     mail_failure: Line | None = None
-    """Which email did not reach the guest, and why; null: nothing new of that."""
+    """Which email did not reach the guest, and why; null: unchanged."""
     mail_delivered: bool = False
     """Whether an email that had not reached the guest has done so: `mail_failure` replaces what is stored, null too."""
     erased: bool = False
@@ -104,4 +104,4 @@ class DeclineInput(Input):
     """Why an order is declined."""
 
     reason: Notes = None
-    """The guest is told."""
+    """The reason, which the guest is told."""

@@ -2,12 +2,12 @@
 
 from common.web import signature
 from common.web.resources import Application
-from provider.dining.routes import access, accounting, admin, customer, inbox
+from provider.dining.routes import access, accounting, bookings, customer, inbox, outbox, tables
 from provider.dining.settings import DiningSettings
 
 TAGS = {
     customer.TAG: "Restaurant tables: finding, ordering, cancelling",
-    admin.TAG: "Restaurant tables: administration, with an admin's access token",
+    access.ADMIN_TAG: "Restaurant tables: administration, with an admin's access token",
     access.TAG: "Restaurant tables: access and refresh tokens",
     accounting.TAG: "Restaurant tables: signed decisions of the accounting program",
 }
@@ -17,7 +17,7 @@ SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATU
 
 def install(app: Application, settings: DiningSettings) -> None:
     """Serve dining, and the demo's inbox where the settings enable it."""
-    for part in (access, customer, admin, accounting):
+    for part in (access, customer, tables, bookings, outbox, accounting):
         app.register_blueprint(part.blueprint)
     if settings.inbox:
         app.register_blueprint(inbox.blueprint)

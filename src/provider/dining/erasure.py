@@ -1,8 +1,7 @@
 """The erasure of guests, on request and by age: every copy of their data goes, and the accounting program is told.
 
 Bookings stay without the guest's name, email address, phone number and notes, and without the reason that the guest was
-told. Messages to the guest that still wait are
-deleted too: there is nobody left to tell.
+told. Messages to the guest that still wait are deleted too: there is nobody left to tell.
 """
 
 from datetime import datetime, timedelta

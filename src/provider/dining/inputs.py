@@ -1,12 +1,10 @@
 """Query strings and bodies of the requests about tables, orders and decisions."""
 
-import math
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, RootModel, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
@@ -27,47 +25,14 @@ from common.web.input_types import (
 )
 from provider.dining.contact_fields import Email, Phone
 from provider.dining.models import BookingStatus, OpeningHours, TableType
+from provider.dining.price_fields import Price, PriceBound
 
-MAX_PRICE = Decimal("99999.99")
 MAX_BULK_SIZE = 10_000
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
 DEFAULT_MINUTES = 120
 START_GRACE = timedelta(minutes=5)
 """How long ago a start may be: the guest may stand at the door, or a clock may be slow."""
 
-_QUERY_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
-
-
-def parse_price(value: Any) -> Decimal:
-    """Return a price from a JSON number: two decimal places, 0 to 99,999.99. Raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("must be a number")
-    number = Decimal(str(value))
-    if not 0 <= number <= MAX_PRICE:
-        raise ValueError("must be from 0 to 99999.99")
-    if number != round(number, 2):
-        raise ValueError("must not have more than two decimal places")
-    return abs(round(number, 2))
-
-
-def parse_query_price(value: Any) -> Decimal:
-    """Return a price bound from a query string or from JSON; it may exceed `MAX_PRICE`. Raises ValueError."""
-    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _QUERY_PRICE.fullmatch(text):
-        raise ValueError("must be a number from 0 to 999999999.99 with at most two decimal places")
-    return Decimal(text)
-
-
-Price = Annotated[
-    Decimal,
-    BeforeValidator(parse_price),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 99999.99, "multipleOf": 0.01, "examples": [25.5]}),
-]
-PriceBound = Annotated[
-    Decimal,
-    BeforeValidator(parse_query_price),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 999_999_999.99, "multipleOf": 0.01, "examples": [25.5]}),
-]
 Seats = Annotated[int, Field(ge=1, le=100)]
 SeatsBound = Annotated[QueryInteger, Field(ge=0, le=1_000_000)]
 
@@ -160,11 +125,11 @@ class TableFilter(Input):
         """When the table is free again at the latest; None without a start."""
         return self.starts_at + timedelta(minutes=self.minutes) if self.starts_at is not None else None
 
-    def require_ordered(self) -> None:
+    def require_consistent(self) -> None:
         """Raises Invalid naming every range whose lower bound exceeds the upper one, and minutes without a start."""
         errors = []
         if self.starts_at is None and "minutes" in self.model_fields_set:
-            errors.append(FieldError("minutes", "needs starts_at"))
+            errors.append(FieldError("minutes", "can only be given together with starts_at"))
         for name in ("seats", "price"):
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low is not None and high is not None and low > high:
@@ -258,7 +223,7 @@ class ReasonInput(Input):
     """Why an order is declined or a booking cancelled."""
 
     reason: Notes = None
-    """The guest is told."""
+    """The reason, which the guest is told."""
 
 
 class BookingsQuery(PageQuery):

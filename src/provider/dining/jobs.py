@@ -64,7 +64,7 @@ async def send_mails(
     """Send the due emails as they stand in the outbox. The accounting program is told of those that are given up, and
     when one of them reaches the guest after all.
 
-    A message that was sent leaves the outbox's row, and the token of its cancel button with it.
+    After an email was sent, its source, which contains the token of the cancel button, is removed from its outbox row.
     """
     server = smtp.parse_smtp_url(smtp_url)
 

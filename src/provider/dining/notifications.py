@@ -40,16 +40,16 @@ async def enqueue_notifications(
     event: Event,
     actor: Actor,
     *,
-    withdrawn: bool = False,
+    was_confirmed: bool = False,
 ) -> None:
     """Enqueue the whole messages about an event: to the guest, and to the accounting program unless it is the actor.
 
-    An erased guest gets none. withdrawn: whether the booking was confirmed before the event.
+    An erased guest gets none. was_confirmed: whether the booking was confirmed before the event.
     """
     order = table_order(booked, settings)
     subject = subject_of(order.id)
     if order.email is not None:
-        await enqueue_mail(connection, settings, order, event, booked.booking.changed_at, withdrawn=withdrawn)
+        await enqueue_mail(connection, settings, order, event, booked.booking.changed_at, was_confirmed=was_confirmed)
     elif order.phone is not None:
         await enqueue(connection, SMS_TOPIC, subject, event, text_message(order, event, settings))
     if actor.kind != "accounting":
@@ -63,7 +63,7 @@ async def enqueue_mail(
     event: Event,
     occurred_at: datetime,
     *,
-    withdrawn: bool,
+    was_confirmed: bool,
 ) -> None:
     """Enqueue the whole email about an event, and store the hash of the token of its cancel button."""
     assert order.email is not None
@@ -73,18 +73,18 @@ async def enqueue_mail(
         digest = token_hash(token.value)
         await bookings.insert_cancel_token(connection, order.table_id, order.id, digest, expires_at)
     content = mail_content(order, event, occurred_at, token, settings)
-    method = calendar_method(event, withdrawn=withdrawn) if order.starts_at is not None else None
+    method = calendar_method(event, was_confirmed=was_confirmed) if order.starts_at is not None else None
     calendar = invitation(order, method, occurred_at, settings) if method is not None else None
     source = compose(content, calendar, method).as_bytes().decode("ascii")
     mail = MailMessage(parse_mailbox(settings.mail_from).addr_spec, order.email, source)
     await enqueue(connection, MAIL_TOPIC, subject_of(order.id), event, mail)
 
 
-def calendar_method(event: Event, *, withdrawn: bool) -> Method | None:
+def calendar_method(event: Event, *, was_confirmed: bool) -> Method | None:
     """Return the iTIP method of the calendar file in the email about an event; None: it has no calendar file."""
     if event == "confirmed":
         return "REQUEST"
-    return "CANCEL" if event == "cancelled" and withdrawn else None
+    return "CANCEL" if event == "cancelled" and was_confirmed else None
 
 
 async def enqueue_mail_failure(

@@ -40,11 +40,14 @@ def is_open(hours: Sequence[OpeningHours], start: datetime, end: datetime, zone:
     return False
 
 
-def describe_day(hours: Sequence[OpeningHours], day: date) -> str:
-    """Return the hours that begin on a day as a sentence."""
-    name = DAY_NAMES[day.weekday()]
-    times = [f"{each.opens} to {each.closes}" for each in hours if each.day == day.weekday()]
-    return f"on {name} it is open from {' and '.join(times)}" if times else f"on {name} it is closed"
+def describe_hours(hours: Sequence[OpeningHours], day: date) -> str:
+    """Return the hours that include times of a day, also those that began on the day before."""
+    yesterday = (day.weekday() - 1) % 7
+    overnight = [each for each in hours if each.day == yesterday and "00:00" < each.closes <= each.opens]
+    found = [*overnight, *(each for each in hours if each.day == day.weekday())]
+    if not found:
+        return f"{DAY_NAMES[day.weekday()]} is closed"
+    return ", ".join(f"{DAY_NAMES[each.day]} {each.opens} to {each.closes}" for each in found)
 
 
 def _intervals(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from common.web.errors import FieldError, Invalid
 from provider.dining.inputs import BookingInput
 from provider.dining.models import OpeningHours, Table
-from provider.dining.opening_hours import describe_day, is_open
+from provider.dining.opening_hours import describe_hours, is_open
 from provider.dining.settings import DiningSettings
 
 MAX_AHEAD = timedelta(days=365)
@@ -46,8 +46,7 @@ def party_faults(table: Table, order: BookingInput) -> list[FieldError]:
     """Return the fault of a party that does not fit the table."""
     if order.guests is None or order.guests <= table.seats:
         return []
-    seats = f"{table.seats} {'seat' if table.seats == 1 else 'seats'}"
-    return [FieldError("guests", f"is more than the table has: {seats}")]
+    return [FieldError("guests", f"must be at most {table.seats}, the number of seats of the table")]
 
 
 def time_faults(
@@ -71,6 +70,6 @@ def time_faults(
     zone = settings.zone
     if not is_open(hours, start, start + timedelta(minutes=minutes), zone):
         local = start.astimezone(zone)
-        times = describe_day(hours, local.date())
-        faults.append(f"is outside the opening hours for {minutes} minutes: {times} ({zone.key})")
+        times = describe_hours(hours, local.date())
+        faults.append(f"must be within the opening hours for all {minutes} minutes: {times} ({zone.key})")
     return [FieldError("starts_at", fault) for fault in faults]

@@ -191,8 +191,8 @@ async def change_status(
     reason: what the guest is told.
     """
     changed = await bookings.update_status(connection, booked.booking, status, actor, reason)
-    withdrawn = booked.booking.status == "confirmed"
+    was_confirmed = booked.booking.status == "confirmed"
     await enqueue_notifications(
-        connection, settings, BookedTable(changed, booked.table), status, actor, withdrawn=withdrawn
+        connection, settings, BookedTable(changed, booked.table), status, actor, was_confirmed=was_confirmed
     )
     return changed

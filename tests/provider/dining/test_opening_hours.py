@@ -114,9 +114,11 @@ async def test_orders_are_taken_only_within_the_hours_past_midnight_too(restaura
     refused = await order_at(restaurant, next_day, "18:00")
     [error] = (await refused.get_json())["errors"]
     assert error["field"] == "starts_at"
-    assert f"on {next_day:%A} it is closed (UTC)" in error["message"]
+    assert error["message"] == (f"must be within the opening hours for all 120 minutes: {day:%A} 18:00 to 02:00 (UTC)")
+    [error] = (await (await order_at(restaurant, next_day + timedelta(days=1), "18:00")).get_json())["errors"]
+    assert error["message"].endswith(f"minutes: {next_day + timedelta(days=1):%A} is closed (UTC)")
     [error] = (await (await order_at(restaurant, day, "15:00")).get_json())["errors"]
-    assert "it is open from 11:30 to 14:00 and 18:00 to 02:00" in error["message"]
+    assert f"minutes: {day:%A} 11:30 to 14:00, {day:%A} 18:00 to 02:00 (UTC)" in error["message"]
 
 
 async def test_an_empty_list_opens_the_restaurant_for_ever(restaurant: Restaurant) -> None:

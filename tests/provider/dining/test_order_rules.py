@@ -23,7 +23,7 @@ async def test_a_party_must_fit_the_table(restaurant: Restaurant) -> None:
 
     assert (await restaurant.post_order(table, email="ann@example.com", guests=4)).status_code == 201
     refused = await restaurant.post_order(table, email="ann@example.com", guests=5)
-    assert await errors_of(refused) == [("guests", "is more than the table has: 4 seats")]
+    assert await errors_of(refused) == [("guests", "must be at most 4, the number of seats of the table")]
 
 
 async def test_an_order_must_be_placed_in_time_and_all_faults_are_named(restaurant: Restaurant) -> None:
@@ -33,7 +33,7 @@ async def test_an_order_must_be_placed_in_time_and_all_faults_are_named(restaura
 
     refused = await restaurant.post_order(table, email="ann@example.com", starts_at=soon, guests=2)
     assert await errors_of(refused) == [
-        ("guests", "is more than the table has: 1 seat"), ("starts_at", "must be at least 60 minutes ahead")
+        ("guests", "must be at most 1, the number of seats of the table"), ("starts_at", "must be at least 60 minutes ahead")
     ]  # fmt: skip
     assert (await restaurant.post_order(table, email="ann@example.com", starts_at=later)).status_code == 201
     assert (await restaurant.post_order(table, email="ann@example.com")).status_code == 201

@@ -58,7 +58,7 @@ def issue(secret: Secret, user: User, token_type: TokenType, now: datetime) -> s
 
 
 def password_seal(secret: Secret, user: User, token_id: str) -> str:
-    """Return what a refresh token says of the user's password, from which without the secret nobody can guess it."""
+    """Return an HMAC of the user's password for a refresh token: without the secret, no guess can be checked by it."""
     text = "\0".join(("refresh token", token_id, user.username, user.password.reveal()))
     return hmac.digest(secret.reveal().encode(), text.encode("utf-8", "surrogatepass"), "sha256").hex()
 

@@ -17,7 +17,7 @@ async def upsert_revoked_token(db: Executor, token_id: str, expires_at: datetime
     )  # fmt: skip
 
 
-async def select_revoked(db: Executor, token_id: str) -> bool:
+async def select_is_revoked(db: Executor, token_id: str) -> bool:
     """Return whether a token was revoked."""
     return await db.fetchval("SELECT EXISTS (SELECT FROM dining_revoked_token WHERE token_id = $1)", token_id)
 

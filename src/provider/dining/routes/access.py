@@ -26,6 +26,7 @@ from provider.resources import resources
 blueprint = Blueprint("dining_access", __name__)
 
 TAG = "dining: access"
+ADMIN_TAG = "dining: administration"
 ADMIN_SCHEME = bearer_scheme(
     "An access token from `POST /api/token/` with the name and password of the restaurant's admin.", bearer_format="JWT"
 )
@@ -98,7 +99,7 @@ async def refresh_access_token(data: RefreshInput) -> Response:
         raise tokens.invalid("The user does not exist any more.")
     if not tokens.has_password_of(resources().dining.jwt_secret, claims, user):
         raise tokens.invalid("The password was changed; log in again.")
-    if await revoked_tokens.select_revoked(pool(), claims.jti):
+    if await revoked_tokens.select_is_revoked(pool(), claims.jti):
         raise tokens.invalid("The token was revoked; log in again.")
     access = tokens.issue(resources().dining.jwt_secret.current, user, "access", datetime.now(UTC))
     return json_response(RefreshedToken(access), headers=NO_STORE)

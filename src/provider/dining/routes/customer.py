@@ -56,7 +56,7 @@ async def list_tables(query_args: TableListQuery) -> Response:
 
     With `starts_at`, tables that are confirmed for that time are left out, and times that nobody can order are 400.
     """
-    await require_answerable(query_args)
+    await require_orderable_criteria(query_args)
     after = decode_cursor(query_args.cursor, tuple[int])[0] if query_args.cursor else 0
     limit = query_args.limit
     found = await tables.select_bookable_tables(pool(), query_args, after, limit + 1 if limit else None)
@@ -71,13 +71,13 @@ async def list_tables(query_args: TableListQuery) -> Response:
 @json_body(TableFilter, empty=True, context=restaurant_context)
 async def find_tables(data: TableFilter) -> Response:
     """List all bookable tables that match the criteria in the body."""
-    await require_answerable(data)
+    await require_orderable_criteria(data)
     return json_response(await tables.select_bookable_tables(pool(), data, 0, None))
 
 
-async def require_answerable(criteria: TableFilter) -> None:
+async def require_orderable_criteria(criteria: TableFilter) -> None:
     """Raise Invalid for criteria that contradict each other, and for a time for which no table can be ordered."""
-    criteria.require_ordered()
+    criteria.require_consistent()
     if criteria.starts_at is not None:
         hours = await opening_hours.select_opening_hours(pool())
         settings, now = resources().dining, datetime.now(UTC)
