@@ -33,8 +33,9 @@ async def test_an_order_must_be_placed_in_time_and_all_faults_are_named(restaura
 
     refused = await restaurant.post_order(table, email="ann@example.com", starts_at=soon, guests=2)
     assert await errors_of(refused) == [
-        ("guests", "must be at most 1, the number of seats of the table"), ("starts_at", "must be at least 60 minutes ahead")
-    ]  # fmt: skip
+        ("guests", "must be at most 1, the number of seats of the table"),
+        ("starts_at", "must be at least 60 minutes ahead"),
+    ]
     assert (await restaurant.post_order(table, email="ann@example.com", starts_at=later)).status_code == 201
     assert (await restaurant.post_order(table, email="ann@example.com")).status_code == 201
 
