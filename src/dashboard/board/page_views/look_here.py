@@ -264,7 +264,7 @@ def failing_jobs_line(names: Sequence[str]) -> Line:
 def stores_down_line(stores: Sequence[str]) -> Line:
     """Stores are down at the newest poll."""
     subject = "One store is down now" if len(stores) == 1 else f"{count_text(len(stores))} stores are down now"
-    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores), "/stores/uptime?order=downtime")
+    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores), "/stores?order=downtime")
 
 
 def quarantine_line(count: int) -> Line:

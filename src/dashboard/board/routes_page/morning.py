@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, redirect
+from quart.typing import ResponseReturnValue
 from quart_schema import hide
 
 from common.config import shown_url
@@ -50,6 +51,13 @@ HOTELS_SHOWN = 25
 LIVE_SECONDS = 10
 READING_SECONDS = 2
 """How often the page asks for news until the past is read, which is visible within the first minute."""
+
+
+@blueprint.get("/board")
+@hide
+async def redirect_to_morning() -> ResponseReturnValue:
+    """The addresses of pages begin with `/board`; the first page is at `/`."""
+    return redirect("/", 308)
 
 
 @blueprint.get("/")

@@ -1,0 +1,28 @@
+"""No page has a link that leads nowhere."""
+
+import re
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from common.web.resources import Application
+from tests.dashboard.board.conftest import GetPage
+from tests.dashboard.board.unusual import fail_job, lower_price, poll_store_down, quarantine_value, receive_order
+
+
+@pytest.mark.parametrize("path", ["/", "/board/hotels", "/board/hotels/1", "/board/alerts"])
+async def test_each_link_of_a_page_is_answered(
+    get_page: GetPage, dashboard_app: Application, dashboard_db: asyncpg.Pool, houses: None, path: str
+) -> None:
+    for change in (poll_store_down, lower_price, quarantine_value, fail_job):
+        await change(dashboard_db)
+    await receive_order(dashboard_db, timedelta(hours=1))
+    response, page = await get_page(path)
+    linked = set(re.findall(r'(?:href|action)="(/[^"#]*)', page))
+    linked |= set(re.findall(r"<(/[^>]*)>", response.headers.get("Link", "")))
+    assert linked >= {"/", "/board/hotels", "/front-desk"}
+
+    client = dashboard_app.test_client()
+    statuses = {address: (await client.get(address, headers={"Accept": "*/*"})).status_code for address in linked}
+    assert {address: status for address, status in statuses.items() if status not in (200, 303)} == {}
