@@ -32,6 +32,7 @@ Operation = dict[str, Any]
 PAGES = {
     "provider": {"/inbox"},
     "dashboard": {
+        "/board",
         "/board/alerts",
         "/board/hotels",
         "/board/hotels/{hotel_id}",
@@ -399,3 +400,32 @@ async def test_a_provider_that_sends_real_emails_has_no_inbox(smtp_url: str, has
 
     assert ("dining: inbox of the demo" in tags) == has_inbox
     assert ("/inbox" in {rule.rule for rule in app.url_map.iter_rules()}) == has_inbox
+
+
+async def test_each_problem_has_an_example_with_its_status_and_the_codes_that_its_description_names(
+    app: Application,
+) -> None:
+    document = await document_of(app)
+    shared = document["components"]["examples"]
+    schema = {**document["components"]["schemas"]["Problem"], "components": document["components"]}
+    seen = 0
+    for path, methods in document["paths"].items():
+        for operation_of_path in methods.values():
+            if operation_of_path.get("x-native-errors"):
+                continue
+            for status, response in operation_of_path["responses"].items():
+                if "application/problem+json" not in response.get("content", {}):
+                    continue
+                examples = response["content"]["application/problem+json"]["examples"]
+                values = [
+                    (shared[each["$ref"].rsplit("/", 1)[1]] if "$ref" in each else each)["value"]
+                    for each in examples.values()
+                ]
+                assert [value["status"] for value in values] == [int(status)] * len(values), path
+                assert [value["code"] for value in values] == list(examples), path
+                named = set(re.findall(r"`([a-z]+_[a-z_]+)`", response["description"]))
+                assert named <= set(examples), (path, named)
+                for value in values:
+                    Draft202012Validator(schema).validate(value)
+                seen += 1
+    assert seen > 100

@@ -229,11 +229,15 @@ async def _answer_problem(problem: HttpProblem) -> Response:
     return problem_response(problem, status_of(problem))
 
 
+def code_of_phrase(status: HTTPStatus) -> str:
+    """Return the code of the framework's own errors with a status: its phrase with underscores."""
+    return status.phrase.lower().replace(" ", "_").replace("-", "_")
+
+
 async def _answer_http_exception(error: HTTPException) -> Response:
     """Answer one of the framework's own errors, such as 404 or 405."""
     status = error.code or 500
-    phrase = HTTPStatus(status).phrase
-    problem = HttpProblem(str(error.description or phrase), code=phrase.lower().replace(" ", "_").replace("-", "_"))
+    problem = HttpProblem(str(error.description or HTTPStatus(status).phrase), code=code_of_phrase(HTTPStatus(status)))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         problem.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:

@@ -23,6 +23,7 @@ from common.web.html import is_page
 from common.web.openapi import swagger
 from common.web.openapi.examples import FORMAT_EXAMPLES, example_of
 from common.web.openapi.models import component, media_content, struct_schemas
+from common.web.openapi.problems import PROBLEM_DESCRIPTIONS, PROBLEM_HEADERS, examples_of, shared_examples
 from common.web.openapi.schemas import Schema, tidy, tidy_schemas, with_renamed_components, without_null
 from common.web.rate_limit import POLICY_HEADER, RATE_LIMIT_HEADER, RATE_LIMITED_ATTRIBUTE
 from common.web.request_body import EMPTY_BODY_ATTRIBUTE
@@ -32,22 +33,6 @@ _ATTRIBUTE = "_operation"
 TABLE_ATTRIBUTE = "_table"
 """Marks a view that answers a table as CSV and XLSX too."""
 TABLE_MEDIA = {CSV: {"type": "string"}, XLSX: {"type": "string", "contentMediaType": XLSX}}
-
-PROBLEM_DESCRIPTIONS = {
-    400: "The request is not valid; `errors` names every invalid field.",
-    401: "The credentials are missing or invalid.",
-    403: "The credentials do not permit this operation, or a page of another site sent the request.",
-    404: "Not found.",
-    406: "The Accept header allows none of the media types of the response.",
-    409: "The request conflicts with the current state.",
-    413: "The request body is too large.",
-    415: "Unsupported media type or encoding of the body.",
-    416: "The range is outside the content.",
-    422: "The Idempotency-Key was used with another request.",
-    429: "Too many requests; try again after Retry-After seconds.",
-    500: "Internal error.",
-    503: "Temporarily unavailable; try again after Retry-After seconds.",
-}
 
 HEADER_DESCRIPTIONS = {
     "ETag": "Strong validator of the body",
@@ -74,8 +59,6 @@ HEADER_EXAMPLES = {
 
 LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 SERVERS = [{"url": "/", "description": "The server that this document comes from"}]
-
-PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 LINK_HEADER = {"Link": HEADER_DESCRIPTIONS["Link"]}
 PAGE_LINK_HEADER = {"Link": "The page for people that shows the same, rel=alternate (RFC 8288)"}
@@ -182,6 +165,7 @@ class Document(OpenAPIProvider):
         document["info"]["license"] = LICENSE
         document["servers"] = SERVERS
         document["components"]["securitySchemes"] = self.security_schemes
+        document["components"]["examples"] = shared_examples()
         return document
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
@@ -323,7 +307,10 @@ class Document(OpenAPIProvider):
         for status in statuses:
             response = op["responses"].setdefault(str(status), {"description": PROBLEM_DESCRIPTIONS[status]})
             content = response.setdefault("content", {})
-            content.setdefault(PROBLEM_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}})
+            schema = {"$ref": "#/components/schemas/Problem"}
+            content.setdefault(
+                PROBLEM_TYPE, {"schema": schema, "examples": examples_of(status, response["description"])}
+            )
             if name := PROBLEM_HEADERS.get(status):
                 response["headers"] = {name: _header(HEADER_DESCRIPTIONS[name])}
 
