@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.applications import ROOT, free_port, process_environment
-from tests.support.documents import commands_of
+from tests.support.documents import blocks, commands_of
 from tests.support.processes import processes_of
 from tests.support.waiting import wait_until
 
@@ -83,6 +83,20 @@ class RunningSystem:
             assert response.status == 200
             body: bytes = response.read()
             return body
+
+    def run_script(self, script: str, programs: Path) -> str:
+        """Run lines of a shell until one fails, with the programs of a folder first; returns its output."""
+        ended = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", self.here(script)],
+            env={**self.environment, "PATH": f"{programs}:{os.environ['PATH']}"},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
 
     def get(self, path: str, port: str = "8000") -> Any:
         return json.loads(self.curl(f"curl http://127.0.0.1:{port}{path}"))
@@ -182,7 +196,7 @@ def write_files(folder: Path) -> None:
         folder / "hours.csv",
         [["store_id", "dayOfWeek", "start_time_local", "end_time_local"], ["1", 0, "09:00:00", "17:00:00"]],
     )
-    write_csv(folder / "zones.csv", [["store_id", "timezone_str"], ["1", "Europe/Berlin"]])
+    write_csv(folder / "zones.csv", [["store_id", "timezone_str", "group"], ["1", "America/Denver", "mountain"]])
     write_csv(folder / "hotels.csv", [["hotel_id", "name", "rooms"], ["1", "Hotel Harbour", 40]])
 
 
@@ -209,6 +223,46 @@ def test_the_commands_for_own_data_work_beside_a_system_on_other_ports(folder: P
         assert outputs[2].startswith("feed: ")
         for command in commands_of("docs/http.md", "curl "):
             assert system.curl(command)
+
+
+CURL = """
+import sys, urllib.error, urllib.request
+
+headers, method, body, arguments = {}, None, None, iter(sys.argv[1:])
+for argument in arguments:
+    if argument == "-X":
+        method = next(arguments)
+    elif argument == "-H":
+        name, _, value = next(arguments).partition(": ")
+        headers[name] = value
+    elif argument == "--json":
+        body, headers["Content-Type"] = next(arguments).encode(), "application/json"
+    elif argument == "--data-binary":
+        body = open(next(arguments).removeprefix("@"), "rb").read()
+    elif argument != "-s":
+        url = argument
+request = urllib.request.Request(url, body, headers, method=method)
+try:
+    print(urllib.request.urlopen(request, timeout=60).read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(f"{argument}: {error.read().decode()}")
+"""
+"""What the documents use of curl, which a machine for tests need not have. It fails when a request is refused."""
+
+
+def test_the_commands_of_everyday_work_are_all_answered(folder: Path) -> None:
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "curl").write_text(f"#!{sys.executable}\n{CURL}")
+    (programs / "python3").symlink_to(sys.executable)
+    (programs / "curl").chmod(0o755)
+    write_files(folder)
+    with running(folder, "DEMO=0") as system:
+        script = "\n".join(block.text for block in blocks() if block.document == "docs/everyday.md")
+        output = system.run_script(script.replace(".nightaudit/", f"{system.data_dir}/"), programs)
+
+    for word in ('"status":"waiting"', '"nights":4', '"back_in_stock":true', '"deleted":0', '"report_id"', ".ics"):
+        assert word in output
 
 
 def test_an_audit_of_the_feed_without_a_provider_names_the_address(folder: Path) -> None:

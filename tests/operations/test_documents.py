@@ -18,6 +18,7 @@ from tests.support.documents import Block, blocks
 
 RUN_END_TO_END = {
     "README.md": ("curl ",),
+    "docs/everyday.md": ("",),
     "docs/http.md": ("curl ",),
     "docs/own-data.md": ("python -m ",),
 }

@@ -35,7 +35,7 @@ def blocks() -> Iterator[Block]:
     """Every block of commands of every document: not drawings and files, such as programs."""
     for path in DOCUMENTS:
         for match in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            if "───" not in match["text"] and match["kind"] not in ("ini", "json", "python"):
+            if "───" not in match["text"] and match["kind"] not in ("csv", "ini", "json", "python"):
                 yield Block(str(path.relative_to(ROOT)), match["text"])
 
 
