@@ -348,7 +348,8 @@ async def test_the_swagger_page_loads_nothing_from_other_hosts(app: Application)
     client = app.test_client()
     page = await (await client.get("/docs")).get_data(as_text=True)
     assert "://" not in page
-    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", asset_url("docs.js")):
+    own = (asset_url("docs.js"), asset_url("docs.css"))
+    for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", *own):
         assert asset in page
         json_response = await client.get(asset)
         assert json_response.status_code == 200, asset
