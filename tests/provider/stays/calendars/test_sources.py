@@ -207,6 +207,30 @@ async def test_a_reading_that_fails_frees_nothing_and_says_why(
     assert await guest.calendar("hut", soon, 2) == ["taken", "free"]
 
 
+async def test_a_broken_answer_shows_the_address_neither_in_the_log_nor_in_the_error(
+    guest: Guest, read: Read, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The address of a calendar is often all that it takes to read it."""
+    await guest.create_property("hut")
+    answers_ = [b"HTTP/1.1 two hundred OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nbroken header\r\n\r\n", b"hello\r\n\r\n", b""]
+    unknown = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx"
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await put(guest, f"http://127.0.0.1:{port}/the%3A%20secret.ics?t=the-secret-too")
+        for answer in (*answers_, unknown):
+            assert (await read())["failed"] == 1, answer
+            assert "secret" not in (await source_of(guest))["last_error"], answer
+    output = "".join(capsys.readouterr())
+    assert output.count('"calendar_not_read"') == 5
+    assert "secret" not in output
+
+
 async def test_a_redirect_on_the_same_host_is_followed(
     guest: Guest, site: CalendarSite, read: Read, soon: date
 ) -> None:
