@@ -39,7 +39,7 @@ def read_by_ics(body: bytes) -> Spans:
 
 
 def read_by_recurring_ical_events(body: bytes) -> Spans:
-    events = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(date(2026, 1, 1), date(2027, 1, 1))
+    events = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(date(2026, 1, 1), date(2030, 1, 1))
     return sorted((each.decoded("dtstart"), each.decoded("dtend")) for each in events)
 
 

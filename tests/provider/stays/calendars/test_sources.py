@@ -468,7 +468,40 @@ async def test_only_the_holder_and_the_administrator_see_and_change_sources(
         answer, problem = await other.call(method, path)
         assert (answer.status_code, problem["code"]) == (403, "not_holder")
     assert len((await admin.get(PATH))[1]) == 1
+    assert (await put(admin, f"{site.url}/other"))[0] == 200
+    assert (await admin.get(f"{PATH}/site"))[1]["url"] == f"{site.url}/other"
     assert (await admin.call("DELETE", f"{PATH}/site"))[0].status_code == 204
+    assert (await put(admin, site.url))[0] == 201
+    for method, path in (("PUT", f"{PATH}/site"), ("GET", PATH), ("GET", f"{PATH}/site"), ("DELETE", f"{PATH}/site")):
+        assert (await guest.client.open(path, method=method, json={"url": site.url})).status_code == 401
+
+
+async def test_the_job_tells_what_it_did_and_the_metrics_count_sources_and_nights(
+    guest: Guest, site: CalendarSite, read: Read, soon: date
+) -> None:
+    async def metric(name: str) -> float:
+        text = await (await guest.client.get("/metrics")).get_data(as_text=True)
+        return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+
+    names = [f'calendar_reads_total{{outcome="{outcome}"}}' for outcome in ("read", "unchanged", "failed")]
+    before = [await metric(name) for name in names]
+    await guest.create_property("hut")
+    site.answer = calendar_of(("a", soon, soon + 3 * DAY), ("b", soon + 5 * DAY, soon + 6 * DAY))
+    await put(guest, site.url, "good")
+    await put(guest, "http://127.0.0.1:1/", "down")
+    assert await metric('calendar_sources{state="unread"}') == 2
+
+    await read()
+
+    _, found = await guest.get("/jobs")
+    (job,) = [each for each in found["jobs"] if each["name"] == "read_calendars"]
+    assert job["last_outcome"] == "ok"
+    assert job["did"] == {"read": 1, "unchanged": 0, "failed": 1, "events": 2, "changes": 2}
+    await read()
+    assert [await metric(name) - old for name, old in zip(names, before, strict=True)] == [1, 1, 2]
+    states = {state: await metric(f'calendar_sources{{state="{state}"}}') for state in ("ok", "failing", "unread")}
+    assert states == {"ok": 1, "failing": 1, "unread": 0}
+    assert await metric("calendar_nights_held") == 4
 
 
 async def test_a_property_has_at_most_twenty_sources_in_pages_by_name(guest: Guest, site: CalendarSite) -> None:
