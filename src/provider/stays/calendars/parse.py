@@ -4,6 +4,8 @@
   date of its end in the time zone of the property: from 15:00 on the 1st to 11:00 on the 3rd are the nights of the 1st
   and the 2nd. Times without a zone are in that zone. Every event has at least one night: a night too many off sale
   costs less than one that is sold twice.
+- An event from midnight to midnight is an all-day one, as many sites write it: it has the nights from its first date to
+  its last as written, in whichever time zone. An end at 23:59 is the midnight after it.
 - Events that are cancelled (STATUS:CANCELLED) or take no time (TRANSP:TRANSPARENT) have none.
 - The property's own events that come back from another site are ignored: its reservations would be in conflict with
   themselves, and a night that was given up would never become free.
@@ -34,6 +36,10 @@ SERIES_SECONDS = 1.0
 MAX_COSTLY_SERIES = 5
 
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+WITHOUT_NIGHTS = (b"VALARM", b"VTODO", b"VJOURNAL")
+UTC_NAMES = ("UTC", "ETC/UTC", "GMT")
 RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID")
 
 UNREADABLE: tuple[type[Exception], ...] = (
@@ -133,7 +139,7 @@ def processor_time_limit() -> Iterator[None]:
 
 def read_series(document: bytes) -> tuple[int, list[tuple[str, list[icalendar.Event]]]]:
     """The number of events, and the events of each UID. Raises NotACalendarError."""
-    text = document.removeprefix(b"\xef\xbb\xbf").strip()
+    text = without_other_components(normalised(document))
     if not text[:15].upper() == b"BEGIN:VCALENDAR":
         raise NotACalendarError("is not an iCalendar file")
     tzp.use_default()  # forgets the time zones that documents before this one have defined
@@ -145,6 +151,8 @@ def read_series(document: bytes) -> tuple[int, list[tuple[str, list[icalendar.Ev
         raise NotACalendarError(f"is not a valid iCalendar file: {str(error)[:200]}") from None
     if not calendars or not text[-13:].upper() == b"END:VCALENDAR":
         raise NotACalendarError("is cut off")
+    if b"BEGIN:VFREEBUSY" in text and b"BEGIN:VEVENT" not in text:
+        raise NotACalendarError("has free and busy times instead of events")
     groups: dict[str, list[icalendar.Event]] = defaultdict(list)
     number = 0
     for calendar in calendars:
@@ -152,6 +160,34 @@ def read_series(document: bytes) -> tuple[int, list[tuple[str, list[icalendar.Ev
             number += 1
             groups[clean_uid(event.get("UID")) or f"(without UID, {number})"].append(with_zone_of(calendar, event))
     return number, list(groups.items())
+
+
+def normalised(document: bytes) -> bytes:
+    """The document without what sites put before and after it, and with line ends that the standard knows.
+
+    Caches and templates of web sites add empty lines, byte order marks, comments at the end and carriage returns.
+    """
+    text = document.strip().removeprefix(BYTE_ORDER_MARK).strip()
+    if b"\n" not in text:
+        text = text.replace(b"\r", b"\n")
+    text = text.replace(b"\r\r\n", b"\r\n")
+    end = text.upper().rfind(b"\nEND:VCALENDAR") + len(b"\nEND:VCALENDAR")
+    return text if b"BEGIN:" in text[end:] else text[:end]
+
+
+def without_other_components(text: bytes) -> bytes:
+    """The document without alarms and tasks: they have no nights, and a fault in one would hide all events."""
+    kept = []
+    inside = b""
+    for line in text.split(b"\n"):
+        word = line.rstrip().upper()
+        if not inside and word.startswith(b"BEGIN:") and word[6:] in WITHOUT_NIGHTS:
+            inside = word[6:]
+        if not inside:
+            kept.append(line)
+        elif word == b"END:" + inside:
+            inside = b""
+    return b"\n".join(kept)
 
 
 def with_zone_of(calendar: icalendar.Component, event: Any) -> icalendar.Event:
@@ -199,7 +235,8 @@ def instances_of(group: list[icalendar.Event], since: date, until: date) -> Iter
 
 
 def is_free_time(event: Mapping[str, Any]) -> bool:
-    return str(event.get("STATUS", "")).upper() == "CANCELLED" or str(event.get("TRANSP", "")).upper() == "TRANSPARENT"
+    status, transparency = (str(event.get(name, "")).strip().upper() for name in ("STATUS", "TRANSP"))
+    return status == "CANCELLED" or transparency == "TRANSPARENT"
 
 
 def span_of(event: Mapping[str, Any], zone: ZoneInfo) -> tuple[date, date]:
@@ -210,14 +247,31 @@ def span_of(event: Mapping[str, Any], zone: ZoneInfo) -> tuple[date, date]:
         end = event["DTEND"].dt
     elif "DURATION" in event:
         end = start + event["DURATION"].dt
-    first = local_date(start, zone)
-    return first, max(local_date(end, zone), first + DAY)
+    after = end + MINUTE  # on the next date if the end is at 23:59
+    if is_midnight(start, event) and (is_midnight(end, event) or is_midnight(after, event)):
+        first, last = written_date(start), written_date(after)
+    else:
+        first, last = local_date(start, zone), local_date(after, zone)
+    return first, max(last, first + DAY)
+
+
+def is_midnight(moment: date | datetime, event: Mapping[str, Any]) -> bool:
+    """Whether a time is midnight where it was written. Of a calendar with a time zone of its own, UTC is not that."""
+    if not isinstance(moment, datetime) or moment.hour or moment.minute:
+        return False
+    is_utc = moment.tzinfo is not None and moment.utcoffset() == timedelta(0)
+    return not is_utc or str(event.get("X-WR-TIMEZONE", "UTC")).strip().upper() in UTC_NAMES
+
+
+def written_date(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def local_date(moment: date | datetime, zone: ZoneInfo) -> date:
-    if not isinstance(moment, datetime):
-        return moment
-    return (moment if moment.tzinfo is None else moment.astimezone(zone)).date()
+    """The date of a moment where the property is."""
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return written_date(moment)
+    return written_date(moment.astimezone(zone))
 
 
 def nights_by_event(spans: Iterable[Span]) -> dict[date, str]:

@@ -112,6 +112,35 @@ async def test_a_calendar_says_nothing_about_guests_or_about_what_other_sites_an
         assert secret not in text
 
 
+async def uids_at(guest: Guest, path: str) -> dict[date, str]:
+    """The UIDs of the events at an address, by their first nights."""
+    events = icalendar.Calendar.from_ical(await body_of(guest, path)).walk("VEVENT")
+    return {each.decoded("DTSTART"): str(each["UID"]) for each in events}
+
+
+async def test_an_event_keeps_its_uid_until_its_nights_change(
+    guest: Guest, site: CalendarSite, read: Read, soon: date
+) -> None:
+    """Google shows an event that it knows as it was before, unless it gets another UID."""
+    await fill(guest, site, read, soon)
+    _, path = await create(guest)
+    before = await uids_at(guest, path)
+    assert len(set(before.values())) == 6
+    assert await uids_at(guest, path) == before
+
+    _, (stay, *_) = await guest.get("/reservations")
+    await guest.call("PATCH", f"/reservations/{stay['reservation_id']}", json={"nights": 3})
+    await guest.call("PATCH", "/properties/hut", json={"turnover_days": 2})
+    await book_in_feed(guest, soon + 21 * DAY)
+    site.answer = calendar_of(("mrs.smith@example.org", soon + 30 * DAY, soon + 34 * DAY))
+    await read()
+
+    after = await uids_at(guest, path)
+    assert len(set(after.values())) == 6
+    assert set(after.values()) & set(before.values()) == {before[soon + 10 * DAY]}
+    assert before[soon + 2 * DAY][:36] == after[soon + 2 * DAY][:36] == stay["reservation_id"]
+
+
 async def test_a_calendar_leaves_out_the_nights_of_the_source_whose_site_reads_it(
     guest: Guest, site: CalendarSite, read: Read, soon: date
 ) -> None:
