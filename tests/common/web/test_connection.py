@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from quart import Response
-
 from structlog.testing import capture_logs
 
 from common.db.pool import BoundedPool, Connection

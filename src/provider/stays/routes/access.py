@@ -1,12 +1,16 @@
 """Who sends a request of the storefront: a guest or a holder of properties, by a token, or the administrator."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Unpack
 from uuid import UUID
 
-from quart import g
+from quart import Blueprint, g
+from quart_schema import security_scheme_blueprint, tag_blueprint
 
 from common.web.bearer import bearer_token, count_wrong_token, invalid_token
 from common.web.errors import Forbidden
+from common.web.openapi.document import Operation, View, operation
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
 from provider.stays import service
@@ -15,6 +19,9 @@ from provider.stays.models import Clock
 SECURITY = "stays_token"
 ADMIN = "stays administrator"
 ADMIN_SECURITY = "staysAdminToken"
+
+PROPERTY_PATH_EXAMPLE = {"property_id": "xE6vqTqA6LTwpE"}
+FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
 def holder_of(token: str) -> UUID:
@@ -46,6 +53,20 @@ async def identify_holder() -> None:
     """
     g.holder = await visible_holder()
     g.maker = g.holder or service.digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+
+
+def require_token(blueprint: Blueprint) -> None:
+    """Require a token of the storefront for all routes of a blueprint, as `identify_holder` does."""
+    tag_blueprint(blueprint, ["stays"])
+    security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+    blueprint.before_request(identify_holder)
+
+
+def holder_operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
+    """Describe an operation on a property that only its holder and the administrator may do."""
+    described["descriptions"] = {**FORBIDDEN, **described.get("descriptions", {})}
+    described.setdefault("path_examples", PROPERTY_PATH_EXAMPLE)
+    return operation(401, 403, 429, *problems, **described)
 
 
 async def require_administrator() -> None:

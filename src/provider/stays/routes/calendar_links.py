@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response, g
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 
 from common.db.pool import Connection
 from common.web import responses
@@ -13,7 +13,7 @@ from common.web.bearer import bearer_token
 from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import LINK_HEADER
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
@@ -26,14 +26,12 @@ from provider.stays.calendars import links
 from provider.stays.inputs import CalendarLinkInput
 from provider.stays.models import CalendarLink, NewCalendarLink
 from provider.stays.queries import calendar_links as queries
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
-from provider.stays.routes.blocks import FORBIDDEN
-from provider.stays.routes.storefront import PROPERTY_PATH_EXAMPLE
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.storefront import no_content
 
 blueprint = Blueprint("calendar_links", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 SALT_BYTES = 32
 
@@ -52,23 +50,13 @@ EXAMPLE_NEW_LINK = {
 LINK_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "link_id": EXAMPLE_LINK["link_id"]}
 
 
-@blueprint.before_request
-async def identify_holder() -> None:
-    """Require a token of the storefront. Raises Unauthorized or TooManyRequests."""
-    g.holder = await visible_holder()
-
-
 @blueprint.post("/properties/<property:property_id>/calendar-links")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
     headers={201: {"Location": "The address of the calendar"}},
-    descriptions={201: "Created", **FORBIDDEN, 409: "The property has too many links (`too_many_links`)"},
+    descriptions={201: "Created", 409: "The property has too many links (`too_many_links`)"},
     request_example={"name": EXAMPLE_LINK["name"]},
     example=EXAMPLE_NEW_LINK,
-    path_examples=PROPERTY_PATH_EXAMPLE,
     idempotent=True,
 )
 @document_response(NewCalendarLink, 201)
@@ -100,14 +88,9 @@ async def create_calendar_link(property_id: str, data: CalendarLinkInput) -> Res
 
 
 @blueprint.get("/properties/<property:property_id>/calendar-links")
-@operation(
-    401,
-    403,
-    429,
+@holder_operation(
     headers={200: LINK_HEADER},
-    descriptions=FORBIDDEN,
     example=[EXAMPLE_LINK],
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @table("calendar_links", CalendarLink)
 @validate_querystring(PageQuery)
@@ -122,14 +105,10 @@ async def list_calendar_links(property_id: str, query_args: PageQuery) -> Respon
 
 
 @blueprint.delete("/properties/<property:property_id>/calendar-links/<link_id>")
-@operation(
-    401, 403, 429, descriptions={204: "The address is no longer valid", **FORBIDDEN}, path_examples=LINK_PATH_EXAMPLE
-)
+@holder_operation(descriptions={204: "The address is no longer valid"}, path_examples=LINK_PATH_EXAMPLE)
 async def delete_calendar_link(property_id: str, link_id: str) -> Response:
     """Revoke a calendar link: from now on nobody can read the calendar at its address."""
     await service.require_own_property(pool(), property_id, g.holder)
     if not UUID_PATTERN.fullmatch(link_id) or not await queries.delete_link(pool(), property_id, UUID(link_id)):
         raise NotFound("There is no such calendar link.")
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+    return no_content()

@@ -25,18 +25,15 @@ from provider.stays.models import BookingWindow, DayStay, Reservation
 from provider.stays.queries import reservations
 from provider.stays.routes.access import (
     ADMIN_SECURITY,
-    SECURITY,
     clock_at,
     current_clock,
-    identify_holder,
     require_administrator,
+    require_token,
 )
 from provider.stays.routes.storefront import decode_position, no_content
 
 blueprint = Blueprint("reservations", __name__)
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
-blueprint.before_request(identify_holder)
+require_token(blueprint)
 
 day_blueprint = Blueprint("reservations_of_a_day", __name__)
 tag_blueprint(day_blueprint, ["stays"])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from quart import Blueprint, Response, g
 from quart.blueprints import BlueprintSetupState
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 from werkzeug.routing import BaseConverter
 
 from common.db.pool import Connection
@@ -40,18 +40,17 @@ from provider.stays.models import (
     Property,
 )
 from provider.stays.queries import properties, storefront
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, current_clock, identify_holder
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, current_clock, holder_operation, require_token
 from provider.stays.routes.calendars import ICALENDAR, REQUEST_HEADERS, calendar_response
 
 T = TypeVar("T", AvailableProperty, Property)
 
 blueprint = Blueprint("stays", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 EXAMPLE_PROPERTY = {
-    "property_id": "xE6vqTqA6LTwpE",
+    **PROPERTY_PATH_EXAMPLE,
     "description": "Spacious 1-bedroom villa overlooking a lake!",
     "turnover_days": 0,
     "on_sale": True,
@@ -61,10 +60,8 @@ EXAMPLE_PROPERTY = {
     "hotel_id": None,
     "room_id": None,
 }
-FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
-PROPERTY_PATH_EXAMPLE = {"property_id": EXAMPLE_PROPERTY["property_id"]}
 EXAMPLE_CALENDAR = {
-    "property_id": "xE6vqTqA6LTwpE",
+    **PROPERTY_PATH_EXAMPLE,
     "from": "2021-01-05",
     "to": "2021-01-08",
     "nights": [
@@ -84,9 +81,6 @@ class PropertyIdConverter(BaseConverter):
 @blueprint.record_once
 def convert_property_ids(setup: BlueprintSetupState) -> None:
     setup.app.url_map.converters["property"] = PropertyIdConverter
-
-
-blueprint.before_request(identify_holder)
 
 
 def no_content() -> Response:
@@ -187,18 +181,11 @@ async def get_property(property_id: str) -> Response:
 
 
 @blueprint.patch("/properties/<property:property_id>")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
-    descriptions={
-        **FORBIDDEN,
-        409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)",
-    },
+    descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @document_response(Property)
 @json_body(PropertyChange)
@@ -215,14 +202,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>")
-@operation(
-    401,
-    403,
-    409,
-    429,
-    descriptions={204: "Deleted", **FORBIDDEN, 409: "The property has stays, now or in the past (`has_stays`)"},
-    path_examples=PROPERTY_PATH_EXAMPLE,
-)
+@holder_operation(409, descriptions={204: "Deleted", 409: "The property has stays, now or in the past (`has_stays`)"})
 async def delete_property(property_id: str) -> Response:
     """Delete a property without stays, by the token that created it or the administrator's.
 

@@ -29,7 +29,7 @@ async def nights_at(guest: Guest, path: str, origin: date) -> list[tuple[str, in
     """The summary of each event at an address, and its first and last day as numbers of days after an origin."""
     events = icalendar.Calendar.from_ical(await body_of(guest, path)).walk("VEVENT")
     return [
-        (str(each["SUMMARY"]), *((each.decoded(name) - origin).days for name in ("DTSTART", "DTEND")))  # type: ignore[misc]  # two values
+        (str(each["SUMMARY"]), *((each.decoded(name) - origin).days for name in ("DTSTART", "DTEND")))
         for each in events
     ]
 
@@ -108,7 +108,16 @@ async def test_a_calendar_says_nothing_about_guests_or_about_what_other_sites_an
     names = {name for each in icalendar.Calendar.from_ical(body).walk("VEVENT") for name in each}
     assert names == {"UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY", "TRANSP"}
     text = body.replace(b"\r\n ", b"").decode()
-    for secret in ("Mrs", "smith", "Miller", "mat", "Harbour", "127.0.0.1", "hotel", guest.headers["Authorization"][7:]):
+    for secret in (
+        "Mrs",
+        "smith",
+        "Miller",
+        "mat",
+        "Harbour",
+        "127.0.0.1",
+        "hotel",
+        guest.headers["Authorization"][7:],
+    ):
         assert secret not in text
 
 
@@ -199,7 +208,7 @@ async def test_the_lines_of_a_calendar_are_folded_by_octets_and_end_with_cr_lf(g
     for line in lines:
         line.decode()  # no character is divided
     name = icalendar.Calendar.from_ical(body)["X-WR-CALNAME"]
-    assert name.startswith("Häuschen am See – 湖のほとりの小屋, mit Blick; und Sauna")
+    assert str(name).startswith("Häuschen am See – 湖のほとりの小屋, mit Blick; und Sauna")
 
 
 async def test_other_sites_may_add_a_query_against_caches(guest: Guest, soon: date) -> None:
@@ -231,7 +240,8 @@ async def test_a_calendar_that_has_not_changed_since_its_last_modified_is_not_se
     first = await last_modified(guest, path)
 
     async def ask(since: str, method: str = "GET") -> Response:
-        return await guest.client.open(path, method=method, headers={"If-Modified-Since": since})
+        headers = {"If-Modified-Since": since}
+        return await (guest.client.get if method == "GET" else guest.client.head)(path, headers=headers)
 
     unchanged = await ask(first)
     assert (unchanged.status_code, unchanged.headers["Last-Modified"]) == (304, first)

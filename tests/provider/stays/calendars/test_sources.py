@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.web.resources import Application
-from provider.stays.calendars import fetch
+from provider.stays.calendars import fetch, sources
 from tests.provider.stays.calendars.conftest import ADMIN, Read
 from tests.support.calendar_site import CalendarSite, answers, calendar_of, calendar_site, never_answers
 from tests.support.databases import waits_for_lock
@@ -276,6 +276,24 @@ async def test_a_site_that_is_down_or_hangs_does_not_hold_up_the_others(
     assert "KiB" in (await source_of(guest, "b"))["last_error"]
     assert (await read())["failed"] == 3
     assert "cannot be reached" in (await source_of(guest, "c"))["last_error"]
+
+
+async def test_sites_that_failed_last_time_are_asked_after_the_others(
+    guest: Guest, site: CalendarSite, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES_AT_ONCE", 1)
+    await guest.create_property("hut")
+    for name in ("a", "b", "c"):
+        await put(guest, f"{site.url}/{name}", name)
+
+    async def respond(request: web.Request) -> web.Response:
+        return web.Response(text=calendar_of()) if request.path == "/c" else web.Response(status=503)
+
+    site.answer = respond
+    await read()
+    await read()
+
+    assert [request.path for request in site.requests] == ["/a", "/b", "/c", "/c", "/a", "/b"]
 
 
 async def test_a_calendar_with_ten_thousand_events_is_read(
