@@ -171,8 +171,8 @@ def normalised(document: bytes) -> bytes:
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
     text = text.replace(b"\r\r\n", b"\r\n")
-    end = text.upper().rfind(b"\nEND:VCALENDAR") + len(b"\nEND:VCALENDAR")
-    return text if b"BEGIN:" in text[end:] else text[:end]
+    before, end, after = text.rpartition(b"\nEND:VCALENDAR")
+    return text if b"BEGIN:" in after else before + end
 
 
 def without_other_components(text: bytes) -> bytes:
