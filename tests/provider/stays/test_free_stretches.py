@@ -19,7 +19,7 @@ from common.jobs.scheduler import run_now
 from provider.stays.audit import find_differences
 from provider.stays.cli.audit import run_audit
 from provider.stays.jobs import split_segments
-from provider.stays.models import Alternative
+from provider.stays.models.properties import Alternative
 from provider.stays.queries import storefront
 from provider.stays.queries.properties import note_room_link
 

@@ -442,7 +442,7 @@ END
 $$;
 
 -- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked,
--- and the stay in the way; see Refusal in provider/stays/models.py.
+-- and the stay in the way; see Refusal in provider/stays/models/reservations.py.
 CREATE OR REPLACE FUNCTION explain_refusals(
     lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
 ) RETURNS TABLE (

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from provider.stays.calendars.parse import Calendar, NotACalendarError, ParsedCalendar, parse_calendar
+from provider.stays.calendars.document import NotACalendarError
+from provider.stays.calendars.parse import Calendar, ParsedCalendar, parse_calendar
 
 MAX_MEMORY_BYTES = 1024**3
 LENGTH_BYTES = 4

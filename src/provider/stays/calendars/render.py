@@ -12,7 +12,7 @@ from uuid import UUID
 import icalendar
 
 from provider.stays.calendars.uids import is_nightaudit_uid, own_uid
-from provider.stays.models import ShownCalendar, ShownNights
+from provider.stays.models.calendars import ShownCalendar, ShownNights
 
 PRODUCT = "-//Nightaudit//Stays//EN"
 RESERVED = "Reserved"

@@ -26,7 +26,7 @@ from common.text_blocks import DamagedFileError
 from provider.stays.cli.properties import import_properties
 from provider.stays.cli.reservations import import_reservations
 from provider.stays.cli.rows import PROPERTY, RESERVATION, rejected_rows
-from provider.stays.service import AppendEvents
+from provider.stays.service.feed_events import AppendEvents
 
 
 async def import_files(

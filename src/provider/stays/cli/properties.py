@@ -12,7 +12,7 @@ import asyncpg
 
 from common.csv_import import ImportResult
 from provider.stays.cli.rows import CHUNK_ROWS, PROPERTY, RULES, Row, read_rows
-from provider.stays.inputs import PropertyChange
+from provider.stays.inputs.properties import PropertyChange
 from provider.stays.queries import imports as queries
 from provider.stays.queries import properties
 

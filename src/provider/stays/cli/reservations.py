@@ -11,10 +11,10 @@ from common.csv_import import ImportResult, RejectedLine
 from common.limits import LATEST_NIGHT
 from provider.hotel_rooms import BOOKING
 from provider.stays.cli.rows import CHUNK_ROWS, RESERVATION, Row, read_rows
-from provider.stays.models import ImportedStay, Refusal
+from provider.stays.models.reservations import ImportedStay, Refusal
 from provider.stays.queries import imports as queries
 from provider.stays.queries.properties import share_room_events
-from provider.stays.service import AppendEvents, night_events
+from provider.stays.service.feed_events import AppendEvents, night_events
 
 CHUNK_NIGHTS = 20_000
 """Nights of a transaction, each of which may become an event; then it ends even before CHUNK_ROWS rows."""

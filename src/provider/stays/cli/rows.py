@@ -9,7 +9,7 @@ from common.csv_files import CsvFile
 from common.csv_import import ImportResult, RejectedLine, open_with_progress, with_texts
 from common.text_blocks import DamagedFileError, open_file, read_blocks
 from common.time_zones import parse_time_zone
-from provider.stays.inputs import MAX_GUESTS, MAX_NIGHTS, parse_day, parse_description, parse_property_id
+from provider.stays.inputs.fields import MAX_GUESTS, MAX_NIGHTS, parse_day, parse_description, parse_property_id
 
 CHUNK_ROWS = 500
 """A transaction holds a lock for each of its properties, and PostgreSQL's lock table is small."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from common.db.pool import Connection, Executor
 from provider.stays.calendars.fetch import Validators
 from provider.stays.calendars.parse import HeldNights
-from provider.stays.models import CalendarSource, DueSource
+from provider.stays.models.calendars import CalendarSource, DueSource
 
 
 async def timezone_of_property(db: Executor, property_id: str, default: str) -> str:

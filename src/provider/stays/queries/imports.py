@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.db.pool import Connection, Executor
-from provider.stays.models import ImportedStay, Refusal
+from provider.stays.models.reservations import ImportedStay, Refusal
 
 
 async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> set[str]:

@@ -13,8 +13,8 @@ from common.web.errors import Forbidden
 from common.web.openapi.document import Operation, View, operation
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.stays import service
-from provider.stays.models import Clock
+from provider.stays.models.clock import Clock
+from provider.stays.service.rights import digest, token_digest
 
 SECURITY = "stays_token"
 ADMIN = "stays administrator"
@@ -28,7 +28,7 @@ def holder_of(token: str) -> UUID:
     """The digest under which a guest's token stands in the database. Raises Unauthorized for other than a UUID."""
     if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    return service.token_digest(UUID(token))
+    return token_digest(UUID(token))
 
 
 async def visible_holder() -> UUID | None:
@@ -52,7 +52,7 @@ async def identify_holder() -> None:
     everything, is a digest of that token.
     """
     g.holder = await visible_holder()
-    g.maker = g.holder or service.digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+    g.maker = g.holder or digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
 
 
 def require_token(blueprint: Blueprint) -> None:

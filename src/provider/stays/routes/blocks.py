@@ -18,12 +18,13 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
-from provider.stays import service
-from provider.stays.inputs import BlockInput
-from provider.stays.models import Block
+from provider.stays.inputs.properties import BlockInput
+from provider.stays.models.properties import Block
 from provider.stays.queries import blocks
 from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
+from provider.stays.service.properties import block
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("property_blocks", __name__)
 
@@ -61,7 +62,7 @@ async def create_block(property_id: str, data: BlockInput) -> Response:
     holder: UUID | None = g.holder
 
     async def create(connection: Connection) -> StoredResponse:
-        created = await service.block(connection, property_id, data, holder)
+        created = await block(connection, property_id, data, holder)
         location = f"/properties/{property_id}/blocks/{created.block_id}"
         return StoredResponse(201, responses.encode_json(created), {"Location": location})
 
@@ -78,7 +79,7 @@ async def create_block(property_id: str, data: BlockInput) -> Response:
 @document_response(list[Block])
 async def list_blocks(property_id: str, query_args: PageQuery) -> Response:
     """The blocks of a property, by first night; for the token that created it and the administrator's."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = decode_position(query_args.cursor)
     found = await blocks.select_blocks(pool(), property_id, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.start_date, last.block_id))
@@ -89,7 +90,7 @@ async def list_blocks(property_id: str, query_args: PageQuery) -> Response:
 @holder_operation(descriptions={204: "The nights are for sale again"}, path_examples=BLOCK_PATH_EXAMPLE)
 async def delete_block(property_id: str, block_id: str) -> Response:
     """Sell the nights of a block again, where no other block has them too."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not UUID_PATTERN.fullmatch(block_id) or not await blocks.delete_block(pool(), property_id, UUID(block_id)):
         raise NotFound("There is no such block.")
     return no_content()

@@ -21,13 +21,13 @@ from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.stays import service
 from provider.stays.calendars import links
-from provider.stays.inputs import CalendarLinkInput
-from provider.stays.models import CalendarLink, NewCalendarLink
+from provider.stays.inputs.calendars import CalendarLinkInput
+from provider.stays.models.calendars import CalendarLink, NewCalendarLink
 from provider.stays.queries import calendar_links as queries
 from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("calendar_links", __name__)
 
@@ -97,7 +97,7 @@ async def create_calendar_link(property_id: str, data: CalendarLinkInput) -> Res
 @document_response(list[CalendarLink])
 async def list_calendar_links(property_id: str, query_args: PageQuery) -> Response:
     """The calendar links of a property in the order in which they were made, without their addresses."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = UUID(int=0) if query_args.cursor is None else decode_cursor(query_args.cursor, tuple[UUID])[0]
     found = await queries.select_links(pool(), property_id, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.link_id,))
@@ -108,7 +108,7 @@ async def list_calendar_links(property_id: str, query_args: PageQuery) -> Respon
 @holder_operation(descriptions={204: "The address is no longer valid"}, path_examples=LINK_PATH_EXAMPLE)
 async def delete_calendar_link(property_id: str, link_id: str) -> Response:
     """Revoke a calendar link: from now on nobody can read the calendar at its address."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not UUID_PATTERN.fullmatch(link_id) or not await queries.delete_link(pool(), property_id, UUID(link_id)):
         raise NotFound("There is no such calendar link.")
     return no_content()

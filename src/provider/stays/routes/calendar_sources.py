@@ -14,15 +14,16 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.resources import resources
-from provider.stays import service
 from provider.stays.calendars import sources
 from provider.stays.calendars.hosts import CalendarHosts, require_public_host
-from provider.stays.inputs import PROPERTY_ID, CalendarSourceInput
+from provider.stays.inputs.calendars import CalendarSourceInput
+from provider.stays.inputs.fields import PROPERTY_ID
 from provider.stays.jobs import READ_CALENDARS
-from provider.stays.models import CalendarSource
+from provider.stays.models.calendars import CalendarSource
 from provider.stays.queries import calendar_sources as queries
 from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("calendar_sources", __name__)
 
@@ -63,7 +64,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
     reservation had a night before, that stays sold and is a conflict. A reading that fails frees nothing; nor does
     another address until it has been read. The same address again lets the calendar be read at once.
     """
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not PROPERTY_ID.fullmatch(source_name):
         raise Invalid.field("source_name", "must be 1 to 64 letters, digits or any of . _ ~ -")
     hosts = resources().config.calendar_hosts or CalendarHosts()
@@ -87,7 +88,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
 @document_response(list[CalendarSource])
 async def list_calendar_sources(property_id: str, query_args: PageQuery) -> Response:
     """The calendars of other sites that hold nights of a property, by name."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = "" if query_args.cursor is None else decode_cursor(query_args.cursor, tuple[str])[0]
     found = await queries.select_sources(pool(), property_id, after=after, limit=query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.name,))
@@ -99,7 +100,7 @@ async def list_calendar_sources(property_id: str, query_args: PageQuery) -> Resp
 @document_response(CalendarSource)
 async def get_calendar_source(property_id: str, source_name: str) -> Response:
     """A calendar of another site: whether it could be read, and how many nights it holds."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     found = await queries.select_sources(pool(), property_id, name=source_name, limit=1) if known(source_name) else []
     if not found:
         raise unknown_source()
@@ -113,7 +114,7 @@ async def get_calendar_source(property_id: str, source_name: str) -> Response:
 )
 async def delete_calendar_source(property_id: str, source_name: str) -> Response:
     """Read a calendar of another site no longer, and sell its nights again, where nothing else has them too."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not known(source_name) or not await queries.delete_source(pool(), property_id, source_name):
         raise unknown_source()
     return no_content()

@@ -21,27 +21,17 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.resources import resources
-from provider.stays import search, service
+from provider.stays import search
 from provider.stays.calendars.links import render_calendar
-from provider.stays.inputs import (
-    PROPERTY_ID,
-    RESERVED_IDS,
-    AvailabilityQuery,
-    CalendarQuery,
-    PropertyChange,
-    PropertyInput,
-    is_property_id,
-)
-from provider.stays.models import (
-    AvailableProperty,
-    Calendar,
-    CalendarNight,
-    NoAvailability,
-    Property,
-)
+from provider.stays.inputs.fields import PROPERTY_ID, RESERVED_IDS, is_property_id
+from provider.stays.inputs.properties import CalendarQuery, PropertyChange, PropertyInput
+from provider.stays.inputs.reservations import AvailabilityQuery
+from provider.stays.models.properties import AvailableProperty, Calendar, CalendarNight, NoAvailability, Property
 from provider.stays.queries import properties, storefront
 from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, current_clock, holder_operation, require_token
 from provider.stays.routes.calendars import ICALENDAR, REQUEST_HEADERS, calendar_response
+from provider.stays.service import properties as service
+from provider.stays.service.rights import unknown_property
 
 T = TypeVar("T", AvailableProperty, Property)
 
@@ -176,7 +166,7 @@ async def get_property(property_id: str) -> Response:
     """One property."""
     found = await properties.select_property(pool(), property_id)
     if found is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(found)
 
 
@@ -225,7 +215,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(calendar)
 
 
@@ -243,5 +233,5 @@ async def get_icalendar(property_id: str) -> Response:
     """The nights since a year ago that cannot be sold, as iCalendar: the same as at the addresses of calendar links."""
     body = await render_calendar(pool(), property_id, datetime.now(UTC))
     if body is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return calendar_response(body)

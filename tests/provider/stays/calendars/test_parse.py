@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.stays.calendars import parse
-from provider.stays.calendars.parse import Calendar, NotACalendarError, ParsedCalendar, TooCostlyError, parse_calendar
+from provider.stays.calendars.document import NotACalendarError
+from provider.stays.calendars.parse import Calendar, ParsedCalendar, TooCostlyError, parse_calendar
 from provider.stays.calendars.uids import own_uid
 
 TAG = UUID("6f1e0000-0000-4000-8000-000000000001")
