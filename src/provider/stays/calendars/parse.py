@@ -28,7 +28,6 @@ from provider.stays.calendars.document import UNREADABLE, NotACalendarError, rea
 from provider.stays.calendars.uids import is_own_uid
 
 MAX_ROW_NIGHTS = 365
-MAX_UNREADABLE = 20
 SERIES_SECONDS = 1.0
 """Processor time for one event and its recurrences."""
 MAX_COSTLY_SERIES = 5

@@ -126,11 +126,7 @@ async def cancel(
     all of its nights are over.
     """
     async with transaction(db) as connection:
-        await properties.share_room_events(connection)
-        property_id = await storefront.lock_reservation(connection, reservation_id, holder)
-        if property_id is None:
-            raise no_such_reservation()
-        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
         if stay is None:
             return
         today = clock.today(stay.timezone)
@@ -142,6 +138,17 @@ async def cancel(
             freed = await storefront.update_cancelled(connection, property_id, reservation_id)
         if freed is not None and freed.hotel_id is not None and freed.room_id is not None:
             await append(connection, night_events(freed, CANCELLATION))
+
+
+async def _lock_live_stay(
+    connection: Connection, reservation_id: UUID, holder: UUID | None
+) -> tuple[str, LiveStay | None]:
+    """Lock a reservation; returns its property, and the stay unless it is cancelled. Raises NotFound."""
+    await properties.share_room_events(connection)
+    property_id = await storefront.lock_reservation(connection, reservation_id, holder)
+    if property_id is None:
+        raise no_such_reservation()
+    return property_id, await storefront.select_live_stay(connection, property_id, reservation_id)
 
 
 async def change_nights(
@@ -159,11 +166,7 @@ async def change_nights(
     already, and for a cancelled reservation.
     """
     async with transaction(db) as connection:
-        await properties.share_room_events(connection)
-        property_id = await storefront.lock_reservation(connection, reservation_id, holder)
-        if property_id is None:
-            raise no_such_reservation()
-        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
         if stay is None:
             raise Conflict("The reservation was cancelled; make another.", code="cancelled")
         arrival = change.start_date or stay.arrival
