@@ -43,7 +43,8 @@ async def apply_rules(
     if ids:
         stored = await queries.select_rules(connection, ids)
     for (line, property_id, *_), rules in zip(chunk, wanted, strict=True):
-        changes = {name: value for name, value in rules.items() if stored[property_id][name] != value}
+        current = stored.get(property_id, {})  # none if somebody has deleted it meanwhile
+        changes = {name: value for name, value in rules.items() if name in current and current[name] != value}
         if changes:
             await properties.note_time_zone(connection, changes.get("timezone"))
             await properties.update_property(connection, property_id, PropertyChange(**changes))
@@ -51,11 +52,10 @@ async def apply_rules(
             new.remove(property_id)
             result.stored += 1
         elif changes:
-            result.changed.append((line, described(property_id, stored[property_id], changes)))
+            result.changed.append((line, described(property_id, current, changes)))
         else:
             result.already_stored += 1
-        if changes:
-            stored[property_id].update(changes)
+        current.update(changes)
 
 
 def described(property_id: str, stored: dict[str, Any], changes: dict[str, Any]) -> str:

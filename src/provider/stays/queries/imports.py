@@ -9,9 +9,10 @@ from provider.stays.models.reservations import ImportedStay, Refusal
 
 async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> set[str]:
     """Store the properties whose ids are new; returns these. rows: line, property_id, description, and more."""
+    in_order = sorted(rows, key=lambda row: row[1])  # so that two imports at once do not wait for each other
     found = await db.fetch(
         "SELECT stored_id FROM import_properties($1::text[], $2::text[])",
-        [row[1] for row in rows], [row[2] for row in rows],
+        [row[1] for row in in_order], [row[2] for row in in_order],
     )  # fmt: skip
     return {row["stored_id"] for row in found}
 
