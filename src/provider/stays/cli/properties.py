@@ -38,9 +38,8 @@ async def apply_rules(
     wanted = [{name: value for name, value in zip(RULES, row[3:], strict=True) if value is not None} for row in chunk]
     ids = sorted({row[1] for row, rules in zip(chunk, wanted, strict=True) if rules})
     stored: dict[str, dict[str, Any]] = {}
-    for property_id in ids:
-        await properties.lock_properties(connection, property_id)
     if ids:
+        await properties.lock_properties(connection, *ids)
         stored = await queries.select_rules(connection, ids)
     for (line, property_id, *_), rules in zip(chunk, wanted, strict=True):
         current = stored.get(property_id, {})  # none if somebody has deleted it meanwhile
