@@ -29,7 +29,7 @@ from provider.booking_events import queries as events
 from provider.booking_events.inputs import EventInput, EventsQuery
 from provider.booking_events.service import EventWriter
 from provider.distribution import DISTRIBUTION
-from provider.stays.inputs import ReservationInput
+from provider.stays.inputs.reservations import ReservationInput
 from provider.stays.jobs import SEGMENT_PROPERTIES
 from provider.stays.queries import free_stretches, storefront
 

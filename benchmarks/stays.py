@@ -17,7 +17,7 @@ from benchmarks.table import Row
 from common.config import Secret
 from common.web.pagination import encode_cursor
 from provider.stays.audit import find_differences
-from provider.stays.inputs import ReservationInput
+from provider.stays.inputs.reservations import ReservationInput
 from provider.stays.jobs import SEGMENT_PROPERTIES
 from provider.stays.queries import storefront
 

@@ -64,13 +64,22 @@ STORE_ALL = ImportOptions()
 
 @dataclass
 class ImportResult:
-    """How many rows of a file were stored now, were stored already, and were rejected; notices: see `Header`."""
+    """How many rows of a file were stored now, were stored already, changed what was stored, and were rejected.
+
+    changed: the lines with what each changes. notices: see `Header`.
+    """
 
     name: str
     stored: int = 0
     already_stored: int = 0
     rejected: list[RejectedLine] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    changed: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any row was taken."""
+        return bool(self.stored + self.already_stored + len(self.changed))
 
     def reject(self, line: int, reason: str, _: str = "") -> None:
         self.rejected.append(RejectedLine(line, reason))
@@ -78,12 +87,22 @@ class ImportResult:
     @property
     def status(self) -> int:
         """The exit status: 1 if a line was rejected, or the file has no row that was taken."""
-        return 1 if self.rejected or not self.stored + self.already_stored else 0
+        return 1 if self.rejected or not self.has_rows else 0
 
     def report(self, *, dry_run: bool = False) -> None:
-        """Print one line of figures, then notices and rejected lines, up to MAX_REPORTED_LINES, on standard error."""
-        words = f"{self.stored} {'would be ' * dry_run}stored, {self.already_stored} already stored"
+        """Print one line of figures, then notices and rejected lines, up to MAX_REPORTED_LINES, on standard error.
+
+        A dry run also prints what would change.
+        """
+        would_be = "would be " * dry_run
+        words = f"{self.stored} {would_be}stored, {self.already_stored} already stored"
+        words += f", {len(self.changed)} {would_be}changed" * bool(self.changed)
         print(f"{self.name}: {words}, {len(self.rejected)} rejected")
+        if dry_run:
+            for line, change in self.changed[:MAX_REPORTED_LINES]:
+                print(f"{self.name}: line {line}: {change}")
+            if len(self.changed) > MAX_REPORTED_LINES:
+                print(f"{self.name}: … and {len(self.changed) - MAX_REPORTED_LINES} more changes")
         print_notices(self.name, self.notices)
         print_rejected(self.name, sorted(self.rejected), len(self.rejected))
 

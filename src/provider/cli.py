@@ -26,7 +26,8 @@ from provider.distribution import DISTRIBUTION
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
 from provider.simulated_hotels.demo import EmptyFeed, add_demo_history
 from provider.simulated_hotels.simulation import Simulation
-from provider.stays.cli import import_files, run_audit
+from provider.stays.cli.audit import run_audit
+from provider.stays.cli.import_stays import import_files
 from provider.stays.demo import add_demo_properties
 
 NAME = "provider"
@@ -47,7 +48,13 @@ def main() -> int:
     importing.add_argument("file", type=Path, help=f"columns in any order: {', '.join(COLUMNS)}")
     add_import_options(importing)
     stays = add_command(commands, "import-stays", "load properties and reservations from two CSV files", import_stays)
-    stays.add_argument("--properties", metavar="FILE", type=Path, required=True, help="property_id, description")
+    stays.add_argument(
+        "--properties",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="property_id, description, and of turnover_days, timezone, min_nights, max_guests and on_sale any",
+    )
     stays.add_argument(
         "--reservations", metavar="FILE", type=Path, required=True, help="property_id, start_date, number_of_nights"
     )

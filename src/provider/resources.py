@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provider.offers.service import OffersBehaviour
     from provider.simulated_hotels.jobs import Generator
     from provider.stays.calendars.sources import CalendarReader
-    from provider.stays.service import AppendEvents
+    from provider.stays.service.feed_events import AppendEvents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -328,21 +328,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION block_changed() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        PERFORM lock_property(OLD.property_id);
-        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
-    END IF;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION blocked_nights(property text, within daterange) RETURNS datemultirange
     LANGUAGE plpgsql STABLE
     AS $$
@@ -607,42 +592,22 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION held_nights_changed() RETURNS trigger
+CREATE FUNCTION import_properties(ids text[], descriptions text[]) RETURNS TABLE(stored_id text)
     LANGUAGE plpgsql
     AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        PERFORM lock_property(OLD.property_id);
-        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION import_properties(ids text[], descriptions text[]) RETURNS bigint
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    number_of_stored bigint := 0;
-    stored_id text;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     IF is_distributed('property') THEN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
-    -- Not ROW_COUNT: on a cluster that counts the rows that were stored before too.
     FOR stored_id IN
         INSERT INTO property (property_id, description)
         SELECT * FROM unnest(ids, descriptions)
         ON CONFLICT (property_id) DO NOTHING
         RETURNING property_id
     LOOP
-        number_of_stored := number_of_stored + 1;
+        RETURN NEXT;
     END LOOP;
-    RETURN number_of_stored;
 END
 $$;
 
@@ -978,6 +943,21 @@ SELECT coalesce(range_agg(daterange(first_night, end_date)), '{}')
    AND first_night > lower(within) - 366
    AND first_night < upper(within)
    AND end_date > lower(within)
+$$;
+
+CREATE FUNCTION nights_off_sale_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM lock_property(OLD.property_id);
+        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
+    END IF;
+    RETURN NULL;
+END
 $$;
 
 CREATE FUNCTION nights_sold_by_another(linked text) RETURNS SETOF date
@@ -2334,11 +2314,11 @@ CREATE TRIGGER dining_table_price_append_only BEFORE DELETE OR UPDATE OR TRUNCAT
 
 CREATE TRIGGER dining_table_price_changed AFTER UPDATE OF price ON dining_table FOR EACH ROW WHEN ((old.price IS DISTINCT FROM new.price)) EXECUTE FUNCTION record_dining_table_price();
 
-CREATE TRIGGER held_nights_changed AFTER INSERT OR DELETE OR UPDATE ON held_nights FOR EACH ROW EXECUTE FUNCTION held_nights_changed();
+CREATE TRIGGER held_nights_changed AFTER INSERT OR DELETE OR UPDATE ON held_nights FOR EACH ROW EXECUTE FUNCTION nights_off_sale_changed();
 
 CREATE TRIGGER held_nights_lock BEFORE INSERT OR UPDATE ON held_nights FOR EACH ROW EXECUTE FUNCTION lock_property_of_held_nights();
 
-CREATE TRIGGER property_block_changed AFTER INSERT OR DELETE OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION block_changed();
+CREATE TRIGGER property_block_changed AFTER INSERT OR DELETE OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION nights_off_sale_changed();
 
 CREATE TRIGGER property_block_free_of_stays BEFORE INSERT OR UPDATE ON property_block FOR EACH ROW EXECUTE FUNCTION keep_blocks_free_of_stays();
 

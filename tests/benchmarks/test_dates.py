@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import booking_events, occupancy, stays, uptime
-from provider.stays.models import BookingWindow
+from provider.stays.models.clock import BookingWindow
 
 MARGIN = timedelta(days=2)
 PACKAGE = Path(stays.__file__).parent

@@ -25,7 +25,8 @@ from provider.booking_events.inputs import EventInput, EventsQuery
 from provider.booking_events.models import NewEvent
 from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
-from provider.stays.inputs import BlockInput, ReservationInput
+from provider.stays.inputs.properties import BlockInput
+from provider.stays.inputs.reservations import ReservationInput
 from provider.stays.jobs import split_segments
 from provider.stays.queries import (
     blocks,

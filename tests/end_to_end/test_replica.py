@@ -29,7 +29,7 @@ from dashboard.bookings.night_audit import NightAudit
 from dashboard.feed_client import BookingFeed
 from provider.booking_events import feed
 from provider.booking_events.queries import LineReader
-from provider.stays.cli import run_audit
+from provider.stays.cli.audit import run_audit
 from tests.conftest import MIGRATIONS
 from tests.dashboard.uptime.fleet import Store, load
 from tests.support.applications import free_port

@@ -17,7 +17,7 @@ import asyncpg
 
 import dashboard.uptime.cli
 import provider.booking_events.cli
-import provider.stays.cli
+import provider.stays.cli.import_stays
 from common.config import Secret
 from common.csv_import import ImportOptions
 from common.jobs.lease import Job, JobResult, Lease
@@ -222,7 +222,7 @@ class ImportReservations(ImportCommand):
 
 
 def import_stays(place: Place, properties: Path, reservations: Path, options: ImportOptions) -> Awaitable[int]:
-    return provider.stays.cli.import_files(place.url, properties, reservations, append_events, options)
+    return provider.stays.cli.import_stays.import_files(place.url, properties, reservations, append_events, options)
 
 
 class PostBatch(Reader):

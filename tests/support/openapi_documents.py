@@ -16,7 +16,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.telemetry.logging import configure_logging
-from provider.stays.inputs import EXAMPLE_DAYS_AHEAD
+from provider.stays.inputs.reservations import EXAMPLE_DAYS_AHEAD
 from tests.support.applications import ROOT
 
 FOLDER = ROOT / "openapi"

@@ -13,6 +13,7 @@ from quart.wrappers.response import DataBody
 
 from common.web import compression
 from common.web.least_speed import LeastSpeed, TooSlowError
+from common.web.logged_path import logged_path
 from common.web.request_body import BoundedBody, BoundedRequest
 
 log = structlog.get_logger()
@@ -113,7 +114,7 @@ class BackpressureConnection(ASGIHTTPConnection):
                     await speed.wait_for(send(message), len(data))
                     speed.count(len(data))
         except TooSlowError:
-            log.warning("slow_reader_disconnected", path=self.scope["path"])
+            log.warning("slow_reader_disconnected", path=logged_path(self.app, self.scope["path"]))
             return
         await self._linger()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

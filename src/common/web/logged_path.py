@@ -20,7 +20,8 @@ def secret_routes(app: Quart) -> tuple[tuple[str, str], ...]:
 def logged_path(app: Quart, path: str) -> str:
     """The path; of one at or beside a route with a parameter named `…_token`, only the route.
 
-    A token with a slip after it, such as a last slash, has no route, and is a secret all the same.
+    A token with a slip after it, such as a last slash, has no route, and is a secret all the same. So is one in a
+    target that names the host too, or that has the prefix of a proxy before it.
     """
     resembled = "/" + path.lstrip("/")
-    return next((rule for before, rule in secret_routes(app) if resembled.startswith(before)), path)
+    return next((rule for before, rule in secret_routes(app) if before in resembled), path)

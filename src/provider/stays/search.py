@@ -11,8 +11,9 @@ import asyncpg
 
 from common.limits import EARLIEST_NIGHT, LATEST_NIGHT
 from common.web.errors import NotFound
-from provider.stays.inputs import AvailabilityQuery
-from provider.stays.models import Alternative, AvailableProperty, BookingWindow, Clock
+from provider.stays.inputs.reservations import AvailabilityQuery
+from provider.stays.models.clock import BookingWindow, Clock
+from provider.stays.models.properties import Alternative, AvailableProperty
 from provider.stays.queries import storefront
 
 ALTERNATIVE_DAYS = 14

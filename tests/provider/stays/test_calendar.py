@@ -135,7 +135,7 @@ async def test_the_icalendar_has_one_event_for_each_reservation(guest: Guest, so
     assert answer.content_type == "text/calendar; charset=utf-8"
     calendar = icalendar.Calendar.from_ical(await answer.get_data())
     events = [
-        (str(event["UID"]).partition("@")[0], moment_of(event, "DTSTART"), moment_of(event, "DTEND"))
+        (str(event["UID"])[:36], moment_of(event, "DTSTART"), moment_of(event, "DTEND"))
         for event in calendar.walk("VEVENT")
     ]
     assert events == [

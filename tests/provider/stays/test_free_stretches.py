@@ -17,9 +17,9 @@ from common.db.pool import transaction
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from provider.stays.audit import find_differences
-from provider.stays.cli import run_audit
+from provider.stays.cli.audit import run_audit
 from provider.stays.jobs import split_segments
-from provider.stays.models import Alternative
+from provider.stays.models.properties import Alternative
 from provider.stays.queries import storefront
 from provider.stays.queries.properties import note_room_link
 

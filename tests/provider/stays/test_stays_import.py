@@ -9,8 +9,8 @@ import pytest
 from common.config import Secret
 from common.csv_import import ImportOptions
 from provider.booking_events.service import append_events
-from provider.stays import cli
-from provider.stays.cli import CHUNK_ROWS
+from provider.stays.cli import import_stays, reservations
+from provider.stays.cli.rows import CHUNK_ROWS
 from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
 
@@ -29,7 +29,7 @@ djddZlw8apLVfi,2021-01-10,2
 
 async def import_files(url: Secret, properties: Path, reservations: Path) -> int:
     """The command, with the feed of this application."""
-    return await cli.import_files(url, properties, reservations, append_events)
+    return await import_stays.import_files(url, properties, reservations, append_events)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def test_the_same_row_twice_in_one_file_is_reported(
 async def test_the_same_row_in_another_chunk_is_reported_too(
     provider_url: Secret, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(reservations, "CHUNK_ROWS", 1)
 
     assert await load(provider_url, files, *["djddZlw8apLVfi,2021-01-10,2"] * 3) == 1
 
@@ -317,7 +317,7 @@ class TestLinkedProperty:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Each night of a room is an event, and the feed promises that a transaction does not last long."""
-        monkeypatch.setattr(cli, "CHUNK_NIGHTS", 3)
+        monkeypatch.setattr(reservations, "CHUNK_NIGHTS", 3)
 
         assert await load(provider_url, files, *(f"djddZlw8apLVfi,2021-0{month}-01,2" for month in range(1, 6))) == 0
 
@@ -408,7 +408,7 @@ async def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(
     files[1].write_text(RESERVATIONS + "xE6vqTqA6LTwpE,2021-01-03,2\nnowhere,2021-01-03\n")
     options = ImportOptions(dry_run=True, rejected=tmp_path / "rejected.csv")
 
-    assert await cli.import_files(provider_url, *files, append_events, options) == 1
+    assert await import_stays.import_files(provider_url, *files, append_events, options) == 1
 
     captured = capsys.readouterr()
     assert captured.out.splitlines() == [
@@ -437,6 +437,114 @@ async def test_files_as_spreadsheets_write_them_are_imported(
     ]
     assert await provider_db.fetchval("SELECT description FROM property") == "Über; two\nlines"
     assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1
+
+
+RULES = """property_id,description,on_sale,max_guests,Time zone,min_nights,turnover_days
+a,A hut,yes,4,Europe/Berlin,2,1
+b,A barn,no,,,,
+"""
+COLUMNS = "turnover_days, timezone, min_nights, max_guests, on_sale"
+
+
+async def rules_of(db: asyncpg.Pool) -> dict[str, tuple[object, ...]]:
+    """The columns of each property that may be missing in a file."""
+    rows = await db.fetch(f"SELECT property_id, {COLUMNS} FROM property")
+    return {row["property_id"]: tuple(row)[1:] for row in rows}
+
+
+class TestRules:
+    """Columns of properties that may be missing."""
+
+    async def test_a_new_property_has_the_values_of_the_file_and_else_the_defaults(
+        self, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
+    ) -> None:
+        files[0].write_text(RULES)
+        files[1].write_text("property_id,start_date,number_of_nights\nb,2021-01-02,2\n")
+
+        assert await import_files(provider_url, *files) == 0
+
+        assert await rules_of(provider_db) == {"a": (1, "Europe/Berlin", 2, 4, True), "b": (0, None, 1, None, False)}
+        zones = [row["timezone"] for row in await provider_db.fetch("SELECT timezone FROM property_time_zone")]
+        assert "Europe/Berlin" in zones
+        assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1, "imports are facts, sold or not"
+
+    async def test_a_dry_run_tells_what_would_change_and_a_run_changes_it_once(
+        self,
+        provider_url: Secret,
+        provider_db: asyncpg.Pool,
+        files: tuple[Path, Path],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        files[0].write_text(RULES)
+        files[1].write_text("property_id,start_date,number_of_nights\n")
+        await import_files(provider_url, *files)
+        before = await rules_of(provider_db)
+        files[0].write_text(
+            "property_id,description,on_sale,min_nights,timezone,max_guests\n"
+            "a,Another text,no,2,Asia/Tokyo,6\nb,A barn,false,,,\nc,A house,yes,3,,\nb,A barn,1,,,2\n"
+        )
+        capsys.readouterr()
+
+        dry = ImportOptions(dry_run=True)
+        assert await import_stays.import_files(provider_url, *files, append_events, dry) == 0
+
+        assert capsys.readouterr().out.splitlines()[:3] == [
+            "properties.csv: 1 would be stored, 1 already stored, 2 would be changed, 0 rejected",
+            "properties.csv: line 2: a: timezone from Europe/Berlin to Asia/Tokyo, max_guests from 4 to 6, "
+            "on_sale from yes to no",
+            "properties.csv: line 5: b: max_guests from none to 2, on_sale from no to yes",
+        ]
+        assert await rules_of(provider_db) == before
+        assert await import_files(provider_url, *files) == 0
+        assert capsys.readouterr().out.splitlines()[0] == (
+            "properties.csv: 1 stored, 1 already stored, 2 changed, 0 rejected"
+        )
+        changed = {"a": (1, "Asia/Tokyo", 2, 6, False), "b": (0, None, 1, 2, True), "c": (0, None, 3, None, True)}
+        assert await rules_of(provider_db) == changed
+        assert await provider_db.fetchval("SELECT description FROM property WHERE property_id = 'a'") == "A hut"
+
+    async def test_what_changes_is_what_searches_read(
+        self, provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path]
+    ) -> None:
+        """The recount after each test compares the free stretches too."""
+        files[0].write_text(RULES)
+        files[1].write_text("property_id,start_date,number_of_nights\n")
+        await import_files(provider_url, *files)
+        files[0].write_text("property_id,description,on_sale,max_guests\na,A hut,no,4\nb,A barn,yes,3\n")
+
+        await import_files(provider_url, *files)
+
+        rows = await provider_db.fetch("SELECT property_id, max_guests FROM free_stretch")
+        assert [tuple(row) for row in rows] == [("b", 3)]
+
+    @pytest.mark.parametrize(
+        ("column", "cell", "reason"),
+        [
+            ("timezone", "Mars", "must be UTC or the time zone of a region, such as Europe/Berlin"),
+            ("min_nights", "0", "must be a whole number from 1 to 365"),
+            ("max_guests", "1001", "must be a whole number from 1 to 1000"),
+            ("max_guests", "2.0", "must be a whole number from 1 to 1000"),
+            ("turnover_days", "-1", "must be a whole number from 0 to 365"),
+            ("on_sale", "perhaps", "must be yes or no"),
+        ],
+    )
+    async def test_a_value_that_is_not_valid_rejects_the_line(
+        self,
+        provider_url: Secret,
+        provider_db: asyncpg.Pool,
+        files: tuple[Path, Path],
+        capsys: pytest.CaptureFixture[str],
+        column: str,
+        cell: str,
+        reason: str,
+    ) -> None:
+        files[0].write_text(f"property_id,description,{column}\na,A hut,{cell}\nb,A barn,\n")
+        files[1].write_text("property_id,start_date,number_of_nights\n")
+
+        assert await import_files(provider_url, *files) == 1
+
+        assert capsys.readouterr().err == f"properties.csv: line 2: {column} {reason}\n"
+        assert list(await rules_of(provider_db)) == ["b"]
 
 
 async def test_files_without_a_row_exit_with_1(provider_url: Secret, files: tuple[Path, Path]) -> None:

@@ -14,17 +14,19 @@ from common.web.errors import Conflict, Invalid, NotFound
 from common.web.resources import Application
 from provider.config import Config
 from provider.resources import Resources, resources_of
-from provider.stays import search, service
-from provider.stays.inputs import AvailabilityQuery, ReservationChange, ReservationInput
-from provider.stays.models import Clock
+from provider.stays import search
+from provider.stays.inputs.reservations import AvailabilityQuery, ReservationChange, ReservationInput
+from provider.stays.models.clock import Clock
 from provider.stays.queries import reservations
+from provider.stays.service import reservations as service
+from provider.stays.service.rights import digest
 from tests.support.storefront import Guest, start_dates
 
 DAY = timedelta(days=1)
 EAST, WEST = "Pacific/Kiritimati", "Etc/GMT+12"
 """14 hours ahead of UTC, and 12 behind it: the dates there always differ."""
 
-HOLDER = service.digest(b"guest")
+HOLDER = digest(b"guest")
 
 
 def today_in(zone: str) -> date:

@@ -90,6 +90,8 @@ class Operation(TypedDict, total=False):
     """Further models to which schemas of the operation refer by name."""
     idempotent: bool
     """The operation takes Idempotency-Key."""
+    any_query: bool
+    """The operation ignores all query parameters, as its docstring says."""
     native_errors: bool
     """Errors are not problem documents (the offers stand-in), so none are added."""
 
@@ -361,9 +363,13 @@ def install(
 
     @app.before_request
     async def refuse_unknown_parameters() -> None:
-        """Refuse all parameters of a route that takes none, except of a page; quart-schema validates the others'."""
+        """Refuse all parameters of a route that takes none, except of a page and of an operation that ignores them.
+
+        `validate_querystring` validates those of the other routes.
+        """
         if request.query_string and request.url_rule is not None and not is_page(request.endpoint):
             view = app.view_functions[request.endpoint]  # type: ignore[index]  # a matched rule has an endpoint
-            if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE):
+            _, described = getattr(view, _ATTRIBUTE, ((), Operation()))
+            if not hasattr(view, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE) and not described.get("any_query"):
                 unknown = [FieldError(name, UNKNOWN_FIELD) for name in request.args]
                 raise Invalid("The request is not valid.", errors=unknown)

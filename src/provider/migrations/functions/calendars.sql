@@ -54,8 +54,7 @@ CREATE OR REPLACE TRIGGER reservation_no_night_of_another_site
 BEFORE INSERT OR UPDATE OF arrival, departure, cancelled_at ON reservation
 FOR EACH ROW EXECUTE FUNCTION refuse_nights_of_other_sites();
 
--- The nights that are held are not free, and those that are given up are free where nothing else takes them. The lock
--- makes a reservation that is being stored wait, which then sees these nights.
+-- The lock makes a reservation that is being stored wait, which then sees these nights.
 CREATE OR REPLACE FUNCTION lock_property_of_held_nights() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -67,24 +66,6 @@ $$;
 
 CREATE OR REPLACE TRIGGER held_nights_lock BEFORE INSERT OR UPDATE ON held_nights
 FOR EACH ROW EXECUTE FUNCTION lock_property_of_held_nights();
-
-CREATE OR REPLACE FUNCTION held_nights_changed() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        PERFORM lock_property(OLD.property_id);
-        PERFORM settle_free_nights(OLD.property_id, daterange(OLD.first_night, OLD.end_date));
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM take_nights(NEW.property_id, NEW.first_night, NEW.end_date);
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER held_nights_changed AFTER INSERT OR UPDATE OR DELETE ON held_nights
-FOR EACH ROW EXECUTE FUNCTION held_nights_changed();
 
 -- Replace the nights that a source holds by others; returns how many rows changed. The caller has locked the property.
 CREATE OR REPLACE FUNCTION replace_held_nights(

@@ -259,7 +259,9 @@ CREATE OR REPLACE TRIGGER property_block_free_of_stays
 BEFORE INSERT OR UPDATE ON property_block
 FOR EACH ROW EXECUTE FUNCTION keep_blocks_free_of_stays();
 
-CREATE OR REPLACE FUNCTION block_changed() RETURNS trigger
+-- Nights that are blocked or that another site holds are not free; those that are given up are free where nothing else
+-- takes them.
+CREATE OR REPLACE FUNCTION nights_off_sale_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -275,7 +277,10 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER property_block_changed AFTER INSERT OR UPDATE OR DELETE ON property_block
-FOR EACH ROW EXECUTE FUNCTION block_changed();
+FOR EACH ROW EXECUTE FUNCTION nights_off_sale_changed();
+
+CREATE OR REPLACE TRIGGER held_nights_changed AFTER INSERT OR UPDATE OR DELETE ON held_nights
+FOR EACH ROW EXECUTE FUNCTION nights_off_sale_changed();
 
 -- A property that goes off sale has no free night; one that is on sale again has those that are left. A search knows
 -- the fewest nights, the most guests and the time zone from the stretches.

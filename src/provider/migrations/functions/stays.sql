@@ -292,28 +292,24 @@ BEGIN
 END
 $$;
 
--- Create the properties whose ids are new; returns how many. The caller gives them in the order of their ids.
-CREATE OR REPLACE FUNCTION import_properties(ids text [], descriptions text []) RETURNS bigint
+-- Create the properties whose ids are new; returns these ids. The caller gives them in the order of their ids.
+DROP FUNCTION IF EXISTS import_properties(text [], text []);
+CREATE FUNCTION import_properties(ids text [], descriptions text []) RETURNS TABLE (stored_id text)
 LANGUAGE plpgsql
 AS $$
-DECLARE
-    number_of_stored bigint := 0;
-    stored_id text;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7240911007);
     IF is_distributed('property') THEN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
-    -- Not ROW_COUNT: on a cluster that counts the rows that were stored before too.
     FOR stored_id IN
         INSERT INTO property (property_id, description)
         SELECT * FROM unnest(ids, descriptions)
         ON CONFLICT (property_id) DO NOTHING
         RETURNING property_id
     LOOP
-        number_of_stored := number_of_stored + 1;
+        RETURN NEXT;
     END LOOP;
-    RETURN number_of_stored;
 END
 $$;
 
@@ -446,7 +442,7 @@ END
 $$;
 
 -- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked,
--- and the stay in the way; see Refusal in provider/stays/models.py.
+-- and the stay in the way; see Refusal in provider/stays/models/reservations.py.
 CREATE OR REPLACE FUNCTION explain_refusals(
     lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
 ) RETURNS TABLE (

@@ -136,4 +136,6 @@ def _describe(error: UpstreamError) -> str:
         if isinstance(cause.os_error, AddressNotPublicError):
             return f"The site was not called: {cause.os_error}."
         return f"The site cannot be reached: {describe_failure(cause.os_error)}"
-    return f"The answer cannot be read: {describe_failure(cause)}" if cause else str(error).partition(": ")[2][:400]
+    if isinstance(cause, aiohttp.ClientResponseError):  # its text has the address
+        return f"The answer is not valid HTTP: {cause.message.partition(':')[0][:200]}"
+    return f"The answer cannot be read: {describe_failure(cause) if cause else str(error).rpartition(': ')[2][:200]}"

@@ -13,11 +13,11 @@ import msgspec
 from common.db.pool import Connection, Executor
 from common.web.errors import Conflict
 from provider.stays.calendars.render import digest_of, render
-from provider.stays.inputs import CalendarLinkInput
-from provider.stays.models import CalendarLink, NewCalendarLink, ShownCalendar
+from provider.stays.inputs.calendars import CalendarLinkInput
+from provider.stays.models.calendars import CalendarLink, NewCalendarLink, ShownCalendar
 from provider.stays.queries import calendar_links as queries
 from provider.stays.queries.properties import lock_properties
-from provider.stays.service import require_own_property
+from provider.stays.service.rights import require_own_property
 
 CALENDAR_PAST = timedelta(days=365)
 MAX_LINKS = 50

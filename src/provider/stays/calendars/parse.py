@@ -4,6 +4,8 @@
   date of its end in the time zone of the property: from 15:00 on the 1st to 11:00 on the 3rd are the nights of the 1st
   and the 2nd. Times without a zone are in that zone. Every event has at least one night: a night too many off sale
   costs less than one that is sold twice.
+- An event from midnight to midnight is an all-day one, as many sites write it: it has the nights from its first date to
+  its last as written, in whichever time zone. An end at 23:59 is the midnight after it.
 - Events that are cancelled (STATUS:CANCELLED) or take no time (TRANSP:TRANSPARENT) have none.
 - The property's own events that come back from another site are ignored: its reservations would be in conflict with
   themselves, and a night that was given up would never become free.
@@ -11,7 +13,6 @@
 """
 
 import signal
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -22,37 +23,23 @@ from zoneinfo import ZoneInfo
 import icalendar
 import msgspec
 import recurring_ical_events
-from icalendar.timezone import tzp
 
+from provider.stays.calendars.document import UNREADABLE, NotACalendarError, read_series
 from provider.stays.calendars.uids import is_own_uid
 
-MAX_UID_LENGTH = 255
 MAX_ROW_NIGHTS = 365
-MAX_UNREADABLE = 20
 SERIES_SECONDS = 1.0
 """Processor time for one event and its recurrences."""
 MAX_COSTLY_SERIES = 5
 
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+UTC_NAMES = ("UTC", "ETC/UTC", "GMT")
 RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID")
-
-UNREADABLE: tuple[type[Exception], ...] = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
-"""What the libraries raise for an event that does not follow the standard."""
 
 
 class TooCostlyError(Exception):
     """The recurrences of an event take too long to compute."""
-
-
-class NotACalendarError(Exception):
-    """The document is not a calendar that can be read as a whole."""
 
 
 class Calendar(msgspec.Struct, frozen=True, array_like=True):
@@ -131,42 +118,6 @@ def processor_time_limit() -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def read_series(document: bytes) -> tuple[int, list[tuple[str, list[icalendar.Event]]]]:
-    """The number of events, and the events of each UID. Raises NotACalendarError."""
-    text = document.removeprefix(b"\xef\xbb\xbf").strip()
-    if not text[:15].upper() == b"BEGIN:VCALENDAR":
-        raise NotACalendarError("is not an iCalendar file")
-    tzp.use_default()  # forgets the time zones that documents before this one have defined
-    try:
-        calendars = icalendar.Calendar.from_ical(text, multiple=True)
-        if b"BEGIN:VTIMEZONE" in text[text.find(b"BEGIN:VEVENT") :]:
-            calendars = icalendar.Calendar.from_ical(text, multiple=True)  # now all time zones are known
-    except UNREADABLE as error:
-        raise NotACalendarError(f"is not a valid iCalendar file: {str(error)[:200]}") from None
-    if not calendars or not text[-13:].upper() == b"END:VCALENDAR":
-        raise NotACalendarError("is cut off")
-    groups: dict[str, list[icalendar.Event]] = defaultdict(list)
-    number = 0
-    for calendar in calendars:
-        for event in calendar.walk("VEVENT"):
-            number += 1
-            groups[clean_uid(event.get("UID")) or f"(without UID, {number})"].append(with_zone_of(calendar, event))
-    return number, list(groups.items())
-
-
-def with_zone_of(calendar: icalendar.Component, event: Any) -> icalendar.Event:
-    """The event, with the time zone that the whole calendar names outside of the standard, as Google does."""
-    if "X-WR-TIMEZONE" in calendar:
-        event["X-WR-TIMEZONE"] = calendar["X-WR-TIMEZONE"]
-    return event
-
-
-def clean_uid(value: Any) -> str:
-    """The UID without characters that cannot be stored or seen, as far as it fits; empty without one."""
-    text = value[0] if isinstance(value, list) and value else value
-    return "".join(each for each in str(text or "") if each.isprintable())[:MAX_UID_LENGTH].strip()
-
-
 def spans_of(group: list[icalendar.Event], zone: ZoneInfo, since: date, until: date) -> Iterable[tuple[date, date]]:
     """The nights of the events of one UID that overlap the range. Raises one of UNREADABLE."""
     found = []
@@ -199,7 +150,8 @@ def instances_of(group: list[icalendar.Event], since: date, until: date) -> Iter
 
 
 def is_free_time(event: Mapping[str, Any]) -> bool:
-    return str(event.get("STATUS", "")).upper() == "CANCELLED" or str(event.get("TRANSP", "")).upper() == "TRANSPARENT"
+    status, transparency = (str(event.get(name, "")).strip().upper() for name in ("STATUS", "TRANSP"))
+    return status == "CANCELLED" or transparency == "TRANSPARENT"
 
 
 def span_of(event: Mapping[str, Any], zone: ZoneInfo) -> tuple[date, date]:
@@ -210,14 +162,31 @@ def span_of(event: Mapping[str, Any], zone: ZoneInfo) -> tuple[date, date]:
         end = event["DTEND"].dt
     elif "DURATION" in event:
         end = start + event["DURATION"].dt
-    first = local_date(start, zone)
-    return first, max(local_date(end, zone), first + DAY)
+    after = end + MINUTE  # on the next date if the end is at 23:59
+    if is_midnight(start, event) and (is_midnight(end, event) or is_midnight(after, event)):
+        first, last = written_date(start), written_date(after)
+    else:
+        first, last = local_date(start, zone), local_date(after, zone)
+    return first, max(last, first + DAY)
+
+
+def is_midnight(moment: date | datetime, event: Mapping[str, Any]) -> bool:
+    """Whether a time is midnight where it was written. Of a calendar with a time zone of its own, UTC is not that."""
+    if not isinstance(moment, datetime) or moment.hour or moment.minute:
+        return False
+    is_utc = moment.tzinfo is not None and moment.utcoffset() == timedelta(0)
+    return not is_utc or str(event.get("X-WR-TIMEZONE", "UTC")).strip().upper() in UTC_NAMES
+
+
+def written_date(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def local_date(moment: date | datetime, zone: ZoneInfo) -> date:
-    if not isinstance(moment, datetime):
-        return moment
-    return (moment if moment.tzinfo is None else moment.astimezone(zone)).date()
+    """The date of a moment where the property is."""
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return written_date(moment)
+    return written_date(moment.astimezone(zone))
 
 
 def nights_by_event(spans: Iterable[Span]) -> dict[date, str]:

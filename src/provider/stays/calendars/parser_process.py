@@ -1,30 +1,25 @@
 """Reads calendars in a process of its own, so that a hostile one costs neither the event loop nor the memory of ours.
 
-The process has none of our variables, and ends with its parent, whose end of the pipe then closes. A request and its
-answer are MessagePack, each with its length before it.
+The process has none of our variables, and ends with its parent, whose end of the pipe then closes.
 """
 
 import asyncio
 import os
-import resource
-import signal
 import sys
 from contextlib import suppress
-from typing import BinaryIO, Self
+from typing import Self
 
 import msgspec
 
 from provider.stays.calendars.fetch import CalendarError
-from provider.stays.calendars.parse import Calendar, NotACalendarError, ParsedCalendar, parse_calendar
+from provider.stays.calendars.parse import Calendar, ParsedCalendar
+from provider.stays.calendars.parser_program import LENGTH_BYTES
 
 MAX_PARSE_SECONDS = 60.0
-MAX_MEMORY_BYTES = 1024**3
-LENGTH_BYTES = 4
 MAX_ANSWER_BYTES = 16 * 1024**2
 NOT_INHERITED = ("PROVIDER_", "DASHBOARD_", "NIGHTAUDIT_")
 
 _encode = msgspec.msgpack.encode
-_decode_request = msgspec.msgpack.Decoder(Calendar).decode
 _decode_answer = msgspec.msgpack.Decoder(ParsedCalendar | str).decode
 
 
@@ -83,36 +78,10 @@ async def _start() -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "provider.stays.calendars.parser_process"),
+        *(sys.executable, "-m", "provider.stays.calendars.parser_program"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=environment,
         limit=MAX_ANSWER_BYTES,
     )
-
-
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until they end."""
-    while length := requests.read(LENGTH_BYTES):
-        calendar = _decode_request(requests.read(int.from_bytes(length)))
-        answer: ParsedCalendar | str
-        try:
-            answer = parse_calendar(calendar)
-        except NotACalendarError as error:
-            answer = str(error)
-        encoded = _encode(answer)
-        answers.write(len(encoded).to_bytes(LENGTH_BYTES) + encoded)
-        answers.flush()
-
-
-def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the parent decides when this process ends
-    with suppress(ValueError, OSError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    with suppress(BrokenPipeError):
-        serve(sys.stdin.buffer, sys.stdout.buffer)
-
-
-if __name__ == "__main__":
-    main()

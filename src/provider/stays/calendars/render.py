@@ -12,7 +12,7 @@ from uuid import UUID
 import icalendar
 
 from provider.stays.calendars.uids import is_nightaudit_uid, own_uid
-from provider.stays.models import ShownCalendar, ShownNights
+from provider.stays.models.calendars import ShownCalendar, ShownNights
 
 PRODUCT = "-//Nightaudit//Stays//EN"
 RESERVED = "Reserved"
@@ -64,27 +64,28 @@ def in_order(nights: Sequence[ShownNights]) -> list[ShownNights]:
 
 
 def uid_of(nights: ShownNights, calendar_tag: UUID, used: set[str]) -> str:
-    """A UID that no other event of the calendar has, and the same each time.
+    """A UID that no other event of the calendar has, and the same as long as the nights are the same.
 
-    An event that comes from another property, directly or by way of other sites, keeps its UID, so that the property
-    recognises it. The UIDs of other sites are not passed on, for they may name a guest.
+    Other nights make another UID, since Google adds and removes the events of a calendar at an address, but shows one
+    that it knows as it was before. An event that comes from another property, directly or by way of other sites, keeps
+    its UID, so that the property recognises it. The UIDs of other sites are not passed on, for they may name a guest.
     """
-    first = f"{nights.first_night:%Y%m%d}"
+    span = f"{nights.first_night:%Y%m%d}-{nights.end_date:%Y%m%d}"
     match nights.kind:
         case "stay" | "block":
-            return own_uid(str(nights.origin), calendar_tag)
+            return own_uid(f"{nights.origin}-{span}", calendar_tag)
         case "turnover":
-            return own_uid(f"{nights.origin}-turnover-{first}", calendar_tag)
+            return own_uid(f"{nights.origin}-turnover-{span}", calendar_tag)
         case "feed":
-            return own_uid(f"feed-{first}", calendar_tag)
+            return own_uid(f"feed-{span}", calendar_tag)
         case "held":
             uid = nights.uid or ""
             if is_nightaudit_uid(uid):
                 name, _, end = uid.partition("@")
-                uid = f"{name}-{first}@{end}" if uid in used else uid
+                uid = f"{name}-{span}@{end}" if uid in used else uid
                 if is_nightaudit_uid(uid):
                     return uid
-            return own_uid(f"{nights.origin}-{first}", calendar_tag)
+            return own_uid(f"{nights.origin}-{span}", calendar_tag)
 
 
 def utc_definition() -> icalendar.Timezone:

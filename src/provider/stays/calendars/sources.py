@@ -26,8 +26,9 @@ from provider.stays.calendars.fetch import CalendarError, FetchedCalendar, Valid
 from provider.stays.calendars.hosts import CalendarHosts
 from provider.stays.calendars.parse import Calendar, HeldNights, ParsedCalendar, nights_by_event, runs_of
 from provider.stays.calendars.parser_process import ParserProcess
-from provider.stays.inputs import MAX_NIGHTS
-from provider.stays.models import MAX_DAYS_AHEAD, CalendarSource, DueSource
+from provider.stays.inputs.fields import MAX_NIGHTS
+from provider.stays.models.calendars import CalendarSource, DueSource
+from provider.stays.models.clock import MAX_DAYS_AHEAD
 from provider.stays.queries import calendar_sources as queries
 from provider.stays.queries import properties
 

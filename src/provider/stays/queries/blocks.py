@@ -4,8 +4,8 @@ from datetime import date
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
-from provider.stays.inputs import BlockInput
-from provider.stays.models import Block
+from provider.stays.inputs.properties import BlockInput
+from provider.stays.models.properties import Block
 
 _COLUMNS = "block_id, property_id, first_night, end_date - first_night, note"
 

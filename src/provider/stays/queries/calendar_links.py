@@ -4,8 +4,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
-from provider.stays.inputs import CalendarLinkInput
-from provider.stays.models import CalendarLink, ReadLink, ShownNights
+from provider.stays.inputs.calendars import CalendarLinkInput
+from provider.stays.models.calendars import CalendarLink, ReadLink, ShownNights
 
 _COLUMNS = "link_id, property_id, name, without_source, uuid_extract_timestamp(link_id) AS created_at, last_read"
 

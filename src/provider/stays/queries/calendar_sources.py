@@ -7,7 +7,7 @@ from uuid import UUID
 from common.db.pool import Connection, Executor
 from provider.stays.calendars.fetch import Validators
 from provider.stays.calendars.parse import HeldNights
-from provider.stays.models import CalendarSource, DueSource
+from provider.stays.models.calendars import CalendarSource, DueSource
 
 
 async def timezone_of_property(db: Executor, property_id: str, default: str) -> str:
@@ -114,13 +114,16 @@ async def delete_source(db: Executor, property_id: str, name: str) -> bool:
 
 
 async def select_due_sources(db: Executor, now: datetime, limit: int) -> list[DueSource]:
-    """Up to `limit` sources that are due at a time; first those that have been due for longest."""
+    """Up to `limit` sources that are due at a time; first those that have been due for longest.
+
+    Those that could not be read last time come last: the sites that hang do not hold up the others.
+    """
     rows = await db.fetch(
         """
         SELECT property_id, name, source_id, url, etag, last_modified, content_digest, content_since
           FROM calendar_source
          WHERE next_read <= $1
-         ORDER BY next_read, property_id, name
+         ORDER BY last_read IS NOT NULL AND last_success IS DISTINCT FROM last_read, next_read, property_id, name
          LIMIT $2
         """,
         now, limit,

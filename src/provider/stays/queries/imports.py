@@ -4,13 +4,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.db.pool import Connection, Executor
-from provider.stays.models import ImportedStay, Refusal
+from provider.stays.models.reservations import ImportedStay, Refusal
 
 
-async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Store the properties whose ids are new; returns how many. rows: line, property_id, description."""
-    _, ids, descriptions = zip(*rows, strict=True)
-    return await db.fetchval("SELECT import_properties($1::text[], $2::text[])", ids, descriptions)
+async def insert_properties(db: Executor, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Store the properties whose ids are new; returns these. rows: line, property_id, description, and more."""
+    in_order = sorted(rows, key=lambda row: row[1])  # so that two imports at once do not wait for each other
+    found = await db.fetch(
+        "SELECT stored_id FROM import_properties($1::text[], $2::text[])",
+        [row[1] for row in in_order], [row[2] for row in in_order],
+    )  # fmt: skip
+    return {row["stored_id"] for row in found}
+
+
+async def select_rules(connection: Connection, property_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The columns of properties that a file may set, by id and name."""
+    rows = await connection.fetch(
+        """
+        SELECT property_id, turnover_days, timezone, min_nights, max_guests, on_sale
+          FROM property
+         WHERE property_id = ANY($1::text[])
+        """,
+        property_ids,
+    )
+    return {row["property_id"]: dict(row) for row in rows}
 
 
 async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:

@@ -9,8 +9,9 @@ import asyncpg
 from common.db.distribution import is_distributed, require_no_node_in_doubt
 from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.db.pool import Connection, Executor
-from provider.stays.inputs import PropertyChange, PropertyInput
-from provider.stays.models import LinkedStay, NightConflict, Property
+from provider.stays.inputs.properties import PropertyChange, PropertyInput
+from provider.stays.models.properties import Property
+from provider.stays.models.reservations import LinkedStay, NightConflict
 
 _COLUMNS = "property_id, description, turnover_days, on_sale, timezone, min_nights, max_guests, hotel_id, room_id"
 

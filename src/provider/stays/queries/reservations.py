@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from common.db.pool import Executor
-from provider.stays.models import DayStay, Reservation
+from provider.stays.models.reservations import DayStay, Reservation
 from provider.stays.queries.properties import room_id_in_json
 
 _COLUMNS = """reservation_id, property_id, arrival, coalesce(reserved_until, departure) - arrival,

@@ -9,16 +9,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
-from provider.stays.inputs import ReservationInput
-from provider.stays.models import (
-    Alternative,
-    AvailableProperty,
-    Calendar,
-    CalendarNight,
-    CancelledStay,
-    InsertOutcome,
-    LiveStay,
-)
+from provider.stays.inputs.reservations import ReservationInput
+from provider.stays.models.properties import Alternative, AvailableProperty, Calendar, CalendarNight
+from provider.stays.models.reservations import CancelledStay, InsertOutcome, LiveStay
 from provider.stays.queries.properties import lock_properties
 
 

@@ -1,27 +1,34 @@
 """Who sends a request of the storefront: a guest or a holder of properties, by a token, or the administrator."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Unpack
 from uuid import UUID
 
-from quart import g
+from quart import Blueprint, g
+from quart_schema import security_scheme_blueprint, tag_blueprint
 
 from common.web.bearer import bearer_token, count_wrong_token, invalid_token
 from common.web.errors import Forbidden
+from common.web.openapi.document import Operation, View, operation
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.stays import service
-from provider.stays.models import Clock
+from provider.stays.models.clock import Clock
+from provider.stays.service.rights import digest, token_digest
 
 SECURITY = "stays_token"
 ADMIN = "stays administrator"
 ADMIN_SECURITY = "staysAdminToken"
+
+PROPERTY_PATH_EXAMPLE = {"property_id": "xE6vqTqA6LTwpE"}
+FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
 def holder_of(token: str) -> UUID:
     """The digest under which a guest's token stands in the database. Raises Unauthorized for other than a UUID."""
     if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    return service.token_digest(UUID(token))
+    return token_digest(UUID(token))
 
 
 async def visible_holder() -> UUID | None:
@@ -45,7 +52,21 @@ async def identify_holder() -> None:
     everything, is a digest of that token.
     """
     g.holder = await visible_holder()
-    g.maker = g.holder or service.digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+    g.maker = g.holder or digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+
+
+def require_token(blueprint: Blueprint) -> None:
+    """Require a token of the storefront for all routes of a blueprint, as `identify_holder` does."""
+    tag_blueprint(blueprint, ["stays"])
+    security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+    blueprint.before_request(identify_holder)
+
+
+def holder_operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
+    """Describe an operation on a property that only its holder and the administrator may do."""
+    described["descriptions"] = {**FORBIDDEN, **described.get("descriptions", {})}
+    described.setdefault("path_examples", PROPERTY_PATH_EXAMPLE)
+    return operation(401, 403, 429, *problems, **described)
 
 
 async def require_administrator() -> None:

@@ -4,31 +4,31 @@ from datetime import date
 from uuid import UUID
 
 from quart import Blueprint, Response, g
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 
 from common.db.pool import Connection
 from common.web import responses
 from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import LINK_HEADER
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
-from provider.stays import service
-from provider.stays.inputs import BlockInput
-from provider.stays.models import Block
+from provider.stays.inputs.properties import BlockInput
+from provider.stays.models.properties import Block
 from provider.stays.queries import blocks
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
-from provider.stays.routes.storefront import PROPERTY_PATH_EXAMPLE
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.storefront import no_content
+from provider.stays.service.properties import block
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("property_blocks", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 EXAMPLE_BLOCK = {
     "block_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
@@ -42,23 +42,13 @@ BLOCK_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "block_id": EXAMPLE_BLOCK["block_
 FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
-@blueprint.before_request
-async def identify_holder() -> None:
-    """Require a token of the storefront. Raises Unauthorized or TooManyRequests."""
-    g.holder = await visible_holder()
-
-
 @blueprint.post("/properties/<property:property_id>/blocks")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
     headers={201: {"Location": "The path of the block"}},
-    descriptions={201: "Blocked", **FORBIDDEN, 409: "A guest has reserved one of the nights (`not_available`)"},
+    descriptions={201: "Blocked", 409: "A guest has reserved one of the nights (`not_available`)"},
     request_example=REQUEST_EXAMPLE,
     example=EXAMPLE_BLOCK,
-    path_examples=PROPERTY_PATH_EXAMPLE,
     idempotent=True,
 )
 @document_response(Block, 201)
@@ -72,7 +62,7 @@ async def create_block(property_id: str, data: BlockInput) -> Response:
     holder: UUID | None = g.holder
 
     async def create(connection: Connection) -> StoredResponse:
-        created = await service.block(connection, property_id, data, holder)
+        created = await block(connection, property_id, data, holder)
         location = f"/properties/{property_id}/blocks/{created.block_id}"
         return StoredResponse(201, responses.encode_json(created), {"Location": location})
 
@@ -80,21 +70,16 @@ async def create_block(property_id: str, data: BlockInput) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>/blocks")
-@operation(
-    401,
-    403,
-    429,
+@holder_operation(
     headers={200: LINK_HEADER},
-    descriptions=FORBIDDEN,
     example=[EXAMPLE_BLOCK],
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @table("blocks", Block)
 @validate_querystring(PageQuery)
 @document_response(list[Block])
 async def list_blocks(property_id: str, query_args: PageQuery) -> Response:
     """The blocks of a property, by first night; for the token that created it and the administrator's."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = decode_position(query_args.cursor)
     found = await blocks.select_blocks(pool(), property_id, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.start_date, last.block_id))
@@ -102,17 +87,13 @@ async def list_blocks(property_id: str, query_args: PageQuery) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>/blocks/<block_id>")
-@operation(
-    401, 403, 429, descriptions={204: "The nights are for sale again", **FORBIDDEN}, path_examples=BLOCK_PATH_EXAMPLE
-)
+@holder_operation(descriptions={204: "The nights are for sale again"}, path_examples=BLOCK_PATH_EXAMPLE)
 async def delete_block(property_id: str, block_id: str) -> Response:
     """Sell the nights of a block again, where no other block has them too."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not UUID_PATTERN.fullmatch(block_id) or not await blocks.delete_block(pool(), property_id, UUID(block_id)):
         raise NotFound("There is no such block.")
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+    return no_content()
 
 
 def decode_position(cursor: str | None) -> tuple[date, UUID]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response, g
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 
 from common.db.pool import Connection
 from common.web import responses
@@ -13,7 +13,7 @@ from common.web.bearer import bearer_token
 from common.web.errors import NotFound
 from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import LINK_HEADER
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
@@ -21,19 +21,17 @@ from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.stays import service
 from provider.stays.calendars import links
-from provider.stays.inputs import CalendarLinkInput
-from provider.stays.models import CalendarLink, NewCalendarLink
+from provider.stays.inputs.calendars import CalendarLinkInput
+from provider.stays.models.calendars import CalendarLink, NewCalendarLink
 from provider.stays.queries import calendar_links as queries
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
-from provider.stays.routes.blocks import FORBIDDEN
-from provider.stays.routes.storefront import PROPERTY_PATH_EXAMPLE
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.storefront import no_content
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("calendar_links", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 SALT_BYTES = 32
 
@@ -52,23 +50,13 @@ EXAMPLE_NEW_LINK = {
 LINK_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "link_id": EXAMPLE_LINK["link_id"]}
 
 
-@blueprint.before_request
-async def identify_holder() -> None:
-    """Require a token of the storefront. Raises Unauthorized or TooManyRequests."""
-    g.holder = await visible_holder()
-
-
 @blueprint.post("/properties/<property:property_id>/calendar-links")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
     headers={201: {"Location": "The address of the calendar"}},
-    descriptions={201: "Created", **FORBIDDEN, 409: "The property has too many links (`too_many_links`)"},
+    descriptions={201: "Created", 409: "The property has too many links (`too_many_links`)"},
     request_example={"name": EXAMPLE_LINK["name"]},
     example=EXAMPLE_NEW_LINK,
-    path_examples=PROPERTY_PATH_EXAMPLE,
     idempotent=True,
 )
 @document_response(NewCalendarLink, 201)
@@ -100,21 +88,16 @@ async def create_calendar_link(property_id: str, data: CalendarLinkInput) -> Res
 
 
 @blueprint.get("/properties/<property:property_id>/calendar-links")
-@operation(
-    401,
-    403,
-    429,
+@holder_operation(
     headers={200: LINK_HEADER},
-    descriptions=FORBIDDEN,
     example=[EXAMPLE_LINK],
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @table("calendar_links", CalendarLink)
 @validate_querystring(PageQuery)
 @document_response(list[CalendarLink])
 async def list_calendar_links(property_id: str, query_args: PageQuery) -> Response:
     """The calendar links of a property in the order in which they were made, without their addresses."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = UUID(int=0) if query_args.cursor is None else decode_cursor(query_args.cursor, tuple[UUID])[0]
     found = await queries.select_links(pool(), property_id, after, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.link_id,))
@@ -122,14 +105,10 @@ async def list_calendar_links(property_id: str, query_args: PageQuery) -> Respon
 
 
 @blueprint.delete("/properties/<property:property_id>/calendar-links/<link_id>")
-@operation(
-    401, 403, 429, descriptions={204: "The address is no longer valid", **FORBIDDEN}, path_examples=LINK_PATH_EXAMPLE
-)
+@holder_operation(descriptions={204: "The address is no longer valid"}, path_examples=LINK_PATH_EXAMPLE)
 async def delete_calendar_link(property_id: str, link_id: str) -> Response:
     """Revoke a calendar link: from now on nobody can read the calendar at its address."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not UUID_PATTERN.fullmatch(link_id) or not await queries.delete_link(pool(), property_id, UUID(link_id)):
         raise NotFound("There is no such calendar link.")
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+    return no_content()

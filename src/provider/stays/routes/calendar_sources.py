@@ -1,34 +1,33 @@
 """HTTP of the calendars of other sites that hold nights of a property."""
 
 from quart import Blueprint, Response, g
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 
 from common.jobs.lease import hasten_job
 from common.web import responses
 from common.web.errors import Invalid, NotFound
 from common.web.input_types import PageQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import LINK_HEADER
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.resources import resources
-from provider.stays import service
 from provider.stays.calendars import sources
 from provider.stays.calendars.hosts import CalendarHosts, require_public_host
-from provider.stays.inputs import PROPERTY_ID, CalendarSourceInput
+from provider.stays.inputs.calendars import CalendarSourceInput
+from provider.stays.inputs.fields import PROPERTY_ID
 from provider.stays.jobs import READ_CALENDARS
-from provider.stays.models import CalendarSource
+from provider.stays.models.calendars import CalendarSource
 from provider.stays.queries import calendar_sources as queries
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
-from provider.stays.routes.blocks import FORBIDDEN
-from provider.stays.routes.storefront import PROPERTY_PATH_EXAMPLE
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.storefront import no_content
+from provider.stays.service.rights import require_own_property
 
 blueprint = Blueprint("calendar_sources", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 EXAMPLE_SOURCE = {
     "property_id": PROPERTY_PATH_EXAMPLE["property_id"],
@@ -43,22 +42,12 @@ EXAMPLE_SOURCE = {
 SOURCE_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "source_name": EXAMPLE_SOURCE["name"]}
 
 
-@blueprint.before_request
-async def identify_holder() -> None:
-    """Require a token of the storefront. Raises Unauthorized or TooManyRequests."""
-    g.holder = await visible_holder()
-
-
 @blueprint.put("/properties/<property:property_id>/calendar-sources/<source_name>")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
     descriptions={
         200: "The source had been added before",
         201: "Added",
-        **FORBIDDEN,
         409: "The property has too many sources (`too_many_sources`)",
     },
     request_example={"url": EXAMPLE_SOURCE["url"]},
@@ -75,7 +64,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
     reservation had a night before, that stays sold and is a conflict. A reading that fails frees nothing; nor does
     another address until it has been read. The same address again lets the calendar be read at once.
     """
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not PROPERTY_ID.fullmatch(source_name):
         raise Invalid.field("source_name", "must be 1 to 64 letters, digits or any of . _ ~ -")
     hosts = resources().config.calendar_hosts or CalendarHosts()
@@ -90,21 +79,16 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
 
 
 @blueprint.get("/properties/<property:property_id>/calendar-sources")
-@operation(
-    401,
-    403,
-    429,
+@holder_operation(
     headers={200: LINK_HEADER},
-    descriptions=FORBIDDEN,
     example=[EXAMPLE_SOURCE],
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @table("calendar_sources", CalendarSource)
 @validate_querystring(PageQuery)
 @document_response(list[CalendarSource])
 async def list_calendar_sources(property_id: str, query_args: PageQuery) -> Response:
     """The calendars of other sites that hold nights of a property, by name."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     after = "" if query_args.cursor is None else decode_cursor(query_args.cursor, tuple[str])[0]
     found = await queries.select_sources(pool(), property_id, after=after, limit=query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.name,))
@@ -112,11 +96,11 @@ async def list_calendar_sources(property_id: str, query_args: PageQuery) -> Resp
 
 
 @blueprint.get("/properties/<property:property_id>/calendar-sources/<source_name>")
-@operation(401, 403, 429, descriptions=FORBIDDEN, example=EXAMPLE_SOURCE, path_examples=SOURCE_PATH_EXAMPLE)
+@holder_operation(example=EXAMPLE_SOURCE, path_examples=SOURCE_PATH_EXAMPLE)
 @document_response(CalendarSource)
 async def get_calendar_source(property_id: str, source_name: str) -> Response:
     """A calendar of another site: whether it could be read, and how many nights it holds."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     found = await queries.select_sources(pool(), property_id, name=source_name, limit=1) if known(source_name) else []
     if not found:
         raise unknown_source()
@@ -124,21 +108,16 @@ async def get_calendar_source(property_id: str, source_name: str) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>/calendar-sources/<source_name>")
-@operation(
-    401,
-    403,
-    429,
-    descriptions={204: "Removed; the nights are for sale again", **FORBIDDEN},
+@holder_operation(
+    descriptions={204: "Removed; the nights are for sale again"},
     path_examples=SOURCE_PATH_EXAMPLE,
 )
 async def delete_calendar_source(property_id: str, source_name: str) -> Response:
     """Read a calendar of another site no longer, and sell its nights again, where nothing else has them too."""
-    await service.require_own_property(pool(), property_id, g.holder)
+    await require_own_property(pool(), property_id, g.holder)
     if not known(source_name) or not await queries.delete_source(pool(), property_id, source_name):
         raise unknown_source()
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+    return no_content()
 
 
 def known(source_name: str) -> bool:

@@ -52,6 +52,7 @@ def _is_unmodified(modified: datetime | None, since: datetime | None, is_usable:
     media={200: {ICALENDAR: {"type": "string"}}},
     descriptions={200: "iCalendar (RFC 5545)", 304: "The calendar has not changed"},
     request_headers=REQUEST_HEADERS,
+    any_query=True,
     path_examples={"calendar_token": "Zk1V0rZ7mO2f3n8xU5QpH1sT9aYcE6bLdGiKjWvXuRo"},
 )
 async def get_linked_calendar(calendar_token: str) -> Response:
@@ -59,7 +60,7 @@ async def get_linked_calendar(calendar_token: str) -> Response:
 
     It has the nights since a year ago that cannot be sold: one event for each reservation, and events for the turnover
     around them, for blocks, for nights that the feed has as booked, and for nights that other sites hold. No event
-    names a guest.
+    names a guest. Query parameters are ignored, since some sites add one against caches.
     """
     found = await links.read_by_link(pool(), calendar_token, datetime.now(UTC))
     if found is None:

@@ -13,8 +13,8 @@ from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.table_response import table
-from provider.stays.inputs import is_property_id
-from provider.stays.models import NightConflict
+from provider.stays.inputs.fields import is_property_id
+from provider.stays.models.reservations import NightConflict
 from provider.stays.queries import properties
 from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
 

@@ -19,24 +19,16 @@ from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
-from provider.stays import service
-from provider.stays.inputs import DayQuery, ReservationChange, ReservationInput
-from provider.stays.models import BookingWindow, DayStay, Reservation
+from provider.stays.inputs.reservations import DayQuery, ReservationChange, ReservationInput
+from provider.stays.models.clock import BookingWindow
+from provider.stays.models.reservations import DayStay, Reservation
 from provider.stays.queries import reservations
-from provider.stays.routes.access import (
-    ADMIN_SECURITY,
-    SECURITY,
-    clock_at,
-    current_clock,
-    identify_holder,
-    require_administrator,
-)
+from provider.stays.routes.access import ADMIN_SECURITY, clock_at, current_clock, require_administrator, require_token
 from provider.stays.routes.storefront import decode_position, no_content
+from provider.stays.service import reservations as service
 
 blueprint = Blueprint("reservations", __name__)
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
-blueprint.before_request(identify_holder)
+require_token(blueprint)
 
 day_blueprint = Blueprint("reservations_of_a_day", __name__)
 tag_blueprint(day_blueprint, ["stays"])

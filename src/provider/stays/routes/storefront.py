@@ -6,7 +6,7 @@ from uuid import UUID
 
 from quart import Blueprint, Response, g
 from quart.blueprints import BlueprintSetupState
-from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
+from quart_schema import document_response
 from werkzeug.routing import BaseConverter
 
 from common.db.pool import Connection
@@ -21,37 +21,26 @@ from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.resources import resources
-from provider.stays import search, service
+from provider.stays import search
 from provider.stays.calendars.links import render_calendar
-from provider.stays.inputs import (
-    PROPERTY_ID,
-    RESERVED_IDS,
-    AvailabilityQuery,
-    CalendarQuery,
-    PropertyChange,
-    PropertyInput,
-    is_property_id,
-)
-from provider.stays.models import (
-    AvailableProperty,
-    Calendar,
-    CalendarNight,
-    NoAvailability,
-    Property,
-)
+from provider.stays.inputs.fields import PROPERTY_ID, RESERVED_IDS, is_property_id
+from provider.stays.inputs.properties import CalendarQuery, PropertyChange, PropertyInput
+from provider.stays.inputs.reservations import AvailabilityQuery
+from provider.stays.models.properties import AvailableProperty, Calendar, CalendarNight, NoAvailability, Property
 from provider.stays.queries import properties, storefront
-from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, current_clock, identify_holder
+from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, current_clock, holder_operation, require_token
 from provider.stays.routes.calendars import ICALENDAR, REQUEST_HEADERS, calendar_response
+from provider.stays.service import properties as service
+from provider.stays.service.rights import unknown_property
 
 T = TypeVar("T", AvailableProperty, Property)
 
 blueprint = Blueprint("stays", __name__)
 
-tag_blueprint(blueprint, ["stays"])
-security_scheme_blueprint(blueprint, [{SECURITY: []}, {ADMIN_SECURITY: []}])
+require_token(blueprint)
 
 EXAMPLE_PROPERTY = {
-    "property_id": "xE6vqTqA6LTwpE",
+    **PROPERTY_PATH_EXAMPLE,
     "description": "Spacious 1-bedroom villa overlooking a lake!",
     "turnover_days": 0,
     "on_sale": True,
@@ -61,10 +50,8 @@ EXAMPLE_PROPERTY = {
     "hotel_id": None,
     "room_id": None,
 }
-FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
-PROPERTY_PATH_EXAMPLE = {"property_id": EXAMPLE_PROPERTY["property_id"]}
 EXAMPLE_CALENDAR = {
-    "property_id": "xE6vqTqA6LTwpE",
+    **PROPERTY_PATH_EXAMPLE,
     "from": "2021-01-05",
     "to": "2021-01-08",
     "nights": [
@@ -84,9 +71,6 @@ class PropertyIdConverter(BaseConverter):
 @blueprint.record_once
 def convert_property_ids(setup: BlueprintSetupState) -> None:
     setup.app.url_map.converters["property"] = PropertyIdConverter
-
-
-blueprint.before_request(identify_holder)
 
 
 def no_content() -> Response:
@@ -182,23 +166,16 @@ async def get_property(property_id: str) -> Response:
     """One property."""
     found = await properties.select_property(pool(), property_id)
     if found is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(found)
 
 
 @blueprint.patch("/properties/<property:property_id>")
-@operation(
-    401,
-    403,
+@holder_operation(
     409,
-    429,
-    descriptions={
-        **FORBIDDEN,
-        409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)",
-    },
+    descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
-    path_examples=PROPERTY_PATH_EXAMPLE,
 )
 @document_response(Property)
 @json_body(PropertyChange)
@@ -215,14 +192,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>")
-@operation(
-    401,
-    403,
-    409,
-    429,
-    descriptions={204: "Deleted", **FORBIDDEN, 409: "The property has stays, now or in the past (`has_stays`)"},
-    path_examples=PROPERTY_PATH_EXAMPLE,
-)
+@holder_operation(409, descriptions={204: "Deleted", 409: "The property has stays, now or in the past (`has_stays`)"})
 async def delete_property(property_id: str) -> Response:
     """Delete a property without stays, by the token that created it or the administrator's.
 
@@ -245,7 +215,7 @@ async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)
     if calendar is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return responses.json_response(calendar)
 
 
@@ -263,5 +233,5 @@ async def get_icalendar(property_id: str) -> Response:
     """The nights since a year ago that cannot be sold, as iCalendar: the same as at the addresses of calendar links."""
     body = await render_calendar(pool(), property_id, datetime.now(UTC))
     if body is None:
-        raise service.unknown_property(property_id)
+        raise unknown_property(property_id)
     return calendar_response(body)

@@ -11,7 +11,7 @@ import recurring_ical_events
 
 from provider.stays.calendars.parse import Calendar, parse_calendar
 from provider.stays.calendars.render import render
-from provider.stays.models import ShownCalendar, ShownNights
+from provider.stays.models.calendars import ShownCalendar, ShownNights
 
 TAG = UUID("6f1e0000-0000-4000-8000-000000000001")
 STAY, BLOCK = UUID("0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"), UUID("0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c")
@@ -39,7 +39,7 @@ def read_by_ics(body: bytes) -> Spans:
 
 
 def read_by_recurring_ical_events(body: bytes) -> Spans:
-    events = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(date(2026, 1, 1), date(2027, 1, 1))
+    events = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(date(2026, 1, 1), date(2030, 1, 1))
     return sorted((each.decoded("dtstart"), each.decoded("dtend")) for each in events)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from datetime import date
 
+import asyncpg
 import icalendar
 import pytest
 
+from common.web.resources import Application
+from tests.provider.stays.calendars.conftest import ADMIN
 from tests.support.storefront import Guest
 
 PATH = "/properties/hut/calendar-links"
@@ -29,7 +32,7 @@ async def test_the_token_of_a_link_is_in_no_log_and_no_metric(
 
     answer = await guest.client.get(path + slip)
 
-    assert answer.status_code == ({"": 200, "?a=1": 400}.get(slip, 404))
+    assert answer.status_code == (200 if slip in ("", "?a=1") else 404)
     metrics = await (await guest.client.get("/metrics")).get_data(as_text=True)
     output = "".join(capsys.readouterr())
     assert '"path":"/calendars/<calendar_token>.ics"' in output
@@ -73,3 +76,44 @@ async def test_only_the_holder_makes_sees_and_revokes_links(guest: Guest, new_gu
 @pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 2000, "%00", "ä"])
 async def test_an_unknown_token_has_no_calendar(guest: Guest, token: str) -> None:
     assert (await guest.client.get(f"/calendars/{token}.ics")).status_code == 404
+
+
+async def test_the_administrator_makes_sees_and_revokes_the_links_of_all_properties(
+    guest: Guest, provider_app: Application, provider_db: asyncpg.Pool
+) -> None:
+    await guest.create_property("hut")
+    await provider_db.execute("SELECT import_properties('{barn}', '{A barn}')")
+    held, _ = await create(guest)
+    admin = Guest(provider_app, ADMIN)
+    for property_id in ("hut", "barn"):
+        path = f"/properties/{property_id}/calendar-links"
+        answer, link = await admin.call("POST", path, json={"name": "Ours"})
+        assert answer.status_code == 201
+        assert (await guest.client.get(link["url"].removeprefix("https://stays.example.org"))).status_code == 200
+        assert link["link_id"] in [each["link_id"] for each in (await admin.get(path))[1]]
+        assert (await admin.call("DELETE", f"{path}/{link['link_id']}"))[0].status_code == 204
+    assert (await admin.call("DELETE", f"{PATH}/{held}"))[0].status_code == 204
+    assert (await guest.call("POST", "/properties/barn/calendar-links"))[0].status_code == 403
+
+
+async def test_links_need_a_token(guest: Guest) -> None:
+    await guest.create_property("hut")
+    link_id, path = await create(guest)
+
+    for ask, at in ((guest.client.post, PATH), (guest.client.get, PATH), (guest.client.delete, f"{PATH}/{link_id}")):
+        for headers in ({}, {"Authorization": "Bearer not-a-uuid"}):
+            answer = await ask(at, headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await guest.client.get(path)).status_code == 200
+
+
+async def test_a_link_belongs_to_one_property(guest: Guest) -> None:
+    await guest.create_property("hut")
+    await guest.create_property("barn")
+    link_id, path = await create(guest)
+
+    assert (await guest.call("DELETE", f"/properties/barn/calendar-links/{link_id}"))[0].status_code == 404
+    assert (await guest.client.get(path)).status_code == 200
+    assert (await guest.call("DELETE", "/properties/hut"))[0].status_code == 204
+    assert (await guest.client.get(path)).status_code == 404

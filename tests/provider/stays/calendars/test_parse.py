@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.stays.calendars import parse
-from provider.stays.calendars.parse import Calendar, NotACalendarError, ParsedCalendar, TooCostlyError, parse_calendar
+from provider.stays.calendars.document import NotACalendarError
+from provider.stays.calendars.parse import Calendar, ParsedCalendar, TooCostlyError, parse_calendar
 from provider.stays.calendars.uids import own_uid
 
 TAG = UUID("6f1e0000-0000-4000-8000-000000000001")
@@ -100,6 +101,72 @@ def test_a_timed_event_has_the_nights_between_its_dates_where_the_property_is(
     assert nights(f"UID:a\n{event}", zone=zone) == [expected]
 
 
+WRITTEN = ("2026-07-01", "2026-07-03")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "DTSTART:20260701T000000Z\nDTEND:20260703T000000Z",
+        "DTSTART:20260701T000000\nDTEND:20260703T000000",
+        "DTSTART;TZID=Europe/Berlin:20260701T000000\nDTEND;TZID=Europe/Berlin:20260703T000000",
+        "DTSTART:20260701T000000Z\nDTEND:20260702T235959Z",
+        "DTSTART:20260701T000000\nDTEND:20260702T235900",
+        "DTSTART:20260701T000000Z\nDURATION:P2D",
+        "DTSTART;VALUE=DATE-TIME:20260701T000000Z\nDTEND;VALUE=DATE-TIME:20260703T000000Z",
+        "DTSTART:20260701\nDTEND:20260703",
+        "DTSTART;VALUE=DATE:20260701T000000Z\nDTEND;VALUE=DATE:20260703T000000Z",
+        "DTSTART;TZID=America/New_York;VALUE=DATE:20260701\nDTEND;TZID=America/New_York;VALUE=DATE:20260703",
+    ],
+)
+def test_an_all_day_event_has_the_nights_that_are_written_however_a_site_writes_it(event: str, zone: str) -> None:
+    """Read as an instant, midnight in UTC would free the last night of a house in America."""
+    assert nights(f"UID:a\n{event}", zone=zone) == [WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ("DTSTART:20260701T230000Z\nDTEND:20260703T000000Z", ("2026-07-01", "2026-07-02")),
+        ("DTSTART:20260701T000000Z\nDTEND:20260703T170000Z", ("2026-06-30", "2026-07-03")),
+        ("DTSTART;TZID=America/Los_Angeles:20260701T235900\nDTEND:20260703T170000Z", ("2026-07-01", "2026-07-03")),
+        ("DTSTART;TZID=America/Los_Angeles:20260701T150000\nDTEND:20260703T065959Z", ("2026-07-01", "2026-07-03")),
+    ],
+)
+def test_a_timed_event_that_only_begins_or_ends_at_midnight_counts_by_the_clock_of_the_house(
+    event: str, expected: tuple[str, str]
+) -> None:
+    assert nights(f"UID:a\n{event}", zone="America/Los_Angeles") == [expected]
+
+
+def test_midnight_in_utc_is_a_time_of_day_in_a_calendar_that_has_another_time_zone() -> None:
+    """Google writes the times of a calendar in Los Angeles in UTC: this stay is from 17:00 to 17:00."""
+    event = "UID:a\nDTSTART:20260701T000000Z\nDTEND:20260703T000000Z"
+
+    def read(zone: str) -> list[tuple[str, str]]:
+        return nights(event, zone="America/Los_Angeles", before=f"X-WR-TIMEZONE:{zone}\n")
+
+    assert read("America/Los_Angeles") == [("2026-06-30", "2026-07-02")]
+    assert read("UTC") == [WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("W. Europe Standard Time", ("2026-07-01", "2026-07-03")),
+        ('"Pacific Standard Time"', ("2026-07-02", "2026-07-04")),
+        ("Nowhere/At all", ("2026-07-01", "2026-07-03")),
+    ],
+)
+def test_windows_names_of_time_zones_are_known_and_unknown_ones_are_the_zone_of_the_house(
+    zone: str, expected: tuple[str, str]
+) -> None:
+    event = f"UID:a\nDTSTART;TZID={zone}:20260701T200000\nDTEND;TZID={zone}:20260703T200000"
+
+    assert nights(event, zone="Europe/Berlin") == [expected]
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_a_calendar_may_define_its_time_zone_before_or_after_its_events(place: str) -> None:
     event = "UID:a\nDTSTART;TZID=House time:20260701T003000\nDTEND;TZID=House time:20260703T003000"
@@ -161,7 +228,7 @@ def test_google_s_time_zone_of_a_whole_calendar_moves_its_recurrences() -> None:
     assert {date.fromisoformat(first).isoweekday() for first, _ in found} == {4}
 
 
-@pytest.mark.parametrize("line", ["STATUS:CANCELLED", "TRANSP:TRANSPARENT", "status:cancelled"])
+@pytest.mark.parametrize("line", ["STATUS:CANCELLED", "TRANSP:TRANSPARENT", "status: Cancelled"])
 def test_what_is_cancelled_or_takes_no_time_has_no_nights(line: str) -> None:
     event = "UID:a\nDTSTART;VALUE=DATE:20260701\nDTEND;VALUE=DATE:20260704\n"
 
@@ -259,6 +326,73 @@ def test_a_calendar_of_such_events_alone_is_refused() -> None:
 def test_what_is_not_a_whole_calendar_is_refused(data: bytes) -> None:
     with pytest.raises(NotACalendarError):
         parsed(data)
+
+
+AIRBNB = """BEGIN:VCALENDAR
+PRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN
+CALSCALE:GREGORIAN
+VERSION:2.0
+BEGIN:VEVENT
+DTSTAMP:20260531T010029Z
+DTSTART;VALUE=DATE:20260701
+DTEND;VALUE=DATE:20260703
+SUMMARY:Reserved
+UID:1418fb94e984-12@airbnb.com
+DESCRIPTION:Reservation URL: https://www.airbnb.com/hosting/reservations/de
+ tails/HMABCDEF\\nPhone Number (Last 4 Digits): 1234
+END:VEVENT
+END:VCALENDAR"""
+BOOKING = """BEGIN:VCALENDAR
+METHOD:PUBLISH
+PRODID:-//admin.booking.com//EN
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20260701
+DTEND;VALUE=DATE:20260703
+UID:4b8f@booking.com
+SUMMARY: CLOSED - Not available
+END:VEVENT
+END:VCALENDAR
+
+"""
+
+
+@pytest.mark.parametrize("text", [AIRBNB, BOOKING])
+@pytest.mark.parametrize(
+    ("before", "end_of_line", "after"),
+    [
+        (b"", b"\n", b""),
+        (b"", b"\r\n", b"\r\n<!-- Page cached by a plug-in -->\r\n"),
+        (b"", b"\r", b"\r"),
+        (b"", b"\r\r\n", b""),
+        (b"\r\n\xef\xbb\xbf\n", b"\r\n", b"\0"),
+    ],
+)
+def test_what_sites_write_is_read_whatever_stands_around_it(
+    text: str, before: bytes, end_of_line: bytes, after: bytes
+) -> None:
+    """Without a VERSION, with comments of a cache at the end, and with line ends that were converted twice."""
+    found = parsed(before + text.encode().replace(b"\n", end_of_line) + after)
+
+    assert [(str(each.first_night), str(each.end_date)) for each in found.held] == [WRITTEN]
+    assert found.unreadable == []
+
+
+def test_a_fault_in_an_alarm_or_a_task_does_not_hide_the_events() -> None:
+    alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:soon\nEND:VALARM"
+    task = "BEGIN:VTODO\nUID:t\nDUE:some day\nEND:VTODO\n"
+    event = f"UID:a\nDTSTART;VALUE=DATE:20260701\nDTEND;VALUE=DATE:20260703\n{alarm}\nSUMMARY:Stay"
+
+    assert nights(event, before=task, after=task.lower()) == [WRITTEN]
+    with pytest.raises(NotACalendarError, match="cut off"):
+        parsed(document(event).replace(b"END:VALARM", b""))
+
+
+def test_free_and_busy_times_are_no_calendar_without_events() -> None:
+    """Read as a calendar without events, they would free all nights."""
+    busy = "BEGIN:VFREEBUSY\nUID:f\nFREEBUSY:20260701T150000Z/20260703T100000Z\nEND:VFREEBUSY\n"
+
+    with pytest.raises(NotACalendarError, match="free and busy"):
+        parsed(document(before=busy))
 
 
 def test_an_empty_calendar_has_no_nights() -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.web.resources import Application
-from provider.stays.calendars import fetch
+from provider.stays.calendars import fetch, sources
 from tests.provider.stays.calendars.conftest import ADMIN, Read
 from tests.support.calendar_site import CalendarSite, answers, calendar_of, calendar_site, never_answers
 from tests.support.databases import waits_for_lock
@@ -207,6 +207,30 @@ async def test_a_reading_that_fails_frees_nothing_and_says_why(
     assert await guest.calendar("hut", soon, 2) == ["taken", "free"]
 
 
+async def test_a_broken_answer_shows_the_address_neither_in_the_log_nor_in_the_error(
+    guest: Guest, read: Read, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The address of a calendar is often all that it takes to read it."""
+    await guest.create_property("hut")
+    answers_ = [b"HTTP/1.1 two hundred OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nbroken header\r\n\r\n", b"hello\r\n\r\n", b""]
+    unknown = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx"
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await put(guest, f"http://127.0.0.1:{port}/the%3A%20secret.ics?t=the-secret-too")
+        for answer in (*answers_, unknown):
+            assert (await read())["failed"] == 1, answer
+            assert "secret" not in (await source_of(guest))["last_error"], answer
+    output = "".join(capsys.readouterr())
+    assert output.count('"calendar_not_read"') == 5
+    assert "secret" not in output
+
+
 async def test_a_redirect_on_the_same_host_is_followed(
     guest: Guest, site: CalendarSite, read: Read, soon: date
 ) -> None:
@@ -252,6 +276,24 @@ async def test_a_site_that_is_down_or_hangs_does_not_hold_up_the_others(
     assert "KiB" in (await source_of(guest, "b"))["last_error"]
     assert (await read())["failed"] == 3
     assert "cannot be reached" in (await source_of(guest, "c"))["last_error"]
+
+
+async def test_sites_that_failed_last_time_are_asked_after_the_others(
+    guest: Guest, site: CalendarSite, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES_AT_ONCE", 1)
+    await guest.create_property("hut")
+    for name in ("a", "b", "c"):
+        await put(guest, f"{site.url}/{name}", name)
+
+    async def respond(request: web.Request) -> web.Response:
+        return web.Response(text=calendar_of()) if request.path == "/c" else web.Response(status=503)
+
+    site.answer = respond
+    await read()
+    await read()
+
+    assert [request.path for request in site.requests] == ["/a", "/b", "/c", "/c", "/a", "/b"]
 
 
 async def test_a_calendar_with_ten_thousand_events_is_read(
@@ -444,7 +486,40 @@ async def test_only_the_holder_and_the_administrator_see_and_change_sources(
         answer, problem = await other.call(method, path)
         assert (answer.status_code, problem["code"]) == (403, "not_holder")
     assert len((await admin.get(PATH))[1]) == 1
+    assert (await put(admin, f"{site.url}/other"))[0] == 200
+    assert (await admin.get(f"{PATH}/site"))[1]["url"] == f"{site.url}/other"
     assert (await admin.call("DELETE", f"{PATH}/site"))[0].status_code == 204
+    assert (await put(admin, site.url))[0] == 201
+    for method, path in (("PUT", f"{PATH}/site"), ("GET", PATH), ("GET", f"{PATH}/site"), ("DELETE", f"{PATH}/site")):
+        assert (await guest.client.open(path, method=method, json={"url": site.url})).status_code == 401
+
+
+async def test_the_job_tells_what_it_did_and_the_metrics_count_sources_and_nights(
+    guest: Guest, site: CalendarSite, read: Read, soon: date
+) -> None:
+    async def metric(name: str) -> float:
+        text = await (await guest.client.get("/metrics")).get_data(as_text=True)
+        return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+
+    names = [f'calendar_reads_total{{outcome="{outcome}"}}' for outcome in ("read", "unchanged", "failed")]
+    before = [await metric(name) for name in names]
+    await guest.create_property("hut")
+    site.answer = calendar_of(("a", soon, soon + 3 * DAY), ("b", soon + 5 * DAY, soon + 6 * DAY))
+    await put(guest, site.url, "good")
+    await put(guest, "http://127.0.0.1:1/", "down")
+    assert await metric('calendar_sources{state="unread"}') == 2
+
+    await read()
+
+    _, found = await guest.get("/jobs")
+    (job,) = [each for each in found["jobs"] if each["name"] == "read_calendars"]
+    assert job["last_outcome"] == "ok"
+    assert job["did"] == {"read": 1, "unchanged": 0, "failed": 1, "events": 2, "changes": 2}
+    await read()
+    assert [await metric(name) - old for name, old in zip(names, before, strict=True)] == [1, 1, 2]
+    states = {state: await metric(f'calendar_sources{{state="{state}"}}') for state in ("ok", "failing", "unread")}
+    assert states == {"ok": 1, "failing": 1, "unread": 0}
+    assert await metric("calendar_nights_held") == 4
 
 
 async def test_a_property_has_at_most_twenty_sources_in_pages_by_name(guest: Guest, site: CalendarSite) -> None:

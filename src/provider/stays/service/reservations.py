@@ -1,49 +1,21 @@
-"""Reserving and cancelling: the nights, and their events in the feed, in one transaction."""
+"""Reserving, changing and cancelling: the nights, and their events in the feed, in one transaction."""
 
-import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
 import asyncpg
 
 from common.db.pool import Connection, Executor, transaction
-from common.web.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from common.web.errors import Conflict, FieldError, Invalid, NotFound
 from provider.hotel_rooms import BOOKING, CANCELLATION, NightEvent
-from provider.stays.inputs import (
-    BlockInput,
-    PropertyChange,
-    PropertyInput,
-    ReservationChange,
-    ReservationInput,
-    require_sane_end,
-    require_start,
-)
-from provider.stays.models import (
-    Block,
-    CancelledStay,
-    Clock,
-    ImportedStay,
-    InsertOutcome,
-    LinkedStay,
-    LiveStay,
-    Property,
-    Reservation,
-)
-from provider.stays.queries import blocks, properties, storefront
-
-AppendEvents = Callable[[Connection, Sequence[NightEvent]], Awaitable[None]]
-"""Appends events to the feed inside the caller's transaction; the slice of the feed provides it."""
-
-
-def token_digest(token: UUID) -> UUID:
-    """The digest of a token under which its reservations are stored; the database never holds the token itself."""
-    return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
-
-
-def digest(token: bytes) -> UUID:
-    """The digest of a token that is not a UUID, under which what it makes is stored."""
-    return UUID(bytes=hashlib.sha256(token).digest()[:16])
+from provider.stays.inputs.fields import require_sane_end
+from provider.stays.inputs.reservations import ReservationChange, ReservationInput, require_start
+from provider.stays.models.clock import Clock
+from provider.stays.models.reservations import InsertOutcome, LinkedStay, LiveStay, Reservation
+from provider.stays.queries import properties, storefront
+from provider.stays.service.feed_events import AppendEvents, night_events, nights_between
+from provider.stays.service.rights import unknown_property_field
 
 
 async def reserve(
@@ -154,11 +126,7 @@ async def cancel(
     all of its nights are over.
     """
     async with transaction(db) as connection:
-        await properties.share_room_events(connection)
-        property_id = await storefront.lock_reservation(connection, reservation_id, holder)
-        if property_id is None:
-            raise no_such_reservation()
-        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
         if stay is None:
             return
         today = clock.today(stay.timezone)
@@ -170,6 +138,17 @@ async def cancel(
             freed = await storefront.update_cancelled(connection, property_id, reservation_id)
         if freed is not None and freed.hotel_id is not None and freed.room_id is not None:
             await append(connection, night_events(freed, CANCELLATION))
+
+
+async def _lock_live_stay(
+    connection: Connection, reservation_id: UUID, holder: UUID | None
+) -> tuple[str, LiveStay | None]:
+    """Lock a reservation; returns its property, and the stay unless it is cancelled. Raises NotFound."""
+    await properties.share_room_events(connection)
+    property_id = await storefront.lock_reservation(connection, reservation_id, holder)
+    if property_id is None:
+        raise no_such_reservation()
+    return property_id, await storefront.select_live_stay(connection, property_id, reservation_id)
 
 
 async def change_nights(
@@ -187,11 +166,7 @@ async def change_nights(
     already, and for a cancelled reservation.
     """
     async with transaction(db) as connection:
-        await properties.share_room_events(connection)
-        property_id = await storefront.lock_reservation(connection, reservation_id, holder)
-        if property_id is None:
-            raise no_such_reservation()
-        stay = await storefront.select_live_stay(connection, property_id, reservation_id)
+        property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
         if stay is None:
             raise Conflict("The reservation was cancelled; make another.", code="cancelled")
         arrival = change.start_date or stay.arrival
@@ -258,115 +233,3 @@ def nights_are_not_sold(error: asyncpg.ExclusionViolationError) -> Conflict:
 
 def no_such_reservation() -> NotFound:
     return NotFound("There is no such reservation.")
-
-
-async def block(connection: Connection, property_id: str, new: BlockInput, holder: UUID | None) -> Block:
-    """Take nights off sale, inside the caller's transaction. holder: None for the administrator.
-
-    Raises NotFound, Forbidden for a property of another holder, Conflict when one of the nights is reserved.
-    """
-    await require_own_property(connection, property_id, holder)
-    try:
-        return await blocks.insert_block(connection, property_id, new)
-    except asyncpg.ExclusionViolationError:
-        raise Conflict("A guest has reserved one of these nights.", code="not_available") from None
-    except asyncpg.ForeignKeyViolationError:  # deleted at the same moment
-        raise unknown_property(property_id) from None
-
-
-async def require_own_property(db: Executor, property_id: str, holder: UUID | None) -> None:
-    """Raises NotFound, or Forbidden for a property of another holder. holder: None for the administrator."""
-    owner = await properties.select_holder(db, property_id)
-    if owner is None:
-        raise unknown_property(property_id)
-    if holder is not None and owner != (holder,):
-        raise Forbidden("The property was created with another token.", code="not_holder")
-
-
-def unknown_property_field() -> Invalid:
-    return Invalid.field("property_id", "is not a known property")
-
-
-def unknown_property(property_id: str) -> NotFound:
-    return NotFound(f"There is no property {property_id!r}.")
-
-
-async def create_property(connection: Connection, new: PropertyInput, holder: UUID) -> Property:
-    """Store a property inside the caller's transaction. Raises Conflict when its id or its room is taken."""
-    if new.hotel_id is not None:
-        await properties.lock_room_links(connection)
-    try:
-        created = await properties.insert_property(connection, new, holder)
-    except asyncpg.UniqueViolationError:
-        raise room_is_linked() from None
-    if created is None:
-        raise Conflict(f"Property {new.property_id!r} exists already.", code="property_exists")
-    return created
-
-
-async def change_property(
-    db: asyncpg.Pool, append: AppendEvents, property_id: str, change: PropertyChange, holder: UUID | None
-) -> Property:
-    """Change a property; a new room gets the events of the stays that are not in the feed.
-
-    holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict when
-    the room belongs to another property, or when another has sold it for a night of these stays.
-    """
-    async with transaction(db) as connection:
-        if change.changes_link:
-            await properties.lock_room_links(connection)
-        await properties.lock_properties(connection, property_id)
-        await require_own_property(connection, property_id, holder)
-        await properties.note_time_zone(connection, change.timezone)
-        try:
-            changed = await properties.update_property(connection, property_id, change)
-            if change.changes_link and changed is not None:
-                await properties.note_room_link(connection, property_id)
-        except asyncpg.UniqueViolationError:
-            raise room_is_linked() from None
-        if changed is None:
-            raise unknown_property(property_id)
-        if change.changes_link and changed.hotel_id is not None:
-            night = await properties.select_night_sold_by_another(connection, property_id)
-            if night is not None:
-                raise Conflict(f"Another property has sold this room for the night of {night}.", code="room_sold")
-            stays = await properties.update_linked_stays(connection, property_id)
-            await append(connection, [event for stay in stays for event in night_events(stay, BOOKING)])
-    return changed
-
-
-async def delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | None) -> None:
-    """Delete a property without stays, with its cancelled reservations, which had no night.
-
-    holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict for a
-    property with stays, also past ones.
-    """
-    async with transaction(db) as connection:
-        # Events of a linked room are noted under its property: no link changes meanwhile.
-        await properties.lock_room_links(connection)
-        await properties.lock_properties(connection, property_id)
-        await require_own_property(connection, property_id, holder)
-        if await properties.has_stays(connection, property_id):
-            raise Conflict("The property has stays; it can be taken off sale (`on_sale`).", code="has_stays")
-        await properties.delete_cancelled_reservations(connection, property_id)
-        await properties.delete_room_link(connection, property_id)
-        await properties.delete_property(connection, property_id)
-
-
-def room_is_linked() -> Conflict:
-    return Conflict("The room belongs to another property; remove that link first.", code="room_linked")
-
-
-def night_events(stay: LinkedStay | ImportedStay | CancelledStay, status: int) -> list[NightEvent]:
-    """An event for each night of a stay in a hotel's room."""
-    assert stay.hotel_id is not None
-    assert stay.room_id is not None
-    return [
-        NightEvent(stay.hotel_id, stay.occurred_at, status, stay.room_id, night)
-        for night in nights_between(stay.arrival, stay.departure)
-    ]
-
-
-def nights_between(arrival: date, departure: date) -> list[date]:
-    """The nights from the arrival on, without the departure."""
-    return [arrival + timedelta(days=i) for i in range((departure - arrival).days)]

@@ -1,0 +1,67 @@
+"""`python -m provider import-stays`, which loads existing properties and reservations from two CSV files.
+
+Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
+chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
+reported. Rows that are stored already are skipped: the import can be repeated. The stays of a hotel's room enter the
+feed in the same transaction.
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from common.config import Secret
+from common.csv_files import CsvHeaderError
+from common.csv_import import (
+    CANNOT_OPEN,
+    NOT_STORED,
+    STORE_ALL,
+    ImportOptions,
+    ImportResult,
+    print_error,
+    rejected_writer,
+)
+from common.db.pool import connect_with, rolled_back
+from common.db.time_limits import IMPORT_TIMEOUTS
+from common.text_blocks import DamagedFileError
+from provider.stays.cli.properties import import_properties
+from provider.stays.cli.reservations import import_reservations
+from provider.stays.cli.rows import PROPERTY, RESERVATION, rejected_rows
+from provider.stays.service.feed_events import AppendEvents
+
+
+async def import_files(
+    url: Secret, properties: Path, reservations: Path, append: AppendEvents, options: ImportOptions = STORE_ALL
+) -> int:
+    """Load both files and print a report of each; returns the exit status.
+
+    It is 1 if any row was rejected, or if neither file has a row that was taken. append: stores the events of stays in
+    hotels' rooms. A dry run is one transaction that is rolled back: it must end within its time limit.
+    """
+    results = [ImportResult(properties.name), ImportResult(reservations.name)]
+    connection = await connect_with(url, "provider-import", IMPORT_TIMEOUTS)
+    path = properties
+    try:
+        async with rolled_back(connection) if options.dry_run else nullcontext():
+            await import_properties(connection, properties, results[0])
+            path = reservations
+            await import_reservations(connection, reservations, results[1], append)
+        if options.rejected is not None:
+            with rejected_writer(options.rejected) as write:
+                for each, result, columns in (
+                    (properties, results[0], PROPERTY),
+                    (reservations, results[1], RESERVATION),
+                ):
+                    for line in rejected_rows(each, result, columns):
+                        write(each.name, line)
+    except (CsvHeaderError, DamagedFileError) as error:
+        return print_error(f"{path}: {error}")
+    except CANNOT_OPEN as error:
+        return print_error(f"{error.filename or path}: {error.strerror}")
+    except NOT_STORED as error:
+        return print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
+    finally:
+        await connection.close()
+    for result in results:
+        result.report(dry_run=options.dry_run)
+    has_rows = any(result.has_rows for result in results)
+    return 1 if any(result.rejected for result in results) or not has_rows else 0
