@@ -9,6 +9,7 @@ from common.db.errors import describe_failure
 from common.upstream import CONNECT_SECONDS, Upstream, UpstreamError, UpstreamResponse
 from common.web.least_speed import KIB_PER_SECOND, LeastSpeed, TooSlowError
 from provider.stays.calendars.hosts import AddressNotPublicError, CalendarHosts
+from provider.stays.models.calendars import Validators
 
 MAX_CALENDAR_BYTES = 10 * 1024 * 1024
 MAX_SECONDS = 60.0
@@ -25,13 +26,6 @@ _TIMEOUT = aiohttp.ClientTimeout(total=MAX_SECONDS, sock_connect=CONNECT_SECONDS
 
 class CalendarError(Exception):
     """A calendar could not be read; the message is for the holder of the property."""
-
-
-class Validators(NamedTuple):
-    """What identifies the content that was read last: its ETag and its Last-Modified, as the site sent them."""
-
-    etag: str | None = None
-    last_modified: str | None = None
 
 
 class FetchedCalendar(NamedTuple):

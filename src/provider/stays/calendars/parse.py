@@ -26,6 +26,7 @@ import recurring_ical_events
 
 from provider.stays.calendars.document import UNREADABLE, NotACalendarError, read_series
 from provider.stays.calendars.uids import is_own_uid
+from provider.stays.models.calendars import HeldNights
 
 MAX_ROW_NIGHTS = 365
 SERIES_SECONDS = 1.0
@@ -50,14 +51,6 @@ class Calendar(msgspec.Struct, frozen=True, array_like=True):
     time_zone: str
     since: date
     until: date
-
-
-class HeldNights(msgspec.Struct, frozen=True, array_like=True):
-    """Nights that an event has, from the first to the day after the last; uid: the event's."""
-
-    first_night: date
-    end_date: date
-    uid: str
 
 
 class ParsedCalendar(msgspec.Struct, frozen=True, array_like=True):

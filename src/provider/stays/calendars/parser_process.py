@@ -11,13 +11,15 @@ from typing import Self
 
 import msgspec
 
+from common.config import PREFIXES
 from provider.stays.calendars.fetch import CalendarError
 from provider.stays.calendars.parse import Calendar, ParsedCalendar
 from provider.stays.calendars.parser_program import LENGTH_BYTES
 
 MAX_PARSE_SECONDS = 60.0
 MAX_ANSWER_BYTES = 16 * 1024**2
-NOT_INHERITED = ("PROVIDER_", "DASHBOARD_", "NIGHTAUDIT_")
+
+STOPPED = "The calendar could not be read: its reader stopped, as it does when it needs more than 1 GiB of memory."
 
 _encode = msgspec.msgpack.encode
 _decode_answer = msgspec.msgpack.Decoder(ParsedCalendar | str).decode
@@ -48,7 +50,7 @@ class ParserProcess:
                 raise CalendarError(f"The calendar takes more than {self._seconds:g} seconds to read.") from None
             except (OSError, asyncio.IncompleteReadError):
                 await self._end()
-                raise CalendarError("The calendar takes too much memory to read.") from None
+                raise CalendarError(STOPPED) from None
             except BaseException:  # a cancellation too: the answer to this request must not be that to the next one
                 await self._end()
                 raise
@@ -75,7 +77,7 @@ class ParserProcess:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "provider.stays.calendars.parser_program"),

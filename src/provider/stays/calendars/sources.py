@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -22,12 +23,12 @@ from common.db.errors import describe_failure
 from common.db.pool import Executor, transaction
 from common.jobs.lease import JobResult, Lease
 from common.web.errors import Conflict
-from provider.stays.calendars.fetch import CalendarError, FetchedCalendar, Validators, fetch_calendar
+from provider.stays.calendars.fetch import CalendarError, FetchedCalendar, fetch_calendar
 from provider.stays.calendars.hosts import CalendarHosts
-from provider.stays.calendars.parse import Calendar, HeldNights, ParsedCalendar, nights_by_event, runs_of
+from provider.stays.calendars.parse import Calendar, ParsedCalendar, nights_by_event, runs_of
 from provider.stays.calendars.parser_process import ParserProcess
 from provider.stays.inputs.fields import MAX_NIGHTS
-from provider.stays.models.calendars import CalendarSource, DueSource
+from provider.stays.models.calendars import CalendarSource, DueSource, HeldNights, Validators
 from provider.stays.models.clock import MAX_DAYS_AHEAD
 from provider.stays.queries import calendar_sources as queries
 from provider.stays.queries import properties
@@ -49,7 +50,9 @@ SOURCES = prometheus_client.Gauge(
     "calendar_sources", "Calendars of other sites by state", ["state"], multiprocess_mode="mostrecent"
 )
 NIGHTS_HELD = prometheus_client.Gauge(
-    "calendar_nights_held", "Nights that calendars of other sites hold", multiprocess_mode="mostrecent"
+    "calendar_nights_held",
+    "Nights that events in calendars of other sites have, those in conflict included",
+    multiprocess_mode="mostrecent",
 )
 
 
@@ -75,6 +78,27 @@ async def put_source(db: asyncpg.Pool, property_id: str, name: str, url: str) ->
             await queries.insert_source(connection, property_id, name, url)
         (source,) = await queries.select_sources(connection, property_id, name=name, limit=1)
     return source, is_new
+
+
+class Reading(NamedTuple):
+    """What a source has sent, from the day `since` on, when it was read, and when it is due again.
+
+    digest: of the document.
+    """
+
+    source: DueSource
+    validators: Validators
+    digest: bytes | None
+    parsed: ParsedCalendar
+    since: date
+    now: datetime
+    next_read: datetime
+
+
+def _count_outcome(name: str) -> dict[str, int]:
+    """Count how a reading went; returns it as numbers of the run."""
+    READS.labels(name).inc()
+    return {name: 1}
 
 
 @dataclass(frozen=True)
@@ -116,7 +140,8 @@ class CalendarReader:
     async def read(self, parser: ParserProcess, lease: Lease, source: DueSource, now: datetime) -> dict[str, int]:
         """Read one source and note how it went; returns the numbers of it."""
         next_read = now + timedelta(seconds=max(1.0, self.interval / 2))
-        zone = await queries.timezone_of_property(self.db, source.property_id, self.time_zone)
+        found = await properties.select_time_zone(self.db, source.property_id)
+        zone = (found and found[0]) or self.time_zone
         since = now.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
         try:
             # 1. Fetch, and 2. parse, without a transaction. Validators say nothing about nights that were not read.
@@ -126,20 +151,15 @@ class CalendarReader:
             digest = hashlib.sha256(fetched.body).digest() if fetched is not None else None
             if fetched is None or (is_current and digest == source.content_digest):
                 await self._note(lease, source, now, next_read, None)
-                return self._outcome("unchanged")
+                return _count_outcome("unchanged")
             parsed = await self._parse(parser, source, fetched, zone, since)
         except CalendarError as error:
             await self._note(lease, source, now, next_read, str(error))
             log.info("calendar_not_read", property_id=source.property_id, source=source.name, error=str(error)[:200])
-            return self._outcome("failed")
+            return _count_outcome("failed")
         # 3. Hold the nights.
-        changes = await self._hold(lease, source, fetched, parsed, digest, since, now, next_read)
-        return self._outcome("read") | {"events": parsed.events, "changes": changes}
-
-    @staticmethod
-    def _outcome(name: str) -> dict[str, int]:
-        READS.labels(name).inc()
-        return {name: 1}
+        reading = Reading(source, fetched.validators, digest, parsed, since, now, next_read)
+        return _count_outcome("read") | {"events": parsed.events, "changes": await self._hold(lease, reading)}
 
     async def _parse(
         self, parser: ParserProcess, source: DueSource, fetched: FetchedCalendar, zone: str, since: date
@@ -158,23 +178,16 @@ class CalendarReader:
             reason = describe_text(error)
             await queries.update_read(connection, source, now, next_read, reason, success=error is None)
 
-    async def _hold(
-        self,
-        lease: Lease,
-        source: DueSource,
-        fetched: FetchedCalendar,
-        parsed: ParsedCalendar,
-        digest: bytes | None,
-        since: date,
-        now: datetime,
-        next_read: datetime,
-    ) -> int:
+    async def _hold(self, lease: Lease, reading: Reading) -> int:
         """Let the source hold the nights, unless it has been deleted or has another address by now."""
+        source, parsed, since = reading.source, reading.parsed, reading.since
         unreadable = describe_unreadable(parsed.unreadable)
         async with transaction(self.db) as connection:
             await lease.guard(connection)
             await properties.lock_properties(connection, source.property_id)
-            if not await queries.update_read(connection, source, now, next_read, unreadable, success=True):
+            if not await queries.update_read(
+                connection, source, reading.now, reading.next_read, unreadable, success=True
+            ):
                 return 0
             held: Sequence[HeldNights] = parsed.held
             if parsed.unreadable:
@@ -184,7 +197,7 @@ class CalendarReader:
             if parsed.unreadable:  # it is to be read again, also when it has not changed
                 await queries.update_content(connection, source, Validators(), None, None)
             else:
-                await queries.update_content(connection, source, fetched.validators, digest, since)
+                await queries.update_content(connection, source, reading.validators, reading.digest, since)
             return changes
 
 

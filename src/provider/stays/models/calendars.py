@@ -1,7 +1,7 @@
 """The calendars that sites exchange: what other sites read, and what is read from them."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -92,3 +92,18 @@ class DueSource(msgspec.Struct, frozen=True):
     last_modified: str | None
     content_digest: bytes | None
     content_since: date | None
+
+
+class HeldNights(msgspec.Struct, frozen=True, array_like=True):
+    """Nights that an event has, from the first to the day after the last; uid: the event's."""
+
+    first_night: date
+    end_date: date
+    uid: str
+
+
+class Validators(NamedTuple):
+    """What identifies the content that was read last: its ETag and its Last-Modified, as the site sent them."""
+
+    etag: str | None = None
+    last_modified: str | None = None

@@ -5,17 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from common.db.pool import Connection, Executor
-from provider.stays.calendars.fetch import Validators
-from provider.stays.calendars.parse import HeldNights
-from provider.stays.models.calendars import CalendarSource, DueSource
-
-
-async def timezone_of_property(db: Executor, property_id: str, default: str) -> str:
-    """The name of the time zone of a property. default: that of properties without one of their own."""
-    found = await db.fetchval(
-        "SELECT to_jsonb(property) ->> 'timezone' FROM property WHERE property_id = $1", property_id
-    )
-    return found or default
+from provider.stays.models.calendars import CalendarSource, DueSource, HeldNights, Validators
 
 
 async def select_calendar_tag(db: Executor, property_id: str) -> UUID | None:

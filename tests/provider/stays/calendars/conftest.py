@@ -36,19 +36,20 @@ async def site() -> AsyncIterator[CalendarSite]:
 
 @pytest.fixture
 def read(provider_app: Application) -> Read:
-    """Runs the job that reads calendars, as of the next hour unless told otherwise; returns its numbers.
+    """Runs the job that reads calendars; returns its numbers.
 
-    Each run is an hour later, so that all sources are due.
+    Each run is as of a second later than the one before, unless told otherwise: since the interval is 0, all sources
+    are due again.
     """
-    hour = 0
+    runs = 0
 
     async def read_calendars(now: datetime | None = None) -> dict[str, Any]:
-        nonlocal hour
-        hour += 1
+        nonlocal runs
+        runs += 1
         resources = resources_of(provider_app)
 
         async def run(lease: Lease) -> JobResult:
-            return await resources.calendars.run(lease, now or datetime.now(UTC) + timedelta(seconds=hour))
+            return await resources.calendars.run(lease, now or datetime.now(UTC) + timedelta(seconds=runs))
 
         return dict(await run_now(resources.pools.jobs, Job("read_calendars", 900, run)))
 

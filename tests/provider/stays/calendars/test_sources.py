@@ -265,8 +265,6 @@ async def test_a_site_that_is_down_or_hangs_does_not_hold_up_the_others(
         hanging.answer, slow.answer = never_answers, trickle
         for name, url in (("a", hanging.url), ("b", slow.url), ("c", closed.url), ("d", site.url)):
             await put(guest, url, name)
-        closed_url = closed.url
-        closed.url = closed_url
         closed.answer = answers(503)
         result = await read()
 
