@@ -843,7 +843,7 @@ BEGIN
         OR (TG_OP = 'UPDATE' AND (NEW.arrival < OLD.arrival OR NEW.departure > OLD.departure))
     ) THEN
         RAISE EXCEPTION 'property % is not on sale', NEW.property_id
-            USING ERRCODE = 'exclusion_violation',
+            USING ERRCODE = 'check_violation',
                   TABLE = 'reservation',
                   CONSTRAINT = 'reservation_on_sale';
     END IF;
