@@ -8,6 +8,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.db.migrate import migrate
+from common.db.row_counts import select_row_counts
 from provider.stays.audit import find_differences
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.calendar_site import CalendarSite, calendar_of, read_calendars
@@ -41,6 +42,16 @@ async def test_every_table_is_where_the_document_says(provider_url: Secret, dash
     for application, url in (("provider", provider_url), ("dashboard", dashboard_url)):
         documented = documented_columns(application).items()
         assert await distributed_columns(url) == {table: place for table, place in documented if place != LOCAL}
+
+
+async def test_new_connections_do_not_look_for_parts_of_tables_among_all_types(
+    provider_db: asyncpg.Pool, dashboard_db: asyncpg.Pool
+) -> None:
+    """Citus would look for them with each type that a connection looks up, which takes seconds; none is counted."""
+    for application, db in (("provider", provider_db), ("dashboard", dashboard_db)):
+        plan = await db.fetch("EXPLAIN (COSTS OFF) SELECT FROM pg_class WHERE relkind = 'c'")
+        assert not [line for (line,) in plan if "relation_is_a_known_shard" in line]
+        assert set(await select_row_counts(db)) == set(documented_columns(application))
 
 
 async def test_a_database_with_rows_is_distributed_with_them(

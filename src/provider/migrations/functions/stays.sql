@@ -419,9 +419,13 @@ BEGIN
                   AND block.first_night > arrival - 366
                   AND block.end_date > arrival
            )
-           AND isempty(
-               nights_of_other_sites(property.property_id, daterange(arrival, arrival + nights))
-               * datemultirange(daterange(arrival, arrival + nights))
+           AND NOT EXISTS ( -- no function: on a cluster it would ask other nodes from within a node
+               SELECT 1
+                 FROM held_nights AS held
+                WHERE held.property_id = property.property_id
+                  AND held.first_night < arrival + nights
+                  AND held.first_night > arrival - 366
+                  AND held.end_date > arrival
            )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
