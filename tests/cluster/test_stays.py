@@ -3,13 +3,16 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from common.config import Secret
 from common.web.resources import Application
 from provider.stays.audit import find_differences
 from tests.cluster.conftest import ADMIN
+from tests.support.applications import run_process
 from tests.support.calendar_site import CalendarSite, answers, calendar_of, read_calendars
 from tests.support.databases import waits_for_lock
 from tests.support.storefront import Guest, start_dates
@@ -210,3 +213,31 @@ async def test_a_search_knows_guests_time_zones_and_hotels_on_all_nodes(guest: G
         assert answer.status_code == 404
         assert start_dates(problem)[0] == soon + 3 * DAY
         assert problem["alternatives"][0]["free_properties"] == properties
+
+
+async def test_stays_are_imported_but_for_nights_that_are_taken(
+    guest: Guest, provider_app: Application, provider_url: Secret, site: CalendarSite, soon: date, tmp_path: Path
+) -> None:
+    for property_id, room in (("p1", 1), ("p2", 2), ("p3", 3)):
+        await guest.create_property(property_id, hotel_id=3, room_id=room)
+    await guest.reserve("p2", soon, 3)
+    site.answer = calendar_of(("a", soon + DAY, soon + 2 * DAY))
+    await guest.call("PUT", "/properties/p3/calendar-sources/site", json={"url": site.url})
+    await read_calendars(provider_app, datetime.now(UTC))
+    properties, reservations = tmp_path / "properties.csv", tmp_path / "reservations.csv"
+    properties.write_text("property_id,description\np1,A hut\np4,Another\n")
+    stays = [("p1", soon, 2), ("p2", soon, 1), ("p3", soon, 2), ("p4", soon, 1)]
+    lines = "".join(f"{property_id},{first},{nights}\n" for property_id, first, nights in stays)
+    reservations.write_text(f"property_id,start_date,number_of_nights\n{lines}")
+
+    done = await asyncio.to_thread(
+        run_process,
+        *("provider", "import-stays", f"--properties={properties}", f"--reservations={reservations}"),
+        environment={"PROVIDER_DATABASE_URL": provider_url.reveal()},
+    )
+
+    assert "properties.csv: 1 stored, 1 already stored, 0 rejected" in done.stdout, done.stderr
+    assert "reservations.csv: 2 stored, 0 already stored, 2 rejected" in done.stdout, done.stderr
+    assert "line 3: overlaps the stay" in done.stderr
+    assert f"line 4: the night of {soon + DAY}" in done.stderr
+    assert await guest.calendar("p1", soon, 2) == ["taken", "taken"]
