@@ -207,7 +207,8 @@ async def update_cut_short(
     )  # fmt: skip
     if row is None:
         return None
-    return CancelledStay(today, *row, occurred_at=await connection.fetchval("SELECT clock_timestamp()"))
+    occurred_at = await connection.fetchval("SELECT clock_timestamp()")
+    return CancelledStay(today, row["reserved_until"], row["hotel_id"], row["room_id"], occurred_at)
 
 
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:
