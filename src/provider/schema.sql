@@ -640,9 +640,13 @@ BEGIN
                   AND block.first_night > arrival - 366
                   AND block.end_date > arrival
            )
-           AND isempty(
-               nights_of_other_sites(property.property_id, daterange(arrival, arrival + nights))
-               * datemultirange(daterange(arrival, arrival + nights))
+           AND NOT EXISTS ( -- no function: on a cluster it would ask other nodes from within a node
+               SELECT 1
+                 FROM held_nights AS held
+                WHERE held.property_id = property.property_id
+                  AND held.first_night < arrival + nights
+                  AND held.first_night > arrival - 366
+                  AND held.end_date > arrival
            )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING
@@ -808,7 +812,7 @@ BEGIN
         OR (TG_OP = 'UPDATE' AND (NEW.arrival < OLD.arrival OR NEW.departure > OLD.departure))
     ) THEN
         RAISE EXCEPTION 'property % is not on sale', NEW.property_id
-            USING ERRCODE = 'exclusion_violation',
+            USING ERRCODE = 'check_violation',
                   TABLE = 'reservation',
                   CONSTRAINT = 'reservation_on_sale';
     END IF;
@@ -1291,7 +1295,8 @@ BEGIN
              AND partmethod = 'h'
            GROUP BY logicalrelid
       ) AS in_parts ON in_parts.logicalrelid = relid
-     WHERE schemaname = current_schema();
+     WHERE schemaname = current_schema()
+       AND relation_is_a_known_shard(relid) IS NOT TRUE;
 END
 $_$;
 

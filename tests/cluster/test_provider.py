@@ -2,12 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -20,23 +18,12 @@ from common.db.pool import transaction
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.web.resources import Application
-from provider.booking_events import queries as events
-from provider.booking_events.inputs import EventInput, EventsQuery
-from provider.booking_events.models import NewEvent
+from provider.booking_events.inputs import EventInput
 from provider.booking_events.service import draw_new_ids, store_events
 from provider.stays.audit import find_differences
-from provider.stays.inputs.properties import BlockInput
-from provider.stays.inputs.reservations import ReservationInput
 from provider.stays.jobs import split_segments
-from provider.stays.queries import (
-    blocks,
-    calendar_links,
-    calendar_sources,
-    free_stretches,
-    properties,
-    reservations,
-    storefront,
-)
+from provider.stays.queries import free_stretches, properties, storefront
+from tests.cluster.provider_statements import AT, HOLDER, NIGHT, STAY, create_property, statements, store
 from tests.conftest import DISTRIBUTIONS, MIGRATIONS
 from tests.support.applications import free_port
 from tests.support.citus import CitusCluster
@@ -44,47 +31,6 @@ from tests.support.databases import DatabaseServer
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
 ONE, ALL = "one", "all"
-AT = datetime(2030, 1, 1, tzinfo=UTC)
-NIGHT = date(2030, 6, 1)
-HOLDER = uuid4()
-
-Call = Callable[[Any], Awaitable[Any]]
-
-STAY = ReservationInput.model_construct(property_id="p1", start_date=NIGHT, nights=2)
-BLOCK = BlockInput.model_construct(start_date=date(2031, 1, 1), nights=2, note=None)
-EVENT = NewEvent(77, 5, AT, 1, "1", NIGHT, False)
-
-
-def statements(reservation_id: UUID) -> Mapping[str, Call]:
-    """Each statement of the document, about a property and a reservation that exist."""
-    return {
-        "insert_events_of_node": lambda db: events.insert_events_of_node(db, [EVENT]),
-        "select_event": lambda db: events.select_event(db, 1),
-        "select_page": lambda db: events.select_page(events.LineReader(db, True), EventsQuery(), "json", None, 10),
-        "select_new_ids": lambda db: events.select_new_ids(db, 10),
-        "insert_reservation": lambda db: storefront.insert_reservation(db, STAY, HOLDER, rooms=False),
-        "select_reservation": lambda db: reservations.select_reservation(db, reservation_id, HOLDER),
-        "select_reservations": lambda db: reservations.select_reservations(db, HOLDER, UUID(int=2**128 - 1), 10),
-        "select_arrivals": lambda db: reservations.select_arrivals(db, NIGHT, "", 10),
-        "select_departures": lambda db: reservations.select_departures(db, NIGHT, "", 10),
-        "lock_reservation": lambda db: storefront.lock_reservation(db, reservation_id, HOLDER),
-        "update_nights": lambda db: storefront.update_nights(
-            db, "p1", reservation_id, date(2030, 7, 2), date(2030, 7, 4)
-        ),
-        "update_cut_short": lambda db: storefront.update_cut_short(db, "p1", reservation_id, date(2030, 7, 3)),
-        "update_cancelled": lambda db: storefront.update_cancelled(db, "p1", reservation_id),
-        "select_calendar": lambda db: storefront.select_calendar(db, "p1", NIGHT, date(2030, 7, 1)),
-        "select_shown_nights": lambda db: calendar_links.select_shown_nights(db, "p1", NIGHT, None),
-        "select_link": lambda db: calendar_links.select_link(db, bytes(32)),
-        "select_sources": lambda db: calendar_sources.select_sources(db, "p1", limit=1),
-        "select_due_sources": lambda db: calendar_sources.select_due_sources(db, AT, 10),
-        "select_property": lambda db: properties.select_property(db, "p1"),
-        "select_properties": lambda db: properties.select_properties(db, "", 10),
-        "delete_property": lambda db: properties.delete_property(db, "p39"),
-        "insert_block": lambda db: blocks.insert_block(db, "p1", BLOCK),
-        "select_available": lambda db: storefront.select_available(db, NIGHT, 2, "", 10),
-        "select_available_start_dates": lambda db: storefront.select_available_start_dates(db, [NIGHT], 2),
-    }
 
 
 def documented_nodes() -> dict[str, str]:
@@ -102,25 +48,14 @@ async def connection(provider_url: Secret) -> AsyncIterator[asyncpg.Connection]:
         await opened.close()
 
 
-async def create_property(db: asyncpg.Connection | asyncpg.Pool, property_id: str, hotel_id: int | None = None) -> None:
-    await db.execute(
-        "SELECT create_property($1, 'a hut', 0::smallint, $2, $3, NULL)", property_id, hotel_id, hotel_id and "1"
-    )
-
-
 async def test_each_statement_asks_the_nodes_that_the_document_names(connection: asyncpg.Connection) -> None:
-    for number in range(1, 40):
-        await create_property(connection, f"p{number}")
-    first = ReservationInput.model_construct(property_id="p1", start_date=date(2030, 7, 1), nights=2)
-    outcome = await storefront.insert_reservation(connection, first, HOLDER, rooms=False)
-    assert outcome is not None
-    assert outcome.reservation_id is not None
+    stored = await store(connection)
     nodes: set[str] = set()
     connection.add_log_listener(lambda _, message: nodes.update(SERVER.findall(message.detail or "")))
     await connection.execute("SET citus.log_remote_commands TO on")
 
     found = {}
-    for name, call in statements(outcome.reservation_id).items():
+    for name, call in statements(stored).items():
         nodes.clear()
         await call(connection)
         await connection.fetchval("SELECT 1")  # the listener is called a little later
@@ -159,7 +94,7 @@ async def test_events_of_a_linked_room_take_nights_however_they_are_stored(provi
     await create_property(provider_db, "room", 7)
     nights = [date(2030, 1, day) for day in range(1, 31)]
 
-    async def store(*stored: date) -> None:
+    async def store_nights(*stored: date) -> None:
         given = [
             EventInput.model_construct(
                 id=None, hotel_id=7, event_timestamp=AT, status=1, room_id="1", night_of_stay=night
@@ -169,8 +104,8 @@ async def test_events_of_a_linked_room_take_nights_however_they_are_stored(provi
         async with provider_db.acquire() as connection, connection.transaction():
             await store_events(connection, given, lambda count: draw_new_ids(connection, count))
 
-    await store(nights[0])
-    await store(*nights[2:])
+    await store_nights(nights[0])
+    await store_nights(*nights[2:])
 
     calendar = await storefront.select_calendar(provider_db, "room", nights[0], date(2030, 2, 1))
     assert calendar is not None

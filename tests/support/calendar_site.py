@@ -4,9 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from aiohttp import web
+
+from common.jobs.lease import Job, JobResult, Lease
+from common.jobs.scheduler import run_now
+from common.web.resources import Application
+from provider.resources import resources_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -72,3 +78,13 @@ async def never_answers(_: web.Request) -> web.Response:
     """A handler of a site that hangs."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
+
+
+async def read_calendars(app: Application, now: datetime) -> dict[str, Any]:
+    """Run the job that reads calendars, as of a time; returns its numbers."""
+    resources = resources_of(app)
+
+    async def run(lease: Lease) -> JobResult:
+        return await resources.calendars.run(lease, now)
+
+    return dict(await run_now(resources.pools.jobs, Job("read_calendars", 900, run)))

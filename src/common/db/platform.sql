@@ -140,6 +140,7 @@ BEGIN
              AND partmethod = 'h'
            GROUP BY logicalrelid
       ) AS in_parts ON in_parts.logicalrelid = relid
-     WHERE schemaname = current_schema();
+     WHERE schemaname = current_schema()
+       AND relation_is_a_known_shard(relid) IS NOT TRUE;
 END
 $$;

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provider.stays.audit import find_differences
+from tests.support.databases import waits_for_lock
 from tests.support.storefront import Guest
 from tests.support.waiting import eventually
 
@@ -93,11 +94,7 @@ class TestOnSale:
         async with provider_db.acquire() as other, other.transaction():
             await other.execute("UPDATE property SET on_sale = false WHERE property_id = 'hut'")
             waiting = asyncio.create_task(guest.reserve("hut", soon, 1))
-
-            async def waits() -> bool:
-                return await other.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-
-            await eventually(waits)
+            await eventually(lambda: waits_for_lock(provider_db))
 
         answer, problem = await waiting
         assert (answer.status_code, problem["code"]) == (409, "not_on_sale")

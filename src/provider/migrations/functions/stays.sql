@@ -48,7 +48,8 @@ $$;
 -- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
 -- blocked, or booked in the feed, while the transaction waited for the lock are refused, and a new stay of a property
 -- whose room changed meanwhile: its events would be of the wrong room. A property that is not on sale sells no further
--- night; imported stays were sold before.
+-- night, which is a violation of another kind: from the node of a cluster only its kind and its text arrive. Imported
+-- stays were sold before.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -81,7 +82,7 @@ BEGIN
         OR (TG_OP = 'UPDATE' AND (NEW.arrival < OLD.arrival OR NEW.departure > OLD.departure))
     ) THEN
         RAISE EXCEPTION 'property % is not on sale', NEW.property_id
-            USING ERRCODE = 'exclusion_violation',
+            USING ERRCODE = 'check_violation',
                   TABLE = 'reservation',
                   CONSTRAINT = 'reservation_on_sale';
     END IF;
@@ -414,9 +415,13 @@ BEGIN
                   AND block.first_night > arrival - 366
                   AND block.end_date > arrival
            )
-           AND isempty(
-               nights_of_other_sites(property.property_id, daterange(arrival, arrival + nights))
-               * datemultirange(daterange(arrival, arrival + nights))
+           AND NOT EXISTS ( -- no function: on a cluster it would ask other nodes from within a node
+               SELECT 1
+                 FROM held_nights AS held
+                WHERE held.property_id = property.property_id
+                  AND held.first_night < arrival + nights
+                  AND held.first_night > arrival - 366
+                  AND held.end_date > arrival
            )
          ORDER BY property_id COLLATE "C", line
         ON CONFLICT DO NOTHING

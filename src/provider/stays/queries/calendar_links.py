@@ -62,7 +62,11 @@ async def update_link_read(db: Executor, link: ReadLink, content_digest: bytes, 
                content_digest = $3,
                content_modified = CASE
                    WHEN content_digest = $3 THEN content_modified
-                   ELSE greatest(date_trunc('second', $4::timestamptz), content_modified + interval '1 second')
+                   -- Without time zones, in UTC: a cluster refuses functions here that depend on that of the session.
+                   ELSE date_trunc('second', greatest(
+                            $4::timestamptz AT TIME ZONE 'UTC',
+                            content_modified AT TIME ZONE 'UTC' + interval '1 second'
+                        )) AT TIME ZONE 'UTC'
                END
          WHERE property_id = $1
            AND link_id = $2

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from common.db.pool import Connection, Executor
 from provider.stays.models.calendars import CalendarSource, DueSource, HeldNights, Validators
@@ -26,7 +26,7 @@ async def select_sources(
                      (
                          SELECT coalesce(sum(end_date - first_night), 0)::integer
                            FROM held_nights
-                          WHERE held_nights.property_id = source.property_id
+                          WHERE held_nights.property_id = $1
                             AND source_name = source.name
                      ) AS total,
                      (
@@ -35,12 +35,12 @@ async def select_sources(
                                 ), 0)::integer
                            FROM held_nights
                            JOIN reservation
-                             ON reservation.property_id = held_nights.property_id
+                             ON reservation.property_id = $1
                             AND cancelled_at IS NULL
                             AND arrival > first_night - 366
                             AND arrival < end_date
                             AND departure > first_night
-                          WHERE held_nights.property_id = source.property_id
+                          WHERE held_nights.property_id = $1
                             AND source_name = source.name
                      ) AS in_conflict
                 FROM calendar_source AS source
@@ -64,14 +64,15 @@ async def count_sources(connection: Connection, property_id: str) -> int:
 async def update_source(connection: Connection, property_id: str, name: str, url: str) -> bool:
     """Give a source an address, and let it be read soon; False without such a source.
 
-    Of another address nothing is known yet. The nights that are held remain until it has been read.
+    Of another address nothing is known yet. The nights that are held remain until it has been read. It gets a new id,
+    which is made here: on a cluster no UPDATE may call a function for it.
     """
     updated = await connection.fetchval(
         """
         UPDATE calendar_source
            SET url = $3,
                next_read = '-infinity',
-               source_id = CASE WHEN url = $3 THEN source_id ELSE uuidv7() END,
+               source_id = CASE WHEN url = $3 THEN source_id ELSE $4 END,
                last_read = CASE WHEN url = $3 THEN last_read END,
                last_success = CASE WHEN url = $3 THEN last_success END,
                last_error = CASE WHEN url = $3 THEN last_error END,
@@ -83,7 +84,7 @@ async def update_source(connection: Connection, property_id: str, name: str, url
            AND name = $2
         RETURNING true
         """,
-        property_id, name, url,
+        property_id, name, url, uuid4(),
     )  # fmt: skip
     return updated is not None
 

@@ -90,8 +90,8 @@ async def insert_reservation(
     """Reserve the nights; None when the property does not exist.
 
     rooms: reserve also a hotel's room, whose events the same transaction must append. Raises SerializationError when
-    the property was linked to another room at the same moment, ExclusionViolationError when the nights were blocked or
-    taken off sale, ForeignKeyViolationError when it was deleted.
+    the property was linked to another room at the same moment, ExclusionViolationError when the nights were blocked,
+    CheckViolationError when it was taken off sale, ForeignKeyViolationError when it was deleted.
     """
     row = await db.fetchrow(
         """
@@ -164,7 +164,8 @@ async def update_nights(
 ) -> datetime:
     """Move a reservation; returns the time of the change. The caller has locked the property.
 
-    Raises ExclusionViolationError when a night is taken or blocked, within a turnover, or no longer on sale.
+    Raises ExclusionViolationError when a night is taken or blocked, or within a turnover, and CheckViolationError when
+    the property is no longer on sale.
     """
     await connection.execute(
         """
@@ -193,11 +194,14 @@ async def update_cut_short(
            AND reservation_id = $2
            AND cancelled_at IS NULL
            AND reserved_until IS NULL
-        RETURNING $3::date AS first_night, reserved_until, hotel_id, room_id, clock_timestamp() AS occurred_at
+        RETURNING reserved_until, hotel_id, room_id
         """,
         property_id, reservation_id, today,
     )  # fmt: skip
-    return None if row is None else CancelledStay(*row)
+    if row is None:
+        return None
+    occurred_at = await connection.fetchval("SELECT clock_timestamp()")
+    return CancelledStay(today, row["reserved_until"], row["hotel_id"], row["room_id"], occurred_at)
 
 
 async def update_cancelled(connection: Connection, property_id: str, reservation_id: UUID) -> CancelledStay | None:

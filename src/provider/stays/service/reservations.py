@@ -78,8 +78,10 @@ async def _insert_reservation(
         raise Conflict(
             "The property was linked to another room at the same moment; try again.", code="not_available"
         ) from None
-    except asyncpg.ExclusionViolationError as error:  # blocked or taken off sale at the same moment
-        raise nights_are_not_sold(error) from None
+    except asyncpg.ExclusionViolationError:  # blocked at the same moment
+        raise nights_are_taken() from None
+    except asyncpg.CheckViolationError:  # taken off sale at the same moment
+        raise not_on_sale() from None
     except asyncpg.ForeignKeyViolationError:  # deleted at the same moment
         raise unknown_property_field() from None
 
@@ -182,8 +184,10 @@ async def change_nights(
             raise nights_are_taken()
         try:
             changed_at = await storefront.update_nights(connection, property_id, reservation_id, arrival, departure)
-        except asyncpg.ExclusionViolationError as error:
-            raise nights_are_not_sold(error) from None
+        except asyncpg.ExclusionViolationError:
+            raise nights_are_taken() from None
+        except asyncpg.CheckViolationError:
+            raise not_on_sale() from None
         if stay.hotel_id is not None and stay.room_id is not None:
             events = [(CANCELLATION, night) for night in given_up] + [(BOOKING, night) for night in taken]
             await append(
@@ -224,11 +228,6 @@ def nights_are_taken() -> Conflict:
 
 def not_on_sale() -> Conflict:
     return Conflict("The property is not on sale.", code="not_on_sale")
-
-
-def nights_are_not_sold(error: asyncpg.ExclusionViolationError) -> Conflict:
-    """What the violation of a rule about the nights of a property means."""
-    return not_on_sale() if error.constraint_name == "reservation_on_sale" else nights_are_taken()
 
 
 def no_such_reservation() -> NotFound:

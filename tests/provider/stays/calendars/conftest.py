@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.jobs.lease import Job, JobResult, Lease
-from common.jobs.scheduler import run_now
 from common.web.resources import Application
-from provider.resources import resources_of
-from tests.support.calendar_site import CalendarSite, calendar_site
+from tests.support import calendar_site
+from tests.support.calendar_site import CalendarSite
 
 ADMIN = "an-administrators-token-of-32-chars"
 
@@ -30,7 +28,7 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 async def site() -> AsyncIterator[CalendarSite]:
-    async with calendar_site() as made:
+    async with calendar_site.calendar_site() as made:
         yield made
 
 
@@ -46,11 +44,6 @@ def read(provider_app: Application) -> Read:
     async def read_calendars(now: datetime | None = None) -> dict[str, Any]:
         nonlocal runs
         runs += 1
-        resources = resources_of(provider_app)
-
-        async def run(lease: Lease) -> JobResult:
-            return await resources.calendars.run(lease, now or datetime.now(UTC) + timedelta(seconds=runs))
-
-        return dict(await run_now(resources.pools.jobs, Job("read_calendars", 900, run)))
+        return await calendar_site.read_calendars(provider_app, now or datetime.now(UTC) + timedelta(seconds=runs))
 
     return read_calendars
