@@ -11,53 +11,86 @@ $$;
 
 -- The state of stores at a moment, by their polls up to it: never_polled; closed; stale, if it was open for three hours
 -- without a poll; else up or down, which is the status of the last poll that counts. polled_at: the last poll.
+--
+-- Single shifts tell which stores are open, and whether a poll of the last three hours counts, which settles almost all
+-- of them. Open time is put together for the rest alone.
 CREATE OR REPLACE FUNCTION store_states(of_stores text [], moment timestamptz)
 RETURNS TABLE (store_id text, state text, polled_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
+    WITH seen AS MATERIALIZED (
+        SELECT shift.store_id,
+               coalesce(
+                   bool_or(NOT shift.has_hours OR (shift.opens_at <= moment AND shift.closes_at > moment)), FALSE
+               ) AS is_open,
+               coalesce(
+                   bool_or(
+                       NOT shift.has_hours OR (shift.opens_at <= last.polled_at AND shift.closes_at > last.polled_at)
+                   ), FALSE
+               ) AS counts,
+               min(last.polled_at) AS polled_at
+          FROM store_shifts(of_stores, moment - INTERVAL '3 hours', moment + INTERVAL '1 microsecond') AS shift
+          JOIN last_polls(of_stores, moment) AS last ON last.store_id = shift.store_id
+         GROUP BY shift.store_id
+    ), known AS MATERIALIZED (
+        SELECT seen.store_id,
+               seen.polled_at,
+               seen.is_open AND NOT coalesce(closures.closed @> moment, FALSE) AS is_open,
+               seen.polled_at > moment - INTERVAL '3 hours'
+                   AND seen.counts
+                   AND NOT coalesce(closures.closed @> seen.polled_at, FALSE) AS is_settled
+          FROM seen
+          LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = seen.store_id
+    ), judged AS (
+        SELECT known.store_id,
+               CASE WHEN known.polled_at <= moment - INTERVAL '3 hours'
+                         AND (
+                             length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
+                                 >= INTERVAL '3 hours'
+                             OR (
+                                 known.polled_at < moment - INTERVAL '48 hours'
+                                 AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
+                             )
+                         ) THEN 'stale'
+                    WHEN (
+                        SELECT poll.active
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = known.store_id
+                           AND poll.polled_at = CASE WHEN hours.open @> known.polled_at THEN known.polled_at
+                                                     ELSE coalesce(
+                                                         last_counted_poll(
+                                                             known.store_id, moment + INTERVAL '1 microsecond'
+                                                         ),
+                                                         known.polled_at
+                                                     )
+                                                END
+                    ) THEN 'up'
+                    ELSE 'down'
+               END AS state
+          FROM known
+          JOIN open_time(
+                   array(
+                       SELECT known.store_id
+                         FROM known
+                        WHERE known.polled_at IS NOT NULL AND known.is_open AND NOT known.is_settled
+                   ),
+                   moment - INTERVAL '48 hours',
+                   moment + INTERVAL '1 microsecond'
+               ) AS hours
+            ON hours.store_id = known.store_id
+    )
     SELECT known.store_id,
            CASE WHEN known.polled_at IS NULL THEN 'never_polled'
-                WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN known.polled_at <= moment - INTERVAL '3 hours'
-                     AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
-                             >= INTERVAL '3 hours'
-                         OR (
-                             known.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
-                         )
-                     ) THEN 'stale'
-                WHEN CASE WHEN hours.open @> known.polled_at THEN known.active
-                          ELSE coalesce(
-                              (
-                                  SELECT poll.active
-                                    FROM store_poll AS poll
-                                   WHERE poll.store_id = known.store_id
-                                     AND poll.polled_at = last_counted_poll(
-                                         known.store_id, moment + INTERVAL '1 microsecond'
-                                     )
-                              ),
-                              known.active
-                          )
-                     END THEN 'up'
-                ELSE 'down'
+                WHEN NOT known.is_open THEN 'closed'
+                WHEN known.is_settled THEN CASE WHEN poll.active THEN 'up' ELSE 'down' END
+                ELSE judged.state
            END,
            known.polled_at
-      FROM (
-        SELECT store.store_id, poll.polled_at, poll.active
-          FROM unnest(of_stores) AS wanted (store_id)
-          JOIN store ON store.store_id = wanted.store_id
-          LEFT JOIN LATERAL (
-            SELECT last.polled_at, last.active
-              FROM store_poll AS last
-             WHERE last.store_id = store.store_id AND last.polled_at <= moment
-             ORDER BY last.polled_at DESC
-             LIMIT 1
-          ) AS poll ON TRUE
-        OFFSET 0
-      ) AS known
-      JOIN open_time(of_stores, moment - INTERVAL '48 hours', moment + INTERVAL '1 microsecond') AS hours
-        ON hours.store_id = known.store_id
+      FROM known
+      LEFT JOIN judged ON judged.store_id = known.store_id
+      LEFT JOIN store_poll AS poll
+        ON poll.store_id = known.store_id AND poll.polled_at = known.polled_at
+           AND known.is_open AND known.is_settled
 $$;
 
 -- Since when a store that is open at a moment has been up, or down: closed time in between does not end it.

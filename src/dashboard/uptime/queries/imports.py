@@ -200,7 +200,7 @@ async def forget_days_of_staged_polls(db: Executor) -> None:
             SELECT staged.store_id, min(staged.polled_at) AS at
               FROM staged_poll AS staged
               JOIN store ON store.store_id = staged.store_id
-             WHERE staged.polled_at < store.days_until
+             WHERE (staged.polled_at < store.days_until OR store.days_may_change)
                AND NOT EXISTS (
                 SELECT
                   FROM store_poll AS stored
