@@ -131,23 +131,6 @@ AS $$
       LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = weekly.store_id
 $$;
 
--- The last poll of each store up to `known`; null without one. A stored poll may be dated after it.
-CREATE OR REPLACE FUNCTION last_polls(of_stores text [], known timestamptz)
-RETURNS TABLE (store_id text, polled_at timestamptz)
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    SELECT store.store_id,
-           CASE WHEN store.last_polled_at <= known THEN store.last_polled_at
-                WHEN store.first_polled_at <= known THEN (
-                    SELECT max(poll.polled_at)
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = store.store_id AND poll.polled_at <= known
-                )
-           END
-      FROM unnest(of_stores) AS wanted (store_id)
-      JOIN store ON store.store_id = wanted.store_id
-$$;
-
 -- The newest poll of the fleet up to `known`; null without one. A stored poll may be dated after it.
 CREATE OR REPLACE FUNCTION newest_poll(known timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
