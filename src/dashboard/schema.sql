@@ -70,27 +70,19 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
 $$;
 
-CREATE FUNCTION days_are_final(of_stores text[], midnight timestamp with time zone) RETURNS TABLE(store_id text, final boolean)
+CREATE FUNCTION days_change_until(of_store text, midnight timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT hours.store_id,
-           CASE WHEN EXISTS (
-                    SELECT
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = hours.store_id
-                       AND poll.polled_at < midnight
-                       AND poll.polled_at >= coalesce(
-                           lower(opening.span),
-                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
-                       )
-                       AND poll.polled_at <@ hours.open
-                ) THEN TRUE
-                ELSE days_hold_until(hours.store_id, midnight) = midnight
+    SELECT CASE WHEN held.until = midnight THEN NULL
+                WHEN NOT isfinite(held.until) THEN 'infinity'
+                ELSE (
+                    SELECT CASE WHEN upper(span) < midnight + INTERVAL '360 hours' THEN upper(span) ELSE 'infinity' END
+                      FROM open_time(ARRAY[of_store], midnight, midnight + INTERVAL '360 hours') AS hours
+                     CROSS JOIN LATERAL unnest(hours.open) AS span
+                     WHERE span @> midnight
+                )
            END
-      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
-      LEFT JOIN LATERAL (
-        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
-      ) AS opening ON TRUE
+      FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
 $$;
 
 CREATE FUNCTION days_hold_until(of_store text, changed_at timestamp with time zone) RETURNS timestamp with time zone
@@ -268,21 +260,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION last_polls(of_stores text[], known timestamp with time zone) RETURNS TABLE(store_id text, polled_at timestamp with time zone)
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT store.store_id,
-           CASE WHEN store.last_polled_at <= known THEN store.last_polled_at
-                WHEN store.first_polled_at <= known THEN (
-                    SELECT max(poll.polled_at)
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = store.store_id AND poll.polled_at <= known
-                )
-           END
-      FROM unnest(of_stores) AS wanted (store_id)
-      JOIN store ON store.store_id = wanted.store_id
-$$;
-
 CREATE FUNCTION length_of(parts tstzmultirange) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -301,8 +278,8 @@ BEGIN
         SELECT due.today,
                due.since,
                due.until,
-               array_agg(due.store_id) AS stores,
-               array_agg(due.store_id) FILTER (WHERE due.may_change) AS changing
+               due.change_until,
+               array_agg(due.store_id) AS stores
           FROM (
             SELECT store.store_id,
                    local.today,
@@ -311,7 +288,7 @@ BEGIN
                    CASE WHEN store.last_polled_at <= known THEN local.midnight
                         ELSE midnight_before(days_hold_until(store.store_id, local.midnight), local.zone)
                    END AS until,
-                   store.last_polled_at <= known AND NOT held.final AS may_change
+                   CASE WHEN store.last_polled_at <= known THEN held.until END AS change_until
               FROM (
                 SELECT zone,
                        (settled AT TIME ZONE zone)::date AS today,
@@ -326,10 +303,10 @@ BEGIN
                      GROUP BY 1
                   ) AS of_zone
               ) AS local
-             CROSS JOIN LATERAL days_are_final(local.stores, local.midnight) AS held
+             CROSS JOIN LATERAL stores_days_change_until(local.stores, local.midnight) AS held
               JOIN store ON store.store_id = held.store_id
           ) AS due
-         GROUP BY due.today, due.since, due.until
+         GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
         IF part.until > part.since THEN
             INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
@@ -340,7 +317,7 @@ BEGIN
         UPDATE store
            SET days_until = CASE WHEN part.until > part.since THEN part.until ELSE days_until END,
                days_made_on = part.today,
-               days_may_change = coalesce(store_id = ANY(part.changing), FALSE)
+               days_change_until = part.change_until
          WHERE store_id = ANY(part.stores);
         total := total + cardinality(part.stores);
     END LOOP;
@@ -814,67 +791,89 @@ CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) 
                ) AS counts,
                min(last.polled_at) AS polled_at
           FROM store_shifts(of_stores, moment - INTERVAL '3 hours', moment + INTERVAL '1 microsecond') AS shift
-          JOIN last_polls(of_stores, moment) AS last ON last.store_id = shift.store_id
+          JOIN store ON store.store_id = shift.store_id
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                        WHEN store.first_polled_at <= moment THEN (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                        )
+                   END AS polled_at
+            OFFSET 0
+          ) AS last
          GROUP BY shift.store_id
-    ), known AS MATERIALIZED (
+    ), settled AS MATERIALIZED (
         SELECT seen.store_id,
-               seen.polled_at,
-               seen.is_open AND NOT coalesce(closures.closed @> moment, FALSE) AS is_open,
-               seen.polled_at > moment - INTERVAL '3 hours'
-                   AND seen.counts
-                   AND NOT coalesce(closures.closed @> seen.polled_at, FALSE) AS is_settled
-          FROM seen
-          LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = seen.store_id
-    ), judged AS (
-        SELECT known.store_id,
-               CASE WHEN known.polled_at <= moment - INTERVAL '3 hours'
-                         AND (
-                             length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
-                                 >= INTERVAL '3 hours'
-                             OR (
-                                 known.polled_at < moment - INTERVAL '48 hours'
-                                 AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
-                             )
-                         ) THEN 'stale'
-                    WHEN (
-                        SELECT poll.active
+               CASE WHEN seen.polled_at IS NULL THEN 'never_polled'
+                    WHEN seen.store_id IN (SELECT store_closure.store_id FROM store_closure) THEN NULL
+                    WHEN NOT seen.is_open THEN 'closed'
+                    WHEN seen.polled_at > moment - INTERVAL '3 hours' AND seen.counts THEN (
+                        SELECT CASE WHEN poll.active THEN 'up' ELSE 'down' END
                           FROM store_poll AS poll
-                         WHERE poll.store_id = known.store_id
-                           AND poll.polled_at = CASE WHEN hours.open @> known.polled_at THEN known.polled_at
-                                                     ELSE coalesce(
-                                                         last_counted_poll(
-                                                             known.store_id, moment + INTERVAL '1 microsecond'
-                                                         ),
-                                                         known.polled_at
-                                                     )
-                                                END
-                    ) THEN 'up'
-                    ELSE 'down'
-               END AS state
-          FROM known
-          JOIN open_time(
-                   array(
-                       SELECT known.store_id
-                         FROM known
-                        WHERE known.polled_at IS NOT NULL AND known.is_open AND NOT known.is_settled
-                   ),
-                   moment - INTERVAL '48 hours',
-                   moment + INTERVAL '1 microsecond'
-               ) AS hours
-            ON hours.store_id = known.store_id
+                         WHERE poll.store_id = seen.store_id AND poll.polled_at = seen.polled_at
+                    )
+               END AS state,
+               seen.polled_at
+          FROM seen
     )
-    SELECT known.store_id,
-           CASE WHEN known.polled_at IS NULL THEN 'never_polled'
-                WHEN NOT known.is_open THEN 'closed'
-                WHEN known.is_settled THEN CASE WHEN poll.active THEN 'up' ELSE 'down' END
-                ELSE judged.state
+    SELECT settled.store_id, settled.state, settled.polled_at
+      FROM settled
+     WHERE settled.state IS NOT NULL
+     UNION ALL
+    SELECT store.store_id,
+           CASE WHEN NOT hours.open @> moment THEN 'closed'
+                WHEN last.polled_at <= moment - INTERVAL '3 hours'
+                     AND (
+                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
+                             >= INTERVAL '3 hours'
+                         OR (
+                             last.polled_at < moment - INTERVAL '48 hours'
+                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
+                         )
+                     ) THEN 'stale'
+                WHEN (
+                    SELECT poll.active
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = store.store_id
+                       AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
+                                                 ELSE coalesce(
+                                                     (
+                                                         SELECT earlier.polled_at
+                                                           FROM store_poll AS earlier
+                                                          WHERE earlier.store_id = store.store_id
+                                                            AND earlier.polled_at <= moment
+                                                            AND earlier.polled_at >= moment - INTERVAL '48 hours'
+                                                            AND earlier.polled_at <@ hours.open
+                                                          ORDER BY earlier.polled_at DESC
+                                                          LIMIT 1
+                                                     ),
+                                                     last_counted_poll(
+                                                         store.store_id, moment + INTERVAL '1 microsecond'
+                                                     ),
+                                                     last.polled_at
+                                                 )
+                                            END
+                ) THEN 'up'
+                ELSE 'down'
            END,
-           known.polled_at
-      FROM known
-      LEFT JOIN judged ON judged.store_id = known.store_id
-      LEFT JOIN store_poll AS poll
-        ON poll.store_id = known.store_id AND poll.polled_at = known.polled_at
-           AND known.is_open AND known.is_settled
+           last.polled_at
+      FROM open_time(
+               array(SELECT settled.store_id FROM settled WHERE settled.state IS NULL),
+               moment - INTERVAL '48 hours',
+               moment + INTERVAL '1 microsecond'
+           ) AS hours
+      JOIN store ON store.store_id = hours.store_id
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                    WHEN store.first_polled_at <= moment THEN (
+                        SELECT max(poll.polled_at)
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                    )
+               END AS polled_at
+        OFFSET 0
+      ) AS last
 $$;
 
 CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
@@ -1130,6 +1129,29 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
         ) AS length
         OFFSET 0
       ) AS opened
+$$;
+
+CREATE FUNCTION stores_days_change_until(of_stores text[], midnight timestamp with time zone) RETURNS TABLE(store_id text, until timestamp with time zone)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT hours.store_id,
+           CASE WHEN EXISTS (
+                    SELECT
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = hours.store_id
+                       AND poll.polled_at < midnight
+                       AND poll.polled_at >= coalesce(
+                           lower(opening.span),
+                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
+                       )
+                       AND poll.polled_at <@ hours.open
+                ) THEN NULL
+                ELSE days_change_until(hours.store_id, midnight)
+           END
+      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
+      LEFT JOIN LATERAL (
+        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
+      ) AS opening ON TRUE
 $$;
 
 CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETURNS SETOF text
@@ -1531,7 +1553,7 @@ CREATE TABLE store (
     store_group text COLLATE pg_catalog."C",
     days_until timestamp with time zone,
     days_made_on date,
-    days_may_change boolean DEFAULT false NOT NULL,
+    days_change_until timestamp with time zone,
     CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
     CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
     CONSTRAINT store_store_group_check CHECK (((length(store_group) >= 1) AND (length(store_group) <= 100))),
