@@ -305,9 +305,10 @@ AS $$
      ORDER BY timezone, store_id
 $$;
 
--- Make the figures of the local days that are over by `settled`, of up to `max_stores` stores that lack them; returns of
--- how many. Later polls may still change some of these days: days_change_until says up to when. Of a store with polls after `known` only the days are made that no poll changes: the others are computed
--- when they are asked for. imports_lock: held meanwhile, so that no import changes these days.
+-- Make the figures of the local days that are over by `settled`, of up to `max_stores` stores that lack them; returns
+-- of how many. Later polls may still change some of these days: days_change_until says up to when. Of a store with
+-- polls after `known` only the days are made that no poll changes: the others are computed when they are asked for.
+-- imports_lock: held meanwhile, so that no import changes these days.
 CREATE OR REPLACE FUNCTION make_recent_days(
     max_stores integer, coverage interval, imports_lock bigint, settled timestamptz, known timestamptz
 )
@@ -398,9 +399,9 @@ AS $$
        AND kept.day >= coalesce((cut.days_until AT TIME ZONE cut.zone)::date, '-infinity')
 $$;
 
--- The figures of each store for its local days from `first` to `last`, as far as they were made; the days that were not,
--- since a poll after `known` may change them, are computed. through: the last of these days that is counted, null if
--- none is.
+-- The figures of each store for its local days from `first` to `last`, as far as they were made; the days that were
+-- not, since a poll after `known` may change them, are computed. through: the last of these days that is counted, null
+-- if none is.
 CREATE OR REPLACE FUNCTION fleet_days(first date, last date, coverage interval, known timestamptz)
 RETURNS TABLE (
     store_id text, open_time interval, uptime interval, observed_time interval, incidents bigint, through date

@@ -13,8 +13,8 @@ $$;
 -- without a poll; else up or down, which is the status of the last poll that counts. polled_at: the last poll.
 --
 -- Single shifts tell which stores are open, and whether a poll of the last three hours counts, which settles almost all
--- that have no closures. Open time is put together for the rest alone. Nothing here joins one computed list of stores to
--- another: the planner cannot know how long they are.
+-- that have no closures. Open time is put together for the rest alone. Nothing here joins one computed list of stores
+-- to another: the planner cannot know how long they are.
 CREATE OR REPLACE FUNCTION store_states(of_stores text [], moment timestamptz)
 RETURNS TABLE (store_id text, state text, polled_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
