@@ -70,6 +70,21 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
 $$;
 
+CREATE FUNCTION days_change_until(of_store text, midnight timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN held.until = midnight THEN NULL
+                WHEN NOT isfinite(held.until) THEN 'infinity'
+                ELSE (
+                    SELECT CASE WHEN upper(span) < midnight + INTERVAL '360 hours' THEN upper(span) ELSE 'infinity' END
+                      FROM open_time(ARRAY[of_store], midnight, midnight + INTERVAL '360 hours') AS hours
+                     CROSS JOIN LATERAL unnest(hours.open) AS span
+                     WHERE span @> midnight
+                )
+           END
+      FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
+$$;
+
 CREATE FUNCTION days_hold_until(of_store text, changed_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -92,6 +107,22 @@ $$;
 CREATE FUNCTION fleet_days(first date, last date, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, open_time interval, uptime interval, observed_time interval, incidents bigint, through date)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
+    WITH incomplete AS MATERIALIZED (
+        SELECT store.store_id,
+               coalesce(store.timezone, 'America/Chicago') AS zone,
+               store.days_made_on,
+               coalesce(
+                   store.days_until,
+                   store.polls_since,
+                   midnight_before(store.first_polled_at, coalesce(store.timezone, 'America/Chicago'))
+               ) AS made_until
+          FROM store
+         WHERE store.first_polled_at <= known
+           AND (
+               store.days_until IS NULL
+               OR (store.days_until AT TIME ZONE coalesce(store.timezone, 'America/Chicago'))::date < store.days_made_on
+           )
+    )
     SELECT store.store_id,
            coalesce(kept.open_time, '0') + coalesce(live.open_time, '0'),
            coalesce(kept.uptime, '0') + coalesce(live.uptime, '0'),
@@ -99,7 +130,6 @@ CREATE FUNCTION fleet_days(first date, last date, coverage interval, known times
            coalesce(kept.incidents, 0) + coalesce(live.incidents, 0),
            least(last, store.days_made_on - 1)
       FROM store
-     CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
       LEFT JOIN (
         SELECT day.store_id,
                sum(day.open_time) AS open_time,
@@ -113,27 +143,24 @@ CREATE FUNCTION fleet_days(first date, last date, coverage interval, known times
           ) AS day
          GROUP BY day.store_id
       ) AS kept ON kept.store_id = store.store_id
-      LEFT JOIN LATERAL (
-        SELECT sum(days.open_time) AS open_time,
+      LEFT JOIN (
+        SELECT incomplete.store_id,
+               sum(days.open_time) AS open_time,
                sum(days.uptime) AS uptime,
                sum(days.observed_time) AS observed_time,
                sum(days.incidents) AS incidents
-          FROM (
-            SELECT greatest(
-                       opening_instant(first::timestamp, local.zone),
-                       coalesce(
-                           store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)
-                       )
-                   ) AS since,
+          FROM incomplete
+         CROSS JOIN LATERAL (
+            SELECT greatest(opening_instant(first::timestamp, incomplete.zone), incomplete.made_until) AS since,
                    least(
-                       opening_instant((last + 1)::timestamp, local.zone),
-                       opening_instant(store.days_made_on::timestamp, local.zone)
+                       opening_instant((last + 1)::timestamp, incomplete.zone),
+                       opening_instant(incomplete.days_made_on::timestamp, incomplete.zone)
                    ) AS until
           ) AS span
-         CROSS JOIN LATERAL store_days(store.store_id, span.since, span.until, coverage, known) AS days
-         WHERE span.since < span.until
-      ) AS live ON store.days_until IS NULL
-                   OR store.days_until < opening_instant(store.days_made_on::timestamp, local.zone)
+         CROSS JOIN LATERAL store_days(incomplete.store_id, span.since, span.until, coverage, known) AS days
+         WHERE incomplete.days_made_on IS NOT NULL AND span.since < span.until
+         GROUP BY incomplete.store_id
+      ) AS live ON live.store_id = store.store_id
      WHERE store.first_polled_at <= known AND store.days_made_on IS NOT NULL
 $$;
 
@@ -152,7 +179,9 @@ CREATE FUNCTION forget_recent_days(of_stores text[], changes timestamp with time
               FROM unnest(of_stores, changes) AS changed (store_id, at)
               JOIN store AS named ON named.store_id = changed.store_id
           ) AS held
-         WHERE store.store_id = held.store_id AND store.days_made_on IS NOT NULL
+         WHERE store.store_id = held.store_id
+           AND store.days_made_on IS NOT NULL
+           AND (held.until IS NULL OR held.until < store.days_until)
         RETURNING store.store_id, store.days_until, coalesce(store.timezone, 'America/Chicago') AS zone
     )
     DELETE FROM store_recent_day AS kept
@@ -241,31 +270,56 @@ CREATE FUNCTION make_recent_days(max_stores integer, coverage interval, imports_
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    due record;
-    made_until timestamptz;
+    part record;
     total integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(imports_lock);
-    FOR due IN
-        SELECT store.store_id,
-               local.zone,
-               (settled AT TIME ZONE local.zone)::date AS today,
-               midnight_before(settled, local.zone) AS midnight,
-               coalesce(store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)) AS since
-          FROM (SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores) AS wanted
-          JOIN store ON store.store_id = wanted.store_id
-         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+    FOR part IN
+        SELECT due.today,
+               due.since,
+               due.until,
+               due.change_until,
+               array_agg(due.store_id) AS stores
+          FROM (
+            SELECT store.store_id,
+                   local.today,
+                   coalesce(store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone))
+                       AS since,
+                   CASE WHEN store.last_polled_at <= known THEN local.midnight
+                        ELSE midnight_before(days_hold_until(store.store_id, local.midnight), local.zone)
+                   END AS until,
+                   CASE WHEN store.last_polled_at <= known THEN held.until END AS change_until
+              FROM (
+                SELECT zone,
+                       (settled AT TIME ZONE zone)::date AS today,
+                       midnight_before(settled, zone) AS midnight,
+                       stores
+                  FROM (
+                    SELECT coalesce(store.timezone, 'America/Chicago') AS zone, array_agg(store.store_id) AS stores
+                      FROM (
+                        SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores
+                      ) AS wanted
+                      JOIN store ON store.store_id = wanted.store_id
+                     GROUP BY 1
+                  ) AS of_zone
+              ) AS local
+             CROSS JOIN LATERAL stores_days_change_until(local.stores, local.midnight) AS held
+              JOIN store ON store.store_id = held.store_id
+          ) AS due
+         GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
-        made_until := midnight_before(days_hold_until(due.store_id, due.midnight), due.zone);
-        IF made_until > due.since THEN
+        IF part.until > part.since THEN
             INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
-            SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
-              FROM store_days(due.store_id, due.since, made_until, coverage, known) AS days;
-            UPDATE store SET days_until = made_until, days_made_on = due.today WHERE store_id = due.store_id;
-        ELSE
-            UPDATE store SET days_made_on = due.today WHERE store_id = due.store_id;
+            SELECT days.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+              FROM stores_days(part.stores, part.since, part.until, coverage, known) AS days
+             ORDER BY days.store_id, days.day;
         END IF;
-        total := total + 1;
+        UPDATE store
+           SET days_until = CASE WHEN part.until > part.since THEN part.until ELSE days_until END,
+               days_made_on = part.today,
+               days_change_until = part.change_until
+         WHERE store_id = ANY(part.stores);
+        total := total + cardinality(part.stores);
     END LOOP;
     RETURN total;
 END
@@ -332,14 +386,8 @@ CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, unti
     AS $$
     SELECT weekly.store_id, CASE WHEN closures.closed IS NULL THEN weekly.open ELSE weekly.open - closures.closed END
       FROM (
-        SELECT store.store_id,
-               CASE WHEN count(hours.store_id) = 0
-                         OR bit_or(1 << hours.weekday) FILTER (
-                             WHERE hours.opens = TIME '00:00'
-                               AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
-                               AND hours.valid_from = '-infinity'
-                               AND hours.valid_until = 'infinity'
-                         ) = 127
+        SELECT shift.store_id,
+               CASE WHEN NOT bool_or(shift.has_hours) OR bit_or(shift.whole_day) = 127
                         THEN tstzmultirange(tstzrange(NULL, until))
                     ELSE coalesce(
                              range_agg(tstzrange(shift.opens_at, shift.closes_at))
@@ -347,46 +395,8 @@ CREATE FUNCTION open_time(of_stores text[], since timestamp with time zone, unti
                              '{}'
                          ) * tstzmultirange(tstzrange(since, until))
                END AS open
-          FROM unnest(of_stores) AS wanted (store_id)
-          JOIN store ON store.store_id = wanted.store_id
-          LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
-          LEFT JOIN (
-            SELECT zone,
-                   day,
-                   (day - DATE '0001-01-01') % 7 AS weekday,
-                   midnight,
-                   (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
-                       AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
-                       AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
-              FROM (
-                SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-                  FROM unnest(of_stores) AS wanted (store_id)
-                  JOIN store ON store.store_id = wanted.store_id
-              ) AS zones
-             CROSS JOIN LATERAL (
-                SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
-              ) AS span
-             CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
-             CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
-          ) AS calendar
-            ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
-               AND calendar.weekday = hours.weekday
-               AND calendar.day >= hours.valid_from
-               AND calendar.day < hours.valid_until
-          LEFT JOIN LATERAL (
-            SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
-                        ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
-                   END AS opens_at,
-                   CASE WHEN hours.closes >= TIME '23:59'
-                            THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
-                        WHEN hours.closes <= hours.opens
-                            THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
-                        WHEN calendar.steady
-                            THEN calendar.midnight + hours.closes::interval
-                        ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
-                   END AS closes_at
-          ) AS shift ON TRUE
-         GROUP BY store.store_id
+          FROM store_shifts(of_stores, since, until) AS shift
+         GROUP BY shift.store_id
       ) AS weekly
       LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = weekly.store_id
 $$;
@@ -591,115 +601,72 @@ $$;
 CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval, incidents integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT local.day,
-           length_of(history.open * local.span),
-           length_of(history.up * local.span),
-           length_of(history.open * local.span) - length_of(history.gaps * local.span),
-           (SELECT count(*)::integer FROM unnest(beginning.of_incidents) AS start WHERE local.span @> start)
-      FROM (
-        SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
-          FROM store_history(of_store, since, until, known)
-        OFFSET 0
-      ) AS history
-     CROSS JOIN LATERAL (SELECT history.open - history.up AS down OFFSET 0) AS rest
-     CROSS JOIN LATERAL (
-        SELECT array(
-                   SELECT lower(part.span)
-                     FROM (
-                        SELECT each.span, each.is_up, lag(each.is_up) OVER (ORDER BY lower(each.span)) AS was_up
-                          FROM (
-                            SELECT unnest(history.up) AS span, TRUE AS is_up
-                            UNION ALL
-                            SELECT unnest(rest.down), FALSE
-                          ) AS each
-                     ) AS part
-                    WHERE part.was_up AND NOT part.is_up
-               ) || CASE WHEN isempty(rest.down) OR lower(history.up) < lower(rest.down) THEN '{}'
-                         ELSE array(
-                             SELECT found.started_at
-                               FROM store_incidents(
-                                        of_store,
-                                        lower(rest.down),
-                                        coalesce(lower(history.up), upper(rest.down)),
-                                        known
-                                    ) AS found
-                               JOIN store ON store.store_id = of_store
-                              WHERE found.started_at >= lower(rest.down)
-                                AND NOT (
-                                    store.down_before
-                                    AND found.started_at >= store.polls_since
-                                    AND NOT EXISTS (
-                                        SELECT
-                                          FROM open_time(ARRAY[of_store], store.polls_since, found.started_at) AS hours
-                                         WHERE NOT isempty(
-                                               hours.open * tstzmultirange(tstzrange(store.polls_since, found.started_at))
-                                         )
-                                    )
-                                )
-                         )
-                    END AS of_incidents
-        OFFSET 0
-      ) AS beginning
-     CROSS JOIN LATERAL (
-        SELECT each.day,
-               tstzmultirange(tstzrange(
-                   opening_instant(each.day::timestamp, zone.name),
-                   opening_instant((each.day + 1)::timestamp, zone.name)
-               ) * tstzrange(since, until)) AS span
-          FROM (
-            SELECT coalesce(timezone, 'America/Chicago') AS name FROM store WHERE store_id = of_store
-          ) AS zone
-         CROSS JOIN LATERAL (
-            SELECT (since AT TIME ZONE zone.name)::date AS first,
-                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zone.name)::date AS last
-          ) AS days
-         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS each
-      ) AS local
-     WHERE NOT isempty(local.span)
+    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+      FROM stores_days(ARRAY[of_store], since, until, coverage, known) AS days
 $$;
 
-CREATE FUNCTION store_history(of_store text, since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(open tstzmultirange, up tstzmultirange)
+CREATE FUNCTION store_histories(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT hours.open,
-           CASE WHEN status.counted OR later.poll_at IS NULL THEN status.up * tstzmultirange(tstzrange(since, until))
+    SELECT each.store_id,
+           each.open,
+           CASE WHEN each.counted OR later.poll_at IS NULL THEN each.up * tstzmultirange(tstzrange(since, until))
                 ELSE (
-                    SELECT CASE WHEN poll.active THEN hours.open ELSE '{}' END
+                    SELECT CASE WHEN poll.active THEN each.open ELSE '{}' END
                       FROM store_poll AS poll
-                     WHERE poll.store_id = of_store AND poll.polled_at = later.poll_at
+                     WHERE poll.store_id = each.store_id AND poll.polled_at = later.poll_at
                 )
            END
       FROM (
-        SELECT whole.open * tstzmultirange(tstzrange(since, until)) AS open
-          FROM open_time(ARRAY[of_store], since, until) AS whole
-        OFFSET 0
-      ) AS hours
-     CROSS JOIN (
-        SELECT least(
-                   known + INTERVAL '1 microsecond',
-                   greatest(
-                       until + INTERVAL '360 hours',
-                       CASE WHEN hours_change(of_store)
-                                THEN next_counted_poll(of_store, until, known) + INTERVAL '1 microsecond'
-                       END
-                   )
-               ) AS at
+        SELECT ends.at, array_agg(ends.store_id) AS stores
+          FROM (
+            SELECT wanted.store_id,
+                   least(
+                       known + INTERVAL '1 microsecond',
+                       greatest(
+                           until + INTERVAL '360 hours',
+                           CASE WHEN hours_change(wanted.store_id)
+                                    THEN next_counted_poll(wanted.store_id, until, known) + INTERVAL '1 microsecond'
+                           END
+                       )
+                   ) AS at
+              FROM unnest(of_stores) AS wanted (store_id)
+            OFFSET 0
+          ) AS ends
+         GROUP BY ends.at
         OFFSET 0
       ) AS horizon
-      LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
      CROSS JOIN LATERAL (
-        SELECT CASE WHEN status.counted OR horizon.at > known THEN NULL
+        WITH hours AS MATERIALIZED (
+            SELECT whole.store_id, whole.open * tstzmultirange(tstzrange(since, until)) AS open
+              FROM open_time(horizon.stores, since, until) AS whole
+        ), status AS MATERIALIZED (
+            SELECT * FROM store_status(horizon.stores, since, horizon.at, least(known, horizon.at))
+        )
+        SELECT hours.store_id, hours.open, status.up, status.counted
+          FROM hours
+          LEFT JOIN status ON status.store_id = hours.store_id
+        OFFSET 0
+      ) AS each
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN each.counted OR horizon.at > known THEN NULL
                     ELSE coalesce(
-                        next_counted_poll(of_store, horizon.at, known),
-                        CASE WHEN status.counted IS NULL THEN (
+                        next_counted_poll(each.store_id, horizon.at, known),
+                        CASE WHEN each.counted IS NULL THEN (
                             SELECT min(poll.polled_at)
                               FROM store_poll AS poll
-                             WHERE poll.store_id = of_store AND poll.polled_at <= known
+                             WHERE poll.store_id = each.store_id AND poll.polled_at <= known
                         ) END
                     )
                END AS poll_at
         OFFSET 0
       ) AS later
+$$;
+
+CREATE FUNCTION store_history(of_store text, since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(open tstzmultirange, up tstzmultirange)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT history.open, history.up FROM store_histories(ARRAY[of_store], since, until, known) AS history
 $$;
 
 CREATE FUNCTION store_incidents(of_store text, since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(started_at timestamp with time zone, ended_at timestamp with time zone, ongoing boolean, down tstzmultirange)
@@ -756,52 +723,158 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION store_shifts(of_stores text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(store_id text, has_hours boolean, whole_day integer, opens_at timestamp with time zone, closes_at timestamp with time zone)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT store.store_id,
+           hours.store_id IS NOT NULL,
+           CASE WHEN hours.opens = TIME '00:00'
+                     AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                     AND hours.valid_from = '-infinity'
+                     AND hours.valid_until = 'infinity'
+                    THEN 1 << hours.weekday
+           END,
+           shift.opens_at,
+           shift.closes_at
+      FROM unnest(of_stores) AS wanted (store_id)
+      JOIN store ON store.store_id = wanted.store_id
+      LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
+      LEFT JOIN (
+        SELECT zone,
+               day,
+               (day - DATE '0001-01-01') % 7 AS weekday,
+               midnight,
+               (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
+                   AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
+                   AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
+          FROM (
+            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+              FROM unnest(of_stores) AS wanted (store_id)
+              JOIN store ON store.store_id = wanted.store_id
+          ) AS zones
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
+          ) AS span
+         CROSS JOIN LATERAL unnest(array(SELECT first + generate_series(0, last - first))) AS days (day)
+         CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
+      ) AS calendar
+        ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+           AND calendar.weekday = hours.weekday
+           AND calendar.day >= hours.valid_from
+           AND calendar.day < hours.valid_until
+      LEFT JOIN LATERAL (
+        SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
+                    WHEN NOT calendar.steady THEN opening_instant(calendar.day + hours.opens, calendar.zone)
+               END AS opens_at,
+               CASE WHEN hours.closes >= TIME '23:59'
+                        THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
+                    WHEN hours.closes <= hours.opens
+                        THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
+                    WHEN calendar.steady
+                        THEN calendar.midnight + hours.closes::interval
+                    ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
+               END AS closes_at
+      ) AS shift ON TRUE
+$$;
+
 CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) RETURNS TABLE(store_id text, state text, polled_at timestamp with time zone)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT known.store_id,
-           CASE WHEN known.polled_at IS NULL THEN 'never_polled'
-                WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN known.polled_at <= moment - INTERVAL '3 hours'
+    WITH seen AS MATERIALIZED (
+        SELECT shift.store_id,
+               coalesce(
+                   bool_or(NOT shift.has_hours OR (shift.opens_at <= moment AND shift.closes_at > moment)), FALSE
+               ) AS is_open,
+               coalesce(
+                   bool_or(
+                       NOT shift.has_hours OR (shift.opens_at <= last.polled_at AND shift.closes_at > last.polled_at)
+                   ), FALSE
+               ) AS counts,
+               min(last.polled_at) AS polled_at
+          FROM store_shifts(of_stores, moment - INTERVAL '3 hours', moment + INTERVAL '1 microsecond') AS shift
+          JOIN store ON store.store_id = shift.store_id
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                        WHEN store.first_polled_at <= moment THEN (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                        )
+                   END AS polled_at
+            OFFSET 0
+          ) AS last
+         GROUP BY shift.store_id
+    ), settled AS MATERIALIZED (
+        SELECT seen.store_id,
+               CASE WHEN seen.polled_at IS NULL THEN 'never_polled'
+                    WHEN seen.store_id IN (SELECT store_closure.store_id FROM store_closure) THEN NULL
+                    WHEN NOT seen.is_open THEN 'closed'
+                    WHEN seen.polled_at > moment - INTERVAL '3 hours' AND seen.counts THEN (
+                        SELECT CASE WHEN poll.active THEN 'up' ELSE 'down' END
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = seen.store_id AND poll.polled_at = seen.polled_at
+                    )
+               END AS state,
+               seen.polled_at
+          FROM seen
+    )
+    SELECT settled.store_id, settled.state, settled.polled_at
+      FROM settled
+     WHERE settled.state IS NOT NULL
+     UNION ALL
+    SELECT store.store_id,
+           CASE WHEN NOT hours.open @> moment THEN 'closed'
+                WHEN last.polled_at <= moment - INTERVAL '3 hours'
                      AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
+                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
                              >= INTERVAL '3 hours'
                          OR (
-                             known.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
+                             last.polled_at < moment - INTERVAL '48 hours'
+                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
                          )
                      ) THEN 'stale'
-                WHEN CASE WHEN hours.open @> known.polled_at THEN known.active
-                          ELSE coalesce(
-                              (
-                                  SELECT poll.active
-                                    FROM store_poll AS poll
-                                   WHERE poll.store_id = known.store_id
-                                     AND poll.polled_at = last_counted_poll(
-                                         known.store_id, moment + INTERVAL '1 microsecond'
-                                     )
-                              ),
-                              known.active
-                          )
-                     END THEN 'up'
+                WHEN (
+                    SELECT poll.active
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = store.store_id
+                       AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
+                                                 ELSE coalesce(
+                                                     (
+                                                         SELECT earlier.polled_at
+                                                           FROM store_poll AS earlier
+                                                          WHERE earlier.store_id = store.store_id
+                                                            AND earlier.polled_at <= moment
+                                                            AND earlier.polled_at >= moment - INTERVAL '48 hours'
+                                                            AND earlier.polled_at <@ hours.open
+                                                          ORDER BY earlier.polled_at DESC
+                                                          LIMIT 1
+                                                     ),
+                                                     last_counted_poll(
+                                                         store.store_id, moment + INTERVAL '1 microsecond'
+                                                     ),
+                                                     last.polled_at
+                                                 )
+                                            END
+                ) THEN 'up'
                 ELSE 'down'
            END,
-           known.polled_at
-      FROM (
-        SELECT store.store_id, poll.polled_at, poll.active
-          FROM unnest(of_stores) AS wanted (store_id)
-          JOIN store ON store.store_id = wanted.store_id
-          LEFT JOIN LATERAL (
-            SELECT last.polled_at, last.active
-              FROM store_poll AS last
-             WHERE last.store_id = store.store_id AND last.polled_at <= moment
-             ORDER BY last.polled_at DESC
-             LIMIT 1
-          ) AS poll ON TRUE
+           last.polled_at
+      FROM open_time(
+               array(SELECT settled.store_id FROM settled WHERE settled.state IS NULL),
+               moment - INTERVAL '48 hours',
+               moment + INTERVAL '1 microsecond'
+           ) AS hours
+      JOIN store ON store.store_id = hours.store_id
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                    WHEN store.first_polled_at <= moment THEN (
+                        SELECT max(poll.polled_at)
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                    )
+               END AS polled_at
         OFFSET 0
-      ) AS known
-      JOIN open_time(of_stores, moment - INTERVAL '48 hours', moment + INTERVAL '1 microsecond') AS hours
-        ON hours.store_id = known.store_id
+      ) AS last
 $$;
 
 CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
@@ -937,6 +1010,151 @@ CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, u
      CROSS JOIN LATERAL (SELECT base.open * tstzmultirange(tstzrange(since, until)) AS open OFFSET 0) AS total
 $$;
 
+CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, day date, open_time interval, uptime interval, observed_time interval, incidents integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    WITH history AS MATERIALIZED (
+        SELECT whole.store_id, whole.open, whole.up, whole.open - whole.up AS down
+          FROM store_histories(of_stores, since, until, known) AS whole
+    ), begins_down AS MATERIALIZED (
+        SELECT history.store_id, history_begins(history.store_id, known) AS earliest
+          FROM history
+         WHERE NOT isempty(history.down) AND NOT coalesce(lower(history.up) < lower(history.down), FALSE)
+    ), before AS MATERIALIZED (
+        SELECT whole.store_id,
+               whole.open * tstzmultirange(tstzrange(begins_down.earliest, NULL)) AS open,
+               upper(whole.up) AS up_until
+          FROM begins_down
+          JOIN store_histories(
+                   array(SELECT begins_down.store_id FROM begins_down WHERE begins_down.earliest < since),
+                   since - INTERVAL '168 hours',
+                   since,
+                   known
+               ) AS whole
+            ON whole.store_id = begins_down.store_id
+    ), first_incident AS MATERIALIZED (
+        SELECT history.store_id,
+               CASE WHEN begins_down.earliest >= since
+                         OR (isempty(before.open) AND begins_down.earliest >= since - INTERVAL '168 hours')
+                        THEN lower(history.down * tstzmultirange(tstzrange(begins_down.earliest, lower(history.up))))
+                    WHEN isempty(before.open) THEN (
+                        SELECT min(found.started_at)
+                          FROM store_incidents(
+                                   history.store_id,
+                                   lower(history.down),
+                                   coalesce(lower(history.up), upper(history.down)),
+                                   known
+                               ) AS found
+                         WHERE found.started_at >= lower(history.down)
+                    )
+                    WHEN before.up_until = upper(before.open) THEN lower(history.down)
+               END AS started_at
+          FROM begins_down
+          JOIN history ON history.store_id = begins_down.store_id
+          LEFT JOIN before ON before.store_id = begins_down.store_id
+    ), measured AS MATERIALIZED (
+        SELECT history.store_id,
+               coalesce(store.timezone, 'America/Chicago') AS zone,
+               history.open,
+               history.up,
+               unobserved(history.store_id, history.open, coverage, known) AS unseen,
+               CASE WHEN isempty(history.down) THEN '{}'
+                    ELSE array(
+                        SELECT lower(part.span)
+                          FROM (
+                            SELECT each.span, each.is_up, lag(each.is_up) OVER (ORDER BY lower(each.span)) AS was_up
+                              FROM (
+                                SELECT unnest(history.up) AS span, TRUE AS is_up
+                                UNION ALL
+                                SELECT unnest(history.down), FALSE
+                              ) AS each
+                          ) AS part
+                         WHERE part.was_up AND NOT part.is_up
+                    )
+               END
+               || CASE WHEN first_incident.started_at IS NULL
+                            OR (
+                                store.down_before
+                                AND first_incident.started_at >= store.polls_since
+                                AND NOT EXISTS (
+                                    SELECT
+                                      FROM open_time(
+                                               ARRAY[store.store_id], store.polls_since, first_incident.started_at
+                                           ) AS hours
+                                     WHERE NOT isempty(
+                                           hours.open
+                                           * tstzmultirange(tstzrange(store.polls_since, first_incident.started_at))
+                                     )
+                                )
+                            ) THEN '{}'
+                       ELSE ARRAY[first_incident.started_at]
+                  END AS of_incidents
+          FROM history
+          JOIN store ON store.store_id = history.store_id
+          LEFT JOIN first_incident ON first_incident.store_id = history.store_id
+    ), local_day AS MATERIALIZED (
+        SELECT zones.zone, each.day, tstzmultirange(each.span) AS span
+          FROM (SELECT DISTINCT measured.zone FROM measured) AS zones
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zones.zone)::date AS first,
+                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zones.zone)::date AS last
+          ) AS days
+         CROSS JOIN LATERAL (
+            SELECT date.day,
+                   tstzrange(
+                       opening_instant(date.day::timestamp, zones.zone),
+                       opening_instant((date.day + 1)::timestamp, zones.zone)
+                   ) * tstzrange(since, until) AS span
+              FROM unnest(array(SELECT days.first + generate_series(0, days.last - days.first))) AS date (day)
+          ) AS each
+         WHERE NOT isempty(each.span)
+    )
+    SELECT measured.store_id,
+           local_day.day,
+           opened.length,
+           (
+               SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                 FROM unnest(measured.up * local_day.span) AS part
+           ),
+           opened.length - (
+               SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                 FROM unnest(measured.unseen * local_day.span) AS part
+           ),
+           (SELECT count(*)::integer FROM unnest(measured.of_incidents) AS start WHERE local_day.span @> start)
+      FROM measured
+      JOIN local_day ON local_day.zone = measured.zone
+     CROSS JOIN LATERAL (
+        SELECT (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.open * local_day.span) AS part
+        ) AS length
+        OFFSET 0
+      ) AS opened
+$$;
+
+CREATE FUNCTION stores_days_change_until(of_stores text[], midnight timestamp with time zone) RETURNS TABLE(store_id text, until timestamp with time zone)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT hours.store_id,
+           CASE WHEN EXISTS (
+                    SELECT
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = hours.store_id
+                       AND poll.polled_at < midnight
+                       AND poll.polled_at >= coalesce(
+                           lower(opening.span),
+                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
+                       )
+                       AND poll.polled_at <@ hours.open
+                ) THEN NULL
+                ELSE days_change_until(hours.store_id, midnight)
+           END
+      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
+      LEFT JOIN LATERAL (
+        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
+      ) AS opening ON TRUE
+$$;
+
 CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -944,7 +1162,7 @@ CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETUR
       FROM store
      WHERE first_polled_at <= settled
        AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE coalesce(timezone, 'America/Chicago'))::date
-     ORDER BY store_id
+     ORDER BY timezone, store_id
 $$;
 
 CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interval, known timestamp with time zone) RETURNS tstzmultirange
@@ -1336,6 +1554,7 @@ CREATE TABLE store (
     store_group text COLLATE pg_catalog."C",
     days_until timestamp with time zone,
     days_made_on date,
+    days_change_until timestamp with time zone,
     CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
     CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
     CONSTRAINT store_store_group_check CHECK (((length(store_group) >= 1) AND (length(store_group) <= 100))),

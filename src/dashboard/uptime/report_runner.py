@@ -25,7 +25,8 @@ DETAILS_PATIENCE = 3.0
 """How many seconds a request waits for the full columns of a report before it is told to come again."""
 DAYS_PATIENCE = 5.0
 """How many seconds a request makes figures of days before it is told to come again."""
-STORES_PER_BATCH = 25
+STORES_PER_BATCH = 500
+"""An import waits for a batch, which takes less than a second."""
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
@@ -112,9 +113,12 @@ class ReportRunner:
 
     async def require_days(self, now: datetime) -> None:
         """Make what figures of days are missing. Raises Unavailable if that takes longer than a request may wait."""
-        await self.make_days(now, DAYS_PATIENCE)
         settled = await days.select_settled(self.db, now)
-        if settled and await days.select_has_days_to_make(self.db, settled):
+        # First, so that a request without anything to make does not wait for an import.
+        if not settled or not await days.select_has_days_to_make(self.db, settled):
+            return
+        await self.make_days(now, DAYS_PATIENCE)
+        if await days.select_has_days_to_make(self.db, settled):
             raise Unavailable("The figures of the days are being made.", retry_after=10)
 
     async def make_waiting(self) -> int:

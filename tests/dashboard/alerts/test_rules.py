@@ -170,6 +170,16 @@ async def test_stores_are_looked_at_again_after_an_import_or_in_the_next_minute(
     assert await down(80) == ["1"]
 
 
+async def test_stores_are_looked_at_again_in_the_same_minute_when_others_fire(dashboard_db: asyncpg.Pool) -> None:
+    """A store that fires goes on until two polls in a row found it up; one that does not fire begins after two."""
+    [select] = [watch.select for watch in watches(config_of(), []) if watch.rule == "store_down"]
+    polls = [(NOW - n * HOUR, n == 0) for n in range(3)]
+    await load(dashboard_db, {"1": Store(polls, timezone="UTC")})
+    assert await select(dashboard_db, NOW, []) == []
+    assert [each.subject for each in await select(dashboard_db, NOW, ["1"])] == ["1"]
+    assert await select(dashboard_db, NOW, []) == []
+
+
 def test_each_rule_can_be_switched_off() -> None:
     rules = [watch.rule for watch in watches(config_of(), [])]
     for rule in rules:

@@ -1,7 +1,8 @@
 """Closures, hours with a first day, groups and deletions of polls, over HTTP; and the days of the fleet."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -16,7 +17,7 @@ from dashboard.uptime.models import ClosedTime, DaySpan, WantedStores
 from dashboard.uptime.queries import days, imports
 from dashboard.uptime.queries.stores import select_days
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
-from tests.dashboard.uptime.fleet import Store, load, utc
+from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from tests.dashboard.uptime.test_law import Scene, relaxed, scenes
 from tests.support.databases import waits_for_lock
 from tests.support.waiting import eventually
@@ -233,22 +234,10 @@ async def test_the_days_of_the_fleet_are_those_of_its_stores_whenever_they_were_
     at = scene.now + timedelta(days=3)
     made_at = data.draw(st.sampled_from([scene.start, scene.end, at]))
     await days.make_recent_days(dashboard_db, 100, made_at, made_at)
-    async with transaction(dashboard_db) as connection:
-        await connection.execute(
-            "CREATE TEMPORARY TABLE staged_poll (store_id text, polled_at timestamptz, status text) ON COMMIT DROP"
-        )
-        await connection.executemany(
-            "INSERT INTO staged_poll VALUES ($1, $2, $3)",
-            [
-                (
-                    name,
-                    *(scene.stores[name].polls[place][0], ("inactive", "active")[scene.stores[name].polls[place][1]]),
-                )
-                for name, places in late.items()
-                for place in places
-            ],
-        )
-        await days_after_import(connection)
+    await import_polls(
+        dashboard_db,
+        [(name, *scene.stores[name].polls[place]) for name, places in late.items() for place in places],
+    )
     await days.make_recent_days(dashboard_db, 100, at, at)
     span = DaySpan(at.date() - timedelta(days=200), at.date() + timedelta(days=2))
     found = await days.select_store_uptimes_of_days(dashboard_db, span, WantedStores("store_id"), None, 10, at)
@@ -269,11 +258,69 @@ async def test_the_days_of_the_fleet_are_those_of_its_stores_whenever_they_were_
         assert by_store.get(name, (0.0, 0.0)) == pytest.approx(sums)
 
 
-async def days_after_import(connection: Any) -> None:
-    """What an import of polls does."""
-    await imports.forget_days_of_staged_polls(connection)
-    await imports.mark_inactive_on_conflict(connection)
-    await imports.insert_staged_polls(connection)
+async def import_polls(db: asyncpg.Pool, polls: Sequence[tuple[str, datetime, bool]]) -> None:
+    """What an import of polls does: those of stores, each with its instant and whether it was active."""
+    async with transaction(db) as connection:
+        await connection.execute(
+            "CREATE TEMPORARY TABLE staged_poll (store_id text, polled_at timestamptz, status text) ON COMMIT DROP"
+        )
+        await connection.executemany(
+            "INSERT INTO staged_poll VALUES ($1, $2, $3)",
+            [(name, at, ("inactive", "active")[active]) for name, at, active in polls],
+        )
+        await imports.forget_days_of_staged_polls(connection)
+        await imports.mark_inactive_on_conflict(connection)
+        await imports.insert_staged_polls(connection)
+
+
+NIGHTS = every_day("20:00", "10:00")
+MADE_AT = utc("2023-01-25 06:30")
+JANUARY_24 = DaySpan(date(2023, 1, 24), date(2023, 1, 24))
+
+
+async def downtime_of_january_24(db: asyncpg.Pool, now: datetime) -> float | None:
+    """Make the days that are over, and read this one of the only store."""
+    await days.make_recent_days(db, 100, now - timedelta(hours=6), now)
+    (found,) = await days.select_store_uptimes_of_days(db, JANUARY_24, WantedStores("store_id"), None, 10, now)
+    return found.downtime_seconds
+
+
+async def kept_days(db: asyncpg.Pool) -> int:
+    kept: int = await db.fetchval("SELECT count(*) FROM store_recent_day")
+    return kept
+
+
+async def test_a_night_without_a_poll_is_kept_until_a_poll_of_the_next_morning_decides_it(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """The first poll of an opening decides the time before it, here four hours of the day before."""
+    await load(dashboard_db, {"1": Store([(utc("2023-01-23 21:00"), True)], NIGHTS, "UTC")})
+    assert await downtime_of_january_24(dashboard_db, MADE_AT) == 0
+    assert await kept_days(dashboard_db) == 2
+    await import_polls(dashboard_db, [("1", utc("2023-01-25 06:00"), False)])
+    assert await kept_days(dashboard_db) == 1
+    assert await downtime_of_january_24(dashboard_db, MADE_AT) == 4 * 3600
+    assert await kept_days(dashboard_db) == 2
+
+
+async def test_a_poll_of_a_later_opening_leaves_the_kept_days(dashboard_db: asyncpg.Pool) -> None:
+    await load(dashboard_db, {"1": Store([(utc("2023-01-23 21:00"), True)], NIGHTS, "UTC")})
+    assert await downtime_of_january_24(dashboard_db, MADE_AT) == 0
+    await import_polls(dashboard_db, [("1", utc("2023-01-25 21:00"), False)])
+    assert await kept_days(dashboard_db) == 2
+    assert await dashboard_db.fetchval("SELECT days_made_on FROM store") == date(2023, 1, 25)
+    await import_polls(dashboard_db, [("1", utc("2023-01-25 09:00"), False)])
+    assert await downtime_of_january_24(dashboard_db, MADE_AT + timedelta(hours=3)) == 4 * 3600
+
+
+async def test_a_day_that_a_poll_dated_ahead_will_change_is_computed_when_it_is_asked_for(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    polls = [(utc("2023-01-23 21:00"), True), (MADE_AT + timedelta(minutes=5), False)]
+    await load(dashboard_db, {"1": Store(polls, NIGHTS, "UTC")})
+    assert await downtime_of_january_24(dashboard_db, MADE_AT) == 0
+    assert await kept_days(dashboard_db) == 1
+    assert await downtime_of_january_24(dashboard_db, MADE_AT + timedelta(minutes=6)) == 4 * 3600
 
 
 async def test_a_change_waits_for_an_import_and_both_are_kept(dashboard_db: asyncpg.Pool) -> None:

@@ -43,24 +43,81 @@ AS $$
         OR EXISTS (SELECT FROM store_hours WHERE store_id = of_store AND valid_from > '-infinity')
 $$;
 
+-- The shifts of stores on the local days that may reach into the time between two instants, as they are: they may
+-- overlap, touch, or end before they begin where the clock changes. whole_day: the bit of the weekday, if the row of
+-- hours is of a whole day and has always been valid. A row of hours without such a day has a row without instants. A
+-- store without hours has one row, with has_hours = FALSE.
+--
+-- On days near a change of the clock each opening is resolved by the time zone; on all others it is an offset from
+-- midnight, which is several times faster.
+CREATE OR REPLACE FUNCTION store_shifts(of_stores text [], since timestamptz, until timestamptz)
+RETURNS TABLE (
+    store_id text, has_hours boolean, whole_day integer, opens_at timestamptz, closes_at timestamptz
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT store.store_id,
+           hours.store_id IS NOT NULL,
+           CASE WHEN hours.opens = TIME '00:00'
+                     AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
+                     AND hours.valid_from = '-infinity'
+                     AND hours.valid_until = 'infinity'
+                    THEN 1 << hours.weekday
+           END,
+           shift.opens_at,
+           shift.closes_at
+      FROM unnest(of_stores) AS wanted (store_id)
+      JOIN store ON store.store_id = wanted.store_id
+      LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
+      LEFT JOIN (
+        SELECT zone,
+               day,
+               (day - DATE '0001-01-01') % 7 AS weekday,
+               midnight,
+               (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
+                   AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
+                   AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
+          FROM (
+            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+              FROM unnest(of_stores) AS wanted (store_id)
+              JOIN store ON store.store_id = wanted.store_id
+          ) AS zones
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
+          ) AS span
+         CROSS JOIN LATERAL unnest(array(SELECT first + generate_series(0, last - first))) AS days (day)
+         CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
+      ) AS calendar
+        ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+           AND calendar.weekday = hours.weekday
+           AND calendar.day >= hours.valid_from
+           AND calendar.day < hours.valid_until
+      LEFT JOIN LATERAL (
+        SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
+                    WHEN NOT calendar.steady THEN opening_instant(calendar.day + hours.opens, calendar.zone)
+               END AS opens_at,
+               CASE WHEN hours.closes >= TIME '23:59'
+                        THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
+                    WHEN hours.closes <= hours.opens
+                        THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
+                    WHEN calendar.steady
+                        THEN calendar.midnight + hours.closes::interval
+                    ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
+               END AS closes_at
+      ) AS shift ON TRUE
+$$;
+
 -- The open time of stores between two instants, without their closures, as ranges [opening, closing) that neither touch
 -- nor overlap. A store without hours, and one that was always open all day on every weekday, is open from minus
--- infinity on. On days near a change of the clock each opening is resolved by the time zone; on all others it is an
--- offset from midnight, which is several times faster.
+-- infinity on.
 CREATE OR REPLACE FUNCTION open_time(of_stores text [], since timestamptz, until timestamptz)
 RETURNS TABLE (store_id text, open tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT weekly.store_id, CASE WHEN closures.closed IS NULL THEN weekly.open ELSE weekly.open - closures.closed END
       FROM (
-        SELECT store.store_id,
-               CASE WHEN count(hours.store_id) = 0
-                         OR bit_or(1 << hours.weekday) FILTER (
-                             WHERE hours.opens = TIME '00:00'
-                               AND (hours.closes >= TIME '23:59' OR hours.closes = TIME '00:00')
-                               AND hours.valid_from = '-infinity'
-                               AND hours.valid_until = 'infinity'
-                         ) = 127
+        SELECT shift.store_id,
+               CASE WHEN NOT bool_or(shift.has_hours) OR bit_or(shift.whole_day) = 127
                         THEN tstzmultirange(tstzrange(NULL, until))
                     ELSE coalesce(
                              range_agg(tstzrange(shift.opens_at, shift.closes_at))
@@ -68,46 +125,8 @@ AS $$
                              '{}'
                          ) * tstzmultirange(tstzrange(since, until))
                END AS open
-          FROM unnest(of_stores) AS wanted (store_id)
-          JOIN store ON store.store_id = wanted.store_id
-          LEFT JOIN store_hours AS hours ON hours.store_id = store.store_id
-          LEFT JOIN (
-            SELECT zone,
-                   day,
-                   (day - DATE '0001-01-01') % 7 AS weekday,
-                   midnight,
-                   (day - 1)::timestamp AT TIME ZONE zone = midnight - INTERVAL '24 hours'
-                       AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
-                       AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
-              FROM (
-                SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
-                  FROM unnest(of_stores) AS wanted (store_id)
-                  JOIN store ON store.store_id = wanted.store_id
-              ) AS zones
-             CROSS JOIN LATERAL (
-                SELECT (since AT TIME ZONE zone)::date - 1 AS first, (until AT TIME ZONE zone)::date AS last
-              ) AS span
-             CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS days
-             CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
-          ) AS calendar
-            ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
-               AND calendar.weekday = hours.weekday
-               AND calendar.day >= hours.valid_from
-               AND calendar.day < hours.valid_until
-          LEFT JOIN LATERAL (
-            SELECT CASE WHEN calendar.steady THEN calendar.midnight + hours.opens::interval
-                        ELSE opening_instant(calendar.day + hours.opens, calendar.zone)
-                   END AS opens_at,
-                   CASE WHEN hours.closes >= TIME '23:59'
-                            THEN (calendar.day + 1)::timestamp AT TIME ZONE calendar.zone
-                        WHEN hours.closes <= hours.opens
-                            THEN (calendar.day + 1 + hours.closes) AT TIME ZONE calendar.zone
-                        WHEN calendar.steady
-                            THEN calendar.midnight + hours.closes::interval
-                        ELSE (calendar.day + hours.closes) AT TIME ZONE calendar.zone
-                   END AS closes_at
-          ) AS shift ON TRUE
-         GROUP BY store.store_id
+          FROM store_shifts(of_stores, since, until) AS shift
+         GROUP BY shift.store_id
       ) AS weekly
       LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = weekly.store_id
 $$;

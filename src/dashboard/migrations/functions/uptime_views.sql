@@ -1,57 +1,82 @@
 -- release 1
 -- What the views of stores show, by the rules of uptime.sql: history, incidents, gaps of the collector.
 
--- The open time of a store between two instants, and the part of it in which the store was up by all its polls up to
--- `known`, those after `until` included: the same instant is up or down whatever the window. up: null for a store
--- without any poll up to `known`.
+-- The open time of stores between two instants, and the part of it in which each was up by all its polls up to `known`,
+-- those after `until` included: the same instant is up or down whatever the window. up: null for a store without any
+-- poll up to `known`.
 --
 -- Only the first counted poll after `until` can matter, and only if the store has not closed before it, which it does
--- within fifteen days unless it is always open or its hours change, or if no poll before it counts.
+-- within fifteen days unless it is always open or its hours change, or if no poll before it counts. Stores that need no
+-- poll after the same instant, the horizon, are computed together.
+CREATE OR REPLACE FUNCTION store_histories(
+    of_stores text [], since timestamptz, until timestamptz, known timestamptz
+)
+RETURNS TABLE (store_id text, open tstzmultirange, up tstzmultirange)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT each.store_id,
+           each.open,
+           CASE WHEN each.counted OR later.poll_at IS NULL THEN each.up * tstzmultirange(tstzrange(since, until))
+                ELSE (
+                    SELECT CASE WHEN poll.active THEN each.open ELSE '{}' END
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = each.store_id AND poll.polled_at = later.poll_at
+                )
+           END
+      FROM (
+        SELECT ends.at, array_agg(ends.store_id) AS stores
+          FROM (
+            SELECT wanted.store_id,
+                   least(
+                       known + INTERVAL '1 microsecond',
+                       greatest(
+                           until + INTERVAL '360 hours',
+                           CASE WHEN hours_change(wanted.store_id)
+                                    THEN next_counted_poll(wanted.store_id, until, known) + INTERVAL '1 microsecond'
+                           END
+                       )
+                   ) AS at
+              FROM unnest(of_stores) AS wanted (store_id)
+            OFFSET 0
+          ) AS ends
+         GROUP BY ends.at
+        OFFSET 0
+      ) AS horizon
+     CROSS JOIN LATERAL (
+        WITH hours AS MATERIALIZED (
+            SELECT whole.store_id, whole.open * tstzmultirange(tstzrange(since, until)) AS open
+              FROM open_time(horizon.stores, since, until) AS whole
+        ), status AS MATERIALIZED (
+            SELECT * FROM store_status(horizon.stores, since, horizon.at, least(known, horizon.at))
+        )
+        SELECT hours.store_id, hours.open, status.up, status.counted
+          FROM hours
+          LEFT JOIN status ON status.store_id = hours.store_id
+        OFFSET 0
+      ) AS each
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN each.counted OR horizon.at > known THEN NULL
+                    ELSE coalesce(
+                        next_counted_poll(each.store_id, horizon.at, known),
+                        CASE WHEN each.counted IS NULL THEN (
+                            SELECT min(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = each.store_id AND poll.polled_at <= known
+                        ) END
+                    )
+               END AS poll_at
+        OFFSET 0
+      ) AS later
+$$;
+
+-- The same of one store.
 CREATE OR REPLACE FUNCTION store_history(
     of_store text, since timestamptz, until timestamptz, known timestamptz
 )
 RETURNS TABLE (open tstzmultirange, up tstzmultirange)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT hours.open,
-           CASE WHEN status.counted OR later.poll_at IS NULL THEN status.up * tstzmultirange(tstzrange(since, until))
-                ELSE (
-                    SELECT CASE WHEN poll.active THEN hours.open ELSE '{}' END
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = of_store AND poll.polled_at = later.poll_at
-                )
-           END
-      FROM (
-        SELECT whole.open * tstzmultirange(tstzrange(since, until)) AS open
-          FROM open_time(ARRAY[of_store], since, until) AS whole
-        OFFSET 0
-      ) AS hours
-     CROSS JOIN (
-        SELECT least(
-                   known + INTERVAL '1 microsecond',
-                   greatest(
-                       until + INTERVAL '360 hours',
-                       CASE WHEN hours_change(of_store)
-                                THEN next_counted_poll(of_store, until, known) + INTERVAL '1 microsecond'
-                       END
-                   )
-               ) AS at
-        OFFSET 0
-      ) AS horizon
-      LEFT JOIN store_status(ARRAY[of_store], since, horizon.at, least(known, horizon.at)) AS status ON TRUE
-     CROSS JOIN LATERAL (
-        SELECT CASE WHEN status.counted OR horizon.at > known THEN NULL
-                    ELSE coalesce(
-                        next_counted_poll(of_store, horizon.at, known),
-                        CASE WHEN status.counted IS NULL THEN (
-                            SELECT min(poll.polled_at)
-                              FROM store_poll AS poll
-                             WHERE poll.store_id = of_store AND poll.polled_at <= known
-                        ) END
-                    )
-               END AS poll_at
-        OFFSET 0
-      ) AS later
+    SELECT history.open, history.up FROM store_histories(ARRAY[of_store], since, until, known) AS history
 $$;
 
 -- When what is known of a store by its polls up to `known` begins: with the opening before its first poll, or with that

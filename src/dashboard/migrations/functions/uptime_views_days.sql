@@ -2,83 +2,149 @@
 -- The figures of stores for each of their local days: how they are computed, kept, and made again; and the deletion of
 -- old polls.
 
--- The figures of a store for each of its local days, of the part of them between two instants, by its polls up to
+-- The figures of stores for each of their local days, of the part of them between two instants, by their polls up to
 -- `known`: open time, the part of it in which the store was up, the part that a poll covers, and the incidents that
 -- began on the day.
 --
--- An incident begins where the store goes down after it was up in the window. Whether the downtime at the beginning of
--- the window is one that began there is told by store_incidents, and, where older polls were deleted, by down_before.
+-- An incident begins where the store goes down after it was up in the window, and, if the window begins with downtime,
+-- there if the store was up when it was last open, or if its history begins no earlier. down_before stands for the open
+-- time of which the polls were deleted.
+CREATE OR REPLACE FUNCTION stores_days(
+    of_stores text [], since timestamptz, until timestamptz, coverage interval, known timestamptz
+)
+RETURNS TABLE (
+    store_id text, day date, open_time interval, uptime interval, observed_time interval, incidents integer
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    WITH history AS MATERIALIZED (
+        SELECT whole.store_id, whole.open, whole.up, whole.open - whole.up AS down
+          FROM store_histories(of_stores, since, until, known) AS whole
+    ), begins_down AS MATERIALIZED (
+        SELECT history.store_id, history_begins(history.store_id, known) AS earliest
+          FROM history
+         WHERE NOT isempty(history.down) AND NOT coalesce(lower(history.up) < lower(history.down), FALSE)
+    ), before AS MATERIALIZED (
+        SELECT whole.store_id,
+               whole.open * tstzmultirange(tstzrange(begins_down.earliest, NULL)) AS open,
+               upper(whole.up) AS up_until
+          FROM begins_down
+          JOIN store_histories(
+                   array(SELECT begins_down.store_id FROM begins_down WHERE begins_down.earliest < since),
+                   since - INTERVAL '168 hours',
+                   since,
+                   known
+               ) AS whole
+            ON whole.store_id = begins_down.store_id
+    ), first_incident AS MATERIALIZED (
+        SELECT history.store_id,
+               CASE WHEN begins_down.earliest >= since
+                         OR (isempty(before.open) AND begins_down.earliest >= since - INTERVAL '168 hours')
+                        THEN lower(history.down * tstzmultirange(tstzrange(begins_down.earliest, lower(history.up))))
+                    WHEN isempty(before.open) THEN (
+                        SELECT min(found.started_at)
+                          FROM store_incidents(
+                                   history.store_id,
+                                   lower(history.down),
+                                   coalesce(lower(history.up), upper(history.down)),
+                                   known
+                               ) AS found
+                         WHERE found.started_at >= lower(history.down)
+                    )
+                    WHEN before.up_until = upper(before.open) THEN lower(history.down)
+               END AS started_at
+          FROM begins_down
+          JOIN history ON history.store_id = begins_down.store_id
+          LEFT JOIN before ON before.store_id = begins_down.store_id
+    ), measured AS MATERIALIZED (
+        SELECT history.store_id,
+               coalesce(store.timezone, 'America/Chicago') AS zone,
+               history.open,
+               history.up,
+               unobserved(history.store_id, history.open, coverage, known) AS unseen,
+               CASE WHEN isempty(history.down) THEN '{}'
+                    ELSE array(
+                        SELECT lower(part.span)
+                          FROM (
+                            SELECT each.span, each.is_up, lag(each.is_up) OVER (ORDER BY lower(each.span)) AS was_up
+                              FROM (
+                                SELECT unnest(history.up) AS span, TRUE AS is_up
+                                UNION ALL
+                                SELECT unnest(history.down), FALSE
+                              ) AS each
+                          ) AS part
+                         WHERE part.was_up AND NOT part.is_up
+                    )
+               END
+               || CASE WHEN first_incident.started_at IS NULL
+                            OR (
+                                store.down_before
+                                AND first_incident.started_at >= store.polls_since
+                                AND NOT EXISTS (
+                                    SELECT
+                                      FROM open_time(
+                                               ARRAY[store.store_id], store.polls_since, first_incident.started_at
+                                           ) AS hours
+                                     WHERE NOT isempty(
+                                           hours.open
+                                           * tstzmultirange(tstzrange(store.polls_since, first_incident.started_at))
+                                     )
+                                )
+                            ) THEN '{}'
+                       ELSE ARRAY[first_incident.started_at]
+                  END AS of_incidents
+          FROM history
+          JOIN store ON store.store_id = history.store_id
+          LEFT JOIN first_incident ON first_incident.store_id = history.store_id
+    ), local_day AS MATERIALIZED (
+        SELECT zones.zone, each.day, tstzmultirange(each.span) AS span
+          FROM (SELECT DISTINCT measured.zone FROM measured) AS zones
+         CROSS JOIN LATERAL (
+            SELECT (since AT TIME ZONE zones.zone)::date AS first,
+                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zones.zone)::date AS last
+          ) AS days
+         CROSS JOIN LATERAL (
+            SELECT date.day,
+                   tstzrange(
+                       opening_instant(date.day::timestamp, zones.zone),
+                       opening_instant((date.day + 1)::timestamp, zones.zone)
+                   ) * tstzrange(since, until) AS span
+              FROM unnest(array(SELECT days.first + generate_series(0, days.last - days.first))) AS date (day)
+          ) AS each
+         WHERE NOT isempty(each.span)
+    )
+    SELECT measured.store_id,
+           local_day.day,
+           opened.length,
+           (
+               SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                 FROM unnest(measured.up * local_day.span) AS part
+           ),
+           opened.length - (
+               SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                 FROM unnest(measured.unseen * local_day.span) AS part
+           ),
+           (SELECT count(*)::integer FROM unnest(measured.of_incidents) AS start WHERE local_day.span @> start)
+      FROM measured
+      JOIN local_day ON local_day.zone = measured.zone
+     CROSS JOIN LATERAL (
+        SELECT (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.open * local_day.span) AS part
+        ) AS length
+        OFFSET 0
+      ) AS opened
+$$;
+
+-- The same of one store.
 CREATE OR REPLACE FUNCTION store_days(
     of_store text, since timestamptz, until timestamptz, coverage interval, known timestamptz
 )
 RETURNS TABLE (day date, open_time interval, uptime interval, observed_time interval, incidents integer)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT local.day,
-           length_of(history.open * local.span),
-           length_of(history.up * local.span),
-           length_of(history.open * local.span) - length_of(history.gaps * local.span),
-           (SELECT count(*)::integer FROM unnest(beginning.of_incidents) AS start WHERE local.span @> start)
-      FROM (
-        SELECT store_history.open, up, unobserved(of_store, store_history.open, coverage, known) AS gaps
-          FROM store_history(of_store, since, until, known)
-        OFFSET 0
-      ) AS history
-     CROSS JOIN LATERAL (SELECT history.open - history.up AS down OFFSET 0) AS rest
-     CROSS JOIN LATERAL (
-        SELECT array(
-                   SELECT lower(part.span)
-                     FROM (
-                        SELECT each.span, each.is_up, lag(each.is_up) OVER (ORDER BY lower(each.span)) AS was_up
-                          FROM (
-                            SELECT unnest(history.up) AS span, TRUE AS is_up
-                            UNION ALL
-                            SELECT unnest(rest.down), FALSE
-                          ) AS each
-                     ) AS part
-                    WHERE part.was_up AND NOT part.is_up
-               ) || CASE WHEN isempty(rest.down) OR lower(history.up) < lower(rest.down) THEN '{}'
-                         ELSE array(
-                             SELECT found.started_at
-                               FROM store_incidents(
-                                        of_store,
-                                        lower(rest.down),
-                                        coalesce(lower(history.up), upper(rest.down)),
-                                        known
-                                    ) AS found
-                               JOIN store ON store.store_id = of_store
-                              WHERE found.started_at >= lower(rest.down)
-                                AND NOT (
-                                    store.down_before
-                                    AND found.started_at >= store.polls_since
-                                    AND NOT EXISTS (
-                                        SELECT
-                                          FROM open_time(ARRAY[of_store], store.polls_since, found.started_at) AS hours
-                                         WHERE NOT isempty(
-                                               hours.open * tstzmultirange(tstzrange(store.polls_since, found.started_at))
-                                         )
-                                    )
-                                )
-                         )
-                    END AS of_incidents
-        OFFSET 0
-      ) AS beginning
-     CROSS JOIN LATERAL (
-        SELECT each.day,
-               tstzmultirange(tstzrange(
-                   opening_instant(each.day::timestamp, zone.name),
-                   opening_instant((each.day + 1)::timestamp, zone.name)
-               ) * tstzrange(since, until)) AS span
-          FROM (
-            SELECT coalesce(timezone, 'America/Chicago') AS name FROM store WHERE store_id = of_store
-          ) AS zone
-         CROSS JOIN LATERAL (
-            SELECT (since AT TIME ZONE zone.name)::date AS first,
-                   ((until - INTERVAL '1 microsecond') AT TIME ZONE zone.name)::date AS last
-          ) AS days
-         CROSS JOIN LATERAL (SELECT first + generate_series(0, last - first) AS day) AS each
-      ) AS local
-     WHERE NOT isempty(local.span)
+    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+      FROM stores_days(ARRAY[of_store], since, until, coverage, known) AS days
 $$;
 
 -- Delete the polls of stores that are older than `keep` before the newest poll of their store, after the figures of
@@ -186,7 +252,49 @@ AS $$
     SELECT CASE WHEN isfinite(moment) THEN opening_instant(date_trunc('day', moment AT TIME ZONE zone), zone) END
 $$;
 
--- The stores of which days are over by `settled` and were not made yet.
+-- The instant before which polls at or after a local midnight change figures of days before it, as days_hold_until
+-- tells: the closing after that midnight, or infinity if no poll before it counts. Null if none does.
+CREATE OR REPLACE FUNCTION days_change_until(of_store text, midnight timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN held.until = midnight THEN NULL
+                WHEN NOT isfinite(held.until) THEN 'infinity'
+                ELSE (
+                    SELECT CASE WHEN upper(span) < midnight + INTERVAL '360 hours' THEN upper(span) ELSE 'infinity' END
+                      FROM open_time(ARRAY[of_store], midnight, midnight + INTERVAL '360 hours') AS hours
+                     CROSS JOIN LATERAL unnest(hours.open) AS span
+                     WHERE span @> midnight
+                )
+           END
+      FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
+$$;
+
+-- The same of stores; only those without a poll in the eight days before that rules a change out are looked at closely.
+CREATE OR REPLACE FUNCTION stores_days_change_until(of_stores text [], midnight timestamptz)
+RETURNS TABLE (store_id text, until timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT hours.store_id,
+           CASE WHEN EXISTS (
+                    SELECT
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = hours.store_id
+                       AND poll.polled_at < midnight
+                       AND poll.polled_at >= coalesce(
+                           lower(opening.span),
+                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
+                       )
+                       AND poll.polled_at <@ hours.open
+                ) THEN NULL
+                ELSE days_change_until(hours.store_id, midnight)
+           END
+      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
+      LEFT JOIN LATERAL (
+        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
+      ) AS opening ON TRUE
+$$;
+
+-- The stores of which days are over by `settled` and were not made yet; those of a time zone are together.
 CREATE OR REPLACE FUNCTION stores_with_days_to_make(settled timestamptz) RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -194,12 +302,13 @@ AS $$
       FROM store
      WHERE first_polled_at <= settled
        AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE coalesce(timezone, 'America/Chicago'))::date
-     ORDER BY store_id
+     ORDER BY timezone, store_id
 $$;
 
--- Make the figures of the local days that are over by `settled` and that later polls do not change, of up to
--- `max_stores` stores that lack them; returns of how many. Days that later polls may change are computed when they are
--- asked for. imports_lock: held meanwhile, so that no import changes these days.
+-- Make the figures of the local days that are over by `settled`, of up to `max_stores` stores that lack them; returns
+-- of how many. Later polls may still change some of these days: days_change_until says up to when. Of a store with
+-- polls after `known` only the days are made that no poll changes: the others are computed when they are asked for.
+-- imports_lock: held meanwhile, so that no import changes these days.
 CREATE OR REPLACE FUNCTION make_recent_days(
     max_stores integer, coverage interval, imports_lock bigint, settled timestamptz, known timestamptz
 )
@@ -207,31 +316,56 @@ RETURNS integer
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    due record;
-    made_until timestamptz;
+    part record;
     total integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(imports_lock);
-    FOR due IN
-        SELECT store.store_id,
-               local.zone,
-               (settled AT TIME ZONE local.zone)::date AS today,
-               midnight_before(settled, local.zone) AS midnight,
-               coalesce(store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)) AS since
-          FROM (SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores) AS wanted
-          JOIN store ON store.store_id = wanted.store_id
-         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+    FOR part IN
+        SELECT due.today,
+               due.since,
+               due.until,
+               due.change_until,
+               array_agg(due.store_id) AS stores
+          FROM (
+            SELECT store.store_id,
+                   local.today,
+                   coalesce(store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone))
+                       AS since,
+                   CASE WHEN store.last_polled_at <= known THEN local.midnight
+                        ELSE midnight_before(days_hold_until(store.store_id, local.midnight), local.zone)
+                   END AS until,
+                   CASE WHEN store.last_polled_at <= known THEN held.until END AS change_until
+              FROM (
+                SELECT zone,
+                       (settled AT TIME ZONE zone)::date AS today,
+                       midnight_before(settled, zone) AS midnight,
+                       stores
+                  FROM (
+                    SELECT coalesce(store.timezone, 'America/Chicago') AS zone, array_agg(store.store_id) AS stores
+                      FROM (
+                        SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores
+                      ) AS wanted
+                      JOIN store ON store.store_id = wanted.store_id
+                     GROUP BY 1
+                  ) AS of_zone
+              ) AS local
+             CROSS JOIN LATERAL stores_days_change_until(local.stores, local.midnight) AS held
+              JOIN store ON store.store_id = held.store_id
+          ) AS due
+         GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
-        made_until := midnight_before(days_hold_until(due.store_id, due.midnight), due.zone);
-        IF made_until > due.since THEN
+        IF part.until > part.since THEN
             INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
-            SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
-              FROM store_days(due.store_id, due.since, made_until, coverage, known) AS days;
-            UPDATE store SET days_until = made_until, days_made_on = due.today WHERE store_id = due.store_id;
-        ELSE
-            UPDATE store SET days_made_on = due.today WHERE store_id = due.store_id;
+            SELECT days.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+              FROM stores_days(part.stores, part.since, part.until, coverage, known) AS days
+             ORDER BY days.store_id, days.day;
         END IF;
-        total := total + 1;
+        UPDATE store
+           SET days_until = CASE WHEN part.until > part.since THEN part.until ELSE days_until END,
+               days_made_on = part.today,
+               days_change_until = part.change_until
+         WHERE store_id = ANY(part.stores);
+        total := total + cardinality(part.stores);
     END LOOP;
     RETURN total;
 END
@@ -254,7 +388,9 @@ AS $$
               FROM unnest(of_stores, changes) AS changed (store_id, at)
               JOIN store AS named ON named.store_id = changed.store_id
           ) AS held
-         WHERE store.store_id = held.store_id AND store.days_made_on IS NOT NULL
+         WHERE store.store_id = held.store_id
+           AND store.days_made_on IS NOT NULL
+           AND (held.until IS NULL OR held.until < store.days_until)
         RETURNING store.store_id, store.days_until, coalesce(store.timezone, 'America/Chicago') AS zone
     )
     DELETE FROM store_recent_day AS kept
@@ -263,14 +399,31 @@ AS $$
        AND kept.day >= coalesce((cut.days_until AT TIME ZONE cut.zone)::date, '-infinity')
 $$;
 
--- The figures of each store for its local days from `first` to `last`, as far as they were made; the days that later
--- polls may change are computed. through: the last of these days that is counted, null if none is.
+-- The figures of each store for its local days from `first` to `last`, as far as they were made; the days that were
+-- not, since a poll after `known` may change them, are computed. through: the last of these days that is counted, null
+-- if none is.
 CREATE OR REPLACE FUNCTION fleet_days(first date, last date, coverage interval, known timestamptz)
 RETURNS TABLE (
     store_id text, open_time interval, uptime interval, observed_time interval, incidents bigint, through date
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
+    WITH incomplete AS MATERIALIZED (
+        SELECT store.store_id,
+               coalesce(store.timezone, 'America/Chicago') AS zone,
+               store.days_made_on,
+               coalesce(
+                   store.days_until,
+                   store.polls_since,
+                   midnight_before(store.first_polled_at, coalesce(store.timezone, 'America/Chicago'))
+               ) AS made_until
+          FROM store
+         WHERE store.first_polled_at <= known
+           AND (
+               store.days_until IS NULL
+               OR (store.days_until AT TIME ZONE coalesce(store.timezone, 'America/Chicago'))::date < store.days_made_on
+           )
+    )
     SELECT store.store_id,
            coalesce(kept.open_time, '0') + coalesce(live.open_time, '0'),
            coalesce(kept.uptime, '0') + coalesce(live.uptime, '0'),
@@ -278,7 +431,6 @@ AS $$
            coalesce(kept.incidents, 0) + coalesce(live.incidents, 0),
            least(last, store.days_made_on - 1)
       FROM store
-     CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
       LEFT JOIN (
         SELECT day.store_id,
                sum(day.open_time) AS open_time,
@@ -292,26 +444,23 @@ AS $$
           ) AS day
          GROUP BY day.store_id
       ) AS kept ON kept.store_id = store.store_id
-      LEFT JOIN LATERAL (
-        SELECT sum(days.open_time) AS open_time,
+      LEFT JOIN (
+        SELECT incomplete.store_id,
+               sum(days.open_time) AS open_time,
                sum(days.uptime) AS uptime,
                sum(days.observed_time) AS observed_time,
                sum(days.incidents) AS incidents
-          FROM (
-            SELECT greatest(
-                       opening_instant(first::timestamp, local.zone),
-                       coalesce(
-                           store.days_until, store.polls_since, midnight_before(store.first_polled_at, local.zone)
-                       )
-                   ) AS since,
+          FROM incomplete
+         CROSS JOIN LATERAL (
+            SELECT greatest(opening_instant(first::timestamp, incomplete.zone), incomplete.made_until) AS since,
                    least(
-                       opening_instant((last + 1)::timestamp, local.zone),
-                       opening_instant(store.days_made_on::timestamp, local.zone)
+                       opening_instant((last + 1)::timestamp, incomplete.zone),
+                       opening_instant(incomplete.days_made_on::timestamp, incomplete.zone)
                    ) AS until
           ) AS span
-         CROSS JOIN LATERAL store_days(store.store_id, span.since, span.until, coverage, known) AS days
-         WHERE span.since < span.until
-      ) AS live ON store.days_until IS NULL
-                   OR store.days_until < opening_instant(store.days_made_on::timestamp, local.zone)
+         CROSS JOIN LATERAL store_days(incomplete.store_id, span.since, span.until, coverage, known) AS days
+         WHERE incomplete.days_made_on IS NOT NULL AND span.since < span.until
+         GROUP BY incomplete.store_id
+      ) AS live ON live.store_id = store.store_id
      WHERE store.first_polled_at <= known AND store.days_made_on IS NOT NULL
 $$;

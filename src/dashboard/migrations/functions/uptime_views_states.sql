@@ -11,53 +11,109 @@ $$;
 
 -- The state of stores at a moment, by their polls up to it: never_polled; closed; stale, if it was open for three hours
 -- without a poll; else up or down, which is the status of the last poll that counts. polled_at: the last poll.
+--
+-- Single shifts tell which stores are open, and whether a poll of the last three hours counts, which settles almost all
+-- that have no closures. Open time is put together for the rest alone. Nothing here joins one computed list of stores
+-- to another: the planner cannot know how long they are.
 CREATE OR REPLACE FUNCTION store_states(of_stores text [], moment timestamptz)
 RETURNS TABLE (store_id text, state text, polled_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT known.store_id,
-           CASE WHEN known.polled_at IS NULL THEN 'never_polled'
-                WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN known.polled_at <= moment - INTERVAL '3 hours'
+    WITH seen AS MATERIALIZED (
+        SELECT shift.store_id,
+               coalesce(
+                   bool_or(NOT shift.has_hours OR (shift.opens_at <= moment AND shift.closes_at > moment)), FALSE
+               ) AS is_open,
+               coalesce(
+                   bool_or(
+                       NOT shift.has_hours OR (shift.opens_at <= last.polled_at AND shift.closes_at > last.polled_at)
+                   ), FALSE
+               ) AS counts,
+               min(last.polled_at) AS polled_at
+          FROM store_shifts(of_stores, moment - INTERVAL '3 hours', moment + INTERVAL '1 microsecond') AS shift
+          JOIN store ON store.store_id = shift.store_id
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                        WHEN store.first_polled_at <= moment THEN (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                        )
+                   END AS polled_at
+            OFFSET 0
+          ) AS last
+         GROUP BY shift.store_id
+    ), settled AS MATERIALIZED (
+        SELECT seen.store_id,
+               CASE WHEN seen.polled_at IS NULL THEN 'never_polled'
+                    WHEN seen.store_id IN (SELECT store_closure.store_id FROM store_closure) THEN NULL
+                    WHEN NOT seen.is_open THEN 'closed'
+                    WHEN seen.polled_at > moment - INTERVAL '3 hours' AND seen.counts THEN (
+                        SELECT CASE WHEN poll.active THEN 'up' ELSE 'down' END
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = seen.store_id AND poll.polled_at = seen.polled_at
+                    )
+               END AS state,
+               seen.polled_at
+          FROM seen
+    )
+    SELECT settled.store_id, settled.state, settled.polled_at
+      FROM settled
+     WHERE settled.state IS NOT NULL
+     UNION ALL
+    SELECT store.store_id,
+           CASE WHEN NOT hours.open @> moment THEN 'closed'
+                WHEN last.polled_at <= moment - INTERVAL '3 hours'
                      AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
+                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
                              >= INTERVAL '3 hours'
                          OR (
-                             known.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
+                             last.polled_at < moment - INTERVAL '48 hours'
+                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
                          )
                      ) THEN 'stale'
-                WHEN CASE WHEN hours.open @> known.polled_at THEN known.active
-                          ELSE coalesce(
-                              (
-                                  SELECT poll.active
-                                    FROM store_poll AS poll
-                                   WHERE poll.store_id = known.store_id
-                                     AND poll.polled_at = last_counted_poll(
-                                         known.store_id, moment + INTERVAL '1 microsecond'
-                                     )
-                              ),
-                              known.active
-                          )
-                     END THEN 'up'
+                WHEN (
+                    SELECT poll.active
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = store.store_id
+                       AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
+                                                 ELSE coalesce(
+                                                     (
+                                                         SELECT earlier.polled_at
+                                                           FROM store_poll AS earlier
+                                                          WHERE earlier.store_id = store.store_id
+                                                            AND earlier.polled_at <= moment
+                                                            AND earlier.polled_at >= moment - INTERVAL '48 hours'
+                                                            AND earlier.polled_at <@ hours.open
+                                                          ORDER BY earlier.polled_at DESC
+                                                          LIMIT 1
+                                                     ),
+                                                     last_counted_poll(
+                                                         store.store_id, moment + INTERVAL '1 microsecond'
+                                                     ),
+                                                     last.polled_at
+                                                 )
+                                            END
+                ) THEN 'up'
                 ELSE 'down'
            END,
-           known.polled_at
-      FROM (
-        SELECT store.store_id, poll.polled_at, poll.active
-          FROM unnest(of_stores) AS wanted (store_id)
-          JOIN store ON store.store_id = wanted.store_id
-          LEFT JOIN LATERAL (
-            SELECT last.polled_at, last.active
-              FROM store_poll AS last
-             WHERE last.store_id = store.store_id AND last.polled_at <= moment
-             ORDER BY last.polled_at DESC
-             LIMIT 1
-          ) AS poll ON TRUE
+           last.polled_at
+      FROM open_time(
+               array(SELECT settled.store_id FROM settled WHERE settled.state IS NULL),
+               moment - INTERVAL '48 hours',
+               moment + INTERVAL '1 microsecond'
+           ) AS hours
+      JOIN store ON store.store_id = hours.store_id
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                    WHEN store.first_polled_at <= moment THEN (
+                        SELECT max(poll.polled_at)
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                    )
+               END AS polled_at
         OFFSET 0
-      ) AS known
-      JOIN open_time(of_stores, moment - INTERVAL '48 hours', moment + INTERVAL '1 microsecond') AS hours
-        ON hours.store_id = known.store_id
+      ) AS last
 $$;
 
 -- Since when a store that is open at a moment has been up, or down: closed time in between does not end it.

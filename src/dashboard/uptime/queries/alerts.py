@@ -23,18 +23,23 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
     """
     rows = await db.fetch(
         """
-        WITH newest AS MATERIALIZED (
-            SELECT store.store_id, last.active, last.polled_at, wanted.store_id IS NOT NULL AS fires
+        WITH looked_at AS MATERIALIZED (
+            SELECT store.store_id,
+                   CASE WHEN store.last_polled_at <= $1 THEN store.last_polled_at
+                        ELSE (
+                            SELECT max(polled_at)
+                              FROM store_poll
+                             WHERE store_poll.store_id = store.store_id AND polled_at <= $1
+                        )
+                   END AS polled_at,
+                   wanted.store_id IS NOT NULL AS fires
               FROM store
               LEFT JOIN unnest($2::text[]) AS wanted (store_id) ON wanted.store_id = store.store_id
-             CROSS JOIN LATERAL (
-                SELECT poll.active, poll.polled_at
-                  FROM store_poll AS poll
-                 WHERE poll.store_id = store.store_id AND poll.polled_at <= $1
-                 ORDER BY poll.polled_at DESC
-                 LIMIT 1
-              ) AS last
              WHERE store.last_polled_at > $1::timestamptz - INTERVAL '48 hours' OR wanted.store_id IS NOT NULL
+        ), newest AS MATERIALIZED (
+            SELECT looked_at.store_id, poll.active, looked_at.polled_at, looked_at.fires
+              FROM looked_at
+              JOIN store_poll AS poll ON poll.store_id = looked_at.store_id AND poll.polled_at = looked_at.polled_at
         ), suspected AS MATERIALIZED (
             SELECT store_id, fires, polled_at
               FROM newest
