@@ -219,12 +219,15 @@ class ErasureResult(msgspec.Struct, frozen=True):
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
-    """The status of the order after the decision."""
+    """The status of the order after the decision, and what its guest is told."""
 
     order_id: int
     """Id of the order."""
     status: BookingStatus
     """The status after the decision."""
+    reason: str | None
+    """Why it was declined or cancelled, as the guest is told; another one than that of the decision, if the order was
+    declined before."""
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}

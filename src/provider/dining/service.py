@@ -120,9 +120,12 @@ async def confirm_booking(
 
 
 def require_not_ended(booking: Booking, now: datetime) -> None:
-    """Raise Conflict when a waiting order's time has passed, whether or not the order has expired already."""
+    """Raise Conflict when a waiting order's time has passed, before it has become expired.
+
+    The code names no status: the order still waits and can be declined.
+    """
     if booking.status == "waiting" and has_ended(booking, now):
-        raise Conflict("The time of the order has passed.", code="booking_expired")
+        raise Conflict("The time of the order has passed.", code="time_passed")
 
 
 def has_ended(booking: Booking, now: datetime) -> bool:
@@ -175,7 +178,7 @@ async def apply_decision(
         actor = Actor("accounting", decision.decided_by)
         reason = decision.reason if target == "declined" else None
         booking = await change_status(connection, settings, booked, target, actor, reason)
-    return DecisionResult(booking.id, booking.status)
+    return DecisionResult(booking.id, booking.status, booking.reason)
 
 
 async def change_status(

@@ -76,7 +76,7 @@ async def test_the_page_shows_local_times_and_notes(desk: Desk) -> None:
 
 async def test_staff_decline_with_a_reason_that_the_provider_is_told(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
-    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined"})
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": REASON})
 
     answer = await decline(desk, json={"reason": f" {REASON} "})
     assert (answer.status_code, (await answer.get_json())["decline_reason"]) == (200, REASON)
@@ -85,7 +85,7 @@ async def test_staff_decline_with_a_reason_that_the_provider_is_told(desk: Desk,
     [call] = provider.requests["POST", URL(CALLBACK)]
     assert json.loads(call.kwargs["data"])["reason"] == REASON
     [order] = await desk.orders()
-    assert (order["status"], order["decline_reason"], order["reason"]) == ("declined", REASON, None)
+    assert (order["status"], order["decline_reason"], order["refusal_reason"]) == ("declined", REASON, None)
 
 
 @pytest.mark.parametrize("body", [{"json": {"reason": "x" * 501}}, {"json": {"why": "full"}}, {"json": {"reason": 5}},
@@ -107,7 +107,7 @@ async def test_a_reason_is_forgotten_when_the_provider_refuses_the_decision(desk
     await desk.send()
 
     [order] = await desk.orders()
-    assert (order["status"], order["reason"], order["decline_reason"]) == ("waiting", "No.", None)
+    assert (order["status"], order["refusal_reason"], order["decline_reason"]) == ("waiting", "No.", None)
 
 
 async def test_the_provider_tells_why_the_restaurants_admin_declined(desk: Desk) -> None:
