@@ -21,7 +21,7 @@ from common.web.input_types import parse_notes
 from common.web.request_body import require_media_type
 from common.web.resources import pool
 from dashboard.front_desk import service
-from dashboard.front_desk.models import Decision
+from dashboard.front_desk.models import Decision, Order
 from dashboard.front_desk.queries import lists, sessions
 from dashboard.front_desk.routes import STAFF
 from dashboard.resources import resources
@@ -170,19 +170,19 @@ async def decline_page() -> Response:
     order = await lists.select_order(pool(), int(number)) if is_order_id(number) else None
     if order is None or order.status != "waiting":
         return redirect_with_notice("already_settled")
-    return templates.page("decline.html", order=order, csrf=csrf_token_of(token))
+    return decline_form(order, token)
+
+
+def decline_form(order: Order, token: str, reason: str = "", fault: str | None = None) -> Response:
+    """The page with the form. reason: what was typed; fault: why it is refused."""
+    response = templates.page("decline.html", order=order, csrf=csrf_token_of(token), reason=reason, fault=fault)
+    if fault is not None:
+        response.status_code = 400
+    return response
 
 
 def is_order_id(number: str) -> bool:
     return number.isascii() and number.isdigit() and len(number) < 19
-
-
-def reason_in(fields: MultiDict[str, str]) -> str | None:
-    """The reason in the form. Raises Invalid."""
-    try:
-        return parse_notes(fields.get("reason", ""))
-    except ValueError as error:
-        raise Invalid.field("reason", str(error)) from None
 
 
 @blueprint.post("/decide")
@@ -198,11 +198,19 @@ async def decide() -> Response:
     number, decision = fields.get("order", ""), fields.get("decision", "")
     if not is_order_id(number) or decision not in ("confirm", "decline"):
         raise Invalid("The form is not valid.")
-    reason = reason_in(fields) if decision == "decline" else None
+    decline_reason = None
+    if decision == "decline":
+        try:
+            decline_reason = parse_notes(fields.get("reason", ""))
+        except ValueError as error:
+            order = await lists.select_order(pool(), int(number))
+            if order is None or order.status != "waiting":
+                return redirect_with_notice("already_settled")
+            return decline_form(order, token, fields["reason"], str(error))
     try:
         async with transaction(pool()) as connection:
             order = await service.decide(
-                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), reason
+                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), decline_reason
             )
     except Conflict as conflict:
         return redirect_with_notice("too_late" if conflict.problem_code == "order_expired" else "already_settled")

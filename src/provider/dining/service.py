@@ -16,6 +16,7 @@ from provider.dining.models import (
     DecisionResult,
     NextStatus,
     OpeningHours,
+    Table,
 )
 from provider.dining.notifications import enqueue_notifications
 from provider.dining.order_rules import require_orderable, require_settable
@@ -53,10 +54,10 @@ async def replace_opening_hours(connection: Connection, hours: Sequence[OpeningH
     return await opening_hours.select_opening_hours(connection)
 
 
-async def book_table(
+async def lock_orderable_table(
     connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, now: datetime
-) -> Booking:
-    """Store a guest's order, which waits for a decision.
+) -> Table:
+    """Return the table of an order that a guest may place, kept from being closed until the transaction ends.
 
     Raises NotFound, Conflict when the table is closed, or Invalid for an order that breaks a rule of the restaurant.
     """
@@ -66,6 +67,11 @@ async def book_table(
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
     require_orderable(settings, await opening_hours.select_opening_hours(connection), table, order, now)
+    return table
+
+
+async def book_table(connection: Connection, settings: DiningSettings, table: Table, order: BookingInput) -> Booking:
+    """Store a guest's order, which waits for a decision, for a table from `lock_orderable_table`."""
     booking = await bookings.insert_booking(connection, table, "waiting", order, GUEST)
     await enqueue_notifications(connection, settings, BookedTable(booking, table), "received", GUEST)
     return booking
