@@ -114,7 +114,7 @@ async def test_orders_are_taken_only_within_the_hours_past_midnight_too(restaura
     refused = await order_at(restaurant, next_day, "18:00")
     [error] = (await refused.get_json())["errors"]
     assert error["field"] == "starts_at"
-    assert error["message"] == (f"must be within the opening hours for all 120 minutes: {day:%A} 18:00 to 02:00 (UTC)")
+    assert error["message"] == (f"must be within the opening hours for all 60 minutes: {day:%A} 18:00 to 02:00 (UTC)")
     [error] = (await (await order_at(restaurant, next_day + timedelta(days=1), "18:00")).get_json())["errors"]
     assert error["message"].endswith(f"minutes: {next_day + timedelta(days=1):%A} is closed (UTC)")
     [error] = (await (await order_at(restaurant, day, "15:00")).get_json())["errors"]
