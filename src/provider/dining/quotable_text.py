@@ -18,25 +18,27 @@ _IN_WORDS = frozenset(f"{_APOSTROPHES}-‐‑‒–־·•‧・･゠׳״፡་
 _ORDINAL = re.compile(r"[1-9]?(?:1st|2nd|3rd|[0-9]th),?")
 
 _GENERIC_DOMAINS = """
-    com net org info biz name pro mobi tel asia cat jobs travel edu gov mil int arpa aero coop museum post xxx
-    academy agency app art autos bar beauty best bet blog bond boutique business cafe camp capital care cards careers
-    casa cash casino catering center chat church city claims cleaning click clinic clothing cloud club codes coffee
-    company community consulting contact cool cyou date deals delivery dental design dev digital direct directory
-    domains download email energy engineering estate events exchange expert express family fans fashion finance
-    financial fish fit fitness flights florist fun fund fyi gallery games gift gifts gives global gmbh gold golf graphics
-    group guide guru hair help holiday homes host hosting hotel house icu immo inc ink institute insurance investments
-    jetzt kim land law legal life limited link live llc loan loans lol love ltd luxury management market marketing media
-    men menu monster money movie network news ninja one online page partners parts party pay photo photos pics pictures
-    pink pizza place plus poker press promo properties pub quest racing recipes red rent rentals repair report
-    restaurant review reviews rocks run sale salon school science services sex sexy shoes shop shopping show singles site
-    skin social software solutions space store stream studio style supply support surf systems tax team tech technology
-    tickets tips tires today tools top tours town toys trade trading training tube university vacations ventures
-    vet viajes video villas vin vip vision vodka vote voyage wang watch website wedding wiki win wine work works world
-    wtf xyz yoga zip zone
-    africa amsterdam barcelona berlin bayern boston brussels bzh cologne corsica cymru dubai eus frl gal hamburg
-    helsinki istanbul irish joburg koeln kyoto lat london madrid melbourne miami moscow nagoya nrw nyc osaka paris quebec
-    rio ruhr saarland scot stockholm swiss sydney taipei tirol tokyo vegas vlaanderen wales wien yokohama zuerich
-    google youtube goog foo new
+    academy aero africa agency amsterdam app arpa art asia autos bar barcelona bayern beauty berlin best
+    bet biz blog bond boston boutique brussels business bzh cafe camp capital cards care careers casa
+    cash casino cat catering center chat church city claims cleaning click clinic clothing cloud club
+    codes coffee cologne com community company consulting contact cool coop corsica cymru cyou date
+    deals delivery dental design dev digital direct directory domains download dubai edu email energy
+    engineering estate eus events exchange expert express family fans fashion finance financial fish fit
+    fitness flights florist foo frl fun fund fyi gal gallery games gift gifts gives global gmbh gold
+    golf goog google gov graphics group guide guru hair hamburg help helsinki holiday homes host hosting
+    hotel house icu immo inc info ink institute insurance int investments irish istanbul jetzt jobs
+    joburg kim koeln kyoto land lat law legal life limited link live llc loan loans lol london love ltd
+    luxury madrid management market marketing media melbourne men menu miami mil mobi money monster
+    moscow movie museum nagoya name net network new news ninja nrw nyc one online org osaka page paris
+    partners parts party pay photo photos pics pictures pink pizza place plus poker post press pro promo
+    properties pub quebec quest racing recipes red rent rentals repair report restaurant review reviews
+    rio rocks ruhr run saarland sale salon school science scot services sex sexy shoes shop shopping
+    show singles site skin social software solutions space stockholm store stream studio style supply
+    support surf swiss sydney systems taipei tax team tech technology tel tickets tips tires tirol today
+    tokyo tools top tours town toys trade trading training travel tube university vacations vegas
+    ventures vet viajes video villas vin vip vision vlaanderen vodka vote voyage wales wang watch
+    website wedding wien wiki win wine work works world wtf xxx xyz yoga yokohama youtube zip zone
+    zuerich
 """
 _COUNTRY_DOMAINS_ELSEWHERE = "uk eu su aq gs hm tf pn bv"
 """Those that are not the codes of a region that has telephones."""
@@ -55,9 +57,7 @@ _TOP_DOMAINS = sorted(
         *map(str.lower, phonenumbers.SUPPORTED_REGIONS),
     }
 )
-_LINK = re.compile(
-    rf"://|@|\bwww\.|\w[.。](?:xn--|(?:{'|'.join(_TOP_DOMAINS)})(?![\w-]))", re.IGNORECASE
-)
+_LINK = re.compile(rf"://|@|\bwww\.|\w[.。](?:xn--|(?:{'|'.join(_TOP_DOMAINS)})(?![\w-]))", re.IGNORECASE)
 """What mail programs turn into a link: addresses, and what ends in a known top-level domain."""
 
 _DATE = re.compile(
@@ -73,7 +73,7 @@ _PHONE = re.compile(r"\d(?:[\s().\-/‐-―−]{0,2}\d){6,}")
 
 
 def is_plausible_name(name: str | None) -> bool:
-    """Return whether an email may greet the guest by this name, such as Zoë O’Neill, Smith & Sons, Jean (Bob) Doe Jr."""
+    """Return whether an email may greet the guest by a name, such as Zoë O’Neill, Smith & Sons, Jean (Bob) Doe Jr."""
     if name is None or len(name) > MAX_GREETED_LENGTH or name.count("(") != name.count(")"):
         return False
     words = name.split()
@@ -98,7 +98,7 @@ def is_word(word: str) -> bool:
 
 
 def is_part_of_word(part: str) -> bool:
-    """Whether a text consists of letters and what belongs to words, and begins with a letter, or an apostrophe and it."""
+    """Whether a text begins with a letter, or apostrophes and one, and has nothing but letters and what is in words."""
     return is_letter(part.lstrip(_APOSTROPHES)[:1]) and all(
         is_letter(character) or unicodedata.category(character)[0] == "M" or character in _IN_WORDS
         for character in part

@@ -47,7 +47,12 @@ async def test_a_refused_order_can_be_decided_again(
     assert (await desk.send())["sent"] == 1
 
     found = await order(desk)
-    assert (found["status"], found["decision"], found["delivered"], found["refusal_reason"]) == (status, decision, True, None)
+    assert (found["status"], found["decision"], found["delivered"], found["refusal_reason"]) == (
+        status,
+        decision,
+        True,
+        None,
+    )
 
 
 @pytest.mark.parametrize("provider_status", ["confirmed", "declined", "cancelled", "expired"])

@@ -149,7 +149,10 @@ async def test_the_page_to_decline_is_for_waiting_orders_and_staff(desk: Desk) -
     ("reason", "fault"),
     [
         (f"<b>{'x' * 501}", "The reason must have at most 500 characters."),
-        ("\n<b>We are\u202e full", "The reason must not contain control characters or characters that turn or hide text."),
+        (
+            "\n<b>We are\u202e full",
+            "The reason must not contain control characters or characters that turn or hide text.",
+        ),
     ],
 )
 async def test_the_page_gives_a_refused_reason_back_with_the_fault(desk: Desk, reason: str, fault: str) -> None:

@@ -130,9 +130,7 @@ def test_the_rules_of_the_clocks_hold_for_bookings_far_ahead(
 ) -> None:
     """As a booking that staff set with `force`: most clients read the rules of the file, and do not know the zone."""
     local = datetime.fromisoformat(f"{year}-{day}T19:00")
-    file = invitation(
-        order_at(local.replace(tzinfo=ZoneInfo(zone))), "REQUEST", datetime.now(UTC), restaurant.settings
-    )
+    file = invitation(order_at(local.replace(tzinfo=ZoneInfo(zone))), "REQUEST", datetime.now(UTC), restaurant.settings)
 
     calendar: Any = icalendar.Calendar.from_ical(file)
     [rules] = calendar.walk("VTIMEZONE")

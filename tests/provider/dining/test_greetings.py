@@ -14,16 +14,19 @@ GREETED = [
     "Ann", "Zoë O’Neill", "Smith & Sons", "Jean (Bob) Doe", "Jean (Bob Lee) Doe", "Noe\u0301mie", "Nguye\u0302\u0303n",
     "J.R.R. Tolkien", "J. R. R. Tolkien", "Dr. Anna Schmidt-Müller", "Martin Luther King, Jr.", "Gerard 't Hooft",
     "Anna-Lena d'Arc", "محمد علی", "می\u200cخواهم", "ক্ষুদিরাম", "李小龍", "Владимир", "María de la Cruz y Ríos",
-    "ジョン・スミス", "ｼﾞｮﾝ･ｽﾐｽ", "阿凡提·买买提", "Gal·la Placídia", "ז׳בוטינסקי", "בן־גוריון", "አበበ፡ቢቂላ", "Ka‘ahumanu Smith",
-    "Kaʻahumanu", "José María de la Santísima Trinidad García López", "John Smith 3rd", "Henry Ford 2nd, Jr.",
+    "ジョン・スミス", "ｼﾞｮﾝ･ｽﾐｽ", "阿凡提·买买提", "Gal·la Placídia", "ז׳בוטינסקי", "בן־גוריון", "አበበ፡ቢቂላ",
+    "Ka‘ahumanu Smith", "Kaʻahumanu", "José María de la Santísima Trinidad García López",
+    "John Smith 3rd", "Henry Ford 2nd, Jr.",
     "Müller/Schulz", "Anna-Lena  Schmidt", "Anna\u00a0Schmidt", "山田\u3000太郎", "Ann  Ben", "བསྟན་འཛིན་", "D´Angelo",
     "one two three four five six seven", "a" * 80, "Thandi van der Merwe–Nkosi",
 ]  # fmt: skip
 
 NOT_GREETED = [
     "<b>Ann</b>", "Win at www.evil.example", "Call +1 234", "http://evil.example", "evil.example", "evil.example.",
-    "Win now!", "Ann (", ") Ann (", "&", "& Sons", "Ann @ evil", "a" * 81, "one two three four five six seven eight nine",
-    "Ann 2", "3rd", "Ann 33th 1234th", "Ann 3rd.example", "//evil", "Ann //evil", "Ann/", "t.me/evil", "evil。example", "Ann_", "-Ann", "(&) Ann", "click.here", "$$$", "",
+    "Win now!", "Ann (", ") Ann (", "&", "& Sons", "Ann @ evil", "a" * 81,
+    "one two three four five six seven eight nine",
+    "Ann 2", "3rd", "Ann 33th 1234th", "Ann 3rd.example", "//evil", "Ann //evil", "Ann/", "t.me/evil", "evil。example",
+    "Ann_", "-Ann", "(&) Ann", "click.here", "$$$", "",
 ]  # fmt: skip
 
 

@@ -35,9 +35,9 @@ async def test_every_prefilled_request_succeeds_in_a_fresh_demo(restaurant: Rest
                                      "/api/admin/view_booking/")  # fmt: skip
             required = [each["name"] for each in operation.get("parameters", []) if each.get("required")]
             query = f"?id={booking if needs_booking else table}" if required else ""
-            response = await restaurant.client.open(
+            response = await restaurant.open(
                 path + query,
-                method=method.upper(),
+                method.upper(),
                 data=text,
                 headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             )

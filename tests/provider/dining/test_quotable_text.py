@@ -10,7 +10,8 @@ REPEATED = [
     "Window table, please.", "We arrive on 24.12.2026 at 18:00", "24.12. 18.30 Uhr", "18.30-20.30", "18:00–20:30",
     "from 24/12/2026 18:00 to 25/12/2026 01:00", "12/24/26 6:30 pm", "2026-12-24 18:00", "le 24-12-2026 à 19h30",
     "No nuts.Thanks", "2 adults, 3 kids (ages 3, 5, 7), 1 dog", "1, 2, 3, 4, 5, 6, 7, 8",
-    "e.g. table 12", "Order no. 123456", "Allergies: nuts, fish; vegan", "<b>bold</b> & \"q\"", "Bday of J.R.R. Tolkien",
+    "e.g. table 12", "Order no. 123456", "Allergies: nuts, fish; vegan", "<b>bold</b> & \"q\"",
+    "Bday of J.R.R. Tolkien",
     "Wir kommen etwas später.Danke", "没有坚果。谢谢", "Line 1\nLine 2", "Costs 12.50 each?", "at 7.30, or 8.15",
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""SQL that changes the orders of the front desk. An order's key is its table and its id; an index finds it by its id alone."""
+"""SQL that changes orders. The key of an order is its table and its id; an index finds it by the id alone."""
 
 from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
@@ -12,6 +12,7 @@ ORDER_COLUMNS = """
     changed_at, was_confirmed
 """
 """The columns of an `Order`."""
+
 
 async def lock_order_id(db: Executor, order_id: int) -> None:
     """Let no other transaction receive an order with this id until this one ends: the key permits one per table."""
