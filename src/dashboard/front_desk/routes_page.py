@@ -213,7 +213,8 @@ async def decide() -> Response:
                 connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), decline_reason
             )
     except Conflict as conflict:
-        return redirect_with_notice("too_late" if conflict.problem_code == "order_expired" else "already_settled")
+        too_late = conflict.problem_code in ("time_passed", "order_expired")
+        return redirect_with_notice("too_late" if too_late else "already_settled")
     except NotFound:
         return redirect_with_notice("already_settled")
     return redirect_with_notice("confirmed" if order.decision == "confirm" else "declined")

@@ -80,7 +80,7 @@ async def decide(
     if order.decision == decision and order.status == STATUS_AFTER[decision]:
         return order
     if order.status == "waiting" and decision == "confirm" and order.has_ended(now):
-        raise Conflict("The time of the order has passed.", code="order_expired")
+        raise Conflict("The time of the order has passed.", code="time_passed")
     decided = await orders.update_decision(connection, order, decision, actor, decline_reason)
     if decided is None:
         raise Conflict(f"The order is {order.status}.", code=f"order_{order.status}")

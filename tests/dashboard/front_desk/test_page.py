@@ -267,7 +267,7 @@ async def test_an_order_whose_time_has_passed_leaves_the_waiting_list_and_cannot
     answer = await desk.client.post("/front-desk/decide", form=fields)
     assert answer.headers["Location"] == "/front-desk?notice=too_late"
     by_program = await desk.decide("confirm")
-    assert (by_program.status_code, (await by_program.get_json())["code"]) == (409, "order_expired")
+    assert (by_program.status_code, (await by_program.get_json())["code"]) == (409, "time_passed")
     assert (await desk.decide("decline", 70002)).status_code == 200
 
 
