@@ -19,7 +19,7 @@ from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.catalog.service import shortest_gap
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
-from dashboard.front_desk.queries import delete_old_sessions
+from dashboard.front_desk.queries.sessions import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at

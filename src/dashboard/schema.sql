@@ -1298,8 +1298,14 @@ CREATE TABLE front_desk_order (
     decided_by text,
     decision_number integer DEFAULT 0 NOT NULL,
     delivered boolean DEFAULT false NOT NULL,
-    reason text,
-    decline_reason text,
+    refusal_reason text,
+    staff_reason text,
+    provider_reason text,
+    decline_reason text GENERATED ALWAYS AS (
+CASE
+    WHEN (provider_status = 'waiting'::text) THEN staff_reason
+    ELSE provider_reason
+END) STORED,
     mail_failure text,
     status text GENERATED ALWAYS AS (
 CASE
@@ -1313,7 +1319,7 @@ END) STORED NOT NULL,
     CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
     CONSTRAINT front_desk_order_check2 CHECK (((decision IS NOT NULL) OR (NOT delivered))),
-    CONSTRAINT front_desk_order_check3 CHECK (((erased_at IS NULL) OR (COALESCE(name, email, phone, notes, decline_reason, mail_failure) IS NULL))),
+    CONSTRAINT front_desk_order_check3 CHECK (((erased_at IS NULL) OR (COALESCE(name, email, phone, notes, staff_reason, provider_reason, mail_failure) IS NULL))),
     CONSTRAINT front_desk_order_decision_check CHECK ((decision = ANY (ARRAY['confirm'::text, 'decline'::text]))),
     CONSTRAINT front_desk_order_provider_status_check CHECK ((provider_status = ANY (ARRAY['waiting'::text, 'confirmed'::text, 'declined'::text, 'cancelled'::text, 'expired'::text]))),
     CONSTRAINT front_desk_order_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone)))

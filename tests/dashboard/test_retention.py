@@ -8,7 +8,7 @@ import dashboard.config
 from common.config import read_config
 from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
-from dashboard.front_desk.queries import delete_old_sessions
+from dashboard.front_desk.queries.sessions import delete_old_sessions
 from dashboard.schedule import retentions
 
 CONFIG = read_config(dashboard.config.Config, {})

@@ -16,6 +16,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.telemetry.logging import configure_logging
+from provider.dining.models import example_day
 from provider.stays.inputs.reservations import EXAMPLE_DAYS_AHEAD
 from tests.support.applications import ROOT
 
@@ -48,10 +49,10 @@ APPLICATIONS: dict[str, Callable[[], Quart]] = {"provider": create_provider, "da
 
 async def describe(app: Quart) -> str:
     """Return the OpenAPI document of an application that is not started, as JSON with sorted keys."""
-    example = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
+    stay = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
     response = await app.test_client().get("/openapi.json")
     text = json.dumps(await response.get_json(), indent=2, sort_keys=True, ensure_ascii=False)
-    return text.replace(f'"{example}"', f'"{FIXED_DATE}"') + "\n"
+    return text.replace(f'"{stay}"', f'"{FIXED_DATE}"').replace(f'"{example_day()}T', f'"{FIXED_DATE}T') + "\n"
 
 
 async def write() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common.web.input_types import WITHOUT_NUL
+
 UNKNOWN_FIELD = "is not a known field"
 
 WORDING: Mapping[str, str] = {
@@ -28,6 +30,7 @@ WORDING: Mapping[str, str] = {
     "missing": "is required",
     "model_attributes_type": "must be an object",
     "model_type": "must be an object",
+    "string_pattern_mismatch": "is not in the expected form",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be text",
@@ -37,11 +40,16 @@ WORDING: Mapping[str, str] = {
 """By the type of the error of pydantic; the names in braces are of its context."""
 
 
+PATTERNS: Mapping[str, str] = {WITHOUT_NUL: "must not contain a NUL character"}
+"""The wording for texts that do not match a pattern; what a pattern means stands better in a validator of its own."""
+
+
 def message_of(error: Mapping[str, Any]) -> str:
     """The message of an error of pydantic; that of a validator of ours as it is."""
-    wording = WORDING.get(error["type"])
+    context = error.get("ctx", {})
+    wording = PATTERNS.get(context.get("pattern", ""), WORDING.get(error["type"]))
     if wording is None:
         message: str = error["msg"]
         return message.removeprefix("Value error, ")
-    text = wording.format(**error.get("ctx", {}))
+    text = wording.format(**context)
     return text.replace(" 1 characters", " 1 character").replace(" 1 items", " 1 item")

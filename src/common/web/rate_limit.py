@@ -73,11 +73,11 @@ def rate_limit(policy: Policy | Callable[[], Policy | None], *, key: Key = each_
     return decorate
 
 
-def declare_rate_limit(policy: Policy) -> Callable[[View], View]:
-    """Declare the limit of a view that itself calls `take_token`, since only some of its requests count."""
+def declare_rate_limit(*policies: Policy | Callable[[], Policy | None]) -> Callable[[View], View]:
+    """Declare the limits of a view that itself calls `take_token`, since only some of its requests count."""
 
     def decorate(view: View) -> View:
-        setattr(view, RATE_LIMITED_ATTRIBUTE, policy)
+        setattr(view, RATE_LIMITED_ATTRIBUTE, policies)
         return document_problems(view, 429)
 
     return decorate

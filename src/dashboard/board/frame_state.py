@@ -8,7 +8,7 @@ from dashboard.alerts.queries.alerts import select_firing_count
 from dashboard.alerts.service import hidden_rules
 from dashboard.bookings.queries.feed_progress import select_feed_states
 from dashboard.bookings.service import counted_through
-from dashboard.front_desk.queries import select_waiting_count
+from dashboard.front_desk.queries.lists import select_waiting_count
 from dashboard.resources import resources
 
 

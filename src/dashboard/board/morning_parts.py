@@ -19,7 +19,7 @@ from dashboard.bookings.queries.quarantine import select_new_quarantined_count
 from dashboard.catalog.models import CatalogMark, PriceMove
 from dashboard.catalog.queries.moves import select_catalog_mark, select_price_moves
 from dashboard.front_desk.models import DeskCounts
-from dashboard.front_desk.queries import select_desk_counts
+from dashboard.front_desk.queries.lists import select_desk_counts
 from dashboard.uptime.models import FleetMark, Report, WeekOfFleet
 from dashboard.uptime.queries.fleet import (
     select_down_now,

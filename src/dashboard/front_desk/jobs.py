@@ -14,9 +14,10 @@ from common.outbox.queries import Message
 from common.upstream import ResponseTooLargeError, Upstream, UpstreamError, read_body
 from common.web import responses, signature
 from common.web.errors import Problem
-from dashboard.front_desk import queries
+from common.web.input_types import parse_notes
 from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.models import DecisionOutcome, ProviderStatus
+from dashboard.front_desk.queries import orders
 from dashboard.front_desk.service import TOPIC
 from dashboard.front_desk.settings import FrontDeskSettings
 
@@ -34,6 +35,8 @@ class DecisionReply(msgspec.Struct):
     """The provider's answer to a decision; further fields are ignored."""
 
     status: ProviderStatus
+    reason: str | None = None
+    """Why the order was declined or cancelled, as the guest is told."""
 
 
 async def send_decisions(
@@ -49,7 +52,7 @@ async def send_decisions(
 
     async def send(message: Message) -> DecisionOutcome:
         payload = message.payload
-        address = await queries.select_callback_url(db, payload["table_id"], payload["order_id"])
+        address = await orders.select_callback_url(db, payload["table_id"], payload["order_id"])
         if not is_under(address, settings.provider_url):
             raise UpstreamError(f"{address} is not under DASHBOARD_PROVIDER_URL")
         body = responses.encode_json({name: payload[name] for name in DECISION_FIELDS if payload.get(name) is not None})
@@ -59,18 +62,18 @@ async def send_decisions(
         answer = msgspec.convert(msgspec.to_builtins(outcome), DecisionOutcome)
         key = message.payload["table_id"], message.payload["order_id"]
         if answer.status is not None:
-            await queries.update_provider_status(connection, *key, answer.status)
-        if answer.reason is None:
-            await queries.update_delivered(connection, *key, message.payload["number"])
+            await orders.update_provider_status(connection, *key, answer.status, answer.decline_reason)
+        if answer.refusal_reason is None:
+            await orders.update_delivered(connection, *key, message.payload["number"])
         else:
-            await queries.update_refused(connection, *key, message.payload["number"], answer.reason)
+            await orders.update_refused(connection, *key, message.payload["number"], answer.refusal_reason)
 
     async def bury(connection: Connection, message: Message, error: str) -> None:
         key = message.payload["table_id"], message.payload["order_id"]
         told = error.startswith(OutcomeNotStoredError.__name__)
         what = "The answer of the restaurant could not be stored." if told else "The restaurant could not be told."
         reason = f"{what} {error}"[:MAX_REASON_LENGTH]
-        await queries.update_refused(connection, *key, message.payload["number"], reason)
+        await orders.update_refused(connection, *key, message.payload["number"], reason)
 
     return await deliver(db, Delivery(TOPIC, send, store, bury, policy))
 
@@ -95,15 +98,17 @@ async def post_decision(
         except ResponseTooLargeError:
             answer = b""
         if response.status == ACCEPTED_STATUS:
-            return DecisionOutcome(None, status_of(answer))
+            return acceptance_of(answer)
         return refusal_of(answer) or DecisionOutcome(f"The provider answered {response.status}.", None)
 
 
-def status_of(answer: bytes) -> ProviderStatus | None:
+def acceptance_of(answer: bytes) -> DecisionOutcome:
+    """What an answer with the status 200 says; one that cannot be read says only that the decision is accepted."""
     try:
-        return msgspec.json.decode(answer, type=DecisionReply).status
-    except msgspec.MsgspecError:
-        return None
+        reply = msgspec.json.decode(answer, type=DecisionReply)
+        return DecisionOutcome(None, reply.status, parse_notes(reply.reason))
+    except (msgspec.MsgspecError, ValueError):
+        return DecisionOutcome(None, None)
 
 
 def refusal_of(answer: bytes) -> DecisionOutcome | None:
@@ -116,8 +121,9 @@ def refusal_of(answer: bytes) -> DecisionOutcome | None:
     except msgspec.MsgspecError:
         return None
     reason = problem.detail[:MAX_REASON_LENGTH].replace("\0", "")
+    prefix, _, name = problem.code.partition("_")
     try:
-        status = msgspec.convert(problem.code.removeprefix("booking_"), ProviderStatus)
+        status = msgspec.convert(name, ProviderStatus) if prefix == "booking" else None
     except msgspec.ValidationError:
         status = None
     return DecisionOutcome(reason, status) if reason else None

@@ -75,10 +75,10 @@ class Order(msgspec.Struct, frozen=True):
     """When they decided."""
     delivered: bool | None
     """Whether the provider has accepted the decision; null without a decision."""
-    reason: str | None
+    refusal_reason: str | None
     """Why the provider did not accept the last decision."""
     decline_reason: str | None
-    """Why the order was declined or cancelled, as the guest is told."""
+    """Why the order was declined or cancelled, as the guest is told: what the provider says, else the decision."""
     mail_failure: str | None
     """Which email did not reach the guest, and why."""
     changed_at: datetime
@@ -114,8 +114,10 @@ class Order(msgspec.Struct, frozen=True):
 class DecisionOutcome(msgspec.Struct, frozen=True):
     """What the provider answered to a decision.
 
-    reason: why it refused; None: it accepted. status: of the order, if the answer states it.
+    refusal_reason: why it refused; None: it accepted. status: of the order, if the answer states it. decline_reason:
+    why the order was declined or cancelled, as the guest is told, if the answer says so.
     """
 
-    reason: str | None
+    refusal_reason: str | None
     status: ProviderStatus | None
+    decline_reason: str | None = None

@@ -23,9 +23,10 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.signature import signed
 from common.web.table_response import table
-from dashboard.front_desk import queries, service
+from dashboard.front_desk import service
 from dashboard.front_desk.inputs import DeclineInput, OrderInput, OrdersQuery
 from dashboard.front_desk.models import Decision, Order
+from dashboard.front_desk.queries import lists
 from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
@@ -66,7 +67,7 @@ EXAMPLE_ORDER = {
     "decision": None,
     "decided_at": None,
     "delivered": None,
-    "reason": None,
+    "refusal_reason": None,
     "changed_at": "2998-12-01T10:00:01Z",
     "was_confirmed": False,
 }
@@ -131,7 +132,7 @@ async def receive_order(data: OrderInput) -> Response:
 async def list_orders(query_args: OrdersQuery) -> Response:
     """Orders, newest first. With `day`, orders without a time are left out."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
-    found = await queries.select_orders(pool(), query_args.day, query_args.status, before, query_args.limit + 1)
+    found = await lists.select_orders(pool(), query_args.day, query_args.status, before, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
 
@@ -143,7 +144,7 @@ async def list_orders(query_args: OrdersQuery) -> Response:
 @document_response(Order)
 async def get_order(order_id: int) -> Response:
     """An order and the decision on it."""
-    order = await queries.select_order(pool(), order_id)
+    order = await lists.select_order(pool(), order_id)
     if order is None:
         raise service.unknown_order(order_id)
     return json_response(order)
@@ -175,10 +176,10 @@ async def decline_order(order_id: int, data: DeclineInput) -> Response:
     return await decide(order_id, "decline", data.reason)
 
 
-async def decide(order_id: int, decision: Decision, reason: str | None = None) -> Response:
+async def decide(order_id: int, decision: Decision, decline_reason: str | None = None) -> Response:
     now = datetime.now(UTC)
     async with transaction(pool()) as connection:
-        return json_response(await service.decide(connection, order_id, decision, "front desk", now, reason))
+        return json_response(await service.decide(connection, order_id, decision, "front desk", now, decline_reason))
 
 
 @blueprint.get("/outbox")

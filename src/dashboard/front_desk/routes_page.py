@@ -20,8 +20,9 @@ from common.web.html import PRIVATE_HEADERS, Templates, html_page
 from common.web.input_types import parse_notes
 from common.web.request_body import require_media_type
 from common.web.resources import pool
-from dashboard.front_desk import queries, service
-from dashboard.front_desk.models import Decision
+from dashboard.front_desk import service
+from dashboard.front_desk.models import Decision, Order
+from dashboard.front_desk.queries import lists, sessions
 from dashboard.front_desk.routes import STAFF
 from dashboard.resources import resources
 
@@ -60,7 +61,7 @@ def csrf_token_of(token: str) -> str:
 async def session_token() -> str | None:
     """The session token in the request's cookie; None if it is missing, unknown or expired."""
     token = request.cookies.get(SESSION_COOKIE, "")
-    if token and await queries.select_session(pool(), hash_session_token(token)):
+    if token and await sessions.select_session(pool(), hash_session_token(token)):
         return token
     return None
 
@@ -96,9 +97,9 @@ async def page() -> Response:
         return templates.page("login.html", notice=notice, shown_token=resources().front_desk.shown_token)
     now = datetime.now(UTC)
     waiting, freed, settled = await asyncio.gather(
-        queries.select_waiting(pool(), now, MAX_WAITING_SHOWN + 1),
-        queries.select_freed(pool(), now, MAX_FREED_SHOWN),
-        queries.select_settled(pool(), MAX_SETTLED_SHOWN),
+        lists.select_waiting(pool(), now, MAX_WAITING_SHOWN + 1),
+        lists.select_freed(pool(), now, MAX_FREED_SHOWN),
+        lists.select_settled(pool(), MAX_SETTLED_SHOWN),
     )
     shown = {order.id for order in freed}
     return templates.page(
@@ -128,7 +129,7 @@ async def log_in() -> Response:
         return redirect_with_notice("invalid_token")
     await login_throttle.delete_failures(pool(), staff, address)
     token = secrets.token_urlsafe(32)
-    await queries.insert_session(pool(), hash_session_token(token), SESSION_LIFETIME)
+    await sessions.insert_session(pool(), hash_session_token(token), SESSION_LIFETIME)
     response = Response(status=303, headers={"Location": "/front-desk", **PRIVATE_HEADERS})
     response.set_cookie(
         SESSION_COOKIE,
@@ -151,7 +152,7 @@ async def log_out() -> Response:
     token = await session_token()
     if token is not None:
         require_csrf(fields, token)
-        await queries.delete_session(pool(), hash_session_token(token))
+        await sessions.delete_session(pool(), hash_session_token(token))
     response = redirect_with_notice("logged_out")
     response.delete_cookie(SESSION_COOKIE, path="/front-desk", httponly=True, samesite="Strict")
     return response
@@ -166,22 +167,22 @@ async def decline_page() -> Response:
     if token is None:
         return redirect_with_notice("session_expired")
     number = request.args.get("order", "")
-    order = await queries.select_order(pool(), int(number)) if is_order_id(number) else None
+    order = await lists.select_order(pool(), int(number)) if is_order_id(number) else None
     if order is None or order.status != "waiting":
         return redirect_with_notice("already_settled")
-    return templates.page("decline.html", order=order, csrf=csrf_token_of(token))
+    return decline_form(order, token)
+
+
+def decline_form(order: Order, token: str, reason: str = "", fault: str | None = None) -> Response:
+    """The page with the form. reason: what was typed; fault: why it is refused."""
+    response = templates.page("decline.html", order=order, csrf=csrf_token_of(token), reason=reason, fault=fault)
+    if fault is not None:
+        response.status_code = 400
+    return response
 
 
 def is_order_id(number: str) -> bool:
     return number.isascii() and number.isdigit() and len(number) < 19
-
-
-def reason_in(fields: MultiDict[str, str]) -> str | None:
-    """The reason in the form. Raises Invalid."""
-    try:
-        return parse_notes(fields.get("reason", ""))
-    except ValueError as error:
-        raise Invalid.field("reason", str(error)) from None
 
 
 @blueprint.post("/decide")
@@ -197,14 +198,23 @@ async def decide() -> Response:
     number, decision = fields.get("order", ""), fields.get("decision", "")
     if not is_order_id(number) or decision not in ("confirm", "decline"):
         raise Invalid("The form is not valid.")
-    reason = reason_in(fields) if decision == "decline" else None
+    decline_reason = None
+    if decision == "decline":
+        try:
+            decline_reason = parse_notes(fields.get("reason", ""))
+        except ValueError as error:
+            order = await lists.select_order(pool(), int(number))
+            if order is None or order.status != "waiting":
+                return redirect_with_notice("already_settled")
+            return decline_form(order, token, fields["reason"], str(error))
     try:
         async with transaction(pool()) as connection:
             order = await service.decide(
-                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), reason
+                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), decline_reason
             )
     except Conflict as conflict:
-        return redirect_with_notice("too_late" if conflict.problem_code == "order_expired" else "already_settled")
+        too_late = conflict.problem_code in ("time_passed", "order_expired")
+        return redirect_with_notice("too_late" if too_late else "already_settled")
     except NotFound:
         return redirect_with_notice("already_settled")
     return redirect_with_notice("confirmed" if order.decision == "confirm" else "declined")

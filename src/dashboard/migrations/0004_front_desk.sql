@@ -35,8 +35,12 @@ CREATE TABLE front_desk_order (
     decided_by text,
     decision_number integer NOT NULL DEFAULT 0,
     delivered boolean NOT NULL DEFAULT FALSE, -- whether the provider has accepted the decision
-    reason text, -- why the provider did not accept the last decision
-    decline_reason text, -- why the order was declined or cancelled, as the guest is told
+    refusal_reason text, -- why the provider did not accept the last decision
+    staff_reason text, -- why staff declined, until the provider refuses the decision
+    provider_reason text, -- why it was declined or cancelled, by what the provider last said
+    decline_reason text GENERATED ALWAYS AS ( -- the one of them that the guest is told
+        CASE WHEN provider_status = 'waiting' THEN staff_reason ELSE provider_reason END
+    ) STORED,
     mail_failure text, -- which email did not reach the guest, and why
     status text NOT NULL GENERATED ALWAYS AS (
         CASE
@@ -52,7 +56,9 @@ CREATE TABLE front_desk_order (
     CHECK ((decision IS NULL) = (decided_at IS NULL)),
     CHECK ((decision IS NULL) = (decided_by IS NULL)),
     CHECK (decision IS NOT NULL OR NOT delivered),
-    CHECK (erased_at IS NULL OR coalesce(name, email, phone, notes, decline_reason, mail_failure) IS NULL)
+    CHECK (
+        erased_at IS NULL OR coalesce(name, email, phone, notes, staff_reason, provider_reason, mail_failure) IS NULL
+    )
 );
 
 CREATE INDEX front_desk_order_id ON front_desk_order (id);

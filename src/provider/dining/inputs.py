@@ -1,10 +1,11 @@
 """Query strings and bodies of the requests about tables, orders and decisions."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, RootModel, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, ValidationInfo, WithJsonSchema
 
 from common.outbox.queries import State
 from common.web.errors import FieldError, Invalid
@@ -239,7 +240,21 @@ class BookingsQuery(PageQuery):
             raise Invalid.field("from", "is after `to`")
 
 
-_CLOCK_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def parse_clock_time(value: Any) -> str:
+    """Parse a time by the clock, written HH:MM. Raises ValueError."""
+    if isinstance(value, str) and _CLOCK_TIME.fullmatch(value):
+        return value
+    raise ValueError("must be a time such as 18:00; midnight is 00:00")
+
+
+ClockTime = Annotated[
+    str,
+    BeforeValidator(parse_clock_time),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK_TIME.pattern}$", "examples": ["18:00"]}),
+]
 
 
 class OpeningHoursInput(Input):
@@ -247,9 +262,9 @@ class OpeningHoursInput(Input):
 
     day: Annotated[int, Field(ge=0, le=6)]
     """The day of the week on which they begin: 0 is Monday, 6 is Sunday."""
-    opens: Annotated[str, Field(pattern=_CLOCK_TIME)]
+    opens: ClockTime
     """When they begin, such as 18:00."""
-    closes: Annotated[str, Field(pattern=_CLOCK_TIME)]
+    closes: ClockTime
     """When they end; a time that is not after `opens` is on the next day."""
 
 

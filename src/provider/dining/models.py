@@ -1,8 +1,8 @@
 """Tables, bookings and their changes, as rows and as responses."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -219,12 +219,15 @@ class ErasureResult(msgspec.Struct, frozen=True):
 
 
 class DecisionResult(msgspec.Struct, frozen=True):
-    """The status of the order after the decision."""
+    """The status of the order after the decision, and what its guest is told."""
 
     order_id: int
     """Id of the order."""
     status: BookingStatus
     """The status after the decision."""
+    reason: str | None
+    """Why it was declined or cancelled, as the guest is told; another one than that of the decision, if the order was
+    declined before."""
 
 
 EXAMPLE_TABLE = {"id": 1, "table_type": "cabin", "seats": 4, "price": 25.5, "can_be_booked": True}
@@ -234,10 +237,12 @@ EXAMPLE_ORDER = {
     "email": "ann@example.com",
     "phone": "+4930123456",
     "name": "Ann",
-    "guests": 3,
+    "guests": 2,
     "minutes": 120,
     "notes": "A high chair, please.",
 }
+EXAMPLE_DAYS_AHEAD = 180
+"""The examples are sent from the browser, even when the document was rendered months before."""
 EXAMPLE_BOOKING = {
     "id": 1,
     "table_id": 1,
@@ -251,10 +256,28 @@ EXAMPLE_BOOKING = {
     "changed_by": "guest",
     "erased_at": None,
 }
-EXAMPLE_HOURS = [
+EXAMPLE_HOURS: list[dict[str, Any]] = [
     {"day": 4, "opens": "18:00", "closes": "23:30"},
     {"day": 5, "opens": "18:00", "closes": "02:00"},
 ]
+
+
+def example_order() -> dict[str, Any]:
+    """Return an order that table 1 of the demo can take, within EXAMPLE_HOURS."""
+    return EXAMPLE_ORDER | {"starts_at": f"{example_day()}T19:00"}
+
+
+def example_set_booking() -> dict[str, Any]:
+    """Return a booking by staff, after the order of `example_order`."""
+    return EXAMPLE_ORDER | {"starts_at": f"{example_day()}T21:00", "force": False}
+
+
+def example_day() -> date:
+    """Return a Friday."""
+    earliest = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
+    return earliest + timedelta(days=(EXAMPLE_HOURS[0]["day"] - earliest.weekday()) % 7)
+
+
 EXAMPLE_HISTORY = {
     "booking": EXAMPLE_BOOKING,
     "changes": [{"status": "waiting", "changed_at": "2998-12-01T10:00:00Z", "changed_by": "guest"}],

@@ -16,6 +16,7 @@ from provider.dining.models import (
     DecisionResult,
     NextStatus,
     OpeningHours,
+    Table,
 )
 from provider.dining.notifications import enqueue_notifications
 from provider.dining.order_rules import require_orderable, require_settable
@@ -53,10 +54,10 @@ async def replace_opening_hours(connection: Connection, hours: Sequence[OpeningH
     return await opening_hours.select_opening_hours(connection)
 
 
-async def book_table(
+async def lock_orderable_table(
     connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, now: datetime
-) -> Booking:
-    """Store a guest's order, which waits for a decision.
+) -> Table:
+    """Return the table of an order that a guest may place, kept from being closed until the transaction ends.
 
     Raises NotFound, Conflict when the table is closed, or Invalid for an order that breaks a rule of the restaurant.
     """
@@ -66,6 +67,11 @@ async def book_table(
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
     require_orderable(settings, await opening_hours.select_opening_hours(connection), table, order, now)
+    return table
+
+
+async def book_table(connection: Connection, settings: DiningSettings, table: Table, order: BookingInput) -> Booking:
+    """Store a guest's order, which waits for a decision, for a table from `lock_orderable_table`."""
     booking = await bookings.insert_booking(connection, table, "waiting", order, GUEST)
     await enqueue_notifications(connection, settings, BookedTable(booking, table), "received", GUEST)
     return booking
@@ -120,9 +126,12 @@ async def confirm_booking(
 
 
 def require_not_ended(booking: Booking, now: datetime) -> None:
-    """Raise Conflict when a waiting order's time has passed, whether or not the order has expired already."""
+    """Raise Conflict when a waiting order's time has passed, before it has become expired.
+
+    The code names no status: the order still waits and can be declined.
+    """
     if booking.status == "waiting" and has_ended(booking, now):
-        raise Conflict("The time of the order has passed.", code="booking_expired")
+        raise Conflict("The time of the order has passed.", code="time_passed")
 
 
 def has_ended(booking: Booking, now: datetime) -> bool:
@@ -175,7 +184,7 @@ async def apply_decision(
         actor = Actor("accounting", decision.decided_by)
         reason = decision.reason if target == "declined" else None
         booking = await change_status(connection, settings, booked, target, actor, reason)
-    return DecisionResult(booking.id, booking.status)
+    return DecisionResult(booking.id, booking.status, booking.reason)
 
 
 async def change_status(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 
 from common.web.errors import field_errors
-from common.web.input_types import Id, Input, Instant, Name, QueryId
+from common.web.input_types import WITHOUT_NUL, Id, Input, Instant, Name, QueryId
 
 
 class Inner(Input):
@@ -18,6 +18,8 @@ class Everything(Input):
     """A field of every kind."""
 
     text: Annotated[str, Field(min_length=2, max_length=3)] = "ab"
+    storable: Annotated[str, Field(pattern=WITHOUT_NUL)] = "a"
+    code: Annotated[str, Field(pattern=r"^[a-z]+$")] = "a"
     filled: Annotated[str, Field(min_length=1)] = "a"
     whole: Annotated[int, Field(ge=1, le=10)] = 1
     open_range: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -37,6 +39,8 @@ class Everything(Input):
         ({"text": 1}, "text", "must be text"),
         ({"text": "a"}, "text", "must have at least 2 characters"),
         ({"text": "abcd"}, "text", "must have at most 3 characters"),
+        ({"storable": "a\0"}, "storable", "must not contain a NUL character"),
+        ({"code": "{}"}, "code", "is not in the expected form"),
         ({"filled": ""}, "filled", "must have at least 1 character"),
         ({"whole": "1"}, "whole", "must be a whole number"),
         ({"whole": 1.5}, "whole", "must be a whole number"),

@@ -76,7 +76,7 @@ async def test_the_page_shows_local_times_and_notes(desk: Desk) -> None:
 
 async def test_staff_decline_with_a_reason_that_the_provider_is_told(desk: Desk, provider: aioresponses) -> None:
     await desk.receive()
-    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined"})
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": REASON})
 
     answer = await decline(desk, json={"reason": f" {REASON} "})
     assert (answer.status_code, (await answer.get_json())["decline_reason"]) == (200, REASON)
@@ -85,7 +85,7 @@ async def test_staff_decline_with_a_reason_that_the_provider_is_told(desk: Desk,
     [call] = provider.requests["POST", URL(CALLBACK)]
     assert json.loads(call.kwargs["data"])["reason"] == REASON
     [order] = await desk.orders()
-    assert (order["status"], order["decline_reason"], order["reason"]) == ("declined", REASON, None)
+    assert (order["status"], order["decline_reason"], order["refusal_reason"]) == ("declined", REASON, None)
 
 
 @pytest.mark.parametrize("body", [{"json": {"reason": "x" * 501}}, {"json": {"why": "full"}}, {"json": {"reason": 5}},
@@ -107,7 +107,7 @@ async def test_a_reason_is_forgotten_when_the_provider_refuses_the_decision(desk
     await desk.send()
 
     [order] = await desk.orders()
-    assert (order["status"], order["reason"], order["decline_reason"]) == ("waiting", "No.", None)
+    assert (order["status"], order["refusal_reason"], order["decline_reason"]) == ("waiting", "No.", None)
 
 
 async def test_the_provider_tells_why_the_restaurants_admin_declined(desk: Desk) -> None:
@@ -145,13 +145,33 @@ async def test_the_page_to_decline_is_for_waiting_orders_and_staff(desk: Desk) -
     assert (await desk.client.get(f"{page}70001")).headers["Location"].endswith("notice=already_settled")
 
 
-async def test_a_reason_that_is_too_long_is_refused_by_the_page(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("reason", "fault"),
+    [
+        (f"<b>{'x' * 501}", "The reason must have at most 500 characters."),
+        (
+            "\n<b>We are\u202e full",
+            "The reason must not contain control characters or characters that turn or hide text.",
+        ),
+    ],
+)
+async def test_the_page_gives_a_refused_reason_back_with_the_fault(desk: Desk, reason: str, fault: str) -> None:
     await desk.receive()
     await desk.log_in()
-    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "decline", "reason": "x" * 501}
+    fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "decline", "reason": reason}
 
-    assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+    page = await answer.get_data(as_text=True)
+    assert (answer.status_code, answer.content_type) == (400, "text/html; charset=utf-8")
+    assert fault in page
+    typed = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    assert typed is not None
+    assert typed[1] == reason.replace("<b>", "&lt;b&gt;")
     assert (await desk.orders())[0]["status"] == "waiting"
+
+    assert (await desk.client.post("/front-desk/decide", form=fields | {"reason": REASON})).status_code == 303
+    refused = await desk.client.post("/front-desk/decide", form=fields)
+    assert refused.headers["Location"].endswith("notice=already_settled")
 
 
 async def test_an_email_that_bounced_shows_beside_its_order(desk: Desk) -> None:

@@ -170,7 +170,7 @@ async def test_a_decision_reaches_the_provider_signed(desk: Desk, provider: aior
     signature.verify(Secrets(SECRET), header, body, time.time())
     assert call.kwargs["allow_redirects"] is False
     [order] = await desk.orders()
-    assert (order["status"], order["delivered"], order["reason"]) == ("confirmed", True, None)
+    assert (order["status"], order["delivered"], order["refusal_reason"]) == ("confirmed", True, None)
 
 
 async def test_the_callback_address_is_called_as_the_order_spells_it(desk: Desk, provider: aioresponses) -> None:

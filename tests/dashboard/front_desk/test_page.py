@@ -9,7 +9,7 @@ from aioresponses import aioresponses
 from common.config import Secret, read_config
 from dashboard.app import create_app
 from dashboard.config import Config
-from dashboard.front_desk import queries
+from dashboard.front_desk.queries import lists
 from tests.support.desk import CALLBACK, STAFF_TOKEN, Desk
 
 
@@ -267,7 +267,7 @@ async def test_an_order_whose_time_has_passed_leaves_the_waiting_list_and_cannot
     answer = await desk.client.post("/front-desk/decide", form=fields)
     assert answer.headers["Location"] == "/front-desk?notice=too_late"
     by_program = await desk.decide("confirm")
-    assert (by_program.status_code, (await by_program.get_json())["code"]) == (409, "order_expired")
+    assert (by_program.status_code, (await by_program.get_json())["code"]) == (409, "time_passed")
     assert (await desk.decide("decline", 70002)).status_code == 200
 
 
@@ -316,12 +316,12 @@ async def test_the_time_of_an_order_passes_at_its_end_and_not_before(desk: Desk,
     end = start + timedelta(minutes=minutes)
     just_before = end - timedelta(microseconds=1)
 
-    [order] = await queries.select_waiting(desk.db, just_before, 10)
+    [order] = await lists.select_waiting(desk.db, just_before, 10)
     assert (order.has_ended(just_before), order.has_ended(end)) == (False, True)
     assert (order.has_begun(start - timedelta(microseconds=1)), order.has_begun(start)) == (False, True)
-    assert await queries.select_waiting(desk.db, end, 10) == []
-    assert len(await queries.select_freed(desk.db, just_before, 10)) == 1
-    assert await queries.select_freed(desk.db, end, 10) == []
+    assert await lists.select_waiting(desk.db, end, 10) == []
+    assert len(await lists.select_freed(desk.db, just_before, 10)) == 1
+    assert await lists.select_freed(desk.db, end, 10) == []
 
 
 async def test_a_cancelled_table_without_a_time_stands_first_for_a_day(desk: Desk) -> None:
@@ -329,8 +329,8 @@ async def test_a_cancelled_table_without_a_time_stands_first_for_a_day(desk: Des
     await desk.receive(starts_at=None, status="cancelled")
     now = datetime.now(UTC)
 
-    assert len(await queries.select_freed(desk.db, now + timedelta(hours=23), 10)) == 1
-    assert await queries.select_freed(desk.db, now + timedelta(hours=25), 10) == []
+    assert len(await lists.select_freed(desk.db, now + timedelta(hours=23), 10)) == 1
+    assert await lists.select_freed(desk.db, now + timedelta(hours=25), 10) == []
 
 
 async def test_a_table_that_the_restaurant_confirmed_itself_is_a_cancelled_table(desk: Desk) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import jwt
 import pytest
 
-from common.config import Secret
+from common.config import Secret, Secrets
+from common.web.errors import Unauthorized
 from provider.dining.auth import passwords, tokens
 from provider.dining.settings import User
 from tests.support.restaurant import Restaurant
@@ -36,7 +38,9 @@ ADMIN_PATHS = [
 
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(NOW.timestamp())
-    return {"sub": "admin", "role": "admin", "token_type": "access", "iat": now, "exp": now + 86400} | changes
+    return {
+        "sub": "admin", "role": "admin", "token_type": "access", "iat": now, "exp": now + 86400, "jti": 32 * "0"
+    } | changes  # fmt: skip
 
 
 def unsigned(header: dict[str, Any], payload: dict[str, Any]) -> str:
@@ -62,6 +66,28 @@ BAD_TOKENS = {
     "unknown role": jwt.encode(claims(role="owner"), KEY),
     **{f"without {name}": jwt.encode(claims_without(name), KEY) for name in claims()},
 }
+
+
+@pytest.mark.parametrize(
+    ("issued", "expires", "valid"), [(10, 100, True), (11, 100, False), (-100, -9, True), (-100, -10, False)]
+)
+def test_two_clocks_may_differ_by_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, issued: int, expires: int, valid: bool
+) -> None:
+    """issued, expires: seconds from now, by the clock of the replica that reads the token."""
+    now = datetime(2026, 10, 1, 12, tzinfo=UTC)
+
+    class StandingClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "StandingClock":
+            return cls.fromtimestamp(now.timestamp(), tz)
+
+    monkeypatch.setattr("jwt.api_jwt.datetime", StandingClock)
+    seconds = int(now.timestamp())
+    token = jwt.encode(claims(iat=seconds + issued, exp=seconds + expires), KEY, algorithm="HS256")
+
+    with nullcontext() if valid else pytest.raises(Unauthorized):
+        assert tokens.verify(Secrets(SECRET), token, "access").sub == "admin"
 
 
 @pytest.mark.parametrize(("method", "path"), ADMIN_PATHS)

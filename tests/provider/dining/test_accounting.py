@@ -61,7 +61,7 @@ async def test_a_decision_changes_the_status_once_and_can_be_repeated(restaurant
     again = await restaurant.decide(booking, "confirm", decided_by="another replica")
 
     assert (first.status_code, again.status_code) == (200, 200)
-    assert await again.get_json() == {"order_id": booking, "status": "confirmed"}
+    assert await again.get_json() == {"order_id": booking, "status": "confirmed", "reason": None}
     assert (await restaurant.decide(booking, "decline")).status_code == 409
     assert (await restaurant.decide(booking + 1, "confirm")).status_code == 404
     assert await restaurant.db.fetchval("SELECT count(*) FROM outbox WHERE event = 'confirmed'") == 1
@@ -76,7 +76,7 @@ async def test_a_decision_is_repeated_after_the_guest_has_cancelled_and_changes_
     again = await restaurant.decide(booking, "confirm", decided_by="again")
 
     assert again.status_code == 200
-    assert await again.get_json() == {"order_id": booking, "status": "cancelled"}
+    assert await again.get_json() == {"order_id": booking, "status": "cancelled", "reason": None}
     assert [each["status"] for each in await restaurant.history(booking)] == ["waiting", "confirmed", "cancelled"]
 
 
@@ -151,3 +151,26 @@ async def test_a_decision_needs_a_recent_signature_that_was_not_used_before(rest
         assert (await restaurant.decide(booking, "confirm", now=now + seconds)).status_code == 401
     assert (await restaurant.decide(booking, "confirm", now=now)).status_code == 200
     assert (await restaurant.decide(booking, "confirm", now=now)).status_code == 401
+
+
+async def test_the_answer_to_a_decision_says_what_the_guest_was_told(restaurant: Restaurant) -> None:
+    booking = await restaurant.book(await restaurant.add_table())
+    await restaurant.admin("POST", f"cancel_booking/?id={booking}", json={"reason": "The kitchen is on fire."})
+
+    answer = await restaurant.decide(booking, "decline", reason="We are full.")
+
+    assert await answer.get_json() == {"order_id": booking, "status": "declined", "reason": "The kitchen is on fire."}
+
+
+async def test_the_order_of_an_erased_guest_is_declined_without_the_reason(restaurant: Restaurant) -> None:
+    by_admin, by_accounting = (
+        await restaurant.book(await restaurant.add_table()),
+        await restaurant.book(await restaurant.add_table()),
+    )
+    await restaurant.admin("POST", "erase_guest/", json={"email": "ann@example.com"})
+
+    first = await restaurant.admin("POST", f"cancel_booking/?id={by_admin}", json={"reason": "Sorry, Ann"})
+    second = await restaurant.decide(by_accounting, "decline", reason="Sorry, Ann")
+
+    for answer in (first, second):
+        assert (answer.status_code, (await answer.get_json())["reason"]) == (200, None)

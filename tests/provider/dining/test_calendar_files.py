@@ -1,6 +1,7 @@
 """The calendar files in emails about confirmed tables, read by a foreign client."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,6 +48,15 @@ def event_in(mail: EmailMessage) -> Any:
     assert calendar is not None
     [event] = calendar.walk("VEVENT")
     return event
+
+
+def order_at(starts_at: datetime) -> TableOrder:
+    """Return a confirmed order of an hour and a half."""
+    return TableOrder(
+        id=1, status="confirmed", callback_url="", table_id=1, table_type="room", seats=2, price=Decimal(0), name=None,
+        email="ann@example.com", phone=None, guests=None, starts_at=starts_at, minutes=90,
+        ordered_at=datetime.now(UTC), erased=False, timezone="UTC", currency="EUR", notes=None, decline_reason=None,
+    )  # fmt: skip
 
 
 async def book(restaurant: Restaurant, start: str | None = f"{EVENING:%Y-%m-%d}T22:00") -> int:
@@ -101,6 +111,35 @@ async def test_the_file_contains_the_rules_of_the_clocks_for_programs_that_do_no
     assert rules.utcoffset(local) == ZoneInfo("Europe/Berlin").utcoffset(local)
 
 
+def offset_by(zone: Any, local: datetime) -> timedelta:
+    """Return the offset of a local time by the rules of a VTIMEZONE alone: that of the last change before it."""
+    changes = []
+    for rule in zone.subcomponents:
+        dates = rule.get("rdate", [])
+        onsets = [date.dt for line in (dates if isinstance(dates, list) else [dates]) for date in line.dts]
+        changes += [(onset, rule["tzoffsetto"].td) for onset in [rule["dtstart"].dt, *onsets] if onset <= local]
+    offset: timedelta = max(changes)[1]
+    return offset
+
+
+@pytest.mark.parametrize("year", ["2037", "2038", "2040", "2400", "9997"])
+@pytest.mark.parametrize(("day", "clock_hours"), [("01-15", (1, 13)), ("07-01", (2, 12)), ("12-31", (1, 13))])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland"], indirect=True)
+def test_the_rules_of_the_clocks_hold_for_bookings_far_ahead(
+    restaurant: Restaurant, zone: str, year: str, day: str, clock_hours: tuple[int, int]
+) -> None:
+    """As a booking that staff set with `force`: most clients read the rules of the file, and do not know the zone."""
+    local = datetime.fromisoformat(f"{year}-{day}T19:00")
+    file = invitation(order_at(local.replace(tzinfo=ZoneInfo(zone))), "REQUEST", datetime.now(UTC), restaurant.settings)
+
+    calendar: Any = icalendar.Calendar.from_ical(file)
+    [rules] = calendar.walk("VTIMEZONE")
+    [event] = calendar.walk("VEVENT")
+    assert event["dtstart"].to_ical() == f"{local:%Y%m%dT%H%M%S}".encode()
+    assert offset_by(rules, local) == timedelta(hours=clock_hours[zone == "Pacific/Auckland"])
+    assert len(file) < 10_000
+
+
 async def test_only_a_confirmed_booking_with_a_time_has_a_calendar_file(
     restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:
@@ -121,12 +160,7 @@ async def test_only_a_confirmed_booking_with_a_time_has_a_calendar_file(
 )  # fmt: skip
 def test_times_around_a_clock_change_keep_their_instant(restaurant: Restaurant, start: str, offset: int) -> None:
     starts_at = datetime.fromisoformat(start)
-    order = TableOrder(
-        id=1, status="confirmed", callback_url="", table_id=1, table_type="room", seats=2, price=0, name=None,  # type: ignore[arg-type]  # any number
-        email="ann@example.com", phone=None, guests=None, starts_at=starts_at, minutes=90,
-        ordered_at=starts_at, erased=False, timezone="Europe/Berlin", currency="EUR", notes=None, decline_reason=None,
-    )  # fmt: skip
-    file = invitation(order, "REQUEST", datetime.now(UTC), restaurant.settings)
+    file = invitation(order_at(starts_at), "REQUEST", datetime.now(UTC), restaurant.settings)
 
     calendar: Any = icalendar.Calendar.from_ical(file)
     [event] = calendar.walk("VEVENT")

@@ -108,9 +108,18 @@ async def test_an_order_cannot_be_confirmed_after_its_end_and_can_be_declined(re
 
     for response in (by_admin, by_accounting):
         assert response.status_code == 409
-        assert (await response.get_json())["code"] == "booking_expired"
+        assert (await response.get_json())["code"] == "time_passed", "it still waits, and can be declined"
     assert (await restaurant.admin("POST", f"cancel_booking/?id={booking}")).status_code == 200
     assert (await restaurant.decide(other, "decline")).status_code == 200
+
+
+async def test_a_decision_on_an_expired_order_hears_so(restaurant: Restaurant) -> None:
+    booking = await book(restaurant)
+    await restaurant.expire_orders(START + timedelta(days=1))
+
+    for decision in ("confirm", "decline"):
+        response = await restaurant.decide(booking, decision)
+        assert (response.status_code, (await response.get_json())["code"]) == (409, "booking_expired")
 
 
 async def test_a_decision_that_was_applied_can_be_repeated_after_the_end(restaurant: Restaurant) -> None:

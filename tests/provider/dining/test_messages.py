@@ -67,8 +67,8 @@ async def test_an_email_describes_the_order_in_text_and_in_html(restaurant: Rest
     assert cancel_path(mail, "plain") == cancel_path(mail, "html")
 
 
-@pytest.mark.parametrize("name", ["<b>Ann</b>", "Win at www.evil.example", "Call +1 234", "http://evil.example"])
-async def test_an_implausible_name_is_not_used_in_the_greeting(
+@pytest.mark.parametrize("name", ["Win at www.evil.example", "Call +1 234 567 8901", "http://evil.example"])
+async def test_a_name_with_something_to_click_is_nowhere_in_an_email(
     restaurant: Restaurant, fake_smtp: FakeSmtp, name: str
 ) -> None:
     await restaurant.book(await restaurant.add_table(), email="ann@example.com", name=name)
@@ -77,6 +77,17 @@ async def test_an_implausible_name_is_not_used_in_the_greeting(
     [envelope] = fake_smtp.envelopes
     assert b"Dear guest," in envelope.original_content
     assert name.encode() not in envelope.original_content
+
+
+async def test_an_implausible_name_is_no_greeting_and_no_markup(restaurant: Restaurant, fake_smtp: FakeSmtp) -> None:
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com", name="<b>Ann</b>")
+    await restaurant.send_mails()
+
+    [mail] = fake_smtp.mails
+    for part in (body(mail), body(mail, "html")):
+        assert "Dear guest," in part
+    assert "<b>Ann" not in body(mail, "html")
+    assert "&lt;b&gt;Ann&lt;/b&gt;" in body(mail, "html")
 
 
 async def test_an_outage_of_the_smtp_server_delays_emails_and_loses_none(

@@ -114,11 +114,22 @@ async def test_orders_are_taken_only_within_the_hours_past_midnight_too(restaura
     refused = await order_at(restaurant, next_day, "18:00")
     [error] = (await refused.get_json())["errors"]
     assert error["field"] == "starts_at"
-    assert error["message"] == (f"must be within the opening hours for all 120 minutes: {day:%A} 18:00 to 02:00 (UTC)")
+    assert error["message"] == (f"must be within the opening hours for all 60 minutes: {day:%A} 18:00 to 02:00 (UTC)")
     [error] = (await (await order_at(restaurant, next_day + timedelta(days=1), "18:00")).get_json())["errors"]
     assert error["message"].endswith(f"minutes: {next_day + timedelta(days=1):%A} is closed (UTC)")
     [error] = (await (await order_at(restaurant, day, "15:00")).get_json())["errors"]
     assert f"minutes: {day:%A} 11:30 to 14:00, {day:%A} 18:00 to 02:00 (UTC)" in error["message"]
+
+
+@pytest.mark.parametrize("wrong", ["24:00", "6pm", "18.00", "18:00:00", "18:60", 18, None])
+async def test_a_time_that_no_clock_shows_is_refused_in_words(restaurant: Restaurant, wrong: Any) -> None:
+    response = await restaurant.admin("PUT", "opening_hours", json=[{"day": 0, "opens": wrong, "closes": wrong}])
+
+    assert response.status_code == 400
+    assert (await response.get_json())["errors"] == [
+        {"field": f"0.{name}", "message": "must be a time such as 18:00; midnight is 00:00"}
+        for name in ("opens", "closes")
+    ]
 
 
 async def test_an_empty_list_opens_the_restaurant_for_ever(restaurant: Restaurant) -> None:

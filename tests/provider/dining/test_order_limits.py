@@ -1,5 +1,6 @@
 """How many orders guests may send: per address, and per recipient of the messages about them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -57,6 +58,68 @@ async def test_an_order_that_is_not_valid_does_not_count(restaurant: Restaurant)
         assert (await order(restaurant, table, email="nonsense")).status_code == 400
 
     assert (await order(restaurant, table, email="ann@example.com")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("table_offset", "refused", "status"),
+    [(0, {"guests": 9}, 400), (0, {"starts_at": "2998-01-01T19:00:00Z"}, 400), (1000, {}, 404)],
+)
+async def test_an_order_that_is_refused_does_not_count(
+    restaurant: Restaurant, table_offset: int, refused: dict[str, Any], status: int
+) -> None:
+    table = await restaurant.add_table(seats=4)
+    for _ in range(8):
+        answer = await order(restaurant, table + table_offset, email="ann@example.com", **refused)
+        assert answer.status_code == status
+
+    answers = [await order(restaurant, table, email="ann@example.com", guests=4) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+
+
+async def test_an_order_for_a_closed_table_does_not_count(restaurant: Restaurant) -> None:
+    closed, table = await restaurant.add_table(can_be_booked=False), await restaurant.add_table()
+    for _ in range(8):
+        assert (await order(restaurant, closed, email="ann@example.com")).status_code == 409
+
+    assert (await order(restaurant, table, email="ann@example.com")).status_code == 201
+
+
+async def test_a_repetition_with_the_same_key_does_not_count(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    call: dict[str, Any] = {"json": {"email": "ann@example.com"}, "headers": {"Idempotency-Key": "a-key"}}
+
+    path = f"/api/customer/book_table/?id={table}"
+    answers = [await restaurant.client.post(path, **call, scope_base=sent_from("192.0.2.1")) for _ in range(9)]
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert '"orders";r=5' in answers[0].headers["RateLimit"]
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking") == 1
+    assert (await order(restaurant, table, email="ann@example.com")).status_code == 201
+
+
+async def test_an_order_beyond_a_limit_leaves_nothing_behind_and_its_key_can_be_used_again(
+    restaurant: Restaurant,
+) -> None:
+    table = await restaurant.add_table()
+    for _ in range(5):
+        await order(restaurant, table, email="ann@example.com")
+    call: dict[str, Any] = {"json": {"email": "ann@example.com"}, "headers": {"Idempotency-Key": "a-key"}}
+    path = f"/api/customer/book_table/?id={table}"
+
+    for _ in range(3):
+        refused = await restaurant.client.post(path, **call, scope_base=sent_from("192.0.2.1"))
+        assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
+    await restaurant.db.execute("DELETE FROM rate_limit")
+    assert (await restaurant.client.post(path, **call, scope_base=sent_from("192.0.2.1"))).status_code == 201
+    assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking") == 6
+
+
+async def test_parallel_orders_do_not_exceed_a_limit(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+
+    answers = await asyncio.gather(*(order(restaurant, table, email="ann@example.com") for _ in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [201] * 5 + [429] * 5
 
 
 async def test_the_demos_own_diners_are_not_limited(restaurant: Restaurant) -> None:

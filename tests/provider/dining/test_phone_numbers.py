@@ -34,14 +34,30 @@ async def ordered_phone(restaurant: Restaurant, phone: Any) -> str:
 @pytest.mark.parametrize(
     "typed",
     ["+49 30 123456", "0049 30 123456", "00 49 (30) 123-456", "030 123456", "030/123456", " 030 123456 ",
-     "+49 (0)30 123456", "030\u00a012\u202f34\u00a056", "\u202a+49 30 123456\u202c", "030–123456"],
+     "+49 (0)30 123456", "030\u00a012\u202f34\u00a056", "\u202a+49 30 123456\u202c", "030–123456",
+     "０３０１２３４５６", "＋49 30 123456", "٠٣٠١٢٣٤٥٦", "۰۳۰۱۲۳۴۵۶", "०३०१२३४५६", "tel:+4930123456",
+     "TEL: 030 123456",
+     "（０３０）１２３－４５６"],
 )  # fmt: skip
 async def test_all_spellings_of_a_number_are_one_number(restaurant: Restaurant, typed: str) -> None:
     assert await ordered_phone(restaurant, typed) == "+4930123456"
 
 
 @pytest.mark.parametrize(
-    "typed", ["12", "+49", "030 123456 ext 7", "call me", "030\n123456", "9" * 41, "+1 555", 30123456]
+    "typed",
+    [
+        "12",
+        "+49",
+        "030 123456 ext 7",
+        "call me",
+        "030\n123456",
+        "9" * 41,
+        "+1 555",
+        30123456,
+        "tel:",
+        "mailto:030123456",
+        "tel:tel:030123456",
+    ],
 )
 async def test_what_is_no_number_is_refused(restaurant: Restaurant, typed: Any) -> None:
     assert "phone number" in await ordered_phone(restaurant, typed)

@@ -76,7 +76,8 @@ async def test_a_table_is_not_closed_while_an_order_for_it_is_stored(restaurant:
     order = BookingInput(email="ann@example.com")
 
     async with transaction(restaurant.db) as connection:
-        await service.book_table(connection, restaurant.settings, table, order, datetime.now(UTC))
+        found = await service.lock_orderable_table(connection, restaurant.settings, table, order, datetime.now(UTC))
+        await service.book_table(connection, restaurant.settings, found, order)
         closing = asyncio.create_task(
             restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
         )
@@ -91,9 +92,9 @@ async def test_orders_for_one_table_do_not_wait_for_each_other(restaurant: Resta
     table = await restaurant.add_table()
 
     async with transaction(restaurant.db) as connection:
-        await service.book_table(
-            connection, restaurant.settings, table, BookingInput(email="ann@example.com"), datetime.now(UTC)
-        )
+        order = BookingInput(email="ann@example.com")
+        found = await service.lock_orderable_table(connection, restaurant.settings, table, order, datetime.now(UTC))
+        await service.book_table(connection, restaurant.settings, found, order)
         assert (await restaurant.post_order(table)).status_code == 201
 
 

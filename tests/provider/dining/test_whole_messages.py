@@ -50,7 +50,7 @@ async def test_an_email_names_the_restaurant_and_describes_the_whole_order(
 
 
 @pytest.mark.parametrize("notes", ["see www.evil.example", "https://evil.example", "write to eve@evil.example",
-                                   "call 030 1234567", "evil.example"])  # fmt: skip
+                                   "call 030 1234567", "evil.com"])  # fmt: skip
 async def test_notes_that_could_be_clicked_are_not_quoted_in_an_email_to_a_stranger(
     restaurant: Restaurant, fake_smtp: FakeSmtp, notes: str
 ) -> None:

@@ -81,7 +81,7 @@ class Operation(TypedDict, total=False):
     example: Any
     """An example of the first success response."""
     request_example: Any
-    """An example of the request body."""
+    """An example of the request body; or a function that returns it, called when the document is rendered."""
     descriptions: Mapping[int, str]
     """Descriptions of responses by status."""
     path_examples: Mapping[str, Any]
@@ -281,7 +281,8 @@ class Document(OpenAPIProvider):
             op["requestBody"].setdefault("required", True)
             for content in op["requestBody"]["content"].values():
                 content["schema"] = tidy(content["schema"])
-            _add_example([op["requestBody"]], described.get("request_example"), components)
+            given = described.get("request_example")
+            _add_example([op["requestBody"]], given() if callable(given) else given, components)
         headers = dict(described.get("request_headers", {}))
         if described.get("idempotent"):
             headers["Idempotency-Key"] = (

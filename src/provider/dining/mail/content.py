@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from provider.dining.auth.cancel_tokens import CancelToken
-from provider.dining.contact_fields import is_plausible_name, is_quotable
 from provider.dining.local_times import format_start
 from provider.dining.mail.mailbox import parse_mailbox
 from provider.dining.models import Event, TableOrder
+from provider.dining.quotable_text import is_plausible_name, is_quotable
 from provider.dining.settings import DiningSettings
 from provider.dining.wording import EVENT_TEXTS, TABLE_TYPE_NAMES
 
@@ -99,7 +99,7 @@ def order_details(order: TableOrder, settings: DiningSettings) -> list[tuple[str
     if order.starts_at is not None:
         details.append(("For", f"{order.minutes} minutes"))
     details.append(("Price", f"{order.price:.2f} {order.currency}"))
-    if order.name is not None and is_plausible_name(order.name):
+    if order.name is not None and is_quotable(order.name):
         details.append(("Name", order.name))
     if order.phone is not None:
         details.append(("Phone", order.phone))

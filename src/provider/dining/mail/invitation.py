@@ -1,6 +1,6 @@
 """Confirmed tables as iCalendar (RFC 5545), attached to emails by iTIP (RFC 5546)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,17 @@ def calendar_time(instant: datetime, zone: ZoneInfo) -> datetime:
     """
     local = instant.astimezone(zone)
     return instant.astimezone(UTC) if zone.key == "UTC" or local.fold else local
+
+
+def zone_period(end: datetime) -> tuple[date, date]:
+    """Return the first and the last date for which the file of a booking with this end has the rules of the clocks.
+
+    They are written out change by change, so the years before a booking that is very far ahead are left out.
+    """
+    usual = icalendar.Timezone.DEFAULT_FIRST_DATE, icalendar.Timezone.DEFAULT_LAST_DATE
+    if end.date() < usual[1] - timedelta(days=2):
+        return usual
+    return date(end.year - 2, 1, 1), date(min(end.year + 2, MAXYEAR), 1, 1)
 
 
 def invitation(order: TableOrder, method: Method, occurred_at: datetime, settings: DiningSettings) -> bytes:
@@ -59,6 +70,6 @@ def invitation(order: TableOrder, method: Method, occurred_at: datetime, setting
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add_component(event)
-    calendar.add_missing_timezones()
+    calendar.add_missing_timezones(*zone_period(order.starts_at + timedelta(minutes=order.minutes)))
     rendered: bytes = calendar.to_ical()
     return rendered

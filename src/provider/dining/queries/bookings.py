@@ -43,12 +43,15 @@ async def insert_booking(
 async def update_status(
     db: Executor, booking: Booking, status: BookingStatus, actor: Actor, reason: str | None
 ) -> Booking:
-    """Change the status. Raises Conflict when the change is forbidden or would overlap a confirmed booking."""
+    """Change the status. Raises Conflict when the change is forbidden or would overlap a confirmed booking.
+
+    reason: not stored for an erased guest, whom nobody tells, and whom it may quote.
+    """
     try:
         row = await db.fetchrow(
             """
             UPDATE dining_booking
-               SET status = $3, changed_by = $4, reason = $5
+               SET status = $3, changed_by = $4, reason = CASE WHEN erased_at IS NULL THEN $5 END
              WHERE table_id = $1 AND id = $2
             RETURNING id, table_id, status, email, phone, name, guests, starts_at, minutes, price,
                       notes, reason, created_at, changed_at, changed_by, erased_at

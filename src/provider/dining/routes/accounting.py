@@ -24,7 +24,7 @@ TAG = "dining: accounting program"
 
 @blueprint.post(DECISIONS_PATH)
 @operation(401, 404, 409, request_example={"order_id": 1, "decision": "confirm", "decided_by": "front desk"},
-           example={"order_id": 1, "status": "confirmed"})  # fmt: skip
+           example={"order_id": 1, "status": "confirmed", "reason": None})  # fmt: skip
 @tag([TAG])
 @security_scheme([{"signature": []}])
 @signed(lambda: resources().dining.accounting_secret)

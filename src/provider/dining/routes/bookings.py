@@ -29,10 +29,10 @@ from provider.dining.inputs import (
 from provider.dining.models import (
     EXAMPLE_BOOKING,
     EXAMPLE_HISTORY,
-    EXAMPLE_ORDER,
     Booking,
     BookingHistory,
     ErasureResult,
+    example_set_booking,
 )
 from provider.dining.queries import bookings
 from provider.dining.routes.access import ADMIN_TAG, admin_only, current_actor
@@ -47,7 +47,7 @@ BEFORE_FIRST: tuple[datetime | None, int] = (datetime.min.replace(tzinfo=UTC) + 
 
 
 @blueprint.post("/set_booking/")
-@operation(401, 404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING | {"status": "confirmed"},
+@operation(401, 404, 409, request_example=example_set_booking, example=EXAMPLE_BOOKING | {"status": "confirmed"},
            idempotent=True)  # fmt: skip
 @tag([ADMIN_TAG])
 @admin_only

@@ -13,7 +13,7 @@ from common.web.idempotency import StoredResponse, run_once_per_key
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
-from common.web.rate_limit import rate_limit
+from common.web.rate_limit import declare_rate_limit
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.responses import json_response
@@ -22,7 +22,13 @@ from provider.dining import order_rules, service
 from provider.dining.auth.cancel_tokens import token_hash
 from provider.dining.inputs import BookingInput, CancelTokenQuery, TableFilter, TableIdQuery, TableListQuery
 from provider.dining.local_times import format_start
-from provider.dining.models import EXAMPLE_BOOKABLE_TABLE, EXAMPLE_BOOKING, EXAMPLE_ORDER, BookableTable, Booking
+from provider.dining.models import (
+    EXAMPLE_BOOKABLE_TABLE,
+    EXAMPLE_BOOKING,
+    BookableTable,
+    Booking,
+    example_order,
+)
 from provider.dining.queries import bookings, opening_hours, tables
 from provider.dining.routes import order_limits
 from provider.dining.routes.input_context import restaurant_context
@@ -85,27 +91,28 @@ async def require_orderable_criteria(criteria: TableFilter) -> None:
 
 
 @blueprint.post("/api/customer/book_table/")
-@operation(404, 409, request_example=EXAMPLE_ORDER, example=EXAMPLE_BOOKING, idempotent=True)
+@operation(404, 409, request_example=example_order, example=EXAMPLE_BOOKING, idempotent=True)
 @tag([TAG])
 @validate_querystring(TableIdQuery)
 @document_response(Booking, 201)
 @json_body(BookingInput, context=restaurant_context)
-@rate_limit(order_limits.per_address, key=order_limits.address)
-@rate_limit(order_limits.per_recipient, key=order_limits.recipient)
+@declare_rate_limit(order_limits.per_address, order_limits.per_recipient)
 async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     """Order a table. The order waits until staff decide; until then the table remains bookable.
 
     An email address or a phone number is required. Orders are for at most as many guests as the table has seats, within
     the opening hours, not later than the restaurant's notice and at most a year ahead. 409 when the table is closed for
     booking. The number of orders per hour is limited for each address that sends them and for each recipient of the
-    messages.
+    messages; refused orders and repetitions with the same key do not count.
     """
     settings = resources().dining
 
     async def create(connection: Connection) -> StoredResponse:
         now = datetime.now(UTC)
         data.require_future_start(now)
-        booking = await service.book_table(connection, settings, query_args.id, data, now)
+        table = await service.lock_orderable_table(connection, settings, query_args.id, data, now)
+        await order_limits.take_tokens(connection, data)
+        booking = await service.book_table(connection, settings, table, data)
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), ORDER_OPERATION, create)

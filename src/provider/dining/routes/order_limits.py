@@ -1,10 +1,13 @@
-"""Limits of orders by guests, since each sends an email or a text message to somebody."""
+"""Limits of orders by guests, since each sends an email or a text message to somebody.
+
+Only orders that are stored count: one that breaks a rule of the restaurant, or repeats another, sends nothing.
+"""
 
 from datetime import timedelta
-from typing import Any
 
+from common.db.pool import Connection
 from common.web.caller import caller_address
-from common.web.rate_limit import Policy
+from common.web.rate_limit import Policy, take_token
 from provider.dining.inputs import BookingInput
 from provider.resources import resources
 
@@ -26,19 +29,20 @@ def per_recipient() -> Policy | None:
     return ORDERS_PER_RECIPIENT if resources().dining.orders_per_hour else None
 
 
-async def address(*, data: BookingInput, **_: Any) -> str | None:
-    """The address that sends the order; None for the demo's own diners."""
-    return None if is_demo_diner(data) else caller_address()
+async def take_tokens(connection: Connection, order: BookingInput) -> None:
+    """Count an order that is about to be stored, in the transaction that stores it. Raises TooManyRequests.
+
+    The demo's own diners have no limit.
+    """
+    for policy, owner in ((per_address(), caller_address()), (per_recipient(), recipient_of(order))):
+        if policy is not None and not is_demo_diner(order):
+            await take_token(connection, policy, owner)
 
 
-async def recipient(*, data: BookingInput, **_: Any) -> str | None:
-    """The recipient of the messages about the order; None for the demo's own diners."""
-    return None if is_demo_diner(data) else recipient_of(data)
-
-
-def recipient_of(order: BookingInput) -> str | None:
+def recipient_of(order: BookingInput) -> str:
     """The mailbox or the phone number that gets the messages: one key for all spellings of a mailbox."""
     if order.email is None:
+        assert order.phone is not None
         return order.phone
     local, _, domain = order.email.casefold().rpartition("@")
     return f"{local.partition('+')[0]}@{domain}"

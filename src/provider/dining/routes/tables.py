@@ -55,7 +55,7 @@ async def add_table(data: TableInput) -> Response:
 
 
 @blueprint.patch("/update_table/")
-@operation(401, 404, request_example={"id": 1, "price": 30, "can_be_booked": False}, example=EXAMPLE_TABLE)
+@operation(401, 404, request_example={"id": 1, "price": 30, "can_be_booked": True}, example=EXAMPLE_TABLE)
 @tag([ADMIN_TAG])
 @admin_only
 @document_response(Table)
@@ -73,7 +73,7 @@ async def update_table(data: TableChange) -> Response:
     401, 404,
     descriptions={200: "Tables were changed", 201: "Tables were added"},
     example=EXAMPLE_BULK,
-    request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "can_be_booked": False}]},
+    request_example={"add": [{"table_type": "room", "seats": 8}], "update": [{"id": 1, "price": 27.5}]},
     idempotent=True,
 )  # fmt: skip
 @tag([ADMIN_TAG])
