@@ -182,7 +182,7 @@ class Config:
         return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *further)
 
     @property
-    def free_offers(self) -> bool:
+    def allows_free_offers(self) -> bool:
         """Whether an offer with the price 0 can be the best one of its product."""
         return self.offers_free == "allow"
 

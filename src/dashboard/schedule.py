@@ -100,7 +100,7 @@ def catalog_jobs(resources: Resources) -> list[Job]:
     # A run may take longer than the interval; the lease delays the next run until it has ended.
     timeout = max(900.0, 10.0 * config.offers_seconds)
 
-    rules = PriceRules(config.free_offers, shortest_gap(config.offers_seconds))
+    rules = PriceRules(config.allows_free_offers, shortest_gap(config.offers_seconds))
 
     def refresh(lease: Lease, interval: float) -> Refresh:
         concurrency = config.offers_concurrency

@@ -26,10 +26,10 @@ REFRESH_TOKEN = "refresh-token-of-the-tests"
 VERSIONS = ("old", "present")
 """The versions of the service: the one of the original documentation, and the one published today."""
 
-RULES = PriceRules(free=False, gap=timedelta(minutes=5))
+RULES = PriceRules(allows_free_offers=False, gap=timedelta(minutes=5))
 """The rules of the best price by default."""
 
-WITHOUT_GAPS = PriceRules(free=True, gap=timedelta(days=36_500))
+WITHOUT_GAPS = PriceRules(allows_free_offers=True, gap=timedelta(days=36_500))
 """Rules by which every price is known and counts."""
 
 Reply = CallbackResult | None

@@ -59,7 +59,7 @@ async def test_the_documented_receiver_prints_each_change_once(
     await alarm.evaluate(rule)
     assert (await alarm.send())["sent"] == 1
     assert await program.stdout.readline() == b"firing store_down 7 Store 7 is down.\n"
-    assert await program.stdout.readline() == b"resolved store_down 7 Store 7 is down.\n"
+    assert await program.stdout.readline() == b"resolved store_down 7 It is over; it was: Store 7 is down.\n"
 
 
 @pytest.mark.usefixtures("program")

@@ -47,6 +47,26 @@ async def test_an_alert_keeps_its_start_and_has_the_newest_detail(alarm: Alarm, 
     assert await alarm.messages() == {str(row["id"]): "waiting"}
 
 
+async def test_a_resolved_alert_says_how_it_ended(alarm: Alarm, rule: Rule, receiver: FakeReceiver) -> None:
+    rule.firing = {"7": "Its last poll was at 2026-03-01T11:00:00.000000Z.", "8": "It is down."}
+    rule.ends = {"7": "Found up again at 2026-03-01T12:00:20.123456Z."}
+    await alarm.evaluate(rule)
+    rule.firing = {}
+    await alarm.evaluate(rule)
+    await alarm.send()
+    details = {(each.alert["subject"], each.alert["state"]): each.alert["detail"] for each in receiver.accepted}
+    assert details == {
+        ("7", "firing"): "Its last poll was at 2026-03-01 11:00 UTC.",
+        ("7", "resolved"): "Found up again at 2026-03-01 12:00 UTC.",
+        ("8", "firing"): "It is down.",
+        ("8", "resolved"): "It is over; it was: It is down.",
+    }
+    rows = await alarm.db.fetch("SELECT subject, detail FROM alert")
+    assert {row["subject"]: row["detail"] for row in rows} == {
+        subject: details[subject, "resolved"] for subject in ("7", "8")
+    }
+
+
 async def test_a_rule_that_fails_resolves_nothing_and_stops_no_other(alarm: Alarm, rule: Rule) -> None:
     other = Rule("feed_behind", {"main": "behind"})
     rule.firing = {"7": "down"}
@@ -138,6 +158,7 @@ async def test_a_rule_that_is_switched_off_resolves_what_it_left_and_says_so(
     assert await alarm.evaluate(Rule("feed_behind")) == {"began": 0, "resolved": 1, "announced": 1, "firing": 0}
     await alarm.send()
     assert receiver.told == [("7", "firing"), ("7", "resolved")]
+    assert receiver.accepted[-1].alert["detail"] == "The rule was switched off."
 
 
 async def test_alerts_that_are_over_are_deleted_when_they_are_old(alarm: Alarm, rule: Rule) -> None:

@@ -32,8 +32,8 @@ CHANGE_7D = "((best_price - week_price)::float8 * 100 / nullif(week_price, 0))"
 """Change of the best price over seven days, in percent."""
 
 
-async def select_product(db: Executor, product_id: UUID, *, free: bool) -> Product | None:
-    """A product. free: an offer with the price 0 can be the best one."""
+async def select_product(db: Executor, product_id: UUID, *, allows_free_offers: bool) -> Product | None:
+    """A product. allows_free_offers: an offer with the price 0 can be the best one."""
     row = await db.fetchrow(
         f"""
         SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
@@ -52,7 +52,7 @@ async def select_product(db: Executor, product_id: UUID, *, free: bool) -> Produ
           ) AS best ON true
          WHERE product_id = $1
         """,  # noqa: S608 - only of the literal above
-        product_id, free,
+        product_id, allows_free_offers,
     )  # fmt: skip
     return _product_of(row) if row else None
 
@@ -65,15 +65,15 @@ async def select_products(
     after: ProductPosition | None,
     limit: int,
     *,
-    free: bool,
+    allows_free_offers: bool,
 ) -> list[tuple[Product, ProductPosition]]:
     """A page of the products whose name contains `search`, ignoring case, each with its position.
 
     in_stock: only those with a best offer, or only those without; None: both. after: the last position of the page
-    before. free: an offer with the price 0 can be the best one.
+    before. allows_free_offers: an offer with the price 0 can be the best one.
     """
     value, product_id = after or (None, None)
-    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, free)
+    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, allows_free_offers)
     return [(_product_of(row), ProductPosition(row["sort_value"], row["product_id"])) for row in rows]
 
 
