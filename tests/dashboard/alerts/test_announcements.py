@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from common.outbox.delivery import Policy
 from dashboard.alerts.jobs import SEND_POLICY
 from dashboard.alerts.service import ANNOUNCEMENT_PERIOD, MAX_ANNOUNCEMENTS
-from tests.support.alerts import SECRET, START, TICK, Alarm, FakeReceiver, Received, Rule
+from tests.support.alerts import SECRET, START, TICK, Alarm, FakeReceiver, Received, Rule, listening
 from tests.support.waiting import eventually
 
 HOUR = timedelta(hours=1)
@@ -225,6 +225,18 @@ class TestFlapping:
         ]
         assert all(before != after for before, after in pairwise(["resolved", *states]))
         assert ["resolved", *states][-1] == ("firing" if steps[-1][0] else "resolved")
+
+
+async def test_a_new_address_in_place_of_another_gets_the_messages_that_wait(
+    alarm: Alarm, rule: Rule, receiver: FakeReceiver
+) -> None:
+    receiver.status, rule.firing = 503, DOWN
+    await alarm.evaluate(rule)
+    await alarm.send()
+    async with listening(FakeReceiver()) as other:
+        alarm.url = other.url
+        assert (await alarm.send())["sent"] == 1
+    assert (receiver.told, other.told) == ([], [("7", "firing")])
 
 
 class TestWithoutReceiver:

@@ -62,11 +62,19 @@ async def test_the_documented_receiver_prints_each_change_once(
     assert await program.stdout.readline() == b"resolved store_down 7 It is over; it was: Store 7 is down.\n"
 
 
-@pytest.mark.usefixtures("program")
-async def test_the_documented_receiver_refuses_another_secret(alarm: Alarm) -> None:
+async def test_the_documented_receiver_refuses_another_secret_and_says_so(
+    program: asyncio.subprocess.Process, alarm: Alarm
+) -> None:
     wrong = AlertReceiver(Secret(alarm.url), Secrets(Secret("another secret")))
     with pytest.raises((UpstreamError, UndeliverableError), match="answered 401"):
         await wrong.send(alarm.client, b"{}")
+    assert program.stdout is not None
+    assert (await program.stdout.readline()).startswith(b"refused: the signature is not made with SECRET")
+
+
+def test_the_documented_command_gives_both_the_same_secret() -> None:
+    [command] = [line for line in DOCUMENT.splitlines() if line.endswith(" make run")]
+    assert command == "DASHBOARD_ALERT_SECRET=$SECRET DASHBOARD_ALERT_WEBHOOK_URL=http://127.0.0.1:9900/ make run"
 
 
 def test_the_document_has_every_rule() -> None:

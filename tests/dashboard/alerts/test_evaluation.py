@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -9,12 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.alerts import Firing, Watch
+from common.config import read_config
 from common.db.pool import Executor, transaction
+from common.jobs.scheduler import run_now
+from common.web.resources import Application
+from dashboard import schedule
 from dashboard.alerts.jobs import RulesNotEvaluatedError
 from dashboard.alerts.queries.alerts import delete_old_alerts
 from dashboard.alerts.service import evaluate
+from dashboard.config import Config
+from dashboard.resources import resources_of
 from tests.support.alerts import START, TICK, Alarm, FakeReceiver, Rule
 
+EVALUATED = {"NIGHTAUDIT_DEMO": "1", "DASHBOARD_ALERT_SECONDS": "10"}
 NOTHING_CHANGED = {"began": 0, "resolved": 0, "announced": 0}
 
 
@@ -113,6 +121,21 @@ async def test_a_detail_of_any_length_is_stored(alarm: Alarm, rule: Rule) -> Non
     await alarm.evaluate(rule)
     assert await alarm.evaluate(rule) == NOTHING_CHANGED | {"firing": 1}
     assert await alarm.db.fetchval("SELECT length(detail) FROM alert") == 500
+
+
+@pytest.mark.parametrize("wait", [timedelta(0), schedule.ALERTS_WAIT])
+async def test_in_the_first_30_seconds_after_a_start_no_rule_is_evaluated(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, wait: timedelta
+) -> None:
+    assert timedelta(seconds=30) == schedule.ALERTS_WAIT
+    monkeypatch.setattr(schedule, "ALERTS_WAIT", wait)
+    await dashboard_db.execute("UPDATE feed_progress SET data_through = '2020-01-01', first_read_at = '2020-01-01'")
+    resources = replace(resources_of(dashboard_app), config=read_config(Config, EVALUATED))
+    [evaluate_alerts] = [job for job in schedule.jobs(resources) if job.name == "evaluate_alerts"]
+
+    result = await run_now(dashboard_db, evaluate_alerts)
+
+    assert result.get("firing", 0) == (0 if wait else 1)
 
 
 async def test_replicas_that_evaluate_at_once_announce_each_change_once(

@@ -14,8 +14,8 @@ from common.jobs.scheduler import run_now
 from common.outbox.delivery import Delivery, Policy, UndeliverableError, deliver
 from common.outbox.queries import Message, enqueue
 from dashboard.alert_rules import LABELS, RULES
-from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.alerts.models import TOPIC
+from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
 from dashboard.config import Config
 from dashboard.watches import watches
@@ -75,8 +75,8 @@ async def test_each_feed_that_may_be_cut_off_is_named_with_its_instants(dashboar
     )
     found = {each.subject: each.detail for each in await select_feeds_cut_off(dashboard_db, ["main", "harbour"])}
     assert found == {
-        "main": "The feed may have more events than it sent of 2 instants, the first at 2026-03-01 11:00:00 UTC.",
-        "harbour": "The feed may have more events than it sent of the instant 2026-03-01 12:00:00 UTC.",
+        "main": "The feed may not have sent all events of 2 instants, the first at 2026-03-01 11:00:00 UTC.",
+        "harbour": "The feed may not have sent all events of the instant 2026-03-01 12:00:00 UTC.",
     }
 
 

@@ -114,10 +114,17 @@ async def test_a_mark_goes_with_its_product(catalogue: Catalogue) -> None:
 async def test_concurrent_marks_leave_one(catalogue: Catalogue) -> None:
     product = await catalogue.create()
 
-    await asyncio.gather(*(put(catalogue, product["id"], below=price) for price in range(1, 21)))
+    answers: list[int] = []
 
-    mark = await catalogue.get(f"/products/{product['id']}/mark")
-    assert mark["below"] in range(1, 21)
+    async def put_and_note(price: int) -> None:
+        answers.append((await put(catalogue, product["id"], below=price))["below"])
+
+    await asyncio.gather(*(put_and_note(price) for price in range(1, 21)))
+
+    assert sorted(answers) == list(range(1, 21))
+    assert await catalogue.db.fetchval("SELECT count(*) FROM product_mark") == 1
+    last = await put(catalogue, product["id"], below=30)
+    assert await catalogue.get(f"/products/{product['id']}/mark") == last
 
 
 @pytest.mark.parametrize(("price", "fires"), [(899, True), (900, False), (901, False), (None, False)])

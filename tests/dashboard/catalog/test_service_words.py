@@ -7,6 +7,7 @@ import pytest
 import dashboard.app
 import dashboard.config
 from common.config import Secret, read_config
+from dashboard.alerts.queries.platform import select_failing_jobs
 from dashboard.catalog.offers_client import service_of
 from dashboard.catalog.offers_errors import MAX_MESSAGE_LENGTH, message_of
 from dashboard.resources import resources_of
@@ -91,6 +92,54 @@ async def test_the_words_of_a_refused_token_stay_while_none_is_requested(
     assert fake.calls == {"auth": 1}
     words = await last_error(catalogue, product)
     assert words == "the offers service issues no token at present: POST /api/v1/auth answered 400: out of order"
+
+
+@both_versions
+@pytest.mark.parametrize("job", ["refresh_offers", "register_products"])
+async def test_a_job_without_a_token_fails_with_the_words_of_the_service(
+    catalogue: Catalogue, fake: FakeOffers, job: str
+) -> None:
+    fake.fail(401, only="auth")
+    if job == "refresh_offers":
+        await catalogue.create_many(2)
+        run = catalogue.refresh
+    else:
+        await catalogue.create()
+        run = catalogue.register
+    for _ in range(3):
+        await catalogue.end_backoff()
+        await run()
+
+    [firing] = await select_failing_jobs(catalogue.db, [job])
+    assert "no product was refreshed" in firing.detail
+    assert firing.detail.endswith("POST /api/v1/auth answered 401: out of order")
+    fake.fault = None
+    await catalogue.end_backoff()
+    await run()
+    assert await select_failing_jobs(catalogue.db, [job]) == []
+
+
+@both_versions
+async def test_a_job_that_refreshed_some_products_before_the_service_failed_has_not_failed(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
+    await catalogue.create_many(300)
+    await catalogue.refresh()
+    answered = 0
+
+    async def fault(kind: str, _: str) -> Reply:
+        nonlocal answered
+        answered += 1
+        return None if answered <= 10 else fake.error(503, "x", "out of order")
+
+    fake.fault = fault
+    result = await catalogue.refresh()
+
+    assert result["refreshed"] >= 1
+    assert result["skipped"] >= 1
+    job = await catalogue.db.fetchrow("SELECT last_outcome FROM job WHERE name = 'refresh_offers'")
+    assert job is not None
+    assert job["last_outcome"] == "ok"
 
 
 @both_versions

@@ -111,7 +111,7 @@ async def select_firing_counts(db: Executor) -> dict[str, int]:
 
 
 async def delete_old_alerts(db: Executor, keep: timedelta, limit: int) -> int:
-    """Delete up to `limit` alerts, and as many announcements, that were resolved longer ago than `keep`; returns how many.
+    """Delete up to `limit` alerts, and as many announcements, resolved longer ago than `keep`; returns how many.
 
     What was announced of a resolved alert counts for an hour only.
     """

@@ -50,7 +50,7 @@ async def select_feeds_cut_off(db: Executor, feeds: Sequence[str]) -> list[Firin
     return [
         Firing(
             row["feed"],
-            f"The feed may have more events than it sent of {_instants(row['instants'])} "
+            f"The feed may not have sent all events of {_instants(row['instants'])} "
             f"{row['first']:%Y-%m-%d %H:%M:%S} UTC.",
         )
         for row in rows
