@@ -1,8 +1,8 @@
 """What an alert is made of: a slice's query finds what fires now, and a watch gives it the name of its rule.
 
 A slice that has something to report writes a query of the type `SelectFirings`, in its `queries/alerts.py`; the
-application wires it in `watches.py`. Which alerts are new and which are over, what is announced and to whom, is not its
-concern.
+application wires it in `watches.py`. Which alerts are new and which are resolved, what is announced and to whom,
+is not its concern.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

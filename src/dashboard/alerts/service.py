@@ -67,10 +67,10 @@ async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_r
         await alerts.update_details(connection, rule, changed)
     if resolved:
         ends = await watch.select_ends(connection, now, resolved) if watch.select_ends is not None else {}
-        over = {
+        ended = {
             subject: detail_of(ends.get(subject) or f"It is over; it was: {before[subject]}") for subject in resolved
         }
-        await alerts.update_resolved(connection, rule, over, now)
+        await alerts.update_resolved(connection, rule, ended, now)
     # 3. Tell the receiver what it does not know, as far as the limit allows; also what was held back earlier.
     announced = await announce(connection, rule, now) if has_receiver else 0
     return Changes(len(began), len(resolved), announced, len(details))

@@ -62,9 +62,9 @@ async def update_resolved(db: Executor, rule: str, details: Mapping[str, str], n
     await db.execute(
         """
         UPDATE alert
-           SET id = DEFAULT, resolved_at = greatest(since, $4), detail = over.detail
-          FROM unnest($2::text[], $3::text[]) AS over (subject, detail)
-         WHERE alert.rule = $1 AND alert.subject = over.subject AND alert.resolved_at IS NULL
+           SET id = DEFAULT, resolved_at = greatest(since, $4), detail = ended.detail
+          FROM unnest($2::text[], $3::text[]) AS ended (subject, detail)
+         WHERE alert.rule = $1 AND alert.subject = ended.subject AND alert.resolved_at IS NULL
         """,
         rule, list(details), list(details.values()), now,
     )  # fmt: skip
