@@ -18,7 +18,6 @@ OWN_DATA := --set NIGHTAUDIT_DEMO=0 \
 	  --secret PROVIDER_ADMIN_PASSWORD --secret PROVIDER_JWT_SECRET --secret DASHBOARD_STAFF_TOKEN --secret DASHBOARD_ALERT_SECRET \
 	  --secret PROVIDER_ACCOUNTING_SECRET,DASHBOARD_ACCOUNTING_SECRET \
 	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 \
-	  $(if $(DASHBOARD_OFFERS_URL),,--set DASHBOARD_OFFERS_SECONDS=0) \
 	  $(if $(DASHBOARD_STORES_URL),,--set DASHBOARD_STORES_SECONDS=0)
 DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60 \
 	  --set PROVIDER_GENERATOR_RATE=4 --set PROVIDER_GENERATOR_YEARS=3 \
@@ -51,7 +50,7 @@ run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here with simula
 	  --set 'PROVIDER_PUBLIC_URL=http://{provider}' \
 	  --set 'PROVIDER_ACCOUNTING_URL=http://{dashboard}/front-desk' \
 	  --set 'DASHBOARD_PROVIDER_URL=http://{provider}' \
-	  --set 'DASHBOARD_OFFERS_URL=http://{provider}/api/v1' \
+	  --set 'DASHBOARD_OFFERS_URL=$(if $(filter 0,$(DEMO)),none,http://{provider}/api/v1)' \
 	  --set 'DASHBOARD_STORES_URL=http://{provider}/stores'
 
 test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage (ARGS=tests/common: only those)

@@ -1,10 +1,11 @@
 """What an alert is made of: a slice's query finds what fires now, and a watch gives it the name of its rule.
 
-A slice that has something to report writes a query of the type `Select`, in its `queries/alerts.py`; the application
-wires it in `schedule.py`. Which alerts are new and which are over, what is announced and to whom, is not its concern.
+A slice that has something to report writes a query of the type `SelectFirings`, in its `queries/alerts.py`; the
+application wires it in `watches.py`. Which alerts are new and which are resolved, what is announced and to whom,
+is not its concern.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,7 @@ class Firing:
     detail: str
 
 
-Select = Callable[[Executor, datetime, Sequence[str]], Awaitable[list[Firing]]]
+SelectFirings = Callable[[Executor, datetime, Sequence[str]], Awaitable[list[Firing]]]
 """Finds everything that fires, by the database, now, and the subjects that fire already.
 
 A subject that is no longer among the results is resolved. A rule may therefore hold on to a subject that fires already,
@@ -31,10 +32,20 @@ until there is evidence that it is over: for example, a store stays down until a
 any exception if it cannot tell; then nothing of its rule changes.
 """
 
+SelectEnds = Callable[[Executor, datetime, Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Describes how alerts ended, by the database, now, and the subjects that are resolved now: a sentence for each.
+
+A subject may be absent from the result; its alert then gets a general sentence.
+"""
+
 
 @dataclass(frozen=True)
 class Watch:
-    """A rule: its name, as in the configuration and in the alerts, and the query that finds what fires."""
+    """A rule: its name, as in the configuration and in the alerts, and the query that finds what fires.
+
+    select_ends: None if the general sentence serves all alerts of the rule.
+    """
 
     rule: str
-    select: Select
+    select: SelectFirings
+    select_ends: SelectEnds | None = None

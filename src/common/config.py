@@ -176,6 +176,16 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def url_or_none(*schemes: str) -> Callable[[str], str | None]:
+    """A parser for URLs without a user, and for the word `none`: there is no such service."""
+    parse_url = url(*schemes)
+
+    def parse(value: str) -> str | None:
+        return None if value == "none" else parse_url(value)
+
+    return parse
+
+
 def secret_url(*schemes: str) -> Callable[[str], Secret]:
     """A parser for URLs that may hold a password and are therefore secrets."""
 

@@ -30,7 +30,7 @@ LABELS: Mapping[str, str] = {
 """What people read instead of the names of the rules."""
 
 CATALOG_RULES: tuple[Rule, ...] = ("price_below_mark", "back_in_stock")
-"""Their alerts name products and prices, for which DASHBOARD_API_TOKEN is asked, if it is set."""
+"""Their alerts name products and prices, which require DASHBOARD_API_TOKEN if it is set."""
 
 OPERATIONS_RULES: tuple[Rule, ...] = ("job_failing", "dead_message")
-"""Their details quote errors, for which DASHBOARD_OPERATIONS_TOKEN is asked, if it is set."""
+"""Their details quote errors, which require DASHBOARD_OPERATIONS_TOKEN if it is set."""

@@ -21,8 +21,8 @@ from common.config import (
     switch,
     text,
     upstream_secret,
-    url,
     url_or_directory,
+    url_or_none,
     variable,
     variables,
     whole_number,
@@ -128,7 +128,9 @@ class Config:
     demo_hotels: int = variable("DASHBOARD_DEMO_HOTELS", whole_number(0, 10_000), default="0")
     demo_rooms: int = variable("DASHBOARD_DEMO_ROOMS", whole_number(1, 5_000), default="60")
 
-    offers_url: str = variable("DASHBOARD_OFFERS_URL", url("http", "https"), default="http://127.0.0.1:9000/api/v1")
+    offers_url: str | None = variable(
+        "DASHBOARD_OFFERS_URL", url_or_none("http", "https"), default="http://127.0.0.1:9000/api/v1"
+    )
     offers_refresh_token: Secret | None = variable("DASHBOARD_OFFERS_REFRESH_TOKEN", upstream_secret)
     offers_free: str = variable("DASHBOARD_OFFERS_FREE", one_of("allow", "refuse"), default="refuse")
     offers_seconds: int = variable("DASHBOARD_OFFERS_SECONDS", whole_number(0, 86_400), default="60")
@@ -182,7 +184,7 @@ class Config:
         return (FeedSource(MAIN_FEED, self.provider_url, self.feed_token), *further)
 
     @property
-    def free_offers(self) -> bool:
+    def allows_free_offers(self) -> bool:
         """Whether an offer with the price 0 can be the best one of its product."""
         return self.offers_free == "allow"
 

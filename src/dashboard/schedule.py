@@ -96,11 +96,12 @@ def _night_audit_job(night_audit: NightAudit, config: Config) -> Job:
 def catalog_jobs(resources: Resources) -> list[Job]:
     """The registration of products, and the refresh of their offers."""
     config, db = resources.config, resources.pools.jobs
-    register_seconds = min(MAX_REGISTER_SECONDS, config.offers_seconds)
+    refresh_seconds = config.offers_seconds if config.offers_url is not None else 0
+    register_seconds = min(MAX_REGISTER_SECONDS, refresh_seconds)
     # A run may take longer than the interval; the lease delays the next run until it has ended.
-    timeout = max(900.0, 10.0 * config.offers_seconds)
+    timeout = max(900.0, 10.0 * refresh_seconds)
 
-    rules = PriceRules(config.free_offers, shortest_gap(config.offers_seconds))
+    rules = PriceRules(config.allows_free_offers, shortest_gap(config.offers_seconds))
 
     def refresh(lease: Lease, interval: float) -> Refresh:
         concurrency = config.offers_concurrency
@@ -110,11 +111,11 @@ def catalog_jobs(resources: Resources) -> list[Job]:
         return await refresh(lease, register_seconds).run(registered=False)
 
     async def refresh_offers(lease: Lease) -> JobResult:
-        return await refresh(lease, config.offers_seconds).run(registered=True)
+        return await refresh(lease, refresh_seconds).run(registered=True)
 
     return [
         Job("register_products", register_seconds, register_products, timeout=timeout),
-        Job("refresh_offers", config.offers_seconds, refresh_offers, timeout=timeout),
+        Job("refresh_offers", refresh_seconds, refresh_offers, timeout=timeout),
     ]
 
 

@@ -1490,7 +1490,7 @@ CREATE TABLE product (
     name text NOT NULL,
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    name_key text GENERATED ALWAYS AS (regexp_replace(regexp_replace(casefold((regexp_replace(NORMALIZE(name, NFKD), '[\u0300-\u036f]'::text, ''::text, 'g'::text) COLLATE pg_unicode_fast)), '[0-9]+'::text, '00000000000000000000\&'::text, 'g'::text), '[0-9]*([0-9]{20})'::text, '\1'::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    name_key text GENERATED ALWAYS AS (regexp_replace(regexp_replace(replace(replace(replace(translate(casefold((regexp_replace(NORMALIZE(name, NFKD), '[\u0300-\u036f]'::text, ''::text, 'g'::text) COLLATE pg_unicode_fast)), 'łøđðı'::text, 'loddi'::text), 'æ'::text, 'ae'::text), 'œ'::text, 'oe'::text), 'þ'::text, 'th'::text), '[0-9]+'::text, '00000000000000000000\&'::text, 'g'::text), '[0-9]*([0-9]{20})'::text, '\1'::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT product_description_check CHECK ((char_length(description) <= 5000)),
     CONSTRAINT product_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
 );

@@ -1,10 +1,11 @@
-"""The rules of alerts, each with the query of the slice that it is about."""
+"""The rules of alerts, each with the queries of the slice that it is about."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from common.alerts import Firing, Select, Watch
+from common.alerts import Firing, SelectFirings, Watch
 from common.db.pool import Executor
+from dashboard.alert_ends import ends
 from dashboard.alert_rules import Rule
 from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
@@ -33,7 +34,7 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
     async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_dead_messages(db)
 
-    selects: Mapping[Rule, Select] = {
+    selects: Mapping[Rule, SelectFirings] = {
         "store_down": _stores_down(config.alert_store_polls),
         "collector_silent": select_silent_collector,
         "price_below_mark": select_prices_below_mark,
@@ -44,10 +45,15 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
         "audit_drift": audit_drift,
         "dead_message": dead_message,
     }
-    return [Watch(rule, select) for rule, select in selects.items() if rule not in (config.alerts_off or ())]
+    select_ends = ends(config, jobs)
+    return [
+        Watch(rule, select, select_ends[rule])
+        for rule, select in selects.items()
+        if rule not in (config.alerts_off or ())
+    ]
 
 
-def _stores_down(polls: int) -> Select:
+def _stores_down(polls: int) -> SelectFirings:
     """Looks at the stores again once an import changed something, others fire, or a minute has begun."""
     seen: tuple[int, datetime, frozenset[str]] | None = None
     found: list[Firing] = []

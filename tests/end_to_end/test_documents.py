@@ -204,6 +204,9 @@ def test_the_commands_for_own_data_work_beside_a_system_on_other_ports(folder: P
     write_files(folder)
     with running(folder, "DEMO=0") as system:
         assert system.get("/products") == []
+        assert {job["name"] for job in system.get("/jobs")["jobs"] if job["next_run"] is None} >= {
+            "register_products", "refresh_offers",
+        }  # fmt: skip
         assert system.get("/hotels")["hotels"] == []
         assert f"{system.data_dir}/secrets.env" in system.log.read_text()
         commands = commands_of("docs/own-data.md", "python -m ")

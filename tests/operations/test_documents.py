@@ -21,8 +21,9 @@ RUN_END_TO_END = {
     "docs/everyday.md": ("",),
     "docs/http.md": ("curl ",),
     "docs/own-data.md": ("python -m ",),
+    "docs/alerts.md": ("export SECRET=", "python3 receive_alerts.py ", "DASHBOARD_ALERT_SECRET=$SECRET "),
 }
-"""Commands, by their beginnings, that tests/end_to_end/test_documents.py runs."""
+"""Commands, by their beginnings, that tests/end_to_end/test_documents.py runs, or tests/dashboard/alerts."""
 
 
 async def test_every_document_names_the_version_of_postgresql_that_the_tests_use(provider_db: asyncpg.Pool) -> None:

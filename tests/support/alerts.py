@@ -86,16 +86,23 @@ async def listening(receiver: FakeReceiver) -> AsyncIterator[FakeReceiver]:
 
 @dataclass
 class Rule:
-    """A rule that finds what a test says, or fails with `failure`; `known` are the subjects that it was given last."""
+    """A rule that finds what a test says, or fails with `failure`.
+
+    known: the subjects that it was given last. ends: how alerts end, by subject.
+    """
 
     name: str = "store_down"
     firing: dict[str, str] = field(default_factory=dict)
     failure: Exception | None = None
     known: Sequence[str] = ()
+    ends: dict[str, str] = field(default_factory=dict)
 
     @property
     def watch(self) -> Watch:
-        return Watch(self.name, self._select)
+        return Watch(self.name, self._select, self._select_ends)
+
+    async def _select_ends(self, db: Executor, now: datetime, resolved: Sequence[str]) -> dict[str, str]:
+        return {subject: self.ends[subject] for subject in resolved if subject in self.ends}
 
     async def _select(self, db: Executor, now: datetime, known: Sequence[str]) -> list[Firing]:
         self.known = known

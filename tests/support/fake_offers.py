@@ -17,6 +17,7 @@ from common.jobs.lease import JobResult
 from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from dashboard import schedule
+from dashboard.catalog.jobs import NothingRefreshedError
 from dashboard.catalog.queries.refresh import PriceRules
 from dashboard.config import Config
 from dashboard.resources import resources_of
@@ -26,10 +27,10 @@ REFRESH_TOKEN = "refresh-token-of-the-tests"
 VERSIONS = ("old", "present")
 """The versions of the service: the one of the original documentation, and the one published today."""
 
-RULES = PriceRules(free=False, gap=timedelta(minutes=5))
+RULES = PriceRules(allows_free_offers=False, gap=timedelta(minutes=5))
 """The rules of the best price by default."""
 
-WITHOUT_GAPS = PriceRules(free=True, gap=timedelta(days=36_500))
+WITHOUT_GAPS = PriceRules(allows_free_offers=True, gap=timedelta(days=36_500))
 """Rules by which every price is known and counts."""
 
 Reply = CallbackResult | None
@@ -146,11 +147,24 @@ class Catalogue:
     def db(self) -> asyncpg.Pool:
         return self.app.resources.pools.requests
 
+    @property
+    def intervals(self) -> dict[str, float]:
+        """The intervals of the jobs by name, in seconds."""
+        return {name: job.interval for name, job in self._jobs.items()}
+
     async def refresh(self) -> JobResult:
-        return await run_now(self.app.resources.pools.jobs, self._jobs["refresh_offers"])
+        return await self._run("refresh_offers")
 
     async def register(self) -> JobResult:
-        return await run_now(self.app.resources.pools.jobs, self._jobs["register_products"])
+        return await self._run("register_products")
+
+    async def _run(self, job: str) -> JobResult:
+        """Run a job; returns its numbers, also those of a run that failed as it refreshed nothing."""
+        try:
+            return await run_now(self.app.resources.pools.jobs, self._jobs[job])
+        except NothingRefreshedError as failure:
+            found = {"due": failure.due, "failed": failure.failed, "skipped": failure.skipped}
+            return {**found, "refreshed": 0, "changes": 0, "closed": 0}
 
     async def end_backoff(self) -> None:
         """End the backoff of all products, the token and the circuit breaker."""

@@ -131,7 +131,7 @@ async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bo
     )
 
 
-async def hasten_job(db: Executor, name: str) -> None:
+async def make_job_due(db: Executor, name: str) -> None:
     """Let a job be due now, whatever its interval. One that never ran is due anyway, and one that is off stays so."""
     await db.execute("UPDATE job SET due_at = least(due_at, clock_timestamp()) WHERE name = $1", name)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from common.db.pool import Executor
-from common.outbox.queries import State
+from common.outbox.queries import Message, State
 
 
 class MessageState(msgspec.Struct, frozen=True):
@@ -46,6 +46,45 @@ async def retry_dead_message(db: Executor, message_id: int, topic: str | None = 
         """,
         message_id, topic,
     ) is not None  # fmt: skip
+
+
+async def retry_last_dead_message(db: Executor, message_id: int, topic: str) -> bool:
+    """Make a dead message of a topic due now; False if there is none with this id, or a later one of its subject."""
+    return await db.fetchval(
+        """
+        UPDATE outbox AS message
+           SET state = 'waiting', settled_at = NULL, due_at = clock_timestamp()
+         WHERE id = $1 AND state = 'dead' AND topic = $2
+           AND NOT EXISTS (
+               SELECT FROM outbox AS later
+                WHERE later.subject = message.subject AND later.topic = message.topic AND later.id > message.id
+           )
+        RETURNING true
+        """,
+        message_id, topic,
+    ) is not None  # fmt: skip
+
+
+async def select_is_dead(db: Executor, message_id: int, topic: str) -> bool:
+    """Whether there is a dead message with this id and topic."""
+    return await db.fetchval(
+        "SELECT EXISTS (SELECT FROM outbox WHERE id = $1 AND state = 'dead' AND topic = $2)", message_id, topic
+    )
+
+
+async def delete_earlier_dead_messages(db: Executor, message: Message) -> int:
+    """Delete the dead messages of a message's topic and subject that are older than it; returns how many."""
+    return await db.fetchval(
+        """
+        WITH deleted AS (
+            DELETE FROM outbox
+             WHERE subject = $1 AND topic = $2 AND state = 'dead' AND id < $3
+            RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+        """,
+        message.subject, message.topic, message.id,
+    )  # fmt: skip
 
 
 async def select_messages(

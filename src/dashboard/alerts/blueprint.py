@@ -1,9 +1,9 @@
-"""The slice `alerts`: what somebody must hear of, on pages and by a signed request to a receiver."""
+"""The slice `alerts`: what needs attention, on pages and by signed requests to a receiver."""
 
 from common.web.resources import Application
 from dashboard.alerts import routes
 
-TAGS = {routes.TAG: "What fires now, and what is over: stores, feeds, jobs, prices, audits and messages"}
+TAGS = {routes.TAG: "Alerts that fire, and resolved ones: stores, feeds, jobs, prices, audits and messages"}
 
 
 def install(app: Application) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -11,18 +12,19 @@ import structlog
 
 from common.alerts import Watch
 from common.db.errors import DATABASE_UNAVAILABLE, describe_failure
-from common.db.pool import transaction
+from common.db.pool import Connection, transaction
 from common.jobs.lease import JobResult, Lease, LeaseLostError
+from common.outbox.admin import delete_earlier_dead_messages
 from common.outbox.delivery import Delivery, Policy, deliver
 from common.outbox.queries import Message
 from common.web.responses import encode_json
-from dashboard.alerts.models import Announcement
+from dashboard.alerts.models import TOPIC, Announcement
 from dashboard.alerts.receiver import AlertReceiver
-from dashboard.alerts.service import TOPIC, Changes, ended_watches, evaluate, forget_receiver
+from dashboard.alerts.service import Changes, ended_watches, evaluate, forget_receiver
 
 log = structlog.get_logger()
 
-WATCH_SECONDS = 20.0
+RULE_TIMEOUT_SECONDS = 20.0
 """The limit of the evaluation of one rule."""
 
 SEND_POLICY = Policy(max_attempts=10_080)
@@ -56,7 +58,7 @@ class Evaluation:
                 await forget_receiver(connection)
         for watch in [*self.watches, *await ended_watches(self.db, self.watches)]:
             try:
-                async with asyncio.timeout(WATCH_SECONDS), transaction(self.db) as connection:
+                async with asyncio.timeout(RULE_TIMEOUT_SECONDS), transaction(self.db) as connection:
                     await lease.guard(connection)
                     total += await evaluate(connection, watch, now, has_receiver=self.has_receiver)
             except LeaseLostError:
@@ -73,9 +75,16 @@ class Evaluation:
 async def send_alerts(
     db: asyncpg.Pool, client: aiohttp.ClientSession, receiver: AlertReceiver, policy: Policy = SEND_POLICY
 ) -> JobResult:
-    """Send the announcements that are due; every attempt sends the same body, signed anew."""
+    """Send the announcements that are due; every attempt sends the same body, signed anew.
+
+    A change of state that was sent replaces the earlier ones of its rule and subject that were given up.
+    """
 
     async def send(message: Message) -> None:
         await receiver.send(client, encode_json({name: message.payload[name] for name in FIELDS}))
 
-    return await deliver(db, Delivery(TOPIC, send, policy=policy))
+    async def replace_earlier(connection: Connection, message: Message, _: Any) -> None:
+        if deleted := await delete_earlier_dead_messages(connection, message):
+            log.info("dead_messages_replaced", subject=message.subject, message_event=message.event, messages=deleted)
+
+    return await deliver(db, Delivery(TOPIC, send, replace_earlier, policy=policy))

@@ -9,9 +9,12 @@ from dashboard.alert_rules import LABELS
 
 State = Literal["firing", "resolved"]
 
+TOPIC = "alert"
+"""Outbox topic of the announcements."""
+
 
 class Alert(msgspec.Struct, frozen=True):
-    """An alert: what a rule finds wrong now, or found wrong until it was over."""
+    """An alert: what a rule finds wrong now, or found wrong until it was resolved."""
 
     id: int
     """Id of the last change of state; the announcement of that change has the same."""
@@ -21,11 +24,11 @@ class Alert(msgspec.Struct, frozen=True):
     """What it is about, such as the id of a store or the name of a feed; one alert of a rule and subject fires at a
     time."""
     state: State
-    """Whether it fires, or is over."""
+    """Whether it fires, or is resolved."""
     at: datetime
     """When the state last changed."""
     detail: str
-    """What is wrong, or was, in a sentence."""
+    """What is wrong, in a sentence; of a resolved alert, how it ended."""
     since: datetime
     """When it began to fire."""
 

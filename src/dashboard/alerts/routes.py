@@ -6,7 +6,7 @@ from quart_schema import document_response, tag_blueprint
 from common.outbox import admin
 from common.outbox.admin import MessageState
 from common.web.bearer import operations_token_required
-from common.web.errors import NotFound
+from common.web.errors import Conflict, NotFound
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorId, decode_cursor, page_and_link
@@ -15,9 +15,9 @@ from common.web.resources import pool
 from common.web.responses import json_response
 from common.web.table_response import table
 from dashboard.alerts.inputs import AlertsQuery
-from dashboard.alerts.models import Alert
+from dashboard.alerts.models import TOPIC, Alert
 from dashboard.alerts.queries.alerts import select_alerts
-from dashboard.alerts.service import TOPIC, hidden_rules
+from dashboard.alerts.service import hidden_rules
 from dashboard.resources import resources
 
 blueprint = Blueprint("alerts", __name__, url_prefix="/alerts")
@@ -55,13 +55,12 @@ EXAMPLE_MESSAGE = {
 @validate_querystring(AlertsQuery)
 @document_response(list[Alert])
 async def list_alerts(query_args: AlertsQuery) -> Response:
-    """What fires now, and what is over; the latest change of state first.
+    """The alerts that fire, and those that are resolved; the latest change of state first.
 
     While the catalogue needs its token, and operators need none, alerts about prices and stock are left out.
     """
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
-    config = resources().config
-    hidden = () if config.operations_token is not None else hidden_rules(config)
+    hidden = hidden_rules(resources().config, for_operators=True)
     found = await select_alerts(pool(), query_args.state, query_args.rule, hidden, before, query_args.limit + 1)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
@@ -82,10 +81,19 @@ async def list_alert_messages(query_args: PageQuery) -> Response:
 
 
 @blueprint.post(f"/outbox/<int(min=1, max={MAX_ID}):message_id>/retry")
-@operation(descriptions={204: "The announcement is due now"})
+@operation(409, descriptions={204: "The announcement is due now", 409: "A later change of its subject replaces it"})
 @operations_token_required
 async def retry_alert_message(message_id: int) -> Response:
-    """Send a dead announcement once more."""
-    if not await admin.retry_dead_message(pool(), message_id, TOPIC):
-        raise NotFound(f"There is no dead message {message_id}.")
-    return Response(status=204)
+    """Send a dead announcement once more, unless a later one about the same rule and subject exists.
+
+    Otherwise the receiver would get the old state last.
+    """
+    if await admin.retry_last_dead_message(pool(), message_id, TOPIC):
+        return Response(status=204)
+    if await admin.select_is_dead(pool(), message_id, TOPIC):
+        raise Conflict(
+            f"Message {message_id} cannot be retried: a later message about its rule and subject was sent, waits, or "
+            "was given up itself. GET /alerts/outbox lists the messages; retry the last one of the subject.",
+            code="replaced_by_later_message",
+        )
+    raise NotFound(f"There is no dead message {message_id}.")

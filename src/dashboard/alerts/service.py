@@ -1,10 +1,10 @@
-"""Evaluate a rule: store what began to fire and what is over, and queue what the receiver is to be told.
+"""Evaluate a rule: store which alerts began and which are resolved, and queue the messages for the receiver.
 
-The table `alert` always has the true state. What the receiver is told is limited: of one rule and subject it hears
-MOST_ANNOUNCEMENTS times within ANNOUNCEMENT_PERIOD, and the state that holds then as soon as the limit allows it.
+The table `alert` always has the true state. The receiver gets at most MAX_ANNOUNCEMENTS messages about one rule and
+subject within ANNOUNCEMENT_PERIOD; as soon as the limit allows, it gets the current state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,16 +12,14 @@ from prometheus_client import Gauge
 
 from common.alerts import Firing, Watch
 from common.db.pool import Connection, Executor
+from common.instants import shorten_instants
 from common.outbox.queries import delete_unsent_messages, enqueue_all
-from dashboard.alert_rules import CATALOG_RULES, RULES, Rule
-from dashboard.alerts.models import Announcement
+from dashboard.alert_rules import CATALOG_RULES, OPERATIONS_RULES, RULES, Rule
+from dashboard.alerts.models import TOPIC, Announcement
 from dashboard.alerts.queries import alerts, announcements
 from dashboard.config import Config
 
-TOPIC = "alert"
-"""Outbox topic of the announcements."""
-
-MOST_ANNOUNCEMENTS = 4
+MAX_ANNOUNCEMENTS = 4
 ANNOUNCEMENT_PERIOD = timedelta(hours=1)
 
 MAX_DETAIL_LENGTH = 500
@@ -48,9 +46,10 @@ class Changes:
 
 
 async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_receiver: bool) -> Changes:
-    """Evaluate a rule in the caller's transaction, which has to hold nothing else: others wait for the rule.
+    """Evaluate a rule in the caller's transaction.
 
-    Raises what the watch raises; the caller rolls back then, so that nothing of the rule changes.
+    The caller must hold no other locks, because evaluations of the same rule wait for this one. Raises what the watch
+    raises; the caller rolls back then, so that nothing of the rule changes.
     """
     rule = watch.rule
     # 1. Wait for an evaluation in another process, and read what it left.
@@ -58,7 +57,7 @@ async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_r
     before = await alerts.select_firing_details(connection, rule)
     # 2. Find what fires now, and store the difference.
     found = await watch.select(connection, now, list(before))
-    details = {firing.subject: firing.detail[:MAX_DETAIL_LENGTH] for firing in reversed(found)}
+    details = {firing.subject: detail_of(firing.detail) for firing in reversed(found)}
     began = {subject: detail for subject, detail in details.items() if subject not in before}
     changed = {subject: detail for subject, detail in details.items() if before.get(subject, detail) != detail}
     resolved = [subject for subject in before if subject not in details]
@@ -67,15 +66,24 @@ async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_r
     if changed:
         await alerts.update_details(connection, rule, changed)
     if resolved:
-        await alerts.update_resolved(connection, rule, resolved, now)
+        ends = await watch.select_ends(connection, now, resolved) if watch.select_ends is not None else {}
+        ended = {
+            subject: detail_of(ends.get(subject) or f"It is over; it was: {before[subject]}") for subject in resolved
+        }
+        await alerts.update_resolved(connection, rule, ended, now)
     # 3. Tell the receiver what it does not know, as far as the limit allows; also what was held back earlier.
     announced = await announce(connection, rule, now) if has_receiver else 0
     return Changes(len(began), len(resolved), announced, len(details))
 
 
+def detail_of(sentence: str) -> str:
+    """The detail of an alert: of limited length, with times as people read them."""
+    return shorten_instants(sentence)[:MAX_DETAIL_LENGTH]
+
+
 async def announce(connection: Connection, rule: str, now: datetime) -> int:
     """Queue the announcements of a rule that are due; returns how many."""
-    due = await announcements.select_due_announcements(connection, rule, now, MOST_ANNOUNCEMENTS, ANNOUNCEMENT_PERIOD)
+    due = await announcements.select_due_announcements(connection, rule, now, MAX_ANNOUNCEMENTS, ANNOUNCEMENT_PERIOD)
     if due:
         await enqueue_all(connection, TOPIC, [message_of(each) for each in due])
         await announcements.upsert_announcements(connection, due, now, ANNOUNCEMENT_PERIOD)
@@ -95,18 +103,31 @@ async def forget_receiver(connection: Connection) -> None:
 
 
 async def ended_watches(db: Executor, watches: Sequence[Watch]) -> list[Watch]:
-    """Watches that find nothing, for rules that are no longer evaluated: what they left firing is over."""
+    """Watches that find nothing, for rules that are no longer evaluated: what they left firing is resolved."""
 
     async def select_nothing(_: Executor, __: datetime, ___: Sequence[str]) -> list[Firing]:
         return []
 
+    async def describe_ends(_: Executor, __: datetime, subjects: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(subjects, "The rule was switched off.")
+
     rules = await alerts.select_other_firing_rules(db, [watch.rule for watch in watches])
-    return [Watch(rule, select_nothing) for rule in rules]
+    return [Watch(rule, select_nothing, describe_ends) for rule in rules]
 
 
-def hidden_rules(config: Config) -> Sequence[Rule]:
-    """The rules whose alerts not everybody may see: those of the catalogue while it needs a token."""
-    return () if config.api_token is None else CATALOG_RULES
+def hidden_rules(config: Config, *, for_operators: bool) -> Sequence[Rule]:
+    """The rules whose alerts are left out, because the catalogue needs its token.
+
+    for_operators: whether the request needs the operators' token; with it they see the alerts of all rules.
+    """
+    if config.api_token is None or (for_operators and config.operations_token is not None):
+        return ()
+    return CATALOG_RULES
+
+
+def rules_without_detail(config: Config) -> Sequence[Rule]:
+    """The rules whose details the pages leave out, because operators have a token."""
+    return () if config.operations_token is None else OPERATIONS_RULES
 
 
 async def measure_alerts(db: Executor) -> None:

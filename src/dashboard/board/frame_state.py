@@ -17,7 +17,7 @@ async def read_frame_state() -> FrameState:
     config = resources().config
     states = await select_feed_states(pool(), config.feed_names)
     waiting = await select_waiting_count(pool(), datetime.now(UTC))
-    firing = await select_firing_count(pool(), hidden_rules(config))
+    firing = await select_firing_count(pool(), hidden_rules(config, for_operators=False))
     badges = {"/board/alerts": f"{firing} firing", "/front-desk": f"{waiting} waiting"}
     counts = {"/board/alerts": firing, "/front-desk": waiting}
     return FrameState(counted_through(states), {address: badges[address] for address in badges if counts[address]})

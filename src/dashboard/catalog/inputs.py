@@ -60,12 +60,12 @@ class ProductChange(Input):
 
 
 class MarkInput(Input):
-    """What of a product becomes an alert; at least one of the two."""
+    """Which changes of a product raise an alert; at least one of the two."""
 
     below: Annotated[int, Field(ge=1, le=MAX_PRICE, examples=[900])] | None = None
-    """A price of the best offer below this one, in minor units."""
+    """An alert is raised when the best price is lower than this, in minor units; null: never for a price."""
     back_in_stock: bool = False
-    """Its return into stock, if it is out of stock now or later."""
+    """Whether an alert is raised when it is in stock again."""
 
     def require_any(self) -> None:
         """Raises Invalid when the mark asks for nothing."""

@@ -3,7 +3,8 @@
 The first two work alike. Up to `concurrency` requests run at once; meanwhile their results are stored in batches, one
 statement per batch, fenced by the job's lease. A failing product is paused, with exponential back-off and jitter, and
 affects no other. When the service as a whole fails (the breaker opens, or there is no token) the run ends; products not
-reached stay due and come first in the next run. Only a response 200 changes offers.
+reached stay due and come first in the next run. If no product was refreshed until then, the run has failed. Only a
+response 200 changes offers.
 """
 
 import asyncio
@@ -47,6 +48,16 @@ MAX_BACKOFF_INTERVALS = 10
 
 class RegistrationError(UpstreamError):
     """The product could not be registered."""
+
+
+class NothingRefreshedError(UpstreamError):
+    """A run ended early, because the service failed as a whole, and refreshed no product."""
+
+    def __init__(self, reason: str, *, due: int, failed: int, skipped: int) -> None:
+        super().__init__(f"no product was refreshed ({due} due, {failed} failed, {skipped} skipped): {reason}")
+        self.due = due
+        self.failed = failed
+        self.skipped = skipped
 
 
 @dataclass
@@ -98,7 +109,10 @@ class Refresh:
         self._description_reads = asyncio.Semaphore(MAX_DESCRIPTION_READS)
 
     async def run(self, *, registered: bool) -> JobResult:
-        """Refresh the registered products, or register and refresh the pending ones; returns the numbers of results."""
+        """Refresh the registered products, or register and refresh the pending ones; returns the numbers of results.
+
+        Raises NothingRefreshedError, after storing why, if the run ended early without a refreshed product.
+        """
         now = await queries.select_now(self.db)
         self._loop_start = now - timedelta(seconds=asyncio.get_running_loop().time())
         select = queries.select_due if registered else queries.select_pending
@@ -108,18 +122,22 @@ class Refresh:
             await self._request_with_token(due, register=not registered)
         if progress.stopped is not None:
             await self._store_skipped([each.product_id for each in due if each.product_id not in progress.reached])
+        skipped = len(due) - len(progress.reached)
+        if progress.stopped is not None and not progress.stored:
+            reason = progress.stopped[:MAX_ERROR_LENGTH]
+            raise NothingRefreshedError(reason, due=len(due), failed=progress.failed, skipped=skipped)
         return {
             "due": len(due),
             "refreshed": progress.stored,
             "failed": progress.failed,
-            "skipped": len(due) - len(progress.reached),
+            "skipped": skipped,
             "changes": progress.changes,
             "closed": progress.closed,
         }
 
     async def _request_with_token(self, due: Sequence[DueProduct], *, register: bool) -> None:
         try:
-            self.client.require_not_paused()
+            self.client.require_callable()
             await self.client.shared_token.get()
         except UpstreamError as error:
             self.progress.stopped = str(error)

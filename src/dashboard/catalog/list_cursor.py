@@ -40,5 +40,5 @@ def decode_position(query: ProductsQuery) -> ProductPosition | None:
 
 
 def _digest(query: ProductsQuery) -> str:
-    asked = "\0".join([query.sort, str(query.in_stock), str(query.search)])
-    return blake2b(asked.encode(), digest_size=6).hexdigest()
+    asked = msgspec.json.encode([query.sort, query.in_stock, query.search])
+    return blake2b(asked, digest_size=6).hexdigest()

@@ -35,12 +35,12 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What of a product becomes an alert."""
+    """Which changes of a product raise an alert."""
 
     below: int | None
-    """A price of the best offer below this one, in minor units; null when no price does."""
+    """An alert is raised when the best price is lower than this, in minor units; null: never for a price."""
     back_in_stock: bool
-    """Whether its return into stock does."""
+    """Whether an alert is raised when it is in stock again."""
     watched_since: datetime | None
     """Since when its return is watched: it was out of stock then, or later; null when it is not watched."""
 
@@ -59,9 +59,9 @@ class Product(msgspec.Struct, frozen=True):
     best_offer: BestOffer | None
     """The offer in stock with the lowest price; null when nothing is in stock."""
     change_7d: float | None
-    """Change of the lowest price in stock over seven days, in percent; null when one of the two is not known."""
+    """Change of the lowest price in stock over seven days, in percent; null when either price is unknown."""
     mark: Mark | None
-    """What of the product becomes an alert; null when nothing does."""
+    """Which changes of the product raise an alert; null when none does."""
     freshness: Freshness
     """How recent its offers are."""
 
@@ -124,7 +124,7 @@ Prices = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(TrendPo
 
 
 class PriceStep(msgspec.Struct, frozen=True):
-    """A price, or that nothing was in stock, and since when: until the next step."""
+    """A price and when it began; null means that nothing was in stock. It holds until the next step."""
 
     at: datetime
     """Since when."""
@@ -203,7 +203,8 @@ class PriceHistory(msgspec.Struct, frozen=True):
     in_stock_share: float | None
     """The share of the known time in which something was in stock, 0 to 1; gaps do not count."""
     gaps: list[PriceGap]
-    """The first 1,000 gaps of the period: in a gap no price is known, and the one before it is carried in `steps`."""
+    """The first 1,000 gaps of the period. `steps` continues the price before a gap through it, although no price is
+    known there."""
 
 
 class OfferKey(NamedTuple):

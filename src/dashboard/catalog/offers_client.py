@@ -52,6 +52,13 @@ class ReceivedToken(msgspec.Struct, frozen=True):
     access_token: TokenText
 
 
+class NoServiceError(UpstreamError):
+    """There is no offers service, so no call was made."""
+
+    def __init__(self) -> None:
+        super().__init__("not called: there is no offers service (DASHBOARD_OFFERS_URL is none)")
+
+
 class NotRegisteredError(UpstreamError):
     """The product is not registered with the service, or was registered with another token."""
 
@@ -71,23 +78,27 @@ def service_of(base_url: str, refresh_token: Secret | None) -> str:
 class OffersClient:
     """Calls the service with the access token that all replicas share.
 
-    refresh_token: for which the service issues access tokens; None for the old service, which issues them to everybody.
-    Every method raises UpstreamError on failure, with the words of the service; its subclasses CircuitOpenError and
-    NoTokenError mean that no call was made.
+    base_url: None if there is no service; every call then raises NoServiceError. refresh_token: for which the service
+    issues access tokens; None for the old service, which issues them to everybody. Every method raises UpstreamError on
+    failure, with the message of the service; its subclasses CircuitOpenError, NoTokenError and NoServiceError mean that
+    no call was made.
     """
 
     def __init__(
-        self, client: aiohttp.ClientSession, base_url: str, db: asyncpg.Pool, refresh_token: Secret | None = None
+        self, client: aiohttp.ClientSession, base_url: str | None, db: asyncpg.Pool, refresh_token: Secret | None = None
     ) -> None:
         self.breaker = CircuitBreaker(FAILURES_IN_A_ROW, OPEN_SECONDS)
-        self.upstream = Upstream(client, "offers", base_url, timeout=TIMEOUT, breaker=self.breaker)
-        self.shared_token = SharedToken(db, service_of(base_url, refresh_token), self._request_token)
+        self.upstream = Upstream(client, "offers", base_url or "", timeout=TIMEOUT, breaker=self.breaker)
+        self.shared_token = SharedToken(db, service_of(base_url or "", refresh_token), self._request_token)
+        self._has_service = base_url is not None
         self._refresh_token = refresh_token
         self._paused_until = 0.0
         self._pause_reason = ""
 
-    def require_not_paused(self) -> None:
-        """Raises CircuitOpenError while the service has asked us to wait after a failure."""
+    def require_callable(self) -> None:
+        """Raises NoServiceError, or CircuitOpenError while the service has asked us to wait after a failure."""
+        if not self._has_service:
+            raise NoServiceError
         left = self._paused_until - time.monotonic()
         if left > 0:
             raise CircuitOpenError(f"not called: the service asked us to wait: {self._pause_reason}", retry_after=left)
@@ -162,7 +173,7 @@ class OffersClient:
 
     async def _with_token(self, call: Callable[[str], Awaitable[Result]]) -> Result:
         """Make the call; after a 401, make it once more with another token."""
-        self.require_not_paused()
+        self.require_callable()
         token = await self.shared_token.get()
         try:
             try:

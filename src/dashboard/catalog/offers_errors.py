@@ -1,4 +1,4 @@
-"""What the offers service says of a request that it refuses, in its own words."""
+"""The message of the offers service about a request that it refuses."""
 
 import unicodedata
 from typing import Any
@@ -9,31 +9,34 @@ from common.upstream import UpstreamError, UpstreamResponse, read_body, retry_af
 
 ANY_STATUS = frozenset(range(100, 600))
 MAX_ERROR_BYTES = 64 * 1024
-MAX_WORDS = 300
-"""Characters of the service's words that are kept."""
+MAX_MESSAGE_LENGTH = 300
+"""Characters of the service's message that are kept."""
 
 
 async def require_accepted(response: UpstreamResponse, accept: frozenset[int], token: str) -> None:
-    """Raise UpstreamError with the service's own words unless the status is one of `accept`.
+    """Raise UpstreamError with the service's own message unless the status is one of `accept`.
 
-    token: what the request sent; it is left out of the words, which everybody may read.
+    token: what the request sent; it is masked in the message, which everybody may read.
     """
     if response.status in accept:
         return
     try:
-        words = words_of(await read_body(response, MAX_ERROR_BYTES)).replace(token or "\0", "***")
+        message = message_of(await read_body(response, MAX_ERROR_BYTES), token)
     except UpstreamError:
-        words = ""
+        message = ""
     reason = f"{response.method} {response.url.path} answered {response.status}"
     raise UpstreamError(
-        f"{reason}: {words}" if words else reason,
+        f"{reason}: {message}" if message else reason,
         status=response.status,
         retry_after=retry_after_seconds(response.headers),
     )
 
 
-def words_of(body: bytes) -> str:
-    """The `msg` or `detail` of an error, which may be a list of invalid values; empty for any other body."""
+def message_of(body: bytes, token: str = "") -> str:
+    """The `msg` or `detail` of an error, which may be a list of invalid values; empty for any other body.
+
+    The token is masked before the message is cut, so that no part of it is left at the end.
+    """
     try:
         error = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -41,11 +44,12 @@ def words_of(body: bytes) -> str:
     if not isinstance(error, dict):
         return ""
     found = error.get("msg") or error.get("detail")
-    words = "; ".join(map(_of_value, found)) if isinstance(found, list) else found
-    if not isinstance(words, str):
+    message = "; ".join(map(_of_value, found)) if isinstance(found, list) else found
+    if not isinstance(message, str):
         return ""
-    visible = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in words)
-    return " ".join(visible.split())[:MAX_WORDS]
+    visible = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in message)
+    masked = visible.replace(token, "***") if token else visible
+    return " ".join(masked.split())[:MAX_MESSAGE_LENGTH]
 
 
 def _of_value(value: Any) -> str:

@@ -2,22 +2,20 @@
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from common.upstream import UpstreamError
 from dashboard.catalog.inputs import ProductInput
 from dashboard.catalog.models import Interval, Period
 from dashboard.catalog.offers_client import OffersClient
-from dashboard.catalog.queries.trends import INTERVAL_SECONDS
+from dashboard.catalog.queries.trends import INTERVAL_SECONDS, SOME_MONDAY
 
 MAX_ERROR_LENGTH = 500
 """Characters of an error that are stored."""
 
 REGISTER_SECONDS = 5.0
 """How long the creation of a product waits for its registration; after that a job registers it."""
-
-SOME_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 MIN_GAP = timedelta(minutes=5)
 """A shorter pause between two successful refreshes of a product is not told as a gap in its history."""
@@ -26,7 +24,7 @@ INTERVALS_OF_A_GAP = 5
 
 
 def shortest_gap(refresh_seconds: float) -> timedelta:
-    """For how long no refresh of a product must succeed for its prices to count as not known."""
+    """Return the shortest time without a successful refresh that counts as a gap."""
     return max(MIN_GAP, INTERVALS_OF_A_GAP * timedelta(seconds=refresh_seconds))
 
 
@@ -69,7 +67,7 @@ def bucket_period(
     width = timedelta(seconds=INTERVAL_SECONDS[interval])
     start = _first_moment(max(period.start, known_since or period.start), width)
     if after is not None:
-        start = max(start, min(after, period.now) + width)
+        start = max(start, after + width)
     end = period.now
     if period.end is not None and period.end < period.now:
         end = min(period.now, _first_moment(period.end, width) + width)

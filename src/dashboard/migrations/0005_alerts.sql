@@ -1,12 +1,12 @@
 -- release 1
--- Alerts: what fires, what is over, and what the receiver of the webhook was told.
+-- Alerts: those that fire, those that are resolved, and what was announced to the receiver of the webhook.
 
 -- One row per rule and subject while it fires, which becomes history when it is resolved.
 CREATE TABLE alert (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- of the last change of state: a resolution draws a new one
     rule text COLLATE "C" NOT NULL,
     subject text COLLATE "C" NOT NULL,
-    detail text NOT NULL,
+    detail text NOT NULL, -- what is wrong; of a resolved alert, how it ended
     since timestamptz NOT NULL,
     resolved_at timestamptz CHECK (resolved_at >= since),
     is_silent boolean NOT NULL -- it fired while there was no receiver, so none is told of it later

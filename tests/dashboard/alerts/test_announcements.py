@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from common.outbox.delivery import Policy
 from dashboard.alerts.jobs import SEND_POLICY
-from dashboard.alerts.service import ANNOUNCEMENT_PERIOD, MOST_ANNOUNCEMENTS
-from tests.support.alerts import SECRET, START, TICK, Alarm, FakeReceiver, Received, Rule
+from dashboard.alerts.service import ANNOUNCEMENT_PERIOD, MAX_ANNOUNCEMENTS
+from tests.support.alerts import SECRET, START, TICK, Alarm, FakeReceiver, Received, Rule, listening
 from tests.support.waiting import eventually
 
 HOUR = timedelta(hours=1)
@@ -181,15 +181,15 @@ class TestFlapping:
             rule.firing = DOWN if number % 2 == 0 else {}
             await alarm.evaluate(rule)
         await alarm.send()
-        assert len(receiver.accepted) == MOST_ANNOUNCEMENTS
+        assert len(receiver.accepted) == MAX_ANNOUNCEMENTS
         alarm.now = START + TICK + ANNOUNCEMENT_PERIOD
         await alarm.evaluate(rule, after=-TICK)
         await alarm.send()
-        assert len(receiver.accepted) == MOST_ANNOUNCEMENTS
+        assert len(receiver.accepted) == MAX_ANNOUNCEMENTS
         await alarm.evaluate(rule, after=TICK)
         await alarm.send()
         last = receiver.accepted[-1].alert
-        assert (last["state"], len(receiver.accepted)) == ("firing", MOST_ANNOUNCEMENTS + 1)
+        assert (last["state"], len(receiver.accepted)) == ("firing", MAX_ANNOUNCEMENTS + 1)
         assert last["id"] == await alarm.db.fetchval("SELECT id FROM alert WHERE resolved_at IS NULL")
 
     async def test_a_flapping_subject_silences_no_other(self, alarm: Alarm, rule: Rule, receiver: FakeReceiver) -> None:
@@ -218,13 +218,25 @@ class TestFlapping:
             is_firing = await alarm.db.fetchval("SELECT EXISTS (SELECT FROM alert WHERE resolved_at IS NULL)")
             assert is_firing == fires
         for end in times:
-            assert sum(end - ANNOUNCEMENT_PERIOD < at <= end for at in times) <= MOST_ANNOUNCEMENTS
+            assert sum(end - ANNOUNCEMENT_PERIOD < at <= end for at in times) <= MAX_ANNOUNCEMENTS
         await alarm.evaluate(rule, after=2 * HOUR)
         states = [
             row["state"] for row in await alarm.db.fetch("SELECT payload ->> 'state' AS state FROM outbox ORDER BY id")
         ]
         assert all(before != after for before, after in pairwise(["resolved", *states]))
         assert ["resolved", *states][-1] == ("firing" if steps[-1][0] else "resolved")
+
+
+async def test_a_new_address_in_place_of_another_gets_the_messages_that_wait(
+    alarm: Alarm, rule: Rule, receiver: FakeReceiver
+) -> None:
+    receiver.status, rule.firing = 503, DOWN
+    await alarm.evaluate(rule)
+    await alarm.send()
+    async with listening(FakeReceiver()) as other:
+        alarm.url = other.url
+        assert (await alarm.send())["sent"] == 1
+    assert (receiver.told, other.told) == ([], [("7", "firing")])
 
 
 class TestWithoutReceiver:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -9,12 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.alerts import Firing, Watch
+from common.config import read_config
 from common.db.pool import Executor, transaction
+from common.jobs.scheduler import run_now
+from common.web.resources import Application
+from dashboard import schedule
 from dashboard.alerts.jobs import RulesNotEvaluatedError
 from dashboard.alerts.queries.alerts import delete_old_alerts
 from dashboard.alerts.service import evaluate
+from dashboard.config import Config
+from dashboard.resources import resources_of
 from tests.support.alerts import START, TICK, Alarm, FakeReceiver, Rule
 
+EVALUATED = {"NIGHTAUDIT_DEMO": "1", "DASHBOARD_ALERT_SECONDS": "10"}
 NOTHING_CHANGED = {"began": 0, "resolved": 0, "announced": 0}
 
 
@@ -45,6 +53,26 @@ async def test_an_alert_keeps_its_start_and_has_the_newest_detail(alarm: Alarm, 
     assert row is not None
     assert (row["since"], row["detail"]) == (START + TICK, "down for two minutes")
     assert await alarm.messages() == {str(row["id"]): "waiting"}
+
+
+async def test_a_resolved_alert_says_how_it_ended(alarm: Alarm, rule: Rule, receiver: FakeReceiver) -> None:
+    rule.firing = {"7": "Its last poll was at 2026-03-01T11:00:00.000000Z.", "8": "It is down."}
+    rule.ends = {"7": "Found up again at 2026-03-01T12:00:20.123456Z."}
+    await alarm.evaluate(rule)
+    rule.firing = {}
+    await alarm.evaluate(rule)
+    await alarm.send()
+    details = {(each.alert["subject"], each.alert["state"]): each.alert["detail"] for each in receiver.accepted}
+    assert details == {
+        ("7", "firing"): "Its last poll was at 2026-03-01 11:00 UTC.",
+        ("7", "resolved"): "Found up again at 2026-03-01 12:00 UTC.",
+        ("8", "firing"): "It is down.",
+        ("8", "resolved"): "It is over; it was: It is down.",
+    }
+    rows = await alarm.db.fetch("SELECT subject, detail FROM alert")
+    assert {row["subject"]: row["detail"] for row in rows} == {
+        subject: details[subject, "resolved"] for subject in ("7", "8")
+    }
 
 
 async def test_a_rule_that_fails_resolves_nothing_and_stops_no_other(alarm: Alarm, rule: Rule) -> None:
@@ -95,6 +123,21 @@ async def test_a_detail_of_any_length_is_stored(alarm: Alarm, rule: Rule) -> Non
     assert await alarm.db.fetchval("SELECT length(detail) FROM alert") == 500
 
 
+@pytest.mark.parametrize("wait", [timedelta(0), schedule.ALERTS_WAIT])
+async def test_in_the_first_30_seconds_after_a_start_no_rule_is_evaluated(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, wait: timedelta
+) -> None:
+    assert timedelta(seconds=30) == schedule.ALERTS_WAIT
+    monkeypatch.setattr(schedule, "ALERTS_WAIT", wait)
+    await dashboard_db.execute("UPDATE feed_progress SET data_through = '2020-01-01', first_read_at = '2020-01-01'")
+    resources = replace(resources_of(dashboard_app), config=read_config(Config, EVALUATED))
+    [evaluate_alerts] = [job for job in schedule.jobs(resources) if job.name == "evaluate_alerts"]
+
+    result = await run_now(dashboard_db, evaluate_alerts)
+
+    assert result.get("firing", 0) == (0 if wait else 1)
+
+
 async def test_replicas_that_evaluate_at_once_announce_each_change_once(
     alarm: Alarm, rule: Rule, receiver: FakeReceiver
 ) -> None:
@@ -138,6 +181,7 @@ async def test_a_rule_that_is_switched_off_resolves_what_it_left_and_says_so(
     assert await alarm.evaluate(Rule("feed_behind")) == {"began": 0, "resolved": 1, "announced": 1, "firing": 0}
     await alarm.send()
     assert receiver.told == [("7", "firing"), ("7", "resolved")]
+    assert receiver.accepted[-1].alert["detail"] == "The rule was switched off."
 
 
 async def test_alerts_that_are_over_are_deleted_when_they_are_old(alarm: Alarm, rule: Rule) -> None:

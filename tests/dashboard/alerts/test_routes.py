@@ -9,10 +9,12 @@ import pytest
 
 from common.web.resources import Application
 from dashboard.alert_rules import RULES
+from dashboard.alerts.queries.platform import select_dead_messages
 from tests.support.alerts import Alarm, FakeReceiver, Rule
 from tests.support.pages import browse, browse_page
 
 TOKEN = "the-token-of-operators"
+TOWELS = "0197a3b0-0000-7000-8000-000000000001"
 
 
 async def get(app: Application, path: str, **headers: str) -> Any:
@@ -31,7 +33,10 @@ async def some_alerts(alarm: Alarm) -> None:
     """Two stores that are down, one that was, a feed that is behind, a job that failed and a price below its mark."""
     stores = Rule("store_down", {"7": "Store 7 is down.", "8": "Store 8 is down.", "=9": "Store 9 is down."})
     others = [Rule("feed_behind", {"main": "behind"}), Rule("job_failing", {"pull_stores": "failed with a secret"})]
-    prices = Rule("price_below_mark", {"towels": "Towels cost 9.99."})
+    prices = Rule("price_below_mark", {TOWELS: "Towels cost 9.99."})
+    await alarm.db.execute(
+        "INSERT INTO product (product_id, name, description) VALUES ($1, 'Towels & soap', '')", TOWELS
+    )
     await alarm.evaluate(stores, *others, prices)
     del stores.firing["8"]
     await alarm.evaluate(stores, *others, prices)
@@ -43,7 +48,7 @@ class TestList:
         first, *others = await listed(dashboard_app)
         assert first | {"id": 0} == {
             "id": 0, "rule": "store_down", "subject": "8", "state": "resolved", "at": "2026-03-01T12:00:20.000000Z",
-            "detail": "Store 8 is down.", "since": "2026-03-01T12:00:10.000000Z",
+            "detail": "It is over; it was: Store 8 is down.", "since": "2026-03-01T12:00:10.000000Z",
         }  # fmt: skip
         assert [each["id"] for each in others] == sorted((each["id"] for each in others), reverse=True)
         assert {each["state"] for each in others} == {"firing"}
@@ -107,8 +112,31 @@ class TestPage:
         )
         assert any(text.startswith("Feed behind: main behind Since") and "12:00 UTC" in text for text in firing)
         assert len(over) == 1
-        assert over[0].startswith("Store down: 8 Store 8 is down. Since")
-        assert over[0].endswith("over after 10 s")
+        assert over[0].startswith("Store down: 8 It is over; it was: Store 8 is down. Since")
+        assert over[0].endswith("resolved after 10 s")
+
+    async def test_the_subjects_lead_to_more_and_products_have_their_names(
+        self, dashboard_app: Application, dashboard_db: asyncpg.Pool
+    ) -> None:
+        async def links() -> dict[str, str | None]:
+            page = await browse_page(dashboard_app, "/board/alerts")
+            leads = [each for each in page.below if each.attributes.get("class") == "lead"]
+            found = {}
+            for lead in leads:
+                addresses = [each.attributes["href"] for each in lead.below if "href" in each.attributes]
+                found[" ".join(lead.text.split())] = addresses[0] if addresses else None
+            return found
+
+        assert await links() == {
+            "Store down: 7": "/stores/7",
+            "Store down: 8": "/stores/8",
+            "Store down: =9": "/stores/%3D9",
+            "Feed behind: main": "/hotels",
+            "Job failing: pull_stores": "/jobs",
+            "Price below mark: Towels & soap": f"/products/{TOWELS}",
+        }
+        await dashboard_db.execute("DELETE FROM product")
+        assert (await links())[f"Price below mark: {TOWELS}"] is None
 
     async def test_it_is_asked_for_again_by_its_tag(self, dashboard_app: Application, alarm: Alarm) -> None:
         tag = (await browse(dashboard_app, "/board/alerts")).headers["ETag"]
@@ -168,6 +196,49 @@ class TestOutbox:
         assert (await client.post(f"/alerts/outbox/{message['id']}/retry")).status_code == 404
         receiver.status = 200
         assert (await alarm.send())["sent"] == 1
+        assert await (await get(dashboard_app, "/alerts/outbox")).get_json() == []
+
+    async def test_an_old_state_is_not_sent_after_a_later_one(
+        self, dashboard_app: Application, alarm: Alarm, rule: Rule, receiver: FakeReceiver
+    ) -> None:
+        receiver.status, rule.firing = 400, {"7": "down", "8": "down"}
+        await alarm.evaluate(rule)
+        for _ in range(8):
+            await alarm.send()
+        dead = {each["subject"]: each["id"] for each in await (await get(dashboard_app, "/alerts/outbox")).get_json()}
+        assert [each.subject for each in await select_dead_messages(alarm.db)] == ["alert"]
+        rule.firing = {"8": "down"}
+        await alarm.evaluate(rule)
+        client, path = dashboard_app.test_client(), f"/alerts/outbox/{dead['store_down 7']}/retry"
+
+        refused = await client.post(path)
+
+        assert (refused.status_code, (await refused.get_json())["code"]) == (409, "replaced_by_later_message")
+        receiver.status = 204
+        assert (await alarm.send())["sent"] == 1
+        assert (await client.post(path)).status_code == 404, "the later message replaced it"
+        [left] = await (await get(dashboard_app, "/alerts/outbox")).get_json()
+        assert left["id"] == dead["store_down 8"], "messages of other subjects are kept"
+        assert (await client.post(f"/alerts/outbox/{left['id']}/retry")).status_code == 204
+        assert (await alarm.send())["sent"] == 1
+        assert receiver.told == [("7", "resolved"), ("8", "firing")]
+        assert await select_dead_messages(alarm.db) == []
+
+    async def test_of_two_dead_messages_of_a_subject_the_last_can_be_retried(
+        self, dashboard_app: Application, alarm: Alarm, rule: Rule, receiver: FakeReceiver
+    ) -> None:
+        receiver.status = 400
+        for rule.firing in ({"7": "down"}, {}):
+            await alarm.evaluate(rule)
+            for _ in range(8):
+                await alarm.send()
+        last, first = [each["id"] for each in await (await get(dashboard_app, "/alerts/outbox")).get_json()]
+        client = dashboard_app.test_client()
+        assert (await client.post(f"/alerts/outbox/{first}/retry")).status_code == 409
+        assert (await client.post(f"/alerts/outbox/{last}/retry")).status_code == 204
+        receiver.status = 204
+        assert (await alarm.send())["sent"] == 1
+        assert receiver.told == [("7", "resolved")]
         assert await (await get(dashboard_app, "/alerts/outbox")).get_json() == []
 
     async def test_the_front_desk_does_not_see_it(self, dashboard_app: Application, alarm: Alarm, rule: Rule) -> None:

@@ -14,8 +14,8 @@ from common.jobs.scheduler import run_now
 from common.outbox.delivery import Delivery, Policy, UndeliverableError, deliver
 from common.outbox.queries import Message, enqueue
 from dashboard.alert_rules import LABELS, RULES
+from dashboard.alerts.models import TOPIC
 from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
-from dashboard.alerts.service import TOPIC
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
 from dashboard.config import Config
 from dashboard.watches import watches
@@ -75,8 +75,8 @@ async def test_each_feed_that_may_be_cut_off_is_named_with_its_instants(dashboar
     )
     found = {each.subject: each.detail for each in await select_feeds_cut_off(dashboard_db, ["main", "harbour"])}
     assert found == {
-        "main": "The feed may have more events than it sent of 2 instants, the first at 2026-03-01 11:00:00 UTC.",
-        "harbour": "The feed may have more events than it sent of the instant 2026-03-01 12:00:00 UTC.",
+        "main": "The feed may not have sent all events of 2 instants, the first at 2026-03-01 11:00:00 UTC.",
+        "harbour": "The feed may not have sent all events of the instant 2026-03-01 12:00:00 UTC.",
     }
 
 
@@ -144,6 +144,33 @@ async def test_every_rule_that_is_watched_can_be_evaluated_and_has_a_name_for_pe
     assert {watch.rule for watch in watched} <= set(RULES) == set(LABELS)
     for watch in watched:
         assert await watch.select(dashboard_db, NOW, []) == []
+
+
+async def test_every_rule_says_how_its_alerts_end(dashboard_db: asyncpg.Pool) -> None:
+    subjects = {"feed_behind": "main", "feed_cut_off": "main", "audit_drift": "main", "job_failing": "pull_stores"}
+    product = "0197a3b0-0000-7000-8000-000000000001"
+    await dashboard_db.execute("UPDATE feed_progress SET data_through = $1", NOW)
+    found = {}
+    for watch in watches(config_of(), ["pull_stores"]):
+        assert watch.select_ends is not None
+        subject = subjects.get(watch.rule, product)
+        found[watch.rule] = (await watch.select_ends(dashboard_db, NOW, [subject]))[subject]
+    assert found == {
+        "store_down": "The store was found up again at 2026-03-01 12:00 UTC.",
+        "collector_silent": "Stores are polled again; this was found at 2026-03-01 12:00 UTC.",
+        "price_below_mark": "The product was deleted.",
+        "back_in_stock": "The product was deleted.",
+        "feed_behind": "The feed is counted through 2026-03-01 12:00 UTC again.",
+        "feed_cut_off": "All events that the feed has of those instants are counted.",
+        "audit_drift": "No counted event differs from the feed any more.",
+        "job_failing": "The job has succeeded.",
+        "dead_message": "No message that was given up is left: it was retried, replaced or deleted.",
+    }
+    for watch in watches(config_of(), []):
+        if watch.rule in subjects:
+            assert watch.select_ends is not None
+            [sentence] = (await watch.select_ends(dashboard_db, NOW, ["harbour"])).values()
+            assert sentence in ("The feed is no longer read.", "The job no longer runs.")
 
 
 async def test_stores_are_looked_at_again_after_an_import_or_in_the_next_minute(dashboard_db: asyncpg.Pool) -> None:

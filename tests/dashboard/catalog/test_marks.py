@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.catalog.queries.alerts import HOLD, select_back_in_stock, select_prices_below_mark
+from dashboard.catalog.queries.alerts import (
+    HOLD,
+    select_back_in_stock,
+    select_ends_below_mark,
+    select_ends_in_stock,
+    select_prices_below_mark,
+)
 from tests.dashboard.catalog.test_product_list import store
 from tests.support.fake_offers import Catalogue
 
@@ -108,10 +114,17 @@ async def test_a_mark_goes_with_its_product(catalogue: Catalogue) -> None:
 async def test_concurrent_marks_leave_one(catalogue: Catalogue) -> None:
     product = await catalogue.create()
 
-    await asyncio.gather(*(put(catalogue, product["id"], below=price) for price in range(1, 21)))
+    answers: list[int] = []
 
-    mark = await catalogue.get(f"/products/{product['id']}/mark")
-    assert mark["below"] in range(1, 21)
+    async def put_and_note(price: int) -> None:
+        answers.append((await put(catalogue, product["id"], below=price))["below"])
+
+    await asyncio.gather(*(put_and_note(price) for price in range(1, 21)))
+
+    assert sorted(answers) == list(range(1, 21))
+    assert await catalogue.db.fetchval("SELECT count(*) FROM product_mark") == 1
+    last = await put(catalogue, product["id"], below=30)
+    assert await catalogue.get(f"/products/{product['id']}/mark") == last
 
 
 @pytest.mark.parametrize(("price", "fires"), [(899, True), (900, False), (901, False), (None, False)])
@@ -203,3 +216,41 @@ async def test_a_product_that_sells_out_for_a_moment_does_not_fire_twice(catalog
     [firing] = await select_back_in_stock(catalogue.db, NOW, (product,))
     assert firing.detail == "Mower was back in stock, and was sold out a moment ago."
     assert await back(catalogue, NOW + HOLD, (product,)) == []
+
+
+@pytest.mark.parametrize(
+    ("price", "mark", "ended"),
+    [
+        (1040, {"below": 1000}, "Mower: the best price is 10.40, no longer below the mark of 10.00."),
+        (None, {"below": 1000}, "Mower: nothing is in stock any more."),
+        (900, {"back_in_stock": True}, "Mower: the mark of its price was deleted."),
+        (900, {}, "Mower: the mark of its price was deleted."),
+    ],
+)
+async def test_the_end_of_a_low_price_is_told_with_the_price_of_now(
+    catalogue: Catalogue, price: int | None, mark: dict[str, Any], ended: str
+) -> None:
+    product = await product_at(catalogue, 900, price)
+    if mark:
+        await put(catalogue, product, **mark)
+
+    assert await select_ends_below_mark(catalogue.db, [product]) == {product: ended}
+
+
+@pytest.mark.parametrize(
+    ("price", "mark", "ended"),
+    [
+        (None, {"back_in_stock": True}, "Mower is sold out again."),
+        (900, {"below": 1000}, "Mower: its return into stock is no longer watched."),
+        (900, {}, "Mower: its return into stock is no longer watched."),
+        (900, {"back_in_stock": True}, "Mower has been in stock since before it was watched."),
+    ],
+)
+async def test_the_end_of_a_return_into_stock_is_told_with_its_reason(
+    catalogue: Catalogue, price: int | None, mark: dict[str, Any], ended: str
+) -> None:
+    product = await product_at(catalogue, 900, price)
+    if mark:
+        await put(catalogue, product, **mark)
+
+    assert await select_ends_in_stock(catalogue.db, [product]) == {product: ended}

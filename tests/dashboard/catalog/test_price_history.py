@@ -251,7 +251,18 @@ async def test_the_ends_of_the_calendar_are_no_error(catalogue: Catalogue, path:
     for query, some in ((f"to={quote(at(last))}", True), ("to=0001-01-02T00:00:00Z", False)):
         found = await catalogue.get(f"{product}/{path}?interval={interval}&{query}")
         assert bool(found.get("steps", found.get("prices"))) == some
-    await catalogue.get(f"{product}/{path}?interval={interval}&cursor={cursor}")
+    problem = await catalogue.get(f"{product}/{path}?interval={interval}&cursor={cursor}", 400)
+    assert [error["field"] for error in problem["errors"]] == ["cursor"]
+
+
+@pytest.mark.parametrize("path", ["price-history", "trend"])
+@pytest.mark.parametrize("ahead", [timedelta(0), HOUR, 400 * DAY])
+async def test_a_cursor_after_the_period_is_refused(catalogue: Catalogue, path: str, ahead: timedelta) -> None:
+    product = await product_with(catalogue, (MONDAY, 800))
+    cursor = encode_cursor(datetime.now(UTC) + ahead, path=f"{product}/{path}")
+    await catalogue.get(f"{product}/{path}?interval=day&cursor={cursor}", 400)
+    cursor = encode_cursor(MONDAY + DAY + ahead, path=f"{product}/{path}")
+    await catalogue.get(f"{product}/{path}?interval=day&cursor={cursor}&to={quote(at(MONDAY + DAY))}", 400)
 
 
 @pytest.mark.parametrize(
@@ -293,4 +304,16 @@ async def test_the_figures_are_those_of_every_minute_of_the_period(
     assert found["mean"] == (pytest.approx(sum(in_stock) / len(in_stock)) if in_stock else None)
     assert found["in_stock_share"] == (pytest.approx(len(in_stock) / len(minutes)) if minutes else None)
     days = (await history(catalogue, path, MONDAY, MONDAY + 3 * DAY - MINUTE, "&interval=day"))["steps"]
-    assert len({day["at"] for day in days}) == len(days)
+    first = min(prices) // 1440
+    assert [day["at"] for day in days] == [at(MONDAY + number * DAY) for number in range(first, 3)]
+    for number, day in enumerate(days, first):
+        known = [
+            next(prices[known] for known in reversed(prices) if known <= minute)
+            for minute in range(max(number * 1440, min(prices)), (number + 1) * 1440)
+        ]
+        lowest = [price for price in known if price is not None]
+        assert (day["min"], day["max"], day["last"]) == (
+            min(lowest, default=None),
+            max(lowest, default=None),
+            known[-1],
+        )

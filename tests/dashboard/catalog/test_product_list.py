@@ -51,7 +51,11 @@ async def pages(catalogue: Catalogue, query: str, limit: int) -> list[str]:
 
 
 async def test_names_are_sorted_for_people(catalogue: Catalogue) -> None:
-    ordered = ["Bed 2", "bed 10", "Bed 010a", "Épée", "espresso", "Straße 1", "Strasse 2", "Zebra", "Øre"]
+    ordered = [
+        "Ådalen", "Aetna", "Ætna 2", "Affix", "Bed 2", "bed 10", "Bed 010a", "Dome", "Đuro", "Ðz", "Épée", "espresso",
+        "Isle", "ısparta", "İz", "lodge", "Łódź lamp", "loft", "Odense", "Œdem", "oer", "Øre", "oslo", "Straße 1",
+        "Strasse 2", "tea", "Þing", "thyme", "Zebra",
+    ]  # fmt: skip
     for name in reversed(ordered):
         await create(catalogue, name)
 
@@ -121,6 +125,15 @@ async def test_a_cursor_of_another_order_or_filter_is_refused(catalogue: Catalog
     for changed in (link.replace("sort=price", "sort=name"), f"{link}&in_stock=true", f"{link}&search=Bed"):
         problem = await catalogue.get(changed, 400)
         assert [error["field"] for error in problem["errors"]] == ["cursor"]
+
+
+async def test_the_cursor_of_a_search_for_none_is_not_that_of_no_search(catalogue: Catalogue) -> None:
+    for number in range(3):
+        await create(catalogue, f"None {number}")
+    answer = await catalogue.app.test_client().get("/products?limit=1")
+    link = answer.headers["Link"].partition(">")[0].removeprefix("<")
+
+    await catalogue.get(f"{link}&search=None", 400)
 
 
 @pytest.mark.parametrize("query", ["sort=size", "sort=", "in_stock=maybe", "sort=name&order=up"])

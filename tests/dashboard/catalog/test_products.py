@@ -280,3 +280,19 @@ async def test_the_openapi_document_describes_every_operation(dashboard_app: App
     scheme = document["components"]["securitySchemes"]["apiToken"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert "DASHBOARD_API_TOKEN" in scheme["description"]
+
+
+class TestWithoutService:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_OFFERS_URL": "none"}
+
+    async def test_a_product_stays_pending_and_says_why(self, catalogue: Catalogue, fake: FakeOffers) -> None:
+        product = await catalogue.create()
+
+        assert product["registration"] == "pending"
+        assert product["freshness"]["last_error"] == (
+            "not called: there is no offers service (DASHBOARD_OFFERS_URL is none)"
+        )
+        assert fake.calls == {}
+        assert catalogue.intervals["register_products"] == catalogue.intervals["refresh_offers"] == 0

@@ -7,8 +7,9 @@ import pytest
 import dashboard.app
 import dashboard.config
 from common.config import Secret, read_config
+from dashboard.alerts.queries.platform import select_failing_jobs
 from dashboard.catalog.offers_client import service_of
-from dashboard.catalog.offers_errors import MAX_WORDS, words_of
+from dashboard.catalog.offers_errors import MAX_MESSAGE_LENGTH, message_of
 from dashboard.resources import resources_of
 from tests.support.fake_offers import REFRESH_TOKEN, VERSIONS, Catalogue, FakeOffers, Reply, offer, reply
 
@@ -40,11 +41,11 @@ async def last_error(catalogue: Catalogue, product: dict[str, Any]) -> str:
     ],
 )
 def test_the_words_of_an_error_are_found(body: bytes, words: str) -> None:
-    assert words_of(body) == words.strip()
+    assert message_of(body) == words.strip()
 
 
 def test_long_words_are_cut() -> None:
-    assert words_of(b'{"msg": "%s"}' % (b"x" * 10_000)) == "x" * MAX_WORDS
+    assert message_of(b'{"msg": "%s"}' % (b"x" * 10_000)) == "x" * MAX_MESSAGE_LENGTH
 
 
 @both_versions
@@ -94,17 +95,75 @@ async def test_the_words_of_a_refused_token_stay_while_none_is_requested(
 
 
 @both_versions
-async def test_an_error_that_repeats_our_token_does_not_show_it(catalogue: Catalogue, fake: FakeOffers) -> None:
+@pytest.mark.parametrize("job", ["refresh_offers", "register_products"])
+async def test_a_job_without_a_token_fails_with_the_words_of_the_service(
+    catalogue: Catalogue, fake: FakeOffers, job: str
+) -> None:
+    fake.fail(401, only="auth")
+    if job == "refresh_offers":
+        await catalogue.create_many(2)
+        run = catalogue.refresh
+    else:
+        await catalogue.create()
+        run = catalogue.register
+    for _ in range(3):
+        await catalogue.end_backoff()
+        await run()
+
+    [firing] = await select_failing_jobs(catalogue.db, [job])
+    assert "no product was refreshed" in firing.detail
+    assert firing.detail.endswith("POST /api/v1/auth answered 401: out of order")
+    fake.fault = None
+    await catalogue.end_backoff()
+    await run()
+    assert await select_failing_jobs(catalogue.db, [job]) == []
+
+
+@both_versions
+async def test_a_job_that_refreshed_some_products_before_the_service_failed_has_not_failed(
+    catalogue: Catalogue, fake: FakeOffers
+) -> None:
+    await catalogue.create_many(300)
+    await catalogue.refresh()
+    answered = 0
+
+    async def fault(kind: str, _: str) -> Reply:
+        nonlocal answered
+        answered += 1
+        return None if answered <= 10 else fake.error(503, "x", "out of order")
+
+    fake.fault = fault
+    result = await catalogue.refresh()
+
+    assert result["refreshed"] >= 1
+    assert result["skipped"] >= 1
+    job = await catalogue.db.fetchrow("SELECT last_outcome FROM job WHERE name = 'refresh_offers'")
+    assert job is not None
+    assert job["last_outcome"] == "ok"
+
+
+@both_versions
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("Token ", " is not known", "Token *** is not known"),
+        ("x" * (MAX_MESSAGE_LENGTH - 10), "", "x" * (MAX_MESSAGE_LENGTH - 10) + "***"),  # it is across the cut
+        ("x" * (MAX_MESSAGE_LENGTH - 2), "", "x" * (MAX_MESSAGE_LENGTH - 2) + "**"),
+    ],
+)
+async def test_an_error_that_repeats_our_token_does_not_show_it(
+    catalogue: Catalogue, fake: FakeOffers, before: str, after: str, shown: str
+) -> None:
     product = await catalogue.create()
     token = next(iter(fake.valid_tokens))
 
     async def fault(kind: str, _: str) -> Reply:
-        return fake.error(500, "x", f"Token {token} is not known") if kind == "offers" else None
+        return fake.error(500, "x", f"{before}{token}{after}") if kind == "offers" else None
 
     fake.fault = fault
     await catalogue.refresh()
 
-    assert (await last_error(catalogue, product)).endswith("answered 500: Token *** is not known")
+    assert (await last_error(catalogue, product)).endswith(f"answered 500: {shown}")
 
 
 @both_versions

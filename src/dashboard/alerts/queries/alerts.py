@@ -1,4 +1,4 @@
-"""SQL of alerts: what fires, and what is over."""
+"""SQL of alerts: those that fire, and those that are resolved."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -54,15 +54,19 @@ async def update_details(db: Executor, rule: str, details: Mapping[str, str]) ->
     )  # fmt: skip
 
 
-async def update_resolved(db: Executor, rule: str, subjects: Sequence[str], now: datetime) -> None:
-    """Note that alerts are over. Each gets a new id: a receiver that drops ids it knows must hear of the end too."""
+async def update_resolved(db: Executor, rule: str, details: Mapping[str, str], now: datetime) -> None:
+    """Store that alerts are resolved, with how they ended by subject.
+
+    Each gets a new id, because a receiver that drops ids it knows must hear of the end too.
+    """
     await db.execute(
         """
         UPDATE alert
-           SET id = DEFAULT, resolved_at = greatest(since, $3)
-         WHERE rule = $1 AND subject = ANY($2) AND resolved_at IS NULL
+           SET id = DEFAULT, resolved_at = greatest(since, $4), detail = ended.detail
+          FROM unnest($2::text[], $3::text[]) AS ended (subject, detail)
+         WHERE alert.rule = $1 AND alert.subject = ended.subject AND alert.resolved_at IS NULL
         """,
-        rule, subjects, now,
+        rule, list(details), list(details.values()), now,
     )  # fmt: skip
 
 
@@ -107,9 +111,9 @@ async def select_firing_counts(db: Executor) -> dict[str, int]:
 
 
 async def delete_old_alerts(db: Executor, keep: timedelta, limit: int) -> int:
-    """Delete up to `limit` alerts, and as many announcements, that were over longer ago than `keep`; returns how many.
+    """Delete up to `limit` alerts, and as many announcements, resolved longer ago than `keep`; returns how many.
 
-    An announcement that the receiver was told to be over counts for an hour only.
+    What was announced of a resolved alert counts for an hour only.
     """
     return await db.fetchval(
         """
@@ -124,7 +128,7 @@ async def delete_old_alerts(db: Executor, keep: timedelta, limit: int) -> int:
              )
             RETURNING 1
         ),
-        told AS (
+        forgotten AS (
             DELETE FROM alert_announcement
              WHERE (rule, subject) IN (
                 SELECT rule, subject
@@ -134,7 +138,7 @@ async def delete_old_alerts(db: Executor, keep: timedelta, limit: int) -> int:
              )
             RETURNING 1
         )
-        SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM told)
+        SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM forgotten)
         """,
         keep, limit,
     )  # fmt: skip

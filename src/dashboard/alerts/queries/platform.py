@@ -1,19 +1,22 @@
-"""What the platform itself has to report: jobs that fail, and messages that were given up."""
+"""SQL of the alerts about the platform itself: jobs that fail, and messages that were given up."""
 
 from collections.abc import Sequence
 
 from common.alerts import Firing
 from common.db.pool import Executor
-from dashboard.alerts.service import TOPIC
+from common.instants import format_minute
+from dashboard.alerts.models import TOPIC
 
-FAILURES = 3
-"""A job that fails so many times in a row is reported."""
+MIN_FAILURES_IN_A_ROW = 3
+"""The failures in a row from which on an alert is raised about a job."""
 
 
 async def select_failing_jobs(db: Executor, jobs: Sequence[str]) -> list[Firing]:
-    """Those of the jobs whose last FAILURES runs or more failed; the subject is the name of the job."""
+    """Those of the jobs whose last MIN_FAILURES_IN_A_ROW runs or more failed; the subject is the name of the job."""
     rows = await db.fetch(
-        "SELECT name, failures, last_error FROM job WHERE name = ANY($1) AND failures >= $2", jobs, FAILURES
+        "SELECT name, failures, last_error FROM job WHERE name = ANY($1) AND failures >= $2",
+        jobs,
+        MIN_FAILURES_IN_A_ROW,
     )
     return [
         Firing(
@@ -40,7 +43,7 @@ async def select_dead_messages(db: Executor) -> list[Firing]:
     return [
         Firing(
             row["subject"],
-            f"{_messages(row['messages'])} given up, the last at {row['last_at']:%Y-%m-%d %H:%M} UTC with "
+            f"{_messages(row['messages'])} given up, the last at {format_minute(row['last_at'])} with "
             f"{row['last_error']}",
         )
         for row in rows

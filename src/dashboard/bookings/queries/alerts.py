@@ -1,10 +1,11 @@
-"""What the feeds have to report: that one is behind, is cut off, or contradicts the ledger."""
+"""SQL of the alerts about feeds: that one is behind, is cut off, or contradicts the ledger."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from common.alerts import Firing
 from common.db.pool import Executor
+from common.instants import format_minute
 
 BEHIND = timedelta(minutes=5)
 """A feed that is counted through an earlier time than so long ago is reported."""
@@ -25,9 +26,14 @@ async def select_feeds_behind(db: Executor, now: datetime, feeds: Sequence[str],
         now - max(BEHIND, 2 * interval),
     )
     return [
-        Firing(row["feed"], f"The feed is counted through {row['data_through']:%Y-%m-%d %H:%M} UTC only.")
-        for row in rows
+        Firing(row["feed"], f"The feed is counted through {format_minute(row['data_through'])} only.") for row in rows
     ]
+
+
+async def select_feeds_caught_up(db: Executor, feeds: Sequence[str]) -> dict[str, str]:
+    """How the alerts about feeds that were behind ended, by name: through when each is counted now."""
+    rows = await db.fetch("SELECT feed, data_through FROM feed_progress WHERE feed = ANY($1)", feeds)
+    return {row["feed"]: f"The feed is counted through {format_minute(row['data_through'])} again." for row in rows}
 
 
 async def select_feeds_cut_off(db: Executor, feeds: Sequence[str]) -> list[Firing]:
@@ -44,7 +50,7 @@ async def select_feeds_cut_off(db: Executor, feeds: Sequence[str]) -> list[Firin
     return [
         Firing(
             row["feed"],
-            f"The feed may have more events than it sent of {_instants(row['instants'])} "
+            f"The feed may not have sent all events of {_instants(row['instants'])} "
             f"{row['first']:%Y-%m-%d %H:%M:%S} UTC.",
         )
         for row in rows

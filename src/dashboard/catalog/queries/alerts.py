@@ -1,4 +1,4 @@
-"""SQL of the alerts on prices: what of the products' marks is the case at the moment.
+"""SQL of the alerts about marked products.
 
 A price that moves around its mark, or a stock that empties for a minute, does not end an alert: it goes on until it was
 over for HOLD.
@@ -6,6 +6,8 @@ over for HOLD.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+import asyncpg
 
 from common.alerts import Firing
 from common.db.pool import Executor
@@ -81,11 +83,56 @@ async def select_back_in_stock(db: Executor, now: datetime, firing: Sequence[str
     return [Firing(row["subject"], _back_in_stock(row["name"], row["best_price"])) for row in rows]
 
 
+async def select_ends_below_mark(db: Executor, product_ids: Sequence[str]) -> dict[str, str]:
+    """How the alerts about prices of products ended, by the id of the product. A deleted product is absent."""
+    return {
+        row["subject"]: _not_below(row["name"], row["best_price"], row["below"])
+        for row in await _select_marked(db, product_ids)
+    }
+
+
+async def select_ends_in_stock(db: Executor, product_ids: Sequence[str]) -> dict[str, str]:
+    """How the alerts about products in stock ended, by the id of the product. A deleted product is absent."""
+    return {
+        row["subject"]: _no_longer_news(row["name"], row["best_price"], is_watched=row["watched_since"] is not None)
+        for row in await _select_marked(db, product_ids)
+    }
+
+
+async def _select_marked(db: Executor, product_ids: Sequence[str]) -> list[asyncpg.Record]:
+    return await db.fetch(
+        """
+        SELECT product_id::text AS subject, name, best_price, below, watched_since
+          FROM product
+          JOIN product_refresh USING (product_id)
+          LEFT JOIN product_mark USING (product_id)
+         WHERE product_id = ANY($1::text[]::uuid[])
+        """,
+        product_ids,
+    )
+
+
 def _price_below(name: str, price: int | None, below: int) -> str:
     if price is not None and price < below:
         return f"{name}: the best price is {_amount(price)}, below the mark of {_amount(below)}."
     now = "nothing is in stock now" if price is None else f"the best price is {_amount(price)} now"
     return f"{name}: the best price was below the mark of {_amount(below)} a moment ago; {now}."
+
+
+def _not_below(name: str, price: int | None, below: int | None) -> str:
+    if below is None:
+        return f"{name}: the mark of its price was deleted."
+    if price is None:
+        return f"{name}: nothing is in stock any more."
+    return f"{name}: the best price is {_amount(price)}, no longer below the mark of {_amount(below)}."
+
+
+def _no_longer_news(name: str, price: int | None, *, is_watched: bool) -> str:
+    if not is_watched:
+        return f"{name}: its return into stock is no longer watched."
+    if price is None:
+        return f"{name} is sold out again."
+    return f"{name} has been in stock since before it was watched."
 
 
 def _back_in_stock(name: str, price: int | None) -> str:

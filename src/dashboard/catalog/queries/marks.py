@@ -1,4 +1,4 @@
-"""SQL of `product_mark`: what of a product becomes an alert."""
+"""SQL of `product_mark`: which changes of a product raise an alert."""
 
 from datetime import datetime
 from uuid import UUID

@@ -16,7 +16,7 @@ from dashboard.catalog.models import (
     PriceGap,
     PriceStep,
 )
-from dashboard.catalog.queries.trends import INTERVAL_SECONDS
+from dashboard.catalog.queries.trends import CHANGES_OF_PERIOD, INTERVAL_SECONDS, SOME_MONDAY
 
 MAX_GAPS = 1000
 
@@ -84,11 +84,6 @@ async def select_price_figures(
     return PriceFigures(row["known_since"], lowest, highest, row["mean"], row["in_stock_share"])
 
 
-async def select_known_since(db: Executor, product_id: UUID) -> datetime | None:
-    """The first time at which a product had a price or is known to have had none."""
-    return await db.fetchval("SELECT min(at) FROM product_price_change WHERE product_id = $1", product_id)
-
-
 async def select_steps(
     db: Executor, product_id: UUID, period: Period, after: datetime | None, limit: int
 ) -> list[PriceStep]:
@@ -97,16 +92,7 @@ async def select_steps(
     after: the last step of the page before.
     """
     rows = await db.fetch(
-        """
-        SELECT greatest(at, $2) AS at, price
-          FROM product_price_change
-         WHERE product_id = $1
-           AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
-           AND ($3::timestamptz IS NULL OR at <= $3)
-           AND ($4::timestamptz IS NULL OR at > $4)
-         ORDER BY product_price_change.at
-         LIMIT $5
-        """,
+        f"{CHANGES_OF_PERIOD} ORDER BY product_price_change.at LIMIT $5",
         product_id, period.start, period.end, after, limit,
     )  # fmt: skip
     return [PriceStep(**row) for row in rows]
@@ -133,7 +119,7 @@ async def select_buckets(
             SELECT bucket, price, greatest(since, bucket) AS since,
                    extract(epoch FROM least(until, bucket + $6::interval) - greatest(since, bucket))::float8 AS seconds
               FROM piece
-             CROSS JOIN LATERAL generate_series(date_bin($6::interval, since, timestamptz '2001-01-01 00:00:00+00'),
+             CROSS JOIN LATERAL generate_series(date_bin($6::interval, since, $7::timestamptz),
                                                 until - interval '1 microsecond',
                                                 $6::interval) AS bucket
         ), bucket AS (
@@ -153,7 +139,7 @@ async def select_buckets(
          GROUP BY bucket
          ORDER BY bucket
         """,
-        product_id, start, end, now, gap, timedelta(seconds=INTERVAL_SECONDS[interval]),
+        product_id, start, end, now, gap, timedelta(seconds=INTERVAL_SECONDS[interval]), SOME_MONDAY,
     )  # fmt: skip
     return [PriceBucket(**row) for row in rows]
 

@@ -32,8 +32,20 @@ CHANGE_7D = "((best_price - week_price)::float8 * 100 / nullif(week_price, 0))"
 """Change of the best price over seven days, in percent."""
 
 
-async def select_product(db: Executor, product_id: UUID, *, free: bool) -> Product | None:
-    """A product. free: an offer with the price 0 can be the best one."""
+def _best_offer(product: str, allows_free_offers: str) -> str:
+    """The best offer of a row of `product`. allows_free_offers: the parameter."""
+    return f"""
+               SELECT offer_id, numeric_id, price, items_in_stock
+                 FROM offer
+                WHERE offer.product_id = {product}.product_id AND closed_at IS NULL AND items_in_stock > 0
+                  AND (price > 0 OR {allows_free_offers})
+                ORDER BY price, offer_id
+                LIMIT 1
+          """  # noqa: S608 - only of literals
+
+
+async def select_product(db: Executor, product_id: UUID, *, allows_free_offers: bool) -> Product | None:
+    """A product. allows_free_offers: an offer with the price 0 can be the best one."""
     row = await db.fetchrow(
         f"""
         SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
@@ -42,17 +54,10 @@ async def select_product(db: Executor, product_id: UUID, *, free: bool) -> Produ
           FROM product
           JOIN product_refresh USING (product_id)
           LEFT JOIN product_mark AS mark USING (product_id)
-          LEFT JOIN LATERAL (
-               SELECT offer_id, numeric_id, price, items_in_stock
-                 FROM offer
-                WHERE offer.product_id = product.product_id AND closed_at IS NULL AND items_in_stock > 0
-                  AND (price > 0 OR $2)
-                ORDER BY price, offer_id
-                LIMIT 1
-          ) AS best ON true
+          LEFT JOIN LATERAL ({_best_offer("product", "$2")}) AS best ON true
          WHERE product_id = $1
-        """,  # noqa: S608 - only of the literal above
-        product_id, free,
+        """,  # noqa: S608 - only of the literals above
+        product_id, allows_free_offers,
     )  # fmt: skip
     return _product_of(row) if row else None
 
@@ -65,15 +70,15 @@ async def select_products(
     after: ProductPosition | None,
     limit: int,
     *,
-    free: bool,
+    allows_free_offers: bool,
 ) -> list[tuple[Product, ProductPosition]]:
     """A page of the products whose name contains `search`, ignoring case, each with its position.
 
     in_stock: only those with a best offer, or only those without; None: both. after: the last position of the page
-    before. free: an offer with the price 0 can be the best one.
+    before. allows_free_offers: an offer with the price 0 can be the best one.
     """
     value, product_id = after or (None, None)
-    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, free)
+    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, allows_free_offers)
     return [(_product_of(row), ProductPosition(row["sort_value"], row["product_id"])) for row in rows]
 
 
@@ -100,14 +105,7 @@ def _list(value: str, sql_type: str, comparison: str, order: str) -> str:
                best.offer_id, best.numeric_id, best.price, best.items_in_stock
           FROM page
           LEFT JOIN product_mark AS mark USING (product_id)
-          LEFT JOIN LATERAL (
-               SELECT offer_id, numeric_id, price, items_in_stock
-                 FROM offer
-                WHERE offer.product_id = page.product_id AND closed_at IS NULL AND items_in_stock > 0
-                  AND (price > 0 OR $6)
-                ORDER BY price, offer_id
-                LIMIT 1
-          ) AS best ON true
+          LEFT JOIN LATERAL ({_best_offer("page", "$6")}) AS best ON true
          ORDER BY {order.replace(value, "sort_value")}, page.product_id
     """  # noqa: S608 - only of the literals below
 

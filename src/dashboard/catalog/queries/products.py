@@ -1,5 +1,6 @@
 """SQL of the catalogue's requests: changes of products, and their offers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -111,3 +112,12 @@ async def select_offer_id(db: Executor, product_id: UUID, offer_id: str) -> Offe
         "SELECT offer_id, numeric_id FROM offer WHERE product_id = $1 AND offer_id = $2", product_id, offer_id
     )
     return offer_id_of(row) if row else None
+
+
+async def select_product_names(db: Executor, product_ids: Sequence[str]) -> dict[str, str]:
+    """The names of products by id; one that does not exist is absent."""
+    rows = await db.fetch(
+        "SELECT product_id::text AS product_id, name FROM product WHERE product_id = ANY($1::text[]::uuid[])",
+        product_ids,
+    )
+    return {row["product_id"]: row["name"] for row in rows}

@@ -11,9 +11,13 @@ from dashboard.catalog.offers_client import ReceivedOffer
 
 
 class PriceRules(msgspec.Struct, frozen=True):
-    """free: whether an offer with the price 0 can be the best one. gap: prices are not known for a longer pause."""
+    """Rules of the best price.
 
-    free: bool
+    allows_free_offers: whether an offer with the price 0 can be the best one. gap: prices are not known for a longer
+    pause.
+    """
+
+    allows_free_offers: bool
     gap: timedelta
 
 
@@ -106,7 +110,7 @@ async def upsert_offers(
         [offer.price for _, offer in offers],
         [offer.items_in_stock for _, offer in offers],
         now,
-        rules.free,
+        rules.allows_free_offers,
         rules.gap,
     )
     assert row is not None

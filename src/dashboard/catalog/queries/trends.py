@@ -4,11 +4,24 @@ A price is valid until the next change. The lowest price of a product is stored 
 price while it is in stock.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from common.db.pool import Executor
 from dashboard.catalog.models import Interval, OfferKey, Period, PeriodEnds, TrendBucket, TrendPoint
+
+SOME_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
+"""A first moment of an hour, a day and a week, from which buckets are counted."""
+
+CHANGES_OF_PERIOD = """
+    SELECT greatest(at, $2) AS at, price
+      FROM product_price_change
+     WHERE product_id = $1
+       AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
+       AND ($3::timestamptz IS NULL OR at <= $3)
+       AND ($4::timestamptz IS NULL OR at > $4)
+"""
+"""The changes of the lowest price of product $1 from $2 to $3 and after $4; the price carried into $2 included."""
 
 INTERVAL_SECONDS: dict[Interval, int] = {"hour": 3600, "day": 86_400, "week": 604_800}
 
@@ -51,17 +64,7 @@ async def select_product_points(
     after: the last point of the page before.
     """
     rows = await db.fetch(
-        """
-        SELECT greatest(at, $2) AS at, price
-          FROM product_price_change
-         WHERE product_id = $1
-           AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
-           AND ($3::timestamptz IS NULL OR at <= $3)
-           AND ($4::timestamptz IS NULL OR at > $4)
-           AND price IS NOT NULL
-         ORDER BY product_price_change.at
-         LIMIT $5
-        """,
+        f"{CHANGES_OF_PERIOD} AND price IS NOT NULL ORDER BY product_price_change.at LIMIT $5",
         product_id, period.start, period.end, after, limit,
     )  # fmt: skip
     return [TrendPoint(**row) for row in rows]
@@ -161,7 +164,7 @@ async def select_product_buckets(
         ), held AS (
             -- 2. Each price, from when until when it was valid, and the end of the bucket in which it began.
             SELECT price, greatest(at, start) AS since, lead(at, 1, finish) OVER (ORDER BY at) AS until,
-                   date_bin($5 * interval '1 second', greatest(at, start), timestamptz '2001-01-01 00:00:00+00')
+                   date_bin($5 * interval '1 second', greatest(at, start), $8::timestamptz)
                    + $5 * interval '1 second' AS bucket_end
               FROM period
               JOIN (SELECT at, price
@@ -201,6 +204,7 @@ async def select_product_buckets(
          ORDER BY bucket_end
         """,
         product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
+        SOME_MONDAY,
     )  # fmt: skip
     return [TrendBucket(**row) for row in rows]
 
@@ -226,7 +230,7 @@ async def select_offer_buckets(
         ), held AS (
             -- 2. Each price, from when until when it was valid, and the end of the bucket in which it began.
             SELECT price, greatest(at, start) AS since, lead(at, 1, finish) OVER (ORDER BY at) AS until,
-                   date_bin($5 * interval '1 second', greatest(at, start), timestamptz '2001-01-01 00:00:00+00')
+                   date_bin($5 * interval '1 second', greatest(at, start), $9::timestamptz)
                    + $5 * interval '1 second' AS bucket_end
               FROM period
               JOIN (SELECT at, CASE WHEN items_in_stock > 0 THEN price END AS price
@@ -266,6 +270,6 @@ async def select_offer_buckets(
          ORDER BY bucket_end
         """,
         offer.product_id, period.start, period.end, interval, INTERVAL_SECONDS[interval], period.now, limit,
-        offer.offer_id,
+        offer.offer_id, SOME_MONDAY,
     )  # fmt: skip
     return [TrendBucket(**row) for row in rows]

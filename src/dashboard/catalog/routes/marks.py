@@ -1,4 +1,4 @@
-"""HTTP of the marks of products: what of a product becomes an alert."""
+"""HTTP of the marks of products: which changes of a product raise an alert."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -34,10 +34,11 @@ def no_mark(product_id: UUID) -> NotFound:
 @document_response(Mark)
 @json_body(MarkInput)
 async def set_product_mark(product_id: UUID, data: MarkInput) -> Response:
-    """Set what of a product becomes an alert; replaces the mark that it has.
+    """Set which changes of a product raise an alert; replaces its mark.
 
-    A price below `below` fires until it was not lower for 15 minutes. A return fires each time the product has a best
-    offer again after it had none, since it was first marked so.
+    The price alert fires when the best price falls below `below`, and is resolved when no price has been below it for
+    15 minutes. The stock alert fires each time the product has a best offer again after it had none, from the first
+    such mark on.
     """
     data.require_any()
     mark = await marks.upsert_mark(pool(), product_id, data.below, data.back_in_stock, datetime.now(UTC))
@@ -51,7 +52,7 @@ async def set_product_mark(product_id: UUID, data: MarkInput) -> Response:
 @api_token_required
 @document_response(Mark)
 async def get_product_mark(product_id: UUID) -> Response:
-    """What of a product becomes an alert."""
+    """Which changes of a product raise an alert."""
     mark = await marks.select_mark(pool(), product_id)
     if mark is None:
         raise no_mark(product_id)
@@ -62,7 +63,7 @@ async def get_product_mark(product_id: UUID) -> Response:
 @operation(descriptions={204: "Deleted"})
 @api_token_required
 async def delete_product_mark(product_id: UUID) -> Response:
-    """Delete the mark of a product; its alerts end."""
+    """Delete the mark of a product; its alerts are resolved."""
     if not await marks.delete_mark(pool(), product_id):
         raise no_mark(product_id)
     return Response(b"", status=204)

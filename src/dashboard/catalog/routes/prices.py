@@ -10,7 +10,7 @@ from quart import Blueprint, Response
 from quart_schema import document_response, tag_blueprint
 
 from common.web import responses
-from common.web.errors import NotFound
+from common.web.errors import Invalid, NotFound
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
@@ -135,17 +135,31 @@ async def page_of_prices(
     query: TrendQuery, period: Period, select_points: SelectPoints, select_buckets: SelectBuckets
 ) -> tuple[msgspec.Raw, dict[str, str]]:
     """The points or buckets of a page, as JSON, and the Link header to the next page."""
-    after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
+    after = decode_after(query, period)
     page: list[TrendPoint] | list[TrendBucket]
     if query.interval is None:
         points = await select_points(period, after, query.limit + 1)
         page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
     else:
-        start = period.start if after is None else service.next_bucket(min(after, period.now), query.interval)
+        start = period.start if after is None else service.next_bucket(after, query.interval)
         rest = Period(start, period.end, period.now)
         buckets = await select_buckets(rest, query.interval, query.limit + 1)
         page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
     return msgspec.Raw(responses.encode_json(page)), headers
+
+
+def decode_after(query: TrendQuery, period: Period) -> datetime | None:
+    """The last point or bucket of the page before; None without a cursor.
+
+    Raises Invalid for a cursor after the period. The last bucket of a period has no further page.
+    """
+    if query.cursor is None:
+        return None
+    [after] = decode_cursor(query.cursor, tuple[CursorInstant])
+    end = period.now if period.end is None else min(period.end, period.now)
+    if query.interval is not None and (after > end or service.next_bucket(after, query.interval) > end):
+        raise Invalid.field("cursor", "is after the end of the period")
+    return after
 
 
 @blueprint.get(f"{PRODUCT_PATH}/price-history")
@@ -171,7 +185,7 @@ async def get_product_price_history(product_id: UUID, query_args: TrendQuery) ->
     if figures is None:
         raise unknown_product(product_id)
     gaps = await price_history.select_gaps(pool(), product_id, period.start, whole, now, gap)
-    steps, headers = await page_of_history(product_id, query_args, period)
+    steps, headers = await page_of_history(product_id, query_args, period, figures.known_since, gap)
     history = PriceHistory(
         product_id,
         period.start,
@@ -187,16 +201,16 @@ async def get_product_price_history(product_id: UUID, query_args: TrendQuery) ->
     return json_response(history, 200, headers)
 
 
-async def page_of_history(product_id: UUID, query: TrendQuery, period: Period) -> tuple[msgspec.Raw, dict[str, str]]:
-    """The steps or buckets of a page, as JSON, and the Link header to the next page."""
-    after = decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
+async def page_of_history(
+    product_id: UUID, query: TrendQuery, period: Period, known_since: datetime | None, gap: timedelta
+) -> tuple[msgspec.Raw, dict[str, str]]:
+    """The steps or buckets of a page, as JSON, and the Link header to the next page. gap: the shortest one."""
+    after = decode_after(query, period)
     page: list[PriceStep] | list[PriceBucket]
     if query.interval is None:
         steps = await price_history.select_steps(pool(), product_id, period, after, query.limit + 1)
         page, headers = page_and_link(steps, query.limit, lambda last: (last.at,))
     else:
-        gap = service.shortest_gap(resources().config.offers_seconds)
-        known_since = await price_history.select_known_since(pool(), product_id)
         start, end = service.bucket_period(period, query.interval, known_since, after, query.limit + 1)
         buckets = await price_history.select_buckets(pool(), product_id, start, end, period.now, gap, query.interval)
         page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))

@@ -104,7 +104,7 @@ async def list_products(query_args: ProductsQuery) -> Response:
         query_args.sort,
         decode_position(query_args),
         query_args.limit + 1,
-        free=resources().config.free_offers,
+        allows_free_offers=resources().config.allows_free_offers,
     )
     page, headers = page_and_link(found, query_args.limit, lambda last: position_of(query_args, last[1]))
     return json_response([product for product, _ in page], 200, headers)
@@ -120,8 +120,8 @@ async def get_product(product_id: UUID) -> Response:
 
 
 async def product_response(product_id: UUID) -> Response:
-    free = resources().config.free_offers
-    product = await product_list.select_product(pool(), product_id, free=free)
+    allows_free_offers = resources().config.allows_free_offers
+    product = await product_list.select_product(pool(), product_id, allows_free_offers=allows_free_offers)
     if product is None:
         raise unknown_product(product_id)
     return json_response(product)

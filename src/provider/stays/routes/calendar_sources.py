@@ -3,7 +3,7 @@
 from quart import Blueprint, Response, g
 from quart_schema import document_response
 
-from common.jobs.lease import hasten_job
+from common.jobs.lease import make_job_due
 from common.web import responses
 from common.web.errors import Invalid, NotFound
 from common.web.input_types import PageQuery
@@ -74,7 +74,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
     except ValueError as error:
         raise Invalid.field("url", str(error)) from None
     source, is_new = await sources.put_source(pool(), property_id, source_name, data.url)
-    await hasten_job(pool(), READ_CALENDARS)
+    await make_job_due(pool(), READ_CALENDARS)
     return responses.json_response(source, 201 if is_new else 200)
 
 

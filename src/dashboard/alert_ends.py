@@ -1,0 +1,71 @@
+"""How alerts of each rule ended, in sentences for people."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from common.alerts import SelectEnds
+from common.db.pool import Executor
+from common.instants import format_minute
+from dashboard.alert_rules import Rule
+from dashboard.bookings.queries.alerts import select_feeds_caught_up
+from dashboard.catalog.queries.alerts import select_ends_below_mark, select_ends_in_stock
+from dashboard.config import Config
+
+
+def ends(config: Config, jobs: Sequence[str]) -> Mapping[Rule, SelectEnds]:
+    """What describes the ends of the alerts of each rule. jobs: the names of the jobs that run."""
+    return {
+        "store_down": store_down,
+        "collector_silent": collector_silent,
+        "price_below_mark": price_below_mark,
+        "back_in_stock": back_in_stock,
+        **_feed_ends(config.feed_names if config.ingest_seconds else ()),
+        "job_failing": _job_end(jobs),
+        "dead_message": dead_message,
+    }
+
+
+async def store_down(_: Executor, now: datetime, stores: Sequence[str]) -> Mapping[str, str]:
+    return dict.fromkeys(stores, f"The store was found up again at {format_minute(now)}.")
+
+
+async def collector_silent(_: Executor, now: datetime, subjects: Sequence[str]) -> Mapping[str, str]:
+    return dict.fromkeys(subjects, f"Stores are polled again; this was found at {format_minute(now)}.")
+
+
+async def price_below_mark(db: Executor, _: datetime, products: Sequence[str]) -> Mapping[str, str]:
+    return dict.fromkeys(products, "The product was deleted.") | await select_ends_below_mark(db, products)
+
+
+async def back_in_stock(db: Executor, _: datetime, products: Sequence[str]) -> Mapping[str, str]:
+    return dict.fromkeys(products, "The product was deleted.") | await select_ends_in_stock(db, products)
+
+
+async def dead_message(_: Executor, __: datetime, subjects: Sequence[str]) -> Mapping[str, str]:
+    return dict.fromkeys(subjects, "No message that was given up is left: it was retried, replaced or deleted.")
+
+
+def _job_end(jobs: Sequence[str]) -> SelectEnds:
+    async def job_failing(_: Executor, __: datetime, names: Sequence[str]) -> Mapping[str, str]:
+        return {name: "The job has succeeded." if name in jobs else "The job no longer runs." for name in names}
+
+    return job_failing
+
+
+def _feed_ends(feeds: Sequence[str]) -> Mapping[Rule, SelectEnds]:
+    """The ends of alerts about feeds. feeds: those that are read."""
+
+    def of_feeds(names: Sequence[str], sentence: str) -> Mapping[str, str]:
+        return {name: sentence if name in feeds else "The feed is no longer read." for name in names}
+
+    async def feed_behind(db: Executor, _: datetime, names: Sequence[str]) -> Mapping[str, str]:
+        caught_up = await select_feeds_caught_up(db, [name for name in names if name in feeds])
+        return {**of_feeds(names, "The feed is no longer behind."), **caught_up}
+
+    async def feed_cut_off(_: Executor, __: datetime, names: Sequence[str]) -> Mapping[str, str]:
+        return of_feeds(names, "All events that the feed has of those instants are counted.")
+
+    async def audit_drift(_: Executor, __: datetime, names: Sequence[str]) -> Mapping[str, str]:
+        return of_feeds(names, "No counted event differs from the feed any more.")
+
+    return {"feed_behind": feed_behind, "feed_cut_off": feed_cut_off, "audit_drift": audit_drift}
