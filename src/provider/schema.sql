@@ -539,7 +539,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_same boolean, is_overlapping boolean, turnover smallint, stay_id uuid, blocked_night date)
+CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_imported boolean, is_overlapping boolean, turnover smallint, stay_id uuid, blocked_night date)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -557,13 +557,18 @@ BEGIN
         SELECT reservation_id, arrival, departure, holder INTO stay
           FROM reservation
          WHERE property_id = given.property_id
-           AND cancelled_at IS NULL
-           AND arrival < given.departure + owner.turnover_days
-           AND free_from > given.arrival
-         ORDER BY (arrival, departure) = (given.arrival, given.departure) DESC,
-                  daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC,
-                  arrival
-         LIMIT 1;
+           AND imported_nights = daterange(given.arrival, given.departure);
+        is_imported := FOUND;
+        IF NOT is_imported THEN
+            SELECT reservation_id, arrival, departure, holder INTO stay
+              FROM reservation
+             WHERE property_id = given.property_id
+               AND cancelled_at IS NULL
+               AND arrival < given.departure + owner.turnover_days
+               AND free_from > given.arrival
+             ORDER BY daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC, arrival
+             LIMIT 1;
+        END IF;
         SELECT min(night) INTO booked_night
           FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
         SELECT min(greatest(first_night, given.arrival)) INTO blocked_night
@@ -583,7 +588,6 @@ BEGIN
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;
         is_online := stay.holder IS NOT NULL;
-        is_same := (stay.arrival, stay.departure) = (given.arrival, given.departure);
         is_overlapping := daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure);
         turnover := owner.turnover_days;
         stay_id := stay.reservation_id;
@@ -627,8 +631,8 @@ BEGIN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
     FOR new_reservation IN
-        INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
-        SELECT property_id, arrival, arrival + nights, hotel_id, room_id
+        INSERT INTO reservation (property_id, arrival, departure, imported_nights, hotel_id, room_id)
+        SELECT property_id, arrival, arrival + nights, daterange(arrival, arrival + nights), hotel_id, room_id
           FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
           JOIN property USING (property_id)
          WHERE line <> ALL (booked_lines)
@@ -829,6 +833,9 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
+        IF TG_OP = 'UPDATE' AND OLD.cancelled_at IS NULL AND NEW.departure BETWEEN OLD.arrival + 1 AND OLD.departure THEN
+            NEW.free_from := least(NEW.free_from, OLD.free_from);
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -2076,6 +2083,7 @@ CREATE TABLE reservation (
     departure date NOT NULL,
     free_from date NOT NULL,
     holder uuid,
+    imported_nights daterange,
     hotel_id bigint,
     room_id text,
     guests smallint,
@@ -2283,6 +2291,8 @@ CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 CREATE INDEX reservation_by_arrival ON reservation USING btree (arrival, property_id) WHERE (cancelled_at IS NULL);
 
 CREATE INDEX reservation_by_departure ON reservation USING btree (departure, property_id) WHERE (cancelled_at IS NULL);
+
+CREATE UNIQUE INDEX reservation_imported_once ON reservation USING btree (property_id, imported_nights) WHERE (imported_nights IS NOT NULL);
 
 CREATE INDEX reservation_in_feed ON reservation USING btree (property_id, arrival) INCLUDE (departure, hotel_id, room_id) WHERE ((hotel_id IS NOT NULL) AND (cancelled_at IS NULL));
 

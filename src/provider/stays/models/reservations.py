@@ -99,9 +99,9 @@ class Refusal(msgspec.Struct, frozen=True):
     """Why a row of a file was not stored.
 
     booked_night: the first of its nights that the feed has as booked. arrival, departure: the stay in its way, None if
-    none is; is_online: a guest made it; is_same: it has the nights of the row; is_overlapping: it has some of them;
-    turnover_days: how long the property stays free after it; reservation_id: its id. blocked_night: the first of the
-    row's nights that its property does not sell.
+    none is; is_online: a guest made it; is_imported: it was imported from such a row, even if it was cancelled or moved
+    since; is_overlapping: it has some of the row's nights; turnover_days: how long the property stays free after it;
+    reservation_id: its id. blocked_night: the first of the row's nights that its property does not sell.
     """
 
     line: int
@@ -110,7 +110,7 @@ class Refusal(msgspec.Struct, frozen=True):
     arrival: date | None
     departure: date | None
     is_online: bool
-    is_same: bool | None
+    is_imported: bool
     is_overlapping: bool | None
     turnover_days: int | None
     reservation_id: UUID | None
