@@ -596,6 +596,61 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION give_up_nights(hotel bigint, room text, given_up date[]) RETURNS SETOF date
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    watched text := lower(room COLLATE "C");
+    given date;
+    on_the_books integer;
+    is_booked_by_others boolean;
+    cancelled_by_others date[] := '{}';
+BEGIN
+    FOREACH given IN ARRAY given_up LOOP
+        SELECT coalesce(sum(CASE status WHEN 1 THEN 1 ELSE -1 END), 0),
+               coalesce(
+                   (array_agg(status ORDER BY event_timestamp DESC, id DESC) FILTER (WHERE NOT by_storefront))[1] = 1,
+                   FALSE
+               )
+          INTO on_the_books, is_booked_by_others
+          FROM watched_event
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given;
+        IF on_the_books > is_booked_by_others::integer THEN
+            RETURN NEXT given;
+        ELSE
+            cancelled_by_others := cancelled_by_others || given;
+        END IF;
+    END LOOP;
+    IF cancelled_by_others = '{}' THEN
+        RETURN;
+    END IF;
+    FOREACH given IN ARRAY cancelled_by_others LOOP
+        UPDATE watched_event
+           SET by_storefront = TRUE, event_timestamp = clock_timestamp()
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND id = (
+               SELECT id
+                 FROM watched_event
+                WHERE hotel_id = hotel
+                  AND room_key = watched
+                  AND night_of_stay = given
+                  AND NOT by_storefront
+                  AND status = 2
+                ORDER BY event_timestamp, id
+                LIMIT 1
+           );
+        PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
+           FROM linked_room
+          WHERE hotel_id = hotel
+            AND room_key = watched;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION import_properties(ids text[], descriptions text[]) RETURNS TABLE(stored_id text)
     LANGUAGE plpgsql
     AS $$

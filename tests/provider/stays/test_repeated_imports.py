@@ -72,7 +72,7 @@ async def test_moved_stays_do_not_come_back(
 ) -> None:
     for stay in await stays(provider_db):
         if stay["arrival"] == date(2027, 2, 1):
-            moved = ReservationChange(start_date="2027-03-01", nights=2)
+            moved = ReservationChange(start_date=date(2027, 3, 1), nights=2)
             await change_nights(provider_db, append_events, stay["reservation_id"], moved, None, CLOCK)
     before, told = await stays(provider_db), await events(provider_db)
     capsys.readouterr()
@@ -87,7 +87,7 @@ async def test_a_new_row_with_the_nights_of_a_moved_stay_is_not_taken_for_import
     load: Import, provider_db: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (stay, *_) = await stays(provider_db)
-    moved = ReservationChange(start_date="2027-03-01")
+    moved = ReservationChange(start_date=date(2027, 3, 1))
     await change_nights(provider_db, append_events, stay["reservation_id"], moved, None, CLOCK)
     capsys.readouterr()
 

@@ -118,16 +118,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class NightConflict(msgspec.Struct, frozen=True):
-    """A night that a reservation holds, although others have it too: the feed, or the calendar of another site."""
+    """A night that a reservation holds, although others have it too, or have cancelled it in the feed."""
 
-    kind: Literal["feed", "calendar"]
-    """Who has the night too: an event of the feed (feed), or an event in a calendar of another site (calendar)."""
+    kind: Literal["feed", "feed_cancellation", "calendar"]
+    """An event of the feed has booked the night (feed) or cancelled it (feed_cancellation), or an event in a calendar
+    of another site has it (calendar)."""
     property_id: str
     """Id of the property."""
     reservation_id: UUID
     """The reservation that holds the night."""
     night: date
-    """The night that both claim."""
+    """The night."""
     hotel_id: int | None
     """Id of the hotel; null for a calendar."""
     room_id: int | str | None
@@ -143,7 +144,7 @@ class NightConflict(msgspec.Struct, frozen=True):
 class LiveStay(msgspec.Struct, frozen=True):
     """A reservation that is not cancelled: its nights, the hotel's room that it books, if any, and when it was made.
 
-    timezone and min_nights are those of the property.
+    timezone, min_nights and max_guests are those of the property.
     """
 
     arrival: date
@@ -154,6 +155,7 @@ class LiveStay(msgspec.Struct, frozen=True):
     guests: int | None
     timezone: str | None
     min_nights: int
+    max_guests: int | None
 
 
 class CancelledStay(msgspec.Struct, frozen=True):

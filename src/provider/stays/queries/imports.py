@@ -33,8 +33,8 @@ async def select_rules(connection: Connection, property_ids: Sequence[str]) -> d
 async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:
     """Store the reservations whose nights are free and that were not imported before, and return them.
 
-    rows: line, property_id, arrival, nights. The first of two overlapping rows is stored. Raises SerializationError when a property was linked to another room
-    meanwhile.
+    rows: line, property_id, arrival, nights. The first of two overlapping rows is stored. Raises SerializationError
+    when a property was linked to another room meanwhile.
     """
     found = await connection.fetch(
         """

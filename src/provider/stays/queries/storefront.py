@@ -134,7 +134,7 @@ async def select_live_stay(connection: Connection, property_id: str, reservation
     row = await connection.fetchrow(
         """
         SELECT arrival, departure, stay.hotel_id, stay.room_id, uuid_extract_timestamp(reservation_id), guests,
-               timezone, min_nights
+               timezone, min_nights, max_guests
           FROM reservation AS stay
           JOIN property USING (property_id)
          WHERE stay.property_id = $1
@@ -214,6 +214,22 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
         property_id, reservation_id,
     )  # fmt: skip
     return None if row is None else CancelledStay(*row)
+
+
+async def update_nights_given_up(
+    connection: Connection, hotel_id: int, room_id: str, nights: Sequence[date]
+) -> list[date]:
+    """Give up nights of a hotel's room that a stay had; returns those of which the feed must get a cancellation.
+
+    The feed has the others as cancelled already, by events that others sent. The caller has locked the property.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT night FROM give_up_nights($1, $2, $3) AS night ORDER BY night
+        """,
+        hotel_id, room_id, nights,
+    )  # fmt: skip
+    return [row["night"] for row in rows]
 
 
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:

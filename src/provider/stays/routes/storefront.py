@@ -192,11 +192,15 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>")
-@holder_operation(409, descriptions={204: "Deleted", 409: "The property has stays, now or in the past (`has_stays`)"})
+@holder_operation(
+    409,
+    descriptions={204: "Deleted", 409: "The property has reservations, also past or cancelled ones (`has_stays`)"},
+)
 async def delete_property(property_id: str) -> Response:
-    """Delete a property without stays, by the token that created it or the administrator's.
+    """Delete a property that never had a reservation, by the token that created it or the administrator's.
 
-    Its blocks and the reservations that were cancelled before they began are deleted too.
+    Its blocks, calendar links and calendar sources are deleted too. Reservations are never deleted: a property that has
+    any, also past or cancelled ones, can be taken off sale instead (`on_sale`).
     """
     await service.delete_property(pool(), property_id, g.holder)
     return no_content()
