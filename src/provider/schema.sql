@@ -210,13 +210,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION available_start_dates(days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
+CREATE FUNCTION available_start_dates(days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer, has_more boolean)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
     AS $$
 DECLARE
+    most CONSTANT integer := 100;
     first date := (SELECT min(day) FROM unnest(days) AS day);
     last date := (SELECT max(day) FROM unnest(days) AS day);
     candidate record;
@@ -279,7 +280,7 @@ BEGIN
         IF (
             SELECT count(*) FROM unnest(counted) AS stretch
              WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
-        ) < 100 THEN
+        ) <= most THEN
             counted := ARRAY(
                 SELECT daterange(first_night, end_date)
                   FROM free_stretch
@@ -287,20 +288,20 @@ BEGIN
                    AND min_nights <= number_of_nights
                    AND max_guests >= party
                    AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
-                 LIMIT 100
+                 LIMIT most + 1
             );
         END IF;
         counts := counts || cardinality(counted);
     END LOOP;
     RETURN QUERY
-    SELECT day, number
+    SELECT day, least(number, most), number > most
       FROM unnest(days) WITH ORDINALITY AS given (day, position)
       JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
      ORDER BY position;
 END
 $$;
 
-CREATE FUNCTION available_start_dates_in_hotel(hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
+CREATE FUNCTION available_start_dates_in_hotel(hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer, has_more boolean)
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
@@ -320,7 +321,7 @@ BEGIN
            AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
     );
     RETURN QUERY
-    SELECT day, count(*)::integer
+    SELECT day, count(*)::integer, FALSE
       FROM unnest(days) WITH ORDINALITY AS given (day, position)
       JOIN unnest(stretches) AS stretch ON stretch @> daterange(day, day + number_of_nights)
      GROUP BY day, position
@@ -605,6 +606,8 @@ DECLARE
     on_the_books integer;
     is_booked_by_others boolean;
     cancelled_by_others date[] := '{}';
+    cancellation bigint;
+    now CONSTANT timestamptz := clock_timestamp();
 BEGIN
     FOREACH given IN ARRAY given_up LOOP
         SELECT coalesce(sum(CASE status WHEN 1 THEN 1 ELSE -1 END), 0),
@@ -623,26 +626,22 @@ BEGIN
             cancelled_by_others := cancelled_by_others || given;
         END IF;
     END LOOP;
-    IF cancelled_by_others = '{}' THEN
-        RETURN;
-    END IF;
     FOREACH given IN ARRAY cancelled_by_others LOOP
-        UPDATE watched_event
-           SET by_storefront = TRUE, event_timestamp = clock_timestamp()
+        SELECT id INTO cancellation
+          FROM watched_event
          WHERE hotel_id = hotel
            AND room_key = watched
            AND night_of_stay = given
-           AND id = (
-               SELECT id
-                 FROM watched_event
-                WHERE hotel_id = hotel
-                  AND room_key = watched
-                  AND night_of_stay = given
-                  AND NOT by_storefront
-                  AND status = 2
-                ORDER BY event_timestamp, id
-                LIMIT 1
-           );
+           AND NOT by_storefront
+           AND status = 2
+         ORDER BY event_timestamp, id
+         LIMIT 1;
+        UPDATE watched_event
+           SET by_storefront = TRUE, event_timestamp = now
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND id = cancellation;
         PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
            FROM linked_room
           WHERE hotel_id = hotel

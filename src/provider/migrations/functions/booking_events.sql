@@ -298,6 +298,8 @@ DECLARE
     on_the_books integer;
     is_booked_by_others boolean;
     cancelled_by_others date[] := '{}';
+    cancellation bigint;
+    now CONSTANT timestamptz := clock_timestamp();
 BEGIN
     FOREACH given IN ARRAY given_up LOOP
         SELECT coalesce(sum(CASE status WHEN 1 THEN 1 ELSE -1 END), 0),
@@ -316,26 +318,22 @@ BEGIN
             cancelled_by_others := cancelled_by_others || given;
         END IF;
     END LOOP;
-    IF cancelled_by_others = '{}' THEN
-        RETURN;
-    END IF;
     FOREACH given IN ARRAY cancelled_by_others LOOP
-        UPDATE watched_event
-           SET by_storefront = TRUE, event_timestamp = clock_timestamp()
+        SELECT id INTO cancellation
+          FROM watched_event
          WHERE hotel_id = hotel
            AND room_key = watched
            AND night_of_stay = given
-           AND id = (
-               SELECT id
-                 FROM watched_event
-                WHERE hotel_id = hotel
-                  AND room_key = watched
-                  AND night_of_stay = given
-                  AND NOT by_storefront
-                  AND status = 2
-                ORDER BY event_timestamp, id
-                LIMIT 1
-           );
+           AND NOT by_storefront
+           AND status = 2
+         ORDER BY event_timestamp, id
+         LIMIT 1;
+        UPDATE watched_event
+           SET by_storefront = TRUE, event_timestamp = now
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND id = cancellation;
         PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
            FROM linked_room
           WHERE hotel_id = hotel

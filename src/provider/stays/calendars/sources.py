@@ -49,7 +49,9 @@ SOURCES = prometheus_client.Gauge(
     "calendar_sources", "Calendars of other sites by state", ["state"], multiprocess_mode="mostrecent"
 )
 NIGHTS_HELD = prometheus_client.Gauge(
-    "calendar_nights_held", "Nights that calendars of other sites hold", multiprocess_mode="mostrecent"
+    "calendar_nights_held",
+    "Nights that events in calendars of other sites have, those in conflict included",
+    multiprocess_mode="mostrecent",
 )
 
 

@@ -72,7 +72,7 @@ class PropertyInput(Input):
     on_sale: bool = True
     """Whether it can be found and reserved."""
     timezone: TimeZone | None = None
-    """Its time zone, whose date is today; by default PROVIDER_TIMEZONE."""
+    """The time zone that decides which day it is at the property; by default PROVIDER_TIMEZONE."""
     min_nights: MinNights = 1
     max_guests: Guests | None = None
     """The most guests of a stay; by default any number."""
@@ -95,9 +95,9 @@ class PropertyChange(Input):
     """The property in words, for guests."""
     turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=never_null)] = None
     on_sale: Annotated[bool | None, Field(json_schema_extra=never_null)] = None
-    """Whether it can be found and reserved; stays that were sold before stay."""
+    """Whether it can be found and reserved. Stays that were sold earlier are kept."""
     timezone: TimeZone | None = None
-    """Its time zone, whose date is today; null: PROVIDER_TIMEZONE."""
+    """The time zone that decides which day it is at the property; null: PROVIDER_TIMEZONE."""
     min_nights: Annotated[MinNights | None, Field(json_schema_extra=never_null)] = None
     max_guests: Guests | None = None
     """The most guests of a stay; null: any number."""

@@ -17,7 +17,7 @@ class Reservation(msgspec.Struct, frozen=True):
     start_date: date
     """The first night."""
     nights: int
-    """Number of nights, those that were given up by cancelling included."""
+    """Number of nights as reserved, also after a cancellation."""
     created_at: datetime
     """When it was made."""
     guests: int | None
@@ -25,7 +25,7 @@ class Reservation(msgspec.Struct, frozen=True):
     status: Literal["reserved", "cancelled"]
     """Whether it was cancelled."""
     nights_kept: int | None
-    """Of a cancelled one, the nights that were over before, and stay sold; null while it is not cancelled."""
+    """How many of its nights were over when it was cancelled; these stay sold. Null if it was not cancelled."""
 
 
 class DayStay(msgspec.Struct, frozen=True):

@@ -19,8 +19,13 @@ _COLUMNS = "property_id, description, turnover_days, on_sale, timezone, min_nigh
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
     """Up to `limit` properties by id, after the id `after`."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM property WHERE property_id > $1"  # noqa: S608 - only the literal above
-        " ORDER BY property_id LIMIT $2",
+        f"""
+        SELECT {_COLUMNS}
+          FROM property
+         WHERE property_id > $1
+         ORDER BY property_id
+         LIMIT $2
+        """,  # noqa: S608 - only the literal above
         after, limit,
     )  # fmt: skip
     return [_property(row) for row in rows]
@@ -28,7 +33,11 @@ async def select_properties(db: Executor, after: str, limit: int) -> list[Proper
 
 async def select_property(db: Executor, property_id: str) -> Property | None:
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM property WHERE property_id = $1",  # noqa: S608 - only the literal above
+        f"""
+        SELECT {_COLUMNS}
+          FROM property
+         WHERE property_id = $1
+        """,  # noqa: S608 - only the literal above
         property_id,
     )
     return None if row is None else _property(row)
