@@ -45,10 +45,10 @@ END
 $$;
 
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
--- whose departure stays the same keeps what it has, for the next one may have been sold closer; so does one that becomes
--- shorter, if its turnover would end later. Nights that were blocked, or booked in the feed, while the transaction waited
--- for the lock are refused, and a new stay of a property whose room changed meanwhile: its events would be of the wrong
--- room. A property that is not on sale sells no further night; imported stays were sold before.
+-- whose departure stays the same keeps what it has, for the next may have been sold closer; so does one that becomes
+-- shorter, if its turnover would end later. Nights that were blocked, or booked in the feed, while the transaction
+-- waited for the lock are refused, and a new stay of a property whose room changed meanwhile: its events would be of
+-- the wrong room. A property that is not on sale sells no further night; imported stays were sold before.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

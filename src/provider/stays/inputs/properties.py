@@ -10,6 +10,7 @@ from common.web.errors import FieldError, Invalid
 from common.web.input_types import Id, Input, TableQuery
 from provider.hotel_rooms import RoomId
 from provider.stays.inputs.fields import (
+    EXAMPLE_NIGHTS,
     MAX_NIGHTS,
     Day,
     Description,
@@ -46,9 +47,12 @@ class BlockInput(Input):
 
     start_date: Day
     """The first night."""
-    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[EXAMPLE_NIGHTS])]
     """Number of nights."""
-    note: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_note)] | None = None
+    note: (
+        Annotated[str, Field(min_length=1, max_length=200, examples=["The roof is mended"]), AfterValidator(parse_note)]
+        | None
+    ) = None
     """Why, for the holder of the property."""
 
     @property

@@ -37,7 +37,6 @@ EXAMPLE_BLOCK = {
     "nights": 3,
     "note": "The roof is mended",
 }
-REQUEST_EXAMPLE = {name: EXAMPLE_BLOCK[name] for name in ("start_date", "nights", "note")}
 BLOCK_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "block_id": EXAMPLE_BLOCK["block_id"]}
 FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
@@ -47,7 +46,6 @@ FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
     409,
     headers={201: {"Location": "The path of the block"}},
     descriptions={201: "Blocked", 409: "A guest has reserved one of the nights (`not_available`)"},
-    request_example=REQUEST_EXAMPLE,
     example=EXAMPLE_BLOCK,
     idempotent=True,
 )
