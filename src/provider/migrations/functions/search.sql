@@ -266,10 +266,10 @@ $$;
 
 -- The days of a list, in its order, on which a stay of so many nights and guests can begin in some property, and in how
 -- many of them, of which at most 100 are counted; has_more: whether there are more. First all days are looked at
--- together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the stays that begin
--- in one group share a night: where no stretch has the nights that they share, none of the days is possible. Each stretch
--- that is found makes all days possible whose nights it has. The stretches that were counted for a day are counted for
--- the next ones while they are enough.
+-- together: often nothing is free on any. Then in groups of as many days as a stay has nights, since the stays that
+-- begin in one group share a night: where no stretch has the nights that they share, none of the days is possible. Each
+-- stretch that is found makes all days possible whose nights it has. The stretches that were counted for a day are
+-- counted for the next ones while they are enough.
 CREATE OR REPLACE FUNCTION available_start_dates(
     days date[], number_of_nights integer, party integer, refused_zones text []
 ) RETURNS TABLE (start_date date, free_properties integer, has_more boolean)
