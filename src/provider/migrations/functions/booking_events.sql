@@ -285,10 +285,10 @@ BEGIN
 END
 $$;
 
--- Give up nights of a room that our storefront has booked; returns those of which the caller must append a cancellation.
--- The others were cancelled by an event that somebody else sent: with a second cancellation the feed would have fewer
--- bookings than cancellations, or than the booking of others needs that came after. That event then counts in our
--- account, as of now: it cancels our booking. The caller has locked the property of the room.
+-- Give up nights of a room that our storefront has booked; returns those of which the caller must append a
+-- cancellation. The others were cancelled by an event that somebody else sent: after a second cancellation the feed
+-- would have more cancellations than bookings, or no booking left for the others who booked the night since. That event
+-- then counts in our account, as of now: it cancels our booking. The caller has locked the property of the room.
 CREATE OR REPLACE FUNCTION give_up_nights(hotel bigint, room text, given_up date []) RETURNS SETOF date
 LANGUAGE plpgsql
 AS $$
