@@ -210,13 +210,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION available_start_dates(days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
+CREATE FUNCTION available_start_dates(days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer, has_more boolean)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
     AS $$
 DECLARE
+    most CONSTANT integer := 100;
     first date := (SELECT min(day) FROM unnest(days) AS day);
     last date := (SELECT max(day) FROM unnest(days) AS day);
     candidate record;
@@ -279,7 +280,7 @@ BEGIN
         IF (
             SELECT count(*) FROM unnest(counted) AS stretch
              WHERE stretch @> daterange(counted_day, counted_day + number_of_nights)
-        ) < 100 THEN
+        ) <= most THEN
             counted := ARRAY(
                 SELECT daterange(first_night, end_date)
                   FROM free_stretch
@@ -287,20 +288,20 @@ BEGIN
                    AND min_nights <= number_of_nights
                    AND max_guests >= party
                    AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
-                 LIMIT 100
+                 LIMIT most + 1
             );
         END IF;
         counts := counts || cardinality(counted);
     END LOOP;
     RETURN QUERY
-    SELECT day, number
+    SELECT day, least(number, most), number > most
       FROM unnest(days) WITH ORDINALITY AS given (day, position)
       JOIN unnest(possible, counts) AS found (possible_day, number) ON possible_day = day
      ORDER BY position;
 END
 $$;
 
-CREATE FUNCTION available_start_dates_in_hotel(hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer)
+CREATE FUNCTION available_start_dates_in_hotel(hotel bigint, days date[], number_of_nights integer, party integer, refused_zones text[]) RETURNS TABLE(start_date date, free_properties integer, has_more boolean)
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
@@ -320,7 +321,7 @@ BEGIN
            AND (refused_zones IS NULL OR coalesce(timezone, '') <> ALL (refused_zones))
     );
     RETURN QUERY
-    SELECT day, count(*)::integer
+    SELECT day, count(*)::integer, FALSE
       FROM unnest(days) WITH ORDINALITY AS given (day, position)
       JOIN unnest(stretches) AS stretch ON stretch @> daterange(day, day + number_of_nights)
      GROUP BY day, position
@@ -539,7 +540,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_same boolean, is_overlapping boolean, turnover smallint, stay_id uuid, blocked_night date)
+CREATE FUNCTION explain_refusals(lines bigint[], property_ids text[], arrivals date[], numbers_of_nights integer[]) RETURNS TABLE(line bigint, is_property_known boolean, booked_night date, stay_arrival date, stay_departure date, is_online boolean, is_imported boolean, is_overlapping boolean, turnover smallint, stay_id uuid, blocked_night date)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -557,13 +558,18 @@ BEGIN
         SELECT reservation_id, arrival, departure, holder INTO stay
           FROM reservation
          WHERE property_id = given.property_id
-           AND cancelled_at IS NULL
-           AND arrival < given.departure + owner.turnover_days
-           AND free_from > given.arrival
-         ORDER BY (arrival, departure) = (given.arrival, given.departure) DESC,
-                  daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC,
-                  arrival
-         LIMIT 1;
+           AND imported_nights = daterange(given.arrival, given.departure);
+        is_imported := FOUND;
+        IF NOT is_imported THEN
+            SELECT reservation_id, arrival, departure, holder INTO stay
+              FROM reservation
+             WHERE property_id = given.property_id
+               AND cancelled_at IS NULL
+               AND arrival < given.departure + owner.turnover_days
+               AND free_from > given.arrival
+             ORDER BY daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC, arrival
+             LIMIT 1;
+        END IF;
         SELECT min(night) INTO booked_night
           FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
         SELECT min(greatest(first_night, given.arrival)) INTO blocked_night
@@ -583,11 +589,63 @@ BEGIN
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;
         is_online := stay.holder IS NOT NULL;
-        is_same := (stay.arrival, stay.departure) = (given.arrival, given.departure);
         is_overlapping := daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure);
         turnover := owner.turnover_days;
         stay_id := stay.reservation_id;
         RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION give_up_nights(hotel bigint, room text, given_up date[]) RETURNS SETOF date
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    watched text := lower(room COLLATE "C");
+    given date;
+    on_the_books integer;
+    is_booked_by_others boolean;
+    cancelled_by_others date[] := '{}';
+    cancellation bigint;
+    now CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    FOREACH given IN ARRAY given_up LOOP
+        SELECT coalesce(sum(CASE status WHEN 1 THEN 1 ELSE -1 END), 0),
+               coalesce(
+                   (array_agg(status ORDER BY event_timestamp DESC, id DESC) FILTER (WHERE NOT by_storefront))[1] = 1,
+                   FALSE
+               )
+          INTO on_the_books, is_booked_by_others
+          FROM watched_event
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given;
+        IF on_the_books > is_booked_by_others::integer THEN
+            RETURN NEXT given;
+        ELSE
+            cancelled_by_others := cancelled_by_others || given;
+        END IF;
+    END LOOP;
+    FOREACH given IN ARRAY cancelled_by_others LOOP
+        SELECT id INTO cancellation
+          FROM watched_event
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND NOT by_storefront
+           AND status = 2
+         ORDER BY event_timestamp, id
+         LIMIT 1;
+        UPDATE watched_event
+           SET by_storefront = TRUE, event_timestamp = now
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND id = cancellation;
+        PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
+           FROM linked_room
+          WHERE hotel_id = hotel
+            AND room_key = watched;
     END LOOP;
 END
 $$;
@@ -627,8 +685,8 @@ BEGIN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
     FOR new_reservation IN
-        INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
-        SELECT property_id, arrival, arrival + nights, hotel_id, room_id
+        INSERT INTO reservation (property_id, arrival, departure, imported_nights, hotel_id, room_id)
+        SELECT property_id, arrival, arrival + nights, daterange(arrival, arrival + nights), hotel_id, room_id
           FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
           JOIN property USING (property_id)
          WHERE line <> ALL (booked_lines)
@@ -833,6 +891,9 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
+        IF TG_OP = 'UPDATE' AND OLD.cancelled_at IS NULL AND NEW.departure BETWEEN OLD.arrival + 1 AND OLD.departure THEN
+            NEW.free_from := least(NEW.free_from, OLD.free_from);
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -2081,6 +2142,7 @@ CREATE TABLE reservation (
     departure date NOT NULL,
     free_from date NOT NULL,
     holder uuid,
+    imported_nights daterange,
     hotel_id bigint,
     room_id text,
     guests smallint,
@@ -2288,6 +2350,8 @@ CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 CREATE INDEX reservation_by_arrival ON reservation USING btree (arrival, property_id) WHERE (cancelled_at IS NULL);
 
 CREATE INDEX reservation_by_departure ON reservation USING btree (departure, property_id) WHERE (cancelled_at IS NULL);
+
+CREATE UNIQUE INDEX reservation_imported_once ON reservation USING btree (property_id, imported_nights) WHERE (imported_nights IS NOT NULL);
 
 CREATE INDEX reservation_in_feed ON reservation USING btree (property_id, arrival) INCLUDE (departure, hotel_id, room_id) WHERE ((hotel_id IS NOT NULL) AND (cancelled_at IS NULL));
 

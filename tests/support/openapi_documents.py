@@ -17,7 +17,7 @@ import provider.config
 from common.config import Secret, read_config
 from common.telemetry.logging import configure_logging
 from provider.dining.models import example_day
-from provider.stays.inputs.reservations import EXAMPLE_DAYS_AHEAD
+from provider.stays.inputs.fields import EXAMPLE_DAYS_AHEAD, EXAMPLE_NIGHTS
 from tests.support.applications import ROOT
 
 FOLDER = ROOT / "openapi"
@@ -32,7 +32,7 @@ UNUSED_SECRETS = {
     "DASHBOARD_ACCOUNTING_SECRET": UNUSED,
     "DASHBOARD_STAFF_TOKEN": UNUSED,
 }
-# Replaces the example that depends on the current date.
+# Replaces the examples that depend on the current date.
 FIXED_DATE = date(2100, 1, 1)
 
 
@@ -49,10 +49,12 @@ APPLICATIONS: dict[str, Callable[[], Quart]] = {"provider": create_provider, "da
 
 async def describe(app: Quart) -> str:
     """Return the OpenAPI document of an application that is not started, as JSON with sorted keys."""
-    stay = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
+    example = datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)
+    stay = timedelta(days=EXAMPLE_NIGHTS)
     response = await app.test_client().get("/openapi.json")
     text = json.dumps(await response.get_json(), indent=2, sort_keys=True, ensure_ascii=False)
-    return text.replace(f'"{stay}"', f'"{FIXED_DATE}"').replace(f'"{example_day()}T', f'"{FIXED_DATE}T') + "\n"
+    text = text.replace(f'"{example}"', f'"{FIXED_DATE}"').replace(f'"{example + stay}"', f'"{FIXED_DATE + stay}"')
+    return text.replace(f'"{example_day()}T', f'"{FIXED_DATE}T') + "\n"
 
 
 async def write() -> None:

@@ -6,9 +6,11 @@ behind the same proxy or router as an attacker is not locked out; tokens have at
 not what keeps them from being guessed.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from quart import request
 from quart_schema import security_scheme
@@ -29,6 +31,11 @@ def bearer_token(realm: str) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("The header Authorization: Bearer <token> is required.", challenge=challenge(realm))
     return token.strip()
+
+
+def holder_digest(token: bytes) -> UUID:
+    """The digest of a token under which what it makes is stored: the database never holds the token itself."""
+    return UUID(bytes=hashlib.sha256(token).digest()[:16])
 
 
 def invalid_token(realm: str, detail: str) -> Unauthorized:

@@ -10,7 +10,7 @@ CREATE TABLE property (
     turnover_days smallint NOT NULL DEFAULT 0 CHECK (turnover_days BETWEEN 0 AND 365),
     -- if not, no new stay is possible; those that were sold stay
     on_sale boolean NOT NULL DEFAULT TRUE,
-    -- whose date is today; null: PROVIDER_TIMEZONE
+    -- decides which day it is at the property; null: PROVIDER_TIMEZONE
     timezone text CHECK (length(timezone) BETWEEN 1 AND 100),
     min_nights smallint NOT NULL DEFAULT 1 CHECK (min_nights BETWEEN 1 AND 365),
     -- null: as many as a request may name
@@ -52,6 +52,8 @@ CREATE TABLE reservation (
     free_from date NOT NULL,
     -- a digest of the bearer token of the request; null: imported
     holder uuid,
+    -- the nights of the row of a file that it was imported from, which it may have given up since; null: not imported
+    imported_nights daterange,
     -- the room under which it is in the feed of booking events; null: it is not in the feed
     hotel_id bigint,
     room_id text,
@@ -71,6 +73,10 @@ CREATE TABLE reservation (
 -- The stays around a day: no two overlap, so the last one that begins before a day is the only one that can include it.
 CREATE INDEX reservation_of_property ON reservation (property_id, arrival DESC) INCLUDE (departure, free_from)
 WHERE cancelled_at IS NULL;
+
+-- A row of a file becomes a stay once, whatever happens to that stay later: an import can be repeated.
+CREATE UNIQUE INDEX reservation_imported_once ON reservation (property_id, imported_nights)
+WHERE imported_nights IS NOT NULL;
 
 -- What a guest has reserved, and what an administrator sees of a day.
 CREATE INDEX reservation_of_holder ON reservation (holder, reservation_id) WHERE holder IS NOT NULL;

@@ -1,7 +1,6 @@
 """Tokens and configured faults of the stand-in."""
 
 import asyncio
-import hashlib
 import random
 import uuid
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import asyncpg
 
 from common.config import Secrets
 from common.db.pool import transaction
+from common.web.bearer import holder_digest
 from common.web.errors import FailedPermanently, FieldError, Invalid, Unauthorized
 from provider.offers import queries
 
@@ -62,7 +62,7 @@ def owner_of(behaviour: OffersBehaviour, refresh_token: str | None) -> uuid.UUID
         raise Invalid("The request is not valid.", errors=[FieldError(TOKEN_HEADER, "field required")])
     if not behaviour.refresh_tokens.accepts(refresh_token):
         raise Unauthorized("Bad authentication")
-    return uuid.UUID(bytes=hashlib.sha256(refresh_token.encode()).digest()[:16])
+    return holder_digest(refresh_token.encode())
 
 
 async def issue_token(db: asyncpg.Pool, behaviour: OffersBehaviour, refresh_token: str | None, now: datetime) -> str:

@@ -32,16 +32,7 @@ async def find_available(
     """
     found = []
     for refused, _ in await days_by_refused_zones(db, [search.start_date], clock):
-        found = await storefront.select_available(
-            db,
-            search.start_date,
-            search.nights,
-            after,
-            search.limit + 1,
-            guests=search.guests or 1,
-            refused_zones=refused,
-            hotel_id=search.hotel_id,
-        )
+        found = await _select_available(db, search, after, refused)
     if not found and not after:
         raise NotFound(
             "No property is free for all of these nights.",
@@ -57,16 +48,32 @@ async def find_alternatives(db: asyncpg.Pool, search: AvailabilityQuery, clock: 
     found = [
         alternative
         for refused, group in await days_by_refused_zones(db, days, clock)
-        for alternative in await storefront.select_available_start_dates(
-            db,
-            group,
-            search.nights,
-            guests=search.guests or 1,
-            refused_zones=refused,
-            hotel_id=search.hotel_id,
-        )
+        for alternative in await _select_start_dates(db, search, group, refused)
     ]
     return sorted(found, key=lambda alternative: days.index(alternative.start_date))
+
+
+async def _select_available(
+    db: asyncpg.Pool, search: AvailabilityQuery, after: str, refused: Refused
+) -> list[AvailableProperty]:
+    page = (search.start_date, search.nights, after, search.limit + 1)
+    guests = search.guests or 1
+    if search.hotel_id is None:
+        return await storefront.select_available(db, *page, guests=guests, refused_zones=refused)
+    return await storefront.select_available_in_hotel(db, search.hotel_id, *page, guests=guests, refused_zones=refused)
+
+
+async def _select_start_dates(
+    db: asyncpg.Pool, search: AvailabilityQuery, days: Sequence[date], refused: Refused
+) -> list[Alternative]:
+    guests = search.guests or 1
+    if search.hotel_id is None:
+        return await storefront.select_available_start_dates(
+            db, days, search.nights, guests=guests, refused_zones=refused
+        )
+    return await storefront.select_available_start_dates_in_hotel(
+        db, search.hotel_id, days, search.nights, guests=guests, refused_zones=refused
+    )
 
 
 async def days_by_refused_zones(

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -383,15 +384,35 @@ async def test_search_reserving_calendar_and_conflicts_follow_one_rule(
     ]
     for day in range(7):
         assert (name in await guest.available(start + day * DAY, 2)) == is_free(day, 2)
+    before = await on_the_books(guest, room["room_id"])
     reported = [
-        (each["reservation_id"], each["night"]) for each in await conflicts(guest) if each["property_id"] == name
+        (each["reservation_id"], each["night"], each["kind"])
+        for each in await conflicts(guest)
+        if each["property_id"] == name
     ]
     assert sorted(reported) == sorted(
-        (reservation, (start + day * DAY).isoformat())
+        (reservation, night, "feed" if day in booked else "feed_cancellation")
         for (first, last), reservation in held.items()
-        for day in range(first, last)
-        if day in booked
+        for day, night in ((day, (start + day * DAY).isoformat()) for day in range(first, last))
+        if day in booked or before[night] < 1
     )
+    for reservation in held.values():
+        assert await guest.cancel(reservation) == 204
+    after = await on_the_books(guest, room["room_id"])
+    for day in range(9):
+        night = (start + day * DAY).isoformat()
+        is_held = any(first <= day < last for first, last in held)
+        assert after[night] == before[night] - (is_held and before[night] > (day in booked))
+    assert await guest.calendar(name, start, 9) == ["taken" if day in booked else "free" for day in range(9)]
+
+
+async def on_the_books(guest: Guest, room_id: str) -> Counter[str]:
+    """Bookings less cancellations of each night of a room."""
+    _, found = await guest.get(f"/events?hotel_id=3&room_id={room_id}&limit=1000")
+    net: Counter[str] = Counter()
+    for each in found:
+        net[each["night_of_stay"]] += 1 if each["status"] == BOOKING else -1
+    return net
 
 
 class TestHowTheFeedIsWatched:

@@ -141,14 +141,42 @@ class TestNightsAndGuests:
 
         answer, problem = await guest.call("PATCH", path, json={"nights": 1})
         assert (answer.status_code, problem["errors"][0]["field"]) == (400, "nights")
-        later = {"start_date": (soon + DAY).isoformat()}
-        assert (await guest.call("PATCH", path, json=later))[1]["guests"] == 9
-        assert (await guest.call("PATCH", path, json={"nights": 3}))[0].status_code == 200
+        assert (await guest.call("PATCH", path, json={"nights": 2}))[1] == held
         assert await guest.available(soon + 20 * DAY, 4) == []
         assert await guest.available(soon + 20 * DAY, 5, guests=3) == []
         assert await guest.available(soon + 20 * DAY, 5, guests=2) == ["hut"]
         assert await change(guest, "hut", max_guests=None) == 200
         assert await guest.available(soon + 20 * DAY, 5, guests=1000) == ["hut"]
+
+    async def test_a_change_that_takes_a_night_obeys_those_of_now(self, guest: Guest, soon: date) -> None:
+        await guest.create_property("hut")
+        _, held = await guest.reserve("hut", soon, 3, guests=2)
+        path = f"/reservations/{held['reservation_id']}"
+        assert await change(guest, "hut", min_nights=4, max_guests=1) == 200
+
+        for taking, faults in (
+            ({"start_date": (soon + 30 * DAY).isoformat()}, ["nights", "guests"]),
+            ({"start_date": (soon + DAY).isoformat()}, ["nights", "guests"]),
+            ({"nights": 5}, ["guests"]),
+            ({"start_date": (soon - DAY).isoformat(), "nights": 4}, ["guests"]),
+        ):
+            answer, problem = await guest.call("PATCH", path, json=taking)
+            assert answer.status_code == 400
+            assert [each["field"] for each in problem["errors"]] == faults
+
+        assert (await guest.get(path))[1] == held
+        assert await change(guest, "hut", min_nights=3, max_guests=2) == 200
+        moved = {"start_date": (soon + 30 * DAY).isoformat()}
+        assert (await guest.call("PATCH", path, json=moved))[0].status_code == 200
+
+    async def test_a_stay_above_the_most_guests_of_now_gives_nights_up(self, guest: Guest, soon: date) -> None:
+        await guest.create_property("hut")
+        _, held = await guest.reserve("hut", soon, 5, guests=2)
+        assert await change(guest, "hut", min_nights=4, max_guests=1) == 200
+
+        for nights, status in ((4, 200), (3, 400)):
+            path = f"/reservations/{held['reservation_id']}"
+            assert (await guest.call("PATCH", path, json={"nights": nights}))[0].status_code == status
 
     async def test_alternatives_follow_them_and_count_the_properties(self, guest: Guest, soon: date) -> None:
         for number in range(4):
@@ -270,15 +298,11 @@ async def test_a_search_offers_exactly_what_a_reservation_would_accept(
 
 
 class TestDeletion:
-    async def test_a_property_without_stays_is_deleted(
+    async def test_a_property_without_reservations_is_deleted(
         self, guest: Guest, provider_db: asyncpg.Pool, soon: date
     ) -> None:
         await guest.create_property("suite", hotel_id=3, room_id=17)
-        _, held = await guest.reserve("suite", soon, 2)
         await guest.call("POST", "/properties/suite/blocks", json={"start_date": "2030-01-01", "nights": 2})
-        answer, problem = await guest.call("DELETE", "/properties/suite")
-        assert (answer.status_code, problem["code"]) == (409, "has_stays")
-        await guest.cancel(held["reservation_id"])
 
         answer, _ = await guest.call("DELETE", "/properties/suite")
 
@@ -290,6 +314,18 @@ class TestDeletion:
         await guest.create_property("another", hotel_id=3, room_id=17)
         await guest.create_property("suite")
         assert await guest.calendar("suite", date(2030, 1, 1), 2) == ["free", "free"]
+
+    async def test_reservations_are_never_deleted_and_neither_is_their_property(self, guest: Guest, soon: date) -> None:
+        """A cancelled one reads as cancelled, and can be cancelled again."""
+        await guest.create_property("hut")
+        _, held = await guest.reserve("hut", soon, 2)
+        for _ in range(2):
+            answer, problem = await guest.call("DELETE", "/properties/hut")
+            assert (answer.status_code, problem["code"]) == (409, "has_stays")
+            assert 'PATCH /properties/hut with {"on_sale": false}' in problem["detail"]
+            assert await guest.cancel(held["reservation_id"]) == 204
+
+        assert (await guest.get(f"/reservations/{held['reservation_id']}"))[1]["status"] == "cancelled"
 
     async def test_a_property_with_a_past_stay_is_kept(
         self, guest: Guest, provider_db: asyncpg.Pool, soon: date

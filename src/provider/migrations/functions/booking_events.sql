@@ -285,6 +285,63 @@ BEGIN
 END
 $$;
 
+-- Give up nights of a room that our storefront has booked; returns those of which the caller must append a
+-- cancellation. The others were cancelled by an event that somebody else sent: after a second cancellation the feed
+-- would have more cancellations than bookings, or no booking left for the others who booked the night since. That event
+-- then counts in our account, as of now: it cancels our booking. The caller has locked the property of the room.
+CREATE OR REPLACE FUNCTION give_up_nights(hotel bigint, room text, given_up date []) RETURNS SETOF date
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    watched text := lower(room COLLATE "C");
+    given date;
+    on_the_books integer;
+    is_booked_by_others boolean;
+    cancelled_by_others date[] := '{}';
+    cancellation bigint;
+    now CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    FOREACH given IN ARRAY given_up LOOP
+        SELECT coalesce(sum(CASE status WHEN 1 THEN 1 ELSE -1 END), 0),
+               coalesce(
+                   (array_agg(status ORDER BY event_timestamp DESC, id DESC) FILTER (WHERE NOT by_storefront))[1] = 1,
+                   FALSE
+               )
+          INTO on_the_books, is_booked_by_others
+          FROM watched_event
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given;
+        IF on_the_books > is_booked_by_others::integer THEN
+            RETURN NEXT given;
+        ELSE
+            cancelled_by_others := cancelled_by_others || given;
+        END IF;
+    END LOOP;
+    FOREACH given IN ARRAY cancelled_by_others LOOP
+        SELECT id INTO cancellation
+          FROM watched_event
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND NOT by_storefront
+           AND status = 2
+         ORDER BY event_timestamp, id
+         LIMIT 1;
+        UPDATE watched_event
+           SET by_storefront = TRUE, event_timestamp = now
+         WHERE hotel_id = hotel
+           AND room_key = watched
+           AND night_of_stay = given
+           AND id = cancellation;
+        PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
+           FROM linked_room
+          WHERE hotel_id = hotel
+            AND room_key = watched;
+    END LOOP;
+END
+$$;
+
 -- Share the lock of the watched rooms with the statement that calls this, which stores events of the hotels by itself,
 -- and return false. Raises a serialization failure when one has watched rooms: then store_events() stores them.
 CREATE OR REPLACE FUNCTION share_unwatched_hotels(hotels bigint []) RETURNS boolean

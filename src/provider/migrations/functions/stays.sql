@@ -45,11 +45,11 @@ END
 $$;
 
 -- Keep the property free after a stay for its turnover, which is read after the lock is taken and so is current. A stay
--- whose departure stays the same keeps what it has, for the next one may have been sold closer. Nights that were
--- blocked, or booked in the feed, while the transaction waited for the lock are refused, and a new stay of a property
--- whose room changed meanwhile: its events would be of the wrong room. A property that is not on sale sells no further
--- night, which is a violation of another kind: from the node of a cluster only its kind and its text arrive. Imported
--- stays were sold before.
+-- whose departure stays the same keeps what it has, for the next may have been sold closer; so does one that becomes
+-- shorter, if its turnover would end later. Nights that were blocked, or booked in the feed, while the transaction
+-- waited for the lock are refused, and a new stay of a property whose room changed meanwhile: its events would be of
+-- the wrong room. A property that is not on sale sells no further night, which is a violation of another kind: from
+-- the node of a cluster only its kind and its text arrive. Imported stays were sold before.
 CREATE OR REPLACE FUNCTION keep_turnover() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -103,6 +103,9 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' OR NEW.departure <> OLD.departure OR OLD.cancelled_at IS NOT NULL THEN
         NEW.free_from := NEW.departure + coalesce(owner.turnover_days, 0);
+        IF TG_OP = 'UPDATE' AND OLD.cancelled_at IS NULL AND NEW.departure BETWEEN OLD.arrival + 1 AND OLD.departure THEN
+            NEW.free_from := least(NEW.free_from, OLD.free_from);
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -373,7 +376,7 @@ BEGIN
 END
 $$;
 
--- Store the reservations whose nights are free, and return them with their lines.
+-- Store the reservations whose nights are free and that were not imported before, and return them with their lines.
 -- Ordered by property, so that concurrent imports do not deadlock, and by line, so that the first of two overlapping
 -- rows is stored. Nights that the feed has as booked in the room of a property are taken.
 CREATE OR REPLACE FUNCTION import_reservations(
@@ -402,8 +405,8 @@ BEGIN
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
     FOR new_reservation IN
-        INSERT INTO reservation (property_id, arrival, departure, hotel_id, room_id)
-        SELECT property_id, arrival, arrival + nights, hotel_id, room_id
+        INSERT INTO reservation (property_id, arrival, departure, imported_nights, hotel_id, room_id)
+        SELECT property_id, arrival, arrival + nights, daterange(arrival, arrival + nights), hotel_id, room_id
           FROM unnest(lines, property_ids, arrivals, numbers_of_nights) AS given (line, property_id, arrival, nights)
           JOIN property USING (property_id)
          WHERE line <> ALL (booked_lines)
@@ -447,7 +450,8 @@ END
 $$;
 
 -- Why rows of an import were not stored: whether the property is known, the first night that the feed has as booked,
--- and the stay in the way; see Refusal in provider/stays/models/reservations.py.
+-- and the stay in the way, which for a row that was imported before is the one that it became; see Refusal in
+-- provider/stays/models/reservations.py.
 CREATE OR REPLACE FUNCTION explain_refusals(
     lines bigint [], property_ids text [], arrivals date [], numbers_of_nights integer []
 ) RETURNS TABLE (
@@ -457,7 +461,7 @@ CREATE OR REPLACE FUNCTION explain_refusals(
     stay_arrival date,
     stay_departure date,
     is_online boolean,
-    is_same boolean,
+    is_imported boolean,
     is_overlapping boolean,
     turnover smallint,
     stay_id uuid,
@@ -480,13 +484,18 @@ BEGIN
         SELECT reservation_id, arrival, departure, holder INTO stay
           FROM reservation
          WHERE property_id = given.property_id
-           AND cancelled_at IS NULL
-           AND arrival < given.departure + owner.turnover_days
-           AND free_from > given.arrival
-         ORDER BY (arrival, departure) = (given.arrival, given.departure) DESC,
-                  daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC,
-                  arrival
-         LIMIT 1;
+           AND imported_nights = daterange(given.arrival, given.departure);
+        is_imported := FOUND;
+        IF NOT is_imported THEN
+            SELECT reservation_id, arrival, departure, holder INTO stay
+              FROM reservation
+             WHERE property_id = given.property_id
+               AND cancelled_at IS NULL
+               AND arrival < given.departure + owner.turnover_days
+               AND free_from > given.arrival
+             ORDER BY daterange(arrival, departure) && daterange(given.arrival, given.departure) DESC, arrival
+             LIMIT 1;
+        END IF;
         SELECT min(night) INTO booked_night
           FROM nights_booked_in_feed(owner.hotel_id, owner.room_id, given.arrival, given.departure);
         SELECT min(greatest(first_night, given.arrival)) INTO blocked_night
@@ -506,7 +515,6 @@ BEGIN
         stay_arrival := stay.arrival;
         stay_departure := stay.departure;
         is_online := stay.holder IS NOT NULL;
-        is_same := (stay.arrival, stay.departure) = (given.arrival, given.departure);
         is_overlapping := daterange(stay.arrival, stay.departure) && daterange(given.arrival, given.departure);
         turnover := owner.turnover_days;
         stay_id := stay.reservation_id;

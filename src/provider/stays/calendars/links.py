@@ -41,8 +41,8 @@ def link_token(bearer: str, salt: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def token_digest(token: str) -> bytes:
-    """The digest under which a token is stored."""
+def link_token_digest(token: str) -> bytes:
+    """The digest under which the token of a link is stored."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -81,7 +81,7 @@ async def render_calendar(
 
 async def read_by_link(db: asyncpg.Pool, token: str, now: datetime) -> tuple[bytes, datetime] | None:
     """The calendar at an address, and its Last-Modified; None when the link is unknown or revoked."""
-    link = await queries.select_link(db, token_digest(token))
+    link = await queries.select_link(db, link_token_digest(token))
     body = link and await render_calendar(db, link.property_id, now, link.without_source)
     if not link or not body:
         return None

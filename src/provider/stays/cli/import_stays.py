@@ -2,8 +2,8 @@
 
 Each reservation gets an id. Rows pass the same trigger and constraint as online reservations, in a transaction for each
 chunk, so reservations can be made during the import; of two rows that overlap the first is stored and the other
-reported. Rows that are stored already are skipped: the import can be repeated. The stays of a hotel's room enter the
-feed in the same transaction.
+reported. Rows that were imported before are skipped, also when their stays were cancelled or moved since: the import
+can be repeated. The stays of a hotel's room enter the feed in the same transaction.
 """
 
 from contextlib import nullcontext

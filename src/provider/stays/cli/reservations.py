@@ -84,7 +84,7 @@ def reason_of(refusal: Refusal, stored_line: int | None) -> str | None:
         if refusal.blocked_night is not None:
             return f"the night of {refusal.blocked_night} is blocked or held by another site"
         return "its nights were taken for a moment; import the file again"
-    if refusal.is_same and not refusal.is_online:
+    if refusal.is_imported:
         return None if stored_line is None else f"is the same as line {stored_line}"
     stay = f"the stay from {refusal.arrival} to {refusal.departure}"
     if refusal.is_online:

@@ -19,7 +19,9 @@ def _source_example(schema: dict[str, Any]) -> None:
 class CalendarLinkInput(Input):
     """A new address for the calendar of a property."""
 
-    name: Annotated[Name | None, Field(description="What you call it, for example the site that will read it")] = None
+    name: Annotated[
+        Name | None, Field(description="A name for the link, such as that of the site that will read it")
+    ] = None
     without_source: Annotated[SourceName | None, Field(json_schema_extra=_source_example)] = None
     """The calendar source of the site that will read the calendar: it leaves out the nights that this source holds.
     Otherwise a site that sends back what it reads would hold such nights for ever."""

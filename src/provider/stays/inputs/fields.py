@@ -1,7 +1,8 @@
 """The types of the fields in requests of the storefront."""
 
 import re
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -64,24 +65,37 @@ def parse_time_zone_name(value: Any) -> str:
     return parse_time_zone(value)
 
 
+EXAMPLE_PROPERTY_ID = "lake-villa"
+"""A property of the demo, so that the examples in the browser find it."""
+
+EXAMPLE_DAYS_AHEAD = 700
+"""Examples are sent from the browser, also of a document that was rendered more than a year before; a reservation may
+begin MAX_DAYS_AHEAD days ahead at most."""
+
+EXAMPLE_NIGHTS = 3
+
+
+@dataclass(frozen=True)
+class ExampleDay:
+    """The schema of a date, with an example so many days ahead of the day on which the document is rendered."""
+
+    days_ahead: int
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        example = datetime.now(UTC).date() + timedelta(days=self.days_ahead)
+        return {"type": "string", "format": "date", "examples": [example.isoformat()]}
+
+
 _PROPERTY_ID_SCHEMA = {
     "type": "string",
     "pattern": f"^{PROPERTY_ID.pattern}$",
     "not": {"enum": sorted(RESERVED_IDS)},
-    "examples": ["xE6vqTqA6LTwpE"],
+    "examples": [EXAMPLE_PROPERTY_ID],
 }
 
-Day = Annotated[
-    date,
-    BeforeValidator(parse_day),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-01-05"]}),
-]
+Day = Annotated[date, BeforeValidator(parse_day), ExampleDay(EXAMPLE_DAYS_AHEAD)]
 
-End = Annotated[
-    date,
-    BeforeValidator(parse_end),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2021-01-08"]}),
-]
+End = Annotated[date, BeforeValidator(parse_end), ExampleDay(EXAMPLE_DAYS_AHEAD + EXAMPLE_NIGHTS)]
 
 PropertyId = Annotated[str, BeforeValidator(parse_property_id), WithJsonSchema(_PROPERTY_ID_SCHEMA)]
 

@@ -10,6 +10,7 @@ from common.web.errors import FieldError, Invalid
 from common.web.input_types import Id, Input, TableQuery
 from provider.hotel_rooms import RoomId
 from provider.stays.inputs.fields import (
+    EXAMPLE_NIGHTS,
     MAX_NIGHTS,
     Day,
     Description,
@@ -46,9 +47,12 @@ class BlockInput(Input):
 
     start_date: Day
     """The first night."""
-    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[EXAMPLE_NIGHTS])]
     """Number of nights."""
-    note: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_note)] | None = None
+    note: (
+        Annotated[str, Field(min_length=1, max_length=200, examples=["The roof is mended"]), AfterValidator(parse_note)]
+        | None
+    ) = None
     """Why, for the holder of the property."""
 
     @property
@@ -72,7 +76,7 @@ class PropertyInput(Input):
     on_sale: bool = True
     """Whether it can be found and reserved."""
     timezone: TimeZone | None = None
-    """Its time zone, whose date is today; by default PROVIDER_TIMEZONE."""
+    """The time zone that decides which day it is at the property; by default PROVIDER_TIMEZONE."""
     min_nights: MinNights = 1
     max_guests: Guests | None = None
     """The most guests of a stay; by default any number."""
@@ -95,9 +99,9 @@ class PropertyChange(Input):
     """The property in words, for guests."""
     turnover_days: Annotated[TurnoverDays | None, Field(json_schema_extra=never_null)] = None
     on_sale: Annotated[bool | None, Field(json_schema_extra=never_null)] = None
-    """Whether it can be found and reserved; stays that were sold before stay."""
+    """Whether it can be found and reserved. Stays that were sold earlier are kept."""
     timezone: TimeZone | None = None
-    """Its time zone, whose date is today; null: PROVIDER_TIMEZONE."""
+    """The time zone that decides which day it is at the property; null: PROVIDER_TIMEZONE."""
     min_nights: Annotated[MinNights | None, Field(json_schema_extra=never_null)] = None
     max_guests: Guests | None = None
     """The most guests of a stay; null: any number."""

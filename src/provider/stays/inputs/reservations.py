@@ -1,18 +1,14 @@
 """The bodies and query strings of searches and reservations."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from datetime import date, timedelta
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import Cursor, Input, PageLimit, PageQuery, QueryId, QueryInteger, TableQuery
-from provider.stays.inputs.fields import MAX_GUESTS, MAX_NIGHTS, Day, Guests, PropertyId, never_null
+from provider.stays.inputs.fields import EXAMPLE_NIGHTS, MAX_GUESTS, MAX_NIGHTS, Day, Guests, PropertyId, never_null
 from provider.stays.models.clock import BookingWindow
-
-EXAMPLE_DAYS_AHEAD = 700
-"""The example of a reservation is sent from the browser, even when the document was rendered more than a year before;
-a reservation may be MAX_DAYS_AHEAD at most."""
 
 
 def require_within_window(start: date, info: ValidationInfo) -> date:
@@ -22,16 +18,13 @@ def require_within_window(start: date, info: ValidationInfo) -> date:
     return window.require(start)
 
 
-def _set_example_start(schema: dict[str, Any]) -> None:
-    """Set the example's start date; called when the document is rendered."""
-    schema["examples"] = [(datetime.now(UTC).date() + timedelta(days=EXAMPLE_DAYS_AHEAD)).isoformat()]
-
-
 class AvailabilityQuery(TableQuery):
     """The nights and guests of a search, and the page."""
 
     start_date: Annotated[Day, Field(description="The first night")]
-    nights: Annotated[QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights")]
+    nights: Annotated[
+        QueryInteger, Field(ge=1, le=MAX_NIGHTS, description="How many nights", examples=[EXAMPLE_NIGHTS])
+    ]
     guests: Annotated[
         QueryInteger | None, Field(ge=1, le=MAX_GUESTS, description="How many guests; by default any number")
     ] = None
@@ -51,9 +44,9 @@ class ReservationInput(Input):
 
     property_id: PropertyId
     """Id of the property."""
-    start_date: Annotated[Day, AfterValidator(require_within_window), Field(json_schema_extra=_set_example_start)]
+    start_date: Annotated[Day, AfterValidator(require_within_window)]
     """The first night: from today, in the time zone of the property, to 2 years ahead."""
-    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[3])]
+    nights: Annotated[int, Field(ge=1, le=MAX_NIGHTS, examples=[EXAMPLE_NIGHTS])]
     """Number of nights: at least as many as the property demands."""
     guests: Guests | None = None
     """Number of guests: at most as many as the property takes."""

@@ -36,7 +36,7 @@ class CalendarLink(msgspec.Struct, frozen=True):
     property_id: str
     """Id of the property."""
     name: str | None
-    """What the holder calls it, for example the site that reads it."""
+    """A name for the link, such as that of the site that reads it."""
     without_source: str | None
     """The calendar source whose nights the calendar at this address leaves out."""
     created_at: datetime
@@ -69,7 +69,7 @@ class CalendarSource(msgspec.Struct, frozen=True):
     """Name of the source, for example of the site."""
     url: str
     """Address of the calendar."""
-    nights_held: int
+    nights_off_sale: int
     """Nights that its events take off sale."""
     nights_in_conflict: int
     """Nights of its events that a reservation of the property holds; see `/conflicts`."""
@@ -78,7 +78,7 @@ class CalendarSource(msgspec.Struct, frozen=True):
     last_success: datetime | None
     """When it was last read, or had not changed; null if it never was."""
     last_error: str | None
-    """Why it was not read, or which of its events were not; null if the last reading had no error."""
+    """Why the last reading failed, or which events it could not read; null if there was no error."""
 
 
 class DueSource(msgspec.Struct, frozen=True):

@@ -24,7 +24,9 @@ class Alternative(msgspec.Struct, frozen=True):
     start_date: date
     """The first night."""
     free_properties: int
-    """How many properties are free; 100 stands for 100 or more, unless the search was of one hotel."""
+    """How many properties are free, counted to 100; of a hotel all are counted."""
+    or_more: bool
+    """Whether more than these are free: more than 100."""
 
 
 class NoAvailability(Problem, frozen=True):
@@ -44,9 +46,9 @@ class Property(msgspec.Struct, frozen=True):
     turnover_days: int
     """Nights kept free after each stay."""
     on_sale: bool
-    """Whether it can be found and reserved; stays that were sold before stay."""
+    """Whether it can be found and reserved. Stays that were sold earlier are kept."""
     timezone: str | None
-    """Its time zone, whose date is today; null: PROVIDER_TIMEZONE."""
+    """The time zone that decides which day it is at the property; null: PROVIDER_TIMEZONE."""
     min_nights: int
     """The fewest nights of a stay."""
     max_guests: int | None

@@ -17,7 +17,7 @@ class Reservation(msgspec.Struct, frozen=True):
     start_date: date
     """The first night."""
     nights: int
-    """Number of nights, those that were given up by cancelling included."""
+    """Number of nights as reserved, also after a cancellation."""
     created_at: datetime
     """When it was made."""
     guests: int | None
@@ -25,7 +25,7 @@ class Reservation(msgspec.Struct, frozen=True):
     status: Literal["reserved", "cancelled"]
     """Whether it was cancelled."""
     nights_kept: int | None
-    """Of a cancelled one, the nights that were over before, and stay sold; null while it is not cancelled."""
+    """How many of its nights were over when it was cancelled; these stay sold. Null if it was not cancelled."""
 
 
 class DayStay(msgspec.Struct, frozen=True):
@@ -99,9 +99,9 @@ class Refusal(msgspec.Struct, frozen=True):
     """Why a row of a file was not stored.
 
     booked_night: the first of its nights that the feed has as booked. arrival, departure: the stay in its way, None if
-    none is; is_online: a guest made it; is_same: it has the nights of the row; is_overlapping: it has some of them;
-    turnover_days: how long the property stays free after it; reservation_id: its id. blocked_night: the first of the
-    row's nights that its property does not sell.
+    none is; is_online: a guest made it; is_imported: it was imported from such a row, even if it was cancelled or moved
+    since; is_overlapping: it has some of the row's nights; turnover_days: how long the property stays free after it;
+    reservation_id: its id. blocked_night: the first of the row's nights that its property does not sell.
     """
 
     line: int
@@ -110,7 +110,7 @@ class Refusal(msgspec.Struct, frozen=True):
     arrival: date | None
     departure: date | None
     is_online: bool
-    is_same: bool | None
+    is_imported: bool
     is_overlapping: bool | None
     turnover_days: int | None
     reservation_id: UUID | None
@@ -118,16 +118,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class NightConflict(msgspec.Struct, frozen=True):
-    """A night that a reservation holds, although others have it too: the feed, or the calendar of another site."""
+    """A night that a reservation holds, although others have it too, or have cancelled it in the feed."""
 
-    kind: Literal["feed", "calendar"]
-    """Who has the night too: an event of the feed (feed), or an event in a calendar of another site (calendar)."""
+    kind: Literal["feed", "feed_cancellation", "calendar"]
+    """An event of the feed has booked the night (feed) or cancelled it (feed_cancellation), or an event in a calendar
+    of another site has it (calendar)."""
     property_id: str
     """Id of the property."""
     reservation_id: UUID
     """The reservation that holds the night."""
     night: date
-    """The night that both claim."""
+    """The night."""
     hotel_id: int | None
     """Id of the hotel; null for a calendar."""
     room_id: int | str | None
@@ -143,7 +144,7 @@ class NightConflict(msgspec.Struct, frozen=True):
 class LiveStay(msgspec.Struct, frozen=True):
     """A reservation that is not cancelled: its nights, the hotel's room that it books, if any, and when it was made.
 
-    timezone and min_nights are those of the property.
+    timezone, min_nights and max_guests are those of the property.
     """
 
     arrival: date
@@ -154,6 +155,7 @@ class LiveStay(msgspec.Struct, frozen=True):
     guests: int | None
     timezone: str | None
     min_nights: int
+    max_guests: int | None
 
 
 class CancelledStay(msgspec.Struct, frozen=True):

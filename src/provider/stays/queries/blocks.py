@@ -16,8 +16,11 @@ async def insert_block(connection: Connection, property_id: str, new: BlockInput
     The caller has checked that the property exists.
     """
     row = await connection.fetchrow(
-        "INSERT INTO property_block (property_id, first_night, end_date, note)"  # noqa: S608 - built from the literal above
-        f" VALUES ($1, $2, $3, $4) RETURNING {_COLUMNS}",
+        f"""
+        INSERT INTO property_block (property_id, first_night, end_date, note)
+        VALUES ($1, $2, $3, $4)
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - only the literal above
         property_id, new.start_date, new.end, new.note,
     )  # fmt: skip
     assert row is not None
@@ -27,8 +30,14 @@ async def insert_block(connection: Connection, property_id: str, new: BlockInput
 async def select_blocks(db: Executor, property_id: str, after: tuple[date, UUID], limit: int) -> list[Block]:
     """Up to `limit` blocks by first night, after a position: a first night and a block's id."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM property_block"  # noqa: S608 - built from the literal above
-        f" WHERE property_id = $1 AND (first_night, block_id) > ($2, $3) ORDER BY first_night, block_id LIMIT $4",
+        f"""
+        SELECT {_COLUMNS}
+          FROM property_block
+         WHERE property_id = $1
+           AND (first_night, block_id) > ($2, $3)
+         ORDER BY first_night, block_id
+         LIMIT $4
+        """,  # noqa: S608 - only the literal above
         property_id, *after, limit,
     )  # fmt: skip
     return [Block(*row) for row in rows]

@@ -15,9 +15,12 @@ async def insert_link(
 ) -> CalendarLink | None:
     """Store a new link; None when the property has as many as `most`. The caller has checked that it exists."""
     row = await connection.fetchrow(
-        "INSERT INTO calendar_link (property_id, name, without_source, token_digest)"  # noqa: S608 - only the literal above
-        " SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM calendar_link WHERE property_id = $1) < $5"
-        f" RETURNING {_COLUMNS}",
+        f"""
+        INSERT INTO calendar_link (property_id, name, without_source, token_digest)
+        SELECT $1, $2, $3, $4
+         WHERE (SELECT count(*) FROM calendar_link WHERE property_id = $1) < $5
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - only the literal above
         property_id, new.name, new.without_source, token_digest, most,
     )  # fmt: skip
     return None if row is None else CalendarLink(**row)
@@ -26,8 +29,14 @@ async def insert_link(
 async def select_links(db: Executor, property_id: str, after: UUID, limit: int) -> list[CalendarLink]:
     """Up to `limit` links of a property, in the order in which they were made, after a link."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM calendar_link"  # noqa: S608 - only the literal above
-        " WHERE property_id = $1 AND link_id > $2 ORDER BY link_id LIMIT $3",
+        f"""
+        SELECT {_COLUMNS}
+          FROM calendar_link
+         WHERE property_id = $1
+           AND link_id > $2
+         ORDER BY link_id
+         LIMIT $3
+        """,  # noqa: S608 - only the literal above
         property_id, after, limit,
     )  # fmt: skip
     return [CalendarLink(**row) for row in rows]

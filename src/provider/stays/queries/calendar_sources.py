@@ -19,7 +19,7 @@ async def select_sources(
     """Up to `limit` sources of a property by name, after a name. name: only this one."""
     rows = await db.fetch(
         """
-        SELECT property_id, name, url, total - in_conflict AS nights_held, in_conflict AS nights_in_conflict,
+        SELECT property_id, name, url, total - in_conflict AS nights_off_sale, in_conflict AS nights_in_conflict,
                last_read, last_success, last_error
           FROM (
               SELECT source.*,

@@ -31,10 +31,10 @@ async def select_rules(connection: Connection, property_ids: Sequence[str]) -> d
 
 
 async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:
-    """Store the reservations whose nights are free, and return them. rows: line, property_id, arrival, nights.
+    """Store the reservations whose nights are free and that were not imported before, and return them.
 
-    The first of two overlapping rows is stored. Raises SerializationError when a property was linked to another room
-    meanwhile.
+    rows: line, property_id, arrival, nights. The first of two overlapping rows is stored. Raises SerializationError
+    when a property was linked to another room meanwhile.
     """
     found = await connection.fetch(
         """
@@ -50,8 +50,8 @@ async def select_refusals(connection: Connection, rows: Sequence[tuple[Any, ...]
     """Why each of the rows was not stored, by line. rows: line, property_id, arrival, nights."""
     found = await connection.fetch(
         """
-        SELECT line, is_property_known, booked_night, stay_arrival, stay_departure, is_online, is_same, is_overlapping,
-               turnover, stay_id, blocked_night
+        SELECT line, is_property_known, booked_night, stay_arrival, stay_departure, is_online, is_imported,
+               is_overlapping, turnover, stay_id, blocked_night
           FROM explain_refusals($1::bigint[], $2::text[], $3::date[], $4::integer[])
         """,
         *zip(*rows, strict=True),

@@ -19,8 +19,13 @@ _COLUMNS = "property_id, description, turnover_days, on_sale, timezone, min_nigh
 async def select_properties(db: Executor, after: str, limit: int) -> list[Property]:
     """Up to `limit` properties by id, after the id `after`."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM property WHERE property_id > $1"  # noqa: S608 - only the literal above
-        " ORDER BY property_id LIMIT $2",
+        f"""
+        SELECT {_COLUMNS}
+          FROM property
+         WHERE property_id > $1
+         ORDER BY property_id
+         LIMIT $2
+        """,  # noqa: S608 - only the literal above
         after, limit,
     )  # fmt: skip
     return [_property(row) for row in rows]
@@ -28,7 +33,11 @@ async def select_properties(db: Executor, after: str, limit: int) -> list[Proper
 
 async def select_property(db: Executor, property_id: str) -> Property | None:
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM property WHERE property_id = $1",  # noqa: S608 - only the literal above
+        f"""
+        SELECT {_COLUMNS}
+          FROM property
+         WHERE property_id = $1
+        """,  # noqa: S608 - only the literal above
         property_id,
     )
     return None if row is None else _property(row)
@@ -83,15 +92,9 @@ async def note_time_zone(connection: Connection, zone: str | None) -> None:
     await connection.execute("SELECT note_time_zone($1)", zone)
 
 
-async def has_stays(connection: Connection, property_id: str) -> bool:
-    """Whether the property has a stay that was not cancelled before it began. The caller has locked the property."""
-    return await connection.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM reservation WHERE property_id = $1 AND cancelled_at IS NULL)", property_id
-    )
-
-
-async def delete_cancelled_reservations(connection: Connection, property_id: str) -> None:
-    await connection.execute("DELETE FROM reservation WHERE property_id = $1 AND cancelled_at IS NOT NULL", property_id)
+async def select_has_reservations(connection: Connection, property_id: str) -> bool:
+    """Whether the property has a reservation, cancelled ones included. The caller has locked the property."""
+    return await connection.fetchval("SELECT EXISTS (SELECT 1 FROM reservation WHERE property_id = $1)", property_id)
 
 
 async def delete_room_link(connection: Connection, property_id: str) -> None:
@@ -180,33 +183,42 @@ async def update_linked_stays(connection: Connection, property_id: str) -> list[
 async def select_conflicts(
     db: Executor, holder: UUID | None, after: tuple[str, date, str, str], limit: int
 ) -> list[NightConflict]:
-    """Up to `limit` nights that a reservation holds and that others have too, after a position.
+    """Up to `limit` nights that a reservation holds and that others have too, or have cancelled, after a position.
 
-    Others have a night if the feed has booked it for them, or if the calendar of another site has an event on it. By
-    property, night, kind and source; the position is these four. holder: only of the properties of this holder; None:
-    of all.
+    Others have a night if the feed has booked it for them (feed), or if the calendar of another site has an event on it
+    (calendar). Others have cancelled it (feed_cancellation) if the last event that they sent is a cancellation, and the
+    feed has no more bookings than cancellations of the night. By property, night, kind and source; the position is
+    these four. holder: only of the properties of this holder; None: of all.
     """
     rows = await db.fetch(
         """
         SELECT kind, property_id, reservation_id, night, hotel_id, room_id, event_id, source, uid
           FROM (
-              SELECT 'feed' AS kind, stay.property_id, reservation_id, night, stay.hotel_id, stay.room_id, event_id,
-                     NULL AS source, NULL AS uid
+              SELECT CASE latest.status WHEN 1 THEN 'feed' ELSE 'feed_cancellation' END AS kind, stay.property_id,
+                     reservation_id, night, stay.hotel_id, stay.room_id, event_id, NULL AS source, NULL AS uid
                 FROM property
                 JOIN reservation AS stay USING (property_id)
                CROSS JOIN LATERAL (
-                         SELECT DISTINCT ON (night_of_stay) night_of_stay AS night, id AS event_id, status
+                         SELECT night_of_stay AS night,
+                                sum(CASE status WHEN 1 THEN 1 ELSE -1 END) AS on_the_books,
+                                (
+                                    array_agg(id ORDER BY event_timestamp DESC, id DESC)
+                                    FILTER (WHERE NOT by_storefront)
+                                )[1] AS event_id,
+                                (
+                                    array_agg(status ORDER BY event_timestamp DESC, id DESC)
+                                    FILTER (WHERE NOT by_storefront)
+                                )[1] AS status
                            FROM watched_event
                           WHERE watched_event.hotel_id = stay.hotel_id
                             AND room_key = lower(stay.room_id COLLATE "C")
                             AND night_of_stay >= stay.arrival
                             AND night_of_stay < stay.departure
-                            AND NOT by_storefront
-                          ORDER BY night_of_stay, event_timestamp DESC, id DESC
+                          GROUP BY night_of_stay
                      ) AS latest
                WHERE cancelled_at IS NULL
                  AND stay.hotel_id IS NOT NULL
-                 AND latest.status = 1
+                 AND (latest.status = 1 OR (latest.status = 2 AND on_the_books < 1))
                  AND ($1::uuid IS NULL OR property.holder = $1)
                  AND stay.property_id >= $2
                UNION ALL

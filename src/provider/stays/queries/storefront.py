@@ -24,57 +24,81 @@ async def select_available(
     *,
     guests: int = 1,
     refused_zones: Sequence[str] | None = None,
-    hotel_id: int | None = None,
 ) -> list[AvailableProperty]:
     """Up to `limit` properties that are free for the nights and guests, by id, after the id `after`.
 
     refused_zones: the time zones whose properties are left out, an empty name being that of the properties without one
-    of their own; None for none, as the cheapest. hotel_id: only rooms of this hotel.
+    of their own; None for none, as the cheapest.
     """
-    if hotel_id is None:
-        rows = await db.fetch(
-            """
-            SELECT available_id, description
-              FROM available_properties(daterange($1::date, $1::date + $2::integer), $3, $4, $5, $6)
-             ORDER BY available_id COLLATE "C"
-            """,
-            arrival, nights, guests, refused_zones, after, limit,
-        )  # fmt: skip
-    else:
-        rows = await db.fetch(
-            """
-            SELECT available_id, description
-              FROM available_in_hotel($7, daterange($1::date, $1::date + $2::integer), $3, $4, $5, $6)
-             ORDER BY available_id COLLATE "C"
-            """,
-            arrival, nights, guests, refused_zones, after, limit, hotel_id,
-        )  # fmt: skip
+    rows = await db.fetch(
+        """
+        SELECT available_id, description
+          FROM available_properties(daterange($1::date, $1::date + $2::integer), $3, $4, $5, $6)
+         ORDER BY available_id COLLATE "C"
+        """,
+        arrival, nights, guests, refused_zones, after, limit,
+    )  # fmt: skip
+    return [AvailableProperty(*row) for row in rows]
+
+
+async def select_available_in_hotel(
+    db: Executor,
+    hotel_id: int,
+    arrival: date,
+    nights: int,
+    after: str,
+    limit: int,
+    *,
+    guests: int = 1,
+    refused_zones: Sequence[str] | None = None,
+) -> list[AvailableProperty]:
+    """Up to `limit` rooms of a hotel that are free. `select_available` has the other arguments."""
+    rows = await db.fetch(
+        """
+        SELECT available_id, description
+          FROM available_in_hotel($1, daterange($2::date, $2::date + $3::integer), $4, $5, $6, $7)
+         ORDER BY available_id COLLATE "C"
+        """,
+        hotel_id, arrival, nights, guests, refused_zones, after, limit,
+    )  # fmt: skip
     return [AvailableProperty(*row) for row in rows]
 
 
 async def select_available_start_dates(
+    db: Executor, days: Sequence[date], nights: int, *, guests: int = 1, refused_zones: Sequence[str] | None = None
+) -> list[Alternative]:
+    """The days among `days`, in their order, on which a stay of `nights` nights can begin, and in how many properties.
+
+    Of these at most 100 are counted for each day. `select_available` has the other arguments.
+    """
+    rows = await db.fetch(
+        """
+        SELECT start_date, free_properties, has_more FROM available_start_dates($1, $2, $3, $4)
+        """,
+        days, nights, guests, refused_zones,
+    )  # fmt: skip
+    return [Alternative(*row) for row in rows]
+
+
+async def select_available_start_dates_in_hotel(
     db: Executor,
+    hotel_id: int,
     days: Sequence[date],
     nights: int,
     *,
     guests: int = 1,
     refused_zones: Sequence[str] | None = None,
-    hotel_id: int | None = None,
 ) -> list[Alternative]:
-    """The days among `days`, in their order, on which a stay of `nights` nights can begin, and in how many properties.
+    """The days among `days` on which a stay can begin in a hotel, and in how many of its rooms.
 
-    Of these at most 100 are counted, unless they are rooms of one hotel. `select_available` has the other arguments.
+    `select_available_start_dates` has the other arguments.
     """
-    if hotel_id is None:
-        rows = await db.fetch(
-            "SELECT start_date, free_properties FROM available_start_dates($1, $2, $3, $4)",
-            days, nights, guests, refused_zones,
-        )  # fmt: skip
-    else:
-        rows = await db.fetch(
-            "SELECT start_date, free_properties FROM available_start_dates_in_hotel($5, $1, $2, $3, $4)",
-            days, nights, guests, refused_zones, hotel_id,
-        )  # fmt: skip
+    rows = await db.fetch(
+        """
+        SELECT start_date, free_properties, has_more FROM available_start_dates_in_hotel($1, $2, $3, $4, $5)
+        """,
+        hotel_id, days, nights, guests, refused_zones,
+    )  # fmt: skip
     return [Alternative(*row) for row in rows]
 
 
@@ -134,7 +158,7 @@ async def select_live_stay(connection: Connection, property_id: str, reservation
     row = await connection.fetchrow(
         """
         SELECT arrival, departure, stay.hotel_id, stay.room_id, uuid_extract_timestamp(reservation_id), guests,
-               timezone, min_nights
+               timezone, min_nights, max_guests
           FROM reservation AS stay
           JOIN property USING (property_id)
          WHERE stay.property_id = $1
@@ -218,6 +242,22 @@ async def update_cancelled(connection: Connection, property_id: str, reservation
         property_id, reservation_id,
     )  # fmt: skip
     return None if row is None else CancelledStay(*row)
+
+
+async def update_nights_given_up(
+    connection: Connection, hotel_id: int, room_id: str, nights: Sequence[date]
+) -> list[date]:
+    """Give up nights of a hotel's room that a stay had; returns those of which the feed must get a cancellation.
+
+    The feed has the others as cancelled already, by events that others sent. The caller has locked the property.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT night FROM give_up_nights($1, $2, $3) AS night ORDER BY night
+        """,
+        hotel_id, room_id, nights,
+    )  # fmt: skip
+    return [row["night"] for row in rows]
 
 
 async def select_calendar(db: Executor, property_id: str, first: date, until: date) -> Calendar | None:

@@ -8,19 +8,21 @@ from uuid import UUID
 from quart import Blueprint, g
 from quart_schema import security_scheme_blueprint, tag_blueprint
 
-from common.web.bearer import bearer_token, count_wrong_token, invalid_token
+from common.web.bearer import bearer_token, count_wrong_token, holder_digest, invalid_token
 from common.web.errors import Forbidden
 from common.web.openapi.document import Operation, View, operation
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
+from provider.stays.inputs.fields import EXAMPLE_PROPERTY_ID
 from provider.stays.models.clock import Clock
-from provider.stays.service.rights import digest, token_digest
 
 SECURITY = "stays_token"
 ADMIN = "stays administrator"
 ADMIN_SECURITY = "staysAdminToken"
 
-PROPERTY_PATH_EXAMPLE = {"property_id": "xE6vqTqA6LTwpE"}
+PROPERTY_PATH_EXAMPLE = {"property_id": EXAMPLE_PROPERTY_ID}
+OWN_PROPERTY_PATH_EXAMPLE = {"property_id": "my-cabin"}
+"""The property that the example of `POST /properties` creates, so that the caller may change it."""
 FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
@@ -28,7 +30,7 @@ def holder_of(token: str) -> UUID:
     """The digest under which a guest's token stands in the database. Raises Unauthorized for other than a UUID."""
     if not UUID_PATTERN.fullmatch(token):
         raise invalid_token("stays", "The bearer token is not a UUID.")
-    return token_digest(UUID(token))
+    return holder_digest(UUID(token).bytes)
 
 
 async def visible_holder() -> UUID | None:
@@ -52,7 +54,7 @@ async def identify_holder() -> None:
     everything, is a digest of that token.
     """
     g.holder = await visible_holder()
-    g.maker = g.holder or digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
+    g.maker = g.holder or holder_digest(bearer_token("stays").encode("utf-8", "surrogatepass"))
 
 
 def require_token(blueprint: Blueprint) -> None:
@@ -65,7 +67,7 @@ def require_token(blueprint: Blueprint) -> None:
 def holder_operation(*problems: int, **described: Unpack[Operation]) -> Callable[[View], View]:
     """Describe an operation on a property that only its holder and the administrator may do."""
     described["descriptions"] = {**FORBIDDEN, **described.get("descriptions", {})}
-    described.setdefault("path_examples", PROPERTY_PATH_EXAMPLE)
+    described.setdefault("path_examples", OWN_PROPERTY_PATH_EXAMPLE)
     return operation(401, 403, 429, *problems, **described)
 
 

@@ -21,7 +21,7 @@ from provider.hotel_rooms import UUID_PATTERN
 from provider.stays.inputs.properties import BlockInput
 from provider.stays.models.properties import Block
 from provider.stays.queries import blocks
-from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.access import OWN_PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
 from provider.stays.service.properties import block
 from provider.stays.service.rights import require_own_property
@@ -32,13 +32,12 @@ require_token(blueprint)
 
 EXAMPLE_BLOCK = {
     "block_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
-    "property_id": PROPERTY_PATH_EXAMPLE["property_id"],
+    "property_id": OWN_PROPERTY_PATH_EXAMPLE["property_id"],
     "start_date": "2026-07-01",
     "nights": 3,
     "note": "The roof is mended",
 }
-REQUEST_EXAMPLE = {name: EXAMPLE_BLOCK[name] for name in ("start_date", "nights", "note")}
-BLOCK_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "block_id": EXAMPLE_BLOCK["block_id"]}
+BLOCK_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "block_id": EXAMPLE_BLOCK["block_id"]}
 FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
@@ -47,7 +46,6 @@ FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
     409,
     headers={201: {"Location": "The path of the block"}},
     descriptions={201: "Blocked", 409: "A guest has reserved one of the nights (`not_available`)"},
-    request_example=REQUEST_EXAMPLE,
     example=EXAMPLE_BLOCK,
     idempotent=True,
 )

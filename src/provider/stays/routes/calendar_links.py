@@ -25,7 +25,7 @@ from provider.stays.calendars import links
 from provider.stays.inputs.calendars import CalendarLinkInput
 from provider.stays.models.calendars import CalendarLink, NewCalendarLink
 from provider.stays.queries import calendar_links as queries
-from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.access import OWN_PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
 from provider.stays.service.rights import require_own_property
 
@@ -37,7 +37,7 @@ SALT_BYTES = 32
 
 EXAMPLE_LINK = {
     "link_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
-    "property_id": PROPERTY_PATH_EXAMPLE["property_id"],
+    "property_id": OWN_PROPERTY_PATH_EXAMPLE["property_id"],
     "name": "Harbour Rentals",
     "without_source": None,
     "created_at": "2026-01-01T12:00:00Z",
@@ -47,7 +47,7 @@ EXAMPLE_NEW_LINK = {
     **EXAMPLE_LINK,
     "url": "https://stays.example.org/calendars/Zk1V0rZ7mO2f3n8xU5QpH1sT9aYcE6bLdGiKjWvXuRo.ics",
 }
-LINK_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "link_id": EXAMPLE_LINK["link_id"]}
+LINK_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "link_id": EXAMPLE_LINK["link_id"]}
 
 
 @blueprint.post("/properties/<property:property_id>/calendar-links")
@@ -72,7 +72,7 @@ async def create_calendar_link(property_id: str, data: CalendarLinkInput) -> Res
 
     async def create(connection: Connection) -> StoredResponse:
         salt = secrets.token_bytes(SALT_BYTES)
-        digest = links.token_digest(links.link_token(bearer, salt))
+        digest = links.link_token_digest(links.link_token(bearer, salt))
         link = await links.create_link(connection, property_id, data, holder, digest)
         return StoredResponse(201, msgspec.json.encode(links.StoredLink(link, salt)))
 

@@ -21,7 +21,7 @@ from provider.stays.inputs.fields import PROPERTY_ID
 from provider.stays.jobs import READ_CALENDARS
 from provider.stays.models.calendars import CalendarSource
 from provider.stays.queries import calendar_sources as queries
-from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, holder_operation, require_token
+from provider.stays.routes.access import OWN_PROPERTY_PATH_EXAMPLE, holder_operation, require_token
 from provider.stays.routes.storefront import no_content
 from provider.stays.service.rights import require_own_property
 
@@ -30,16 +30,16 @@ blueprint = Blueprint("calendar_sources", __name__)
 require_token(blueprint)
 
 EXAMPLE_SOURCE = {
-    "property_id": PROPERTY_PATH_EXAMPLE["property_id"],
+    "property_id": OWN_PROPERTY_PATH_EXAMPLE["property_id"],
     "name": "harbour-rentals",
     "url": "https://calendars.example.org/42.ics",
-    "nights_held": 9,
+    "nights_off_sale": 9,
     "nights_in_conflict": 0,
     "last_read": "2026-01-01T12:15:00Z",
     "last_success": "2026-01-01T12:15:00Z",
     "last_error": None,
 }
-SOURCE_PATH_EXAMPLE = {**PROPERTY_PATH_EXAMPLE, "source_name": EXAMPLE_SOURCE["name"]}
+SOURCE_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "source_name": EXAMPLE_SOURCE["name"]}
 
 
 @blueprint.put("/properties/<property:property_id>/calendar-sources/<source_name>")
@@ -109,11 +109,11 @@ async def get_calendar_source(property_id: str, source_name: str) -> Response:
 
 @blueprint.delete("/properties/<property:property_id>/calendar-sources/<source_name>")
 @holder_operation(
-    descriptions={204: "Removed; the nights are for sale again"},
+    descriptions={204: "Removed"},
     path_examples=SOURCE_PATH_EXAMPLE,
 )
 async def delete_calendar_source(property_id: str, source_name: str) -> Response:
-    """Read a calendar of another site no longer, and sell its nights again, where nothing else has them too."""
+    """Stop reading a calendar of another site, and put its nights on sale again unless something else takes them."""
     await require_own_property(pool(), property_id, g.holder)
     if not known(source_name) or not await queries.delete_source(pool(), property_id, source_name):
         raise unknown_source()

@@ -23,7 +23,10 @@ REQUEST_HEADERS = {
     "If-None-Match": "Answer 304 unless the calendar has changed since this ETag",
     "If-Modified-Since": "Answer 304 unless the calendar has changed since then; If-None-Match goes first",
 }
-RESPONSE_HEADERS = {"ETag": HEADER_DESCRIPTIONS["ETag"], "Last-Modified": "When the calendar had other nights before"}
+RESPONSE_HEADERS = {
+    "ETag": HEADER_DESCRIPTIONS["ETag"],
+    "Last-Modified": "Since when the calendar has had these nights; absent while it changes several times in a second",
+}
 
 
 def calendar_response(body: bytes, modified: datetime | None = None) -> Response:

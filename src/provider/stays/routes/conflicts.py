@@ -1,4 +1,4 @@
-"""HTTP of the conflicts between reservations and what others have sold."""
+"""HTTP of the conflicts between reservations and what others have sold or cancelled."""
 
 from datetime import date
 
@@ -42,12 +42,13 @@ EXAMPLE_CONFLICT = {
 @validate_querystring(PageQuery)
 @document_response(list[NightConflict])
 async def list_conflicts(query_args: PageQuery) -> Response:
-    """The nights that a reservation holds although somebody else has them too.
+    """The nights that a reservation holds although somebody else has them too, or has cancelled them.
 
-    Either an event of the feed has booked the room (`feed`): the feed stores facts, so such an event is stored and
-    reported here. Or an event in a calendar of another site has the night (`calendar`): the house was sold there too.
-    A cancellation of either ends the conflict. A token sees the conflicts of the properties that it created; the
-    administrator's token sees all.
+    The feed stores facts, so an event from elsewhere is stored and reported here: one that has booked the room (`feed`)
+    or cancelled it (`feed_cancellation`). Or an event in a calendar of another site has the night (`calendar`): it was
+    sold there too. A cancellation of a booking, or of such an event, ends the conflict, and so does the reservation
+    that gives up the night: the feed then has one booking less, unless others have cancelled it. A token sees the
+    conflicts of the properties that it created; the administrator's token sees all.
     """
     holder = await visible_holder()
     after = decode_position(query_args.cursor)

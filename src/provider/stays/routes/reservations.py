@@ -19,6 +19,7 @@ from common.web.resources import pool
 from common.web.table_response import table
 from provider.hotel_rooms import UUID_PATTERN
 from provider.resources import resources
+from provider.stays.inputs.fields import EXAMPLE_PROPERTY_ID
 from provider.stays.inputs.reservations import DayQuery, ReservationChange, ReservationInput
 from provider.stays.models.clock import BookingWindow
 from provider.stays.models.reservations import DayStay, Reservation
@@ -37,7 +38,7 @@ day_blueprint.before_request(require_administrator)
 
 EXAMPLE_RESERVATION: dict[str, Any] = {
     "reservation_id": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
-    "property_id": "xE6vqTqA6LTwpE",
+    "property_id": EXAMPLE_PROPERTY_ID,
     "start_date": "2026-07-01",
     "nights": 3,
     "created_at": "2026-01-01T12:00:00.000000Z",

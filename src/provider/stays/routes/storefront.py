@@ -28,7 +28,13 @@ from provider.stays.inputs.properties import CalendarQuery, PropertyChange, Prop
 from provider.stays.inputs.reservations import AvailabilityQuery
 from provider.stays.models.properties import AvailableProperty, Calendar, CalendarNight, NoAvailability, Property
 from provider.stays.queries import properties, storefront
-from provider.stays.routes.access import PROPERTY_PATH_EXAMPLE, current_clock, holder_operation, require_token
+from provider.stays.routes.access import (
+    OWN_PROPERTY_PATH_EXAMPLE,
+    PROPERTY_PATH_EXAMPLE,
+    current_clock,
+    holder_operation,
+    require_token,
+)
 from provider.stays.routes.calendars import ICALENDAR, REQUEST_HEADERS, calendar_response
 from provider.stays.service import properties as service
 from provider.stays.service.rights import unknown_property
@@ -40,8 +46,8 @@ blueprint = Blueprint("stays", __name__)
 require_token(blueprint)
 
 EXAMPLE_PROPERTY = {
-    **PROPERTY_PATH_EXAMPLE,
-    "description": "Spacious 1-bedroom villa overlooking a lake!",
+    **OWN_PROPERTY_PATH_EXAMPLE,
+    "description": "A cabin above the lake",
     "turnover_days": 0,
     "on_sale": True,
     "timezone": "Europe/Berlin",
@@ -50,14 +56,15 @@ EXAMPLE_PROPERTY = {
     "hotel_id": None,
     "room_id": None,
 }
+EXAMPLE_AVAILABLE = {**PROPERTY_PATH_EXAMPLE, "description": "Spacious one-bedroom villa above the lake"}
 EXAMPLE_CALENDAR = {
     **PROPERTY_PATH_EXAMPLE,
-    "from": "2021-01-05",
-    "to": "2021-01-08",
+    "from": "2026-07-01",
+    "to": "2026-07-04",
     "nights": [
-        {"night": "2021-01-05", "status": "taken"},
-        {"night": "2021-01-06", "status": "turnover"},
-        {"night": "2021-01-07", "status": "free"},
+        {"night": "2026-07-01", "status": "taken"},
+        {"night": "2026-07-02", "status": "turnover"},
+        {"night": "2026-07-03", "status": "free"},
     ],
 }
 
@@ -103,7 +110,7 @@ def property_page(found: list[T], limit: int) -> Response:
     headers={200: LINK_HEADER},
     media={404: {PROBLEM_TYPE: NoAvailability}},
     descriptions={404: "No property is free; `alternatives` are the nearest start dates with a free property"},
-    example=[{"property_id": EXAMPLE_PROPERTY["property_id"], "description": EXAMPLE_PROPERTY["description"]}],
+    example=[EXAMPLE_AVAILABLE],
 )
 @table("available", AvailableProperty)
 @validate_querystring(AvailabilityQuery)
@@ -160,7 +167,7 @@ async def create_property(data: PropertyInput) -> Response:
 
 
 @blueprint.get("/properties/<property:property_id>")
-@operation(401, 429, example=EXAMPLE_PROPERTY, path_examples=PROPERTY_PATH_EXAMPLE)
+@operation(401, 429, example={**EXAMPLE_PROPERTY, **EXAMPLE_AVAILABLE}, path_examples=PROPERTY_PATH_EXAMPLE)
 @document_response(Property)
 async def get_property(property_id: str) -> Response:
     """One property."""
@@ -192,11 +199,15 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 
 
 @blueprint.delete("/properties/<property:property_id>")
-@holder_operation(409, descriptions={204: "Deleted", 409: "The property has stays, now or in the past (`has_stays`)"})
+@holder_operation(
+    409,
+    descriptions={204: "Deleted", 409: "The property has reservations, also past or cancelled ones (`has_stays`)"},
+)
 async def delete_property(property_id: str) -> Response:
-    """Delete a property without stays, by the token that created it or the administrator's.
+    """Delete a property that never had a reservation, by the token that created it or the administrator's.
 
-    Its blocks and the reservations that were cancelled before they began are deleted too.
+    Its blocks, calendar links and calendar sources are deleted too. Reservations are never deleted: a property that has
+    any, also past or cancelled ones, can be taken off sale instead (`on_sale`).
     """
     await service.delete_property(pool(), property_id, g.holder)
     return no_content()
@@ -210,7 +221,7 @@ async def delete_property(property_id: str) -> Response:
 async def get_calendar(property_id: str, query_args: CalendarQuery) -> Response:
     """The status of each night: taken, turnover (kept free after a stay, or too close before one) or free.
 
-    Taken are also the nights of a hotel's room that the feed has as booked, and all of a property that is not on sale.
+    Nights that the feed has booked in the hotel's room are taken too; all nights are, if the property is not on sale.
     """
     query_args.require_ordered()
     calendar = await storefront.select_calendar(pool(), property_id, query_args.first, query_args.until)

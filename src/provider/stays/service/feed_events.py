@@ -11,14 +11,19 @@ AppendEvents = Callable[[Connection, Sequence[NightEvent]], Awaitable[None]]
 """Appends events to the feed inside the caller's transaction; the slice of the feed provides it."""
 
 
-def night_events(stay: LinkedStay | ImportedStay | CancelledStay, status: int) -> list[NightEvent]:
+Stay = LinkedStay | ImportedStay | CancelledStay
+
+
+def night_events(stay: Stay, status: int) -> list[NightEvent]:
     """An event for each night of a stay in a hotel's room."""
+    return events_of(stay, status, nights_between(stay.arrival, stay.departure))
+
+
+def events_of(stay: Stay, status: int, nights: Sequence[date]) -> list[NightEvent]:
+    """An event for each of some nights of a stay in a hotel's room."""
     assert stay.hotel_id is not None
     assert stay.room_id is not None
-    return [
-        NightEvent(stay.hotel_id, stay.occurred_at, status, stay.room_id, night)
-        for night in nights_between(stay.arrival, stay.departure)
-    ]
+    return [NightEvent(stay.hotel_id, stay.occurred_at, status, stay.room_id, night) for night in nights]
 
 
 def nights_between(arrival: date, departure: date) -> list[date]:

@@ -73,19 +73,22 @@ async def change_property(
 
 
 async def delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | None) -> None:
-    """Delete a property without stays, with its cancelled reservations, which had no night.
+    """Delete a property that never had a reservation: reservations, cancelled ones included, are never deleted.
 
     holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict for a
-    property with stays, also past ones.
+    property with reservations.
     """
     async with transaction(db) as connection:
         # Events of a linked room are noted under its property: no link changes meanwhile.
         await properties.lock_room_links(connection)
         await properties.lock_properties(connection, property_id)
         await require_own_property(connection, property_id, holder)
-        if await properties.has_stays(connection, property_id):
-            raise Conflict("The property has stays; it can be taken off sale (`on_sale`).", code="has_stays")
-        await properties.delete_cancelled_reservations(connection, property_id)
+        if await properties.select_has_reservations(connection, property_id):
+            raise Conflict(
+                "The property has reservations, which are kept, also past and cancelled ones. To stop selling it, send "
+                f'PATCH /properties/{property_id} with {{"on_sale": false}}.',
+                code="has_stays",
+            )
         await properties.delete_room_link(connection, property_id)
         await properties.delete_property(connection, property_id)
 

@@ -14,7 +14,7 @@ from provider.stays.inputs.reservations import ReservationChange, ReservationInp
 from provider.stays.models.clock import Clock
 from provider.stays.models.reservations import InsertOutcome, LinkedStay, LiveStay, Reservation
 from provider.stays.queries import properties, storefront
-from provider.stays.service.feed_events import AppendEvents, night_events, nights_between
+from provider.stays.service.feed_events import AppendEvents, events_of, night_events, nights_between
 from provider.stays.service.rights import unknown_property_field
 
 
@@ -90,7 +90,7 @@ def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Re
     if outcome is None:
         raise unknown_property_field()
     if outcome.reservation_id is None or outcome.created_at is None:
-        _require_accepted(outcome, request)
+        _require_accepted(request.nights, request.guests, min_nights=outcome.min_nights, max_guests=outcome.max_guests)
         raise nights_are_taken() if outcome.is_on_sale else not_on_sale()
     return Reservation(
         reservation_id=outcome.reservation_id,
@@ -104,19 +104,15 @@ def _reservation(outcome: InsertOutcome | None, request: ReservationInput) -> Re
     )
 
 
-def _require_accepted(outcome: InsertOutcome, request: ReservationInput) -> None:
-    """Raises Invalid for fewer nights or more guests than the property takes."""
+def _require_accepted(nights: int, guests: int | None, *, min_nights: int, max_guests: int | None) -> None:
+    """Raises Invalid for fewer nights or more guests than a property takes."""
     faults = []
-    if request.nights < outcome.min_nights:
-        faults.append(FieldError("nights", too_few_nights(outcome.min_nights)))
-    if outcome.max_guests is not None and request.guests is not None and request.guests > outcome.max_guests:
-        faults.append(FieldError("guests", f"must be at most {outcome.max_guests} at this property"))
+    if nights < min_nights:
+        faults.append(FieldError("nights", f"must be at least {min_nights} at this property"))
+    if max_guests is not None and guests is not None and guests > max_guests:
+        faults.append(FieldError("guests", f"must be at most {max_guests} at this property"))
     if faults:
         raise Invalid("The request is not valid.", errors=faults)
-
-
-def too_few_nights(min_nights: int) -> str:
-    return f"must be at least {min_nights} at this property"
 
 
 async def cancel(
@@ -124,8 +120,8 @@ async def cancel(
 ) -> None:
     """Cancel a reservation: nights before today, at the property, stay sold, and the others are free.
 
-    Changes nothing if it is already cancelled. holder: None for the administrator. Raises NotFound, and Conflict when
-    all of its nights are over.
+    Changes nothing if it is already cancelled. The feed is not told of nights that others have cancelled there. holder:
+    None for the administrator. Raises NotFound, and Conflict when all of its nights are over.
     """
     async with transaction(db) as connection:
         property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
@@ -139,7 +135,9 @@ async def cancel(
         else:
             freed = await storefront.update_cancelled(connection, property_id, reservation_id)
         if freed is not None and freed.hotel_id is not None and freed.room_id is not None:
-            await append(connection, night_events(freed, CANCELLATION))
+            nights = nights_between(freed.arrival, freed.departure)
+            cancelled = await storefront.update_nights_given_up(connection, freed.hotel_id, freed.room_id, nights)
+            await append(connection, events_of(freed, CANCELLATION, cancelled))
 
 
 async def _lock_live_stay(
@@ -164,8 +162,8 @@ async def change_nights(
     """Move a reservation to other nights: it gives up some and takes others in one transaction, or keeps all it has.
 
     The feed is told of the difference alone. holder: None for the administrator. Raises NotFound, Invalid for a start
-    or a number of nights that the property does not sell, and Conflict for nights that are taken, or that were slept
-    already, and for a cancelled reservation.
+    or a number of nights that the property does not sell, and, if a night is taken, for more guests than it takes by
+    now; Conflict for nights that are taken, or that were slept already, and for a cancelled reservation.
     """
     async with transaction(db) as connection:
         property_id, stay = await _lock_live_stay(connection, reservation_id, holder)
@@ -178,8 +176,9 @@ async def change_nights(
         taken, given_up = sorted(after - before), sorted(before - after)
         _require_not_slept(stay, arrival, taken, given_up, clock)
         require_sane_end(departure)
-        if len(after) < min(stay.min_nights, len(before)):
-            raise Invalid.field("nights", too_few_nights(stay.min_nights))
+        if taken or given_up:  # a stay that only becomes shorter keeps the guests for which it was sold
+            most = stay.max_guests if taken else None
+            _require_accepted(len(after), stay.guests, min_nights=stay.min_nights, max_guests=most)
         if taken and stay.hotel_id is not None and await storefront.is_booked_in_feed(connection, stay, taken):
             raise nights_are_taken()
         try:
@@ -189,7 +188,8 @@ async def change_nights(
         except asyncpg.CheckViolationError:
             raise not_on_sale() from None
         if stay.hotel_id is not None and stay.room_id is not None:
-            events = [(CANCELLATION, night) for night in given_up] + [(BOOKING, night) for night in taken]
+            cancelled = await storefront.update_nights_given_up(connection, stay.hotel_id, stay.room_id, given_up)
+            events = [(CANCELLATION, night) for night in cancelled] + [(BOOKING, night) for night in taken]
             await append(
                 connection,
                 [NightEvent(stay.hotel_id, changed_at, status, stay.room_id, night) for status, night in events],

@@ -1,21 +1,10 @@
 """Whose properties and reservations they are."""
 
-import hashlib
 from uuid import UUID
 
 from common.db.pool import Executor
 from common.web.errors import Forbidden, Invalid, NotFound
 from provider.stays.queries import properties
-
-
-def token_digest(token: UUID) -> UUID:
-    """The digest of a token under which its reservations are stored; the database never holds the token itself."""
-    return UUID(bytes=hashlib.sha256(token.bytes).digest()[:16])
-
-
-def digest(token: bytes) -> UUID:
-    """The digest of a token that is not a UUID, under which what it makes is stored."""
-    return UUID(bytes=hashlib.sha256(token).digest()[:16])
 
 
 async def require_own_property(db: Executor, property_id: str, holder: UUID | None) -> None:

@@ -48,7 +48,7 @@ async def test_the_nights_of_an_event_are_taken_until_the_source_is_deleted(
         "property_id": "hut",
         "name": "site",
         "url": f"{site.url}/a.ics?s=secret",
-        "nights_held": 0,
+        "nights_off_sale": 0,
         "nights_in_conflict": 0,
         "last_read": None,
         "last_success": None,
@@ -61,7 +61,7 @@ async def test_the_nights_of_an_event_are_taken_until_the_source_is_deleted(
     answer, problem = await guest.reserve("hut", soon - DAY, 2)
     assert (answer.status_code, problem["code"]) == (409, "not_available")
     found = await source_of(guest)
-    assert found["nights_held"] == 2
+    assert found["nights_off_sale"] == 2
     assert found["last_read"] == found["last_success"] is not None
     assert (await guest.get(PATH))[1] == [found]
     assert site.requests[0].path_qs == "/a.ics?s=secret"
@@ -119,7 +119,7 @@ async def test_a_calendar_that_has_not_changed_is_not_read_again(
 
     assert site.requests[-1].headers["If-None-Match"] == '"1"'
     assert site.requests[-1].headers["If-Modified-Since"] == "Thu, 01 Jan 2026 00:00:00 GMT"
-    assert (await source_of(guest))["nights_held"] == 3
+    assert (await source_of(guest))["nights_off_sale"] == 3
 
 
 async def test_the_next_day_a_calendar_is_read_as_a_whole(
@@ -131,12 +131,12 @@ async def test_the_next_day_a_calendar_is_read_as_a_whole(
     site.answer, site.headers = calendar_of(more=event), {"ETag": '"1"'}
     await put(guest, site.url)
     await read()
-    before = (await source_of(guest))["nights_held"]
+    before = (await source_of(guest))["nights_off_sale"]
 
     assert (await read(datetime.now(UTC) + DAY))["read"] == 1
 
     assert "If-None-Match" not in site.requests[-1].headers
-    assert (await source_of(guest))["nights_held"] == before + 1
+    assert (await source_of(guest))["nights_off_sale"] == before + 1
     last_start = datetime.now(UTC).date() + 730 * DAY
     assert (await guest.calendar("hut", last_start, 365)) == ["taken"] * 365
 
@@ -199,7 +199,7 @@ async def test_a_reading_that_fails_frees_nothing_and_says_why(
 
     found = await source_of(guest)
     assert reason in found["last_error"]
-    assert (found["nights_held"], found["last_success"]) == (2, before["last_success"])
+    assert (found["nights_off_sale"], found["last_success"]) == (2, before["last_success"])
     assert found["last_read"] > before["last_read"]
     site.answer = calendar_of(("a", soon, soon + DAY))
     await read()
@@ -304,7 +304,7 @@ async def test_a_calendar_with_ten_thousand_events_is_read(
     assert (await read())["events"] == 10_000
 
     found = await source_of(guest)
-    assert (found["nights_held"], found["last_error"]) == (700, None)
+    assert (found["nights_off_sale"], found["last_error"]) == (700, None)
 
 
 async def test_an_event_that_can_no_longer_be_read_keeps_its_nights(
@@ -350,11 +350,11 @@ async def test_an_event_over_a_night_that_is_sold_is_a_conflict_and_blocks_the_r
     link = answer.headers["Link"].partition("<")[2].partition(">")[0]
     assert page + (await guest.get(link))[1] == conflicts
     found = await source_of(guest)
-    assert (found["nights_held"], found["nights_in_conflict"]) == (3, 2)
+    assert (found["nights_off_sale"], found["nights_in_conflict"]) == (3, 2)
     assert (await guest.get(f"/reservations/{reservation['reservation_id']}"))[0].status_code == 200
     await guest.cancel(reservation["reservation_id"])
     assert (await guest.get("/conflicts"))[1] == []
-    assert (await source_of(guest))["nights_held"] == 5
+    assert (await source_of(guest))["nights_off_sale"] == 5
     assert (await guest.reserve("hut", soon + DAY, 2))[0].status_code == 409
 
 
@@ -397,7 +397,7 @@ async def test_another_address_keeps_the_nights_until_it_has_been_read(
     await read()
 
     status, changed = await put(guest, f"{site.url}/other")
-    assert (status, changed["last_success"], changed["nights_held"]) == (200, None, 1)
+    assert (status, changed["last_success"], changed["nights_off_sale"]) == (200, None, 1)
     site.answer = answers(404)
     await read()
     assert await guest.calendar("hut", soon, 1) == ["taken"]
