@@ -113,8 +113,9 @@ def _require_accepted_rows(outcome: Outcome, intake: Intake) -> None:
     if outcome.rows == 0 and intake.require_rows:
         raise _refused("body", "the file contains no rows")
     if outcome.rows and outcome.rejected_total == outcome.rows:
+        none = "its only row is not" if outcome.rows == 1 else f"none of its {outcome.rows} rows is"
         raise Invalid(
-            f"The file was refused: none of its {outcome.rows} rows is valid.",
+            f"The file was refused: {none} valid.",
             errors=[FieldError(f"lines.{each.line}", each.reason) for each in outcome.rejected],
         )
 

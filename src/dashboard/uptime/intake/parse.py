@@ -147,8 +147,8 @@ _DAY_PATTERN = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(
 _TIME_PATTERN = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _ZONE_PATTERN = r"(?:\.\d{1,6})?(?: UTC|Z|\+00(?::?00)?)?"
 _MATCHES_NOTHING = r"(?!)"
-_ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:\.\d+)?E\+\d+)(?=[,;\t\n\"])", re.IGNORECASE)
-"""An id that a spreadsheet has turned into a number and rounded, such as 1.48E+18."""
+_ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:(?:[.,]\d+)?[Ee]\+|[.,]\d+E)\d+)(?=[,;\t\n\"])")
+"""An id that a spreadsheet has turned into a number and rounded, such as 1.48E+18, 1,48E+18 or 1.48E18."""
 
 
 def past_instants(now: datetime) -> str:
@@ -275,7 +275,8 @@ class StoreFileReader:
             yield from self._usual_blocks(self._usual_rows)
         if self._rounded:
             self.outcome.notices.append(
-                f"{self._rounded} ids look as if a spreadsheet had rounded them, such as 1.48E+18; export ids as text"
+                f"{_ids_look(self._rounded)} as if a spreadsheet had rounded "
+                f"{'it' if self._rounded == 1 else 'them'}, such as 1.48E+18; export ids as text"
             )
 
     def _usual_blocks(self, usual_rows: re.Pattern[bytes]) -> Iterator[bytes]:
@@ -312,7 +313,7 @@ class StoreFileReader:
                 count = rows.count(b"\n")
                 self._file.line += count
                 self.outcome.rows += count
-                if b"E+" in rows or b"e+" in rows:
+                if b"E" in rows or b"e+" in rows:
                     self._rounded += len(_ROUNDED_ID.findall(rows))
                 yield rows
                 start = end
@@ -427,6 +428,10 @@ def _usual_rows(columns: tuple[Column, ...], delimiter: str) -> re.Pattern[bytes
     row = delimiter.join(f'(?:{pattern}|"{pattern}")' for pattern in patterns)
     # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
     return re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
+
+
+def _ids_look(number: int) -> str:
+    return "1 id looks" if number == 1 else f"{number} ids look"
 
 
 def _csv_cell(value: str) -> str:

@@ -120,7 +120,7 @@ async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
     new_id = uuid4()
     if query.store_id is not None and query.group is not None:
         raise Invalid.field("group", "cannot be combined with `store_id`")
-    chosen = ChosenStores(query.store_id, query.group)
+    chosen = ChosenStores(None if query.store_id is None else sorted(set(query.store_id)), query.group)
     report_id = await service.request_report(connection, query.as_of, datetime.now(UTC), new_id=new_id, chosen=chosen)
     if report_id == new_id:
         await take_token(connection, NEW_REPORTS, caller_address())
@@ -236,6 +236,8 @@ async def _as_csv(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIt
 
 FIGURES = {"source": 6, "full": 12}
 """How many columns after the id are numbers; the others are texts."""
+TIMEZONE_IS_DEFAULT = 1
+"""The place among these texts of the one that is a boolean."""
 
 
 def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -244,7 +246,11 @@ def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIte
 
     def cells(line: list[str]) -> Row:
         store_id, numbers, texts = line[0], line[1 : 1 + figures], line[1 + figures :]
-        return (store_id, *(float(number) if number else None for number in numbers), *map(_text_cell, texts))
+        return (
+            store_id,
+            *(float(number) if number else None for number in numbers),
+            *(_text_cell(text, is_boolean=place == TIMEZONE_IS_DEFAULT) for place, text in enumerate(texts)),
+        )
 
     async def parsed() -> AsyncIterator[list[Row]]:
         async for lines in rows:
@@ -253,9 +259,11 @@ def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIte
     return workbook_parts("uptime", HEADERS[columns].strip().split(","), parsed())
 
 
-def _text_cell(text: str) -> str | bool | None:
-    """A cell that is no figure: `t` and `f` are how COPY writes booleans, and no other column has these texts."""
-    return {"t": True, "f": False, "": None}.get(text, text)
+def _text_cell(text: str, *, is_boolean: bool) -> str | bool | None:
+    """A cell that is no figure; COPY writes booleans as `t` and `f`."""
+    if is_boolean:
+        return text == "t"
+    return text or None
 
 
 async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
