@@ -268,21 +268,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION last_polls(of_stores text[], known timestamp with time zone) RETURNS TABLE(store_id text, polled_at timestamp with time zone)
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT store.store_id,
-           CASE WHEN store.last_polled_at <= known THEN store.last_polled_at
-                WHEN store.first_polled_at <= known THEN (
-                    SELECT max(poll.polled_at)
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = store.store_id AND poll.polled_at <= known
-                )
-           END
-      FROM unnest(of_stores) AS wanted (store_id)
-      JOIN store ON store.store_id = wanted.store_id
-$$;
-
 CREATE FUNCTION length_of(parts tstzmultirange) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -814,67 +799,79 @@ CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) 
                ) AS counts,
                min(last.polled_at) AS polled_at
           FROM store_shifts(of_stores, moment - INTERVAL '3 hours', moment + INTERVAL '1 microsecond') AS shift
-          JOIN last_polls(of_stores, moment) AS last ON last.store_id = shift.store_id
+          JOIN store ON store.store_id = shift.store_id
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                        WHEN store.first_polled_at <= moment THEN (
+                            SELECT max(poll.polled_at)
+                              FROM store_poll AS poll
+                             WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                        )
+                   END AS polled_at
+            OFFSET 0
+          ) AS last
          GROUP BY shift.store_id
-    ), known AS MATERIALIZED (
+    ), settled AS MATERIALIZED (
         SELECT seen.store_id,
-               seen.polled_at,
-               seen.is_open AND NOT coalesce(closures.closed @> moment, FALSE) AS is_open,
-               seen.polled_at > moment - INTERVAL '3 hours'
-                   AND seen.counts
-                   AND NOT coalesce(closures.closed @> seen.polled_at, FALSE) AS is_settled
-          FROM seen
-          LEFT JOIN closed_time(of_stores) AS closures ON closures.store_id = seen.store_id
-    ), judged AS (
-        SELECT known.store_id,
-               CASE WHEN known.polled_at <= moment - INTERVAL '3 hours'
-                         AND (
-                             length_of(hours.open * tstzmultirange(tstzrange(known.polled_at, moment)))
-                                 >= INTERVAL '3 hours'
-                             OR (
-                                 known.polled_at < moment - INTERVAL '48 hours'
-                                 AND open_without_poll(known.store_id, known.polled_at, moment) >= INTERVAL '3 hours'
-                             )
-                         ) THEN 'stale'
-                    WHEN (
-                        SELECT poll.active
+               CASE WHEN seen.polled_at IS NULL THEN 'never_polled'
+                    WHEN seen.store_id IN (SELECT store_closure.store_id FROM store_closure) THEN NULL
+                    WHEN NOT seen.is_open THEN 'closed'
+                    WHEN seen.polled_at > moment - INTERVAL '3 hours' AND seen.counts THEN (
+                        SELECT CASE WHEN poll.active THEN 'up' ELSE 'down' END
                           FROM store_poll AS poll
-                         WHERE poll.store_id = known.store_id
-                           AND poll.polled_at = CASE WHEN hours.open @> known.polled_at THEN known.polled_at
-                                                     ELSE coalesce(
-                                                         last_counted_poll(
-                                                             known.store_id, moment + INTERVAL '1 microsecond'
-                                                         ),
-                                                         known.polled_at
-                                                     )
-                                                END
-                    ) THEN 'up'
-                    ELSE 'down'
-               END AS state
-          FROM known
-          JOIN open_time(
-                   array(
-                       SELECT known.store_id
-                         FROM known
-                        WHERE known.polled_at IS NOT NULL AND known.is_open AND NOT known.is_settled
-                   ),
-                   moment - INTERVAL '48 hours',
-                   moment + INTERVAL '1 microsecond'
-               ) AS hours
-            ON hours.store_id = known.store_id
+                         WHERE poll.store_id = seen.store_id AND poll.polled_at = seen.polled_at
+                    )
+               END AS state,
+               seen.polled_at
+          FROM seen
     )
-    SELECT known.store_id,
-           CASE WHEN known.polled_at IS NULL THEN 'never_polled'
-                WHEN NOT known.is_open THEN 'closed'
-                WHEN known.is_settled THEN CASE WHEN poll.active THEN 'up' ELSE 'down' END
-                ELSE judged.state
+    SELECT settled.store_id, settled.state, settled.polled_at
+      FROM settled
+     WHERE settled.state IS NOT NULL
+     UNION ALL
+    SELECT store.store_id,
+           CASE WHEN NOT hours.open @> moment THEN 'closed'
+                WHEN last.polled_at <= moment - INTERVAL '3 hours'
+                     AND (
+                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
+                             >= INTERVAL '3 hours'
+                         OR (
+                             last.polled_at < moment - INTERVAL '48 hours'
+                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
+                         )
+                     ) THEN 'stale'
+                WHEN (
+                    SELECT poll.active
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = store.store_id
+                       AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
+                                                 ELSE coalesce(
+                                                     last_counted_poll(
+                                                         store.store_id, moment + INTERVAL '1 microsecond'
+                                                     ),
+                                                     last.polled_at
+                                                 )
+                                            END
+                ) THEN 'up'
+                ELSE 'down'
            END,
-           known.polled_at
-      FROM known
-      LEFT JOIN judged ON judged.store_id = known.store_id
-      LEFT JOIN store_poll AS poll
-        ON poll.store_id = known.store_id AND poll.polled_at = known.polled_at
-           AND known.is_open AND known.is_settled
+           last.polled_at
+      FROM open_time(
+               array(SELECT settled.store_id FROM settled WHERE settled.state IS NULL),
+               moment - INTERVAL '48 hours',
+               moment + INTERVAL '1 microsecond'
+           ) AS hours
+      JOIN store ON store.store_id = hours.store_id
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN store.last_polled_at <= moment THEN store.last_polled_at
+                    WHEN store.first_polled_at <= moment THEN (
+                        SELECT max(poll.polled_at)
+                          FROM store_poll AS poll
+                         WHERE poll.store_id = store.store_id AND poll.polled_at <= moment
+                    )
+               END AS polled_at
+        OFFSET 0
+      ) AS last
 $$;
 
 CREATE FUNCTION store_status(of_stores text[], since timestamp with time zone, until timestamp with time zone, known timestamp with time zone) RETURNS TABLE(store_id text, open tstzmultirange, up tstzmultirange, counted boolean)
@@ -1655,6 +1652,7 @@ CREATE TABLE uptime_report (
     stores integer,
     reason text,
     finished_at timestamp with time zone,
+    with_details boolean DEFAULT false NOT NULL,
     detailed_at timestamp with time zone,
     CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
@@ -1885,7 +1883,7 @@ CREATE INDEX store_recent_day_day ON store_recent_day USING btree (day);
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection, with_details) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 

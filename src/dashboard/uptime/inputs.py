@@ -76,6 +76,10 @@ class ReportRequest(Input):
         ),
     ] = None
     group: Annotated[Group | None, Field(description="Only the stores of this group", examples=["north"])] = None
+    columns: Annotated[
+        ReportColumns,
+        Field(description="`full`: make what the other columns need with the report, so that they can always be had"),
+    ] = "source"
 
 
 class ReportQuery(TableQuery):
@@ -89,7 +93,10 @@ class ReportQuery(TableQuery):
     ]
     columns: Annotated[
         ReportColumns,
-        Field(description="`full` adds shares, coverage, time zone, group and state to the columns of the source"),
+        Field(
+            description="`full` adds shares, coverage, time zone, group and state to the columns of the source: of a "
+            "report that was triggered so, or while the data is still that of the report"
+        ),
     ] = "source"
 
 

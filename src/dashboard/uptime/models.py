@@ -152,8 +152,8 @@ class ReportRow(msgspec.Struct, frozen=True):
     """A store in a report: minutes of the last hour, hours of the last day and week, rounded to 2 places.
 
     The fields from uptime_percent_last_hour on are those of `columns=full`. Shares are per cent of the open time, null
-    where the store was not open. Coverage, time zone, group and state are taken when these columns are first asked for;
-    later they do not change.
+    where the store was not open. Coverage, time zone, group and state are those of the data from which the report was
+    made.
     """
 
     store_id: str

@@ -319,6 +319,37 @@ async def test_a_report_has_all_columns_on_request_in_every_form(stores: Stores)
     assert (await stores.client.get(f"{full}&columns=none")).status_code == 400
 
 
+CORRECTIONS = [
+    ("put", "/stores/1/closures", [{"from": "2023-01-23", "to": "2023-01-23"}]),
+    ("put", "/stores/1", {"group": "north"}),
+    ("delete", "/stores/2/polls?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z", None),
+]
+
+
+async def test_the_full_columns_of_a_report_are_never_those_of_later_data(stores: Stores) -> None:
+    await stores.load_monday()
+    await stores.put("status", STATUS + "2,active,2023-01-22 18:00:00 UTC\n")
+    asked_before, asked_late = [await stores.trigger(), await stores.trigger("?as_of=2023-01-23T18:00:00Z")]
+    made_with = await stores.trigger("?columns=full")
+    for report_id in (asked_before, asked_late, made_with):
+        await stores.complete(report_id)
+    path = "/get_report?columns=full&format=json&report_id="
+    expected = await stores.get(path + asked_before)
+    for method, corrected, body in CORRECTIONS:
+        await getattr(stores.client, method)(corrected, **({"json": body} if body else {}))
+
+    assert await stores.get(path + asked_before) == expected
+    assert await stores.get(path + made_with) == expected
+    problem = await stores.get(path + asked_late, 409)
+    assert problem["code"] == "data_changed"
+    assert "Trigger a new report with `columns=full`" in problem["detail"]
+    later = await stores.trigger("?columns=full")
+    await stores.complete(later)
+    first, second = (await stores.get(path + later))["rows"]
+    assert (first["state"], first["group"], first["uptime_last_day"]) == ("closed", "north", 0)
+    assert (second["state"], second["coverage_percent_last_hour"]) == ("stale", 0)
+
+
 @pytest.mark.parametrize("group", ["t", "f"])
 async def test_a_group_with_the_name_of_a_boolean_stays_a_text_in_a_workbook(stores: Stores, group: str) -> None:
     await stores.load_monday()

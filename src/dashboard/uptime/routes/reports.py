@@ -121,7 +121,14 @@ async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
     if query.store_id is not None and query.group is not None:
         raise Invalid.field("group", "cannot be combined with `store_id`")
     chosen = ChosenStores(None if query.store_id is None else sorted(set(query.store_id)), query.group)
-    report_id = await service.request_report(connection, query.as_of, datetime.now(UTC), new_id=new_id, chosen=chosen)
+    report_id = await service.request_report(
+        connection,
+        query.as_of,
+        datetime.now(UTC),
+        new_id=new_id,
+        chosen=chosen,
+        with_details=query.columns == "full",
+    )
     if report_id == new_id:
         await take_token(connection, NEW_REPORTS, caller_address())
     return report_id
@@ -139,6 +146,7 @@ def _start_making(report_id: UUID) -> None:
 @blueprint.get("/get_report")
 @operation(
     404,
+    409,
     416,
     media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: PART_OF_JSON}},
     headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
@@ -151,6 +159,7 @@ def _start_making(report_id: UUID) -> None:
         200: "While running, the progress as JSON; once complete, CSV, or what `format` or `Accept` names",
         206: "The bytes that Range asks for",
         304: "The report has not changed",
+        409: "The data has changed since the report was made without the columns of `full`",
         500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},
@@ -196,7 +205,10 @@ async def _known_report(report_id: str) -> Report:
 
 
 async def _has_details(report: Report) -> bool:
-    """Whether the full columns of a report are ready; begins to make them if not. Raises NotFound on a replica."""
+    """Whether the full columns of a report are ready; begins to make them if not.
+
+    Raises NotFound on a replica, and Conflict once the data is no longer that of the report.
+    """
     if is_on_replica() and not await report_rows.select_has_details(pool(), UUID(report.report_id)):
         raise NotFound("Unknown report.")  # the primary is asked, which makes them
     return await resources().report_runner.has_details(report)
