@@ -70,27 +70,19 @@ CREATE FUNCTION collector_gaps(since timestamp with time zone, until timestamp w
        AND coalesce(gap.next_poll_at, known) - gap.started_at >= min_length
 $$;
 
-CREATE FUNCTION days_are_final(of_stores text[], midnight timestamp with time zone) RETURNS TABLE(store_id text, final boolean)
+CREATE FUNCTION days_change_until(of_store text, midnight timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT hours.store_id,
-           CASE WHEN EXISTS (
-                    SELECT
-                      FROM store_poll AS poll
-                     WHERE poll.store_id = hours.store_id
-                       AND poll.polled_at < midnight
-                       AND poll.polled_at >= coalesce(
-                           lower(opening.span),
-                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
-                       )
-                       AND poll.polled_at <@ hours.open
-                ) THEN TRUE
-                ELSE days_hold_until(hours.store_id, midnight) = midnight
+    SELECT CASE WHEN held.until = midnight THEN NULL
+                WHEN NOT isfinite(held.until) THEN 'infinity'
+                ELSE (
+                    SELECT CASE WHEN upper(span) < midnight + INTERVAL '360 hours' THEN upper(span) ELSE 'infinity' END
+                      FROM open_time(ARRAY[of_store], midnight, midnight + INTERVAL '360 hours') AS hours
+                     CROSS JOIN LATERAL unnest(hours.open) AS span
+                     WHERE span @> midnight
+                )
            END
-      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
-      LEFT JOIN LATERAL (
-        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
-      ) AS opening ON TRUE
+      FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
 $$;
 
 CREATE FUNCTION days_hold_until(of_store text, changed_at timestamp with time zone) RETURNS timestamp with time zone
@@ -286,8 +278,8 @@ BEGIN
         SELECT due.today,
                due.since,
                due.until,
-               array_agg(due.store_id) AS stores,
-               array_agg(due.store_id) FILTER (WHERE due.may_change) AS changing
+               due.change_until,
+               array_agg(due.store_id) AS stores
           FROM (
             SELECT store.store_id,
                    local.today,
@@ -296,7 +288,7 @@ BEGIN
                    CASE WHEN store.last_polled_at <= known THEN local.midnight
                         ELSE midnight_before(days_hold_until(store.store_id, local.midnight), local.zone)
                    END AS until,
-                   store.last_polled_at <= known AND NOT held.final AS may_change
+                   CASE WHEN store.last_polled_at <= known THEN held.until END AS change_until
               FROM (
                 SELECT zone,
                        (settled AT TIME ZONE zone)::date AS today,
@@ -311,10 +303,10 @@ BEGIN
                      GROUP BY 1
                   ) AS of_zone
               ) AS local
-             CROSS JOIN LATERAL days_are_final(local.stores, local.midnight) AS held
+             CROSS JOIN LATERAL stores_days_change_until(local.stores, local.midnight) AS held
               JOIN store ON store.store_id = held.store_id
           ) AS due
-         GROUP BY due.today, due.since, due.until
+         GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
         IF part.until > part.since THEN
             INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
@@ -325,7 +317,7 @@ BEGIN
         UPDATE store
            SET days_until = CASE WHEN part.until > part.since THEN part.until ELSE days_until END,
                days_made_on = part.today,
-               days_may_change = coalesce(store_id = ANY(part.changing), FALSE)
+               days_change_until = part.change_until
          WHERE store_id = ANY(part.stores);
         total := total + cardinality(part.stores);
     END LOOP;
@@ -846,6 +838,16 @@ CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) 
                      WHERE poll.store_id = store.store_id
                        AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
                                                  ELSE coalesce(
+                                                     (
+                                                         SELECT earlier.polled_at
+                                                           FROM store_poll AS earlier
+                                                          WHERE earlier.store_id = store.store_id
+                                                            AND earlier.polled_at <= moment
+                                                            AND earlier.polled_at >= moment - INTERVAL '48 hours'
+                                                            AND earlier.polled_at <@ hours.open
+                                                          ORDER BY earlier.polled_at DESC
+                                                          LIMIT 1
+                                                     ),
                                                      last_counted_poll(
                                                          store.store_id, moment + INTERVAL '1 microsecond'
                                                      ),
@@ -1127,6 +1129,29 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
         ) AS length
         OFFSET 0
       ) AS opened
+$$;
+
+CREATE FUNCTION stores_days_change_until(of_stores text[], midnight timestamp with time zone) RETURNS TABLE(store_id text, until timestamp with time zone)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT hours.store_id,
+           CASE WHEN EXISTS (
+                    SELECT
+                      FROM store_poll AS poll
+                     WHERE poll.store_id = hours.store_id
+                       AND poll.polled_at < midnight
+                       AND poll.polled_at >= coalesce(
+                           lower(opening.span),
+                           CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
+                       )
+                       AND poll.polled_at <@ hours.open
+                ) THEN NULL
+                ELSE days_change_until(hours.store_id, midnight)
+           END
+      FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
+      LEFT JOIN LATERAL (
+        SELECT span FROM unnest(hours.open) AS span WHERE span @> midnight
+      ) AS opening ON TRUE
 $$;
 
 CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETURNS SETOF text
@@ -1528,7 +1553,7 @@ CREATE TABLE store (
     store_group text COLLATE pg_catalog."C",
     days_until timestamp with time zone,
     days_made_on date,
-    days_may_change boolean DEFAULT false NOT NULL,
+    days_change_until timestamp with time zone,
     CONSTRAINT store_check CHECK ((first_polled_at <= last_polled_at)),
     CONSTRAINT store_check1 CHECK (((first_polled_at IS NULL) = (last_polled_at IS NULL))),
     CONSTRAINT store_store_group_check CHECK (((length(store_group) >= 1) AND (length(store_group) <= 100))),
@@ -1652,7 +1677,6 @@ CREATE TABLE uptime_report (
     stores integer,
     reason text,
     finished_at timestamp with time zone,
-    with_details boolean DEFAULT false NOT NULL,
     detailed_at timestamp with time zone,
     CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
@@ -1883,7 +1907,7 @@ CREATE INDEX store_recent_day_day ON store_recent_day USING btree (day);
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection, with_details) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 

@@ -252,10 +252,26 @@ AS $$
     SELECT CASE WHEN isfinite(moment) THEN opening_instant(date_trunc('day', moment AT TIME ZONE zone), zone) END
 $$;
 
--- Whether no poll at or after a local midnight changes a figure of a day before it, as days_hold_until tells; it is asked
--- only about stores without a poll in the eight days before that proves it.
-CREATE OR REPLACE FUNCTION days_are_final(of_stores text [], midnight timestamptz)
-RETURNS TABLE (store_id text, final boolean)
+-- The instant before which polls at or after a local midnight change figures of days before it, as days_hold_until
+-- tells: the closing after that midnight, or infinity if no poll before it counts. Null if none does.
+CREATE OR REPLACE FUNCTION days_change_until(of_store text, midnight timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN held.until = midnight THEN NULL
+                WHEN NOT isfinite(held.until) THEN 'infinity'
+                ELSE (
+                    SELECT CASE WHEN upper(span) < midnight + INTERVAL '360 hours' THEN upper(span) ELSE 'infinity' END
+                      FROM open_time(ARRAY[of_store], midnight, midnight + INTERVAL '360 hours') AS hours
+                     CROSS JOIN LATERAL unnest(hours.open) AS span
+                     WHERE span @> midnight
+                )
+           END
+      FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
+$$;
+
+-- The same of stores; only those without a poll in the eight days before that rules a change out are looked at closely.
+CREATE OR REPLACE FUNCTION stores_days_change_until(of_stores text [], midnight timestamptz)
+RETURNS TABLE (store_id text, until timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT hours.store_id,
@@ -269,8 +285,8 @@ AS $$
                            CASE WHEN lower_inf(hours.open) THEN '-infinity' ELSE midnight - INTERVAL '192 hours' END
                        )
                        AND poll.polled_at <@ hours.open
-                ) THEN TRUE
-                ELSE days_hold_until(hours.store_id, midnight) = midnight
+                ) THEN NULL
+                ELSE days_change_until(hours.store_id, midnight)
            END
       FROM open_time(of_stores, midnight - INTERVAL '192 hours', midnight + INTERVAL '1 microsecond') AS hours
       LEFT JOIN LATERAL (
@@ -290,8 +306,7 @@ AS $$
 $$;
 
 -- Make the figures of the local days that are over by `settled`, of up to `max_stores` stores that lack them; returns of
--- how many. Later polls may still change some of these days, which is noted with their store, so that its next polls
--- are looked at. Of a store with polls after `known` only the days are made that no poll changes: the others are computed
+-- how many. Later polls may still change some of these days: days_change_until says up to when. Of a store with polls after `known` only the days are made that no poll changes: the others are computed
 -- when they are asked for. imports_lock: held meanwhile, so that no import changes these days.
 CREATE OR REPLACE FUNCTION make_recent_days(
     max_stores integer, coverage interval, imports_lock bigint, settled timestamptz, known timestamptz
@@ -308,8 +323,8 @@ BEGIN
         SELECT due.today,
                due.since,
                due.until,
-               array_agg(due.store_id) AS stores,
-               array_agg(due.store_id) FILTER (WHERE due.may_change) AS changing
+               due.change_until,
+               array_agg(due.store_id) AS stores
           FROM (
             SELECT store.store_id,
                    local.today,
@@ -318,7 +333,7 @@ BEGIN
                    CASE WHEN store.last_polled_at <= known THEN local.midnight
                         ELSE midnight_before(days_hold_until(store.store_id, local.midnight), local.zone)
                    END AS until,
-                   store.last_polled_at <= known AND NOT held.final AS may_change
+                   CASE WHEN store.last_polled_at <= known THEN held.until END AS change_until
               FROM (
                 SELECT zone,
                        (settled AT TIME ZONE zone)::date AS today,
@@ -333,10 +348,10 @@ BEGIN
                      GROUP BY 1
                   ) AS of_zone
               ) AS local
-             CROSS JOIN LATERAL days_are_final(local.stores, local.midnight) AS held
+             CROSS JOIN LATERAL stores_days_change_until(local.stores, local.midnight) AS held
               JOIN store ON store.store_id = held.store_id
           ) AS due
-         GROUP BY due.today, due.since, due.until
+         GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
         IF part.until > part.since THEN
             INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
@@ -347,7 +362,7 @@ BEGIN
         UPDATE store
            SET days_until = CASE WHEN part.until > part.since THEN part.until ELSE days_until END,
                days_made_on = part.today,
-               days_may_change = coalesce(store_id = ANY(part.changing), FALSE)
+               days_change_until = part.change_until
          WHERE store_id = ANY(part.stores);
         total := total + cardinality(part.stores);
     END LOOP;

@@ -78,6 +78,16 @@ AS $$
                      WHERE poll.store_id = store.store_id
                        AND poll.polled_at = CASE WHEN hours.open @> last.polled_at THEN last.polled_at
                                                  ELSE coalesce(
+                                                     (
+                                                         SELECT earlier.polled_at
+                                                           FROM store_poll AS earlier
+                                                          WHERE earlier.store_id = store.store_id
+                                                            AND earlier.polled_at <= moment
+                                                            AND earlier.polled_at >= moment - INTERVAL '48 hours'
+                                                            AND earlier.polled_at <@ hours.open
+                                                          ORDER BY earlier.polled_at DESC
+                                                          LIMIT 1
+                                                     ),
                                                      last_counted_poll(
                                                          store.store_id, moment + INTERVAL '1 microsecond'
                                                      ),

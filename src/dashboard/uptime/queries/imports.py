@@ -200,7 +200,8 @@ async def forget_days_of_staged_polls(db: Executor) -> None:
             SELECT staged.store_id, min(staged.polled_at) AS at
               FROM staged_poll AS staged
               JOIN store ON store.store_id = staged.store_id
-             WHERE (staged.polled_at < store.days_until OR store.days_may_change)
+             WHERE store.days_until IS NOT NULL
+               AND staged.polled_at < greatest(store.days_until, store.days_change_until)
                AND NOT EXISTS (
                 SELECT
                   FROM store_poll AS stored
