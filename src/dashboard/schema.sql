@@ -229,6 +229,45 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION is_down_by_runs(of_store text, moment timestamp with time zone, length integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := greatest(INTERVAL '48 hours', length * INTERVAL '3 hours');
+    first timestamptz := moment + INTERVAL '1 microsecond';
+    latest timestamptz;
+    is_down boolean;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < first;
+        IF latest IS NULL THEN
+            RETURN FALSE;
+        END IF;
+        first := latest - step;
+        SELECT run.active = 0 INTO is_down
+          FROM (
+            SELECT poll.polled_at,
+                   count(*) OVER ending AS polls,
+                   count(*) FILTER (WHERE poll.active) OVER ending AS active
+              FROM open_time(ARRAY[of_store], first, moment + INTERVAL '1 microsecond') AS hours, store_poll AS poll
+             WHERE poll.store_id = of_store
+               AND poll.polled_at BETWEEN first AND moment
+               AND poll.polled_at <@ hours.open
+            WINDOW ending AS (ORDER BY poll.polled_at ROWS BETWEEN length - 1 PRECEDING AND CURRENT ROW)
+          ) AS run
+         WHERE run.polls = length AND run.active IN (0, length)
+         ORDER BY run.polled_at DESC
+         LIMIT 1;
+        IF is_down IS NOT NULL THEN
+            RETURN is_down;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION last_counted_poll(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -1677,6 +1716,7 @@ CREATE TABLE uptime_report (
     stores integer,
     reason text,
     finished_at timestamp with time zone,
+    with_details boolean DEFAULT false NOT NULL,
     detailed_at timestamp with time zone,
     CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
@@ -1907,7 +1947,7 @@ CREATE INDEX store_recent_day_day ON store_recent_day USING btree (day);
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection, with_details) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 

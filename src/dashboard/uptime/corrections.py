@@ -11,7 +11,7 @@ from common.db.pool import Connection, transaction
 from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD
 from common.web.errors import Invalid, NotFound
-from dashboard.uptime.models import ClosedTime, NewImport
+from dashboard.uptime.models import StoredClosure, NewImport
 from dashboard.uptime.queries import corrections, imports, stores
 
 
@@ -50,7 +50,7 @@ async def _record(connection: Connection, change: Change, kind: str, number: int
     await imports.insert_import(connection, recorded)
 
 
-async def replace_closures(db: asyncpg.Pool, change: Change, closures: Sequence[ClosedTime]) -> None:
+async def replace_closures(db: asyncpg.Pool, change: Change, closures: Sequence[StoredClosure]) -> None:
     """Replace all closures of a store. The figures of days whose polls were deleted stay. Raises NotFound."""
     async with _changing(db, change) as connection:
         if await corrections.select_closures(connection, change.store_id) == list(closures):

@@ -500,7 +500,7 @@ class StateCounts(msgspec.Struct, frozen=True):
     """Without any poll."""
 
 
-class ClosedTime(NamedTuple):
+class StoredClosure(NamedTuple):
     """A time in which a store is closed: local days, the last one included, or instants `[start, end)`."""
 
     start: date | datetime

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from common.db.pool import Connection, transaction
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
-from dashboard.uptime.models import ClosedTime, DaySpan, WantedStores
+from dashboard.uptime.models import StoredClosure, DaySpan, WantedStores
 from dashboard.uptime.queries import days, imports
 from dashboard.uptime.queries.stores import select_days
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
@@ -337,7 +337,7 @@ async def test_a_day_that_a_poll_dated_ahead_will_change_is_computed_when_it_is_
 async def test_a_change_waits_for_an_import_and_both_are_kept(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"1": Store([(utc("2023-01-23 12:00"), True)], timezone="UTC")})
     change = Change("1", "a test", datetime.now(UTC))
-    closure = ClosedTime(utc("2023-01-23 10:00"), utc("2023-01-23 11:00"), "")
+    closure = StoredClosure(utc("2023-01-23 10:00"), utc("2023-01-23 11:00"), "")
     async with transaction(dashboard_db) as connection:
         await imports.lock_imports(connection)
         waiting = asyncio.create_task(corrections.replace_closures(dashboard_db, change, [closure]))

@@ -183,3 +183,45 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+-- Whether the polls of a store in open time, up to a moment, say that it went down and has not come up since: of the
+-- runs of at least so many equal ones, the last is of inactive ones. Without any such run it is not down. The search
+-- goes back from the last poll in steps that double.
+CREATE OR REPLACE FUNCTION is_down_by_runs(of_store text, moment timestamptz, length integer) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    step interval := greatest(INTERVAL '48 hours', length * INTERVAL '3 hours');
+    first timestamptz := moment + INTERVAL '1 microsecond';
+    latest timestamptz;
+    is_down boolean;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < first;
+        IF latest IS NULL THEN
+            RETURN FALSE;
+        END IF;
+        first := latest - step;
+        SELECT run.active = 0 INTO is_down
+          FROM (
+            SELECT poll.polled_at,
+                   count(*) OVER ending AS polls,
+                   count(*) FILTER (WHERE poll.active) OVER ending AS active
+              FROM open_time(ARRAY[of_store], first, moment + INTERVAL '1 microsecond') AS hours, store_poll AS poll
+             WHERE poll.store_id = of_store
+               AND poll.polled_at BETWEEN first AND moment
+               AND poll.polled_at <@ hours.open
+            WINDOW ending AS (ORDER BY poll.polled_at ROWS BETWEEN length - 1 PRECEDING AND CURRENT ROW)
+          ) AS run
+         WHERE run.polls = length AND run.active IN (0, length)
+         ORDER BY run.polled_at DESC
+         LIMIT 1;
+        IF is_down IS NOT NULL THEN
+            RETURN is_down;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
