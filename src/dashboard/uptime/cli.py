@@ -31,7 +31,7 @@ from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.sources import source_at
 from dashboard.uptime.jobs import PullOptions, pull_store_files
-from dashboard.uptime.models import ImportSummary
+from dashboard.uptime.models.imports import ImportSummary
 
 OnRejected = Callable[[str, RejectedLine], None]
 
@@ -95,7 +95,7 @@ def _report(name: str, summary: ImportSummary, *, is_dry_run: bool) -> None:
     print_rejected(name, summary.rejected, summary.rejected_total)
 
 
-def _word(name: str, count: int) -> str:
+def _word(name: str, count: float) -> str:
     """The name of a figure of a pull, for one file or one row without its s."""
     words = name.replace("_", " ")
     return words.removesuffix("s") if count == 1 else words

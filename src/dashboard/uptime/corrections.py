@@ -11,7 +11,8 @@ from common.db.pool import Connection, transaction
 from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD
 from common.web.errors import Invalid, NotFound
-from dashboard.uptime.models import StoredClosure, NewImport
+from dashboard.uptime.models.imports import NewImport
+from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries import corrections, imports, stores
 
 

@@ -10,7 +10,7 @@ import structlog
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.web.errors import Unavailable
 from dashboard.uptime import service
-from dashboard.uptime.models import Report
+from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries import days, fleet, imports, report_rows
 
 log = structlog.get_logger()

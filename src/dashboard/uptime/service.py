@@ -12,7 +12,8 @@ from common.db.pool import Connection, Executor
 from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
 from common.web.errors import Conflict, Invalid
-from dashboard.uptime.models import ALL_STORES, ChosenStores, Report, Window
+from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
+from dashboard.uptime.models.stores import Window
 from dashboard.uptime.queries import imports, report_rows, reports, stores
 
 log = structlog.get_logger()
@@ -54,10 +55,10 @@ async def request_report(
 ) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of`,
-    the same stores and the same data is shared. The caller must start `make_report`; if its process dies, the job that
-    calls `make_waiting_reports` does. with_details: make what its full columns need with it. Raises Invalid when the polls of the windows were deleted, or are still to come,
-    and for stores and groups that are not known.
+    new_id: the id of the report if it is a new one; by default a random one. with_details: make what its full columns
+    need with it. A running report with the same `as_of`, the same stores and the same data is shared. The caller must
+    start `make_report`; if its process dies, the job that calls `make_waiting_reports` does. Raises Invalid when the
+    polls of the windows were deleted, or are still to come, and for stores and groups that are not known.
     """
     if chosen.store_ids is not None:
         unknown = await reports.select_unknown_stores(db, chosen.store_ids)

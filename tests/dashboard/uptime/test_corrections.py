@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from common.db.pool import Connection, transaction
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
-from dashboard.uptime.models import StoredClosure, DaySpan, WantedStores
+from dashboard.uptime.models.fleet import DaySpan, WantedStores
+from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries import days, imports
 from dashboard.uptime.queries.stores import select_days
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores

@@ -14,7 +14,7 @@ import dashboard.config
 from common.config import Secret, read_config
 from common.web.resources import Application
 from dashboard.uptime import service
-from dashboard.uptime.models import CSV_HEADER
+from dashboard.uptime.models.reports import CSV_HEADER
 from dashboard.uptime.queries import reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.conftest import STATUS, Stores

@@ -14,7 +14,7 @@ from common.db.pool import Connection
 from common.tables import FORMULA_BEGINS, neutralised
 from common.web.errors import Invalid
 from dashboard.uptime import service
-from dashboard.uptime.models import WantedStores
+from dashboard.uptime.models.fleet import WantedStores
 from dashboard.uptime.queries import fleet, report_rows, reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc

@@ -6,7 +6,7 @@ import asyncpg
 from hypothesis import given
 
 from dashboard.uptime.corrections import Change, delete_polls, replace_closures
-from dashboard.uptime.models import StoredClosure
+from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries.alerts import Look, select_silent_collector, select_stores_down
 from dashboard.uptime.queries.states import select_state_counts, select_store_now, select_stores_in_state
 from tests.dashboard.uptime.fleet import Store, clock, every_day, load, utc
@@ -163,7 +163,12 @@ async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asy
     open_now, closed_now = every_day("09:00", "24:00"), every_day("00:00", "11:00")
     down = [(NOON - 90 * MINUTE, False), (NOON - 75 * MINUTE, False)]
     week_old = [(NOON - 7 * DAY, False), (NOON - 7 * DAY + MINUTE, False)]
-    in_closed_time = [(NOON - 14 * HOUR, False), (NOON - 13 * HOUR, False), (NOON - 4 * HOUR, True), (NOON - HOUR, True)]
+    in_closed_time = [
+        (NOON - 14 * HOUR, False),
+        (NOON - 13 * HOUR, False),
+        (NOON - 4 * HOUR, True),
+        (NOON - HOUR, True),
+    ]
     await load(
         dashboard_db,
         {

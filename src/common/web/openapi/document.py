@@ -99,6 +99,8 @@ class Operation(TypedDict, total=False):
     """An example of the first success response."""
     request_example: Any
     """An example of the request body."""
+    request_text_examples: Mapping[str, str]
+    """Examples of the further media types of the request body that are texts."""
     descriptions: Mapping[int, str]
     """Descriptions of responses by status."""
     path_examples: Mapping[str, Any]
@@ -296,6 +298,8 @@ class Document(OpenAPIProvider):
             for content in op["requestBody"]["content"].values():
                 content["schema"] = tidy(content["schema"])
             _add_example([op["requestBody"]], described.get("request_example"), components)
+            for name, text in described.get("request_text_examples", {}).items():
+                op["requestBody"]["content"][name]["example"] = text
         headers = dict(described.get("request_headers", {}))
         if described.get("idempotent"):
             headers["Idempotency-Key"] = (

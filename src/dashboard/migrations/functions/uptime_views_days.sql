@@ -223,9 +223,10 @@ BEGIN
 END
 $$;
 
--- The instant before which no poll at or after `changed_at` changes a figure of a store: `changed_at` itself if a poll
--- that counts precedes it in the same open interval, or if the store is closed then; else the opening before it. Minus
--- infinity if no poll before it counts, since the first poll that does decides what was before.
+-- The first instant whose figures a poll at or after `changed_at` can change. Figures before it are final. It is
+-- `changed_at` itself if a poll that counts precedes it in the same open interval, or if the store is closed then; else
+-- the opening before it. Minus infinity if no poll before it counts, since the first poll that does decides what was
+-- before.
 CREATE OR REPLACE FUNCTION days_hold_until(of_store text, changed_at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

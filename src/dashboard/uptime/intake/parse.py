@@ -14,15 +14,13 @@ from functools import partial
 from common.csv_files import MAX_RECORD_BYTES, TOO_LONG, CsvFile, CsvHeaderError, Header
 from common.csv_import import RejectedLine
 from common.instants import parse_instant
-from common.limits import MAX_POLL_AHEAD
+from common.limits import EARLIEST_STORE_DAY, MAX_POLL_AHEAD, require_sane_store_day
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import parse_name
 
 MAX_ID_LENGTH = 100
 MAX_KEPT_REJECTIONS = 100
 MAX_NAMED_STORES = 20
-FIRST_YEAR = 1970
-LAST_YEAR = 2200
 
 
 class StoreFile(StrEnum):
@@ -81,8 +79,8 @@ def parse_status(text: str) -> str:
 def parse_poll_instant(text: str, now: datetime) -> str:
     """Parse the instant of a poll. Raises ValueError for one that is later than the poller's clock can be."""
     instant = parse_instant(text)
-    if instant.year < FIRST_YEAR:
-        raise ValueError(f"is before the year {FIRST_YEAR}")
+    if instant.year < EARLIEST_STORE_DAY.year:
+        raise ValueError(f"is before the year {EARLIEST_STORE_DAY.year}")
     if instant > now + MAX_POLL_AHEAD:
         raise ValueError("is in the future")
     return instant.isoformat()
@@ -119,8 +117,7 @@ def parse_valid_from(text: str) -> str:
         found = date.fromisoformat(text)
     except ValueError:
         raise ValueError("is not a valid date") from None
-    if not FIRST_YEAR <= found.year < LAST_YEAR:
-        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
+    require_sane_store_day(found)
     return text
 
 
@@ -205,8 +202,7 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str], now: datetime) -> tupl
 
 
 TITLES = {
-    kind: tuple(column.title for column in columns_of(kind, {}, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)))
-    for kind in StoreFile
+    kind: tuple(column.title for column in columns_of(kind, {}, datetime(1970, 1, 1, tzinfo=UTC))) for kind in StoreFile
 }
 
 

@@ -53,7 +53,11 @@ async def select_stores_down(
               FROM looked_at
               JOIN store_poll AS poll ON poll.store_id = looked_at.store_id AND poll.polled_at = looked_at.polled_at
              WHERE (looked_at.fires AND ($4::timestamptz IS NULL OR looked_at.polled_at > $4))
-                OR (NOT looked_at.fires AND NOT poll.active AND looked_at.polled_at > $1::timestamptz - INTERVAL '48 hours')
+                OR (
+                    NOT looked_at.fires
+                    AND NOT poll.active
+                    AND looked_at.polled_at > $1::timestamptz - INTERVAL '48 hours'
+                )
         ), judged AS MATERIALIZED (
             SELECT suspected.store_id, suspected.polled_at, suspected.fires, recent.number, recent.active, recent.since
               FROM suspected

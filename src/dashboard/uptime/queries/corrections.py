@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models import StoredClosure
+from dashboard.uptime.models.stores import StoredClosure
 
 
 async def select_closures(db: Executor, store_id: str) -> list[StoredClosure]:

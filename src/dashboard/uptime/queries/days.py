@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Executor
-from dashboard.uptime.models import DaySpan, SlaSummary, StoreUptime, WantedStores
+from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StoreUptime, WantedStores
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 DAYS_SETTLE = timedelta(hours=6)

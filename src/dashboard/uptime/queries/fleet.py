@@ -8,7 +8,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import FleetMark, Period, Report, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
+from dashboard.uptime.models.fleet import FleetMark, Period, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
+from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries.reports import select_report
 
 

@@ -14,7 +14,7 @@ from common.csv_import import RejectedLine
 from common.db.copy import await_copy
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import Import, NewImport
+from dashboard.uptime.models.imports import Import, NewImport
 
 
 class LoadOutcome(NamedTuple):

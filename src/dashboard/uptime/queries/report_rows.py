@@ -8,7 +8,7 @@ from uuid import UUID
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
 from common.tables import FORMULA_BEGINS, NUMBER
-from dashboard.uptime.models import ReportColumns
+from dashboard.uptime.models.reports import ReportColumns
 from dashboard.uptime.queries.reports import window_lengths
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 

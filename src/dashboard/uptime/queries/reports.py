@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import ALL_STORES, ChosenStores, Report
+from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
 
 MAX_RUNNING_PROGRESS = 0.99
 """A report whose stores are all done is not complete before its transaction has ended."""
@@ -23,8 +23,9 @@ async def upsert_report(
 ) -> UUID:
     """Request a report; returns `report_id`, or the id of a running one of the same stores, `as_of` and data version.
 
-    for_lists: it is for the lists of stores, which replace it. with_details: make what full columns need with it. Does not wait for the transaction that makes the running
-    report. Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
+    for_lists: it is for the lists of stores, which replace it. with_details: make what full columns need with it. Does
+    not wait for the transaction that makes the running report. Repeated when another request was inserted at the same
+    time, which the statement's snapshot does not show.
     """
     requested_id = None
     while requested_id is None:

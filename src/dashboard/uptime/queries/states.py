@@ -3,10 +3,11 @@
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models import HoursRow, Incident, LastPoll, State, StateCounts, StoreNow, StoreUptime
+from dashboard.uptime.models.fleet import StateCounts, StoreUptime
+from dashboard.uptime.models.stores import HoursRow, Incident, LastPoll, StoreNow, StoreState
 
 
-async def select_stores_in_state(db: Executor, state: State, now: datetime) -> list[str]:
+async def select_stores_in_state(db: Executor, state: StoreState, now: datetime) -> list[str]:
     """The ids of the stores that are in a state, in order."""
     rows = await db.fetch(
         """

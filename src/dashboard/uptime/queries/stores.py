@@ -6,7 +6,8 @@ The rules are functions of the database: migrations/functions/uptime.sql.
 from datetime import date, datetime, timedelta
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, StoreDay, Stretch, Timeline, Window
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Coverage, Incident, Poll, Span, StoreDay, Stretch, Timeline, Window
 
 POLL_COVERAGE = timedelta(minutes=90)
 """How long a poll covers the time after it; polls are about an hour apart."""

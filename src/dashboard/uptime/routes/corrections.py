@@ -18,10 +18,17 @@ from dashboard.rights import api_token_required
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
 from dashboard.uptime.inputs import ClosuresInput, PollsToDelete, StoreInput
-from dashboard.uptime.models import StoredClosure, Closure, DeletedPolls, StoreNow
+from dashboard.uptime.models.stores import Closure, DeletedPolls, StoredClosure, StoreNow
 from dashboard.uptime.queries.corrections import select_closures
 from dashboard.uptime.routes.callers import changed_by
-from dashboard.uptime.routes.stores import STORE_NOW_EXAMPLE, ONE_STORE, STORE, STORE_EXAMPLE, get_store, require_known_store
+from dashboard.uptime.routes.stores import (
+    ONE_STORE,
+    STORE,
+    STORE_EXAMPLE,
+    STORE_NOW_EXAMPLE,
+    get_store,
+    require_known_store,
+)
 
 blueprint = Blueprint("uptime_corrections", __name__)
 tag_blueprint(blueprint, ["uptime"])

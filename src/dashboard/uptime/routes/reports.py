@@ -31,7 +31,7 @@ from common.web.table_response import EXTENSIONS, MEDIA_TYPES, content_type_of, 
 from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
-from dashboard.uptime.models import (
+from dashboard.uptime.models.reports import (
     CSV_HEADER,
     FULL_CSV_HEADER,
     ChosenStores,

@@ -1,4 +1,4 @@
-"""HTTP of single stores and of the fleet: timelines, incidents, coverage, uptime, targets, gaps."""
+"""HTTP of single stores, and the gaps of the collector."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -23,17 +23,8 @@ from dashboard.uptime.inputs import (
     WindowPageQuery,
     WindowQuery,
 )
-from dashboard.uptime.models import (
-    Coverage,
-    Gap,
-    Incident,
-    Span,
-    StoreDay,
-    StoreNow,
-    Stretch,
-    Timeline,
-    Window,
-)
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Coverage, Incident, Span, StoreDay, StoreNow, Stretch, Timeline, Window
 from dashboard.uptime.queries import states, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
