@@ -184,7 +184,9 @@ class BreachesQuery(TargetQuery, PageQuery):
 class PollsToDelete(Input):
     """The polls of a store that are wrong, `[from, to)`."""
 
-    from_: Annotated[QueryInstant, Field(alias="from", description="The first moment", examples=["2023-01-23T17:00:00Z"])]
+    from_: Annotated[
+        QueryInstant, Field(alias="from", description="The first moment", examples=["2023-01-23T17:00:00Z"])
+    ]
     to: Annotated[
         QueryInstant,
         Field(description="The moment after the last; now at the latest", examples=["2023-01-23T18:00:00Z"]),
