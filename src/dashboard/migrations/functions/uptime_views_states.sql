@@ -9,12 +9,29 @@ AS $$
       FROM open_time(ARRAY[of_store], polled_at, moment) AS hours
 $$;
 
+-- Whether a store is stale at a moment: it was open for three hours since its last poll. open: its open time up to the
+-- moment, from 48 hours before it on.
+CREATE OR REPLACE FUNCTION is_stale(
+    of_store text, polled_at timestamptz, open tstzmultirange, moment timestamptz
+) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT polled_at <= moment - INTERVAL '3 hours'
+       AND (
+           length_of(open * tstzmultirange(tstzrange(polled_at, moment))) >= INTERVAL '3 hours'
+           OR (
+               polled_at < moment - INTERVAL '48 hours'
+               AND open_without_poll(of_store, polled_at, moment) >= INTERVAL '3 hours'
+           )
+       )
+$$;
+
 -- The state of stores at a moment, by their polls up to it: never_polled; closed; stale, if it was open for three hours
 -- without a poll; else up or down, which is the status of the last poll that counts. polled_at: the last poll.
 --
 -- Single shifts tell which stores are open, and whether a poll of the last three hours counts, which settles almost all
--- that have no closures. Open time is put together for the rest alone. Nothing here joins one computed list of stores to
--- another: the planner cannot know how long they are.
+-- that have no closures. Open time is put together for the rest alone. Nothing here joins one computed list of stores
+-- to another: the planner cannot know how long they are.
 CREATE OR REPLACE FUNCTION store_states(of_stores text [], moment timestamptz)
 RETURNS TABLE (store_id text, state text, polled_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -63,15 +80,7 @@ AS $$
      UNION ALL
     SELECT store.store_id,
            CASE WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN last.polled_at <= moment - INTERVAL '3 hours'
-                     AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
-                             >= INTERVAL '3 hours'
-                         OR (
-                             last.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
-                         )
-                     ) THEN 'stale'
+                WHEN is_stale(store.store_id, last.polled_at, hours.open, moment) THEN 'stale'
                 WHEN (
                     SELECT poll.active
                       FROM store_poll AS poll

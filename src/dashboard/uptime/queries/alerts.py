@@ -83,11 +83,7 @@ async def select_stores_down(
              WHERE suspected.fires
                 OR (
                     hours.open @> $1::timestamptz
-                    AND (
-                        suspected.polled_at > $1::timestamptz - INTERVAL '3 hours'
-                        OR length_of(hours.open * tstzmultirange(tstzrange(suspected.polled_at, $1)))
-                            < INTERVAL '3 hours'
-                    )
+                    AND NOT is_stale(suspected.store_id, suspected.polled_at, hours.open, $1)
                 )
         )
         SELECT store_id, polled_at, number, active, since

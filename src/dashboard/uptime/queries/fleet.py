@@ -93,7 +93,7 @@ async def select_store_uptimes(
              LIMIT $7
         )
         SELECT page.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                up AS uptime_seconds,
                down AS downtime_seconds,
                share AS uptime_share,

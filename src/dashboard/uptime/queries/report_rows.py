@@ -58,7 +58,7 @@ def _full_rows(
            round(detail.coverage_last_hour * 100, 2) AS coverage_percent_last_hour,
            round(detail.coverage_last_day * 100, 2) AS coverage_percent_last_day,
            round(detail.coverage_last_week * 100, 2) AS coverage_percent_last_week,
-           coalesce(detail.timezone, 'America/Chicago') AS timezone,
+           zone_of(detail.timezone) AS timezone,
            {timezone_is_default} AS timezone_is_default,
            {group} AS "group",
            detail.state

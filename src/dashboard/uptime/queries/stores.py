@@ -16,7 +16,7 @@ POLL_COVERAGE = timedelta(minutes=90)
 async def select_timezone(db: Executor, store_id: str) -> str | None:
     """The time zone of a store; None if the store is unknown."""
     return await db.fetchval(
-        "SELECT coalesce(timezone, 'America/Chicago') FROM store WHERE store_id = $1",
+        "SELECT zone_of(timezone) FROM store WHERE store_id = $1",
         store_id,
     )
 
@@ -50,7 +50,7 @@ async def select_timeline(db: Executor, store_id: str, window: Window) -> Timeli
     row = await db.fetchrow(
         """
         SELECT store.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                array(SELECT unnest(history.open)) AS open,
                array(SELECT unnest(history.up)) AS up,
                array(SELECT unnest(history.open - history.up)) AS down,
@@ -189,7 +189,7 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
                    greatest(span.last - $2::int + 1, (store.first_polled_at AT TIME ZONE local.zone)::date) AS first,
                    local.zone
               FROM store
-             CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+             CROSS JOIN LATERAL (SELECT zone_of(store.timezone) AS zone) AS local
              CROSS JOIN LATERAL (
                 SELECT least(coalesce($3::date, 'infinity'), ($4::timestamptz AT TIME ZONE local.zone)::date) AS last
              ) AS span
