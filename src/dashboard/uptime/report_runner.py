@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -70,11 +71,17 @@ class ReportRunner:
         if task is None:
             task = asyncio.create_task(self._make_details(report))
             self._detailing[report.report_id] = task
-            task.add_done_callback(lambda _: self._detailing.pop(report.report_id, None))
+            task.add_done_callback(partial(self._end_details, report.report_id))
         done, _ = await asyncio.wait([task], timeout=DETAILS_WAIT_SECONDS)
         for each in done:
             each.result()
         return bool(done)
+
+    def _end_details(self, report_id: str, task: asyncio.Task[None]) -> None:
+        """Forget a task that is done. Its error counts as seen, for the next request gets it if none waits."""
+        self._detailing.pop(report_id, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _make_details(self, report: Report) -> None:
         async with self._slots:
