@@ -90,7 +90,7 @@ async def run(context: Context) -> None:
             began = time.perf_counter()
             for kind, path in files.items():
                 with path.open("rb") as file:
-                    await import_file(pool, Intake(kind, file, "a benchmark", datetime.now(UTC)))
+                    await import_file(pool, Intake(kind, file, "a benchmark", datetime.now(UTC), "a benchmark"))
             load = time.perf_counter() - began
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
             print(f"memory of Python grew by {grown:.0f} MB while loading", file=sys.stderr)
@@ -141,5 +141,5 @@ async def seconds_of_batch(pool: asyncpg.Pool) -> float:
     ]
     data = ("store_id,status,timestamp_utc\n" + "\n".join(lines)).encode()
     began = time.perf_counter()
-    await import_file(pool, Intake(StoreFile.STATUS, io.BytesIO(data), "a benchmark", datetime.now(UTC)))
+    await import_file(pool, Intake(StoreFile.STATUS, io.BytesIO(data), "a benchmark", datetime.now(UTC), "a benchmark"))
     return time.perf_counter() - began

@@ -9,6 +9,10 @@ LATEST_NIGHT = date(2199, 12, 31)
 EARLIEST_INSTANT = datetime.combine(EARLIEST_NIGHT, time.min, UTC)
 """No event is dated before it."""
 
+EARLIEST_STORE_DAY = date(1970, 1, 1)
+LATEST_STORE_DAY = date(2199, 12, 31)
+"""The first and the last day of what is known of a store: its polls, hours and closures."""
+
 MAX_EVENT_AHEAD = timedelta(days=1)
 """How far the clock of a sender of booking events may be ahead of ours."""
 
@@ -30,6 +34,13 @@ def require_sane_night(night: date) -> date:
     if not EARLIEST_NIGHT <= night <= LATEST_NIGHT:
         raise ValueError(f"must be from {EARLIEST_NIGHT} to {LATEST_NIGHT}")
     return night
+
+
+def require_sane_store_day(day: date) -> date:
+    """Return the day. Raises ValueError when it is outside EARLIEST_STORE_DAY to LATEST_STORE_DAY."""
+    if not EARLIEST_STORE_DAY <= day <= LATEST_STORE_DAY:
+        raise ValueError(f"must be from {EARLIEST_STORE_DAY} to {LATEST_STORE_DAY}")
+    return day
 
 
 def require_sane_event_time(at: datetime, now: datetime) -> datetime:

@@ -34,7 +34,8 @@ MEMORY_BYTES = 1024 * 1024
 PART_BYTES = 64 * 1024
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
+"""A text that begins as a formula, but is a number. Statements of the database use these two as well."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Cell = str | int | float | bool | date | datetime | None
@@ -52,7 +53,7 @@ class Table:
 
 def neutralised(text: str) -> str:
     """The text, with an apostrophe before it if a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_BEGINS) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text.startswith(FORMULA_BEGINS) and not NUMBER.fullmatch(text) else text
 
 
 def csv_cell(cell: Cell) -> str | int | float:

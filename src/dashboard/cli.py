@@ -1,7 +1,7 @@
 """The command line of the dashboard."""
 
 import argparse
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.cli import (
@@ -15,6 +15,8 @@ from common.cli import (
 )
 from common.config import Secret
 from common.csv_import import add_import_options, import_options
+from common.db.pool import create_pool
+from common.db.time_zones import select_differing_zones
 from dashboard.app import MIGRATIONS, create_app
 from dashboard.bookings.cli import AuditOptions, run_audit
 from dashboard.bookings.demo import add_demo_profiles
@@ -67,6 +69,12 @@ def main() -> int:
         "file", type=Path, metavar="FILE", help="columns: hotel_id, and of name, rooms, timezone and hidden any"
     )
     add_import_options(names)
+    add_command(
+        commands,
+        "time-zones",
+        "name the time zones on which Python and PostgreSQL disagree in the coming two years",
+        lambda config, _: on_database(config, NAME, MIGRATIONS, compare_time_zones),
+    )
     return run_command(parser, Config)
 
 
@@ -97,6 +105,14 @@ def import_stores(config: Config, arguments: argparse.Namespace) -> int:
 def pull_stores(config: Config, arguments: argparse.Namespace) -> int:
     options = PullOptions(timedelta(hours=config.stores_overlap_hours), read_all=arguments.all)
     return on_database(config, NAME, MIGRATIONS, lambda url: pull_files(url, config.stores_url, options))
+
+
+async def compare_time_zones(url: Secret) -> int:
+    """Print the zones on which Python and the database disagree; returns the exit status, 1 if there are any."""
+    async with create_pool(url, application="dashboard-time-zones", size=1) as db:
+        found = await select_differing_zones(db, datetime.now(UTC))
+    print("\n".join(map(str, found)) or "Python and PostgreSQL agree on all time zones for the coming two years")
+    return 1 if found else 0
 
 
 def name_hotels(config: Config, arguments: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ CREATE FUNCTION closed_time(of_stores text[]) RETURNS TABLE(store_id text, close
            range_agg(
                CASE WHEN closure.first_day IS NULL THEN tstzrange(closure.starts_at, closure.ends_at)
                     ELSE tstzrange(
-                        opening_instant(closure.first_day::timestamp, coalesce(store.timezone, 'America/Chicago')),
-                        opening_instant((closure.last_day + 1)::timestamp, coalesce(store.timezone, 'America/Chicago'))
+                        opening_instant(closure.first_day::timestamp, zone_of(store.timezone)),
+                        opening_instant((closure.last_day + 1)::timestamp, zone_of(store.timezone))
                     )
                END
            )
@@ -109,18 +109,18 @@ CREATE FUNCTION fleet_days(first date, last date, coverage interval, known times
     AS $$
     WITH incomplete AS MATERIALIZED (
         SELECT store.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS zone,
+               zone_of(store.timezone) AS zone,
                store.days_made_on,
                coalesce(
                    store.days_until,
                    store.polls_since,
-                   midnight_before(store.first_polled_at, coalesce(store.timezone, 'America/Chicago'))
+                   midnight_before(store.first_polled_at, zone_of(store.timezone))
                ) AS made_until
           FROM store
          WHERE store.first_polled_at <= known
            AND (
                store.days_until IS NULL
-               OR (store.days_until AT TIME ZONE coalesce(store.timezone, 'America/Chicago'))::date < store.days_made_on
+               OR (store.days_until AT TIME ZONE zone_of(store.timezone))::date < store.days_made_on
            )
     )
     SELECT store.store_id,
@@ -174,7 +174,7 @@ CREATE FUNCTION forget_recent_days(of_stores text[], changes timestamp with time
             SELECT changed.store_id,
                    midnight_before(
                        CASE WHEN isfinite(changed.at) THEN days_hold_until(changed.store_id, changed.at) ELSE changed.at END,
-                       coalesce(named.timezone, 'America/Chicago')
+                       zone_of(named.timezone)
                    ) AS until
               FROM unnest(of_stores, changes) AS changed (store_id, at)
               JOIN store AS named ON named.store_id = changed.store_id
@@ -182,7 +182,7 @@ CREATE FUNCTION forget_recent_days(of_stores text[], changes timestamp with time
          WHERE store.store_id = held.store_id
            AND store.days_made_on IS NOT NULL
            AND (held.until IS NULL OR held.until < store.days_until)
-        RETURNING store.store_id, store.days_until, coalesce(store.timezone, 'America/Chicago') AS zone
+        RETURNING store.store_id, store.days_until, zone_of(store.timezone) AS zone
     )
     DELETE FROM store_recent_day AS kept
      USING cut
@@ -227,6 +227,58 @@ BEGIN
     END IF;
     RETURN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = of_table::regclass AND partmethod = 'h');
 END
+$$;
+
+CREATE FUNCTION is_down_by_runs(of_store text, moment timestamp with time zone, length integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    step interval := greatest(INTERVAL '48 hours', length * INTERVAL '3 hours');
+    first timestamptz := moment + INTERVAL '1 microsecond';
+    latest timestamptz;
+    is_down boolean;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < first;
+        IF latest IS NULL THEN
+            RETURN FALSE;
+        END IF;
+        first := latest - step;
+        SELECT run.active = 0 INTO is_down
+          FROM (
+            SELECT poll.polled_at,
+                   count(*) OVER ending AS polls,
+                   count(*) FILTER (WHERE poll.active) OVER ending AS active
+              FROM open_time(ARRAY[of_store], first, moment + INTERVAL '1 microsecond') AS hours, store_poll AS poll
+             WHERE poll.store_id = of_store
+               AND poll.polled_at BETWEEN first AND moment
+               AND poll.polled_at <@ hours.open
+            WINDOW ending AS (ORDER BY poll.polled_at ROWS BETWEEN length - 1 PRECEDING AND CURRENT ROW)
+          ) AS run
+         WHERE run.polls = length AND run.active IN (0, length)
+         ORDER BY run.polled_at DESC
+         LIMIT 1;
+        IF is_down IS NOT NULL THEN
+            RETURN is_down;
+        END IF;
+        step := step * 2;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION is_stale(of_store text, polled_at timestamp with time zone, open tstzmultirange, moment timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT polled_at <= moment - INTERVAL '3 hours'
+       AND (
+           length_of(open * tstzmultirange(tstzrange(polled_at, moment))) >= INTERVAL '3 hours'
+           OR (
+               polled_at < moment - INTERVAL '48 hours'
+               AND open_without_poll(of_store, polled_at, moment) >= INTERVAL '3 hours'
+           )
+       )
 $$;
 
 CREATE FUNCTION last_counted_poll(of_store text, moment timestamp with time zone) RETURNS timestamp with time zone
@@ -295,7 +347,7 @@ BEGIN
                        midnight_before(settled, zone) AS midnight,
                        stores
                   FROM (
-                    SELECT coalesce(store.timezone, 'America/Chicago') AS zone, array_agg(store.store_id) AS stores
+                    SELECT zone_of(store.timezone) AS zone, array_agg(store.store_id) AS stores
                       FROM (
                         SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores
                       ) AS wanted
@@ -448,7 +500,7 @@ BEGIN
     FOR due IN
         SELECT store.store_id, span.since, span.until, (span.until AT TIME ZONE local.zone)::date AS first_left
           FROM store
-         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+         CROSS JOIN LATERAL (SELECT zone_of(store.timezone) AS zone) AS local
          CROSS JOIN LATERAL (
             SELECT CASE WHEN store.last_polled_at <= at_time THEN store.last_polled_at
                         ELSE (
@@ -748,7 +800,7 @@ CREATE FUNCTION store_shifts(of_stores text[], since timestamp with time zone, u
                    AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
                    AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
           FROM (
-            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+            SELECT DISTINCT zone_of(timezone) AS zone
               FROM unnest(of_stores) AS wanted (store_id)
               JOIN store ON store.store_id = wanted.store_id
           ) AS zones
@@ -758,7 +810,7 @@ CREATE FUNCTION store_shifts(of_stores text[], since timestamp with time zone, u
          CROSS JOIN LATERAL unnest(array(SELECT first + generate_series(0, last - first))) AS days (day)
          CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
       ) AS calendar
-        ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+        ON calendar.zone = zone_of(store.timezone)
            AND calendar.weekday = hours.weekday
            AND calendar.day >= hours.valid_from
            AND calendar.day < hours.valid_until
@@ -824,15 +876,7 @@ CREATE FUNCTION store_states(of_stores text[], moment timestamp with time zone) 
      UNION ALL
     SELECT store.store_id,
            CASE WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN last.polled_at <= moment - INTERVAL '3 hours'
-                     AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
-                             >= INTERVAL '3 hours'
-                         OR (
-                             last.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
-                         )
-                     ) THEN 'stale'
+                WHEN is_stale(store.store_id, last.polled_at, hours.open, moment) THEN 'stale'
                 WHEN (
                     SELECT poll.active
                       FROM store_poll AS poll
@@ -1054,7 +1098,7 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
           LEFT JOIN before ON before.store_id = begins_down.store_id
     ), measured AS MATERIALIZED (
         SELECT history.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS zone,
+               zone_of(store.timezone) AS zone,
                history.open,
                history.up,
                unobserved(history.store_id, history.open, coverage, known) AS unseen,
@@ -1161,7 +1205,7 @@ CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETUR
     SELECT store_id
       FROM store
      WHERE first_polled_at <= settled
-       AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE coalesce(timezone, 'America/Chicago'))::date
+       AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE zone_of(timezone))::date
      ORDER BY timezone, store_id
 $$;
 
@@ -1174,6 +1218,12 @@ CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interva
        AND poll.polled_at > lower(parts) - coverage
        AND poll.polled_at < upper(parts)
        AND poll.polled_at <= known
+$$;
+
+CREATE FUNCTION zone_of(named text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(named, 'America/Chicago')
 $$;
 
 CREATE TABLE alert (
@@ -1684,6 +1734,7 @@ CREATE TABLE uptime_report (
     stores integer,
     reason text,
     finished_at timestamp with time zone,
+    with_details boolean DEFAULT false NOT NULL,
     detailed_at timestamp with time zone,
     CONSTRAINT uptime_report_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT uptime_report_check1 CHECK (((status <> 'complete'::text) OR ((data_version IS NOT NULL) AND (stores IS NOT NULL)))),
@@ -1914,7 +1965,7 @@ CREATE INDEX store_recent_day_day ON store_recent_day USING btree (day);
 
 CREATE INDEX uptime_report_requested_at ON uptime_report USING btree (requested_at, report_id);
 
-CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection) WHERE (status = 'running'::text);
+CREATE UNIQUE INDEX uptime_report_running ON uptime_report USING btree (requested_version, COALESCE(requested_as_of, '-infinity'::timestamp with time zone), for_lists, selection, with_details) WHERE (status = 'running'::text);
 
 CREATE INDEX used_signature_used_at ON used_signature USING btree (used_at);
 

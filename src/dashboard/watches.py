@@ -11,7 +11,7 @@ from dashboard.alerts.queries.platform import select_dead_messages, select_faili
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
 from dashboard.catalog.queries.alerts import select_back_in_stock, select_prices_below_mark
 from dashboard.config import Config
-from dashboard.uptime.queries.alerts import select_silent_collector, select_stores_down
+from dashboard.uptime.queries.alerts import Look, select_silent_collector, select_stores_down
 from dashboard.uptime.queries.imports import select_data_version
 
 
@@ -31,12 +31,17 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
     async def job_failing(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_failing_jobs(db, jobs)
 
+    pull_interval = timedelta(seconds=config.stores_seconds)
+
+    async def collector_silent(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+        return await select_silent_collector(db, now, firing, pull_interval)
+
     async def dead_message(db: Executor, _: datetime, __: Sequence[str]) -> list[Firing]:
         return await select_dead_messages(db)
 
     selects: Mapping[Rule, SelectFirings] = {
         "store_down": _stores_down(config.alert_store_polls),
-        "collector_silent": select_silent_collector,
+        "collector_silent": collector_silent,
         "price_below_mark": select_prices_below_mark,
         "back_in_stock": select_back_in_stock,
         "feed_behind": feed_behind,
@@ -56,16 +61,18 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
 def _stores_down(polls: int) -> SelectFirings:
     """Looks at the stores again once an import changed something, others fire, or a minute has begun."""
     seen: tuple[int, datetime, frozenset[str]] | None = None
-    found: list[Firing] = []
+    look: Look | None = None
 
     async def select(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
-        nonlocal seen, found
+        nonlocal seen, look
         # Before the stores, so that an import that is committed in between is seen at the next look.
         version = await select_data_version(db)
         state = (version, now.replace(second=0, microsecond=0), frozenset(firing))
-        if state != seen:
-            found = await select_stores_down(db, now, firing, polls)
+        if look is None or state != seen:
+            is_known = look is not None and seen is not None and seen[0] == version and look.found.keys() >= set(firing)
+            found = await select_stores_down(db, now, firing, polls, before=look if is_known else None)
+            look = Look(now, {each.subject: each for each in found})
             seen = state
-        return list(found)
+        return list(look.found.values())
 
     return select

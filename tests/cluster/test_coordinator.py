@@ -83,7 +83,7 @@ async def test_days_are_made_and_what_is_old_is_deleted(stores: Stores, dashboar
     await run_now(dashboard_db, made["make_store_days"])
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_recent_day") > 0
     assert [found.subject for found in await select_stores_down(dashboard_db, now, [], 2)] == ["2"]
-    assert await select_silent_collector(dashboard_db, now, []) == []
+    assert await select_silent_collector(dashboard_db, now, [], timedelta(0)) == []
 
     config = resources.config
     kept = {**retentions(config), "polls": retentions(read_config(type(config), {}))["polls"]}

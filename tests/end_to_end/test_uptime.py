@@ -12,7 +12,7 @@ import provider.app
 import provider.config
 from common.config import Secret, read_config
 from common.web.resources import Application
-from dashboard.uptime.models import CSV_HEADER
+from dashboard.uptime.models.reports import CSV_HEADER
 from provider.store_polls.jobs import FLEET_SIZE
 from tests.support.applications import free_port
 from tests.support.served import served

@@ -70,8 +70,8 @@ RULES = re.compile(
             r"must be before `to`, which is now at the latest",  # how two instants stand to one another, and to now
             r"must be (at most|less than) 400 days before `to`|must not be after `to`",
             r"cannot be combined with `(store_id|from` and `to)`",  # two fields exclude one another
-            r"must be after the year \d+ and before \d+|must be after `from`",  # bounds of dates, which no schema has
-            r"must be from the year \d+ on and before \d+",  # the same
+            r"must be from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d|must be after `from`",  # bounds of dates
+            r"is in the future: polls that are still to come cannot be deleted",  # now decides
             r"names unknown stores: .*",  # the stored data decides
             r"is required with the other end",  # the same
             r"is not the group of any store",  # the stored data decides

@@ -16,6 +16,7 @@ WITHOUT_NUL = r"^[^\x00]*$"
 """Pattern of a text that PostgreSQL can store."""
 
 _NIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
@@ -50,6 +51,17 @@ def parse_night(value: Any) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise ValueError("is not a valid date") from None
+
+
+def parse_month(value: Any, first: date, last: date) -> date:
+    """Parse a month written YYYY-MM, from that of `first` to that of `last`, to its first day. Raises ValueError."""
+    if type(value) is date:
+        return value
+    if isinstance(value, str) and _MONTH.fullmatch(value):
+        month = parse_night(f"{value}-01")
+        if first.replace(day=1) <= month <= last:
+            return month
+    raise ValueError(f"must be a month from {first:%Y-%m} to {last:%Y-%m}, such as 2026-12")
 
 
 def parse_query_integer(value: Any) -> int:

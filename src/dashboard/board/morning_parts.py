@@ -20,7 +20,8 @@ from dashboard.catalog.models import CatalogMark, PriceMove
 from dashboard.catalog.queries.moves import select_catalog_mark, select_price_moves
 from dashboard.front_desk.models import DeskCounts
 from dashboard.front_desk.queries.lists import select_desk_counts
-from dashboard.uptime.models import FleetMark, Report, WeekOfFleet
+from dashboard.uptime.models.fleet import FleetMark, WeekOfFleet
+from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries.fleet import (
     select_down_now,
     select_fleet_mark,

@@ -1,12 +1,11 @@
 """Query strings and bodies of the booking routes."""
 
-import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from common.limits import MAX_WINDOW_DAYS, require_sane_night
+from common.limits import EARLIEST_NIGHT, LATEST_NIGHT, MAX_WINDOW_DAYS, require_sane_night
 from common.time_zones import parse_time_zone
 from common.web.errors import Invalid
 from common.web.input_types import (
@@ -18,6 +17,7 @@ from common.web.input_types import (
     QueryId,
     QueryInteger,
     TableQuery,
+    parse_month,
     parse_name,
 )
 
@@ -188,18 +188,14 @@ class LeadTimeQuery(TableQuery):
 MONTH_PATTERN = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$"
 
 
-def parse_month(value: Any) -> date:
-    """Parse a month written YYYY-MM into its first day. Raises ValueError."""
-    if type(value) is date:
-        return value
-    if not isinstance(value, str) or not re.fullmatch(MONTH_PATTERN, value):
-        raise ValueError("must be a month from 1900-01 to 2199-12, such as 2026-12")
-    return date.fromisoformat(f"{value}-01")
+def parse_month_of_nights(value: Any) -> date:
+    """Parse a month of the nights that are counted, written YYYY-MM, to its first day. Raises ValueError."""
+    return parse_month(value, EARLIEST_NIGHT, LATEST_NIGHT)
 
 
 Month = Annotated[
     date,
-    BeforeValidator(parse_month),
+    BeforeValidator(parse_month_of_nights),
     WithJsonSchema({"type": "string", "pattern": MONTH_PATTERN, "examples": ["2026-12"]}),
 ]
 """A month in a query string, as its first day."""

@@ -165,6 +165,7 @@ CREATE TABLE uptime_report (
     stores integer,
     reason text,
     finished_at timestamptz,
+    with_details boolean NOT NULL DEFAULT FALSE, -- requested with what full columns need
     detailed_at timestamptz, -- when uptime_report_detail was filled; null: nobody has asked for it
     CHECK ((status = 'running') = (finished_at IS NULL)),
     CHECK (status <> 'complete' OR (data_version IS NOT NULL AND stores IS NOT NULL)),
@@ -173,7 +174,9 @@ CREATE TABLE uptime_report (
 
 -- Two requests for the same report while it is being made are one.
 CREATE UNIQUE INDEX uptime_report_running
-ON uptime_report (requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists, selection)
+ON uptime_report (
+    requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists, selection, with_details
+)
 WHERE status = 'running';
 
 CREATE INDEX uptime_report_requested_at ON uptime_report (requested_at, report_id);
@@ -200,7 +203,8 @@ CREATE TABLE uptime_report_row (
     PRIMARY KEY (report_id, store_id)
 );
 
--- What a report with full columns has beside its rows, made when it is first asked for.
+-- What a report with full columns has beside its rows: made with them, or when it is first asked for while the data is
+-- the same.
 CREATE TABLE uptime_report_detail (
     report_id uuid NOT NULL REFERENCES uptime_report ON DELETE CASCADE,
     store_id text COLLATE "C" NOT NULL,

@@ -31,7 +31,7 @@ from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.sources import source_at
 from dashboard.uptime.jobs import PullOptions, pull_store_files
-from dashboard.uptime.models import ImportSummary
+from dashboard.uptime.models.imports import ImportSummary
 
 OnRejected = Callable[[str, RejectedLine], None]
 
@@ -90,9 +90,15 @@ async def _import(db: asyncpg.Pool, kind: StoreFile, path: Path, write: OnReject
 def _report(name: str, summary: ImportSummary, *, is_dry_run: bool) -> None:
     """Print one line of figures, then the notices and the first rejected lines on standard error."""
     new = f"{summary.new} {'would be ' * is_dry_run}new"
-    print(f"{name}: {summary.rows} rows, {new}, {summary.rejected_total} rejected")
+    print(f"{name}: {summary.rows} {'row' if summary.rows == 1 else 'rows'}, {new}, {summary.rejected_total} rejected")
     print_notices(name, summary.notices)
     print_rejected(name, summary.rejected, summary.rejected_total)
+
+
+def _word(name: str, count: float) -> str:
+    """The name of a figure of a pull, for one file or one row without its s."""
+    words = name.replace("_", " ")
+    return words.removesuffix("s") if count == 1 else words
 
 
 PULL_CONNECTIONS = 3
@@ -115,5 +121,5 @@ async def pull_files(url: Secret, location: Secret, options: PullOptions) -> int
             result = await run_now(db, Job("pull_stores", PULL_SECONDS, pull))
         except UpstreamError as error:
             return print_error(str(error))
-    print(", ".join(f"{count} {name}" for name, count in result.items()).replace("_", " "))
+    print(", ".join(f"{count} {_word(name, count)}" for name, count in result.items()))
     return 1 if result["rejected"] or result["not_read"] else 0

@@ -9,8 +9,10 @@ import asyncpg
 
 from common.db.pool import Connection, transaction
 from common.instants import format_instant
+from common.limits import MAX_POLL_AHEAD
 from common.web.errors import Invalid, NotFound
-from dashboard.uptime.models import ClosedTime, NewImport
+from dashboard.uptime.models.imports import NewImport
+from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries import corrections, imports, stores
 
 
@@ -49,7 +51,7 @@ async def _record(connection: Connection, change: Change, kind: str, number: int
     await imports.insert_import(connection, recorded)
 
 
-async def replace_closures(db: asyncpg.Pool, change: Change, closures: Sequence[ClosedTime]) -> None:
+async def replace_closures(db: asyncpg.Pool, change: Change, closures: Sequence[StoredClosure]) -> None:
     """Replace all closures of a store. The figures of days whose polls were deleted stay. Raises NotFound."""
     async with _changing(db, change) as connection:
         if await corrections.select_closures(connection, change.store_id) == list(closures):
@@ -73,10 +75,15 @@ async def set_group(db: asyncpg.Pool, change: Change, group: str | None) -> None
 async def delete_polls(db: asyncpg.Pool, change: Change, start: datetime, end: datetime) -> int:
     """Delete the polls of a store in `[start, end)`; returns how many. Pulls do not bring them back.
 
-    Raises NotFound, and Invalid for an empty span and for one that begins before the polls that are kept.
+    An `end` that is later than now by the clock of a caller is now, so that the polls to come are kept. Raises
+    NotFound, and Invalid for an empty span, for one that ends in the future, and for one that begins before the polls
+    that are kept.
     """
+    if end > change.now + MAX_POLL_AHEAD:
+        raise Invalid.field("to", "is in the future: polls that are still to come cannot be deleted")
+    end = min(end, change.now)
     if start >= end:
-        raise Invalid.field("from", "must be before `to`")
+        raise Invalid.field("from", "must be before `to`, which is now at the latest")
     async with _changing(db, change) as connection:
         kept_since = await stores.select_polls_since(connection, change.store_id)
         if kept_since is not None and start < kept_since:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, RootModel, ValidationInfo, WithJsonSchema, field_validator
 
-from common.limits import MAX_WINDOW_DAYS
+from common.limits import EARLIEST_STORE_DAY, LATEST_STORE_DAY, MAX_WINDOW_DAYS, require_sane_store_day
 from common.web.input_types import (
     WITHOUT_NUL,
     Input,
@@ -17,12 +17,14 @@ from common.web.input_types import (
     QueryInteger,
     TableQuery,
     parse_instant,
+    parse_month,
     parse_name,
     parse_night,
 )
-from dashboard.uptime.models import Period, ReportColumns, State, StoreOrder
+from dashboard.uptime.models.fleet import Period, StoreOrder
+from dashboard.uptime.models.reports import ReportColumns
+from dashboard.uptime.models.stores import StoreState
 
-_MONTH = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])$")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
@@ -45,8 +47,6 @@ Target = Annotated[Share, Field(description="The minimum share of open time that
 ReportPeriod = Annotated[Period, Field(description="The last hour, 24 hours or 168 hours before the newest poll")]
 
 
-FIRST_YEAR, LAST_YEAR = 1970, 2200
-"""Stores are polled from the first on, and before the last."""
 MAX_CHOSEN_STORES = 500
 """More would not fit into the line of a request; a group has no limit."""
 
@@ -76,6 +76,10 @@ class ReportRequest(Input):
         ),
     ] = None
     group: Annotated[Group | None, Field(description="Only the stores of this group", examples=["north"])] = None
+    columns: Annotated[
+        ReportColumns,
+        Field(description="`full`: make what the other columns need with the report, so that they can always be had"),
+    ] = "source"
 
 
 class ReportQuery(TableQuery):
@@ -89,7 +93,10 @@ class ReportQuery(TableQuery):
     ]
     columns: Annotated[
         ReportColumns,
-        Field(description="`full` adds shares, coverage, time zone, group and state to the columns of the source"),
+        Field(
+            description="`full` adds shares, coverage, time zone, group and state to the columns of the source: of a "
+            "report that was triggered so, or while the data is still that of the report"
+        ),
     ] = "source"
 
 
@@ -130,18 +137,16 @@ class DaysQuery(TableQuery):
     to: Annotated[Night | None, Field(description="The last day; by default the current day of the store")] = None
 
 
-def parse_month(value: Any) -> date:
+def parse_month_of_stores(value: Any) -> date:
     """Parse a month written YYYY-MM to its first day. Raises ValueError."""
-    if type(value) is date:
-        return value
-    if not isinstance(value, str) or not _MONTH.fullmatch(value):
-        raise ValueError("must be a month, such as 2026-10")
-    if not FIRST_YEAR <= int(value[:4]) < LAST_YEAR:
-        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
-    return parse_night(f"{value}-01")
+    return parse_month(value, EARLIEST_STORE_DAY, LATEST_STORE_DAY)
 
 
-Month = Annotated[date, BeforeValidator(parse_month), WithJsonSchema({"type": "string", "pattern": _MONTH.pattern})]
+Month = Annotated[
+    date,
+    BeforeValidator(parse_month_of_stores),
+    WithJsonSchema({"type": "string", "pattern": r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-(0[1-9]|1[0-2])$"}),
+]
 
 
 class SpanQuery(TableQuery):
@@ -156,14 +161,16 @@ class SpanQuery(TableQuery):
         Night | None,
         Field(alias="from", description="Instead of `period`: the first day, in each store's own time zone"),
     ] = None
-    to: Annotated[Night | None, Field(description="The last day, at most 399 days after the first")] = None
+    to: Annotated[
+        Night | None, Field(description=f"The last day, at most {MAX_WINDOW_DAYS - 1} days after the first")
+    ] = None
 
 
 class StoresQuery(SpanQuery, PageQuery):
     order: Annotated[
         StoreOrder, Field(description="By id, by most downtime, or by least share of uptime; then by id")
     ] = "store_id"
-    state: Annotated[State | None, Field(description="Only stores that are in this state now")] = None
+    state: Annotated[StoreState | None, Field(description="Only stores that are in this state now")] = None
 
 
 class TargetQuery(SpanQuery):
@@ -177,8 +184,13 @@ class BreachesQuery(TargetQuery, PageQuery):
 class PollsToDelete(Input):
     """The polls of a store that are wrong, `[from, to)`."""
 
-    from_: Annotated[QueryInstant, Field(alias="from", description="The first moment")]
-    to: Annotated[QueryInstant, Field(description="The moment after the last")]
+    from_: Annotated[
+        QueryInstant, Field(alias="from", description="The first moment", examples=["2023-01-23T17:00:00Z"])
+    ]
+    to: Annotated[
+        QueryInstant,
+        Field(description="The moment after the last; now at the latest", examples=["2023-01-23T18:00:00Z"]),
+    ]
 
 
 MAX_CLOSURES = 1000
@@ -189,8 +201,7 @@ def parse_closing_time(value: Any) -> date | datetime:
     """Parse a local day, or an instant with its zone, of the years that stores are polled in. Raises ValueError."""
     is_day = isinstance(value, str) and len(value) == len("2026-12-25")
     found = parse_night(value) if is_day else parse_instant(value)
-    if not FIRST_YEAR < found.year < LAST_YEAR:
-        raise ValueError(f"must be after the year {FIRST_YEAR} and before {LAST_YEAR}")
+    require_sane_store_day(found.date() if isinstance(found, datetime) else found)
     return found
 
 

@@ -18,7 +18,7 @@ from common.web.errors import Invalid, TooLarge
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.sources import Source
-from dashboard.uptime.models import ImportSummary
+from dashboard.uptime.models.imports import ImportSummary
 from dashboard.uptime.queries.imports import select_newest_poll
 from dashboard.uptime.queries.pulls import LastPull, select_last_pull, upsert_last_pull
 

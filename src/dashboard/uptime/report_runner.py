@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -10,7 +11,7 @@ import structlog
 from common.db.errors import DATABASE_UNAVAILABLE
 from common.web.errors import Unavailable
 from dashboard.uptime import service
-from dashboard.uptime.models import Report
+from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries import days, fleet, imports, report_rows
 
 log = structlog.get_logger()
@@ -21,9 +22,9 @@ MAX_CONCURRENT_UPLOADS = 4
 """Each import of an upload holds a connection."""
 MAX_ARRIVING_UPLOADS = 16
 """Each fills the disk until it has been imported."""
-DETAILS_PATIENCE = 3.0
+DETAILS_WAIT_SECONDS = 3.0
 """How many seconds a request waits for the full columns of a report before it is told to come again."""
-DAYS_PATIENCE = 5.0
+DAYS_WAIT_SECONDS = 5.0
 """How many seconds a request makes figures of days before it is told to come again."""
 STORES_PER_BATCH = 500
 """An import waits for a batch, which takes less than a second."""
@@ -59,9 +60,10 @@ class ReportRunner:
             self._making.discard(report_id)
 
     async def has_details(self, report: Report) -> bool:
-        """Whether what the full columns of a complete report need is there; begins to make it if it is not.
+        """Make what the full columns of a complete report need, unless it is there; returns whether it is there now.
 
-        Waits for DETAILS_PATIENCE seconds, in which small reports are ready. Raises what the making raised.
+        False: it takes longer than DETAILS_WAIT_SECONDS, and goes on in the background. Raises Conflict once the data
+        is no longer that of the report, and what the database raises.
         """
         if await report_rows.select_has_details(self.db, UUID(report.report_id)):
             return True
@@ -69,11 +71,17 @@ class ReportRunner:
         if task is None:
             task = asyncio.create_task(self._make_details(report))
             self._detailing[report.report_id] = task
-            task.add_done_callback(lambda _: self._detailing.pop(report.report_id, None))
-        done, _ = await asyncio.wait([task], timeout=DETAILS_PATIENCE)
+            task.add_done_callback(partial(self._end_details, report.report_id))
+        done, _ = await asyncio.wait([task], timeout=DETAILS_WAIT_SECONDS)
         for each in done:
             each.result()
         return bool(done)
+
+    def _end_details(self, report_id: str, task: asyncio.Task[None]) -> None:
+        """Forget a task that is done. Its error counts as seen, for the next request gets it if none waits."""
+        self._detailing.pop(report_id, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _make_details(self, report: Report) -> None:
         async with self._slots:
@@ -117,7 +125,7 @@ class ReportRunner:
         # First, so that a request without anything to make does not wait for an import.
         if not settled or not await days.select_has_days_to_make(self.db, settled):
             return
-        await self.make_days(now, DAYS_PATIENCE)
+        await self.make_days(now, DAYS_WAIT_SECONDS)
         if await days.select_has_days_to_make(self.db, settled):
             raise Unavailable("The figures of the days are being made.", retry_after=10)
 

@@ -11,8 +11,9 @@ from common.db.errors import DATABASE_UNAVAILABLE
 from common.db.pool import Connection, Executor
 from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
-from common.web.errors import Invalid
-from dashboard.uptime.models import ALL_STORES, ChosenStores, Report, Window
+from common.web.errors import Conflict, Invalid
+from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
+from dashboard.uptime.models.stores import Window
 from dashboard.uptime.queries import imports, report_rows, reports, stores
 
 log = structlog.get_logger()
@@ -26,6 +27,11 @@ MAX_ATTEMPTS = 5
 
 STORES_PER_STATEMENT = 1000
 """A report is made in statements of so many stores, each of which is a step of its progress."""
+
+DATA_HAVE_CHANGED = (
+    "The data has changed since the report was made, and its other columns were not made with it. "
+    "Trigger a new report with `columns=full`."
+)
 
 LONGEST_PERIOD = timedelta(hours=168)
 
@@ -45,13 +51,14 @@ async def request_report(
     new_id: UUID | None = None,
     for_lists: bool = False,
     chosen: ChosenStores = ALL_STORES,
+    with_details: bool = False,
 ) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. A running report with the same `as_of`,
-    the same stores and the same data is shared. The caller must start `make_report`; if its process dies, the job that
-    calls `make_waiting_reports` does. Raises Invalid when the polls of the windows were deleted, or are still to come,
-    and for stores and groups that are not known.
+    new_id: the id of the report if it is a new one; by default a random one. with_details: make what its full columns
+    need with it. A running report with the same `as_of`, the same stores and the same data is shared. The caller must
+    start `make_report`; if its process dies, the job that calls `make_waiting_reports` does. Raises Invalid when the
+    polls of the windows were deleted, or are still to come, and for stores and groups that are not known.
     """
     if chosen.store_ids is not None:
         unknown = await reports.select_unknown_stores(db, chosen.store_ids)
@@ -65,7 +72,9 @@ async def request_report(
         earliest = await reports.select_earliest_as_of(db, as_of, LONGEST_PERIOD)
         if earliest is not None:
             raise Invalid.field("as_of", f"must not be before {format_instant(earliest)}: older polls were deleted")
-    return await reports.upsert_report(db, new_id or uuid4(), as_of, for_lists=for_lists, chosen=chosen)
+    return await reports.upsert_report(
+        db, new_id or uuid4(), as_of, for_lists=for_lists, chosen=chosen, with_details=with_details
+    )
 
 
 async def make_report(db: asyncpg.Pool, report_id: UUID, now: datetime) -> bool:
@@ -108,20 +117,31 @@ async def _complete(db: asyncpg.Pool, connection: Connection, report_id: UUID, n
         return await reports.update_report_complete(connection, report_id, None)
     known = min(as_of, now)
     store_ids = await reports.select_polled_stores(connection, report_id, known)
+    with_details = await report_rows.select_wants_details(connection, report_id)
     for done in range(0, len(store_ids), STORES_PER_STATEMENT):
         await reports.update_report_progress(db, report_id, done, len(store_ids))
         step = store_ids[done : done + STORES_PER_STATEMENT]
         await reports.insert_report_rows(connection, report_id, as_of, known, step)
+        if with_details:
+            await report_rows.insert_report_details(connection, report_id, as_of, step)
     await reports.update_report_progress(db, report_id, len(store_ids), len(store_ids))
     return await reports.update_report_complete(connection, report_id, as_of)
 
 
 async def make_report_details(db: asyncpg.Pool, report: Report) -> None:
-    """Fill what the full columns of a complete report need, unless it is there; waits while another process does."""
+    """Fill what the full columns of a complete report need, unless it is there; waits while another process does.
+
+    Raises Conflict once the data is no longer that of the report: its columns would be of two states of the data.
+    """
     report_id = UUID(report.report_id)
-    async with db.acquire() as connection, connection.transaction(isolation="read_committed"):
-        if not await report_rows.claim_report_details(connection, report_id):
+    # All its statements see one snapshot, of the state of the data that the version names.
+    async with db.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        await report_rows.lock_report_details(connection, report_id)
+        # On another connection: the snapshot is older than the lock.
+        if await report_rows.select_has_details(db, report_id):
             return
+        if await imports.select_data_version(connection) != report.data_version:
+            raise Conflict(DATA_HAVE_CHANGED, code="data_changed")
         await reports.raise_work_memory(connection)
         store_ids = await report_rows.select_report_stores(connection, report_id) if report.as_of else []
         for done in range(0, len(store_ids), STORES_PER_STATEMENT):

@@ -52,6 +52,10 @@ EXAMPLE = {
     "room_id": 1,
     "night_of_stay": "2020-01-01",
 }
+EXAMPLE_LINES = "".join(
+    f'{{"hotel_id":1,"event_timestamp":"2020-01-01T00:00:00Z","status":1,"room_id":1,"night_of_stay":"{night}"}}\n'
+    for night in ("2020-01-01", "2020-01-02")
+)
 
 
 @blueprint.get("/events")
@@ -191,6 +195,7 @@ def _response(event: StoredEvent) -> StoredResponse:
         JSON: {"type": "array", "maxItems": MAX_BATCH_EVENTS, "minItems": 1, "items": EventInput},
         NDJSON: {"type": "string"},
     },
+    request_text_examples={NDJSON: EXAMPLE_LINES},
     idempotent=True,
 )
 @feed_token_required

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 
 from dashboard.uptime import service
-from dashboard.uptime.models import Window
+from dashboard.uptime.models.stores import Window
 from dashboard.uptime.queries import reports
 from tests.dashboard.uptime.reference import Closure, Figures, Hours, Opening, Poll, Version, figures
 

@@ -38,9 +38,9 @@ async def test_files_are_imported_compressed_or_not(
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
-        "z.csv: 1 rows, 1 new, 0 rejected",
-        "h.csv.gz: 1 rows, 1 new, 0 rejected",
-        "s.csv.xz: 1 rows, 1 new, 0 rejected",
+        "z.csv: 1 row, 1 new, 0 rejected",
+        "h.csv.gz: 1 row, 1 new, 0 rejected",
+        "s.csv.xz: 1 row, 1 new, 0 rejected",
     ]
     assert await dashboard_db.fetchval("SELECT string_agg(source, ' ' ORDER BY import_id) FROM store_import") == (
         "z.csv h.csv.gz s.csv.xz"
@@ -121,7 +121,7 @@ async def test_an_option_may_be_repeated_and_a_dry_run_stores_nothing(
     checked = run_import(dashboard_url, tmp_path, *arguments, "--dry-run")
     assert checked.returncode == 1
     assert checked.stdout.splitlines() == [
-        "a.csv: 1 rows, 1 would be new, 0 rejected",
+        "a.csv: 1 row, 1 would be new, 0 rejected",
         "b.csv: 2 rows, 1 would be new, 1 rejected",
     ]
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_import") == 0
@@ -140,7 +140,7 @@ async def test_a_file_without_a_valid_row_exits_with_1(dashboard_url: Secret, tm
     result = run_import(dashboard_url, tmp_path, "--status", "s.csv", "--timezones", "z.csv")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "nightaudit: z.csv: The file was refused: none of its 1 rows is valid.",
+        "nightaudit: z.csv: The file was refused: its only row is not valid.",
         "z.csv: line 2: timezone_str 'Nowhere' is not a known time zone",
         "nightaudit: s.csv: The file was refused: the file contains no rows.",
     ]
@@ -154,10 +154,10 @@ async def test_the_files_of_the_source_are_pulled_by_a_command(
     settings = {**environment(dashboard_url), "DASHBOARD_STORES_URL": str(tmp_path)}
     first = run_process("dashboard", "pull-stores", environment=settings)
     assert first.returncode == 1
-    assert first.stdout == "1 files, 0 unchanged, 1 rows, 1 new, 0 rejected, 1 not read\n"
+    assert first.stdout == "1 file, 0 unchanged, 1 row, 1 new, 0 rejected, 1 not read\n"
     assert "notes.csv" in first.stderr + first.stdout
     (tmp_path / "notes.csv").unlink()
     again = run_process("dashboard", "pull-stores", "--all", environment=settings)
-    assert (again.returncode, again.stdout) == (0, "1 files, 0 unchanged, 1 rows, 0 new, 0 rejected, 0 not read\n")
+    assert (again.returncode, again.stdout) == (0, "1 file, 0 unchanged, 1 row, 0 new, 0 rejected, 0 not read\n")
     nowhere = run_process("dashboard", "pull-stores", environment={**settings, "DASHBOARD_STORES_URL": "/nowhere"})
     assert nowhere.stderr.splitlines()[-1] == "nightaudit: /nowhere: No such file or directory"

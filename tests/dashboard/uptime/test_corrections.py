@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.db.pool import transaction
+from common.db.pool import Connection, transaction
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
-from dashboard.uptime.models import ClosedTime, DaySpan, WantedStores
+from dashboard.uptime.models.fleet import DaySpan, WantedStores
+from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries import days, imports
 from dashboard.uptime.queries.stores import select_days
 from tests.dashboard.uptime.conftest import HOURS, STATUS, ZONES, Stores
@@ -123,6 +124,12 @@ async def test_unknown_stores_and_fields_are_refused(stores: Stores) -> None:
         assert (await stores.client.delete(f"/stores/1/polls{query}")).status_code == 400
     backwards = "?from=2023-01-24T00:00:00Z&to=2023-01-23T00:00:00Z"
     assert (await stores.client.delete(f"/stores/1/polls{backwards}")).status_code == 400
+    future = (datetime.now(UTC) + timedelta(minutes=11)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = await stores.client.delete(f"/stores/1/polls?from=2023-01-24T00:00:00Z&to={future}")
+    problem = await answer.get_json()
+    assert answer.status_code == 400
+    assert problem["errors"][0]["field"] == "to"
+    assert problem["errors"][0]["message"].startswith("is in the future")
     assert (await stores.client.delete(f"/stores/9/polls?{WINDOW}")).status_code == 404
 
 
@@ -155,7 +162,9 @@ async def test_hours_with_a_first_day_keep_the_past(stores: Stores) -> None:
 
 async def test_a_store_without_hours_was_always_open_before_its_first_ones(stores: Stores) -> None:
     await stores.put("status", STATUS + "1,active,2023-01-23 12:00:00 UTC\n")
-    await stores.put("business-hours", HOURS.strip() + ",valid_from\n1,2,09:00,10:00,2023-01-25\n2,0,9:00,10:00,\n")
+    hours = HOURS.strip() + ",valid_from\n1,2,09:00,10:00,2023-01-25\n2,0,9:00,10:00,\n"
+    answer = await (await stores.put("business-hours", hours)).get_json()
+    assert (answer["rows"], answer["new"]) == (2, 2)
     found = await stores.get("/stores/1/timeline?from=2023-01-24T00:00:00Z&to=2023-01-26T00:00:00Z")
     assert [(span["start"][8:13], span["end"][8:13]) for span in found["open"]] == [
         ("24T00", "25T06"),
@@ -261,16 +270,19 @@ async def test_the_days_of_the_fleet_are_those_of_its_stores_whenever_they_were_
 async def import_polls(db: asyncpg.Pool, polls: Sequence[tuple[str, datetime, bool]]) -> None:
     """What an import of polls does: those of stores, each with its instant and whether it was active."""
     async with transaction(db) as connection:
-        await connection.execute(
-            "CREATE TEMPORARY TABLE staged_poll (store_id text, polled_at timestamptz, status text) ON COMMIT DROP"
-        )
-        await connection.executemany(
-            "INSERT INTO staged_poll VALUES ($1, $2, $3)",
-            [(name, at, ("inactive", "active")[active]) for name, at, active in polls],
-        )
-        await imports.forget_days_of_staged_polls(connection)
-        await imports.mark_inactive_on_conflict(connection)
-        await imports.insert_staged_polls(connection)
+        await stage_and_merge_polls(connection, polls)
+
+
+async def stage_and_merge_polls(connection: Connection, polls: Sequence[tuple[str, datetime, bool]]) -> None:
+    """The statements of an import of polls, in a transaction of the caller."""
+    await imports.create_poll_staging(connection)
+    await connection.executemany(
+        "INSERT INTO staged_poll VALUES ($1, $2, $3)",
+        [(name, at, ("inactive", "active")[active]) for name, at, active in polls],
+    )
+    await imports.forget_days_of_staged_polls(connection)
+    await imports.mark_inactive_on_conflict(connection)
+    await imports.insert_staged_polls(connection)
 
 
 NIGHTS = every_day("20:00", "10:00")
@@ -326,10 +338,13 @@ async def test_a_day_that_a_poll_dated_ahead_will_change_is_computed_when_it_is_
 async def test_a_change_waits_for_an_import_and_both_are_kept(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"1": Store([(utc("2023-01-23 12:00"), True)], timezone="UTC")})
     change = Change("1", "a test", datetime.now(UTC))
-    closure = ClosedTime(utc("2023-01-23 10:00"), utc("2023-01-23 11:00"), "")
+    closure = StoredClosure(utc("2023-01-23 10:00"), utc("2023-01-23 11:00"), "")
     async with transaction(dashboard_db) as connection:
         await imports.lock_imports(connection)
         waiting = asyncio.create_task(corrections.replace_closures(dashboard_db, change, [closure]))
         await eventually(lambda: waits_for_lock(dashboard_db))
+        await stage_and_merge_polls(connection, [("1", utc("2023-01-23 13:00"), False)])
     await waiting
     assert await dashboard_db.fetchval("SELECT count(*) FROM store_closure") == 1
+    assert await dashboard_db.fetchval("SELECT last_polled_at FROM store") == utc("2023-01-23 13:00")
+    assert await dashboard_db.fetchval("SELECT count(*) FROM store_poll") == 2

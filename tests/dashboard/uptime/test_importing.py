@@ -17,7 +17,7 @@ from common.web.errors import FieldError, Invalid
 from dashboard.uptime.intake import load
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import ImportSummary
+from dashboard.uptime.models.imports import ImportSummary
 from dashboard.uptime.queries import imports
 from tests.dashboard.uptime.fleet import LATER, utc
 
@@ -28,7 +28,7 @@ ZONES = "store_id,timezone_str\n"
 
 def intake(kind: StoreFile, text: str | bytes, **options: Any) -> Intake:
     data = text.encode() if isinstance(text, str) else text
-    return Intake(kind, io.BytesIO(data), "a test", **{"now": datetime.now(UTC), **options})
+    return Intake(kind, io.BytesIO(data), "a test", **{"now": datetime.now(UTC), "made_by": "a test", **options})
 
 
 async def import_text(db: asyncpg.Pool, kind: StoreFile, text: str | bytes, **options: Any) -> ImportSummary:

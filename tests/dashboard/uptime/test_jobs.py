@@ -22,6 +22,7 @@ from common.db.pool import Connection
 from common.jobs.lease import Job, JobResult, Lease, LeaseLostError
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError
+from common.web.errors import Invalid
 from dashboard.uptime import corrections, jobs
 from dashboard.uptime.intake.local_files import find_store_files
 from dashboard.uptime.intake.parse import StoreFile
@@ -115,6 +116,21 @@ async def test_polls_that_were_deleted_are_not_pulled_again(dashboard_db: asyncp
     assert (await pull(dashboard_db, read_all=True))["new"] == 1
 
     assert await dashboard_db.fetchval("SELECT array_agg(polled_at) FROM store_poll") == [utc("2023-01-23 17:00")]
+
+
+async def test_polls_that_are_made_after_a_deletion_are_pulled(
+    dashboard_db: asyncpg.Pool, service: FakeService
+) -> None:
+    """Whatever the end of the deleted span was: by the clock of a caller it may be a few minutes ahead."""
+    await pull(dashboard_db)
+    change = corrections.Change("1", "request from 127.0.0.1", NOW)
+    with pytest.raises(Invalid):
+        await corrections.delete_polls(dashboard_db, change, NOW - OVERLAP, NOW + timedelta(days=365))
+    ahead = NOW + timedelta(minutes=9)
+    assert await corrections.delete_polls(dashboard_db, change, NOW - 2 * OVERLAP, ahead) == 1
+    service.files["status.csv"] += "1,active,2023-01-26 00:00:00 UTC\n1,active,2023-01-26 00:05:00 UTC\n"
+
+    assert (await pull(dashboard_db, now=NOW + timedelta(hours=1), read_all=True))["new"] == 2
 
 
 async def test_a_poll_dated_in_the_future_hides_no_poll_of_today(

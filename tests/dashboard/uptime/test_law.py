@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.db.locks import STORE_IMPORT_LOCK
-from dashboard.uptime.models import Gap, Incident, StoreDay, Window
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Incident, StoreDay, Window
 from dashboard.uptime.queries.stores import (
     POLL_COVERAGE,
     select_coverage,

@@ -295,6 +295,29 @@ def test_ids_that_a_spreadsheet_has_rounded_are_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "cell", "is_rounded"),
+    [
+        (";", "1,48E+18", True),
+        (",", '"1,48E+18"', True),
+        ("\t", "1,48E+18", True),
+        (",", "1.48E18", True),
+        (";", "1,48E18", True),
+        (",", "4E12", False),
+        (",", "x1.48E18", False),
+        (",", "1.48E18-b", False),
+    ],
+)
+def test_a_rounded_id_is_named_however_a_spreadsheet_writes_numbers(
+    delimiter: str, cell: str, is_rounded: bool
+) -> None:
+    lines = STATUS.replace(",", delimiter) + delimiter.join([cell, "active", "2023-01-22 12:00:00 UTC\n"])
+    rows, parser = parse(StoreFile.STATUS, lines)
+    assert len(rows) == 1
+    named = ["1 id looks as if a spreadsheet had rounded it, such as 1.48E+18; export ids as text"]
+    assert parser.outcome.notices == named * is_rounded
+
+
 def test_the_stores_of_rejected_hours_are_named_as_far_as_they_can_be_told() -> None:
     text = HOURS + '1,0,09:00:00,12:00:00\n1,8,09:00:00,12:00:00\n2,0,09:00\n"3,0,09:00:00,12:00:00\n,0,1,2\n1,9,1,2\n'
     _, parser = parse(StoreFile.BUSINESS_HOURS, text)

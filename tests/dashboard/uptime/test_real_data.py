@@ -64,7 +64,7 @@ def read_fleet() -> dict[str, Store]:
 async def test_the_figures_of_every_real_store_are_right(dashboard_db: asyncpg.Pool) -> None:
     for kind in StoreFile:
         with (FOLDER / FILES[kind]).open("rb") as file:
-            summary = await import_file(dashboard_db, Intake(kind, file, "a file", datetime.now(UTC)))
+            summary = await import_file(dashboard_db, Intake(kind, file, "a file", datetime.now(UTC), "a test"))
         assert summary.rejected_total == 0
     stores = read_fleet()
     newest = max(at for store in stores.values() for at, _ in store.polls)

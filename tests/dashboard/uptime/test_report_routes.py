@@ -14,11 +14,12 @@ import dashboard.config
 from common.config import Secret, read_config
 from common.web.resources import Application
 from dashboard.uptime import service
-from dashboard.uptime.models import CSV_HEADER
+from dashboard.uptime.models.reports import CSV_HEADER
 from dashboard.uptime.queries import reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.conftest import STATUS, Stores
 from tests.support.asgi import call
+from tests.support.tables import sheet
 from tests.support.waiting import eventually
 
 ROWS = [
@@ -284,7 +285,7 @@ async def test_a_report_may_be_of_some_stores(stores: Stores) -> None:
     assert await ids("") == ["1", "2", "3"]
     listed = await stores.get("/reports")
     assert [(each["store_ids"], each["group"]) for each in listed[:3]] == [
-        (None, None), (None, "north side"), (["3", "1", "3"], None),
+        (None, None), (None, "north side"), (["1", "3"], None),
     ]  # fmt: skip
     assert [store["store_id"] for store in await stores.get("/stores")] == ["1", "2", "3"], "of a report on all stores"
     for wrong in ("store_id=9", "store_id=", "group=south", "group=", "store_id=1&group=north%20side", "store=1"):
@@ -311,7 +312,50 @@ async def test_a_report_has_all_columns_on_request_in_every_form(stores: Stores)
     (row, _) = (await (await stores.client.get(f"{full}&format=json")).get_json())["rows"]
     assert (row["coverage_percent_last_week"], row["group"], row["timezone_is_default"]) == (58.89, "=1+1", True)
     book = await stores.client.get(f"{full}&format=xlsx")
-    assert book.status_code == 200
+    _, first, _ = await sheet(book)
+    assert first[13:] == ["America/Chicago", True, "=1+1", "closed"]
     assert await (await stores.fetch(report_id)).get_data() == source, "the file of the source stays as it is"
     assert (await stores.client.get(full, headers={"If-None-Match": answer.headers["ETag"]})).status_code == 304
     assert (await stores.client.get(f"{full}&columns=none")).status_code == 400
+
+
+CORRECTIONS = [
+    ("put", "/stores/1/closures", [{"from": "2023-01-23", "to": "2023-01-23"}]),
+    ("put", "/stores/1", {"group": "north"}),
+    ("delete", "/stores/2/polls?from=2023-01-23T00:00:00Z&to=2023-01-24T00:00:00Z", None),
+]
+
+
+async def test_the_full_columns_of_a_report_are_never_those_of_later_data(stores: Stores) -> None:
+    await stores.load_monday()
+    await stores.put("status", STATUS + "2,active,2023-01-22 18:00:00 UTC\n")
+    asked_before, asked_late = [await stores.trigger(), await stores.trigger("?as_of=2023-01-23T18:00:00Z")]
+    made_with = await stores.trigger("?columns=full")
+    for report_id in (asked_before, asked_late, made_with):
+        await stores.complete(report_id)
+    path = "/get_report?columns=full&format=json&report_id="
+    expected = await stores.get(path + asked_before)
+    for method, corrected, body in CORRECTIONS:
+        await getattr(stores.client, method)(corrected, **({"json": body} if body else {}))
+
+    assert await stores.get(path + asked_before) == expected
+    assert await stores.get(path + made_with) == expected
+    problem = await stores.get(path + asked_late, 409)
+    assert problem["code"] == "data_changed"
+    assert "Trigger a new report with `columns=full`" in problem["detail"]
+    later = await stores.trigger("?columns=full")
+    await stores.complete(later)
+    first, second = (await stores.get(path + later))["rows"]
+    assert (first["state"], first["group"], first["uptime_last_day"]) == ("closed", "north", 0)
+    assert (second["state"], second["coverage_percent_last_hour"]) == ("stale", 0)
+
+
+@pytest.mark.parametrize("group", ["t", "f"])
+async def test_a_group_with_the_name_of_a_boolean_stays_a_text_in_a_workbook(stores: Stores, group: str) -> None:
+    await stores.load_monday()
+    await stores.client.put("/stores/1", json={"group": group})
+    report_id = await stores.trigger()
+    await stores.complete(report_id)
+    book = await stores.client.get(f"/get_report?report_id={report_id}&columns=full&format=xlsx")
+    _, first, second = await sheet(book)
+    assert (first[13:16], second[15]) == (["America/Chicago", True, group], None)

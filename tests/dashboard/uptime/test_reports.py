@@ -11,9 +11,10 @@ import pytest
 
 from common.config import Secret
 from common.db.pool import Connection
+from common.tables import FORMULA_BEGINS, neutralised
 from common.web.errors import Invalid
 from dashboard.uptime import service
-from dashboard.uptime.models import WantedStores
+from dashboard.uptime.models.fleet import WantedStores
 from dashboard.uptime.queries import fleet, report_rows, reports
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc
@@ -299,6 +300,23 @@ async def test_a_change_during_a_report_is_not_in_it(db: asyncpg.Pool) -> None:
     assert report is not None
     downtime = await db.fetchval("SELECT sum(downtime_last_week) FROM uptime_report_row WHERE store_id = '10'")
     assert (report.data_version == before) == (downtime == timedelta())
+
+
+async def test_the_database_and_python_take_the_same_texts_for_formulas(dashboard_db: asyncpg.Pool) -> None:
+    texts = [f"{begin}{rest}" for begin in ("", "x", *FORMULA_BEGINS) for rest in ("", "5", "5.5", "1+1", "5\n", "-5")]
+    made = await dashboard_db.fetch(
+        f"SELECT {report_rows.neutralised_sql('given')} AS text FROM unnest($1::text[]) AS given", texts
+    )
+    assert [row["text"] for row in made] == [neutralised(text) for text in texts]
+
+
+async def test_details_that_two_processes_ask_for_are_made_once(db: asyncpg.Pool) -> None:
+    report_id = await service.request_report(db, None, NOW)
+    await service.make_report(db, report_id, NOW)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    await asyncio.gather(*(service.make_report_details(db, report) for _ in range(3)))
+    assert await db.fetchval("SELECT count(*) FROM uptime_report_detail") == 2
 
 
 async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) -> None:

@@ -16,7 +16,7 @@ from dashboard.config import Config
 from dashboard.uptime import service
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
-from dashboard.uptime.models import ImportSummary
+from dashboard.uptime.models.imports import ImportSummary
 from dashboard.uptime.queries import imports, reports
 from dashboard.uptime.queries.retention import delete_old_imports, delete_old_polls, delete_old_reports
 from dashboard.uptime.queries.stores import select_days, select_incidents, select_polls_since, select_timeline
@@ -162,7 +162,7 @@ async def test_an_incident_that_began_before_the_polls_that_are_kept_starts_with
 
 async def import_polls(db: asyncpg.Pool, *lines: str) -> ImportSummary:
     file = io.BytesIO("\n".join(("store_id,status,timestamp_utc", *lines, "")).encode())
-    return await import_file(db, Intake(StoreFile.STATUS, file, "a test", datetime.now(UTC)))
+    return await import_file(db, Intake(StoreFile.STATUS, file, "a test", datetime.now(UTC), "a test"))
 
 
 async def test_polls_of_days_that_are_kept_as_figures_are_not_imported_again(dashboard_db: asyncpg.Pool) -> None:

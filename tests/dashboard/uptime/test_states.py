@@ -5,9 +5,11 @@ from datetime import date, timedelta
 import asyncpg
 from hypothesis import given
 
-from dashboard.uptime.queries.alerts import select_silent_collector, select_stores_down
+from dashboard.uptime.corrections import Change, delete_polls, replace_closures
+from dashboard.uptime.models.stores import StoredClosure
+from dashboard.uptime.queries.alerts import Look, select_silent_collector, select_stores_down
 from dashboard.uptime.queries.states import select_state_counts, select_store_now, select_stores_in_state
-from tests.dashboard.uptime.fleet import Store, every_day, load, utc
+from tests.dashboard.uptime.fleet import Store, clock, every_day, load, utc
 from tests.dashboard.uptime.reference import cut, known_at, stretches_of, total
 from tests.dashboard.uptime.test_law import Scene, relaxed, scenes
 
@@ -106,20 +108,74 @@ async def test_a_store_is_down_after_two_polls_and_up_again_after_two(dashboard_
         {"two": polled(1, 0, 0), "one": polled(1, 1, 0), "back": polled(0, 0, 1), "well": polled(0, 1, 1)},
     )
     assert await subjects(dashboard_db) == ["two"]
-    assert await subjects(dashboard_db, "two", "back", "well", "one", "unknown") == ["back", "one", "two"]
+    assert await subjects(dashboard_db, "two", "back", "well", "one", "unknown") == ["back", "two"]
+
+
+async def test_a_store_is_no_longer_down_once_a_correction_leaves_no_two_polls_that_say_so(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    polls = [(NOON - 3 * HOUR, True), (NOON - 2 * HOUR, False), (NOON - HOUR, False)]
+    stores = {name: Store(polls, timezone="UTC") for name in ("closed then", "deleted", "one deleted", "down")}
+    await load(dashboard_db, stores)
+    assert await subjects(dashboard_db) == sorted(stores)
+    change = Change("closed then", "a test", NOON)
+    await replace_closures(dashboard_db, change, [StoredClosure(NOON - 2 * HOUR, NOON - 30 * MINUTE, "")])
+    for name, start in (("deleted", NOON - 2 * HOUR), ("one deleted", NOON - HOUR)):
+        assert await delete_polls(dashboard_db, Change(name, "a test", NOON), start, NOON)
+    assert await subjects(dashboard_db, *stores) == ["down"]
+
+
+async def test_as_many_polls_in_a_row_as_are_asked_for_are_looked_back_at(dashboard_db: asyncpg.Pool) -> None:
+    """Sixty hourly ones are more than two days; a store that is open for an hour a week has two in a week."""
+    down = [(NOON - n * HOUR, False) for n in range(60)]
+    weekly = [(2, clock("11:30"), clock("12:30"))]
+    await load(
+        dashboard_db,
+        {
+            "sixty": Store([*down, (NOON - 60 * HOUR, True)], timezone="UTC"),
+            "fifty-nine": Store([*down[:-1], (NOON - 59 * HOUR, True)], timezone="UTC"),
+            "up": Store([*((at + 61 * HOUR - DAY * 10, status) for at, status in down), (NOON, True)], timezone="UTC"),
+            "weekly": Store([(NOON - 7 * DAY, False), (NOON - 3 * DAY, True), (NOON, False)], weekly, "UTC"),
+        },
+    )
+
+    async def down_after(polls: int, *firing: str) -> list[str]:
+        return [each.subject for each in await select_stores_down(dashboard_db, NOON, firing, polls)]
+
+    assert await down_after(60) == ["sixty"]
+    assert await down_after(60, "sixty", "fifty-nine", "up") == ["sixty", "up"]
+    assert "weekly" in await down_after(2)
+    assert "weekly" not in await down_after(3)
+
+
+async def test_a_look_at_the_same_data_leaves_stores_that_are_down_as_they_were(dashboard_db: asyncpg.Pool) -> None:
+    soon = NOON + 5 * MINUTE
+    polls = [(NOON - 2 * HOUR, False), (NOON - HOUR, False)]
+    up_soon = [*polls, (soon, True), (soon + MINUTE, True)]
+    await load(dashboard_db, {"1": Store(polls, timezone="UTC"), "2": Store(up_soon, timezone="UTC")})
+    found = await select_stores_down(dashboard_db, NOON, [], 2)
+    look = Look(NOON, {each.subject: each for each in found})
+    later = await select_stores_down(dashboard_db, soon + MINUTE, ["1", "2"], 2, before=look)
+    assert (later, [each.subject for each in found]) == (found[:1], ["1", "2"])
 
 
 async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asyncpg.Pool) -> None:
     open_now, closed_now = every_day("09:00", "24:00"), every_day("00:00", "11:00")
     down = [(NOON - 90 * MINUTE, False), (NOON - 75 * MINUTE, False)]
     week_old = [(NOON - 7 * DAY, False), (NOON - 7 * DAY + MINUTE, False)]
-    in_closed_time = [(NOON - 5 * HOUR, False), (NOON - 4 * HOUR, False), (NOON - HOUR, True)]
+    in_closed_time = [
+        (NOON - 14 * HOUR, False),
+        (NOON - 13 * HOUR, False),
+        (NOON - 4 * HOUR, True),
+        (NOON - HOUR, True),
+    ]
     await load(
         dashboard_db,
         {
             "closed": Store(down, closed_now, "UTC"),
             "stale": Store(week_old, (), "UTC"),
             "early": Store(in_closed_time, open_now, "UTC"),
+            "never": Store([(NOON - 5 * HOUR, False), (NOON - 4 * HOUR, False)], open_now, "UTC"),
             "maintained": Store(down, (), "UTC", closures=[(NOON - HOUR, NOON + HOUR)]),
         },
     )
@@ -127,15 +183,43 @@ async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asy
     assert await subjects(dashboard_db, "closed", "stale", "maintained", "early") == [
         "closed", "early", "maintained", "stale",
     ]  # fmt: skip
+    assert await subjects(dashboard_db, "never") == []
 
 
 async def test_the_collector_is_silent_after_ninety_minutes_without_any_poll(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"1": Store([], timezone="UTC")})
-    assert await select_silent_collector(dashboard_db, NOON, []) == []
+    unpulled = timedelta()
+    assert await select_silent_collector(dashboard_db, NOON, [], unpulled) == []
     await load(dashboard_db, {"1": Store([(NOON - 90 * MINUTE, True)])})
-    (firing,) = await select_silent_collector(dashboard_db, NOON, [])
+    (firing,) = await select_silent_collector(dashboard_db, NOON, [], unpulled)
     assert (firing.subject, firing.detail) == (
         "collector",
         "No store has been polled since 2023-01-25T10:30:00.000000Z.",
     )
-    assert await select_silent_collector(dashboard_db, NOON - MINUTE, ["collector"]) == []
+    assert await select_silent_collector(dashboard_db, NOON - MINUTE, ["collector"], unpulled) == []
+
+
+async def test_the_collector_is_not_silent_between_two_pulls(dashboard_db: asyncpg.Pool) -> None:
+    """A pull at 10:10 that brings polls up to 08:41 says nothing of the time until the next one at 11:10."""
+    await load(dashboard_db, {"1": Store([(utc("2023-01-25 08:41"), True)])})
+
+    async def is_silent(at: str, *firing: str, hours: int = 1) -> bool:
+        found = await select_silent_collector(dashboard_db, utc(f"2023-01-{at}"), firing, hours * HOUR)
+        return bool(found)
+
+    assert [await is_silent(f"25 {at}") for at in ("10:11", "11:10", "11:11")] == [False, False, True]
+    assert [await is_silent(f"26 {at}", hours=24) for at in ("10:10", "10:11")] == [False, True]
+
+
+async def test_an_old_file_does_not_make_the_collector_silent_for_ever(dashboard_db: asyncpg.Pool) -> None:
+    await load(dashboard_db, {"1": Store([(NOON, True)])})
+    end = NOON + 90 * MINUTE + 48 * HOUR
+    for interval, firing, silent in (
+        (timedelta(), [], [True, False]),
+        (timedelta(), ["collector"], [True, False]),
+        (HOUR, [], [True, False]),
+        (HOUR, ["collector"], [True, True]),
+    ):
+        looks = [end + interval - MINUTE, end + interval]
+        found = [await select_silent_collector(dashboard_db, at, firing, interval) for at in looks]
+        assert [bool(each) for each in found] == silent

@@ -8,7 +8,8 @@ import pytest
 
 from common.web.errors import Invalid
 from dashboard.uptime import service
-from dashboard.uptime.models import Gap, Incident, Poll, Span, Stretch, Window
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Incident, Poll, Span, Stretch, Window
 from dashboard.uptime.queries.imports import select_newest_poll
 from dashboard.uptime.queries.stores import (
     select_coverage,

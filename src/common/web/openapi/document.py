@@ -82,6 +82,8 @@ class Operation(TypedDict, total=False):
     """An example of the first success response."""
     request_example: Any
     """An example of the request body; or a function that returns it, called when the document is rendered."""
+    request_text_examples: Mapping[str, str]
+    """Examples of the further media types of the request body that are texts."""
     descriptions: Mapping[int, str]
     """Descriptions of responses by status."""
     path_examples: Mapping[str, Any]
@@ -283,6 +285,8 @@ class Document(OpenAPIProvider):
                 content["schema"] = tidy(content["schema"])
             given = described.get("request_example")
             _add_example([op["requestBody"]], given() if callable(given) else given, components)
+            for name, text in described.get("request_text_examples", {}).items():
+                op["requestBody"]["content"][name]["example"] = text
         headers = dict(described.get("request_headers", {}))
         if described.get("idempotent"):
             headers["Idempotency-Key"] = (

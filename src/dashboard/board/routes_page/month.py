@@ -20,7 +20,7 @@ from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.month import month_view
 from dashboard.board.routes_page.hotel_books import lists_hotels, require_books, require_nights
 from dashboard.bookings.curves import compute_build_up
-from dashboard.bookings.inputs import parse_month
+from dashboard.bookings.inputs import parse_month_of_nights
 from dashboard.bookings.months import last_of_months
 
 blueprint = Blueprint("board_month", __name__)
@@ -61,7 +61,7 @@ async def get_month(hotel_id: int, month: str, query_args: BoardQuery) -> Respon
 def parse_month_of_path(text: str) -> date:
     """Parse the month of an address. Raises NotFound, which says what is wrong with it."""
     try:
-        return parse_month(text)
+        return parse_month_of_nights(text)
     except ValueError:
         raise NotFound(f"{text} is not a valid month: write one from 1900-01 to 2199-12, such as 2026-12.") from None
 

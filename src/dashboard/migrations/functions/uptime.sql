@@ -1,6 +1,13 @@
 -- release 1
 -- The rules of uptime as functions over ranges. Every statement of the slice calls them, or those of uptime_views.sql.
 
+-- The time zone of a store. named: the one that a file names; null: none does.
+CREATE OR REPLACE FUNCTION zone_of(named text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(named, 'America/Chicago')
+$$;
+
 -- The first instant at which a wall clock in a zone shows a time. PostgreSQL resolves an ambiguous time to its second
 -- pass and a skipped one by the offset before. That is right for a closing; an opening needs the first pass. Therefore
 -- add to the instant three hours earlier by the offset of that instant: if the wall clock then shows the time, it is
@@ -24,8 +31,8 @@ AS $$
            range_agg(
                CASE WHEN closure.first_day IS NULL THEN tstzrange(closure.starts_at, closure.ends_at)
                     ELSE tstzrange(
-                        opening_instant(closure.first_day::timestamp, coalesce(store.timezone, 'America/Chicago')),
-                        opening_instant((closure.last_day + 1)::timestamp, coalesce(store.timezone, 'America/Chicago'))
+                        opening_instant(closure.first_day::timestamp, zone_of(store.timezone)),
+                        opening_instant((closure.last_day + 1)::timestamp, zone_of(store.timezone))
                     )
                END
            )
@@ -78,7 +85,7 @@ AS $$
                    AND (day + 1)::timestamp AT TIME ZONE zone = midnight + INTERVAL '24 hours'
                    AND (day + 2)::timestamp AT TIME ZONE zone = midnight + INTERVAL '48 hours' AS steady
           FROM (
-            SELECT DISTINCT coalesce(timezone, 'America/Chicago') AS zone
+            SELECT DISTINCT zone_of(timezone) AS zone
               FROM unnest(of_stores) AS wanted (store_id)
               JOIN store ON store.store_id = wanted.store_id
           ) AS zones
@@ -88,7 +95,7 @@ AS $$
          CROSS JOIN LATERAL unnest(array(SELECT first + generate_series(0, last - first))) AS days (day)
          CROSS JOIN LATERAL (SELECT day::timestamp AT TIME ZONE zone AS midnight) AS start
       ) AS calendar
-        ON calendar.zone = coalesce(store.timezone, 'America/Chicago')
+        ON calendar.zone = zone_of(store.timezone)
            AND calendar.weekday = hours.weekday
            AND calendar.day >= hours.valid_from
            AND calendar.day < hours.valid_until

@@ -58,7 +58,7 @@ AS $$
           LEFT JOIN before ON before.store_id = begins_down.store_id
     ), measured AS MATERIALIZED (
         SELECT history.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS zone,
+               zone_of(store.timezone) AS zone,
                history.open,
                history.up,
                unobserved(history.store_id, history.open, coverage, known) AS unseen,
@@ -168,7 +168,7 @@ BEGIN
     FOR due IN
         SELECT store.store_id, span.since, span.until, (span.until AT TIME ZONE local.zone)::date AS first_left
           FROM store
-         CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+         CROSS JOIN LATERAL (SELECT zone_of(store.timezone) AS zone) AS local
          CROSS JOIN LATERAL (
             SELECT CASE WHEN store.last_polled_at <= at_time THEN store.last_polled_at
                         ELSE (
@@ -223,9 +223,10 @@ BEGIN
 END
 $$;
 
--- The instant before which no poll at or after `changed_at` changes a figure of a store: `changed_at` itself if a poll
--- that counts precedes it in the same open interval, or if the store is closed then; else the opening before it. Minus
--- infinity if no poll before it counts, since the first poll that does decides what was before.
+-- The first instant whose figures a poll at or after `changed_at` can change. Figures before it are final. It is
+-- `changed_at` itself if a poll that counts precedes it in the same open interval, or if the store is closed then; else
+-- the opening before it. Minus infinity if no poll before it counts, since the first poll that does decides what was
+-- before.
 CREATE OR REPLACE FUNCTION days_hold_until(of_store text, changed_at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -301,7 +302,7 @@ AS $$
     SELECT store_id
       FROM store
      WHERE first_polled_at <= settled
-       AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE coalesce(timezone, 'America/Chicago'))::date
+       AND days_made_on IS DISTINCT FROM (settled AT TIME ZONE zone_of(timezone))::date
      ORDER BY timezone, store_id
 $$;
 
@@ -341,7 +342,7 @@ BEGIN
                        midnight_before(settled, zone) AS midnight,
                        stores
                   FROM (
-                    SELECT coalesce(store.timezone, 'America/Chicago') AS zone, array_agg(store.store_id) AS stores
+                    SELECT zone_of(store.timezone) AS zone, array_agg(store.store_id) AS stores
                       FROM (
                         SELECT to_make AS store_id FROM stores_with_days_to_make(settled) AS to_make LIMIT max_stores
                       ) AS wanted
@@ -383,7 +384,7 @@ AS $$
             SELECT changed.store_id,
                    midnight_before(
                        CASE WHEN isfinite(changed.at) THEN days_hold_until(changed.store_id, changed.at) ELSE changed.at END,
-                       coalesce(named.timezone, 'America/Chicago')
+                       zone_of(named.timezone)
                    ) AS until
               FROM unnest(of_stores, changes) AS changed (store_id, at)
               JOIN store AS named ON named.store_id = changed.store_id
@@ -391,7 +392,7 @@ AS $$
          WHERE store.store_id = held.store_id
            AND store.days_made_on IS NOT NULL
            AND (held.until IS NULL OR held.until < store.days_until)
-        RETURNING store.store_id, store.days_until, coalesce(store.timezone, 'America/Chicago') AS zone
+        RETURNING store.store_id, store.days_until, zone_of(store.timezone) AS zone
     )
     DELETE FROM store_recent_day AS kept
      USING cut
@@ -410,18 +411,18 @@ LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     WITH incomplete AS MATERIALIZED (
         SELECT store.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS zone,
+               zone_of(store.timezone) AS zone,
                store.days_made_on,
                coalesce(
                    store.days_until,
                    store.polls_since,
-                   midnight_before(store.first_polled_at, coalesce(store.timezone, 'America/Chicago'))
+                   midnight_before(store.first_polled_at, zone_of(store.timezone))
                ) AS made_until
           FROM store
          WHERE store.first_polled_at <= known
            AND (
                store.days_until IS NULL
-               OR (store.days_until AT TIME ZONE coalesce(store.timezone, 'America/Chicago'))::date < store.days_made_on
+               OR (store.days_until AT TIME ZONE zone_of(store.timezone))::date < store.days_made_on
            )
     )
     SELECT store.store_id,

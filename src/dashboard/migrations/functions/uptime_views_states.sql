@@ -9,6 +9,23 @@ AS $$
       FROM open_time(ARRAY[of_store], polled_at, moment) AS hours
 $$;
 
+-- Whether a store is stale at a moment: it was open for three hours since its last poll. open: its open time up to the
+-- moment, from 48 hours before it on.
+CREATE OR REPLACE FUNCTION is_stale(
+    of_store text, polled_at timestamptz, open tstzmultirange, moment timestamptz
+) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT polled_at <= moment - INTERVAL '3 hours'
+       AND (
+           length_of(open * tstzmultirange(tstzrange(polled_at, moment))) >= INTERVAL '3 hours'
+           OR (
+               polled_at < moment - INTERVAL '48 hours'
+               AND open_without_poll(of_store, polled_at, moment) >= INTERVAL '3 hours'
+           )
+       )
+$$;
+
 -- The state of stores at a moment, by their polls up to it: never_polled; closed; stale, if it was open for three hours
 -- without a poll; else up or down, which is the status of the last poll that counts. polled_at: the last poll.
 --
@@ -63,15 +80,7 @@ AS $$
      UNION ALL
     SELECT store.store_id,
            CASE WHEN NOT hours.open @> moment THEN 'closed'
-                WHEN last.polled_at <= moment - INTERVAL '3 hours'
-                     AND (
-                         length_of(hours.open * tstzmultirange(tstzrange(last.polled_at, moment)))
-                             >= INTERVAL '3 hours'
-                         OR (
-                             last.polled_at < moment - INTERVAL '48 hours'
-                             AND open_without_poll(store.store_id, last.polled_at, moment) >= INTERVAL '3 hours'
-                         )
-                     ) THEN 'stale'
+                WHEN is_stale(store.store_id, last.polled_at, hours.open, moment) THEN 'stale'
                 WHEN (
                     SELECT poll.active
                       FROM store_poll AS poll
@@ -181,5 +190,47 @@ BEGIN
         RETURN closed_at;
     END IF;
     RETURN NULL;
+END
+$$;
+
+-- Whether the polls of a store in open time, up to a moment, say that it went down and has not come up since: of the
+-- runs of at least so many equal ones, the last is of inactive ones. Without any such run it is not down. The search
+-- goes back from the last poll in steps that double.
+CREATE OR REPLACE FUNCTION is_down_by_runs(of_store text, moment timestamptz, length integer) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    step interval := greatest(INTERVAL '48 hours', length * INTERVAL '3 hours');
+    first timestamptz := moment + INTERVAL '1 microsecond';
+    latest timestamptz;
+    is_down boolean;
+BEGIN
+    LOOP
+        SELECT max(poll.polled_at) INTO latest
+          FROM store_poll AS poll
+         WHERE poll.store_id = of_store AND poll.polled_at < first;
+        IF latest IS NULL THEN
+            RETURN FALSE;
+        END IF;
+        first := latest - step;
+        SELECT run.active = 0 INTO is_down
+          FROM (
+            SELECT poll.polled_at,
+                   count(*) OVER ending AS polls,
+                   count(*) FILTER (WHERE poll.active) OVER ending AS active
+              FROM open_time(ARRAY[of_store], first, moment + INTERVAL '1 microsecond') AS hours, store_poll AS poll
+             WHERE poll.store_id = of_store
+               AND poll.polled_at BETWEEN first AND moment
+               AND poll.polled_at <@ hours.open
+            WINDOW ending AS (ORDER BY poll.polled_at ROWS BETWEEN length - 1 PRECEDING AND CURRENT ROW)
+          ) AS run
+         WHERE run.polls = length AND run.active IN (0, length)
+         ORDER BY run.polled_at DESC
+         LIMIT 1;
+        IF is_down IS NOT NULL THEN
+            RETURN is_down;
+        END IF;
+        step := step * 2;
+    END LOOP;
 END
 $$;

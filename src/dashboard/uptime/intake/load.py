@@ -18,7 +18,7 @@ from common.db.pool import Connection, transaction
 from common.text_blocks import BLOCK_BYTES, DamagedFileError, FileTooLargeError, read_blocks
 from common.web.errors import FieldError, Invalid, TooLarge
 from dashboard.uptime.intake.parse import MAX_NAMED_STORES, Outcome, StoreFile, StoreFileReader
-from dashboard.uptime.models import ImportSummary, NewImport
+from dashboard.uptime.models.imports import ImportSummary, NewImport
 from dashboard.uptime.queries import imports as queries
 from dashboard.uptime.queries.imports import LoadOutcome
 
@@ -50,7 +50,7 @@ class Intake:
     file: BinaryIO
     source: str
     now: datetime
-    made_by: str = "unknown"
+    made_by: str
     is_pull: bool = False
     limit: int | None = None
     require_rows: bool = False
@@ -113,8 +113,9 @@ def _require_accepted_rows(outcome: Outcome, intake: Intake) -> None:
     if outcome.rows == 0 and intake.require_rows:
         raise _refused("body", "the file contains no rows")
     if outcome.rows and outcome.rejected_total == outcome.rows:
+        none = "its only row is not" if outcome.rows == 1 else f"none of its {outcome.rows} rows is"
         raise Invalid(
-            f"The file was refused: none of its {outcome.rows} rows is valid.",
+            f"The file was refused: {none} valid.",
             errors=[FieldError(f"lines.{each.line}", each.reason) for each in outcome.rejected],
         )
 

@@ -14,15 +14,13 @@ from functools import partial
 from common.csv_files import MAX_RECORD_BYTES, TOO_LONG, CsvFile, CsvHeaderError, Header
 from common.csv_import import RejectedLine
 from common.instants import parse_instant
-from common.limits import MAX_POLL_AHEAD
+from common.limits import EARLIEST_STORE_DAY, MAX_POLL_AHEAD, require_sane_store_day
 from common.web.errors import FieldError, Invalid
 from common.web.input_types import parse_name
 
 MAX_ID_LENGTH = 100
 MAX_KEPT_REJECTIONS = 100
 MAX_NAMED_STORES = 20
-FIRST_YEAR = 1970
-LAST_YEAR = 2200
 
 
 class StoreFile(StrEnum):
@@ -81,8 +79,8 @@ def parse_status(text: str) -> str:
 def parse_poll_instant(text: str, now: datetime) -> str:
     """Parse the instant of a poll. Raises ValueError for one that is later than the poller's clock can be."""
     instant = parse_instant(text)
-    if instant.year < FIRST_YEAR:
-        raise ValueError(f"is before the year {FIRST_YEAR}")
+    if instant.year < EARLIEST_STORE_DAY.year:
+        raise ValueError(f"is before the year {EARLIEST_STORE_DAY.year}")
     if instant > now + MAX_POLL_AHEAD:
         raise ValueError("is in the future")
     return instant.isoformat()
@@ -119,8 +117,7 @@ def parse_valid_from(text: str) -> str:
         found = date.fromisoformat(text)
     except ValueError:
         raise ValueError("is not a valid date") from None
-    if not FIRST_YEAR <= found.year < LAST_YEAR:
-        raise ValueError(f"must be from the year {FIRST_YEAR} on and before {LAST_YEAR}")
+    require_sane_store_day(found)
     return text
 
 
@@ -147,8 +144,8 @@ _DAY_PATTERN = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(
 _TIME_PATTERN = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _ZONE_PATTERN = r"(?:\.\d{1,6})?(?: UTC|Z|\+00(?::?00)?)?"
 _MATCHES_NOTHING = r"(?!)"
-_ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:\.\d+)?E\+\d+)(?=[,;\t\n\"])", re.IGNORECASE)
-"""An id that a spreadsheet has turned into a number and rounded, such as 1.48E+18."""
+_ROUNDED_ID = re.compile(rb"(?:^|[,;\t\n\"])(\d(?:(?:[.,]\d+)?[Ee]\+|[.,]\d+E)\d+)(?=[,;\t\n\"])")
+"""An id that a spreadsheet has turned into a number and rounded, such as 1.48E+18, 1,48E+18 or 1.48E18."""
 
 
 def past_instants(now: datetime) -> str:
@@ -205,8 +202,7 @@ def columns_of(kind: StoreFile, zones: Mapping[str, str], now: datetime) -> tupl
 
 
 TITLES = {
-    kind: tuple(column.title for column in columns_of(kind, {}, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)))
-    for kind in StoreFile
+    kind: tuple(column.title for column in columns_of(kind, {}, datetime(1970, 1, 1, tzinfo=UTC))) for kind in StoreFile
 }
 
 
@@ -275,7 +271,8 @@ class StoreFileReader:
             yield from self._usual_blocks(self._usual_rows)
         if self._rounded:
             self.outcome.notices.append(
-                f"{self._rounded} ids look as if a spreadsheet had rounded them, such as 1.48E+18; export ids as text"
+                f"{_ids_look(self._rounded)} as if a spreadsheet had rounded "
+                f"{'it' if self._rounded == 1 else 'them'}, such as 1.48E+18; export ids as text"
             )
 
     def _usual_blocks(self, usual_rows: re.Pattern[bytes]) -> Iterator[bytes]:
@@ -312,7 +309,7 @@ class StoreFileReader:
                 count = rows.count(b"\n")
                 self._file.line += count
                 self.outcome.rows += count
-                if b"E+" in rows or b"e+" in rows:
+                if b"E" in rows or b"e+" in rows:
                     self._rounded += len(_ROUNDED_ID.findall(rows))
                 yield rows
                 start = end
@@ -427,6 +424,10 @@ def _usual_rows(columns: tuple[Column, ...], delimiter: str) -> re.Pattern[bytes
     row = delimiter.join(f'(?:{pattern}|"{pattern}")' for pattern in patterns)
     # Not possessive, although backtracking is useless: Python before 3.11.5 miscounts such repetitions (gh-101955).
     return re.compile(f"(?:{row}\n)*".encode(), re.ASCII)
+
+
+def _ids_look(number: int) -> str:
+    return "1 id looks" if number == 1 else f"{number} ids look"
 
 
 def _csv_cell(value: str) -> str:

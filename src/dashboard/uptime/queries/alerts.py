@@ -1,7 +1,8 @@
 """SQL of what somebody must hear of: stores that are down, and a collector that is silent."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from asyncpg import Record
 
@@ -14,12 +15,23 @@ COLLECTOR = "collector"
 """The subject of a silent collector."""
 
 
-async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str], polls: int) -> list[Firing]:
-    """The stores of which the last `polls` polls in open time were all inactive.
+@dataclass(frozen=True)
+class Look:
+    """When the stores were looked at, and those that were down, by their ids."""
 
-    firing: those that fired at the last look; they fire until as many polls in a row were active. A store that is
-    closed or stale now goes on as it was. Business hours, which take most of the time, are only computed for stores
-    whose newest poll says that something may have changed.
+    at: datetime
+    found: Mapping[str, Firing]
+
+
+async def select_stores_down(
+    db: Executor, now: datetime, firing: Sequence[str], polls: int, *, before: Look | None = None
+) -> list[Firing]:
+    """The stores that went down by `polls` polls in a row, and have not come up since by as many; in open time.
+
+    firing: those that fired at the last look; they fire until their polls, or a correction of these, say otherwise.
+    Others only fire if they are open now, not stale, and were down in all of their last polls, so that business hours,
+    which take most of the time, are computed for few stores. before: a look at the same data, which found all that
+    fire; those without a later poll go on.
     """
     rows = await db.fetch(
         """
@@ -36,21 +48,18 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
               FROM store
               LEFT JOIN unnest($2::text[]) AS wanted (store_id) ON wanted.store_id = store.store_id
              WHERE store.last_polled_at > $1::timestamptz - INTERVAL '48 hours' OR wanted.store_id IS NOT NULL
-        ), newest AS MATERIALIZED (
-            SELECT looked_at.store_id, poll.active, looked_at.polled_at, looked_at.fires
+        ), suspected AS MATERIALIZED (
+            SELECT looked_at.store_id, looked_at.polled_at, looked_at.fires
               FROM looked_at
               JOIN store_poll AS poll ON poll.store_id = looked_at.store_id AND poll.polled_at = looked_at.polled_at
-        ), suspected AS MATERIALIZED (
-            SELECT store_id, fires, polled_at
-              FROM newest
-             WHERE active = fires AND polled_at > $1::timestamptz - INTERVAL '48 hours'
+             WHERE (looked_at.fires AND ($4::timestamptz IS NULL OR looked_at.polled_at > $4))
+                OR (
+                    NOT looked_at.fires
+                    AND NOT poll.active
+                    AND looked_at.polled_at > $1::timestamptz - INTERVAL '48 hours'
+                )
         ), judged AS MATERIALIZED (
-            SELECT suspected.store_id, suspected.fires, suspected.polled_at, recent.number, recent.active, recent.since,
-                   hours.open @> $1::timestamptz AND (
-                       suspected.polled_at > $1::timestamptz - INTERVAL '3 hours'
-                       OR length_of(hours.open * tstzmultirange(tstzrange(suspected.polled_at, $1)))
-                           < INTERVAL '3 hours'
-                   ) AS is_seen
+            SELECT suspected.store_id, suspected.polled_at, suspected.fires, recent.number, recent.active, recent.since
               FROM suspected
               JOIN open_time(
                        array(SELECT store_id FROM suspected),
@@ -71,40 +80,61 @@ async def select_stores_down(db: Executor, now: datetime, firing: Sequence[str],
                      LIMIT $3
                   ) AS counted
               ) AS recent
+             WHERE suspected.fires
+                OR (
+                    hours.open @> $1::timestamptz
+                    AND NOT is_stale(suspected.store_id, suspected.polled_at, hours.open, $1)
+                )
         )
         SELECT store_id, polled_at, number, active, since
           FROM judged
-         WHERE CASE WHEN fires THEN NOT is_seen OR number < $3 OR active < $3
-                    ELSE is_seen AND number = $3 AND active = 0
+         WHERE CASE WHEN number = $3 AND active IN (0, $3) THEN active = 0
+                    WHEN NOT fires AND active > 0 THEN FALSE
+                    ELSE is_down_by_runs(store_id, $1, $3::integer)
                END
          UNION ALL
-        SELECT store_id, polled_at, 0, 0, NULL
-          FROM newest
-         WHERE fires AND store_id NOT IN (SELECT store_id FROM suspected)
+        SELECT store_id, polled_at, NULL, NULL, NULL
+          FROM looked_at
+         WHERE fires AND polled_at <= $4
          ORDER BY store_id
         """,
         now,
         firing,
         polls,
+        before.at if before else None,
     )
-    return [Firing(row["store_id"], _store_detail(row)) for row in rows]
+    return [
+        before.found[row["store_id"]]
+        if before is not None and row["number"] is None
+        else Firing(row["store_id"], _store_detail(row, polls))
+        for row in rows
+    ]
 
 
-def _store_detail(row: Record) -> str:
-    if row["since"] is None:
-        return f"It is down; its last poll was at {format_instant(row['polled_at'])}."
+def _store_detail(row: Record, polls: int) -> str:
     if row["active"]:
         return f"{row['active']} of its last {row['number']} polls in open time found it up again."
+    if row["number"] < polls:
+        return f"It is down; its last poll was at {format_instant(row['polled_at'])}."
     return (
         f"Its last {row['number']} polls in open time found it down, the first of them at "
         f"{format_instant(row['since'])}."
     )
 
 
-async def select_silent_collector(db: Executor, now: datetime, firing: Sequence[str]) -> list[Firing]:
+SILENCE_MAY_BEGIN = timedelta(hours=48)
+"""How long after a silence becomes one it may begin to fire; later the polls are those of an old file."""
+
+
+async def select_silent_collector(
+    db: Executor, now: datetime, firing: Sequence[str], pull_interval: timedelta
+) -> list[Firing]:
     """Whether no store at all was polled for so long that it is a gap; the next poll of any store ends it.
 
-    firing: not needed, since a single poll ends the silence. Nothing fires before the first poll of the fleet.
+    pull_interval: how often polls are pulled, and by how much the newest one may be older for that; zero if none are.
+    firing: the collector, if it was silent at the last look. It begins to be silent within SILENCE_MAY_BEGIN, and where
+    nothing is pulled it is not silent for longer either: nobody sends polls any more. Nothing fires before the first
+    poll of the fleet.
     """
     newest: datetime | None = await db.fetchval(
         """
@@ -116,6 +146,10 @@ async def select_silent_collector(db: Executor, now: datetime, firing: Sequence[
         """,
         now,
     )
-    if newest is None or now - newest < POLL_COVERAGE:
+    if newest is None:
+        return []
+    silent_for = now - newest - POLL_COVERAGE - pull_interval
+    goes_on = firing and pull_interval
+    if silent_for < timedelta() or (silent_for >= SILENCE_MAY_BEGIN and not goes_on):
         return []
     return [Firing(COLLECTOR, f"No store has been polled since {format_instant(newest)}.")]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models import ClosedTime
+from dashboard.uptime.models.stores import StoredClosure
 
 
-async def select_closures(db: Executor, store_id: str) -> list[ClosedTime]:
+async def select_closures(db: Executor, store_id: str) -> list[StoredClosure]:
     """The closures of a store, as they were put."""
     rows = await db.fetch(
         """
@@ -22,7 +22,7 @@ async def select_closures(db: Executor, store_id: str) -> list[ClosedTime]:
         store_id,
     )
     return [
-        ClosedTime(
+        StoredClosure(
             row["first_day"] if row["starts_at"] is None else row["starts_at"],
             row["last_day"] if row["ends_at"] is None else row["ends_at"],
             row["reason"],
@@ -35,7 +35,7 @@ async def delete_closures(db: Executor, store_id: str) -> None:
     await db.execute("DELETE FROM store_closure WHERE store_id = $1", store_id)
 
 
-async def insert_closures(db: Executor, store_id: str, closures: Sequence[ClosedTime]) -> None:
+async def insert_closures(db: Executor, store_id: str, closures: Sequence[StoredClosure]) -> None:
     """Insert the closures of a store, which has none."""
     await db.execute(
         """

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Executor
-from dashboard.uptime.models import DaySpan, SlaSummary, StoreUptime, WantedStores
+from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StoreUptime, WantedStores
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 DAYS_SETTLE = timedelta(hours=6)
@@ -89,7 +89,7 @@ async def select_store_uptimes_of_days(
              LIMIT $7
         )
         SELECT page.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                up AS uptime_seconds,
                down AS downtime_seconds,
                share AS uptime_share,

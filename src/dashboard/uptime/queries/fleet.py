@@ -8,7 +8,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models import FleetMark, Period, Report, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
+from dashboard.uptime.models.fleet import FleetMark, Period, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
+from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries.reports import select_report
 
 
@@ -92,7 +93,7 @@ async def select_store_uptimes(
              LIMIT $7
         )
         SELECT page.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                up AS uptime_seconds,
                down AS downtime_seconds,
                share AS uptime_share,

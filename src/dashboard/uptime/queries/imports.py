@@ -14,7 +14,7 @@ from common.csv_import import RejectedLine
 from common.db.copy import await_copy
 from common.db.locks import STORE_IMPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import Import, NewImport
+from dashboard.uptime.models.imports import Import, NewImport
 
 
 class LoadOutcome(NamedTuple):
@@ -255,7 +255,7 @@ async def replace_staged_hours(db: Executor) -> LoadOutcome:
     """Replace the business hours of each staged store, from the first day on from which its staged rows are valid.
 
     What was valid before stays; a store without hours was always open before. Other stores keep theirs. The kept
-    figures of the stores that change are forgotten.
+    figures of the stores that change are forgotten. Returns how many staged rows were new.
     """
     row = await db.fetchrow(
         """
@@ -306,7 +306,7 @@ async def replace_staged_hours(db: Executor) -> LoadOutcome:
             ON CONFLICT (store_id, valid_from, weekday, opens, closes) DO UPDATE
                SET valid_until = excluded.valid_until
              WHERE kept.valid_until <> excluded.valid_until
-            RETURNING store_id, xmax = 0 AS is_new
+            RETURNING store_id, valid_from, xmax = 0 AS is_new
         ), changed AS MATERIALIZED (
             SELECT store_id FROM deleted
             UNION
@@ -319,7 +319,13 @@ async def replace_staged_hours(db: Executor) -> LoadOutcome:
               FROM changed
              WHERE store.store_id = changed.store_id AND store.days_made_on IS NOT NULL
         )
-        SELECT (SELECT count(*) FROM stored WHERE is_new) AS inserted, (SELECT count(*) FROM changed) AS changed
+        SELECT (
+                   SELECT count(*)
+                     FROM stored
+                     JOIN staged_store USING (store_id)
+                    WHERE stored.is_new AND stored.valid_from >= staged_store.first
+               ) AS inserted,
+               (SELECT count(*) FROM changed) AS changed
         """
     )
     assert row is not None

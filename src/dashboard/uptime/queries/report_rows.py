@@ -7,93 +7,92 @@ from uuid import UUID
 
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import ReportColumns
+from common.tables import FORMULA_BEGINS, NUMBER
+from dashboard.uptime.models.reports import ReportColumns
 from dashboard.uptime.queries.reports import window_lengths
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
 
-_REPORT_ROWS = """
-    SELECT store_id,
-           round(extract(epoch FROM uptime_last_hour) / 60, 2) AS uptime_last_hour,
-           round(extract(epoch FROM uptime_last_day) / 3600, 2) AS uptime_last_day,
-           round(extract(epoch FROM uptime_last_week) / 3600, 2) AS uptime_last_week,
-           round(extract(epoch FROM downtime_last_hour) / 60, 2) AS downtime_last_hour,
-           round(extract(epoch FROM downtime_last_day) / 3600, 2) AS downtime_last_day,
-           round(extract(epoch FROM downtime_last_week) / 3600, 2) AS downtime_last_week
-      FROM uptime_report_row
-     WHERE report_id = $1
-     ORDER BY store_id
-"""
-"""The rows of a report as `ReportRow` has them, in the byte order of `store_id`; halves are rounded away from zero."""
+_FIGURES = """round(extract(epoch FROM exact.uptime_last_hour) / 60, 2) AS uptime_last_hour,
+           round(extract(epoch FROM exact.uptime_last_day) / 3600, 2) AS uptime_last_day,
+           round(extract(epoch FROM exact.uptime_last_week) / 3600, 2) AS uptime_last_week,
+           round(extract(epoch FROM exact.downtime_last_hour) / 60, 2) AS downtime_last_hour,
+           round(extract(epoch FROM exact.downtime_last_day) / 3600, 2) AS downtime_last_day,
+           round(extract(epoch FROM exact.downtime_last_week) / 3600, 2) AS downtime_last_week"""
+"""The figures of a report as `ReportRow` has them; halves are rounded away from zero."""
 
 
-_FIGURES = """report.uptime_last_hour,
-           report.uptime_last_day,
-           report.uptime_last_week,
-           report.downtime_last_hour,
-           report.downtime_last_day,
-           report.downtime_last_week"""
-"""The figures of `_REPORT_ROWS`."""
+def _share(period: str) -> str:
+    """SQL for the share of the open time of a period in which a store was up, in per cent."""
+    return f"""round(
+               100 * extract(epoch FROM exact.uptime_last_{period})
+               / nullif(extract(epoch FROM exact.uptime_last_{period} + exact.downtime_last_{period}), 0), 2
+           ) AS uptime_percent_last_{period}"""
 
-_FULL_ROWS = f"""
-    SELECT report.store_id,
+
+def _source_rows(store_id: str = "exact.store_id") -> str:
+    """SQL for the rows of a report, in the byte order of the ids. store_id: the expression for the id."""
+    return f"""
+    SELECT {store_id} AS store_id,
+           {_FIGURES}
+      FROM uptime_report_row AS exact
+     WHERE exact.report_id = $1
+     ORDER BY exact.store_id
+"""  # noqa: S608 - expressions of this module
+
+
+def _full_rows(
+    store_id: str = "exact.store_id",
+    group: str = "detail.store_group",
+    timezone_is_default: str = "detail.timezone IS NULL",
+) -> str:
+    """SQL for the rows of a report with all columns, in the byte order of the ids; the arguments are expressions."""
+    return f"""
+    SELECT {store_id} AS store_id,
            {_FIGURES},
-           round(
-               100 * extract(epoch FROM exact.uptime_last_hour)
-               / nullif(extract(epoch FROM exact.uptime_last_hour + exact.downtime_last_hour), 0), 2
-           ) AS uptime_percent_last_hour,
-           round(
-               100 * extract(epoch FROM exact.uptime_last_day)
-               / nullif(extract(epoch FROM exact.uptime_last_day + exact.downtime_last_day), 0), 2
-           ) AS uptime_percent_last_day,
-           round(
-               100 * extract(epoch FROM exact.uptime_last_week)
-               / nullif(extract(epoch FROM exact.uptime_last_week + exact.downtime_last_week), 0), 2
-           ) AS uptime_percent_last_week,
+           {_share("hour")},
+           {_share("day")},
+           {_share("week")},
            round(detail.coverage_last_hour * 100, 2) AS coverage_percent_last_hour,
            round(detail.coverage_last_day * 100, 2) AS coverage_percent_last_day,
            round(detail.coverage_last_week * 100, 2) AS coverage_percent_last_week,
-           coalesce(detail.timezone, 'America/Chicago') AS timezone,
-           detail.timezone IS NULL AS timezone_is_default,
-           detail.store_group AS "group",
+           zone_of(detail.timezone) AS timezone,
+           {timezone_is_default} AS timezone_is_default,
+           {group} AS "group",
            detail.state
-      FROM ({_REPORT_ROWS}) AS report
-      JOIN uptime_report_row AS exact ON exact.report_id = $1 AND exact.store_id = report.store_id
-      JOIN uptime_report_detail AS detail ON detail.report_id = $1 AND detail.store_id = report.store_id
-     ORDER BY report.store_id
-"""  # noqa: S608 - the statement above
-"""The rows of a report as `FullReportRow` has them."""
+      FROM uptime_report_row AS exact
+      JOIN uptime_report_detail AS detail ON detail.report_id = $1 AND detail.store_id = exact.store_id
+     WHERE exact.report_id = $1
+     ORDER BY exact.store_id
+"""  # noqa: S608 - expressions of this module
 
 
-def _neutralised(expression: str, name: str) -> str:
+def neutralised_sql(expression: str) -> str:
     """SQL for a text as `common.tables.neutralised` makes it."""
-    return f"""CASE WHEN {expression} ~ '^[-=+@＝＋－＠]' AND {expression} !~ '^[-+]?[0-9]+([.,][0-9]+)?$'
+    begins = ", ".join(f"chr({ord(character)})" for character in FORMULA_BEGINS)
+    return f"""CASE WHEN left({expression}, 1) IN ({begins}) AND {expression} !~ '^({NUMBER.pattern})$'
                     THEN '''' || {expression}
                 ELSE {expression}
-           END AS {name}"""
+           END"""
 
 
-_SAFE_ROWS = _REPORT_ROWS.replace("SELECT store_id", f"SELECT {_neutralised('store_id', 'store_id')}").replace(
-    "ORDER BY store_id", "ORDER BY uptime_report_row.store_id"
-)
-_SAFE_FULL_ROWS = (
-    _FULL_ROWS.replace("SELECT report.store_id", f"SELECT {_neutralised('report.store_id', 'store_id')}")
-    .replace("detail.timezone IS NULL AS", "(detail.timezone IS NULL)::text AS")
-    .replace('detail.store_group AS "group"', _neutralised("detail.store_group", '"group"'))
-)
-"""The rows for spreadsheets: ids and groups are not taken for formulas."""
+def _safe_rows_of(columns: ReportColumns) -> str:
+    """The rows for spreadsheets: ids and groups are not taken for formulas, and booleans are words."""
+    store_id = neutralised_sql("exact.store_id")
+    if columns == "source":
+        return _source_rows(store_id)
+    return _full_rows(store_id, neutralised_sql("detail.store_group"), "(detail.timezone IS NULL)::text")
 
 
 def _rows_of(columns: ReportColumns) -> str:
-    return _FULL_ROWS if columns == "full" else _REPORT_ROWS
+    return _full_rows() if columns == "full" else _source_rows()
 
 
 async def copy_report_rows(db: Connection, report_id: UUID, columns: ReportColumns, output: Sink) -> None:
     """Copy the rows of a report to `output` as CSV without a header, safe to open in a spreadsheet."""
-    statement = _SAFE_FULL_ROWS if columns == "full" else _SAFE_ROWS
-    await db.copy_from_query(statement, report_id, output=output, format="csv")
+    await db.copy_from_query(_safe_rows_of(columns), report_id, output=output, format="csv")
 
 
 async def copy_exact_report_rows(db: Connection, report_id: UUID, columns: ReportColumns, output: Sink) -> None:
@@ -112,10 +111,14 @@ async def select_has_details(db: Executor, report_id: UUID) -> bool:
     return bool(await db.fetchval("SELECT detailed_at IS NOT NULL FROM uptime_report WHERE report_id = $1", report_id))
 
 
-async def claim_report_details(db: Connection, report_id: UUID) -> bool:
-    """Wait until nobody else fills the details of a report; whether they are still missing then."""
+async def select_wants_details(db: Executor, report_id: UUID) -> bool:
+    """Whether a report was requested with its details."""
+    return bool(await db.fetchval("SELECT with_details FROM uptime_report WHERE report_id = $1", report_id))
+
+
+async def lock_report_details(db: Connection, report_id: UUID) -> None:
+    """Let no other transaction fill the details of a report until this one ends; waits while another does."""
     await db.execute("SELECT pg_advisory_xact_lock($1, uuid_hash($2))", UPTIME_REPORT_LOCK, report_id)
-    return await db.fetchval("SELECT detailed_at IS NULL FROM uptime_report WHERE report_id = $1", report_id)
 
 
 async def insert_report_details(db: Executor, report_id: UUID, as_of: datetime, stores: Sequence[str]) -> None:

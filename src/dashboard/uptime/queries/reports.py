@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
-from dashboard.uptime.models import ALL_STORES, ChosenStores, Report
+from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
 
 MAX_RUNNING_PROGRESS = 0.99
 """A report whose stores are all done is not complete before its transaction has ended."""
@@ -19,11 +19,13 @@ async def upsert_report(
     *,
     for_lists: bool = False,
     chosen: ChosenStores = ALL_STORES,
+    with_details: bool = False,
 ) -> UUID:
     """Request a report; returns `report_id`, or the id of a running one of the same stores, `as_of` and data version.
 
-    for_lists: it is for the lists of stores, which replace it. Does not wait for the transaction that makes the running
-    report. Repeated when another request was inserted at the same time, which the statement's snapshot does not show.
+    for_lists: it is for the lists of stores, which replace it. with_details: make what full columns need with it. Does
+    not wait for the transaction that makes the running report. Repeated when another request was inserted at the same
+    time, which the statement's snapshot does not show.
     """
     requested_id = None
     while requested_id is None:
@@ -33,11 +35,13 @@ async def upsert_report(
                 SELECT coalesce(max(import_id), 0) AS version FROM store_import WHERE changed
             ), made AS (
                 INSERT INTO uptime_report (
-                    report_id, requested_as_of, requested_version, for_lists, store_ids, store_group, selection
+                    report_id, requested_as_of, requested_version, for_lists, store_ids, store_group, selection,
+                    with_details
                 )
-                SELECT $1, $2, version, $3, $4, $5, $6 FROM data
+                SELECT $1, $2, version, $3, $4, $5, $6, $7 FROM data
                 ON CONFLICT (
-                    requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists, selection
+                    requested_version, (coalesce(requested_as_of, '-infinity'::timestamptz)), for_lists, selection,
+                    with_details
                 ) WHERE status = 'running'
                 DO NOTHING
                 RETURNING report_id
@@ -50,6 +54,7 @@ async def upsert_report(
              WHERE status = 'running'
                AND for_lists = $3
                AND selection = $6
+               AND with_details = $7
                AND coalesce(requested_as_of, '-infinity'::timestamptz) = coalesce($2, '-infinity'::timestamptz)
             """,
             report_id,
@@ -58,6 +63,7 @@ async def upsert_report(
             chosen.store_ids,
             chosen.group,
             chosen.key,
+            with_details,
         )
     return requested_id
 
@@ -225,7 +231,8 @@ async def update_report_complete(db: Executor, report_id: UUID, as_of: datetime 
                as_of = $2,
                data_version = (SELECT coalesce(max(import_id), 0) FROM store_import WHERE changed),
                stores = (SELECT count(*) FROM uptime_report_row WHERE report_id = $1),
-               finished_at = clock_timestamp()
+               finished_at = clock_timestamp(),
+               detailed_at = CASE WHEN with_details THEN clock_timestamp() END
          WHERE report_id = $1
         RETURNING stores
         """,

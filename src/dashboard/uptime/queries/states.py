@@ -3,10 +3,11 @@
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models import HoursRow, Incident, LastPoll, State, StateCounts, StoreNow, StoreUptime
+from dashboard.uptime.models.fleet import StateCounts, StoreUptime
+from dashboard.uptime.models.stores import HoursRow, Incident, LastPoll, StoreNow, StoreState
 
 
-async def select_stores_in_state(db: Executor, state: State, now: datetime) -> list[str]:
+async def select_stores_in_state(db: Executor, state: StoreState, now: datetime) -> list[str]:
     """The ids of the stores that are in a state, in order."""
     rows = await db.fetch(
         """
@@ -25,7 +26,7 @@ async def select_never_polled(db: Executor, after: str | None, limit: int, now: 
     """A page of the stores without any poll up to now, by id; without figures."""
     rows = await db.fetch(
         """
-        SELECT store_id, coalesce(timezone, 'America/Chicago') AS timezone
+        SELECT store_id, zone_of(timezone) AS timezone
           FROM store
          WHERE (first_polled_at IS NULL OR first_polled_at > $3) AND ($1::text IS NULL OR store_id > $1)
          ORDER BY store_id
@@ -64,7 +65,7 @@ async def select_store_now(db: Executor, store_id: str, now: datetime, incident:
                states.state,
                state_since(store.store_id, states.state, states.polled_at, $2) AS since,
                store.store_group AS "group",
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                store.timezone IS NULL AS timezone_is_default,
                array(
                    SELECT (weekday, opens::text, closes::text, valid_from, valid_until)
@@ -77,7 +78,7 @@ async def select_store_now(db: Executor, store_id: str, now: datetime, incident:
                (
                    SELECT closure.reason
                      FROM store_closure AS closure
-                    CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+                    CROSS JOIN LATERAL (SELECT zone_of(store.timezone) AS zone) AS local
                     WHERE closure.store_id = $1
                       AND (
                           ($2 >= closure.starts_at AND $2 < closure.ends_at)

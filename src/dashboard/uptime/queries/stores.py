@@ -6,7 +6,8 @@ The rules are functions of the database: migrations/functions/uptime.sql.
 from datetime import date, datetime, timedelta
 
 from common.db.pool import Executor
-from dashboard.uptime.models import Coverage, Gap, Incident, Poll, Span, StoreDay, Stretch, Timeline, Window
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Coverage, Incident, Poll, Span, StoreDay, Stretch, Timeline, Window
 
 POLL_COVERAGE = timedelta(minutes=90)
 """How long a poll covers the time after it; polls are about an hour apart."""
@@ -15,7 +16,7 @@ POLL_COVERAGE = timedelta(minutes=90)
 async def select_timezone(db: Executor, store_id: str) -> str | None:
     """The time zone of a store; None if the store is unknown."""
     return await db.fetchval(
-        "SELECT coalesce(timezone, 'America/Chicago') FROM store WHERE store_id = $1",
+        "SELECT zone_of(timezone) FROM store WHERE store_id = $1",
         store_id,
     )
 
@@ -49,7 +50,7 @@ async def select_timeline(db: Executor, store_id: str, window: Window) -> Timeli
     row = await db.fetchrow(
         """
         SELECT store.store_id,
-               coalesce(store.timezone, 'America/Chicago') AS timezone,
+               zone_of(store.timezone) AS timezone,
                array(SELECT unnest(history.open)) AS open,
                array(SELECT unnest(history.up)) AS up,
                array(SELECT unnest(history.open - history.up)) AS down,
@@ -188,7 +189,7 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
                    greatest(span.last - $2::int + 1, (store.first_polled_at AT TIME ZONE local.zone)::date) AS first,
                    local.zone
               FROM store
-             CROSS JOIN LATERAL (SELECT coalesce(store.timezone, 'America/Chicago') AS zone) AS local
+             CROSS JOIN LATERAL (SELECT zone_of(store.timezone) AS zone) AS local
              CROSS JOIN LATERAL (
                 SELECT least(coalesce($3::date, 'infinity'), ($4::timestamptz AT TIME ZONE local.zone)::date) AS last
              ) AS span

@@ -18,10 +18,17 @@ from dashboard.rights import api_token_required
 from dashboard.uptime import corrections
 from dashboard.uptime.corrections import Change
 from dashboard.uptime.inputs import ClosuresInput, PollsToDelete, StoreInput
-from dashboard.uptime.models import ClosedTime, Closure, DeletedPolls, StoreNow
+from dashboard.uptime.models.stores import Closure, DeletedPolls, StoredClosure, StoreNow
 from dashboard.uptime.queries.corrections import select_closures
 from dashboard.uptime.routes.callers import changed_by
-from dashboard.uptime.routes.stores import NOW, ONE_STORE, STORE, STORE_EXAMPLE, get_store, require_known_store
+from dashboard.uptime.routes.stores import (
+    ONE_STORE,
+    STORE,
+    STORE_EXAMPLE,
+    STORE_NOW_EXAMPLE,
+    get_store,
+    require_known_store,
+)
 
 blueprint = Blueprint("uptime_corrections", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -32,7 +39,7 @@ CLOSURES = [
 ]
 
 
-def shown(closures: list[ClosedTime]) -> list[Closure]:
+def shown(closures: list[StoredClosure]) -> list[Closure]:
     return [Closure(_text(each.start), _text(each.end), each.reason) for each in closures]
 
 
@@ -45,7 +52,7 @@ def change_of(store_id: str) -> Change:
 
 
 @blueprint.put(ONE_STORE)
-@operation(404, example=NOW, path_examples=STORE_EXAMPLE, request_example={"group": "north"})
+@operation(404, example=STORE_NOW_EXAMPLE, path_examples=STORE_EXAMPLE, request_example={"group": "north"})
 @api_token_required
 @json_body(StoreInput)
 @document_response(StoreNow)
@@ -79,7 +86,7 @@ async def replace_closures(store_id: str, data: ClosuresInput) -> Response:
     their figures.
     """
     await require_known_store(store_id)
-    closures = [ClosedTime(each.from_, each.to, each.reason) for each in data.root]
+    closures = [StoredClosure(each.from_, each.to, each.reason) for each in data.root]
     await corrections.replace_closures(pool(), change_of(store_id), closures)
     return json_response(shown(closures))
 

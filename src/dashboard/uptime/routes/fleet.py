@@ -18,7 +18,7 @@ from common.web.responses import json_response
 from common.web.table_response import table
 from dashboard.resources import resources
 from dashboard.uptime.inputs import BreachesQuery, SpanQuery, StoresQuery, TargetQuery
-from dashboard.uptime.models import DaySpan, SlaSummary, StateCounts, StoreUptime, WantedStores
+from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StateCounts, StoreUptime, WantedStores
 from dashboard.uptime.queries import days, fleet, reports, states
 
 blueprint = Blueprint("uptime_fleet", __name__)

@@ -2,10 +2,11 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from tempfile import SpooledTemporaryFile
+from typing import Any, TypeVar
 
 import msgspec
 from quart import Blueprint, Response, request
@@ -30,7 +31,7 @@ from dashboard.uptime.inputs import UploadQuery
 from dashboard.uptime.intake.load import Intake, import_file
 from dashboard.uptime.intake.parse import StoreFile
 from dashboard.uptime.intake.receive import CHUNK_BYTES, MAX_FILE_BYTES, MEMORY_BYTES, received, steady_chunks
-from dashboard.uptime.models import Import, ImportSummary
+from dashboard.uptime.models.imports import Import, ImportSummary
 from dashboard.uptime.queries import imports
 from dashboard.uptime.routes.callers import changed_by
 
@@ -80,21 +81,42 @@ async def list_imports(query_args: PageQuery) -> Response:
     return json_response(page, 200, headers)
 
 
-upload = operation(
-    request_media={CSV: {"type": "string"}},
-    request_headers={
-        "Content-Encoding": "`gzip` if the body is compressed by HTTP; a file may be compressed without it"
-    },
-    descriptions={
-        400: "The header line is wrong, the file is damaged, or none of its rows is valid; `errors` names them",
-        415: "The media type is not one of files, or the Content-Encoding is not gzip",
-    },
-    example=IMPORTED,
-)
+POLLS = """\
+store_id,status,timestamp_utc
+8139926242460185114,active,2023-01-23 16:14:00 UTC
+8139926242460185114,inactive,2023-01-23 17:15:00 UTC
+"""
+HOURS = """\
+store_id,dayOfWeek,start_time_local,end_time_local,valid_from
+8139926242460185114,0,09:00:00,12:00:00,
+8139926242460185114,0,10:00:00,16:00:00,2026-03-01
+"""
+TIMEZONES = """\
+store_id,timezone_str,group
+8139926242460185114,America/Denver,north
+5415949628544298339,America/New_York,
+"""
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def upload(file: str) -> Callable[[V], V]:
+    """Describe the upload of a file. file: an example of one."""
+    return operation(
+        request_media={CSV: {"type": "string"}},
+        request_example=file,
+        request_headers={
+            "Content-Encoding": "`gzip` if the body is compressed by HTTP; a file may be compressed without it"
+        },
+        descriptions={
+            400: "The header line is wrong, the file is damaged, or none of its rows is valid; `errors` names them",
+            415: "The media type is not one of files, or the Content-Encoding is not gzip",
+        },
+        example=IMPORTED,
+    )
 
 
 @blueprint.put("/stores/status")
-@upload
+@upload(POLLS)
 @api_token_required
 @rate_limit(UPLOADS)
 @validate_querystring(UploadQuery)
@@ -110,7 +132,7 @@ async def upload_status(query_args: UploadQuery) -> Response:
 
 
 @blueprint.put("/stores/business-hours")
-@upload
+@upload(HOURS)
 @api_token_required
 @rate_limit(UPLOADS)
 @validate_querystring(UploadQuery)
@@ -127,7 +149,7 @@ async def upload_business_hours(query_args: UploadQuery) -> Response:
 
 
 @blueprint.put("/stores/timezones")
-@upload
+@upload(TIMEZONES)
 @api_token_required
 @rate_limit(UPLOADS)
 @validate_querystring(UploadQuery)

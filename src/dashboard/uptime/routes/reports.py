@@ -31,7 +31,7 @@ from common.web.table_response import EXTENSIONS, MEDIA_TYPES, content_type_of, 
 from dashboard.resources import resources
 from dashboard.uptime import service
 from dashboard.uptime.inputs import ReportQuery, ReportRequest
-from dashboard.uptime.models import (
+from dashboard.uptime.models.reports import (
     CSV_HEADER,
     FULL_CSV_HEADER,
     ChosenStores,
@@ -120,8 +120,15 @@ async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
     new_id = uuid4()
     if query.store_id is not None and query.group is not None:
         raise Invalid.field("group", "cannot be combined with `store_id`")
-    chosen = ChosenStores(query.store_id, query.group)
-    report_id = await service.request_report(connection, query.as_of, datetime.now(UTC), new_id=new_id, chosen=chosen)
+    chosen = ChosenStores(None if query.store_id is None else sorted(set(query.store_id)), query.group)
+    report_id = await service.request_report(
+        connection,
+        query.as_of,
+        datetime.now(UTC),
+        new_id=new_id,
+        chosen=chosen,
+        with_details=query.columns == "full",
+    )
     if report_id == new_id:
         await take_token(connection, NEW_REPORTS, caller_address())
     return report_id
@@ -139,6 +146,7 @@ def _start_making(report_id: UUID) -> None:
 @blueprint.get("/get_report")
 @operation(
     404,
+    409,
     416,
     media={200: TABLE_MEDIA, 206: {**TABLE_MEDIA, JSON: PART_OF_JSON}},
     headers={200: REPORT_HEADERS, 206: REPORT_HEADERS, 304: {"ETag": HEADER_DESCRIPTIONS["ETag"]}},
@@ -151,6 +159,7 @@ def _start_making(report_id: UUID) -> None:
         200: "While running, the progress as JSON; once complete, CSV, or what `format` or `Accept` names",
         206: "The bytes that Range asks for",
         304: "The report has not changed",
+        409: "The data has changed since the report was made without the columns of `full`",
         500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},
@@ -196,7 +205,10 @@ async def _known_report(report_id: str) -> Report:
 
 
 async def _has_details(report: Report) -> bool:
-    """Whether the full columns of a report are ready; begins to make them if not. Raises NotFound on a replica."""
+    """Whether the full columns of a report are ready; begins to make them if not.
+
+    Raises NotFound on a replica, and Conflict once the data is no longer that of the report.
+    """
     if is_on_replica() and not await report_rows.select_has_details(pool(), UUID(report.report_id)):
         raise NotFound("Unknown report.")  # the primary is asked, which makes them
     return await resources().report_runner.has_details(report)
@@ -236,6 +248,8 @@ async def _as_csv(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIt
 
 FIGURES = {"source": 6, "full": 12}
 """How many columns after the id are numbers; the others are texts."""
+TIMEZONE_IS_DEFAULT = 1
+"""The place among these texts of the one that is a boolean."""
 
 
 def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -244,7 +258,11 @@ def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIte
 
     def cells(line: list[str]) -> Row:
         store_id, numbers, texts = line[0], line[1 : 1 + figures], line[1 + figures :]
-        return (store_id, *(float(number) if number else None for number in numbers), *map(_text_cell, texts))
+        return (
+            store_id,
+            *(float(number) if number else None for number in numbers),
+            *(_text_cell(text, is_boolean=place == TIMEZONE_IS_DEFAULT) for place, text in enumerate(texts)),
+        )
 
     async def parsed() -> AsyncIterator[list[Row]]:
         async for lines in rows:
@@ -253,9 +271,11 @@ def _as_workbook(columns: ReportColumns, rows: AsyncIterator[bytes]) -> AsyncIte
     return workbook_parts("uptime", HEADERS[columns].strip().split(","), parsed())
 
 
-def _text_cell(text: str) -> str | bool | None:
-    """A cell that is no figure: `t` and `f` are how COPY writes booleans, and no other column has these texts."""
-    return {"t": True, "f": False, "": None}.get(text, text)
+def _text_cell(text: str, *, is_boolean: bool) -> str | bool | None:
+    """A cell that is no figure; COPY writes booleans as `t` and `f`."""
+    if is_boolean:
+        return text == "t"
+    return text or None
 
 
 async def _as_json(rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""HTTP of single stores and of the fleet: timelines, incidents, coverage, uptime, targets, gaps."""
+"""HTTP of single stores, and the gaps of the collector."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -23,17 +23,8 @@ from dashboard.uptime.inputs import (
     WindowPageQuery,
     WindowQuery,
 )
-from dashboard.uptime.models import (
-    Coverage,
-    Gap,
-    Incident,
-    Span,
-    StoreDay,
-    StoreNow,
-    Stretch,
-    Timeline,
-    Window,
-)
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Coverage, Incident, Span, StoreDay, StoreNow, Stretch, Timeline, Window
 from dashboard.uptime.queries import states, stores
 
 blueprint = Blueprint("uptime_stores", __name__)
@@ -85,7 +76,7 @@ COVERAGE = {
     "share": 0.5888888888888889,
     "no_data": [{"start": FROM, "end": "2023-01-23T16:14:00Z"}],
 }
-NOW = {
+STORE_NOW_EXAMPLE = {
     "store_id": TIMELINE["store_id"],
     "state": "down",
     "since": TURN,
@@ -155,7 +146,7 @@ def convert_store_ids(setup: BlueprintSetupState) -> None:
 
 
 @blueprint.get(ONE_STORE)
-@operation(404, example=NOW, path_examples=STORE_EXAMPLE)
+@operation(404, example=STORE_NOW_EXAMPLE, path_examples=STORE_EXAMPLE)
 @document_response(StoreNow)
 async def get_store(store_id: str) -> Response:
     """A store now: its state and since when, its hours, time zone, last poll, and the incident that is not over."""
