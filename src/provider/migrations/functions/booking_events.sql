@@ -299,6 +299,7 @@ DECLARE
     is_booked_by_others boolean;
     cancelled_by_others date[] := '{}';
     cancellation bigint;
+    linked CONSTANT text := (SELECT property_id FROM linked_room WHERE hotel_id = hotel AND room_key = watched);
     now CONSTANT timestamptz := clock_timestamp();
 BEGIN
     FOREACH given IN ARRAY given_up LOOP
@@ -334,10 +335,9 @@ BEGIN
            AND room_key = watched
            AND night_of_stay = given
            AND id = cancellation;
-        PERFORM settle_free_nights(property_id, daterange(given, given, '[]'))
-           FROM linked_room
-          WHERE hotel_id = hotel
-            AND room_key = watched;
+        IF linked IS NOT NULL THEN
+            PERFORM settle_free_nights(linked, daterange(given, given, '[]'));
+        END IF;
     END LOOP;
 END
 $$;

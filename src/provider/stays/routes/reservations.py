@@ -156,7 +156,8 @@ async def get_reservation(reservation_id: str) -> Response:
 async def change_reservation(reservation_id: str, data: ReservationChange) -> Response:
     """Move a reservation made with this token to other nights, all or nothing: after a 409 it has those that it had.
 
-    Of a stay that has begun, the nights from today on can change, today being that of the property's time zone. The
+    Of a stay that has begun, the nights from today on can change, today being that of the property's time zone. 400 for
+    fewer nights than the property demands by now, and, if a night is taken, for more guests than it takes by now. The
     bookings and cancellations of a hotel's room are in the feed before the answer, for the nights that differ alone.
     """
     data.require_whole()

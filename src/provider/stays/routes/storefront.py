@@ -190,8 +190,9 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
     """Change the given fields of a property, by the token that created it or the administrator's.
 
     Stays that were sold before are kept: a longer turnover applies to later reservations, and so do other time zones,
-    fewest nights and most guests. Hotel and room must be given together. The bookings of stays that are not in the feed
-    yet enter it under the new room; the other stays belong to the room for which they were made.
+    fewest nights and most guests, which also apply to changes of a reservation that take a night. Hotel and room must
+    be given together. The bookings of stays that are not in the feed yet enter it under the new room; the other stays
+    belong to the room for which they were made.
     """
     data.require_whole()
     changed = await service.change_property(pool(), resources().append_events, property_id, data, g.holder)
