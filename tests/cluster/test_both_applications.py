@@ -71,7 +71,7 @@ async def test_they_simulate_count_pull_refresh_read_calendars_and_announce(
             await eventually(lambda: site.requests, WAIT)
 
             async def nights_held() -> bool:
-                return (await get(f"{hut}/calendar-sources/site"))["nights_held"] == 2
+                return (await get(f"{hut}/calendar-sources/site"))["nights_off_sale"] == 2
 
             await eventually(nights_held, WAIT)
             # 2. Stores are pulled, and prices refreshed; a price below its mark is announced to the receiver.

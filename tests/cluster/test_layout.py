@@ -90,7 +90,7 @@ async def test_a_database_with_rows_is_distributed_with_them(
             assert await guest.calendar("hut", soon, 10) == before
             assert before == ["taken", "taken", "turnover", "free", "free", "taken", "taken", "free", "taken", "free"]
             assert (await guest.get(f"/reservations/{held['reservation_id']}"))[1] == held
-            assert (await guest.get("/properties/hut/calendar-sources"))[1][0]["nights_held"] == 2
+            assert (await guest.get("/properties/hut/calendar-sources"))[1][0]["nights_off_sale"] == 2
             path = "/calendars" + link["url"].rpartition("/calendars")[2]
             assert (await app.test_client().get(path)).status_code == 200
             assert await guest.available(soon + 3 * DAY, 2, guests=4) == ["hut"]

@@ -46,7 +46,7 @@ async def test_a_calendar_source_is_added_read_changed_and_deleted(
     assert (answer.status_code, problem["code"]) == (409, "not_available")
 
     answer, changed = await guest.call("PUT", SOURCE, json={"url": f"{site.url}/other"})
-    assert (answer.status_code, changed["last_read"], changed["nights_held"]) == (200, None, 3)
+    assert (answer.status_code, changed["last_read"], changed["nights_off_sale"]) == (200, None, 3)
     site.answer = answers(500)
     assert (await read_calendars(provider_app, now + HOUR))["failed"] == 1
     assert "500" in (await guest.get(SOURCE))[1]["last_error"]
@@ -69,7 +69,7 @@ async def test_a_night_that_two_sites_sold_is_a_conflict(
     await read_calendars(provider_app, datetime.now(UTC))
 
     source = (await guest.get(SOURCE))[1]
-    assert (source["nights_held"], source["nights_in_conflict"]) == (1, 1)
+    assert (source["nights_off_sale"], source["nights_in_conflict"]) == (1, 1)
     (conflict,) = (await guest.get("/conflicts"))[1]
     assert (conflict["kind"], conflict["reservation_id"], conflict["night"]) == (
         "calendar",
@@ -147,14 +147,15 @@ async def test_a_stay_that_has_begun_is_cut_short_and_its_events_say_so(
     assert await find_differences(provider_db) == (1, [])
 
 
-async def test_a_property_with_cancelled_stays_is_deleted_with_all_that_it_has(
+async def test_a_property_that_was_never_reserved_is_deleted_with_all_that_it_has(
     guest: Guest, provider_app: Application, provider_db: asyncpg.Pool, site: CalendarSite, soon: date
 ) -> None:
     await guest.create_property("hut", hotel_id=3, room_id=17)
-    _, held = await guest.reserve("hut", soon, 2)
-    answer, problem = await guest.call("DELETE", "/properties/hut")
-    assert (answer.status_code, problem["code"]) == (409, "has_stays")
+    await guest.create_property("cabin")
+    _, held = await guest.reserve("cabin", soon, 2)
     await guest.cancel(held["reservation_id"])
+    answer, problem = await guest.call("DELETE", "/properties/cabin")
+    assert (answer.status_code, problem["code"]) == (409, "has_stays")
     site.answer = calendar_of(("a", soon + 5 * DAY, soon + 7 * DAY))
     await guest.call("PUT", SOURCE, json={"url": site.url})
     await guest.call("POST", "/properties/hut/calendar-links", json={})
@@ -163,17 +164,9 @@ async def test_a_property_with_cancelled_stays_is_deleted_with_all_that_it_has(
 
     assert (await guest.call("DELETE", "/properties/hut"))[0].status_code == 204
 
-    for table in (
-        "property",
-        "reservation",
-        "property_block",
-        "calendar_link",
-        "calendar_source",
-        "held_nights",
-        "free_stretch",
-        "linked_room",
-    ):
-        assert await provider_db.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    for table in ("property", "property_block", "calendar_link", "calendar_source", "held_nights", "free_stretch"):
+        assert await provider_db.fetchval(f"SELECT count(*) FROM {table} WHERE property_id = 'hut'") == 0, table
+    assert await provider_db.fetchval("SELECT count(*) FROM linked_room") == 0
     await guest.create_property("hut", hotel_id=3, room_id=17)
 
 
