@@ -28,6 +28,7 @@ from common.web.resources import Application
 from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess as ApplicationProcess
 from tests.support.citus import CitusCluster, cluster_of_environment
+from tests.support.compiled_routes import compile_routes_once
 from tests.support.databases import DatabaseServer, cloned
 from tests.support.waiting import wait_until
 
@@ -95,6 +96,7 @@ class CurrentStderr:
 def pytest_configure() -> None:
     """Create the directory of the run's server and name it in the environment of the workers."""
     configure_logging(stream=CurrentStderr())
+    compile_routes_once()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts background processes so, and the processes of the tests would inherit it and ignore SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
