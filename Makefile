@@ -53,11 +53,8 @@ run: $(VENV)/.runtime ## run PostgreSQL, provider and dashboard here with simula
 	  --set 'DASHBOARD_OFFERS_URL=$(if $(filter 0,$(DEMO)),none,http://{provider}/api/v1)' \
 	  --set 'DASHBOARD_STORES_URL=http://{provider}/stores'
 
-# Many tests wait, for a process or for a time to pass: half a worker more than there are cores.
-TEST_WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
-
 test: $(VENV)/.development ## run all tests on an embedded PostgreSQL, with coverage (ARGS=tests/common: only those)
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(or $(ARGS),--cov --cov-report=)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=)
 
 check: $(VENV)/.development ## check format, style, types, imports, SQL, deployment files
 	$(BIN)/ruff format --check .

@@ -104,6 +104,11 @@ def pytest_configure() -> None:
         os.environ[POSTGRES_VARIABLE] = tempfile.mkdtemp(prefix="nightaudit-test-", dir=memory_with_room())
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half a worker more than there are cores: many tests wait, for a process or for a time to pass."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def memory_with_room() -> Path | None:
     """The file system in memory, if it has room for the run's server; None for the usual directory of temporary files.
 
