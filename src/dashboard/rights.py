@@ -1,6 +1,7 @@
 """Rights that several slices of the dashboard ask for at their routes."""
 
-from common.web.bearer import scheme_of, token_required, token_scheme
+from common.web.bearer import OPERATIONS, scheme_of, token_required, token_scheme
+from common.web.page_session import Realm
 from dashboard.resources import resources
 
 API = "API"
@@ -13,3 +14,21 @@ SECURITY_SCHEMES = {
         "DASHBOARD_API_TOKEN", "It permits the catalogue, uploads of store files, and changes of hotels' profiles."
     )
 }
+
+PRICES = Realm(
+    API,
+    "/board/prices",
+    "Prices",
+    "The catalogue is open to those who have the token DASHBOARD_API_TOKEN.",
+    tokens=lambda: resources().config.api_token,
+)
+"""The pages of the catalogue."""
+
+SYSTEM = Realm(
+    OPERATIONS,
+    "/board/system",
+    "System",
+    "Operators see here what works and what does not. The token is DASHBOARD_OPERATIONS_TOKEN.",
+    tokens=lambda: resources().operations_tokens,
+)
+"""The pages of operators."""

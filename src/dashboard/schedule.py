@@ -19,7 +19,6 @@ from dashboard.catalog.queries.retention import delete_closed_offers
 from dashboard.catalog.service import shortest_gap
 from dashboard.config import Config
 from dashboard.front_desk import jobs as front_desk
-from dashboard.front_desk.queries.sessions import delete_old_sessions
 from dashboard.resources import Resources
 from dashboard.uptime import jobs as uptime
 from dashboard.uptime.intake.sources import source_at
@@ -57,7 +56,6 @@ def retentions(config: Config) -> Mapping[str, Retention]:
     return {
         **platform(traces),
         "quarantined_events": Retention(traces, delete_old_quarantined),
-        "sessions": Retention(traces, delete_old_sessions),
         "prices": Retention(timedelta(days=config.keep_prices_days), delete_old_prices),
         "closed_offers": Retention(traces, delete_closed_offers),
         "reports": Retention(timedelta(days=config.keep_reports_days), delete_old_reports),

@@ -1375,12 +1375,6 @@ END) STORED NOT NULL,
     CONSTRAINT front_desk_order_starts_at_check CHECK (((starts_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (starts_at < '9999-01-01 00:00:00+00'::timestamp with time zone)))
 );
 
-CREATE TABLE front_desk_session (
-    token_hash bytea NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT front_desk_session_token_hash_check CHECK ((length(token_hash) = 32))
-);
-
 CREATE TABLE hotel_profile (
     hotel_id bigint NOT NULL,
     name text,
@@ -1523,6 +1517,13 @@ ALTER TABLE outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE page_session (
+    token_hash bytea NOT NULL,
+    realm text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT page_session_token_hash_check CHECK ((length(token_hash) = 32))
 );
 
 CREATE TABLE poll_span (
@@ -1805,9 +1806,6 @@ ALTER TABLE ONLY feed_progress
 ALTER TABLE ONLY front_desk_order
     ADD CONSTRAINT front_desk_order_pkey PRIMARY KEY (table_id, id);
 
-ALTER TABLE ONLY front_desk_session
-    ADD CONSTRAINT front_desk_session_pkey PRIMARY KEY (token_hash);
-
 ALTER TABLE ONLY hotel_profile
     ADD CONSTRAINT hotel_profile_pkey PRIMARY KEY (hotel_id);
 
@@ -1840,6 +1838,9 @@ ALTER TABLE ONLY offers_token
 
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event);
+
+ALTER TABLE ONLY page_session
+    ADD CONSTRAINT page_session_pkey PRIMARY KEY (token_hash);
 
 ALTER TABLE ONLY poll_span
     ADD CONSTRAINT poll_span_pkey PRIMARY KEY (span_start);

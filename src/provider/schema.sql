@@ -2066,6 +2066,13 @@ ALTER TABLE outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE page_session (
+    token_hash bytea NOT NULL,
+    realm text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT page_session_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 CREATE TABLE polled_store (
     store_id text NOT NULL COLLATE pg_catalog."C",
     timezone text COLLATE pg_catalog."C"
@@ -2247,6 +2254,9 @@ ALTER TABLE ONLY offers_product
 
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (subject, topic, event);
+
+ALTER TABLE ONLY page_session
+    ADD CONSTRAINT page_session_pkey PRIMARY KEY (token_hash);
 
 ALTER TABLE ONLY polled_store_hours
     ADD CONSTRAINT polled_store_hours_pkey PRIMARY KEY (store_id, weekday, opens);

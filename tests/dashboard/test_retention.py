@@ -8,7 +8,7 @@ import dashboard.config
 from common.config import read_config
 from common.jobs.cleanup import forget_old
 from common.jobs.scheduler import run_now
-from dashboard.front_desk.queries.sessions import delete_old_sessions
+from common.web.page_session import delete_old_sessions
 from dashboard.schedule import retentions
 
 CONFIG = read_config(dashboard.config.Config, {})
@@ -20,7 +20,7 @@ FORGOTTEN = {
     "failed_logins": {"failed_login"},
     "rate_limits": {"rate_limit"},
     "quarantined_events": {"quarantined_event"},
-    "sessions": {"front_desk_session"},
+    "sessions": {"page_session"},
     "prices": {"offer_price_change", "product_price_change", "product_price_gap"},
     "closed_offers": {"offer"},
     "reports": {"uptime_report", "uptime_report_row", "uptime_report_progress", "uptime_report_detail"},
@@ -67,11 +67,11 @@ async def test_the_job_runs_on_an_empty_database(dashboard_db: asyncpg.Pool) -> 
 async def test_sessions_are_deleted_long_after_their_end_a_batch_at_a_time(dashboard_db: asyncpg.Pool) -> None:
     await dashboard_db.execute(
         """
-        INSERT INTO front_desk_session (token_hash, expires_at)
-        SELECT sha256(days::text::bytea), now() - make_interval(days => days)
+        INSERT INTO page_session (token_hash, realm, expires_at)
+        SELECT sha256(days::text::bytea), 'staff', now() - make_interval(days => days)
           FROM unnest(ARRAY[-1, 0, 89, 91, 92, 93]) AS days
         """
     )
 
     assert [await delete_old_sessions(dashboard_db, timedelta(days=90), 2) for _ in range(3)] == [2, 1, 0]
-    assert await dashboard_db.fetchval("SELECT count(*) FROM front_desk_session") == 3
+    assert await dashboard_db.fetchval("SELECT count(*) FROM page_session") == 3

@@ -18,6 +18,7 @@ FORGOTTEN = {
     "idempotency_keys": {"idempotency_key"},
     "messages": {"outbox"},
     "signatures": {"used_signature"},
+    "sessions": {"page_session"},
     "failed_logins": {"failed_login"},
     "rate_limits": {"rate_limit"},
     "cancel_tokens": {"dining_cancel_token"},

@@ -74,6 +74,14 @@ CREATE TABLE failed_login (
 
 CREATE INDEX failed_login_failed_at ON failed_login (failed_at);
 
+-- The sessions of people on pages that ask for a token, by the SHA-256 of their own tokens; see
+-- common/web/page_session.py.
+CREATE TABLE page_session (
+    token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
+    realm text NOT NULL, -- the right that the token gave
+    expires_at timestamptz NOT NULL
+);
+
 -- Token buckets of the rate limits; see common/web/rate_limit.py.
 CREATE TABLE rate_limit (
     key bytea NOT NULL, -- SHA-256 of the caller, or of the recipient of a message

@@ -11,6 +11,7 @@ from common.jobs.lease import Job, JobResult, Lease
 from common.outbox.admin import delete_old_messages
 from common.web.idempotency import KEY_RETENTION, delete_old_keys
 from common.web.login_throttle import FAILURE_RETENTION, delete_old_failures
+from common.web.page_session import delete_old_sessions
 from common.web.rate_limit import delete_full_buckets
 from common.web.signature import delete_old_signatures
 
@@ -44,6 +45,7 @@ def platform(traces: timedelta) -> Mapping[str, Retention]:
         "idempotency_keys": Retention(KEY_RETENTION, delete_old_keys),
         "messages": Retention(traces, delete_old_messages),
         "signatures": Retention(traces, delete_old_signatures),
+        "sessions": Retention(traces, delete_old_sessions),
         "failed_logins": Retention(FAILURE_RETENTION, delete_old_failures),
         "rate_limits": Retention(FULL_BUCKET_RETENTION, delete_full_buckets),
     }

@@ -33,7 +33,14 @@ JOBS_EXAMPLE = {
             "last_outcome": "ok",
             "last_error": None,
             "next_run": "2020-01-02T00:00:00Z",
-            "did": {"idempotency_keys": 2, "messages": 0, "signatures": 1, "failed_logins": 0, "rate_limits": 3},
+            "did": {
+                "idempotency_keys": 2,
+                "messages": 0,
+                "signatures": 1,
+                "sessions": 0,
+                "failed_logins": 0,
+                "rate_limits": 3,
+            },
         }
     ]
 }

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from quart import Response, request
+from quart import Response, g, request
 
 from common.instants import format_instant
 from common.version import VERSION
-from common.web.html import ASSETS, PAGE_POLICY, Templates
+from common.web.html import ASSETS, PAGE_POLICY, PRIVATE_HEADERS, Templates
 from common.web.resources import current_application
 from common.web.spooled import is_current, not_modified
 
@@ -95,7 +95,7 @@ async def page_tag(*parts: object) -> PageTag:
     parts: cheap to read, such as the number of events that are counted.
     """
     state = await frame().read_state()
-    text = "\n".join(map(str, (*parts, state.tag(datetime.now(UTC)), request.full_path)))
+    text = "\n".join(map(str, (*parts, state.tag(datetime.now(UTC)), request.full_path, _csrf())))
     return PageTag(f"{hashlib.sha256(text.encode()).hexdigest()[:20]}-{_ASSETS_VERSION}", state)
 
 
@@ -122,7 +122,10 @@ def framed_page(
     live_seconds: int | None = None,
     **content: Any,
 ) -> Response:
-    """A page in the frame. live_seconds: how often a browser asks whether the page has changed; None: never."""
+    """A page in the frame; no cache keeps one that needs a session (see `page_session`).
+
+    live_seconds: how often a browser asks whether the page has changed; None: never.
+    """
     now = datetime.now(UTC)
     text = templates.render(
         template,
@@ -136,7 +139,15 @@ def framed_page(
         **content,
     )
     headers = {**tag.headers(), "Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "same-origin"}
+    if _csrf():
+        headers |= PRIVATE_HEADERS
     return Response(text, content_type="text/html; charset=utf-8", headers=headers)
+
+
+def _csrf() -> str:
+    """The CSRF token in the forms of the current page; empty where the page needs no session."""
+    session = g.get("page_session")
+    return "" if session is None else session.csrf
 
 
 def duration_words(seconds: float) -> str:

@@ -70,9 +70,3 @@ CREATE INDEX front_desk_order_freed ON front_desk_order (changed_at, id)
 WHERE was_confirmed AND provider_status = 'cancelled';
 -- For the tables that begin soon.
 CREATE INDEX front_desk_order_coming ON front_desk_order (starts_at) WHERE status = 'confirmed';
-
--- The sessions of staff on the page, by the SHA-256 of their tokens.
-CREATE TABLE front_desk_session (
-    token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
-    expires_at timestamptz NOT NULL
-);

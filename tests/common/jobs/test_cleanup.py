@@ -42,10 +42,10 @@ async def test_old_rows_are_deleted_and_counted_by_table(db: asyncpg.Pool) -> No
     job = forget_old(db, platform(NINETY_DAYS))
 
     assert await run_now(db, job) == {
-        "idempotency_keys": 2, "messages": 1, "signatures": 2, "failed_logins": 1, "rate_limits": 1
+        "idempotency_keys": 2, "messages": 1, "signatures": 2, "sessions": 0, "failed_logins": 1, "rate_limits": 1
     }  # fmt: skip
     assert await run_now(db, job) == {
-        "idempotency_keys": 0, "messages": 0, "signatures": 0, "failed_logins": 0, "rate_limits": 0
+        "idempotency_keys": 0, "messages": 0, "signatures": 0, "sessions": 0, "failed_logins": 0, "rate_limits": 0
     }  # fmt: skip
     assert (job.name, job.interval) == ("forget_old", 86_400)
 

@@ -34,7 +34,7 @@ async def test_a_login_sets_a_cookie_hidden_from_scripts_and_other_sites(desk: D
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert "Path=/front-desk" in cookie
-    assert await desk.db.fetchval("SELECT length(token_hash) FROM front_desk_session") == 32
+    assert await desk.db.fetchval("SELECT length(token_hash) FROM page_session") == 32
 
 
 class TestBehindAProxy:
@@ -161,7 +161,7 @@ async def test_a_session_past_its_end_shows_the_login_and_decides_nothing(desk: 
     await desk.receive()
     await desk.log_in()
     fields = {"csrf": await desk.csrf(), "order": "70001", "decision": "confirm"}
-    await desk.db.execute("UPDATE front_desk_session SET expires_at = now()")
+    await desk.db.execute("UPDATE page_session SET expires_at = now()")
 
     assert 'name="token"' in await desk.page()
     answer = await desk.client.post("/front-desk/decide", form=fields)
@@ -173,7 +173,7 @@ async def test_a_session_lasts_twelve_hours(desk: Desk) -> None:
     answer = await desk.log_in()
 
     assert "Max-Age=43200" in answer.headers["Set-Cookie"]
-    assert await desk.db.fetchval("SELECT expires_at - now() BETWEEN '11:59' AND '12:00' FROM front_desk_session")
+    assert await desk.db.fetchval("SELECT expires_at - now() BETWEEN '11:59' AND '12:00' FROM page_session")
 
 
 async def decide(desk: Desk, decision: str, order_id: int = 70001) -> str:
