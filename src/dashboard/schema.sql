@@ -1209,6 +1209,29 @@ CREATE FUNCTION stores_with_days_to_make(settled timestamp with time zone) RETUR
      ORDER BY timezone, store_id
 $$;
 
+CREATE FUNCTION table_sizes() RETURNS TABLE(table_name text, number_of_bytes bigint)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, pg_total_relation_size(relid)
+          FROM pg_stat_user_tables
+         WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text,
+           CASE WHEN logicalrelid IS NULL THEN pg_total_relation_size(relid)
+                ELSE citus_total_relation_size(logicalrelid, fail_on_error => false)
+           END
+      FROM pg_stat_user_tables
+      LEFT JOIN pg_dist_partition ON logicalrelid = relid
+     WHERE schemaname = current_schema()
+       AND relation_is_a_known_shard(relid) IS NOT TRUE;
+END
+$$;
+
 CREATE FUNCTION unobserved(of_store text, parts tstzmultirange, coverage interval, known timestamp with time zone) RETURNS tstzmultirange
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$

@@ -1686,6 +1686,29 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION table_sizes() RETURNS TABLE(table_name text, number_of_bytes bigint)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, pg_total_relation_size(relid)
+          FROM pg_stat_user_tables
+         WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text,
+           CASE WHEN logicalrelid IS NULL THEN pg_total_relation_size(relid)
+                ELSE citus_total_relation_size(logicalrelid, fail_on_error => false)
+           END
+      FROM pg_stat_user_tables
+      LEFT JOIN pg_dist_partition ON logicalrelid = relid
+     WHERE schemaname = current_schema()
+       AND relation_is_a_known_shard(relid) IS NOT TRUE;
+END
+$$;
+
 CREATE FUNCTION take_nights(property text, first date, until date) RETURNS void
     LANGUAGE plpgsql
     AS $$

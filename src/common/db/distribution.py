@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
+import msgspec
 
 from common.config import Secret
 from common.db.errors import TransactionInDoubtError
@@ -125,6 +126,20 @@ async def select_unreachable_workers(db: Executor) -> list[str]:
     """The workers of the cluster that its coordinator cannot connect to, as host:port; none on one node."""
     rows = await db.fetch("SELECT worker FROM cluster_workers() WHERE NOT is_reachable")
     return [row["worker"] for row in rows]
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A worker of a cluster."""
+
+    worker: str
+    """Its host and port."""
+    is_reachable: bool
+    """Whether the coordinator can connect to it."""
+
+
+async def select_workers(db: Executor) -> list[Worker]:
+    """The workers of the cluster; none on one node."""
+    return [Worker(**row) for row in await db.fetch("SELECT worker, is_reachable FROM cluster_workers()")]
 
 
 async def _require_cluster(connection: asyncpg.Connection) -> None:

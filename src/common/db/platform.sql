@@ -152,3 +152,27 @@ BEGIN
        AND relation_is_a_known_shard(relid) IS NOT TRUE;
 END
 $$;
+
+-- The bytes that each table takes, with its indexes and long values; on a Citus cluster, on all nodes together.
+CREATE FUNCTION table_sizes() RETURNS TABLE (table_name text, number_of_bytes bigint)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN QUERY
+        SELECT relname::text, pg_total_relation_size(relid)
+          FROM pg_stat_user_tables
+         WHERE schemaname = current_schema();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT relname::text,
+           CASE WHEN logicalrelid IS NULL THEN pg_total_relation_size(relid)
+                ELSE citus_total_relation_size(logicalrelid, fail_on_error => false)
+           END
+      FROM pg_stat_user_tables
+      LEFT JOIN pg_dist_partition ON logicalrelid = relid
+     WHERE schemaname = current_schema()
+       AND relation_is_a_known_shard(relid) IS NOT TRUE;
+END
+$$;

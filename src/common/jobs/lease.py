@@ -77,6 +77,13 @@ class JobState(msgspec.Struct, frozen=True):
     """When the job is due; null when it is switched off or never ran."""
     last_result: dict[str, int | float] = msgspec.field(name="did")
     """What the last run did, in numbers."""
+    failures: int
+    """How many runs failed in a row up to now; 0 after one that succeeded."""
+    lease: Literal["held", "expired"] | None
+    """held: a process runs the job now. expired: the process died, or lost the database, while it ran the job. null:
+    the last run has ended."""
+    owner: str | None
+    """The process that runs the job, or ran it last: host, process id and a random part; null before the first run."""
 
 
 def tick_seconds(job: Job) -> float:
@@ -131,9 +138,20 @@ async def claim_lease(db: Executor, job: Job, owner: str, *, even_if_not_due: bo
     )
 
 
-async def make_job_due(db: Executor, name: str) -> None:
-    """Let a job be due now, whatever its interval. One that never ran is due anyway, and one that is off stays so."""
-    await db.execute("UPDATE job SET due_at = least(due_at, clock_timestamp()) WHERE name = $1", name)
+async def make_job_due(db: Executor, name: str) -> bool | None:
+    """Let a job be due now, whatever its interval; returns whether a process runs it at the moment.
+
+    One that runs is due again when that run has ended. None: it never ran and is due anyway. One that is off stays so.
+    """
+    return await db.fetchval(
+        """
+        UPDATE job
+           SET due_at = least(due_at, clock_timestamp())
+         WHERE name = $1
+        RETURNING coalesce(expires_at >= clock_timestamp(), false)
+        """,
+        name,
+    )
 
 
 async def extend_lease(db: Executor, lease: Lease) -> bool:
@@ -200,7 +218,11 @@ async def select_jobs(db: Executor, jobs: Sequence[Job]) -> list[JobState]:
     """The states of the given jobs, in their order; that of a job that never ran has only a name and an interval."""
     rows = {row["name"]: row for row in await db.fetch(
         """
-        SELECT name, last_started, last_finished, last_outcome, last_error, due_at, last_result
+        SELECT name, last_started, last_finished, last_outcome, last_error, due_at, last_result, failures, owner,
+               CASE
+                   WHEN expires_at >= clock_timestamp() THEN 'held'
+                   WHEN expires_at IS NOT NULL THEN 'expired'
+               END AS lease
           FROM job
          WHERE name = ANY($1)
         """,
@@ -219,6 +241,9 @@ async def select_jobs(db: Executor, jobs: Sequence[Job]) -> list[JobState]:
                 last_error=row["last_error"] if row else None,
                 next_run=row["due_at"] if row and job.interval > 0 else None,
                 last_result=msgspec.json.decode(row["last_result"]) if row else {},
+                failures=row["failures"] if row else 0,
+                lease=row["lease"] if row else None,
+                owner=row["owner"] if row else None,
             )
         )
     return states

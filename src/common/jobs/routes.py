@@ -41,6 +41,9 @@ JOBS_EXAMPLE = {
                 "failed_logins": 0,
                 "rate_limits": 3,
             },
+            "failures": 0,
+            "lease": None,
+            "owner": "dashboard-1:7:5f0c2a91",
         }
     ]
 }

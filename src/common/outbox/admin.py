@@ -1,5 +1,6 @@
 """Operator queries on the outbox: list messages, retry a dead one, delete old ones."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -33,6 +34,21 @@ class MessageState(msgspec.Struct, frozen=True):
     """When it was sent and the answer stored, or given up; null while it waits."""
     last_error: str | None
     """Why the last attempt failed."""
+
+
+class MessageCounts(msgspec.Struct, frozen=True):
+    """How many messages of a topic are in each state."""
+
+    topic: str
+    """The kind of message, which decides who receives it."""
+    waiting: int
+    """Messages that are not sent yet."""
+    waiting_since: datetime | None
+    """When the oldest of them was written; null without any."""
+    dead: int
+    """Messages that were given up: an operator has to retry them."""
+    sent_last_day: int
+    """Messages that were sent within the last 24 hours."""
 
 
 async def retry_dead_message(db: Executor, message_id: int, topic: str | None = None) -> bool:
@@ -102,6 +118,29 @@ async def select_messages(
         states, before, limit, topic,
     )  # fmt: skip
     return [MessageState(**row) for row in rows]
+
+
+async def select_message_counts(db: Executor, topics: Sequence[str]) -> list[MessageCounts]:
+    """The counts of each of the topics, in their order."""
+    rows = await db.fetch(
+        """
+        SELECT named.topic, coalesce(waiting, 0) AS waiting, waiting_since, coalesce(dead, 0) AS dead,
+               coalesce(sent_last_day, 0) AS sent_last_day
+          FROM unnest($1::text[]) WITH ORDINALITY AS named (topic, position)
+          LEFT JOIN (SELECT topic,
+                            count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                            min(created_at) FILTER (WHERE state = 'waiting') AS waiting_since,
+                            count(*) FILTER (WHERE state = 'dead') AS dead,
+                            count(*) FILTER (WHERE state = 'sent') AS sent_last_day
+                       FROM outbox
+                      WHERE state IN ('waiting', 'dead')
+                         OR (state = 'sent' AND settled_at > now() - interval '24 hours')
+                      GROUP BY topic) AS counted USING (topic)
+         ORDER BY position
+        """,
+        topics,
+    )
+    return [MessageCounts(**row) for row in rows]
 
 
 async def delete_old_messages(db: Executor, keep: timedelta, limit: int) -> int:

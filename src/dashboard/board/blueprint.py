@@ -2,10 +2,17 @@
 
 from common.web.page_frame import Frame
 from common.web.resources import Application
+from dashboard.board import routes
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night
+from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night, system
 
-LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk", "/board/alerts": "Alerts"}
+LINKS = {
+    "/": "Morning",
+    "/board/hotels": "Hotels",
+    "/front-desk": "Front desk",
+    "/board/alerts": "Alerts",
+    "/board/system": "System",
+}
 
 LABELS = {
     "as_of": "Books as of",
@@ -19,5 +26,7 @@ LABELS = {
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state, LABELS)
-    for page in (morning, hotels, hotel, month, night, alerts):
+    for page in (morning, hotels, hotel, month, night, alerts, system):
         app.register_blueprint(page.blueprint)
+    app.register_blueprint(system.session_blueprint)
+    app.register_blueprint(routes.blueprint)

@@ -41,13 +41,16 @@ async def test_every_job_is_listed_with_all_members_of_the_contract(app: Applica
     ran, failed, never, off = answer["jobs"]
     members = {
         *("name", "interval_seconds", "last_started", "last_finished", "last_outcome", "last_error"),
-        *("next_run", "did"),
+        *("next_run", "did", "failures", "lease", "owner"),
     }
     assert all(set(each) == members for each in answer["jobs"])
     assert (ran["name"], ran["last_outcome"], ran["last_error"], ran["did"]) == ("ran", "ok", None, {"runs": 1})
     assert ran["last_started"] <= ran["last_finished"] < ran["next_run"]
     assert (failed["last_outcome"], failed["last_error"], failed["did"]) == ("failed", "RuntimeError: no", {})
+    assert (ran["failures"], ran["lease"], failed["lease"]) == (0, None, None)
+    assert failed["failures"] == 1
+    assert failed["owner"].startswith("command:")
     assert never == {"name": "never", "interval_seconds": 5.0} | dict.fromkeys(
-        ["last_started", "last_finished", "last_outcome", "last_error", "next_run"]
-    ) | {"did": {}}
+        ["last_started", "last_finished", "last_outcome", "last_error", "next_run", "lease", "owner"]
+    ) | {"did": {}, "failures": 0}
     assert (off["interval_seconds"], off["next_run"]) == (0, None)

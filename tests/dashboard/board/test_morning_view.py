@@ -115,7 +115,7 @@ def test_a_share_is_never_rounded_up_to_all() -> None:
 
 
 def job(name: str, outcome: Any, finished: datetime | None = NOW, **did: int | float) -> JobState:
-    return JobState(name, 5.0, NOW, finished, outcome, None, NOW, dict(did))
+    return JobState(name, 5.0, NOW, finished, outcome, None, NOW, dict(did), 0, None, None)
 
 
 def test_failing_jobs_are_named_and_differences_of_all_audits_added() -> None:

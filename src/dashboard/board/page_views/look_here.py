@@ -245,7 +245,7 @@ def day_and_month(day: date) -> str:
 
 def late_feed_line(through: datetime, behind: str) -> Line:
     """The feed is not counted up to now, so all figures are old."""
-    return Line(LATE_FEED, behind, "behind", "Bookings are behind", f"counted through {clock(through)} only", "/hotels")
+    return Line(LATE_FEED, behind, "behind", "Bookings are behind", f"counted through {clock(through)} only", "/board/system#feeds")
 
 
 def late_orders_line(late: int, oldest: datetime) -> Line:
@@ -258,7 +258,7 @@ def late_orders_line(late: int, oldest: datetime) -> Line:
 def failing_jobs_line(names: Sequence[str]) -> Line:
     """The last run of jobs failed."""
     subject = "A job fails" if len(names) == 1 else f"{len(names)} jobs fail"
-    return Line(FAILING_JOBS, ALERT, "behind", subject, listed(names), "/jobs")
+    return Line(FAILING_JOBS, ALERT, "behind", subject, listed(names), "/board/system#jobs")
 
 
 def stores_down_line(stores: Sequence[str]) -> Line:
@@ -274,7 +274,7 @@ def quarantine_line(count: int) -> Line:
         if count == 1
         else f"{count_text(count)} values of the feed were not counted"
     )
-    return Line(QUARANTINE, ALERT, "behind", subject, "new in quarantine since yesterday", "/quarantine")
+    return Line(QUARANTINE, ALERT, "behind", subject, "new in quarantine since yesterday", "/board/system#quarantine")
 
 
 def low_prices_line(names: Sequence[str], address: str) -> Line:

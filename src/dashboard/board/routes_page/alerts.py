@@ -12,7 +12,7 @@ from common.web.html import html_page
 from common.web.page_frame import Alternate, duration_words, framed_page, page_tag, unchanged
 from common.web.resources import pool
 from dashboard.alert_rules import CATALOG_RULES
-from dashboard.alerts.models import TOPIC, Alert
+from dashboard.alerts.models import Alert
 from dashboard.alerts.queries.alerts import select_alerts
 from dashboard.alerts.service import hidden_rules, rules_without_detail
 from dashboard.board.board_templates import templates
@@ -30,10 +30,10 @@ ADDRESSES: Mapping[str, str] = {
     "collector_silent": "/stores/states",
     "price_below_mark": "/products/{subject}",
     "back_in_stock": "/products/{subject}",
-    "feed_behind": "/hotels",
-    "feed_cut_off": "/audits",
-    "audit_drift": "/audits",
-    "job_failing": "/jobs",
+    "feed_behind": "/board/system#feeds",
+    "feed_cut_off": "/board/system#feeds",
+    "audit_drift": "/board/system#audits",
+    "job_failing": "/board/system#jobs",
 }
 """Where a reader finds more about the subject of a rule; see `_address_of`."""
 ALTERNATES = (
@@ -103,5 +103,5 @@ def _address_of(alert: Alert, names: Mapping[str, str]) -> str:
     if alert.rule in CATALOG_RULES and alert.subject not in names:
         return ""
     if alert.rule == "dead_message":
-        return "/alerts/outbox" if alert.subject == TOPIC else "/front-desk"
+        return "/board/system#outbox"
     return ADDRESSES.get(alert.rule, "").format(subject=quote(alert.subject, safe=""))

@@ -7,6 +7,7 @@ import msgspec
 
 from common.db.pool import Executor
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.models.feed_progress import FeedDifferences
 from dashboard.bookings.models.figures import DifferenceCounts, FeedDifference
 
 _decode_event = msgspec.json.Decoder(BookingEvent).decode
@@ -64,6 +65,41 @@ async def select_difference_counts(db: Executor, feed: str | None = None) -> Dif
     )
     assert row is not None
     return DifferenceCounts(**row)
+
+
+async def select_feed_differences(db: Executor, feeds: Sequence[str]) -> list[FeedDifferences]:
+    """How many differences of each of these feeds are open and applied, in their order."""
+    rows = await db.fetch(
+        """
+        SELECT named.feed,
+               count(*) FILTER (WHERE kind = 'missing' AND applied_at IS NULL) AS missing,
+               count(*) FILTER (WHERE kind = 'changed' AND applied_at IS NULL) AS changed,
+               count(applied_at) AS applied,
+               max(applied_at) AS applied_at
+          FROM unnest($1::text[]) WITH ORDINALITY AS named (feed, position)
+          LEFT JOIN feed_difference ON feed_difference.feed = named.feed
+         GROUP BY named.feed, position
+         ORDER BY position
+        """,
+        feeds,
+    )
+    return [FeedDifferences(**row) for row in rows]
+
+
+async def select_latest_differences(db: Executor, limit: int, *, are_applied: bool) -> list[FeedDifference]:
+    """Up to `limit` differences of all feeds that are open, or were applied; those found last come first."""
+    rows = await db.fetch(
+        """
+        SELECT feed, event_id, kind, counted, found, first_found, last_found, applied_at, reason
+          FROM feed_difference
+         WHERE (applied_at IS NOT NULL) = $1
+         ORDER BY first_found DESC, feed DESC, event_id DESC
+         LIMIT $2
+        """,
+        are_applied,
+        limit,
+    )
+    return [_difference(**row) for row in rows]
 
 
 async def select_differences_page(

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from common.db.pool import Executor
-from dashboard.bookings.models.feed_progress import ReadingProgress
+from dashboard.bookings.models.feed_progress import FeedStatus, ReadingProgress
 from dashboard.bookings.models.figures import FeedState
 
 
@@ -63,6 +63,41 @@ async def select_feed_states(db: Executor, feeds: Sequence[str]) -> list[FeedSta
         feeds,
     )
     return [FeedState(**row) for row in rows]
+
+
+async def select_feed_statuses(db: Executor, feeds: Sequence[str]) -> list[FeedStatus]:
+    """How far each of these feeds is read, in their order, also of one that no job has read yet."""
+    rows = await db.fetch(
+        """
+        SELECT named.feed, feed_number, data_through, coalesce(past_events, 0) AS past_events, about_events,
+               first_read_at, coalesce(cut_offs, 0) AS cut_offs, first_cut_off, cut_off_reason,
+               wait_until, audit_started_at, audited_through
+          FROM unnest($1::text[]) WITH ORDINALITY AS named (feed, position)
+          LEFT JOIN feed_progress ON feed_progress.feed = named.feed
+          LEFT JOIN (SELECT feed, count(*) AS cut_offs, min(event_timestamp) AS first_cut_off,
+                            (array_agg(reason ORDER BY last_seen DESC, event_timestamp))[1] AS cut_off_reason
+                       FROM feed_cut_off
+                      GROUP BY feed) AS cut_off ON cut_off.feed = named.feed
+         ORDER BY position
+        """,
+        feeds,
+    )
+    return [FeedStatus(**row) for row in rows]
+
+
+async def select_events_by_feed(db: Executor, since: datetime, until: datetime) -> dict[int, int]:
+    """How many counted events are dated in the period, by the number of their feed; feeds without any are absent."""
+    rows = await db.fetch(
+        """
+        SELECT feed_number, count(*) AS events
+          FROM ledger_event
+         WHERE event_timestamp > $1 AND event_timestamp <= $2
+         GROUP BY feed_number
+        """,
+        since,
+        until,
+    )
+    return {row["feed_number"]: row["events"] for row in rows}
 
 
 async def select_reading_progress(db: Executor, feeds: Sequence[str]) -> ReadingProgress:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 from common.db.pool import Executor
 from dashboard.bookings.decoding import RejectedEvent
@@ -51,6 +52,65 @@ async def select_quarantine(
         limit,
     )
     return [(row["fingerprint"], QuarantinedEvent(*tuple(row)[1:])) for row in rows]
+
+
+class QuarantinedHead(NamedTuple):
+    """A quarantined value, of which `raw` is the beginning alone; length: characters of the whole."""
+
+    feed: str
+    fingerprint: bytes
+    reason: str
+    raw: str
+    length: int
+    first_seen: datetime
+    last_seen: datetime
+    times: int
+
+
+class QuarantineCounts(NamedTuple):
+    """How many values are in quarantine, how many of them were received since a time, and when the last one was."""
+
+    values: int
+    recent: int
+    last_seen: datetime | None
+
+
+async def select_latest_quarantined(db: Executor, limit: int, max_length: int) -> list[QuarantinedHead]:
+    """The values that were quarantined last, the latest first, each with up to `max_length` of its characters."""
+    rows = await db.fetch(
+        """
+        SELECT feed, fingerprint, reason, left(raw, $2) AS raw, length(raw) AS length, first_seen, last_seen, times
+          FROM (SELECT feed, fingerprint
+                  FROM quarantined_event
+                 ORDER BY first_seen DESC, feed DESC, fingerprint DESC
+                 LIMIT $1) AS latest
+          JOIN quarantined_event USING (feed, fingerprint)
+         ORDER BY first_seen DESC, feed DESC, fingerprint DESC
+        """,
+        limit,
+        max_length,
+    )
+    return [QuarantinedHead(*row) for row in rows]
+
+
+async def select_quarantine_counts(db: Executor, since: datetime) -> QuarantineCounts:
+    """How many values are in quarantine, and how many were received since then."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS values, count(*) FILTER (WHERE last_seen >= $1) AS recent, max(last_seen) AS last_seen
+          FROM quarantined_event
+        """,
+        since,
+    )
+    assert row is not None
+    return QuarantineCounts(**row)
+
+
+async def select_quarantined_text(db: Executor, feed: str, fingerprint: bytes) -> str | None:
+    """The whole text of a quarantined value; None if there is none with this fingerprint."""
+    return await db.fetchval(
+        "SELECT raw FROM quarantined_event WHERE feed = $1 AND fingerprint = $2", feed, fingerprint
+    )
 
 
 async def select_new_quarantined_count(db: Executor, since: datetime) -> int:

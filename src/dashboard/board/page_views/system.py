@@ -1,0 +1,353 @@
+"""The sections of the system's page: rows to what the template shows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.jobs.lease import JobState
+from common.outbox.admin import MessageState
+from common.web.charts.number_text import UNKNOWN, count_text
+from common.web.page_frame import duration_words
+from dashboard.board.models import FeedReading
+from dashboard.board.page_views.system_problems import (
+    INGESTION,
+    INTERRUPTED,
+    Schedule,
+    is_failing,
+    is_late,
+    is_overdue,
+    reading_words,
+)
+from dashboard.board.page_views.system_words import (
+    TOPIC_LABELS,
+    ago,
+    clock,
+    did_words,
+    error_words,
+    job_label,
+    shortened,
+    until,
+    visible,
+)
+from dashboard.board.page_views.words import counted, long_night
+from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.models.figures import FeedDifference
+from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.queries.quarantine import QuarantinedHead
+
+SHORTEST_WAIT = 15.0
+"""A job that runs at least so often, in seconds, needs no button: it runs before its operator looks again."""
+STATUS_WORDS: Mapping[object, str] = {1: "booking", 2: "cancellation"}
+MAX_REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """A job as the page shows it. style: of the outcome. error: why the last run failed, or empty."""
+
+    name: str
+    label: str
+    every: str
+    outcome: str
+    style: str
+    error: str
+    last: str
+    did: str
+    following: str
+    can_run: bool
+
+
+@dataclass(frozen=True)
+class JobsView:
+    """The jobs that are on, those that need a look first, the labels of those that are off, and who ran them last."""
+
+    rows: Sequence[JobRow]
+    off: Sequence[str]
+    owners: Sequence[str]
+
+
+def jobs_view(jobs: Sequence[JobState], now: datetime) -> JobsView:
+    """The jobs at `now`."""
+    on = [job for job in jobs if job.interval_seconds > 0]
+    first = sorted(on, key=lambda job: not (is_failing(job) or is_overdue(job, now) or job.lease == "expired"))
+    owners = Counter(job.owner for job in on if job.owner is not None)
+    return JobsView(
+        [job_row(job, now) for job in first],
+        [job_label(job.name) for job in jobs if job.interval_seconds == 0],
+        [f"{owner_words(owner)} ({counted(number, 'job')})" for owner, number in owners.most_common()],
+    )
+
+
+def job_row(job: JobState, now: datetime) -> JobRow:
+    """A job at `now`."""
+    outcome, style = outcome_of(job, now)
+    failed = job.last_outcome == "failed" and job.last_error is not None and job.last_error != INTERRUPTED
+    return JobRow(
+        name=job.name,
+        label=job_label(job.name),
+        every=f"every {duration_words(job.interval_seconds)}" if job.interval_seconds >= 1 else "all the time",
+        outcome=outcome,
+        style=style,
+        error=error_words(job.last_error) if failed and job.last_error else "",
+        last=last_words(job, now),
+        did=did_words(job.last_result) if job.last_outcome == "ok" else UNKNOWN,
+        following=next_words(job, now),
+        can_run=job.interval_seconds > SHORTEST_WAIT,
+    )
+
+
+def outcome_of(job: JobState, now: datetime) -> tuple[str, str]:
+    """How a job stands, in words, and the style of these words."""
+    if job.lease == "held":
+        began = "" if job.last_started is None else f" since {duration_words(_seconds(job.last_started, now))}"
+        return f"Running{began}, {owner_words(job.owner)}", ""
+    if job.lease == "expired":
+        return f"Its process died, or lost the database: {owner_words(job.owner)}", "bad"
+    if job.last_outcome is None:
+        return "Has not run yet", ""
+    if job.last_outcome == "ok":
+        return ("Overdue: no process has begun it", "bad") if is_overdue(job, now) else ("Succeeded", "good")
+    if job.last_error == INTERRUPTED:
+        return "Interrupted by the end of its process", ""
+    return ("Failed" if job.failures < 2 else f"Failed {count_text(job.failures)} times in a row"), "bad"
+
+
+def last_words(job: JobState, now: datetime) -> str:
+    """When the last run began, and how long it took if it has ended."""
+    if job.last_started is None:
+        return UNKNOWN
+    began = clock(job.last_started, now)
+    if job.lease is not None or job.last_finished is None or job.last_finished < job.last_started:
+        return began
+    return f"{began}, took {took_words((job.last_finished - job.last_started).total_seconds())}"
+
+
+def took_words(seconds: float) -> str:
+    """A duration with a decimal below ten seconds."""
+    return f"{seconds:.1f} s" if seconds < 10 else duration_words(seconds)
+
+
+def next_words(job: JobState, now: datetime) -> str:
+    """When a job runs next."""
+    if job.lease == "held":
+        return "after this run"
+    return UNKNOWN if job.next_run is None else until(job.next_run, now)
+
+
+def owner_words(owner: str | None) -> str:
+    """The process of a lease, such as `process 17 on vm`."""
+    host, _, rest = (owner or "").partition(":")
+    if host == "command":
+        return f"a command, process {shortened(rest.partition(':')[0], 20)}"
+    return f"process {shortened(rest.partition(':')[0], 20)} on {shortened(host, 60)}"
+
+
+def _seconds(since: datetime, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedView:
+    """A feed as the page shows it.
+
+    counted_through: with how far it is behind. reading: how far its first reading is, or empty. about, past: of a first
+    reading that goes on.
+    """
+
+    reading: FeedReading
+    counted_through: str
+    style: str
+    first_reading: str
+    is_reading_the_past: bool
+    cut_off: str
+    state: str
+    error: str
+
+
+def feed_view(feed: FeedReading, jobs: Iterable[JobState], schedule: Schedule, now: datetime) -> FeedView:
+    """A feed at `now`. jobs: those of all feeds."""
+    job = next((each for each in jobs if each.name == job_of_feed(INGESTION, feed.feed)), None)
+    through = "Nothing is counted yet"
+    if feed.data_through is not None:
+        through = f"{clock(feed.data_through, now)} UTC, {duration_words(feed.lag_seconds or 0.0)} behind"
+    past = reading_words(feed)
+    if feed.first_read_at is not None:
+        past = f"{count_text(feed.past_events)} events, read until {clock(feed.first_read_at, now)} UTC"
+    cut_off = "None"
+    if feed.cut_offs and feed.first_cut_off is not None:
+        cut_off = (
+            f"{counted(feed.cut_offs, 'instant')}, the first {feed.first_cut_off:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{shortened(feed.cut_off_reason or '', MAX_REASON_LENGTH)}"
+        )
+    return FeedView(
+        reading=feed,
+        counted_through=through,
+        style="bad" if is_late(feed, schedule) else "",
+        first_reading=past,
+        is_reading_the_past=feed.first_read_at is None,
+        cut_off=cut_off,
+        state=_reading_state(feed, job, now),
+        error=error_words(job.last_error) if job is not None and is_failing(job) and job.last_error else "",
+    )
+
+
+def _reading_state(feed: FeedReading, job: JobState | None, now: datetime) -> str:
+    """Whether a feed is read, and how often."""
+    if job is None or job.interval_seconds == 0:
+        return "Switched off: the feed is not read"
+    if feed.wait_until is not None and feed.wait_until > now:
+        return f"Waits until {clock(feed.wait_until, now)} UTC, as the feed has asked"
+    return f"Read every {duration_words(job.interval_seconds)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """The last night audit of a feed. figures: what it found, each a dash where that is not known."""
+
+    feed: str
+    when: str
+    outcome: str
+    style: str
+    figures: Sequence[str]
+    unapplied: str
+    corrections: str
+
+
+AUDIT_FIGURES = ("read", "repaired", "changed_upstream", "missing_upstream", "rejected", "cut_off")
+
+
+def audit_row(feed: FeedReading, jobs: Iterable[JobState], now: datetime) -> AuditRow:
+    """The last night audit of a feed."""
+    job = next((each for each in jobs if each.name == job_of_feed(NIGHT_AUDIT, feed.feed)), None)
+    has_ended = job is not None and job.last_outcome == "ok"
+    outcome, style = ("Switched off", "") if job is None or job.interval_seconds == 0 else outcome_of(job, now)
+    if feed.audit_started_at is not None and feed.audited_through is not None:
+        outcome += f"; begun {clock(feed.audit_started_at, now)}, compared up to {clock(feed.audited_through, now)}"
+    figures = [
+        count_text(job.last_result.get(name)) if has_ended and job is not None else UNKNOWN for name in AUDIT_FIGURES
+    ]
+    finished = None if job is None else job.last_finished
+    applied = "" if feed.applied_at is None else f", the last on {clock(feed.applied_at, now)}"
+    return AuditRow(
+        feed=feed.feed,
+        when=UNKNOWN if finished is None else clock(finished, now),
+        outcome=outcome,
+        style=style,
+        figures=figures,
+        unapplied=count_text(feed.missing + feed.changed),
+        corrections=f"{count_text(feed.applied)}{applied}",
+    )
+
+
+@dataclass(frozen=True)
+class NightLink:
+    """A night whose figures a difference is about."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceRow:
+    """A difference between a feed and the ledger."""
+
+    feed: str
+    event_id: int
+    what: str
+    nights: Sequence[NightLink]
+    found: str
+    applied: str
+    reason: str
+
+
+def difference_row(difference: FeedDifference, now: datetime) -> DifferenceRow:
+    """A difference in words, with links to the nights that it is about."""
+    events = [difference.counted, *([difference.found] if difference.found is not None else [])]
+    nights = list(dict.fromkeys((event.hotel_id, event.night_of_stay) for event in events))
+    return DifferenceRow(
+        feed=difference.feed,
+        event_id=difference.event_id,
+        what="The feed no longer has it" if difference.found is None else change_words(*events),
+        nights=[
+            NightLink(f"hotel {hotel_id}, {long_night(night)}", f"/board/hotels/{hotel_id}/nights/{night}")
+            for hotel_id, night in nights
+        ],
+        found=clock(difference.first_found, now),
+        applied="" if difference.applied_at is None else clock(difference.applied_at, now),
+        reason=shortened(difference.reason or "", MAX_REASON_LENGTH),
+    )
+
+
+def change_words(before: BookingEvent, after: BookingEvent) -> str:
+    """What a feed has changed of an event, such as `status: booking, now cancellation`."""
+    changes = [
+        f"{name.replace('_', ' ')}: {_value_words(name, before)}, now {_value_words(name, after)}"
+        for name in before.__struct_fields__
+        if str(getattr(before, name)) != str(getattr(after, name))
+    ]
+    return "; ".join(changes) or "Changed and changed back"
+
+
+def _value_words(name: str, event: BookingEvent) -> str:
+    value = getattr(event, name)
+    if name == "event_timestamp":
+        return f"{event.event_timestamp:%Y-%m-%d %H:%M:%S}"
+    return STATUS_WORDS[value] if name == "status" else shortened(str(value), 60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantinedRow:
+    """A quarantined value. raw: its beginning. whole: where the whole text is, if that is more; length: of all."""
+
+    feed: str
+    reason: str
+    raw: str
+    whole: str
+    length: str
+    first_seen: str
+    last_seen: str
+    times: str
+
+
+def quarantined_row(value: QuarantinedHead, path: str, now: datetime) -> QuarantinedRow:
+    """A quarantined value. path: that of the page."""
+    is_cut_off = value.length > len(value.raw)
+    return QuarantinedRow(
+        feed=value.feed,
+        reason=shortened(value.reason, MAX_REASON_LENGTH),
+        raw=visible(value.raw) + ("…" if is_cut_off else ""),
+        whole=f"{path}/quarantine/{value.feed}/{value.fingerprint.hex()}",
+        length=counted(value.length, "character"),
+        first_seen=clock(value.first_seen, now),
+        last_seen=ago(value.last_seen, now),
+        times=count_text(value.times),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadRow:
+    """A message that was given up. topic: in words. can_retry: whether the page may retry it."""
+
+    message_id: int
+    topic: str
+    topic_name: str
+    subject: str
+    attempts: str
+    given_up: str
+    error: str
+    can_retry: bool
+
+
+def dead_row(message: MessageState, topics_to_retry: Iterable[str], now: datetime) -> DeadRow:
+    """A dead message. topics_to_retry: those whose messages the page may retry."""
+    return DeadRow(
+        message_id=message.id,
+        topic=TOPIC_LABELS.get(message.topic, message.topic),
+        topic_name=message.topic,
+        subject=shortened(f"{message.subject}, {message.event}", 120),
+        attempts=count_text(message.attempts),
+        given_up=UNKNOWN if message.settled_at is None else clock(message.settled_at, now),
+        error=error_words(message.last_error) if message.last_error else UNKNOWN,
+        can_retry=message.topic in topics_to_retry,
+    )

@@ -1,0 +1,237 @@
+"""The page of the system: what is wrong now, and what an operator can do about it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from quart import Blueprint, Response
+from quart_schema import hide
+
+from common.jobs.lease import make_job_due
+from common.outbox import admin
+from common.web.errors import Invalid, NotFound
+from common.web.html import PRIVATE_HEADERS, html_page
+from common.web.input_types import MAX_ID, PageInput
+from common.web.page_frame import Alternate, framed_page, page_tag
+from common.web.page_session import current_session, read_form, redirect, session_required, session_routes
+from common.web.query_string import validate_querystring
+from common.web.resources import pool
+from dashboard.alerts.models import TOPIC as ALERT_TOPIC
+from dashboard.board.board_templates import templates
+from dashboard.board.page_views.links import address_with
+from dashboard.board.page_views.system import (
+    audit_row,
+    dead_row,
+    difference_row,
+    feed_view,
+    jobs_view,
+    quarantined_row,
+)
+from dashboard.board.page_views.system_problems import Schedule, problems_of, works_words
+from dashboard.board.page_views.system_words import (
+    POOL_LABELS,
+    TOPIC_LABELS,
+    ago,
+    bytes_text,
+    clock,
+    job_label,
+    shortened,
+)
+from dashboard.board.parts import FailedPart
+from dashboard.board.routes_page.alerts import rows_of
+from dashboard.board.system_state import SystemLists, SystemState, read_lists, read_system
+from dashboard.bookings.queries.quarantine import select_quarantined_text
+from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
+from dashboard.resources import resources
+from dashboard.rights import SYSTEM
+
+blueprint = Blueprint("board_system", __name__)
+session_blueprint = session_routes(SYSTEM)
+
+PATH = SYSTEM.path
+LIVE_SECONDS = 10
+FINGERPRINT_DIGITS = 64
+ALTERNATES = (
+    Alternate("JSON", "application/json", "/system"),
+    Alternate("JSON of the jobs", "application/json", "/jobs"),
+    Alternate("CSV of the jobs", "text/csv", "/jobs?format=csv"),
+)
+
+TEXT_POLICY = "default-src 'none'; sandbox"
+"""The Content-Security-Policy of a text that anybody may have written: it is shown, and nothing of it runs."""
+
+
+class Notice(NamedTuple):
+    """What was done by a form. text: with `{job}` or `{message}` for the one that the form named."""
+
+    style: str
+    text: str
+
+
+NOTICES: Mapping[str, Notice] = {
+    "job_due": Notice("good", "“{job}” was made due: a process begins it within a few seconds."),
+    "job_running": Notice("good", "“{job}” was running. It was made due again, and runs once more after that run."),
+    "job_not_begun": Notice("", "“{job}” has never run, and was due anyway. Nothing was changed."),
+    "job_off": Notice("bad", "“{job}” is switched off, so it cannot run. Nothing was changed."),
+    "message_due": Notice("good", "Message {message} was made due: it is sent within a few seconds."),
+    "message_not_dead": Notice(
+        "bad",
+        "Message {message} was not given up, or no longer exists: it may wait again already. Nothing was changed.",
+    ),
+    "message_replaced": Notice(
+        "bad",
+        "Message {message} was not made due: a later message about the same subject exists, and the receiver would get "
+        "the old state last. Nothing was changed.",
+    ),
+}
+
+
+class SystemPageQuery(PageInput):
+    """What the form before this page did: the notice, and the job or the message that it was about."""
+
+    notice: str = ""
+    job: str = ""
+    message: str = ""
+
+
+@blueprint.get(PATH)
+@html_page
+@hide
+@session_required(SYSTEM)
+@validate_querystring(SystemPageQuery)
+async def get_system_page(query_args: SystemPageQuery) -> Response:
+    """Show what is wrong now, and each part of the system with what an operator can do."""
+    now = datetime.now(UTC)
+    config = resources().config
+    state, lists = await read_system(resources(), now), await read_lists(pool())
+    # Something on the page changes with each second, so no browser has it already.
+    tag = (await page_tag()).uncached()
+    problems = problems_of(state, Schedule(config.ingest_seconds))
+    return framed_page(
+        templates,
+        "system.html",
+        tag,
+        alternates=ALTERNATES,
+        live_seconds=LIVE_SECONDS,
+        csrf=current_session().csrf,
+        has_session=current_session().token is not None,
+        needs_token=config.operations_token is not None,
+        notice=notice_of(query_args),
+        problems=problems,
+        works=works_words(state),
+        **sections(state, lists, now),
+    )
+
+
+def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str, object]:
+    """What the sections of the page show; a part that could not be read stands for itself."""
+    schedule = Schedule(resources().config.ingest_seconds)
+    jobs = [] if isinstance(state.jobs, FailedPart) else state.jobs
+    feeds = [] if isinstance(state.feeds, FailedPart) else state.feeds
+    differences, quarantined, dead = lists.differences, lists.quarantined, lists.dead
+    return {
+        "state": state,
+        "jobs": state.jobs if isinstance(state.jobs, FailedPart) else jobs_view(jobs, now),
+        "feeds": [feed_view(feed, jobs, schedule, now) for feed in feeds],
+        "audits": [audit_row(feed, jobs, now) for feed in feeds],
+        "unapplied": sum(feed.missing + feed.changed for feed in feeds),
+        "applied": sum(feed.applied for feed in feeds),
+        "differences": differences,
+        "difference_rows": []
+        if isinstance(differences, FailedPart)
+        else [difference_row(each, now) for each in differences.unapplied],
+        "correction_rows": []
+        if isinstance(differences, FailedPart)
+        else [difference_row(each, now) for each in differences.applied],
+        "quarantined": quarantined
+        if isinstance(quarantined, FailedPart)
+        else [quarantined_row(value, PATH, now) for value in quarantined],
+        "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
+        "alerts": [] if isinstance(state.firing, FailedPart) else rows_of(state.firing.newest, {}),
+        "all_topics_can_be_retried": DECISION_TOPIC in retried_topics(),
+        "keep_days": resources().config.keep_traces_days,
+        "topic_labels": TOPIC_LABELS,
+        "pool_labels": POOL_LABELS,
+        "ago": ago,
+        "clock": clock,
+        "bytes_text": bytes_text,
+    }
+
+
+def retried_topics() -> tuple[str, ...]:
+    """The topics whose messages the page may retry; decisions of staff only where operators need a token."""
+    return (ALERT_TOPIC,) if resources().config.operations_token is None else (ALERT_TOPIC, DECISION_TOPIC)
+
+
+def notice_of(query: SystemPageQuery) -> Notice | None:
+    """What the form before did; None without a form."""
+    found = NOTICES.get(query.notice)
+    if found is None:
+        return None
+    job = job_label(shortened(query.job, 80))
+    return Notice(found.style, found.text.format(job=job, message=shortened(query.message, 20)))
+
+
+@blueprint.post(f"{PATH}/jobs/run")
+@html_page
+@hide
+@session_required(SYSTEM)
+async def run_job() -> Response:
+    """Make a job due now, so that a process begins it at its next look."""
+    name = (await read_form(current_session())).get("job", "")
+    job = next((each for each in resources().jobs if each.name == name), None)
+    if job is None:
+        raise NotFound("There is no job of this name.")
+    notice = "job_off"
+    if job.interval > 0:
+        is_running = await make_job_due(pool(), name)
+        notice = {None: "job_not_begun", True: "job_running", False: "job_due"}[is_running]
+    return redirect(address_with(PATH, {"notice": notice, "job": name}))
+
+
+@blueprint.post(f"{PATH}/messages/retry")
+@html_page
+@hide
+@session_required(SYSTEM)
+async def retry_message() -> Response:
+    """Make a message that was given up due now."""
+    fields = await read_form(current_session())
+    number, topic = fields.get("message", ""), fields.get("topic", "")
+    if (
+        topic not in retried_topics()
+        or not number.isascii()
+        or not number.isdigit()
+        or not 1 <= int(number[:20]) <= MAX_ID
+    ):
+        raise Invalid("The form is not valid.")
+    return redirect(address_with(PATH, {"notice": await retry(int(number), topic), "message": number}))
+
+
+async def retry(message_id: int, topic: str) -> str:
+    """Make a dead message due; returns the name of the notice that says what was done."""
+    if topic != ALERT_TOPIC:
+        return "message_due" if await admin.retry_dead_message(pool(), message_id, topic) else "message_not_dead"
+    if await admin.retry_last_dead_message(pool(), message_id, topic):
+        return "message_due"
+    return "message_replaced" if await admin.select_is_dead(pool(), message_id, topic) else "message_not_dead"
+
+
+@blueprint.get(f"{PATH}/quarantine/<feed>/<fingerprint>")
+@html_page
+@hide
+@session_required(SYSTEM)
+async def get_quarantined_text(feed: str, fingerprint: str) -> Response:
+    """The whole text of a quarantined value, as plain text."""
+    found = None
+    is_name = feed.isascii() and feed.isprintable()
+    if is_name and len(fingerprint) == FINGERPRINT_DIGITS and set(fingerprint) <= set("0123456789abcdef"):
+        found = await select_quarantined_text(pool(), feed, bytes.fromhex(fingerprint))
+    if found is None:
+        raise NotFound("This value is not in quarantine, or no longer.")
+    headers = {
+        **PRIVATE_HEADERS,
+        "Content-Security-Policy": TEXT_POLICY,
+        "Content-Disposition": f'inline; filename="quarantined-{fingerprint[:12]}.txt"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(found, content_type="text/plain; charset=utf-8", headers=headers)
