@@ -45,7 +45,7 @@ TABLES_SHOWN = 12
 DIFFERENCES_SHOWN = 20
 CORRECTIONS_SHOWN = 10
 QUARANTINED_SHOWN = 50
-RAW_SHOWN = 160
+RAW_SHOWN = 120
 """Characters of a quarantined value that are shown; the page of the value has all."""
 DEAD_SHOWN = 50
 ALERTS_SHOWN = 20

@@ -245,7 +245,14 @@ def day_and_month(day: date) -> str:
 
 def late_feed_line(through: datetime, behind: str) -> Line:
     """The feed is not counted up to now, so all figures are old."""
-    return Line(LATE_FEED, behind, "behind", "Bookings are behind", f"counted through {clock(through)} only", "/board/system#feeds")
+    return Line(
+        LATE_FEED,
+        behind,
+        "behind",
+        "Bookings are behind",
+        f"counted through {clock(through)} only",
+        "/board/system#feeds",
+    )
 
 
 def late_orders_line(late: int, oldest: datetime) -> Line:

@@ -14,6 +14,7 @@ from dashboard.board.page_views.system_problems import (
     INGESTION,
     INTERRUPTED,
     Schedule,
+    has_audited,
     is_failing,
     is_late,
     is_overdue,
@@ -120,12 +121,14 @@ def last_words(job: JobState, now: datetime) -> str:
     began = clock(job.last_started, now)
     if job.lease is not None or job.last_finished is None or job.last_finished < job.last_started:
         return began
-    return f"{began}, took {took_words((job.last_finished - job.last_started).total_seconds())}"
+    return f"{began}, {took_words((job.last_finished - job.last_started).total_seconds())}"
 
 
 def took_words(seconds: float) -> str:
-    """A duration with a decimal below ten seconds."""
-    return f"{seconds:.1f} s" if seconds < 10 else duration_words(seconds)
+    """How long a run took, with a decimal below ten seconds."""
+    if seconds < 0.05:
+        return "under 0.1 s"
+    return f"took {seconds:.1f} s" if seconds < 10 else f"took {duration_words(seconds)}"
 
 
 def next_words(job: JobState, now: datetime) -> str:
@@ -151,8 +154,8 @@ def _seconds(since: datetime, now: datetime) -> float:
 class FeedView:
     """A feed as the page shows it.
 
-    counted_through: with how far it is behind. reading: how far its first reading is, or empty. about, past: of a first
-    reading that goes on.
+    reading: its figures. counted_through: as the rest of a sentence that begins with its name. style: of that
+    sentence. first_reading: how far it is, or what it has read. error: why it is not read now, or empty.
     """
 
     reading: FeedReading
@@ -168,9 +171,11 @@ class FeedView:
 def feed_view(feed: FeedReading, jobs: Iterable[JobState], schedule: Schedule, now: datetime) -> FeedView:
     """A feed at `now`. jobs: those of all feeds."""
     job = next((each for each in jobs if each.name == job_of_feed(INGESTION, feed.feed)), None)
-    through = "Nothing is counted yet"
+    through = "has not been read yet"
     if feed.data_through is not None:
-        through = f"{clock(feed.data_through, now)} UTC, {duration_words(feed.lag_seconds or 0.0)} behind"
+        through = (
+            f"is counted through {clock(feed.data_through, now)} UTC, {duration_words(feed.lag_seconds or 0.0)} behind"
+        )
     past = reading_words(feed)
     if feed.first_read_at is not None:
         past = f"{count_text(feed.past_events)} events, read until {clock(feed.first_read_at, now)} UTC"
@@ -220,15 +225,16 @@ AUDIT_FIGURES = ("read", "repaired", "changed_upstream", "missing_upstream", "re
 def audit_row(feed: FeedReading, jobs: Iterable[JobState], now: datetime) -> AuditRow:
     """The last night audit of a feed."""
     job = next((each for each in jobs if each.name == job_of_feed(NIGHT_AUDIT, feed.feed)), None)
-    has_ended = job is not None and job.last_outcome == "ok"
+    has_compared = job is not None and has_audited(job)
     outcome, style = ("Switched off", "") if job is None or job.interval_seconds == 0 else outcome_of(job, now)
+    if style == "good" and not has_compared:
+        outcome, style = "Compared nothing: the feed had no event, or was not read yet", ""
     if feed.audit_started_at is not None and feed.audited_through is not None:
         outcome += f"; begun {clock(feed.audit_started_at, now)}, compared up to {clock(feed.audited_through, now)}"
     figures = [
-        count_text(job.last_result.get(name)) if has_ended and job is not None else UNKNOWN for name in AUDIT_FIGURES
+        count_text(job.last_result.get(name)) if has_compared and job is not None else UNKNOWN for name in AUDIT_FIGURES
     ]
     finished = None if job is None else job.last_finished
-    applied = "" if feed.applied_at is None else f", the last on {clock(feed.applied_at, now)}"
     return AuditRow(
         feed=feed.feed,
         when=UNKNOWN if finished is None else clock(finished, now),
@@ -236,7 +242,7 @@ def audit_row(feed: FeedReading, jobs: Iterable[JobState], now: datetime) -> Aud
         style=style,
         figures=figures,
         unapplied=count_text(feed.missing + feed.changed),
-        corrections=f"{count_text(feed.applied)}{applied}",
+        corrections=count_text(feed.applied),
     )
 
 
@@ -317,7 +323,7 @@ def quarantined_row(value: QuarantinedHead, path: str, now: datetime) -> Quarant
         feed=value.feed,
         reason=shortened(value.reason, MAX_REASON_LENGTH),
         raw=visible(value.raw) + ("…" if is_cut_off else ""),
-        whole=f"{path}/quarantine/{value.feed}/{value.fingerprint.hex()}",
+        whole=f"{path}/quarantine/{value.feed}/{value.fingerprint.hex()}" if is_cut_off else "",
         length=counted(value.length, "character"),
         first_seen=clock(value.first_seen, now),
         last_seen=ago(value.last_seen, now),

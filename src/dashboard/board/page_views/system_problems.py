@@ -237,21 +237,39 @@ def _as_sentence(text: str) -> str:
 
 
 def works_words(state: SystemState) -> str:
-    """What was checked, and when, where nothing is wrong."""
-    jobs = [job for job in value_or_none(state.jobs) or [] if job.interval_seconds > 0]
-    feeds = value_or_none(state.feeds) or []
-    sentences = [reading_words(feed) for feed in feeds if feed.first_read_at is None and _is_read(feed, jobs)]
-    audits = [job for job in jobs if job.name.partition(":")[0] == NIGHT_AUDIT]
-    ended = [job for job in audits if job.last_outcome == "ok"]
-    checked = [counted(len(jobs), "job"), counted(len(feeds), "feed")]
-    if ended:
-        audited = "the last night audit" if len(ended) == 1 else f"the last night audits of {len(ended)} feeds"
-        checked.append(audited)
-    if len(ended) < len(audits):
-        sentences.append("Not every feed was audited yet." if ended else "No night audit has ended yet.")
-    checked += ["the quarantine", "the outbox", "the alerts", "the database"]
-    sentence = f"Everything works. Checked at {state.read_at:%H:%M:%S} UTC: {listed_words(checked)}."
-    return " ".join([sentence, *sentences])
+    """What was checked, and when, where nothing is wrong; then what is not as usual, though not wrong."""
+    jobs = value_or_none(state.jobs) or []
+    on = [job for job in jobs if job.interval_seconds > 0]
+    feeds = [feed for feed in value_or_none(state.feeds) or [] if _is_read(feed, on)]
+    audits = [job for job in on if job.name.partition(":")[0] == NIGHT_AUDIT]
+    compared = [job for job in audits if has_audited(job)]
+    audited = "the last night audit" if len(compared) == 1 else f"the last night audits of {len(compared)} feeds"
+    checked = [
+        counted(len(on), "job"),
+        *([counted(len(feeds), "feed")] if feeds else []),
+        *([audited] if compared else []),
+        "the quarantine",
+        "the outbox",
+        "the database",
+    ]
+    sentences = [
+        f"Everything works. Checked at {state.read_at:%H:%M:%S} UTC: {listed_words(checked)}.",
+        *(reading_words(feed) for feed in feeds if feed.first_read_at is None),
+    ]
+    if len(compared) < len(audits):
+        sentences.append("Not every feed was audited yet." if compared else "No night audit has compared a feed yet.")
+    if off := len(jobs) - len(on):
+        sentences.append(f"{counted(off, 'job')} {'is' if off == 1 else 'are'} switched off.")
+    firing = value_or_none(state.firing)
+    if firing is not None and firing.count:
+        fire = "fires" if firing.count == 1 else "fire"
+        sentences.append(f"{counted(firing.count, 'alert')} about stores or prices {fire}.")
+    return " ".join(sentences)
+
+
+def has_audited(job: JobState) -> bool:
+    """Whether the last run of a night audit has ended and compared anything: before the first read it does not."""
+    return job.last_outcome == "ok" and job.last_result.get("read", 0) > 0
 
 
 def _is_read(feed: FeedReading, jobs: Sequence[JobState]) -> bool:

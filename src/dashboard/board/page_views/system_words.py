@@ -36,12 +36,33 @@ POOL_LABELS: Mapping[str, str] = {
 }
 """What the connections of a pool are for."""
 
-DID_LABELS: Mapping[str, str] = {
-    "repaired": "added",
-    "changed_upstream": "changed in the feed",
-    "missing_upstream": "missing in the feed",
+DID_LABELS: Mapping[str, tuple[str, str]] = {
+    "files": ("file", "files"),
+    "unchanged": ("unchanged file", "unchanged files"),
+    "not_read": ("file not read", "files not read"),
+    "rows": ("row", "rows"),
+    "stores": ("store", "stores"),
+    "due": ("product due", "products due"),
+    "refreshed": ("refreshed", "refreshed"),
+    "failed": ("failed", "failed"),
+    "skipped": ("skipped", "skipped"),
+    "changes": ("price change", "price changes"),
+    "closed": ("offer closed", "offers closed"),
+    "read": ("event read", "events read"),
+    "read_again": ("read again", "read again"),
+    "new": ("new", "new"),
+    "late": ("recorded late", "recorded late"),
+    "repaired": ("added", "added"),
+    "changed_upstream": ("changed in the feed", "changed in the feed"),
+    "missing_upstream": ("missing in the feed", "missing in the feed"),
+    "rejected": ("rejected", "rejected"),
+    "cut_off": ("cut-off", "cut-offs"),
+    "sent": ("sent", "sent"),
+    "dead": ("given up", "given up"),
+    "recounted": ("hotel recounted", "hotels recounted"),
+    "made": ("report made", "reports made"),
 }
-"""What the numbers of a job count, where their names alone do not say it."""
+"""What the numbers of jobs count, one and many, in the order in which they are read."""
 
 MAX_ERROR_LENGTH = 240
 
@@ -96,10 +117,15 @@ def _failure_words(failure: str, detail: str) -> str:
 
 def did_words(did: Mapping[str, float]) -> str:
     """What a run did: its numbers that are not 0."""
-    words = [
-        f"{count_text(number)} {DID_LABELS.get(name, name.replace('_', ' '))}" for name, number in did.items() if number
-    ]
+    order = {name: position for position, name in enumerate(DID_LABELS)}
+    numbers = sorted(did.items(), key=lambda each: order.get(each[0], len(order)))
+    words = [f"{count_text(number)} {_did_label(name, number)}" for name, number in numbers if number]
     return ", ".join(words) or ("nothing to do" if did else UNKNOWN)
+
+
+def _did_label(name: str, number: float) -> str:
+    one, many = DID_LABELS.get(name, (name.replace("_", " "),) * 2)
+    return one if number == 1 else many
 
 
 def clock(at: datetime, now: datetime) -> str:

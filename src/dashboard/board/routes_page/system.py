@@ -51,6 +51,8 @@ session_blueprint = session_routes(SYSTEM)
 PATH = SYSTEM.path
 LIVE_SECONDS = 10
 FINGERPRINT_DIGITS = 64
+QUARANTINED_AT_ONCE = 5
+"""Values in quarantine that are in sight; the others are there on request."""
 ALTERNATES = (
     Alternate("JSON", "application/json", "/system"),
     Alternate("JSON of the jobs", "application/json", "/jobs"),
@@ -130,7 +132,7 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
     feeds = [] if isinstance(state.feeds, FailedPart) else state.feeds
     differences, quarantined, dead = lists.differences, lists.quarantined, lists.dead
     return {
-        "state": state,
+        "system": state,
         "jobs": state.jobs if isinstance(state.jobs, FailedPart) else jobs_view(jobs, now),
         "feeds": [feed_view(feed, jobs, schedule, now) for feed in feeds],
         "audits": [audit_row(feed, jobs, now) for feed in feeds],
@@ -146,6 +148,7 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "quarantined": quarantined
         if isinstance(quarantined, FailedPart)
         else [quarantined_row(value, PATH, now) for value in quarantined],
+        "quarantined_at_once": QUARANTINED_AT_ONCE,
         "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
         "alerts": [] if isinstance(state.firing, FailedPart) else rows_of(state.firing.newest, {}),
         "all_topics_can_be_retried": DECISION_TOPIC in retried_topics(),
