@@ -15,6 +15,7 @@ from common.jobs import routes as job_routes
 from common.jobs import scheduler
 from common.upstream import Upstream, create_client_session
 from common.web import application, cors, health, landing_page, proxy
+from common.web.landing_page import OperatorAddress
 from common.web.resources import Application
 from provider import schedule
 from provider.booking_events import blueprint as booking_events
@@ -79,7 +80,14 @@ def create_app(config: Config, database_url: Secret) -> Application:
     app.register_blueprint(health.blueprint(MIGRATIONS, [lambda: measure_sources(resources().pools.requests)]))
     app.register_blueprint(job_routes.blueprint(lambda: schedule.jobs(resources())))
     links = LINKS | {"/inbox": "Inbox"} if dining_settings.inbox else LINKS
-    landing_page.install(app, title=TITLE, description=DESCRIPTION, links=links, figures=landing_figures)
+    landing_page.install(
+        app,
+        title=TITLE,
+        description=DESCRIPTION,
+        links=links,
+        figures=landing_figures,
+        for_operators=operator_addresses(config),
+    )
 
     cors.install(app, config.cors_origins)
     proxy.install(app, config.trusted_proxies)
@@ -117,6 +125,30 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 yield
 
     return app
+
+
+def operator_addresses(config: Config) -> list[OperatorAddress]:
+    """Return where operators find out what works; a browser opens those that need no credential."""
+    token = "" if config.operations_token is None else "the token PROVIDER_OPERATIONS_TOKEN"
+    return [
+        OperatorAddress(
+            "/jobs", "Each job: when it ran last, what it did, why it failed, and when it runs next.", token
+        ),
+        OperatorAddress(
+            "/readyz?verbose", "Whether this process can serve: the database, its schema, and the replica."
+        ),
+        OperatorAddress("/metrics", "All figures for Prometheus.", token),
+        OperatorAddress(
+            "/conflicts",
+            "Nights that a reservation holds although somebody else has them too, or has cancelled them.",
+            "the token PROVIDER_STAYS_ADMIN_TOKEN; a holder of properties sees their own",
+        ),
+        OperatorAddress(
+            "/api/admin/outbox/",
+            "Mails to guests and orders to the restaurant’s front desk that were not sent, and why.",
+            "the log-in of the restaurant’s administrator",
+        ),
+    ]
 
 
 def own_feed(http: aiohttp.ClientSession, config: Config) -> Upstream:

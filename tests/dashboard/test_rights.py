@@ -30,7 +30,10 @@ API_ROUTES = [
     ("PUT", "/hotels/1/profile"),
 ]
 OPERATIONS_ROUTES = [
-    *(("GET", path) for path in ("/metrics", "/jobs", "/quarantine", "/audits", "/stores/imports", "/alerts")),
+    *(
+        ("GET", path)
+        for path in ("/metrics", "/jobs", "/system", "/quarantine", "/audits", "/stores/imports", "/alerts")
+    ),
     ("GET", "/alerts/outbox"),
     ("POST", "/alerts/outbox/1/retry"),
 ]

@@ -24,8 +24,9 @@ from common.web.html import ASSETS
 from common.web.page_frame import FrameState
 from common.web.resources import Application
 from dashboard.board.page_views.words import long_day
-from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
+from dashboard.bookings.queries.quarantine import upsert_quarantine
 from provider.simulated_hotels.simulation import Simulation
 from tests.support.applications import free_port
 from tests.support.browser import watch
@@ -55,6 +56,7 @@ async def seed(db: asyncpg.Pool, today: date) -> None:
     await db.execute("UPDATE feed_progress SET data_through = $1, first_read_at = $1", now)
     await seed_stores(db)
     await seed_products(db)
+    await seed_system(db)
     for number in range(1, 5):
         await insert_order(db, number)
 
@@ -99,6 +101,30 @@ async def seed_products(db: asyncpg.Pool) -> None:
         )
 
 
+async def seed_system(db: asyncpg.Pool) -> None:
+    """A value in quarantine, a cut-off, a difference that is open and one that was applied, and a dead alert."""
+    await upsert_quarantine(db, "main", [RejectedEvent("<b>\x07{}" * 60, "status must be 1 or 2")])
+    await db.execute("INSERT INTO feed_cut_off VALUES ('main', now(), 'at most 1,000 events are sent', now(), now())")
+    event = (
+        '{"id": 1, "hotel_id": 1, "event_timestamp": "2026-01-01T00:00:00Z", "status": 1, "room_id": 1, '
+        '"night_of_stay": "2026-01-02"}'
+    )
+    await db.execute(
+        """
+        INSERT INTO feed_difference (feed, event_id, kind, counted, first_found, last_found, applied_at, reason)
+        VALUES ('main', 1, 'missing', $1, now(), now(), NULL, NULL),
+               ('main', 2, 'missing', $1, now(), now(), now(), 'x')
+        """,
+        event,
+    )
+    await db.execute(
+        """
+        INSERT INTO outbox (topic, subject, event, payload, state, settled_at, last_error)
+        VALUES ('alert', 'feed_behind main', '1', '{}', 'dead', now(), 'UpstreamError: POST /hook answered 503')
+        """
+    )
+
+
 async def insert_order(db: asyncpg.Pool, number: int) -> None:
     """An order that has waited for a quarter of an hour."""
     await db.execute(
@@ -137,6 +163,7 @@ class Board:
             f"/board/hotels/2/nights/{past}",
             f"/board/hotels/1/months/{night:%Y-%m}",
             "/board/alerts",
+            "/board/system",
             "/board/hotels/99",
             "/board/hotels/1?as_of=2999-01-01",
             "/board/nothing",

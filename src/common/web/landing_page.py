@@ -39,10 +39,30 @@ class FigureTable:
     rows: Sequence[Sequence[Any]]
 
 
+@dataclass(frozen=True)
+class OperatorAddress:
+    """An address of the API for operators. use: what is found there, in words.
+
+    need: what a request has to carry; empty where a browser may simply open it, so that the page links to it.
+    """
+
+    address: str
+    use: str
+    need: str = ""
+
+
 Figures = Callable[[], Awaitable[tuple[Sequence[Figure], Sequence[FigureTable]]]]
 
 
-def install(app: Quart, *, title: str, description: str, links: Mapping[str, str], figures: Figures) -> None:
+def install(
+    app: Quart,
+    *,
+    title: str,
+    description: str,
+    links: Mapping[str, str],
+    figures: Figures,
+    for_operators: Sequence[OperatorAddress] = (),
+) -> None:
     """Serve the page. links: address to label. figures: reads the live figures and tables."""
 
     @app.get("/")
@@ -59,6 +79,7 @@ def install(app: Quart, *, title: str, description: str, links: Mapping[str, str
             title=title,
             description=description,
             links=links,
+            for_operators=for_operators,
             figures=shown,
             tables=tables,
             notice=notice,

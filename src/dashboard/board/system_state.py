@@ -37,6 +37,8 @@ from dashboard.bookings.service import lag_seconds
 from dashboard.config import FeedSource
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from dashboard.resources import Resources
+from dashboard.uptime.models.imports import Import
+from dashboard.uptime.queries.imports import select_imports
 
 TOPICS = (DECISION_TOPIC, ALERT_TOPIC)
 """The topics of the outbox."""
@@ -48,6 +50,7 @@ QUARANTINED_SHOWN = 50
 RAW_SHOWN = 120
 """Characters of a quarantined value that are shown; the page of the value has all."""
 DEAD_SHOWN = 50
+IMPORTS_SHOWN = 6
 ALERTS_SHOWN = 20
 
 HOUR = timedelta(hours=1)
@@ -101,6 +104,7 @@ class SystemLists:
     differences: Differences | FailedPart
     quarantined: list[QuarantinedHead] | FailedPart
     dead: list[MessageState] | FailedPart
+    imports: list[Import] | FailedPart
 
 
 async def read_system(resources: Resources, now: datetime) -> SystemState:
@@ -136,12 +140,13 @@ async def read_system(resources: Resources, now: datetime) -> SystemState:
 
 async def read_lists(db: asyncpg.Pool) -> SystemLists:
     """The lists of the page."""
-    differences, quarantined, dead = await asyncio.gather(
+    differences, quarantined, dead, imports = await asyncio.gather(
         read_part("differences", read_differences(db)),
         read_part("quarantined values", select_latest_quarantined(db, QUARANTINED_SHOWN, RAW_SHOWN)),
         read_part("dead messages", select_messages(db, ["dead"], None, DEAD_SHOWN)),
+        read_part("imports", select_imports(db, None, IMPORTS_SHOWN)),
     )
-    return SystemLists(differences=differences, quarantined=quarantined, dead=dead)
+    return SystemLists(differences=differences, quarantined=quarantined, dead=dead, imports=imports)
 
 
 async def read_feeds(db: asyncpg.Pool, sources: Sequence[FeedSource], now: datetime) -> list[FeedReading]:

@@ -131,8 +131,8 @@ class TestPage:
             "Store down: 7": "/stores/7",
             "Store down: 8": "/stores/8",
             "Store down: =9": "/stores/%3D9",
-            "Feed behind: main": "/hotels",
-            "Job failing: pull_stores": "/jobs",
+            "Feed behind: main": "/board/system#feeds",
+            "Job failing: pull_stores": "/board/system#jobs",
             "Price below mark: Towels & soap": f"/products/{TOWELS}",
         }
         await dashboard_db.execute("DELETE FROM product")

@@ -139,7 +139,7 @@ async def test_the_system_line_tells_events_and_leads_to_what_programs_read(
     )
 
     assert f"{events:,} events counted" in page
-    for link in ("/docs", "/products", "/stores", "/reports", "/quarantine", "/jobs", "/metrics", "/readyz"):
+    for link in ("/docs", "/products", "/stores", "/reports", "/board/system", "/system", "/alerts"):
         assert f'href="{link}' in page
 
 
@@ -152,9 +152,9 @@ Change = Callable[[asyncpg.Pool], Awaitable[None]]
         (lambda db: receive_order(db, timedelta(minutes=11)), "One order waits", "/front-desk"),
         (poll_store_down, "One store is down now</b> corner", "/stores?order=downtime"),
         (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/products/{UUID(int=5)}/trend"),
-        (quarantine_value, "One value of the feed was not counted", "/quarantine"),
-        (fail_job, "A job fails</b> recount_hotels", "/jobs"),
-        (fall_behind, "Bookings are behind", "/hotels"),
+        (quarantine_value, "One value of the feed was not counted", "/board/system#quarantine"),
+        (fail_job, "A job fails</b> recount_hotels", "/board/system#jobs"),
+        (fall_behind, "Bookings are behind", "/board/system#feeds"),
     ],
 )
 async def test_what_is_unusual_elsewhere_is_a_line_and_changes_the_page(

@@ -21,6 +21,7 @@ from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries import differences
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
+from tests.dashboard.board.unusual import poll_store_down
 from tests.support.pages import BROWSER, Element, addresses, by_id, figure, named, read_page, table
 from tests.support.waiting import eventually
 
@@ -204,6 +205,7 @@ class TestOfAFeedThatIsRead:
 
 async def test_every_figure_is_that_of_the_api(operator: Operator, db: asyncpg.Pool, houses: None) -> None:
     await break_everything(db)
+    await poll_store_down(db)
     await db.execute("UPDATE job SET last_result = '{\"read\": 1200, \"new\": 3}' WHERE name = 'make_store_days'")
     page = await operator.page()
     system, jobs = await operator.json("/system"), (await operator.json("/jobs"))["jobs"]
@@ -229,6 +231,13 @@ async def test_every_figure_is_that_of_the_api(operator: Operator, db: asyncpg.P
         assert [row[0], row[2], row[3]] == [str(topic[name]) for name in ("waiting", "dead", "sent_last_day")]
     dead = [message for message in await operator.json("/alerts/outbox") if message["state"] == "dead"]
     assert len(dead) == system["outbox"][1]["dead"] == 1
+
+    imports = await operator.json("/stores/imports")
+    assert (
+        [(row[0], row[3], row[4]) for row in table(by_id(page, "stores"))]
+        == [(each["kind"].capitalize(), str(each["rows"]), str(each["new"])) for each in imports]
+        == [("Status", "2", "2")]
+    )
 
     pools, tables = table(by_id(page, "database")), table(by_id(page, "database"), 1)
     assert [row[3] for row in pools] == [str(pool["max"]) for pool in system["pools"]]
@@ -479,6 +488,7 @@ async def time_out(*_: object, **__: object) -> NoReturn:
         ("select_workers", "The workers of the cluster could not be read: The database took too long to answer."),
         ("select_latest_quarantined", ""),
         ("select_messages", ""),
+        ("select_imports", ""),
     ],
 )
 async def test_each_part_fails_alone(

@@ -36,6 +36,7 @@ from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.models.figures import FeedDifference
 from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
 from dashboard.bookings.queries.quarantine import QuarantinedHead
+from dashboard.uptime.models.imports import Import
 
 SHORTEST_WAIT = 15.0
 """A job that runs at least so often, in seconds, needs no button: it runs before its operator looks again."""
@@ -328,6 +329,31 @@ def quarantined_row(value: QuarantinedHead, path: str, now: datetime) -> Quarant
         first_seen=clock(value.first_seen, now),
         last_seen=ago(value.last_seen, now),
         times=count_text(value.times),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRow:
+    """A store file that was read, or a change by hand. rejected: with the first reason, if a line was rejected."""
+
+    what: str
+    source: str
+    when: str
+    rows: str
+    new: str
+    rejected: str
+
+
+def import_row(found: Import, now: datetime) -> ImportRow:
+    """An import as the page shows it."""
+    reason = f": line {found.rejected[0].line}, {found.rejected[0].reason}" if found.rejected else ""
+    return ImportRow(
+        what=found.kind.replace("-", " ").capitalize(),
+        source=shortened(found.source, 100),
+        when=clock(found.finished_at, now),
+        rows=count_text(found.rows),
+        new=count_text(found.new),
+        rejected=shortened(f"{count_text(found.rejected_total)}{reason}", MAX_REASON_LENGTH),
     )
 
 

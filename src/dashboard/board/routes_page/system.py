@@ -24,6 +24,7 @@ from dashboard.board.page_views.system import (
     dead_row,
     difference_row,
     feed_view,
+    import_row,
     jobs_view,
     quarantined_row,
 )
@@ -148,6 +149,9 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "quarantined": quarantined
         if isinstance(quarantined, FailedPart)
         else [quarantined_row(value, PATH, now) for value in quarantined],
+        "imports": lists.imports
+        if isinstance(lists.imports, FailedPart)
+        else [import_row(each, now) for each in lists.imports],
         "quarantined_at_once": QUARANTINED_AT_ONCE,
         "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
         "alerts": [] if isinstance(state.firing, FailedPart) else rows_of(state.firing.newest, {}),
