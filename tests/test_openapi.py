@@ -207,7 +207,7 @@ def instants_without_format(schema: dict[str, Any], value: Any, components: dict
                 yield from instants_without_format(schema["properties"][name], each, components)
     elif isinstance(value, list):
         for each in value:
-            yield from instants_without_format(schema["items"], each, components)
+            yield from instants_without_format(schema.get("items", {}), each, components)
     elif isinstance(value, str) and INSTANT.fullmatch(value) and schema.get("format") != "date-time":
         yield value
 
