@@ -19,6 +19,7 @@ from common.db.server_version import select_server_version
 from common.jobs.lease import JobState, select_jobs
 from common.outbox.admin import MessageCounts, MessageState, select_message_counts, select_messages
 from common.version import VERSION
+from dashboard.alert_rules import CATALOG_RULES
 from dashboard.alerts.models import TOPIC as ALERT_TOPIC
 from dashboard.alerts.models import Alert
 from dashboard.alerts.queries.alerts import select_alerts, select_firing_count
@@ -34,6 +35,7 @@ from dashboard.bookings.queries.quarantine import (
     select_quarantine_counts,
 )
 from dashboard.bookings.service import lag_seconds
+from dashboard.catalog.queries.products import select_product_names
 from dashboard.config import FeedSource
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from dashboard.resources import Resources
@@ -68,11 +70,12 @@ class Differences:
 
 @dataclass(frozen=True)
 class Firing:
-    """How many alerts fire, the newest of them, and the one about a collector that is silent."""
+    """How many alerts fire, the newest of them, the one about a silent collector, and names of products by id."""
 
     count: int
     newest: Sequence[Alert]
     of_system: Sequence[Alert]
+    product_names: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,10 +193,13 @@ async def read_quarantine(db: asyncpg.Pool, now: datetime) -> QuarantineState:
 
 async def read_firing(db: asyncpg.Pool, hidden: Sequence[str]) -> Firing:
     """The alerts that fire. hidden: rules to leave out."""
+    newest = await select_alerts(db, "firing", None, hidden, None, ALERTS_SHOWN)
+    products = {alert.subject for alert in newest if alert.rule in CATALOG_RULES}
     return Firing(
         await select_firing_count(db, hidden),
-        await select_alerts(db, "firing", None, hidden, None, ALERTS_SHOWN),
+        newest,
         await select_alerts(db, "firing", "collector_silent", hidden, None, 1),
+        await select_product_names(db, sorted(products)) if products else {},
     )
 
 

@@ -13,7 +13,9 @@ from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.queries.ledger import insert_events
 from provider.simulated_hotels.models import SimulatedEvent
 from provider.simulated_hotels.simulation import Simulation
+from tests.dashboard.board.system_operator import HOUR_JOB, Operator, has_run
 from tests.support.feeds import MAIN_LEDGER
+from tests.support.waiting import eventually
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 EVENTS_PER_TRANSACTION = 20_000
@@ -72,3 +74,15 @@ async def houses(dashboard_db: asyncpg.Pool, today: date) -> None:
     await store_history(dashboard_db, Simulation(7, 3, 12).history(today - timedelta(days=730), today))
     await set_profile(dashboard_db, 1, "Harbour House", 12)
     await set_profile(dashboard_db, 2, "Mill & Garden <Inn>", 12)
+
+
+@pytest.fixture
+def operator(dashboard_app: Application) -> Operator:
+    return Operator(dashboard_app)
+
+
+@pytest.fixture
+async def settled_db(dashboard_db: asyncpg.Pool, dashboard_app: Application) -> asyncpg.Pool:
+    """The database, when the jobs have run that run at the start: they would overwrite what a test stores of them."""
+    await eventually(lambda: has_run(dashboard_db, HOUR_JOB))
+    return dashboard_db

@@ -12,7 +12,8 @@ from common.jobs.lease import JobState
 from common.outbox.admin import MessageCounts
 from dashboard.alerts.models import Alert
 from dashboard.board.models import FeedReading, QuarantineState, ReplicaReading, Versions
-from dashboard.board.page_views.system import audit_row, feed_view, job_row, jobs_view
+from dashboard.board.page_views.system import feed_view
+from dashboard.board.page_views.system_jobs import audit_row, job_row, jobs_view
 from dashboard.board.page_views.system_problems import Schedule, problems_of, works_words
 from dashboard.board.page_views.system_words import bytes_text, did_words, error_words, job_label, shortened, visible
 from dashboard.board.parts import FailedPart
@@ -52,7 +53,7 @@ WORKING = SystemState(
     feeds=[feed()],
     quarantine=QuarantineState(0, 0, None),
     outbox=[messages()],
-    firing=Firing(0, [], []),
+    firing=Firing(0, [], [], {}),
     tables=[],
     workers=[],
     pools=[],
@@ -80,7 +81,7 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         WORKING,
         feeds=[reading],
         jobs=[job(), audit, job("refresh_offers", interval_seconds=0.0)],
-        firing=Firing(2, [], []),
+        firing=Firing(2, [], [], {}),
     )
 
     assert works_words(state).partition("database. ")[2] == (
@@ -145,7 +146,7 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
             "2 values of the feeds were not counted within 24 hours, the last one 1 min ago.",
         ),
         (
-            {"firing": Firing(1, [], [Alert(1, "collector_silent", "all", "firing", NOW, "No poll for 3 h.", NOW)])},
+            {"firing": Firing(1, [], [Alert(1, "collector_silent", "", "firing", NOW, "No poll for 3 h.", NOW)], {})},
             "No polls: No poll for 3 h.",
         ),
     ],

@@ -11,7 +11,7 @@ from common.jobs.lease import make_job_due
 from common.outbox import admin
 from common.web.errors import Invalid, NotFound
 from common.web.html import PRIVATE_HEADERS, html_page
-from common.web.input_types import MAX_ID, PageInput
+from common.web.input_types import PageInput
 from common.web.page_frame import Alternate, framed_page, page_tag
 from common.web.page_session import current_session, read_form, redirect, session_required, session_routes
 from common.web.query_string import validate_querystring
@@ -19,15 +19,8 @@ from common.web.resources import pool
 from dashboard.alerts.models import TOPIC as ALERT_TOPIC
 from dashboard.board.board_templates import templates
 from dashboard.board.page_views.links import address_with
-from dashboard.board.page_views.system import (
-    audit_row,
-    dead_row,
-    difference_row,
-    feed_view,
-    import_row,
-    jobs_view,
-    quarantined_row,
-)
+from dashboard.board.page_views.system import dead_row, difference_row, feed_view, import_row, quarantined_row
+from dashboard.board.page_views.system_jobs import audit_row, jobs_view
 from dashboard.board.page_views.system_problems import Schedule, problems_of, works_words
 from dashboard.board.page_views.system_words import (
     POOL_LABELS,
@@ -36,7 +29,6 @@ from dashboard.board.page_views.system_words import (
     bytes_text,
     clock,
     job_label,
-    shortened,
 )
 from dashboard.board.parts import FailedPart
 from dashboard.board.routes_page.alerts import rows_of
@@ -154,7 +146,9 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         else [import_row(each, now) for each in lists.imports],
         "quarantined_at_once": QUARANTINED_AT_ONCE,
         "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
-        "alerts": [] if isinstance(state.firing, FailedPart) else rows_of(state.firing.newest, {}),
+        "alerts": []
+        if isinstance(state.firing, FailedPart)
+        else rows_of(state.firing.newest, state.firing.product_names),
         "all_topics_can_be_retried": DECISION_TOPIC in retried_topics(),
         "keep_days": resources().config.keep_traces_days,
         "topic_labels": TOPIC_LABELS,
@@ -171,12 +165,12 @@ def retried_topics() -> tuple[str, ...]:
 
 
 def notice_of(query: SystemPageQuery) -> Notice | None:
-    """What the form before did; None without a form."""
+    """What the form before did; None without a form, and for an address that no form leads to."""
     found = NOTICES.get(query.notice)
-    if found is None:
+    is_of_a_job = any(job.name == query.job for job in resources().jobs)
+    if found is None or not (is_of_a_job or is_message_id(query.message)):
         return None
-    job = job_label(shortened(query.job, 80))
-    return Notice(found.style, found.text.format(job=job, message=shortened(query.message, 20)))
+    return Notice(found.style, found.text.format(job=job_label(query.job), message=query.message))
 
 
 @blueprint.post(f"{PATH}/jobs/run")
@@ -204,14 +198,14 @@ async def retry_message() -> Response:
     """Make a message that was given up due now."""
     fields = await read_form(current_session())
     number, topic = fields.get("message", ""), fields.get("topic", "")
-    if (
-        topic not in retried_topics()
-        or not number.isascii()
-        or not number.isdigit()
-        or not 1 <= int(number[:20]) <= MAX_ID
-    ):
+    if topic not in retried_topics() or not is_message_id(number):
         raise Invalid("The form is not valid.")
     return redirect(address_with(PATH, {"notice": await retry(int(number), topic), "message": number}))
+
+
+def is_message_id(number: str) -> bool:
+    """Whether a text is the id of a message."""
+    return number.isascii() and number.isdigit() and len(number) < 19 and int(number) > 0
 
 
 async def retry(message_id: int, topic: str) -> str:

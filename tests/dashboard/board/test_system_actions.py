@@ -1,0 +1,164 @@
+"""The forms of the system's page: each does what its notice says, also twice, and nothing for another site."""
+
+from collections.abc import Awaitable
+
+import asyncpg
+import pytest
+from quart import Response
+
+from dashboard.alerts.models import TOPIC as ALERT_TOPIC
+from dashboard.bookings.decoding import RejectedEvent
+from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
+from tests.dashboard.board.system_operator import HOUR_JOB, PATH, TOKEN, Operator, insert_dead, text_of
+from tests.support.pages import by_id, named, styled
+
+
+async def test_a_job_is_made_due_by_its_button_also_twice(operator: Operator, settled_db: asyncpg.Pool) -> None:
+    label = "Recount of hotels in another time zone"
+    assert await operator.notice("jobs/run", job=HOUR_JOB) == (
+        f"“{label}” was made due: a process begins it within a few seconds."
+    )
+    await settled_db.execute(
+        "UPDATE job SET expires_at = now() + interval '1 hour', due_at = now() + interval '1 hour' WHERE name = $1",
+        HOUR_JOB,
+    )
+    assert await operator.notice("jobs/run", job=HOUR_JOB) == (
+        f"“{label}” was running. It was made due again, and runs once more after that run."
+    )
+    assert await settled_db.fetchval("SELECT due_at <= clock_timestamp() FROM job WHERE name = $1", HOUR_JOB)
+
+
+async def test_the_notice_of_a_job_that_cannot_run_says_so(operator: Operator, settled_db: asyncpg.Pool) -> None:
+    assert await operator.notice("jobs/run", job="night_audit") == (
+        "“Night audit” is switched off, so it cannot run. Nothing was changed."
+    )
+    assert (await operator.post("jobs/run", job="nothing")).status_code == 404
+    assert (await operator.post("jobs/run")).status_code == 404
+    await settled_db.execute("DELETE FROM job WHERE name = 'forget_old'")
+    assert await operator.notice("jobs/run", job="forget_old") in (
+        "“Deleting old rows” has never run, and was due anyway. Nothing was changed.",
+        "“Deleting old rows” was made due: a process begins it within a few seconds.",
+        "“Deleting old rows” was running. It was made due again, and runs once more after that run.",
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["notice=job_due&job=<b>all+is+lost", "notice=message_due&message=x", "notice=nothing"]
+)
+async def test_an_address_that_no_form_leads_to_shows_no_notice(operator: Operator, query: str) -> None:
+    page = await operator.page(f"{PATH}?{query}&utm_source=mail")
+
+    assert styled(page, "notice") == []
+    assert "all is lost" not in page.text
+
+
+async def test_a_dead_alert_is_retried_once_and_a_replaced_one_never(
+    operator: Operator, settled_db: asyncpg.Pool
+) -> None:
+    first = await insert_dead(settled_db, ALERT_TOPIC, "feed_behind main", "17")
+    last = await insert_dead(settled_db, ALERT_TOPIC, "feed_behind main", "18")
+
+    def retry(number: int) -> Awaitable[str]:
+        return operator.notice("messages/retry", message=str(number), topic=ALERT_TOPIC)
+
+    assert await retry(first) == (
+        f"Message {first} was not made due: a later message about the same subject exists, and the receiver would get "
+        "the old state last. Nothing was changed."
+    )
+    assert await retry(last) == f"Message {last} was made due: it is sent within a few seconds."
+    for again in (last, 4711):
+        assert await retry(again) == (
+            f"Message {again} was not given up, or no longer exists: it may wait again already. Nothing was changed."
+        )
+    assert await settled_db.fetchval("SELECT array_agg(state ORDER BY id) FROM outbox") == ["dead", "waiting"]
+
+
+async def test_decisions_of_staff_are_retried_only_where_operators_have_a_token(
+    operator: Operator, settled_db: asyncpg.Pool
+) -> None:
+    number = await insert_dead(settled_db, DECISION_TOPIC, "table:3", "order 7 decision 1")
+    outbox = by_id(await operator.page(), "outbox")
+
+    assert named(outbox, "button") == []
+    assert "Decisions of staff are retried with the staff token" in text_of(outbox)
+    assert (await operator.post("messages/retry", message=str(number), topic=DECISION_TOPIC)).status_code == 400
+    assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
+
+
+@pytest.mark.parametrize("path", ["jobs/run", "messages/retry"])
+async def test_a_form_of_another_site_changes_nothing(operator: Operator, settled_db: asyncpg.Pool, path: str) -> None:
+    number = await insert_dead(settled_db, ALERT_TOPIC, "feed_behind main", "17")
+    before = await settled_db.fetchval("SELECT due_at FROM job WHERE name = $1", HOUR_JOB)
+    fields = {"job": HOUR_JOB, "message": str(number), "topic": ALERT_TOPIC}
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://other.example"}):
+        assert (await operator.post(path, headers, **fields)).status_code == 403
+
+    assert await settled_db.fetchval("SELECT due_at FROM job WHERE name = $1", HOUR_JOB) == before
+    assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"message": "x", "topic": ALERT_TOPIC},
+        {"message": "0", "topic": ALERT_TOPIC},
+        {"message": "9" * 30, "topic": ALERT_TOPIC},
+        {"message": "1", "topic": "other"},
+    ],
+)
+async def test_a_form_that_no_page_has_is_refused(operator: Operator, fields: dict[str, str]) -> None:
+    assert (await operator.post("messages/retry", **fields)).status_code == 400
+
+
+class TestWithAToken:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_OPERATIONS_TOKEN": TOKEN}
+
+    async def log_in(self, operator: Operator, target: str = PATH) -> Response:
+        return await operator.post("login", token=TOKEN, target=target)
+
+    async def csrf(self, operator: Operator) -> str:
+        (field, *_) = [each for each in named(await operator.page(), "input") if each.attributes.get("name") == "csrf"]
+        return field.attributes["value"]
+
+    async def test_the_page_asks_for_it_and_leads_back(self, operator: Operator, settled_db: asyncpg.Pool) -> None:
+        await upsert_quarantine(settled_db, "main", [RejectedEvent('"a secret of a guest"', "no")])
+        asked = await (await operator.get(f"{PATH}?notice=job_due&job=x")).get_data(as_text=True)
+        assert 'name="token"' in asked
+        assert "a secret of a guest" not in asked
+        fingerprint = await settled_db.fetchval("SELECT encode(fingerprint, 'hex') FROM quarantined_event")
+        whole = f"{PATH}/quarantine/main/{fingerprint}"
+        assert 'name="token"' in await (await operator.get(whole)).get_data(as_text=True)
+
+        answer = await self.log_in(operator, whole)
+        assert (answer.status_code, answer.headers["Location"]) == (303, whole)
+        assert "Path=/board/system" in answer.headers["Set-Cookie"]
+        assert await (await operator.get(whole)).get_data(as_text=True) == '"a secret of a guest"'
+        page = await (await operator.get()).get_data(as_text=True)
+        assert "a secret of a guest" in page
+        assert TOKEN not in page
+        assert "with the operations token" in page
+        await operator.post("logout", csrf=await self.csrf(operator))
+        assert 'name="token"' in await (await operator.get()).get_data(as_text=True)
+
+    async def test_a_form_needs_a_session_and_its_csrf_token(
+        self, operator: Operator, settled_db: asyncpg.Pool
+    ) -> None:
+        number = await insert_dead(settled_db, DECISION_TOPIC, "table:3", "order 7 decision 1")
+        fields = {"message": str(number), "topic": DECISION_TOPIC}
+        answer = await operator.post("messages/retry", **fields)
+        assert answer.headers["Location"] == f"{PATH}?notice=session_expired"
+        await self.log_in(operator)
+        for wrong in ({}, {"csrf": "0" * 64}):
+            assert (await operator.post("messages/retry", **fields, **wrong)).status_code == 403
+            assert (await operator.post("jobs/run", job=HOUR_JOB, **wrong)).status_code == 403
+        assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
+
+        csrf = await self.csrf(operator)
+        assert "was made due" in await operator.notice("messages/retry", csrf=csrf, **fields)
+        assert "Nothing was changed" in await operator.notice("messages/retry", csrf=csrf, **fields)
+        assert "was made due" in await operator.notice("jobs/run", csrf=csrf, job=HOUR_JOB)
+        assert await settled_db.fetchval("SELECT state FROM outbox") == "waiting"
