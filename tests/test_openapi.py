@@ -39,6 +39,7 @@ PAGES = {
         "/board/hotels/{hotel_id}/months/{month}",
         "/board/hotels/{hotel_id}/nights/{night}",
         "/board/system",
+        "/board/system/hotels/hide",
         "/board/system/jobs/run",
         "/board/system/login",
         "/board/system/logout",

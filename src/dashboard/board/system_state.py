@@ -26,9 +26,10 @@ from dashboard.alerts.queries.alerts import select_alerts, select_firing_count
 from dashboard.alerts.service import hidden_rules
 from dashboard.board.models import FeedReading, PoolState, QuarantineState, ReplicaReading, Versions
 from dashboard.board.parts import FailedPart, read_part
-from dashboard.bookings.models.figures import FeedDifference
+from dashboard.bookings.models.figures import FeedDifference, HotelProfile
 from dashboard.bookings.queries import differences as difference_queries
 from dashboard.bookings.queries.feed_progress import select_events_by_feed, select_feed_statuses
+from dashboard.bookings.queries.profiles import select_hidden_hotels
 from dashboard.bookings.queries.quarantine import (
     QuarantinedHead,
     select_latest_quarantined,
@@ -53,6 +54,7 @@ RAW_SHOWN = 120
 """Characters of a quarantined value that are shown; the page of the value has all."""
 DEAD_SHOWN = 50
 IMPORTS_SHOWN = 6
+HIDDEN_SHOWN = 20
 ALERTS_SHOWN = 20
 
 HOUR = timedelta(hours=1)
@@ -108,6 +110,7 @@ class SystemLists:
     quarantined: list[QuarantinedHead] | FailedPart
     dead: list[MessageState] | FailedPart
     imports: list[Import] | FailedPart
+    hidden_hotels: list[HotelProfile] | FailedPart
 
 
 async def read_system(resources: Resources, now: datetime) -> SystemState:
@@ -143,13 +146,16 @@ async def read_system(resources: Resources, now: datetime) -> SystemState:
 
 async def read_lists(db: asyncpg.Pool) -> SystemLists:
     """The lists of the page."""
-    differences, quarantined, dead, imports = await asyncio.gather(
+    differences, quarantined, dead, imports, hidden_hotels = await asyncio.gather(
         read_part("differences", read_differences(db)),
         read_part("quarantined values", select_latest_quarantined(db, QUARANTINED_SHOWN, RAW_SHOWN)),
         read_part("dead messages", select_messages(db, ["dead"], None, DEAD_SHOWN)),
         read_part("imports", select_imports(db, None, IMPORTS_SHOWN)),
+        read_part("hidden hotels", select_hidden_hotels(db, HIDDEN_SHOWN + 1)),
     )
-    return SystemLists(differences=differences, quarantined=quarantined, dead=dead, imports=imports)
+    return SystemLists(
+        differences=differences, quarantined=quarantined, dead=dead, imports=imports, hidden_hotels=hidden_hotels
+    )
 
 
 async def read_feeds(db: asyncpg.Pool, sources: Sequence[FeedSource], now: datetime) -> list[FeedReading]:

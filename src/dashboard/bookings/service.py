@@ -107,6 +107,22 @@ async def replace_profile(db: asyncpg.Pool, profile: HotelProfile, default: str)
         await recount_hotels(connection, [profile.hotel_id], default)
 
 
+async def hide_hotel(db: asyncpg.Pool, hotel_id: int, *, is_hidden: bool) -> bool:
+    """Hide a hotel from lists and sums, or show it again; returns whether that changes anything.
+
+    The rest of its profile stays. Raises NotFound for a hotel without a profile and without an event in the feeds.
+    """
+    async with transaction(db) as connection:
+        await ledger.lock_ledger(connection)
+        before = await profiles.select_profile(connection, hotel_id)
+        if before is None:
+            raise unknown_hotel(hotel_id)
+        if before.hidden == is_hidden:
+            return False
+        after = HotelProfile(hotel_id, None, None, None, is_hidden)
+        return await profiles.upsert_profiles(connection, [after], ["hidden"]) > 0
+
+
 async def count_year(
     db: Executor, query: DashboardQuery, feeds: Sequence[str], now: datetime, *, is_distributed: bool
 ) -> CountedYear:

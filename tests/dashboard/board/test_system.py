@@ -238,6 +238,7 @@ async def time_out(*_: object, **__: object) -> NoReturn:
         ("select_latest_quarantined", ""),
         ("select_messages", ""),
         ("select_imports", ""),
+        ("select_hidden_hotels", ""),
     ],
 )
 async def test_each_part_fails_alone(
@@ -249,7 +250,7 @@ async def test_each_part_fails_alone(
 
     assert "The database took too long to answer." in page.text
     assert headline(page).startswith(sentence)
-    for part in ("jobs", "feeds", "audits", "quarantine", "outbox", "alerts", "database"):
+    for part in ("jobs", "feeds", "audits", "quarantine", "hotels", "stores", "outbox", "alerts", "database"):
         by_id(page, part)
     answer = await operator.json("/system")
     assert answer["problems"][0]["sentence"].startswith(sentence)

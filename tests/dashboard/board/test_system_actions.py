@@ -86,16 +86,59 @@ async def test_decisions_of_staff_are_retried_only_where_operators_have_a_token(
     assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
 
 
-@pytest.mark.parametrize("path", ["jobs/run", "messages/retry"])
+async def test_a_hotel_is_hidden_and_shown_and_keeps_its_profile(
+    operator: Operator, settled_db: asyncpg.Pool, houses: None
+) -> None:
+    """As `PUT /hotels/{id}/profile` does, but for the rest of the profile."""
+
+    def hide(hotel: str, wanted: str = "hidden") -> Awaitable[str]:
+        return operator.notice("hotels/hide", hotel=hotel, wanted=wanted)
+
+    async def names() -> list[str]:
+        return [hotel["name"] for hotel in (await operator.json("/hotels"))["hotels"]]
+
+    hidden = "Hotel 2 was hidden: lists and sums leave it out, and its events stay counted."
+    assert await hide("2") == hidden
+    assert await hide("2") == "Hotel 2 was in that state already. Nothing was changed."
+    assert await names() == ["Harbour House", None]
+    assert await operator.json("/hotels/2/profile") == {
+        "hotel_id": 2, "name": "Mill & Garden <Inn>", "rooms": 12, "timezone": None, "hidden": True,
+    }  # fmt: skip
+    assert "Mill & Garden <Inn>, number 2" in text_of(by_id(await operator.page(), "hotels"))
+    assert await hide("3") == hidden.replace("2", "3", 1)
+
+    assert await hide("2", "shown") == "Hotel 2 was put back into lists and sums."
+    assert await hide("2", "shown") == "Hotel 2 was in that state already. Nothing was changed."
+    assert await hide("99") == "Hotel 99 is not in the feeds, and has no profile. Nothing was changed."
+    assert await names() == ["Harbour House", "Mill & Garden <Inn>"]
+    for wrong in ({"hotel": "x"}, {"hotel": "0"}, {"hotel": "1", "wanted": "x"}, {"wanted": "hidden"}):
+        assert (await operator.post("hotels/hide", **{"wanted": "hidden", **wrong})).status_code == 400
+
+
+class TestWithTheTokenOfTheApiAlone:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"DASHBOARD_API_TOKEN": "the-token-of-the-api"}
+
+    async def test_the_open_page_hides_no_hotel(
+        self, operator: Operator, settled_db: asyncpg.Pool, houses: None
+    ) -> None:
+        assert "with the API token" in text_of(by_id(await operator.page(), "hotels"))
+        assert (await operator.post("hotels/hide", hotel="1", wanted="hidden")).status_code == 400
+        assert not (await operator.json("/hotels/1/profile"))["hidden"]
+
+
+@pytest.mark.parametrize("path", ["jobs/run", "messages/retry", "hotels/hide"])
 async def test_a_form_of_another_site_changes_nothing(operator: Operator, settled_db: asyncpg.Pool, path: str) -> None:
     number = await insert_dead(settled_db, ALERT_TOPIC, "feed_behind main", "17")
     before = await settled_db.fetchval("SELECT due_at FROM job WHERE name = $1", HOUR_JOB)
-    fields = {"job": HOUR_JOB, "message": str(number), "topic": ALERT_TOPIC}
+    fields = {"job": HOUR_JOB, "message": str(number), "topic": ALERT_TOPIC, "hotel": "1", "wanted": "hidden"}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://other.example"}):
         assert (await operator.post(path, headers, **fields)).status_code == 403
 
     assert await settled_db.fetchval("SELECT due_at FROM job WHERE name = $1", HOUR_JOB) == before
     assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
+    assert await settled_db.fetchval("SELECT count(*) FROM hotel_profile") == 0
 
 
 @pytest.mark.parametrize(
@@ -155,6 +198,7 @@ class TestWithAToken:
         for wrong in ({}, {"csrf": "0" * 64}):
             assert (await operator.post("messages/retry", **fields, **wrong)).status_code == 403
             assert (await operator.post("jobs/run", job=HOUR_JOB, **wrong)).status_code == 403
+            assert (await operator.post("hotels/hide", hotel="1", wanted="hidden", **wrong)).status_code == 403
         assert await settled_db.fetchval("SELECT state FROM outbox") == "dead"
 
         csrf = await self.csrf(operator)

@@ -32,7 +32,8 @@ from dashboard.board.page_views.system_words import (
 )
 from dashboard.board.parts import FailedPart
 from dashboard.board.routes_page.alerts import rows_of
-from dashboard.board.system_state import SystemLists, SystemState, read_lists, read_system
+from dashboard.board.system_state import HIDDEN_SHOWN, SystemLists, SystemState, read_lists, read_system
+from dashboard.bookings import service as bookings
 from dashboard.bookings.queries.quarantine import select_quarantined_text
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from dashboard.resources import resources
@@ -57,7 +58,7 @@ TEXT_POLICY = "default-src 'none'; sandbox"
 
 
 class Notice(NamedTuple):
-    """What was done by a form. text: with `{job}` or `{message}` for the one that the form named."""
+    """What was done by a form. text: with `{job}`, `{message}` or `{hotel}` for the one that the form named."""
 
     style: str
     text: str
@@ -78,15 +79,22 @@ NOTICES: Mapping[str, Notice] = {
         "Message {message} was not made due: a later message about the same subject exists, and the receiver would get "
         "the old state last. Nothing was changed.",
     ),
+    "hotel_hidden": Notice(
+        "good", "Hotel {hotel} was hidden: lists and sums leave it out, and its events stay counted."
+    ),
+    "hotel_shown": Notice("good", "Hotel {hotel} was put back into lists and sums."),
+    "hotel_unchanged": Notice("", "Hotel {hotel} was in that state already. Nothing was changed."),
+    "hotel_unknown": Notice("bad", "Hotel {hotel} is not in the feeds, and has no profile. Nothing was changed."),
 }
 
 
 class SystemPageQuery(PageInput):
-    """What the form before this page did: the notice, and the job or the message that it was about."""
+    """What the form before this page did: the notice, and the job, the message or the hotel that it was about."""
 
     notice: str = ""
     job: str = ""
     message: str = ""
+    hotel: str = ""
 
 
 @blueprint.get(PATH)
@@ -144,6 +152,9 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "imports": lists.imports
         if isinstance(lists.imports, FailedPart)
         else [import_row(each, now) for each in lists.imports],
+        "hidden_hotels": lists.hidden_hotels,
+        "most_hidden_hotels": HIDDEN_SHOWN,
+        "may_hide_hotels": may_hide_hotels(),
         "quarantined_at_once": QUARANTINED_AT_ONCE,
         "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
         "alerts": []
@@ -164,13 +175,19 @@ def retried_topics() -> tuple[str, ...]:
     return (ALERT_TOPIC,) if resources().config.operations_token is None else (ALERT_TOPIC, DECISION_TOPIC)
 
 
+def may_hide_hotels() -> bool:
+    """Whether the page may hide hotels: where profiles need a token, only operators who have one may."""
+    config = resources().config
+    return config.api_token is None or config.operations_token is not None
+
+
 def notice_of(query: SystemPageQuery) -> Notice | None:
     """What the form before did; None without a form, and for an address that no form leads to."""
     found = NOTICES.get(query.notice)
     is_of_a_job = any(job.name == query.job for job in resources().jobs)
-    if found is None or not (is_of_a_job or is_message_id(query.message)):
+    if found is None or not (is_of_a_job or is_id(query.message) or is_id(query.hotel)):
         return None
-    return Notice(found.style, found.text.format(job=job_label(query.job), message=query.message))
+    return Notice(found.style, found.text.format(job=job_label(query.job), message=query.message, hotel=query.hotel))
 
 
 @blueprint.post(f"{PATH}/jobs/run")
@@ -198,13 +215,13 @@ async def retry_message() -> Response:
     """Make a message that was given up due now."""
     fields = await read_form(current_session())
     number, topic = fields.get("message", ""), fields.get("topic", "")
-    if topic not in retried_topics() or not is_message_id(number):
+    if topic not in retried_topics() or not is_id(number):
         raise Invalid("The form is not valid.")
     return redirect(address_with(PATH, {"notice": await retry(int(number), topic), "message": number}))
 
 
-def is_message_id(number: str) -> bool:
-    """Whether a text is the id of a message."""
+def is_id(number: str) -> bool:
+    """Whether a text is the id of a message or of a hotel."""
     return number.isascii() and number.isdigit() and len(number) < 19 and int(number) > 0
 
 
@@ -215,6 +232,24 @@ async def retry(message_id: int, topic: str) -> str:
     if await admin.retry_last_dead_message(pool(), message_id, topic):
         return "message_due"
     return "message_replaced" if await admin.select_is_dead(pool(), message_id, topic) else "message_not_dead"
+
+
+@blueprint.post(f"{PATH}/hotels/hide")
+@html_page
+@hide
+@session_required(SYSTEM)
+async def hide_hotel() -> Response:
+    """Hide a hotel from lists and sums, or show it again, as the button says."""
+    fields = await read_form(current_session())
+    number, wanted = fields.get("hotel", "").strip(), fields.get("wanted", "")
+    if not may_hide_hotels() or wanted not in ("hidden", "shown") or not is_id(number):
+        raise Invalid("The form is not valid.")
+    try:
+        is_changed = await bookings.hide_hotel(pool(), int(number), is_hidden=wanted == "hidden")
+        notice = f"hotel_{wanted}" if is_changed else "hotel_unchanged"
+    except NotFound:
+        notice = "hotel_unknown"
+    return redirect(address_with(PATH, {"notice": notice, "hotel": str(int(number))}))
 
 
 @blueprint.get(f"{PATH}/quarantine/<feed>/<fingerprint>")

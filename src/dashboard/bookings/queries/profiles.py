@@ -21,6 +21,21 @@ async def select_profile(db: Executor, hotel_id: int) -> HotelProfile | None:
     return HotelProfile(**row) if row else None
 
 
+async def select_hidden_hotels(db: Executor, limit: int) -> list[HotelProfile]:
+    """Up to `limit` hotels that are hidden, by id."""
+    rows = await db.fetch(
+        """
+        SELECT hotel_id, name, rooms, timezone, hidden
+          FROM hotel_profile
+         WHERE hidden
+         ORDER BY hotel_id
+         LIMIT $1
+        """,
+        limit,
+    )
+    return [HotelProfile(**row) for row in rows]
+
+
 async def upsert_profile(db: Executor, profile: HotelProfile) -> None:
     """Store the profile of a hotel in place of the one before. `recount_hotels` must follow."""
     await db.execute(
