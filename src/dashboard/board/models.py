@@ -8,6 +8,7 @@ import msgspec
 from common.db.distribution import Worker
 from common.db.row_counts import TableSize
 from common.outbox.admin import MessageCounts
+from common.web.health_checks import Check
 
 Part = Literal["database", "jobs", "feeds", "audits", "quarantine", "outbox", "alerts"]
 """The parts of the system, which are the sections of its page."""
@@ -128,6 +129,8 @@ class System(msgspec.Struct, frozen=True):
     """The messages of each topic."""
     alerts_firing: int | None
     """How many alerts fire."""
+    checks: list[Check] | None
+    """Whether the database and its schema are as this process needs them, as at `/readyz?verbose`."""
     tables: list[TableSize] | None
     """The largest tables, the largest first."""
     workers: list[Worker] | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
 
 import asyncpg
 
@@ -19,6 +20,8 @@ from common.db.server_version import select_server_version
 from common.jobs.lease import JobState, select_jobs
 from common.outbox.admin import MessageCounts, MessageState, select_message_counts, select_messages
 from common.version import VERSION
+from common.web.health import readiness
+from common.web.health_checks import Check
 from dashboard.alert_rules import CATALOG_RULES
 from dashboard.alerts.models import TOPIC as ALERT_TOPIC
 from dashboard.alerts.models import Alert
@@ -57,6 +60,7 @@ IMPORTS_SHOWN = 6
 HIDDEN_SHOWN = 20
 ALERTS_SHOWN = 20
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WORKERS_SECONDS = 2.0
@@ -90,6 +94,7 @@ class SystemState:
     quarantine: QuarantineState | FailedPart
     outbox: list[MessageCounts] | FailedPart
     firing: Firing | FailedPart
+    checks: list[Check] | FailedPart
     tables: list[TableSize] | FailedPart
     workers: list[Worker] | FailedPart
     pools: list[PoolState]
@@ -120,6 +125,7 @@ async def read_system(resources: Resources, now: datetime) -> SystemState:
         read_part("sizes of tables", select_table_sizes(db, TABLES_SHOWN)),
         read_part("workers", read_workers(db)),
         read_part("version of PostgreSQL", select_server_version(db)),
+        read_part("state of the schema", readiness(db, MIGRATIONS)),
     )
     jobs, feeds, quarantine, outbox, firing = await asyncio.gather(
         read_part("jobs", select_jobs(db, resources.jobs)),
@@ -128,7 +134,7 @@ async def read_system(resources: Resources, now: datetime) -> SystemState:
         read_part("outbox", select_message_counts(db, TOPICS)),
         read_part("alerts", read_firing(db, hidden_rules(config, for_operators=True))),
     )
-    tables, workers, version = await of_database
+    tables, workers, version, checks = await of_database
     return SystemState(
         read_at=now,
         jobs=jobs,
@@ -136,6 +142,7 @@ async def read_system(resources: Resources, now: datetime) -> SystemState:
         quarantine=quarantine,
         outbox=outbox,
         firing=firing,
+        checks=checks,
         tables=tables,
         workers=workers,
         pools=pools_of(resources.pools.by_name()),

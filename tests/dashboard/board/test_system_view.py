@@ -10,6 +10,7 @@ import pytest
 from common.db.distribution import Worker
 from common.jobs.lease import JobState
 from common.outbox.admin import MessageCounts
+from common.web.health_checks import Check
 from dashboard.alerts.models import Alert
 from dashboard.board.models import FeedReading, QuarantineState, ReplicaReading, Versions
 from dashboard.board.page_views.system import feed_view
@@ -54,6 +55,7 @@ WORKING = SystemState(
     quarantine=QuarantineState(0, 0, None),
     outbox=[messages()],
     firing=Firing(0, [], [], {}),
+    checks=[Check("database", ok=True, detail="reachable")],
     tables=[],
     workers=[],
     pools=[],
@@ -96,6 +98,10 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         (
             {"workers": [Worker("a:1", is_reachable=True), Worker("b:2", is_reachable=False)]},
             "1 of 2 workers of the database cannot be reached (b:2): requests for the rows there fail.",
+        ),
+        (
+            {"checks": [Check("migrations", ok=False, detail="pending: 0006_x.sql")]},
+            "The process that made this page is not ready: migrations pending: 0006_x.sql.",
         ),
         ({"tables": FailedPart("Why.")}, "The sizes of the tables could not be read: Why."),
         (

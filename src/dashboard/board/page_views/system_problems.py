@@ -36,11 +36,13 @@ SECTIONS: Mapping[str, Part] = {
     "quarantine": "quarantine",
     "outbox": "outbox",
     "firing": "alerts",
+    "checks": "database",
     "tables": "database",
     "workers": "database",
 }
 NAMES_OF_PARTS: Mapping[str, str] = {
     "firing": "alerts",
+    "checks": "state of the schema",
     "tables": "sizes of the tables",
     "workers": "workers of the cluster",
 }
@@ -57,6 +59,7 @@ def problems_of(state: SystemState, schedule: Schedule) -> list[SystemProblem]:
     """What is wrong now, the worst first."""
     return [
         *_workers_lost(state),
+        *_failed_checks(state),
         *_unreadable_parts(state),
         *_stopped_jobs(state),
         *_late_feeds(state, schedule),
@@ -81,6 +84,13 @@ def _workers_lost(state: SystemState) -> Iterator[SystemProblem]:
             f"({', '.join(lost)}): requests for the rows there fail."
         )
         yield SystemProblem("database", sentence)
+
+
+def _failed_checks(state: SystemState) -> Iterator[SystemProblem]:
+    for check in value_or_none(state.checks) or []:
+        if not check.ok:
+            sentence = f"The process that made this page is not ready: {check.name} {shortened(check.detail, 200)}"
+            yield SystemProblem("database", _as_sentence(sentence))
 
 
 def _unreadable_parts(state: SystemState) -> Iterator[SystemProblem]:
