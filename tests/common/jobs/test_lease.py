@@ -8,7 +8,16 @@ import pytest
 
 from common.db.pool import transaction
 from common.jobs import lease as job_lease
-from common.jobs.lease import Job, Lease, LeaseLostError, claim_lease, extend_lease, release_lease
+from common.jobs.lease import (
+    Job,
+    Lease,
+    LeaseLostError,
+    claim_lease,
+    extend_lease,
+    make_job_due,
+    release_lease,
+    select_jobs,
+)
 from tests.support.databases import waits_for_lock
 from tests.support.waiting import eventually
 
@@ -167,3 +176,39 @@ async def test_an_owner_with_an_older_epoch_releases_nothing(db: asyncpg.Pool) -
             await old.guard(connection)
     await release_lease(db, new, None, {})
     assert await db.fetchval("SELECT last_outcome FROM job") == "ok"
+
+
+async def test_a_job_that_is_made_due_is_claimed_at_once_and_one_that_runs_again_after_its_run(
+    db: asyncpg.Pool,
+) -> None:
+    assert await make_job_due(db, "work") is None
+    await claim_lease(db, WORK, "a")
+    assert await make_job_due(db, "work") is True
+    assert await claim_lease(db, WORK, "b") is None
+    await release_lease(db, Lease("work", "a", 1), None, {})
+    assert await claim_lease(db, WORK, "b") == 2
+
+    await release_lease(db, Lease("work", "b", 2), None, {})
+    assert await claim_lease(db, WORK, "c") is None
+    for _ in range(2):
+        assert await make_job_due(db, "work") is False
+    assert await claim_lease(db, WORK, "c") == 3
+    await expire(db)
+    assert await make_job_due(db, "work") is False
+
+
+async def test_the_state_of_a_job_tells_a_run_from_a_dead_owner_and_counts_failures_in_a_row(db: asyncpg.Pool) -> None:
+    await claim_lease(db, WORK, "a")
+    assert await state_of_work(db) == ("held", "a", 0)
+    await release_lease(db, Lease("work", "a", 1), "no", {})
+    assert await state_of_work(db) == (None, "a", 1)
+    await claim_lease(db, WORK, "b", even_if_not_due=True)
+    await expire(db)
+    assert await state_of_work(db) == ("expired", "b", 1)
+    await release_lease(db, Lease("work", "b", 2), None, {})
+    assert await state_of_work(db) == (None, "b", 0)
+
+
+async def state_of_work(db: asyncpg.Pool) -> tuple[str | None, str | None, int]:
+    (state,) = await select_jobs(db, [WORK])
+    return state.lease, state.owner, state.failures

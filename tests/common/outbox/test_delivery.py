@@ -461,3 +461,25 @@ async def test_old_messages_are_deleted_once_sent(db: asyncpg.Pool) -> None:
     assert await admin.delete_old_messages(db, timedelta(days=30), 100) == 1
     rows = await db.fetch("SELECT subject FROM outbox ORDER BY subject")
     assert [row["subject"] for row in rows] == ["order:2", "order:3", "order:4"]
+
+
+async def test_the_messages_of_each_topic_are_counted_by_state(db: asyncpg.Pool) -> None:
+    for number in range(5):
+        await enqueue(db, "letter", f"subject {number}", "1", {})
+    await enqueue(db, "other", "subject", "1", {})
+    await db.execute("UPDATE outbox SET state = 'dead', settled_at = now() WHERE subject = 'subject 0'")
+    for subject, hours in (("subject 1", 1), ("subject 2", 23), ("subject 3", 25)):
+        await db.execute(
+            """
+            UPDATE outbox
+               SET state = 'sent', sent_at = now(), settled_at = now() - $2 * interval '1 hour'
+             WHERE subject = $1
+            """,
+            subject,
+            hours,
+        )
+    letter, nothing = await admin.select_message_counts(db, ["letter", "nothing"])
+
+    assert (letter.topic, letter.waiting, letter.dead, letter.sent_last_day) == ("letter", 1, 1, 2)
+    assert letter.waiting_since == await db.fetchval("SELECT created_at FROM outbox WHERE subject = 'subject 4'")
+    assert nothing == admin.MessageCounts("nothing", 0, None, 0, 0)
