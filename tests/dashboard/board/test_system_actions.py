@@ -11,7 +11,7 @@ from dashboard.bookings.decoding import RejectedEvent
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from tests.dashboard.board.system_operator import HOUR_JOB, PATH, TOKEN, Operator, insert_dead, text_of
-from tests.support.pages import by_id, named, styled
+from tests.support.pages import addresses, by_id, named, styled
 
 
 async def test_a_job_is_made_due_by_its_button_also_twice(operator: Operator, settled_db: asyncpg.Pool) -> None:
@@ -186,6 +186,22 @@ class TestWithAToken:
         assert "with the operations token" in page
         await operator.post("logout", csrf=await self.csrf(operator))
         assert 'name="token"' in await (await operator.get()).get_data(as_text=True)
+
+    async def test_operators_see_why_a_job_fails_also_among_the_alerts(
+        self, operator: Operator, settled_db: asyncpg.Pool
+    ) -> None:
+        await settled_db.execute(
+            """
+            INSERT INTO alert (rule, subject, detail, since, is_silent)
+            VALUES ('job_failing', 'pull_stores', 'It is full.', now(), false)
+            """
+        )
+        await self.log_in(operator)
+
+        alerts = by_id(await operator.page(), "alerts")
+        assert "Job failing: pull_stores It is full." in text_of(alerts)
+        assert addresses(alerts) == ["/alerts?state=firing", "/alerts?state=firing&format=csv", f"{PATH}#jobs"]
+        assert "It is full." not in await (await operator.get("/board/alerts")).get_data(as_text=True)
 
     async def test_a_form_needs_a_session_and_its_csrf_token(
         self, operator: Operator, settled_db: asyncpg.Pool

@@ -83,9 +83,9 @@ async def get_alerts() -> Response:
     )
 
 
-def rows_of(alerts: Sequence[Alert], names: Mapping[str, str]) -> list[AlertRow]:
-    """The rows of alerts. names: those of the products by id."""
-    without_detail = rules_without_detail(resources().config)
+def rows_of(alerts: Sequence[Alert], names: Mapping[str, str], *, for_operators: bool = False) -> list[AlertRow]:
+    """The rows of alerts. names: those of the products by id. for_operators: whether the page asks for their token."""
+    without_detail = () if for_operators else rules_without_detail(resources().config)
     return [
         AlertRow(
             alert.label,

@@ -159,7 +159,7 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
         "alerts": []
         if isinstance(state.firing, FailedPart)
-        else rows_of(state.firing.newest, state.firing.product_names),
+        else rows_of(state.firing.newest, state.firing.product_names, for_operators=True),
         "all_topics_can_be_retried": DECISION_TOPIC in retried_topics(),
         "keep_days": resources().config.keep_traces_days,
         "topic_labels": TOPIC_LABELS,
