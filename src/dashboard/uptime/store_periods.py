@@ -1,12 +1,9 @@
 """The figures of a store in its last 24 hours, 7, 30 and 90 days: the sums of its days, of which its strip is drawn."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import asyncpg
 
 from common.db.pool import Executor
 from common.time_zones import end_of_day, start_of_day
@@ -44,6 +41,11 @@ class StoreClock:
         """Whether the figures go up to now."""
         return self.end == self.now
 
+    @property
+    def first_day(self) -> date:
+        """The first day of the strip."""
+        return self.today - timedelta(days=STRIP_DAYS - 1)
+
     def local_day(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
 
@@ -78,21 +80,26 @@ class Figures:
     periods: Sequence[UptimePeriod]
 
 
-async def read_figures(db: asyncpg.Pool, store_id: str, clock: StoreClock) -> Figures:
+async def read_figures(db: Executor, store_id: str, clock: StoreClock) -> Figures:
     """The last 90 days of a store, and its figures in the last 24 hours, 7, 30 and 90 days."""
     firsts = [clock.today - timedelta(days=length - 1) for length in DAYS.values()]
     whole = clock.window(min(firsts), clock.today)
     hours = clock.hours_window(LAST_HOURS)
-    days, last_hours, recoveries = await asyncio.gather(
-        select_days(db, store_id, STRIP_DAYS, clock.today, clock.now),
-        select_sums(db, store_id, hours, clock.today),
-        select_recoveries(db, store_id, whole, [hours.start, *map(clock.start_of, firsts)]),
-    )
+    days = await select_days(db, store_id, STRIP_DAYS, clock.today, clock.now)
+    last_hours = await select_sums(db, store_id, hours, clock.today)
+    recoveries = await select_recoveries(db, store_id, whole, [hours.start, *map(clock.start_of, firsts)])
     periods = [period_of("24h", hours, [last_hours] if last_hours else [], recoveries[0])]
     for name, first, found in zip(DAYS, firsts, recoveries[1:], strict=True):
         window = clock.window(first, clock.today)
         periods.append(period_of(name, window, [day for day in days if day.day >= first], found))
     return Figures(days, periods)
+
+
+async def read_month(db: Executor, store_id: str, clock: StoreClock) -> UptimePeriod:
+    """The last 30 days of a store, without how long it took to recover."""
+    first = clock.today - timedelta(days=DAYS["30d"] - 1)
+    days = await select_days(db, store_id, DAYS["30d"], clock.today, clock.now)
+    return period_of("30d", clock.window(first, clock.today), days, Recoveries(0, None))
 
 
 def is_unknown(day: StoreDay) -> bool:

@@ -55,3 +55,10 @@ class Recoveries(NamedTuple):
 
     number: int
     mean_seconds: float | None
+
+
+class KeptPolls(NamedTuple):
+    """The first poll of a store, None without any; and the time before which its polls were deleted, None for never."""
+
+    first: datetime | None
+    since: datetime | None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models.periods import Recoveries
+from dashboard.uptime.models.periods import KeptPolls, Recoveries
 from dashboard.uptime.models.stores import Span, StoreDay, Window
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
@@ -81,6 +81,7 @@ async def select_open_spans(db: Executor, store_id: str, since: datetime, until:
     return [Span(row["span"].lower, row["span"].upper) for row in rows]
 
 
-async def select_first_poll(db: Executor, store_id: str) -> datetime | None:
-    """When a store was first polled, which may be before the polls that are kept; None if it never was."""
-    return await db.fetchval("SELECT first_polled_at FROM store WHERE store_id = $1", store_id)
+async def select_kept_polls(db: Executor, store_id: str) -> KeptPolls:
+    """Which polls of a store there are, of one that is known."""
+    row = await db.fetchrow("SELECT first_polled_at, polls_since FROM store WHERE store_id = $1", store_id)
+    return KeptPolls(*row) if row else KeptPolls(None, None)
