@@ -26,6 +26,9 @@ NARROW = Frame(width=360, height=0, left=62, right=352, top=4, bottom=0, charact
 WIDE_HOURS, NARROW_HOURS = 3, 6
 """How many hours the labels of the axis are apart."""
 
+TICKS = {True: "now-tick", False: "then-tick", None: "track"}
+"""The style of a tick, by whether the poll was answered."""
+
 Pass = Literal["only", "first", "second"]
 
 
@@ -40,10 +43,10 @@ class HourSpan:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A poll, by its hour; good: whether it was answered."""
+    """A poll, by its hour; good: whether it was answered, None where it does not count."""
 
     hour: float
-    good: bool
+    good: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,13 @@ class WeekRow:
 
 
 def week_hours(rows: Sequence[WeekRow], columns: tuple[str, ...], words: Words) -> Chart:
-    """A chart of days. The series: open, up, down, not observed, a poll that was answered, one that was not.
+    """A chart of days. The series: open, up, down, not observed; polls that were answered, were not, do not count.
 
     columns: heads of the table after the first.
     """
-    is_open, up, down, unknown, good, bad = words.series
+    is_open, up, down, unknown, *polls = words.series
     hatched = Key((Path("bad", hatching(Box(1, 1, 23, 11), 5)),), down)
-    ticks = (Key((Path("now-tick", "M12 3V9"),), good), Key((Path("then-tick", "M12 3V9"),), bad))
+    ticks = (Key((Path(style, "M12 3V9"),), name) for style, name in zip(TICKS.values(), polls, strict=True))
     return Chart(
         words.title,
         words.finding,
@@ -107,8 +110,8 @@ def _row(row: WeekRow, name: str, frame: Frame, x: Scale, top: float) -> Iterabl
     yield Path("bad-ground", boxes(down))
     yield Path("bad", "".join(hatching(box, 5) for box in down))
     yield Path("unknown", boxes(_half(span, x, top) for span in row.unknown))
-    yield Path("now-tick", _ticks((tick.hour for tick in row.polls if tick.good), x, base))
-    yield Path("then-tick", _ticks((tick.hour for tick in row.polls if not tick.good), x, base))
+    for good, style in TICKS.items():
+        yield Path(style, _ticks((tick.hour for tick in row.polls if tick.good is good), x, base))
     if row.now is not None:
         yield Path("today", strokes([((x(row.now), top - 1), (x(row.now), base + TICK + 1))]))
 

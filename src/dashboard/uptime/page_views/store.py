@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
-from dashboard.uptime.models.periods import KeptPolls
+from dashboard.uptime.models.periods import KeptPolls, UptimePeriod
 from dashboard.uptime.models.stores import Incident, Span, StoreDay, StoredClosure, StoreNow
 from dashboard.uptime.page_views.store_days import StripView, Tile, incidents_of_day, strip_view, tile
 from dashboard.uptime.page_views.store_hours import DayView, ObservedHours, WeekView, day_view, week_view
@@ -26,6 +26,7 @@ from dashboard.uptime.page_views.store_words import (
     long_day,
     moment_text,
     span_text,
+    whole_percent_text,
 )
 from dashboard.uptime.store_periods import Figures, StoreClock, is_unknown
 
@@ -74,7 +75,10 @@ class StoreRows:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """An incident. lasted, unobserved: of its open time. notes: `ongoing` and `collector silent`."""
+    """An incident. lasted: its open time. unobserved: the part of it that nobody observed; empty if there is none.
+
+    notes: `ongoing` and `collector silent`.
+    """
 
     when: str
     lasted: str
@@ -117,7 +121,7 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
         state=state_words(now.store, now.opening, clock.zone, clock.now),
         facts=_facts(now.store, clock),
         silence=silence_words(now.silence, clock.zone, clock.now),
-        tiles=tuple(map(tile, past.figures.periods)),
+        tiles=tuple(tile(period, _polled_since(period, rows.kept, clock)) for period in past.figures.periods),
         strip=strip_view(past.figures, clock.today, chosen, is_current=clock.is_current),
         since=_since(rows.kept, clock),
         day=day_view(day.hours, day.day, asked_week, clock) if day else None,
@@ -139,10 +143,17 @@ def _facts(store: StoreNow, clock: StoreClock) -> tuple[str, ...]:
     if store.last_poll:
         at = moment_text(store.last_poll.polled_at, clock.zone, clock.now)
         ago = duration_words(max(0.0, (clock.now - store.last_poll.polled_at).total_seconds()))
-        found.append(f"last poll {at}, {ago} ago: {'up' if store.last_poll.status == 'active' else 'down'}")
+        word = "up" if store.last_poll.status == "active" else "down"
+        is_closed = store.state == "closed" and store.since is not None and store.last_poll.polled_at >= store.since
+        found.append(f"last poll {at}, {ago} ago: {word}{', while it was closed' if is_closed else ''}")
     if store.group:
         found.append(f"group {store.group}")
     return tuple(found)
+
+
+def _polled_since(period: UptimePeriod, kept: KeptPolls, clock: StoreClock) -> str:
+    """When the store was first polled, if that was in a period."""
+    return moment_text(kept.first, clock.zone, clock.now) if kept.first and kept.first > period.start else ""
 
 
 def _since(kept: KeptPolls, clock: StoreClock) -> str:
@@ -165,7 +176,7 @@ def _incident(incident: Incident, clock: StoreClock) -> IncidentRow:
         if incident.ongoing
         else span_text(start, incident.end, clock.zone, clock.now),
         lasting(incident.duration_seconds),
-        lasting(incident.unobserved_seconds) if incident.unobserved_seconds else "",
+        f"{lasting(incident.unobserved_seconds)} of it not observed" if incident.unobserved_seconds else "",
         tuple(notes),
     )
 
@@ -181,7 +192,7 @@ def _day_figures(day: ChosenDay) -> str:
         return f"No data: the store was open for {lasting(figures.open_seconds)}, and nobody observed it."
     share = exact_percent_text(figures.up_seconds, figures.open_seconds)
     down = f"down for {lasting(figures.down_seconds)}" if figures.down_seconds else "never down"
-    observed = exact_percent_text(figures.observed_seconds, figures.open_seconds)
+    observed = whole_percent_text(figures.observed_seconds / figures.open_seconds)
     return (
         f"{share} uptime: {down} in {lasting(figures.open_seconds)} of open time, {incidents_of_day(figures)}; "
         f"{observed} observed."

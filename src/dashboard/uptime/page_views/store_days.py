@@ -52,8 +52,8 @@ class StripView:
     share_on_a_phone: str
 
 
-def tile(period: UptimePeriod) -> Tile:
-    """The figures of a period in words."""
+def tile(period: UptimePeriod, polled_since: str = "") -> Tile:
+    """The figures of a period in words. polled_since: when the first poll was, if it was in the period."""
     up, down = period.up_seconds, period.down_seconds
     if period.uptime_share is None or up is None or down is None:
         is_closed = period.uptime_share is None and up is not None
@@ -62,6 +62,8 @@ def tile(period: UptimePeriod) -> Tile:
     if period.mean_seconds_to_recover is not None:
         notes.append(f"{lasting(period.mean_seconds_to_recover)} to recover on average")
     notes.append(f"{whole_percent_text(period.coverage)} observed")
+    if polled_since:
+        notes.append(f"polled since {polled_since}")
     if period.unknown_seconds:
         notes.append(f"{lasting(period.unknown_seconds)} on days without data left out")
     return Tile(period.period, PERIODS[period.period], exact_percent_text(up, up + down), tuple(notes))

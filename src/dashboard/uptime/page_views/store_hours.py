@@ -14,7 +14,7 @@ from dashboard.uptime.page_views.wall_hours import WallDay, wall_day
 from dashboard.uptime.store_periods import StoreClock
 
 WEEK = 7
-SERIES = ("open", "up", "down", "not observed", "poll: up", "poll: down")
+SERIES = ("open", "up", "down", "not observed", "poll: up", "poll: down", "poll while closed")
 COLUMNS = ("open", "up", "down", "not observed", "polls")
 MOST_GAPS = 3
 MOST_POLLS = 60
@@ -143,7 +143,8 @@ def _row(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> WeekRow:
     up = [Span(each.start, each.end) for each in stretches if each.status == "active"]
     down = [Span(each.start, each.end) for each in stretches if each.status == "inactive"]
     past = [Span(each.start, each.end) for each in hours.timeline.open]
-    ticks = [(wall.hour(poll.polled_at), poll.status == "active") for poll in polls_of(hours.timeline, wall)]
+    polls = polls_of(hours.timeline, wall)
+    ticks = [(wall.hour(poll.polled_at), poll.status == "active" if poll.open else None) for poll in polls]
     odd = "" if wall.hours == 24 else f" ({wall.hours:g} h)"
     return WeekRow(
         f"{short_day(wall.day)}{odd}",
@@ -157,7 +158,7 @@ def _row(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> WeekRow:
             lasting(wall.seconds(past)),
             *(lasting(wall.seconds(part)) if hours.timeline.uptime_seconds is not None else "–" for part in (up, down)),
             lasting(wall.seconds(hours.no_data)),
-            str(len(ticks)),
+            str(len(polls)),
         ),
         address=address(wall.day, None, "day") if wall.start < clock.now else None,
         now=wall.hour(clock.now),

@@ -37,7 +37,7 @@ class StateWords:
 def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: datetime) -> StateWords:
     """The state of a store. opening: when it is open from now on, for as long as `AHEAD`."""
     word, style = STATES[store.state]
-    more = [opening_words(opening, zone, now)]
+    more = [opening_words(opening, zone, now, always_open=store.always_open)]
     if store.closed_because:
         more.append(f"The reason: {store.closed_because}.")
     if store.state == "closed" and store.incident is not None:
@@ -58,11 +58,13 @@ def _rest(store: StoreNow, zone: ZoneInfo, now: datetime) -> str:
     return f" for {lasted}, {since}."
 
 
-def opening_words(opening: Sequence[Span], zone: ZoneInfo, now: datetime) -> str:
-    """Whether the store is open now, and what changes next."""
+def opening_words(opening: Sequence[Span], zone: ZoneInfo, now: datetime, *, always_open: bool = False) -> str:
+    """Whether the store is open now, and what changes next. always_open: except during its closures."""
     horizon = now + AHEAD
     if opening and opening[0].start <= now:
         if opening[0].end >= horizon:
+            if always_open:
+                return "Open around the clock."
             return "Open now, without a break for the next 15 days."
         return f"Open now, closes {moment_text(opening[0].end, zone, now)}."
     if opening:

@@ -15,7 +15,7 @@ SPANS = st.lists(
     ),
     max_size=6,
 )
-TICKS = st.lists(st.builds(Tick, HOURS, st.booleans()), max_size=40)
+TICKS = st.lists(st.builds(Tick, HOURS, st.none() | st.booleans()), max_size=40)
 ROWS = st.lists(
     st.builds(
         WeekRow,
@@ -48,14 +48,14 @@ def box(path: str) -> tuple[float, float, float, float]:
 
 @given(ROWS)
 def test_any_days_are_drawn_inside_their_frame(rows: list[WeekRow]) -> None:
-    page = checked(week_hours(rows, ("open",), words(6)))
+    page = checked(week_hours(rows, ("open",), words(7)))
 
     assert len(table(page)) == len(rows) + 1
     assert all(list(coordinates(svg)) for svg in page.iter("svg"))
 
 
 def test_a_time_is_as_wide_as_it_is_long_whatever_the_size() -> None:
-    page = checked(week_hours([row(up=[HourSpan(6, 18)], open=[HourSpan(0, 24)])], ("open",), words(6)))
+    page = checked(week_hours([row(up=[HourSpan(6, 18)], open=[HourSpan(0, 24)])], ("open",), words(7)))
 
     for up, is_open in zip(paths(page, "bar"), paths(page, "fill"), strict=True):
         left, _, right, _ = box(up)
@@ -65,7 +65,7 @@ def test_a_time_is_as_wide_as_it_is_long_whatever_the_size() -> None:
 
 def test_an_hour_that_the_clocks_show_twice_is_drawn_in_two_halves() -> None:
     up, down = HourSpan(2, 3, "first"), HourSpan(2, 3, "second")
-    page = checked(week_hours([row(up=[up], down=[down])], ("open",), words(6)))
+    page = checked(week_hours([row(up=[up], down=[down])], ("open",), words(7)))
 
     above, below = box(paths(page, "bar")[0]), box(paths(page, "bad-ground")[0])
     assert (above[0], above[2], above[3]) == (below[0], below[2], below[1])
@@ -73,14 +73,14 @@ def test_an_hour_that_the_clocks_show_twice_is_drawn_in_two_halves() -> None:
 
 def test_polls_closer_than_the_eye_can_tell_are_one_tick() -> None:
     polls = [Tick(minute / 60, good=True) for minute in range(24 * 60)]
-    page = checked(week_hours([row(polls=polls)], ("open",), words(6)))
+    page = checked(week_hours([row(polls=polls)], ("open",), words(7)))
 
     assert paths(page, "now-tick")[0].count("M") <= 330
     assert paths(page, "then-tick") == []
 
 
 def test_a_phone_has_shorter_names_and_fewer_hours() -> None:
-    page = checked(week_hours([row()], ("open",), words(6)))
+    page = checked(week_hours([row()], ("open",), words(7)))
 
     assert labels(page, "wide") == [f"{hour:02}" for hour in range(0, 25, 3)] + ["Sat 28 Nov"]
     assert labels(page, "narrow") == [f"{hour:02}" for hour in range(0, 25, 6)] + ["Sat 28"]
