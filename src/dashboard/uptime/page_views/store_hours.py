@@ -9,7 +9,16 @@ from common.web.charts.week_hours import Tick, WeekRow, week_hours
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.stores import Poll, Span, Timeline
-from dashboard.uptime.page_views.store_words import ALL_DAY, counted, joined, lasting, long_day, moment_text, short_day
+from dashboard.uptime.page_views.store_words import (
+    ALL_DAY,
+    counted,
+    joined,
+    lasting,
+    long_day,
+    moment_text,
+    short_day,
+    span_text,
+)
 from dashboard.uptime.page_views.wall_hours import WallDay, wall_day
 from dashboard.uptime.store_periods import StoreClock
 
@@ -180,8 +189,8 @@ def _gap_notes(gaps: Sequence[Gap], clock: StoreClock) -> tuple[str, ...]:
     """When the collector was silent, each in a sentence."""
     notes = []
     for gap in gaps[:MOST_GAPS]:
-        since, until = (moment_text(at, clock.zone, clock.now) for at in (gap.start, gap.end))
-        silent = f"since {since}" if gap.ongoing else f"from {since} to {until}"
+        since = moment_text(gap.start, clock.zone, clock.now)
+        silent = f"since {since}" if gap.ongoing else span_text(gap.start, gap.end, clock.zone, clock.now)
         notes.append(f"Nobody polled any store {silent}: what happened then is not known; it is not downtime.")
     if len(gaps) > MOST_GAPS:
         notes.append(f"There were more than {counted(MOST_GAPS, 'such gap')}.")
