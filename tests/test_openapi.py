@@ -38,6 +38,8 @@ PAGES = {
         "/board/hotels/{hotel_id}",
         "/board/hotels/{hotel_id}/months/{month}",
         "/board/hotels/{hotel_id}/nights/{night}",
+        "/board/stores/{store_id}",
+        "/board/stores/{store_id}/badge.svg",
         "/front-desk",
         "/front-desk/login",
         "/front-desk/logout",
