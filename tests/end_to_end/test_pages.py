@@ -13,7 +13,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 import dashboard.app
 import dashboard.config
@@ -188,15 +188,19 @@ async def test_the_page_of_the_provider_has_no_fault(
 
 
 async def test_every_page_is_small_and_says_the_same_without_a_script(browser: Browser, board: Board) -> None:
-    texts: dict[bool, dict[str, str]] = {True: {}, False: {}}
-    for scripts in texts:
-        context = await browser.new_context(java_script_enabled=scripts)
-        page = await context.new_page()
-        for path in board.pages:
-            await page.goto(board.url + path)
-            texts[scripts][path] = " ".join((await page.locator("main").text_content() or "").split())
+    contexts = [await browser.new_context(java_script_enabled=scripts) for scripts in (True, False)]
+    pages = [await context.new_page() for context in contexts]
+
+    async def texts_of(path: str) -> list[str]:
+        return [await text_of(page, board.url + path) for page in pages]
+
+    for path in board.pages:
+        scripted, plain = await texts_of(path)
+        if scripted != plain:  # a figure that moves with the clock may have moved between the two
+            scripted, plain = await texts_of(path)
+        assert scripted == plain, path
+    for context in contexts:
         await context.close()
-    assert texts[True] == texts[False]
 
     async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as client:
         for path in board.pages:
@@ -207,6 +211,12 @@ async def test_every_page_is_small_and_says_the_same_without_a_script(browser: B
             assert FORBIDDEN.findall(html.decode()) == [], path
             assert 0 < asset_bytes(html.decode(), "css") <= MAX_CSS, path
             assert 0 < asset_bytes(html.decode(), "js") <= MAX_JS, path
+
+
+async def text_of(page: Page, address: str) -> str:
+    """The text of the main part of a page."""
+    await page.goto(address)
+    return " ".join((await page.locator("main").text_content() or "").split())
 
 
 def asset_bytes(html: str, kind: str) -> int:

@@ -29,6 +29,7 @@ DAY = 86_400.0
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = utc("2026-11-28 12:12")
 TODAY = date(2026, 11, 28)
+NO_RECOVERY = Recoveries(0, None)
 CLOCK = StoreClock("Europe/Berlin", BERLIN, NOW, NOW, NOW)
 STORE = StoreNow(
     store_id="7",
@@ -45,11 +46,13 @@ STORE = StoreNow(
 )
 
 
-def store_day(day: date, down: float = 0, *, is_open: float = DAY, observed: float = DAY, incidents: int = 0) -> StoreDay:
+def store_day(
+    day: date, down: float = 0, *, is_open: float = DAY, observed: float = DAY, incidents: int = 0
+) -> StoreDay:
     return StoreDay(day, is_open, is_open - down, down, min(observed, is_open), incidents)
 
 
-def period(*days: StoreDay, recoveries: Recoveries = Recoveries(0, None)) -> UptimePeriod:
+def period(*days: StoreDay, recoveries: Recoveries = NO_RECOVERY) -> UptimePeriod:
     return period_of("90d", window(utc("2026-08-31 22:00"), NOW), days, recoveries)
 
 
