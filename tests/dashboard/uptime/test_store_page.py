@@ -394,3 +394,15 @@ async def test_a_store_on_monday_mornings_is_closed_on_the_other_days(
         "Jun 10 2025: closed",
         "Jun 11 2025: closed",
     ]
+
+
+async def test_a_store_that_closed_while_it_was_down_says_so(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, now: datetime
+) -> None:
+    polls = [(now - timedelta(hours=30), True), (now - timedelta(hours=27), False), (now - timedelta(hours=1), True)]
+    closure = (now - timedelta(hours=26), now + timedelta(hours=5))
+    await load(dashboard_db, {"s": Store(polls, timezone="UTC", closures=[closure])})
+    state = by_id(await page_of(dashboard_app, "s"), "state").text
+
+    assert "It was down when it closed: the incident that began" in state
+    assert (await json_of(dashboard_app, "/stores/s"))["incident"]["ongoing"]

@@ -42,11 +42,3 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   read(chart, isNaN(to) ? newest(rows) : to);
 });
-
-// The links of a drawing show their names below it; a screen reader says them by itself.
-for (const kind of ["pointerover", "focusin"]) {
-  addEventListener(kind, (event) => {
-    const link = event.target.closest?.("svg a"), output = link && one("output", link.closest("figure"));
-    if (output) output.textContent = link.getAttribute("aria-label");
-  });
-}

@@ -25,6 +25,9 @@ for (const end of ["pointerup", "pointercancel", "focusout"]) {
   });
 }
 
+// What stays as it is when the elements around it are replaced.
+const KEPT = { ".scroll": "scrollLeft", details: "open" };
+
 // What the server sent of each live element, which the browser has changed since.
 const sent = new WeakMap();
 
@@ -34,12 +37,12 @@ function replaceLive(page) {
     const fresh = page.getElementById(old.id);
     if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
     sent.set(fresh, fresh.outerHTML);
-    const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
-    const open = all("details", old).map((part) => part.open);
-    const stops = all("[data-roving]", old).map((group) => all("a", group).findIndex((link) => link.tabIndex === 0));
+    const kept = Object.entries(KEPT).map(([part, name]) => [part, name, all(part, old).map((each) => each[name])]);
+    const stops = all("[data-roving]", old).map((group) => all("a", group).findIndex((link) => !link.tabIndex));
     old.replaceWith(fresh);
-    all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
-    all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
+    for (const [part, name, values] of kept) {
+      all(part, fresh).forEach((each, number) => { each[name] = values[number] ?? each[name]; });
+    }
     prepare(fresh, stops);
   }
   document.title = page.title;
@@ -115,8 +118,8 @@ addEventListener("visibilitychange", () => {
 // Groups of links with one tab stop, first the current link: arrows move by one and by a row, Home and End to the ends.
 function prepare(root, stops = []) {
   all("[data-roving]", root).forEach((group, place) => {
-    const links = all("a", group), stop = stops[place] ?? links.findIndex((link) => link.hasAttribute("aria-current"));
-    links.forEach((link, number) => { link.tabIndex = number === Math.max(0, stop) ? 0 : -1; });
+    const links = all("a", group), stop = stops[place] ?? links.findIndex((link) => link.ariaCurrent);
+    links.forEach((link, number) => { link.tabIndex = number - Math.max(0, stop) && -1; });
   });
   for (const make of preparations) make(root);
 }

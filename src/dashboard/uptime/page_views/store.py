@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
 
+import msgspec
+
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.periods import KeptPolls, UptimePeriod
@@ -45,7 +47,10 @@ class ChosenDay:
 
 @dataclass(frozen=True, slots=True)
 class StorePresent:
-    """A store now, when it is open from now on, the gap of the collector that is not over, and all closures."""
+    """A store now, when it is open from now on, the gap of the collector that is not over, and all closures.
+
+    store: without the incident that is not over, which is the first of `StorePast`.
+    """
 
     store: StoreNow
     opening: Sequence[Span]
@@ -117,8 +122,9 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
     now, past, day = rows.now, rows.past, rows.day
     closures = closure_rows(now.closures, clock)
     chosen = day.day if day else None
+    ongoing = next((each for each in past.incidents if each.ongoing), None)
     return StoreView(
-        state=state_words(now.store, now.opening, clock.zone, clock.now),
+        state=state_words(msgspec.structs.replace(now.store, incident=ongoing), now.opening, clock.zone, clock.now),
         facts=_facts(now.store, clock),
         silence=silence_words(now.silence, clock.zone, clock.now),
         tiles=tuple(tile(period, _polled_since(period, rows.kept, clock)) for period in past.figures.periods),

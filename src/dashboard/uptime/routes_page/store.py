@@ -112,8 +112,7 @@ async def _read(store_id: str, clock: StoreClock, query: StorePageQuery) -> Stor
 async def _read_now(db: asyncpg.Pool, store_id: str, clock: StoreClock) -> StorePresent:
     """The state of a store, and what is planned for it."""
     now = clock.now
-    incident = await service.find_ongoing_incident(db, store_id, now)
-    store = await states.select_store_now(db, store_id, now, incident)
+    store = await states.select_store_now(db, store_id, now, None)
     if store is None:
         raise NotFound("Unknown store.")
     last_moment = Window(now - timedelta(microseconds=1), now, now, now)
