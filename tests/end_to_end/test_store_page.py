@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -18,6 +19,7 @@ from tests.support.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
+STORE = "a/b " + "8139926242460185114" * 5
 SIZES = pytest.mark.parametrize(("width", "days", "size"), [(1280, 90, "wide"), (360, 30, "narrow")])
 
 
@@ -28,10 +30,10 @@ async def store(
     """The origin of a served dashboard, and the address of a store that was polled every hour and is down now."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     polls = [(now - timedelta(hours=hours), hours > 1 and hours % 50 != 7) for hours in range(1, 24 * 100)]
-    await load(dashboard_db, {"a/b": Store(polls, every_day("00:00", "24:00"), "UTC")})
+    await load(dashboard_db, {STORE: Store(polls, every_day("00:00", "24:00"), "UTC")})
     app = dashboard.app.create_app(read_config(dashboard.config.Config, environment), dashboard_url)
     async with served(app, free_port()) as url:
-        yield url, f"{url}/board/stores/a%2Fb"
+        yield url, f"{url}/board/stores/{quote(STORE, safe='')}"
 
 
 async def focused_name(page: Page) -> str:
@@ -120,7 +122,7 @@ async def test_the_state_changes_without_a_reload_and_the_page_is_not_lost_in_be
     await page.clock.run_for(40_000)
     await expect(page.locator("#connection")).to_be_hidden()
     at = datetime.now(UTC)
-    await dashboard_db.execute("INSERT INTO store_poll VALUES ('a/b', $1, true)", at)
+    await dashboard_db.execute("INSERT INTO store_poll VALUES ($1, $2, true)", STORE, at)
     await dashboard_db.execute("UPDATE store SET last_polled_at = $1", at)
     await dashboard_db.execute(
         "INSERT INTO store_import (kind, source, made_by, rows, new, changed, rejected_total, rejected, notices,"
