@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from common.web.resources import Application
+from dashboard.uptime import service
 from tests.dashboard.uptime.fleet import Store, every_day, load, row, utc
 from tests.dashboard.uptime.reference import Poll
 from tests.support.pages import Element, addresses, browse, browse_page, by_id, figure_text, named, rows, styled
@@ -406,3 +407,29 @@ async def test_a_store_that_closed_while_it_was_down_says_so(
 
     assert "It was down when it closed: the incident that began" in state
     assert (await json_of(dashboard_app, "/stores/s"))["incident"]["ongoing"]
+
+
+async def test_a_day_of_many_polls_and_incidents_is_cut_off_with_words(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = utc("2025-06-10 12:00")
+    polls = [(noon + timedelta(minutes=number), number % 2 == 0) for number in range(100)]
+    await load(dashboard_db, {"s": Store(polls, timezone="UTC")})
+    day = by_id(await page_of(dashboard_app, "s", "?day=2025-06-10"), "day")
+
+    assert "100 polls" in day.text
+    assert "The first 60 of 100." in day.text
+    assert "There were more than 20: these are the last." in day.text
+    monkeypatch.setattr(service, "MAX_TIMELINE_POLLS", 99)
+    page = await page_of(dashboard_app, "s", "?day=2025-06-10")
+    assert "This time has more than 99 polls, which are too many to draw." in by_id(page, "day").text
+    assert "% uptime" in figure_text(page, "day")
+
+
+async def test_a_zone_that_only_the_database_knows_is_shown_in_utc(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, now: datetime
+) -> None:
+    polls = hourly(now - timedelta(days=2), now)
+    await load(dashboard_db, {"s": Store(polls, timezone="america/CHICAGO")})
+
+    assert " in america/CHICAGO, shown in UTC" in by_id(await page_of(dashboard_app, "s"), "state").text

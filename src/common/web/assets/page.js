@@ -3,7 +3,7 @@
 // Scripts of some pages follow it: they share its names.
 const LOST_MS = 15000;
 const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text });
-const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
 const main = one("main");
@@ -25,9 +25,6 @@ for (const end of ["pointerup", "pointercancel", "focusout"]) {
   });
 }
 
-// What stays as it is when the elements around it are replaced.
-const KEPT = { ".scroll": "scrollLeft", details: "open" };
-
 // What the server sent of each live element, which the browser has changed since.
 const sent = new WeakMap();
 
@@ -37,12 +34,12 @@ function replaceLive(page) {
     const fresh = page.getElementById(old.id);
     if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
     sent.set(fresh, fresh.outerHTML);
-    const kept = Object.entries(KEPT).map(([part, name]) => [part, name, all(part, old).map((each) => each[name])]);
+    const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
+    const open = all("details", old).map((part) => part.open);
     const stops = all("[data-roving]", old).map((group) => all("a", group).findIndex((link) => !link.tabIndex));
     old.replaceWith(fresh);
-    for (const [part, name, values] of kept) {
-      all(part, fresh).forEach((each, number) => { each[name] = values[number] ?? each[name]; });
-    }
+    all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
+    all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
     prepare(fresh, stops);
   }
   document.title = page.title;
@@ -141,7 +138,7 @@ addEventListener("keydown", (event) => {
 });
 for (const printer of all("[data-print]")) {
   printer.hidden = false;
-  printer.addEventListener("click", () => print());
+  printer.onclick = () => print();
 }
 for (const element of all("[data-live]")) sent.set(element, element.outerHTML);
 prepare(document);

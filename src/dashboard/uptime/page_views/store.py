@@ -104,6 +104,7 @@ class StoreView:
     day: DayView | None
     day_figures: str
     day_incidents: tuple[IncidentRow, ...]
+    day_has_more_incidents: bool
     week: WeekView
     incidents: tuple[IncidentRow, ...]
     has_more_incidents: bool
@@ -133,6 +134,7 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
         day=day_view(day.hours, day.day, asked_week, clock) if day else None,
         day_figures=_day_figures(day) if day else "",
         day_incidents=tuple(_incident(each, clock) for each in day.incidents[:MOST_INCIDENTS]) if day else (),
+        day_has_more_incidents=day is not None and len(day.incidents) > MOST_INCIDENTS,
         week=week_view(rows.hours, rows.week, chosen, clock),
         incidents=tuple(_incident(each, clock) for each in past.incidents[:MOST_INCIDENTS]),
         has_more_incidents=len(past.incidents) > MOST_INCIDENTS,
