@@ -151,7 +151,7 @@ def test_a_period_is_the_sum_of_its_days_without_those_that_nobody_observed() ->
             "1 incident",
             "10 min to recover on average",
             "60 % observed",
-            "24 h on days without data left out",
+            "24 h on days without data, not counted",
         ),
     )
 

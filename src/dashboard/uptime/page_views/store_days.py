@@ -65,7 +65,7 @@ def tile(period: UptimePeriod, polled_since: str = "") -> Tile:
     if polled_since:
         notes.append(f"polled since {polled_since}")
     if period.unknown_seconds:
-        notes.append(f"{lasting(period.unknown_seconds)} on days without data left out")
+        notes.append(f"{lasting(period.unknown_seconds)} on days without data, not counted")
     return Tile(period.period, PERIODS[period.period], exact_percent_text(up, up + down), tuple(notes))
 
 
