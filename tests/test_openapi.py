@@ -45,6 +45,8 @@ PAGES = {
         "/board/system/logout",
         "/board/system/messages/retry",
         "/board/system/quarantine/{feed}/{fingerprint}",
+        "/board/stores/{store_id}",
+        "/board/stores/{store_id}/badge.svg",
         "/front-desk",
         "/front-desk/login",
         "/front-desk/logout",

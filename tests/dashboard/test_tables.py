@@ -75,6 +75,7 @@ async def add_bookings(db: asyncpg.Pool) -> None:
         ("/quarantine", "items"),
         ("/audits", "items"),
         ("/stores/2/days?days=3&to=2023-01-24", None),
+        ("/stores/2/uptime", "items"),
         ("/stores/2/incidents?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", None),
         ("/stores/2/coverage?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", "no_data"),
         ("/stores/2/timeline?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", "stretches"),

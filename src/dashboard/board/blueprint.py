@@ -20,6 +20,8 @@ LABELS = {
     "from": "First month",
     "sort": "Order",
     "search": "Search",
+    "day": "Day",
+    "week": "Last day of the week",
 }
 
 

@@ -12,6 +12,7 @@ from common.web.input_types import (
     WITHOUT_NUL,
     Input,
     Night,
+    PageInput,
     PageQuery,
     QueryInstant,
     QueryInteger,
@@ -147,6 +148,26 @@ Month = Annotated[
     BeforeValidator(parse_month_of_stores),
     WithJsonSchema({"type": "string", "pattern": r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-(0[1-9]|1[0-2])$"}),
 ]
+
+
+def absent_if_empty(value: Any) -> Any:
+    """None for an empty value, which a form sends for an empty field."""
+    return None if value == "" else value
+
+
+StoreDayChoice = Annotated[Night | None, BeforeValidator(absent_if_empty)]
+
+
+class StorePageQuery(PageInput):
+    """What the page of a store shows: a day, and the week that ends on a day; None for the last seven days."""
+
+    day: StoreDayChoice = None
+    week: StoreDayChoice = None
+
+    @field_validator("day", "week")
+    @classmethod
+    def _require_sane(cls, day: date | None) -> date | None:
+        return day if day is None else require_sane_store_day(day)
 
 
 class SpanQuery(TableQuery):

@@ -13,7 +13,7 @@ from common.instants import format_instant
 from common.limits import MAX_POLL_AHEAD, MAX_WINDOW_DAYS
 from common.web.errors import Conflict, Invalid
 from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
-from dashboard.uptime.models.stores import Window
+from dashboard.uptime.models.stores import Incident, Window
 from dashboard.uptime.queries import imports, report_rows, reports, stores
 
 log = structlog.get_logger()
@@ -214,3 +214,13 @@ async def require_few_polls(db: Executor, store_id: str, window: Window) -> None
     """Raises Invalid when a timeline would have more than MAX_TIMELINE_POLLS polls."""
     if await stores.select_has_more_polls(db, store_id, window, MAX_TIMELINE_POLLS):
         raise Invalid.field("from", f"must be later: the window has more than {MAX_TIMELINE_POLLS} polls")
+
+
+async def find_ongoing_incident(db: Executor, store_id: str, now: datetime) -> Incident | None:
+    """The incident of a store that is not over, as a window shows it that begins with it."""
+    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
+    for cut in await stores.select_incidents(db, store_id, last_moment, None, 1):
+        whole = Window(cut.start, now, now, now)
+        for incident in await stores.select_incidents(db, store_id, whole, None, 1):
+            return incident if incident.ongoing else None
+    return None

@@ -128,9 +128,9 @@ class TestPage:
             return found
 
         assert await links() == {
-            "Store down: 7": "/stores/7",
-            "Store down: 8": "/stores/8",
-            "Store down: =9": "/stores/%3D9",
+            "Store down: 7": "/board/stores/7",
+            "Store down: 8": "/board/stores/8",
+            "Store down: =9": "/board/stores/%3D9",
             "Feed behind: main": "/board/system#feeds",
             "Job failing: pull_stores": "/board/system#jobs",
             "Price below mark: Towels & soap": f"/products/{TOWELS}",

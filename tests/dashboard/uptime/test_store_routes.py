@@ -301,7 +301,7 @@ async def test_the_open_incident_of_a_store_is_shown_from_its_start_on(stores: S
     assert 3000 <= incident["downtime_seconds"] < 3600
 
 
-@pytest.mark.parametrize("part", ["coverage", "days", "incidents", "timeline", "polls"])
+@pytest.mark.parametrize("part", ["coverage", "days", "incidents", "timeline", "polls", "uptime"])
 async def test_the_path_of_a_part_of_a_store_is_no_store(stores: Stores, part: str) -> None:
     answer = await stores.client.put(f"/stores/1/{part}", json={"group": "north"})
 

@@ -3,7 +3,7 @@
 // Scripts of some pages follow it: they share its names.
 const LOST_MS = 15000;
 const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text });
-const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
 const main = one("main");
@@ -36,11 +36,11 @@ function replaceLive(page) {
     sent.set(fresh, fresh.outerHTML);
     const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
     const open = all("details", old).map((part) => part.open);
-    const stop = all("[data-roving] a", old).findIndex((link) => link.tabIndex === 0);
+    const stops = all("[data-roving]", old).map((group) => all("a", group).findIndex((link) => !link.tabIndex));
     old.replaceWith(fresh);
     all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
     all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
-    prepare(fresh, stop);
+    prepare(fresh, stops);
   }
   document.title = page.title;
   main.dataset.refresh = one("main", page)?.dataset.refresh ?? "";
@@ -90,7 +90,8 @@ function showThrough(instant, now) {
 }
 
 function showConnection() {
-  const lost = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS;
+  const silence = Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
+  const lost = Date.now() > graceUntil && Date.now() - answeredAt > silence;
   const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
@@ -111,11 +112,12 @@ addEventListener("visibilitychange", () => {
   askWhenDue(0);
 });
 
-// Groups of links with one tab stop: arrows move by one and by a row, Home and End to the ends.
-function prepare(root, stop = 0) {
-  for (const group of all("[data-roving]", root)) {
-    all("a", group).forEach((link, number) => { link.tabIndex = number === Math.max(0, stop) ? 0 : -1; });
-  }
+// Groups of links with one tab stop, first the current link: arrows move by one and by a row, Home and End to the ends.
+function prepare(root, stops = []) {
+  all("[data-roving]", root).forEach((group, place) => {
+    const links = all("a", group), stop = stops[place] ?? links.findIndex((link) => link.ariaCurrent);
+    links.forEach((link, number) => { link.tabIndex = number - Math.max(0, stop) && -1; });
+  });
   for (const make of preparations) make(root);
 }
 
@@ -136,7 +138,7 @@ addEventListener("keydown", (event) => {
 });
 for (const printer of all("[data-print]")) {
   printer.hidden = false;
-  printer.addEventListener("click", () => print());
+  printer.onclick = () => print();
 }
 for (const element of all("[data-live]")) sent.set(element, element.outerHTML);
 prepare(document);

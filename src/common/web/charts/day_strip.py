@@ -13,14 +13,17 @@ from common.web.charts.path import Box, boxes, dot, hatching
 HEIGHT = 44
 NARROW_DAYS = 30
 LEAST_NOTCH = 3
-CLASSES = ((0.998, "bar"), (0.95, "bar fair"), (0.5, "bar poor"))
+CLASSES = ((0.998, "bar"), (0.95, "bar fair"))
+POOR_ABOVE = 0.5
+"""A day that was good for more than this is poor; for this or less it is a bad one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StripDay:
     """One day. good: the good share of it, 0 to 1; None where nothing was observed. closed: it does not count.
 
-    label: the name of its link. cells: its row in the table after its name.
+    label: the name of its link. cells: its row in the table after its name. current: the value of `aria-current`, such
+    as `date` for the current day; the group of links is entered at this one.
     """
 
     name: str
@@ -29,6 +32,7 @@ class StripDay:
     good: float | None
     closed: bool
     cells: tuple[str, ...]
+    current: str = ""
 
 
 def day_strip(days: Sequence[StripDay], columns: tuple[str, ...], words: Words) -> Chart:
@@ -51,7 +55,12 @@ def _draw(days: Sequence[StripDay], frame: Frame) -> Drawing:
     step = (frame.right - frame.left) / max(1, len(days))
     space = min(1.0, step / 8)
     links = (
-        Link(day.address, day.label, _paths(day, Box(left + space, frame.top, left + step - space, frame.bottom)))
+        Link(
+            day.address,
+            day.label,
+            _paths(day, Box(left + space, frame.top, left + step - space, frame.bottom)),
+            day.current,
+        )
         for left, day in ((frame.left + step * number, day) for number, day in enumerate(days))
     )
     return Drawing(frame.width, frame.height, tuple(links), role="group")
@@ -67,7 +76,8 @@ def _paths(day: StripDay, box: Box) -> tuple[Path, ...]:
     bad = 1 - min(1.0, max(0.0, day.good))
     height = max(LEAST_NOTCH, bad * (box.bottom - box.top)) if bad > 0 else 0
     split = box.bottom - height
-    style = next((style for share, style in CLASSES if day.good >= share), "bar bad-day")
+    style = next((style for share, style in CLASSES if day.good >= share), None)
+    style = style or ("bar poor" if day.good > POOR_ABOVE else "bar bad-day")
     upper = Path(style, boxes([Box(box.left, box.top, box.right, split)]))
     lower = Box(box.left, split, box.right, box.bottom)
     found = (whole, upper, Path("bad-ground", boxes([lower])), Path("bad", hatching(lower, 4)))

@@ -23,11 +23,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A part of a drawing that is a link, where each datum is one; `label` is its name for a screen reader."""
+    """A part of a drawing that is a link, where each datum is one; `label` is its name for a screen reader.
+
+    current: the value of `aria-current`; empty for none.
+    """
 
     address: str
     label: str
     paths: tuple[Path, ...]
+    current: str = ""
 
 
 Mark = Path | Text | Link

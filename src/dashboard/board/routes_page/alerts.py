@@ -26,7 +26,7 @@ FIRING_SHOWN = 100
 RESOLVED_SHOWN = 20
 LIVE_SECONDS = 10
 ADDRESSES: Mapping[str, str] = {
-    "store_down": "/stores/{subject}",
+    "store_down": "/board/stores/{subject}",
     "collector_silent": "/stores/states",
     "price_below_mark": "/products/{subject}",
     "back_in_stock": "/products/{subject}",

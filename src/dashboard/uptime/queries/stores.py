@@ -98,7 +98,7 @@ async def select_timeline(db: Executor, store_id: str, window: Window) -> Timeli
 
 
 async def select_incidents(
-    db: Executor, store_id: str, window: Window, after: datetime | None, limit: int
+    db: Executor, store_id: str, window: Window, after: datetime | None, limit: int, *, newest_first: bool = False
 ) -> list[Incident]:
     """The incidents of a store that overlap a window, in order; those that start after `after`, if given."""
     rows = await db.fetch(
@@ -107,7 +107,7 @@ async def select_incidents(
             SELECT started_at, ended_at, ongoing, down
               FROM store_incidents($1, $2, $3, $4)
              WHERE $6::timestamptz IS NULL OR started_at > $6
-             ORDER BY started_at
+             ORDER BY CASE WHEN NOT $9 THEN started_at END, started_at DESC
              LIMIT $7
         ), gap AS MATERIALIZED (
             SELECT gap.started_at, gap.ended_at
@@ -128,7 +128,7 @@ async def select_incidents(
                     WHERE gap.started_at < incident.ended_at AND gap.ended_at > incident.started_at
                ) AS collector_gap
           FROM incident
-         ORDER BY started_at
+         ORDER BY CASE WHEN NOT $9 THEN started_at END, started_at DESC
         """,
         store_id,
         window.start,
@@ -138,6 +138,7 @@ async def select_incidents(
         after,
         limit,
         POLL_COVERAGE,
+        newest_first,
     )
     return [Incident(**row) for row in rows]
 

@@ -9,12 +9,13 @@ from quart_schema import document_response, tag_blueprint
 from werkzeug.routing import PathConverter
 
 from common.web.errors import NotFound
+from common.web.input_types import TableQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.uptime import service
 from dashboard.uptime.inputs import (
@@ -24,8 +25,10 @@ from dashboard.uptime.inputs import (
     WindowQuery,
 )
 from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.periods import UptimePeriod, UptimePeriods
 from dashboard.uptime.models.stores import Coverage, Incident, Span, StoreDay, StoreNow, Stretch, Timeline, Window
 from dashboard.uptime.queries import states, stores
+from dashboard.uptime.store_periods import read_clock, read_figures
 
 blueprint = Blueprint("uptime_stores", __name__)
 tag_blueprint(blueprint, ["uptime"])
@@ -33,7 +36,7 @@ tag_blueprint(blueprint, ["uptime"])
 STORE = "/stores/<path:store_id>"
 ONE_STORE = "/stores/<store:store_id>"
 PARTS_OF_ALL = "business-hours|gaps|imports|sla|sla/breaches|states|status|timezones"
-PARTS_OF_A_STORE = "closures|coverage|days|incidents|polls|timeline"
+PARTS_OF_A_STORE = "closures|coverage|days|incidents|polls|timeline|uptime"
 STORE_EXAMPLE = {"store_id": "8139926242460185114"}
 
 FROM, TO = "2023-01-23T15:00:00Z", "2023-01-23T18:00:00Z"
@@ -97,6 +100,24 @@ DAY = {
     "observed_seconds": 6360.0,
     "incidents": 1,
 }
+UPTIME_PERIOD = {
+    "period": "24h",
+    "from": FROM,
+    "to": TO,
+    "uptime_share": 0.75,
+    "up_seconds": 8100.0,
+    "down_seconds": 2700.0,
+    "unknown_seconds": 0.0,
+    "coverage": 0.5888888888888889,
+    "incidents": 1,
+    "recoveries": 0,
+    "mean_seconds_to_recover": None,
+}
+UPTIME_PERIODS = {
+    "store_id": TIMELINE["store_id"],
+    "timezone": "America/Chicago",
+    "items": [UPTIME_PERIOD],
+}
 GAP = {
     "start": FROM,
     "end": TO,
@@ -107,10 +128,12 @@ GAP = {
 }
 
 
-async def require_known_store(store_id: str) -> None:
-    """Raises NotFound for an unknown store."""
-    if "\0" in store_id or await stores.select_timezone(pool(), store_id) is None:
+async def require_known_store(store_id: str) -> str:
+    """The time zone of a store. Raises NotFound for an unknown one."""
+    timezone = None if "\0" in store_id else await stores.select_timezone(pool(), store_id)
+    if timezone is None:
         raise NotFound("Unknown store.")
+    return timezone
 
 
 async def requested_window(store_id: str, query: WindowQuery) -> Window:
@@ -124,14 +147,9 @@ def last_start(query: WindowPageQuery) -> datetime | None:
     return decode_cursor(query.cursor, tuple[CursorInstant])[0] if query.cursor else None
 
 
-async def ongoing_incident(store_id: str, now: datetime) -> Incident | None:
-    """The incident that is not over, as a window shows it that begins with it."""
-    last_moment = Window(now - timedelta(microseconds=1), now, now, now)
-    for cut in await stores.select_incidents(pool(), store_id, last_moment, None, 1):
-        whole = Window(cut.start, now, now, now)
-        for incident in await stores.select_incidents(pool(), store_id, whole, None, 1):
-            return incident if incident.ongoing else None
-    return None
+def _with_page(store_id: str, figures: object) -> Response:
+    """Figures as JSON, with a link to the page of the store, which shows them."""
+    return json_response(figures, 200, {"Link": page_link(f"/board/stores/{store_id}")})
 
 
 class StoreIdConverter(PathConverter):
@@ -152,9 +170,10 @@ async def get_store(store_id: str) -> Response:
     """A store now: its state and since when, its hours, time zone, last poll, and the incident that is not over."""
     await require_known_store(store_id)
     now = datetime.now(UTC)
-    found = await states.select_store_now(pool(), store_id, now, await ongoing_incident(store_id, now))
+    incident = await service.find_ongoing_incident(pool(), store_id, now)
+    found = await states.select_store_now(pool(), store_id, now, incident)
     assert found is not None
-    return json_response(found)
+    return _with_page(store_id, found)
 
 
 @blueprint.get(f"{STORE}/timeline")
@@ -213,7 +232,25 @@ async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
     """
     await require_known_store(store_id)
     now = datetime.now(UTC)
-    return json_response(await stores.select_days(pool(), store_id, query_args.days, query_args.to, now))
+    return _with_page(store_id, await stores.select_days(pool(), store_id, query_args.days, query_args.to, now))
+
+
+@blueprint.get(f"{STORE}/uptime")
+@operation(example=UPTIME_PERIODS, path_examples=STORE_EXAMPLE)
+@table("uptime", UptimePeriod, "items")
+@validate_querystring(TableQuery)
+@document_response(UptimePeriods)
+@reads_replica
+async def get_store_uptime(store_id: str, query_args: TableQuery) -> Response:
+    """A store in the last 24 hours and the last 7, 30 and 90 local days: share, downtime, incidents, coverage.
+
+    The days are those of `/stores/{store_id}/days`, of which the figures are sums. If the fleet was not polled in the
+    last 168 hours, the periods end with its newest poll.
+    """
+    timezone = await require_known_store(store_id)
+    clock = await read_clock(pool(), timezone, datetime.now(UTC))
+    found = await read_figures(pool(), store_id, clock)
+    return _with_page(store_id, UptimePeriods(store_id, timezone, list(found.periods)))
 
 
 @blueprint.get("/stores/gaps")

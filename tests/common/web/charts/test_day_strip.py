@@ -1,10 +1,13 @@
 """The strip of days."""
 
+import re
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.web.charts.day_strip import StripDay, day_strip
-from tests.common.web.charts.svg import checked, table, words
+from tests.common.web.charts.svg import checked, paths, table, words
 
 SHARES = st.none() | st.floats(0, 1)
 
@@ -39,10 +42,31 @@ def test_a_good_day_is_one_bar_and_a_nearly_good_one_has_a_notch() -> None:
 
 
 def test_a_day_is_of_the_class_of_its_share() -> None:
-    assert [styles(share)[1] for share in (0.998, 0.95, 0.5, 0.2)] == ["bar", "bar fair", "bar poor", "bar bad-day"]
+    found = [styles(share)[1] for share in (0.998, 0.9979, 0.95, 0.9499, 0.501, 0.5, 0.2)]
+    assert found == ["bar", "bar fair", "bar fair", "bar poor", "bar poor", "bar bad-day", "bar bad-day"]
     assert styles(0) == ["area", "bad-ground", "bad"]
 
 
 def test_a_day_without_observations_is_hollow_and_a_closed_day_is_a_dot() -> None:
     assert styles(None) == ["unknown"]
     assert styles(None, closed=True) == styles(1, closed=True) == ["area", "closed"]
+
+
+def test_the_links_are_one_group_and_one_of_them_is_current() -> None:
+    days = [day(1, 0), replace(day(1, 1), current="date")]
+    page = checked(day_strip(days, ("share",), words(4)))
+
+    groups = [svg for svg in page.iter("svg") if svg.get("role") == "group"]
+    assert [svg.get("data-roving") for svg in groups] == ["", ""]
+    assert [[link.get("aria-current") for link in svg.iter("a")] for svg in groups] == [[None, "date"]] * 2
+
+
+def test_a_short_outage_of_a_day_is_at_least_three_units_high() -> None:
+    page = checked(day_strip([day(1 - 2 / 1440)], ("share",), words(4)))
+
+    assert [path_height(data) for data in paths(page, "bad-ground")] == [3, 3]
+
+
+def path_height(data: str) -> float:
+    top, bottom = re.fullmatch(r"M\S+ (\S+)H\S+V(\S+)H\S+Z", data).groups()  # type: ignore[union-attr]  # it matches
+    return float(bottom) - float(top)

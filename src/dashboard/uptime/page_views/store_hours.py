@@ -1,0 +1,197 @@
+"""The hours of a store: its week in rows of 24 hours, and a chosen day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from common.web.charts.marks import Chart, Words
+from common.web.charts.week_hours import Tick, WeekRow, week_hours
+from common.web.page_frame import duration_words
+from dashboard.uptime.models.fleet import Gap
+from dashboard.uptime.models.stores import Poll, Span, Timeline
+from dashboard.uptime.page_views.store_words import (
+    ALL_DAY,
+    counted,
+    joined,
+    lasting,
+    long_day,
+    moment_text,
+    short_day,
+    span_text,
+)
+from dashboard.uptime.page_views.wall_hours import WallDay, wall_day
+from dashboard.uptime.store_periods import StoreClock
+
+WEEK = 7
+SERIES = ("open", "up", "down", "not observed", "poll: up", "poll: down", "poll while closed")
+COLUMNS = ("open", "up", "down", "not observed", "polls")
+MOST_GAPS = 3
+MOST_POLLS = 60
+"""Polls of a day that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedHours:
+    """What is read of local days. open: also of the time to come. no_data: open time that nobody observed."""
+
+    timeline: Timeline
+    no_data: Sequence[Span]
+    open: Sequence[Span]
+    gaps: Sequence[Gap] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeekView:
+    """Seven days. chart: None where it cannot be drawn, for the `reason`. notes: when nobody polled any store."""
+
+    title: str
+    chart: Chart | None
+    reason: str
+    notes: tuple[str, ...]
+    previous: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class PollRow:
+    """A poll of a day, by the clock. counts: whether the store was open then."""
+
+    at: str
+    word: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """A chosen day. polls: at most `MOST_POLLS`, of `all_polls`."""
+
+    title: str
+    chart: Chart | None
+    reason: str
+    opening: str
+    polls: tuple[PollRow, ...]
+    all_polls: int
+    previous: str
+    next: str
+
+
+def address(day: date | None, week: date | None, part: str) -> str:
+    """The address of a part of the page with a chosen day and a chosen week, from the page itself."""
+    given = [f"{name}={value}" for name, value in (("day", day), ("week", week)) if value]
+    return f"?{'&'.join(given)}#{part}"
+
+
+def week_of(asked: date | None, chosen: date | None, today: date) -> date:
+    """The last day of the seven that are shown: the one that is asked for, or the one so that the chosen day is shown.
+
+    Otherwise the current day.
+    """
+    if asked is not None:
+        return asked
+    return today - timedelta(days=WEEK * ((today - chosen).days // WEEK)) if chosen else today
+
+
+def week_view(hours: ObservedHours | str, last: date, chosen: date | None, clock: StoreClock) -> WeekView:
+    """The seven days up to `last`. hours: why they cannot be shown, if they cannot."""
+    first = last - timedelta(days=WEEK - 1)
+    title = f"{short_day(first)} to {short_day(last)} {last.year}"
+    before, after = last - timedelta(days=WEEK), last + timedelta(days=WEEK)
+    previous = address(chosen, before, "week")
+    following = address(chosen, min(clock.today, after), "week") if last < clock.today else ""
+    if isinstance(hours, str):
+        return WeekView(title, None, hours, (), previous, following)
+    days = [wall_day(first + timedelta(days=number), clock.zone) for number in range(WEEK)]
+    chart = week_hours([_row(day, hours, clock) for day in days], COLUMNS, _words(f"Hours of {title}", hours))
+    return WeekView(title, chart, "", _gap_notes(hours.gaps, clock), previous, following)
+
+
+def day_view(hours: ObservedHours | str, day: date, week: date | None, clock: StoreClock) -> DayView:
+    """A chosen day."""
+    wall = wall_day(day, clock.zone)
+    title = long_day(day) + ("" if wall.hours == 24 else f", a day of {wall.hours:g} hours")
+    previous = address(day - timedelta(days=1), week, "day")
+    following = address(day + timedelta(days=1), week, "day") if day < clock.today else ""
+    if isinstance(hours, str):
+        return DayView(title, None, hours, "", (), 0, previous, following)
+    chart = week_hours([_row(wall, hours, clock)], COLUMNS, _words(f"Hours of {long_day(day)}", hours))
+    polls = polls_of(hours.timeline, wall)
+    rows = tuple(
+        PollRow(f"{poll.polled_at.astimezone(clock.zone):%H:%M:%S %Z}", _poll_word(poll), poll.open)
+        for poll in polls[:MOST_POLLS]
+    )
+    return DayView(title, chart, "", _opening(wall, hours, clock), rows, len(polls), previous, following)
+
+
+def polls_of(timeline: Timeline, wall: WallDay) -> list[Poll]:
+    """The polls of a day, in order."""
+    return [poll for poll in timeline.polls if wall.start <= poll.polled_at < wall.end]
+
+
+def _poll_word(poll: Poll) -> str:
+    return "up" if poll.status == "active" else "down"
+
+
+def _opening(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> str:
+    """When the store is open on a day, in words."""
+    spans = [Span(max(span.start, wall.start), min(span.end, wall.end)) for span in hours.open]
+    spans = [span for span in spans if span.start < span.end]
+    if not spans:
+        return "The store was closed all day." if wall.end <= clock.now else "The store is closed all day."
+    if spans == [Span(wall.start, wall.end)]:
+        return f"Open {ALL_DAY}."
+    return f"Open {joined([_local_span(span, wall, clock) for span in spans])}."
+
+
+def _local_span(span: Span, wall: WallDay, clock: StoreClock) -> str:
+    end = "24:00" if span.end == wall.end else f"{span.end.astimezone(clock.zone):%H:%M}"
+    return f"{span.start.astimezone(clock.zone):%H:%M}–{end}"
+
+
+def _row(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> WeekRow:
+    stretches = hours.timeline.stretches
+    up = [Span(each.start, each.end) for each in stretches if each.status == "active"]
+    down = [Span(each.start, each.end) for each in stretches if each.status == "inactive"]
+    past = [Span(each.start, each.end) for each in hours.timeline.open]
+    polls = polls_of(hours.timeline, wall)
+    ticks = [(wall.hour(poll.polled_at), poll.status == "active" if poll.open else None) for poll in polls]
+    odd = "" if wall.hours == 24 else f" ({wall.hours:g} h)"
+    return WeekRow(
+        f"{short_day(wall.day)}{odd}",
+        f"{wall.day:%a} {wall.day.day}",
+        open=wall.spans(hours.open),
+        up=wall.spans(up),
+        down=wall.spans(down),
+        unknown=wall.spans(hours.no_data),
+        polls=[Tick(hour, good) for hour, good in ticks if hour is not None],
+        cells=(
+            lasting(wall.seconds(past)),
+            *(lasting(wall.seconds(part)) if hours.timeline.uptime_seconds is not None else "–" for part in (up, down)),
+            lasting(wall.seconds(hours.no_data)),
+            str(len(polls)),
+        ),
+        address=address(wall.day, None, "day") if wall.start < clock.now else None,
+        now=wall.hour(clock.now),
+    )
+
+
+def _words(title: str, hours: ObservedHours) -> Words:
+    unseen = sum((span.end - span.start).total_seconds() for span in hours.no_data)
+    down = hours.timeline.downtime_seconds
+    if down is None:
+        finding = "Nobody has polled this store."
+    else:
+        finding = f"Down for {duration_words(down)}." if down else "Never down."
+        finding += f" For {duration_words(unseen)} of the open time nobody observed it." if unseen else ""
+    return Words(title, finding, "day", SERIES)
+
+
+def _gap_notes(gaps: Sequence[Gap], clock: StoreClock) -> tuple[str, ...]:
+    """When the collector was silent, each in a sentence."""
+    notes = []
+    for gap in gaps[:MOST_GAPS]:
+        since = moment_text(gap.start, clock.zone, clock.now)
+        silent = f"since {since}" if gap.ongoing else span_text(gap.start, gap.end, clock.zone, clock.now)
+        notes.append(f"Nobody polled any store {silent}: what happened then is not known; it is not downtime.")
+    if len(gaps) > MOST_GAPS:
+        notes.append(f"There were more than {counted(MOST_GAPS, 'such gap')}.")
+    return tuple(notes)
