@@ -11,6 +11,7 @@ from common.web.openapi.schemas import REFERENCE
 OfferId = int | str
 RegistrationState = Literal["pending", "registered"]
 Interval = Literal["hour", "day", "week"]
+PriceRange = Literal["1d", "1w", "1m", "3m", "1y", "all"]
 ProductSort = Literal["name", "-name", "price", "-price", "change_7d", "-change_7d"]
 
 
@@ -32,6 +33,10 @@ class Freshness(msgspec.Struct, frozen=True):
     """When they were last refreshed; null before the first time."""
     last_error: str | None
     """Why the last attempt failed; null when it succeeded."""
+    last_attempt: datetime | None = None
+    """When they were last asked for, or the registration was last attempted; null before the first time."""
+    next_attempt: datetime | None = None
+    """After a failure: the earliest time of the next attempt; null otherwise."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -58,6 +63,8 @@ class Product(msgspec.Struct, frozen=True):
     """Whether the offers service knows the product; a pending one is registered later."""
     best_offer: BestOffer | None
     """The offer in stock with the lowest price; null when nothing is in stock."""
+    offers_in_stock: int
+    """How many of its open offers are in stock, free ones included."""
     change_7d: float | None
     """Change of the lowest price in stock over seven days, in percent; null when either price is unknown."""
     mark: Mark | None
@@ -205,6 +212,42 @@ class PriceHistory(msgspec.Struct, frozen=True):
     gaps: list[PriceGap]
     """The first 1,000 gaps of the period. `steps` continues the price before a gap through it, although no price is
     known there."""
+
+
+class ShownSteps(NamedTuple):
+    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
+
+    steps: list[PriceStep]
+    is_thinned: bool
+
+
+class PriceCounts(NamedTuple):
+    """Numbers of products.
+
+    sold_out: those of which nothing is in stock. compared: those with a price now and seven days before, of which some
+    are cheaper or dearer now. failing: those whose last refresh failed. pending: those not registered.
+    """
+
+    products: int
+    sold_out: int
+    compared: int
+    cheaper: int
+    dearer: int
+    failing: int
+    pending: int
+
+
+class PriceSparkline(NamedTuple):
+    """The prices of a product at equal distances up to now; None where nothing was in stock or no price is known.
+
+    since: the first time at which it had a price or is known to have had none. is_lowest: it is known for the whole
+    period, is known now, was dearer in the period and never cheaper.
+    """
+
+    product_id: uuid.UUID
+    since: datetime | None
+    prices: list[int | None]
+    is_lowest: bool
 
 
 class OfferKey(NamedTuple):

@@ -1,6 +1,10 @@
 "use strict";
 // Charts: the pointer or the arrow keys show the row of the table of numbers that is drawn at that x.
 const rowsOf = (chart) => all("tbody tr", chart.closest("figure"));
+const shareOf = (rows, at) => +(rows[at].dataset.at ?? at / (rows.length - 1 || 1));
+// Rows that say where they are drawn last until the next one.
+const rowAt = (rows, share) => rows[0]?.dataset.at === undefined ? Math.round(share * (rows.length - 1))
+  : rows.findLastIndex((row) => +row.dataset.at <= share);
 const ends = (chart) => chart.dataset.plot.split(" ").map(Number);
 function read(chart, row) {
   const figure = chart.closest("figure"), rows = rowsOf(chart), [left, right] = ends(chart);
@@ -8,7 +12,7 @@ function read(chart, row) {
   if (!cells.length) return;
   const names = all("thead th", figure).map((cell) => cell.textContent);
   const values = cells.map((cell, number) => `${names[number]} ${cell}`).slice(1).filter((text) => !text.endsWith("–"));
-  const x = left + (right - left) * (rows.length > 1 ? at / (rows.length - 1) : 0);
+  const x = left + (right - left) * shareOf(rows, at);
   let line = one(".cross", chart);
   if (!line) {
     line = chart.appendChild(document.createElementNS(chart.namespaceURI, "path"));
@@ -29,7 +33,7 @@ function prepareCharts(root) {
     chart.addEventListener("pointermove", (event) => {
       const at = new DOMPoint(event.clientX).matrixTransform(chart.getScreenCTM().inverse()).x;
       const [left, right] = ends(chart);
-      read(chart, Math.round((at - left) / (right - left || 1) * (rowsOf(chart).length - 1)));
+      read(chart, rowAt(rowsOf(chart), (at - left) / (right - left || 1)));
     });
   }
 }

@@ -28,8 +28,8 @@ LIVE_SECONDS = 10
 ADDRESSES: Mapping[str, str] = {
     "store_down": "/stores/{subject}",
     "collector_silent": "/stores/states",
-    "price_below_mark": "/products/{subject}",
-    "back_in_stock": "/products/{subject}",
+    "price_below_mark": "/board/prices/{subject}",
+    "back_in_stock": "/board/prices/{subject}",
     "feed_behind": "/hotels",
     "feed_cut_off": "/audits",
     "audit_drift": "/audits",
