@@ -22,7 +22,7 @@ NOISE = 0.025
 """Largest relative change of a price within a day or so."""
 SAME_PRICE_DAYS = 1.0
 """Before its end the past moves to the level of the offers service within this time."""
-OUTAGE = (timedelta(days=41, hours=7), timedelta(hours=7, minutes=30))
+OUTAGE = (timedelta(days=41, hours=7), timedelta(hours=26))
 """How long ago the offers service could not be asked, and for how long."""
 
 

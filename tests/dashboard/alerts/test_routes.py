@@ -133,7 +133,7 @@ class TestPage:
             "Store down: =9": "/stores/%3D9",
             "Feed behind: main": "/hotels",
             "Job failing: pull_stores": "/jobs",
-            "Price below mark: Towels & soap": f"/products/{TOWELS}",
+            "Price below mark: Towels & soap": f"/board/prices/{TOWELS}",
         }
         await dashboard_db.execute("DELETE FROM product")
         assert (await links())[f"Price below mark: {TOWELS}"] is None

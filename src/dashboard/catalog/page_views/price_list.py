@@ -1,6 +1,6 @@
 """What the list of prices shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ SORTS: Mapping[ProductSort, str] = {
     "-change_7d": "largest rise in 7 days",
 }
 DEFAULT_SORT: ProductSort = "name"
+NAMES_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,18 @@ def headline(counts: PriceCounts) -> str:
     if counts.sold_out:
         sold_out = f"; {count_text(counts.sold_out)} {'has' if counts.sold_out == 1 else 'have'} nothing in stock"
     return f"Of {counted(counts.products, 'product')} {changed}{sold_out}."
+
+
+def lowest_words(rows: Sequence[PriceRow]) -> str:
+    """Which of the products are at their lowest in 30 days, in a sentence; empty if none is."""
+    names = [row.name for row in rows if row.is_lowest]
+    if not names:
+        return ""
+    listed, more = names[:NAMES_LISTED], len(names) - NAMES_LISTED
+    if more > 0:
+        listed.append(f"{count_text(more)} more")
+    joined = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+    return f"{joined} {'is at its' if len(names) == 1 else 'are at their'} lowest in 30 days."
 
 
 def problems(counts: PriceCounts, *, has_service: bool) -> list[str]:

@@ -73,7 +73,7 @@ def tiles(shown: Shown, price: int | None, product: Product, now: datetime) -> l
         _extreme("lowest", "Lowest", figures.lowest, now),
         _extreme("highest", "Highest", figures.highest, now),
         Tile("mean", "Average", price_text(figures.mean), "weighted by time" if figures.mean is not None else ""),
-        Tile("in_stock_share", "In stock", share_text(figures.in_stock_share), "of the time that is known"),
+        Tile("in_stock_share", "In stock", share_text(figures.in_stock_share), "of the known time"),
         Tile("known_since", "Watched since", _day(figures.known_since, now), _for(figures.known_since, now)),
     ]
 
@@ -151,15 +151,19 @@ def chart_finding(shown: Shown, now: datetime) -> str:
 
 
 def chart_notes(shown: Shown) -> list[str]:
-    """What the chart leaves out."""
-    notes = []
+    """What the chart leaves out, and what its words mean."""
+    notes, shortest = [], shortest_gap(shown)
     if shown.steps.is_thinned:
-        part = duration_words(((shown.end - shown.start) / PARTS).total_seconds())
-        notes.append(f"Of every {part} the chart has the lowest, the highest and the last price.")
-    if shown.gaps:
-        notes.append(
-            f"“{NOT_ASKED.capitalize()}”: the offers service could not be asked. That time counts for no figure."
-        )
+        notes.append(f"The chart has the lowest, the highest and the last price of each {PARTS}th of this time.")
+    drawn = [gap for gap in shown.gaps if (gap.to or shown.end) - gap.from_ >= shortest]
+    if drawn:
+        meaning = "the offers service could not be asked, so this time counts for no figure"
+        notes.append(f"{NOT_ASKED.capitalize()}: {meaning}.")
+    if hidden := len(shown.gaps) - len(drawn):
+        times, verb = ("time", "is") if hidden == 1 else ("times", "are")
+        longest = max((gap.to or shown.end) - gap.from_ for gap in shown.gaps if gap not in drawn)
+        length = duration_words(longest.total_seconds())
+        notes.append(f"{hidden:,} {times} of at most {length} in which no price is known {verb} not drawn.")
     return notes
 
 

@@ -22,6 +22,13 @@ def share_text(share: float | None) -> str:
     return "less than 1%" if percent == 0 and share > 0 else f"{percent}%"
 
 
+def percent_text(percent: float) -> str:
+    """A change in percent with one decimal and a sign, such as `−2.0%`; 0.0 has none."""
+    shown = round(percent, 1)
+    sign = "+" if shown > 0 else "−" if shown < 0 else ""
+    return f"{sign}{abs(shown):,.1f}%"
+
+
 def day_text(at: datetime, now: datetime) -> str:
     """Such as `11 Nov`, `11 Nov 2025`, or `14:20 UTC` if it was on the day of `now`."""
     if at.date() == now.date():

@@ -24,6 +24,7 @@ from dashboard.catalog.page_views.price_list import (
     PATH,
     headline,
     list_address,
+    lowest_words,
     price_rows,
     problems,
     sort_links,
@@ -85,6 +86,8 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
     if len(found) > PRODUCTS_SHOWN:
         cursor = encode_cursor(*position_of(asked, found[PRODUCTS_SHOWN - 1][1]))
         next_page = list_address(PATH, **shown, cursor=cursor)
+    rows = price_rows(products, drawn, PERIOD, now)
+    shows_all = after is None and next_page is None and not query_args.search
     return framed_page(
         templates,
         "prices.html",
@@ -98,8 +101,9 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
         search=query_args.search,
         sort=query_args.sort,
         sorts=sort_links(query_args.sort, query_args.search),
-        rows=price_rows(products, drawn, PERIOD, now),
-        path=PATH,
+        rows=rows,
+        lowest=lowest_words(rows) if shows_all else "",
+        list_path=PATH,
         first_page=list_address(PATH, **shown) if after is not None else None,
         next_page=next_page,
     )
