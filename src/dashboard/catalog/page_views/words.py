@@ -30,9 +30,9 @@ def percent_text(percent: float) -> str:
 
 
 def day_text(at: datetime, now: datetime) -> str:
-    """Such as `11 Nov`, `11 Nov 2025`, or `14:20 UTC` if it was on the day of `now`."""
+    """Such as `11 Nov`, `11 Nov 2025`, or `today, 14:20 UTC` if it was on the day of `now`."""
     if at.date() == now.date():
-        return f"{at:%H:%M} UTC"
+        return f"today, {at:%H:%M} UTC"
     return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b %Y}"
 
 
