@@ -46,7 +46,11 @@ class Prices:
             "INSERT INTO product_price_change (product_id, at, price) VALUES ($1, now(), $2)", product, price
         )
         await self.db.execute(
-            "UPDATE product_refresh SET best_price = $2, last_success = now(), attempted_at = now() WHERE product_id = $1",
+            """
+            UPDATE product_refresh
+               SET best_price = $2, last_success = now(), attempted_at = now()
+             WHERE product_id = $1
+            """,
             product,
             price,
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from common.web.charts.frame import NARROW, WIDE, Frame, centred, label_axis, value_axis
+from common.web.charts.frame import LINE, NARROW, WIDE, Frame, centred, label_axis, value_axis
 from common.web.charts.marks import Chart, Drawing, Key, Mark, Numbers, Path, Row, Text, Words, box_key, line_key
 from common.web.charts.path import Box, Point, area, boxes, hatching, line, strokes
 from common.web.charts.scale import Scale, day_ticks, hour_ticks, value_ticks
@@ -134,16 +134,24 @@ def _gaps(plot: _Plot, words: Words) -> list[Mark]:
     frame = plot.frame
     *_, gap, unknown = words.series
     empty = [(step, Box(start, frame.top, end, frame.bottom)) for step, start, end in plot.spans if step.price is None]
-    middle = (frame.top + frame.bottom) / 2
-    labels = ((box, unknown if step.is_unknown else gap) for step, box in empty)
+    labels = [_gap_label(frame, box, unknown if step.is_unknown else gap) for step, box in empty]
     return [
         Path("hatched", "".join(hatching(box) for step, box in empty if not step.is_unknown)),
         Path("unknown", boxes(box for step, box in empty if step.is_unknown)),
-        *(
-            centred(frame, "label", ((box.left + box.right) / 2, middle), label)
-            for box, label in labels
-            if frame.text_width(label) <= box.right - box.left
-        ),
+        *(line for label in labels for line in label),
+    ]
+
+
+def _gap_label(frame: Frame, box: Box, text: str) -> list[Text]:
+    """The words of a gap in one line, or one below the other, if they fit into its width."""
+    width = box.right - box.left
+    lines = [text] if frame.text_width(text) <= width else text.split()
+    if max(map(frame.text_width, lines)) > width:
+        return []
+    first = (frame.top + frame.bottom - LINE * (len(lines) - 1)) / 2
+    return [
+        centred(frame, "label", ((box.left + box.right) / 2, first + LINE * number), line)
+        for number, line in enumerate(lines)
     ]
 
 

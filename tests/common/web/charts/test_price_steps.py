@@ -61,6 +61,13 @@ def test_a_chart_without_any_price_says_why() -> None:
     assert paths(page, "now") == []
 
 
+def test_the_words_of_a_narrow_gap_are_below_one_another() -> None:
+    page = checked(chart([12, None, *[12] * 9]))
+
+    assert {"<series>", "2"} <= set(labels(page, "wide"))
+    assert "<series> 2" not in labels(page, "wide")
+
+
 def test_the_legend_has_what_occurs() -> None:
     def legend(of: Chart) -> list[str]:
         return [key.name for key in of.legend]
