@@ -1,7 +1,7 @@
 """Rows and responses of the catalogue: products, their offers, and trends of prices."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -71,6 +71,11 @@ class Product(msgspec.Struct, frozen=True):
     """Which changes of the product raise an alert; null when none does."""
     freshness: Freshness
     """How recent its offers are."""
+
+    def is_old(self, now: datetime, gap: timedelta) -> bool:
+        """Whether the last answer is longer ago than `gap`, so that the price of now is not known."""
+        answered = self.freshness.last_success
+        return answered is not None and answered < now - gap
 
 
 class ProductPosition(NamedTuple):
@@ -212,42 +217,6 @@ class PriceHistory(msgspec.Struct, frozen=True):
     gaps: list[PriceGap]
     """The first 1,000 gaps of the period. `steps` continues the price before a gap through it, although no price is
     known there."""
-
-
-class ShownSteps(NamedTuple):
-    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
-
-    steps: list[PriceStep]
-    is_thinned: bool
-
-
-class PriceCounts(NamedTuple):
-    """Numbers of products.
-
-    sold_out: those of which nothing is in stock. compared: those with a price now and seven days before, of which some
-    are cheaper or dearer now. failing: those whose last refresh failed. pending: those not registered.
-    """
-
-    products: int
-    sold_out: int
-    compared: int
-    cheaper: int
-    dearer: int
-    failing: int
-    pending: int
-
-
-class PriceSparkline(NamedTuple):
-    """The prices of a product at equal distances up to now; None where nothing was in stock or no price is known.
-
-    since: the first time at which it had a price or is known to have had none. is_lowest: it is known for the whole
-    period, is known now, was dearer in the period and never cheaper.
-    """
-
-    product_id: uuid.UUID
-    since: datetime | None
-    prices: list[int | None]
-    is_lowest: bool
 
 
 class OfferKey(NamedTuple):

@@ -3,20 +3,14 @@
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from quart import Response
 
-from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.page_views.price_list import PATH
 from dashboard.catalog.page_views.words import percent_text, price_text
-from dashboard.catalog.queries import refresh
-from dashboard.catalog.queries.refresh import ReceivedOffers
-from tests.support.fake_offers import RULES, WITHOUT_GAPS, Catalogue, FakeOffers, offer
+from tests.support.fake_offers import Catalogue, FakeOffers, offer
 from tests.support.pages import (
-    BROWSER,
     Element,
     addresses,
     browse,
@@ -28,31 +22,7 @@ from tests.support.pages import (
     styled,
     table,
 )
-
-NOW = datetime.now(UTC)
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-Moment = tuple[timedelta, int | None]
-"""How long ago a price began; None: nothing was in stock."""
-
-
-async def store(
-    catalogue: Catalogue, product_id: str, ago: timedelta, price: int | None, *, gaps: bool = False
-) -> None:
-    """Store an answer of the offers service with one offer at this price, or with none."""
-    offers = [] if price is None else [ReceivedOffer("a", price, 5)]
-    async with catalogue.db.acquire() as connection:
-        rules = RULES if gaps else WITHOUT_GAPS
-        await refresh.upsert_offers(connection, [ReceivedOffers(uuid.UUID(product_id), offers)], NOW - ago, rules)
-
-
-async def product_with(catalogue: Catalogue, *moments: Moment, name: str = "Lamp", asked_now: bool = True) -> str:
-    """A product with these prices; asked again just now."""
-    product = await catalogue.create(name)
-    for ago, price in moments:
-        await store(catalogue, product["id"], ago, price)
-    if asked_now and moments:
-        await store(catalogue, product["id"], timedelta(0), moments[-1][1])
-    return str(product["id"])
+from tests.support.past_prices import DAY, HOUR, PRICES, product_with, store_price
 
 
 async def page_of(catalogue: Catalogue, product_id: str, query: str = "") -> Element:
@@ -71,9 +41,6 @@ def lines_of(page: Element) -> list[str]:
         each.attributes["d"] for each in named(by_id(page, "history"), "path") if each.attributes.get("class") == "now"
     ]
     return [data for data in drawn if data != "M1 6H23"]
-
-
-PRICES: list[Moment] = [(120 * DAY, 900), (40 * DAY, 1500), (20 * DAY, None), (18 * DAY, 1204), (6 * DAY, 1240)]
 
 
 @pytest.mark.parametrize("price_range", ["1d", "1w", "1m", "3m", "1y", "all"])
@@ -102,7 +69,7 @@ async def test_the_lowest_and_the_highest_price_are_those_of_the_trend(catalogue
     product = await product_with(catalogue, *PRICES)
 
     page = await page_of(catalogue, product)
-    start = quote((NOW - 90 * DAY).isoformat())
+    start = quote((datetime.now(UTC) - 90 * DAY).isoformat())
     trend = [point["price"] for point in (await catalogue.get(f"/products/{product}/trend?from={start}"))["prices"]]
 
     assert figure_text(page, "lowest") == price_text(min(trend))
@@ -122,7 +89,7 @@ async def test_a_time_without_stock_is_a_gap_of_the_line(catalogue: Catalogue) -
 async def test_a_time_in_which_the_service_could_not_be_asked_is_told_apart(catalogue: Catalogue) -> None:
     product = (await catalogue.create())["id"]
     for ago, price in [(6 * DAY, 900), (6 * DAY - HOUR, 900), (2 * DAY, 950), (timedelta(0), 950)]:
-        await store(catalogue, product, ago, price, gaps=ago == 2 * DAY)
+        await store_price(catalogue, product, ago, price, gaps=ago == 2 * DAY)
 
     page = await page_of(catalogue, product, "?range=1w")
 
@@ -197,9 +164,11 @@ async def test_lowest_in_thirty_days_needs_thirty_days(catalogue: Catalogue, kno
 
     assert ("lowest in 30 days" in table(page)[0][0]) == is_marked
     assert ("Lamp is at its lowest in 30 days." in by_id(page, "state").text) == is_marked
-    history = await catalogue.get(f"/products/{product}/price-history?from={quote((NOW - 30 * DAY).isoformat())}")
+    history = await catalogue.get(
+        f"/products/{product}/price-history?from={quote((datetime.now(UTC) - 30 * DAY).isoformat())}"
+    )
     assert history["lowest"]["price"] == 900
-    assert (datetime.fromisoformat(history["known_since"]) <= NOW - 30 * DAY) == is_marked
+    assert (datetime.fromisoformat(history["known_since"]) <= datetime.now(UTC) - 30 * DAY) == is_marked
 
 
 async def test_no_old_price_is_the_lowest_in_thirty_days(catalogue: Catalogue) -> None:
@@ -210,6 +179,7 @@ async def test_no_old_price_is_the_lowest_in_thirty_days(catalogue: Catalogue) -
     product_page = await page_of(catalogue, product)
     assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(product_page, "sentence"))
     assert "not been asked for a while" in by_id(product_page, "state").text
+    assert "prices of" in table(page)[0][5]
 
 
 async def test_the_list_has_the_figures_of_the_json(catalogue: Catalogue) -> None:
@@ -339,83 +309,3 @@ async def test_an_unknown_product_is_a_page(catalogue: Catalogue) -> None:
         assert "text/html" in answer.headers["Content-Type"]
     answer = await browse(catalogue.app, f"{PATH}/{unknown}?range=5y")
     assert answer.status_code == 400
-
-
-async def send(catalogue: Catalogue, address: str, **fields: str) -> Response:
-    client = catalogue.app.test_client()
-    return await client.post(address, form=fields, headers=BROWSER)
-
-
-async def test_an_alert_is_set_and_deleted_by_the_form(catalogue: Catalogue) -> None:
-    product = await product_with(catalogue, *PRICES)
-    address = f"{PATH}/{product}/mark"
-
-    answer = await send(catalogue, f"{address}?range=1m", below="9.50", back_in_stock="on")
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == f"{PATH}/{product}?range=1m&notice=marked"
-    page = await browse_page(catalogue.app, answer.headers["Location"])
-    assert "its best price is below 9.50, and when it is in stock again" in by_id(page, "mark-words").text
-    assert "The alert is set." in by_id(page, "mark").text
-    assert (await catalogue.get(f"/products/{product}/mark"))["below"] == 950
-
-    answer = await send(catalogue, address, action="delete", below="9.50")
-    assert answer.headers["Location"] == f"{PATH}/{product}?notice=unmarked"
-    await catalogue.get(f"/products/{product}/mark", 404)
-
-
-@pytest.mark.parametrize("below", ["", "nine", "0"])
-async def test_a_wrong_alert_is_refused_beside_its_field(catalogue: Catalogue, below: str) -> None:
-    product = await product_with(catalogue, *PRICES)
-
-    answer = await send(catalogue, f"{PATH}/{product}/mark", below=below)
-
-    text = await answer.get_data(as_text=True)
-    assert answer.status_code == 400
-    assert 'aria-invalid="true"' in text
-    assert "Nothing was changed." in text
-    await catalogue.get(f"/products/{product}/mark", 404)
-
-
-async def test_an_alert_of_an_unknown_product_is_refused(catalogue: Catalogue) -> None:
-    assert (await send(catalogue, f"{PATH}/{uuid.uuid4()}/mark", below="9")).status_code == 404
-
-
-class TestWithApiToken:
-    @pytest.fixture
-    def environment(self, environment: dict[str, str]) -> dict[str, str]:
-        return environment | {"DASHBOARD_API_TOKEN": "the-token-of-the-api"}
-
-    async def test_the_pages_ask_for_the_token_and_lead_back(self, catalogue: Catalogue) -> None:
-        [product] = await catalogue.create_many(1)
-        asked = f"{PATH}/{product}?range=1m"
-        client = catalogue.app.test_client()
-
-        form = await (await client.get(asked, headers=BROWSER)).get_data(as_text=True)
-        assert "DASHBOARD_API_TOKEN" in form
-        assert product not in form.partition("<main")[2].replace(f'value="{asked}"', "")
-        fields: dict[str, Any] = {"token": "the-token-of-the-api", "target": asked}
-        answer = await client.post(f"{PATH}/login", form=fields, headers=BROWSER)
-        assert (answer.status_code, answer.headers["Location"]) == (303, asked)
-        answer = await client.get(asked, headers=BROWSER)
-        text = await answer.get_data(as_text=True)
-        assert f"<bdi>{product}</bdi>" in text
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert "it needs the token" in text
-
-        csrf = re.search(r'name="csrf" value="([^"]+)"', text)
-        assert csrf is not None
-        mark = f"{PATH}/{product}/mark"
-        assert (await client.post(mark, form={"below": "9"}, headers=BROWSER)).status_code == 403
-        answer = await client.post(mark, form={"below": "9", "csrf": csrf[1]}, headers=BROWSER)
-        assert answer.status_code == 303
-        answer = await client.post(f"{PATH}/logout", form={"csrf": csrf[1]}, headers=BROWSER)
-        assert answer.status_code == 303
-        assert "data-login" in await (await client.get(PATH, headers=BROWSER)).get_data(as_text=True)
-
-    async def test_an_alert_without_a_session_changes_nothing(self, catalogue: Catalogue) -> None:
-        [product] = await catalogue.create_many(1)
-
-        answer = await send(catalogue, f"{PATH}/{product}/mark", below="9")
-
-        assert answer.headers["Location"] == f"{PATH}?notice=session_expired"
-        assert await catalogue.db.fetchval("SELECT count(*) FROM product_mark") == 0

@@ -12,7 +12,6 @@ from dashboard.catalog.inputs import parse_amount
 from dashboard.catalog.models import (
     Freshness,
     Mark,
-    PriceCounts,
     PriceExtreme,
     PriceFigures,
     PriceGap,
@@ -24,6 +23,7 @@ from dashboard.catalog.page_views.price_list import headline, problems
 from dashboard.catalog.page_views.price_sentence import PriceNow, sentence
 from dashboard.catalog.page_views.product import changes, known_steps, mark_words, notices
 from dashboard.catalog.page_views.words import percent_text, price_text, share_text
+from dashboard.catalog.queries.sparklines import PriceCounts
 
 NOW = datetime(2026, 11, 29, 13, 24, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -9,8 +9,9 @@ from uuid import UUID
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text
 from common.web.charts.small import step_line
-from dashboard.catalog.models import PriceCounts, PriceSparkline, Product, ProductSort
+from dashboard.catalog.models import Product, ProductSort
 from dashboard.catalog.page_views.words import counted, day_text, moment_text, price_text
+from dashboard.catalog.queries.sparklines import PriceCounts, PriceSparkline
 
 PATH = "/board/prices"
 SORTS: Mapping[ProductSort, str] = {
@@ -72,13 +73,21 @@ def sort_links(sort: ProductSort, search: str) -> list[SortLink]:
 
 
 def price_rows(
-    products: Iterable[Product], sparklines: Mapping[UUID, PriceSparkline], period: timedelta, now: datetime
+    products: Iterable[Product],
+    sparklines: Mapping[UUID, PriceSparkline],
+    period: timedelta,
+    now: datetime,
+    gap: timedelta,
 ) -> list[PriceRow]:
-    """The rows of products. period: how long before now the sparklines begin."""
-    return [_row(product, sparklines.get(product.id), period, now) for product in products]
+    """The rows of products. period: how long before now the sparklines begin. gap: a longer pause makes a price old."""
+    return [
+        _row(product, sparklines.get(product.id), period, now, is_old=product.is_old(now, gap)) for product in products
+    ]
 
 
-def _row(product: Product, sparkline: PriceSparkline | None, period: timedelta, now: datetime) -> PriceRow:
+def _row(
+    product: Product, sparkline: PriceSparkline | None, period: timedelta, now: datetime, *, is_old: bool
+) -> PriceRow:
     freshness = product.freshness
     return PriceRow(
         product.id,
@@ -90,17 +99,19 @@ def _row(product: Product, sparkline: PriceSparkline | None, period: timedelta, 
         _drawing(sparkline, period, now),
         sparkline is not None and sparkline.is_lowest,
         "" if freshness.last_attempt is None else moment_text(freshness.last_attempt, now),
-        _problem(product, now),
+        _problem(product, now, is_old=is_old),
     )
 
 
-def _problem(product: Product, now: datetime) -> str:
+def _problem(product: Product, now: datetime, *, is_old: bool) -> str:
+    answered, has_failed = product.freshness.last_success, product.freshness.last_error is not None
     if product.registration == "pending":
         return "not registered yet"
-    if product.freshness.last_error is None:
+    if answered is None:
+        return "no answer yet" if has_failed else ""
+    if not has_failed and not is_old:
         return ""
-    answered = product.freshness.last_success
-    return "no answer yet" if answered is None else f"failed; prices of {moment_text(answered, now)}"
+    return f"{'failed; ' if has_failed else ''}prices of {moment_text(answered, now)}"
 
 
 def _drawing(sparkline: PriceSparkline | None, period: timedelta, now: datetime) -> SmallChart | None:

@@ -20,10 +20,10 @@ from dashboard.catalog.models import (
     PriceRange,
     PriceStep,
     Product,
-    ShownSteps,
 )
 from dashboard.catalog.page_views.price_sentence import day_and_time
 from dashboard.catalog.page_views.words import day_text, moment_text, price_text, share_text
+from dashboard.catalog.queries.price_history import ShownSteps
 
 NOTHING_IN_STOCK = "nothing in stock"
 NOT_ASKED = "not known"

@@ -4,6 +4,7 @@ A price is valid until the next change. In a gap no refresh succeeded, and no pr
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from common.db.pool import Executor
@@ -15,11 +16,18 @@ from dashboard.catalog.models import (
     PriceFigures,
     PriceGap,
     PriceStep,
-    ShownSteps,
 )
 from dashboard.catalog.queries.trends import CHANGES_OF_PERIOD, INTERVAL_SECONDS, SOME_MONDAY
 
 MAX_GAPS = 1000
+
+
+class ShownSteps(NamedTuple):
+    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
+
+    steps: list[PriceStep]
+    is_thinned: bool
+
 
 _PIECES = """
     WITH refresh AS (

@@ -5,10 +5,39 @@ Prices are read at equal distances, so a drawing costs the same however often it
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.catalog.models import PriceCounts, PriceSparkline
+
+
+class PriceCounts(NamedTuple):
+    """Numbers of products.
+
+    sold_out: those of which nothing is in stock. compared: those with a price now and seven days before, of which some
+    are cheaper or dearer now. failing: those whose last refresh failed. pending: those not registered.
+    """
+
+    products: int
+    sold_out: int
+    compared: int
+    cheaper: int
+    dearer: int
+    failing: int
+    pending: int
+
+
+class PriceSparkline(NamedTuple):
+    """The prices of a product at equal distances up to now; None where nothing was in stock or no price is known.
+
+    since: the first time at which it had a price or is known to have had none. is_lowest: it is known for the whole
+    period, is known now, was dearer in the period and never cheaper.
+    """
+
+    product_id: UUID
+    since: datetime | None
+    prices: list[int | None]
+    is_lowest: bool
 
 
 async def select_price_counts(db: Executor) -> PriceCounts:

@@ -69,7 +69,9 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
             allows_free_offers=config.allows_free_offers,
         ),
     )
-    tag = await page_tag(counts, found, now.date(), now.hour)
+    gap = service.shortest_gap(config.offers_seconds)
+    old = [product.is_old(now, gap) for product, _ in found]
+    tag = await page_tag(counts, found, old, now.date(), now.hour)
     if (answer := unchanged(tag)) is not None:
         return answer
     products = [product for product, _ in found[:PRODUCTS_SHOWN]]
@@ -79,14 +81,14 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
         now - PERIOD,
         now,
         POINTS,
-        service.shortest_gap(config.offers_seconds),
+        gap,
     )
     shown = {"search": query_args.search, "sort": None if query_args.sort == DEFAULT_SORT else query_args.sort}
     next_page = None
     if len(found) > PRODUCTS_SHOWN:
         cursor = encode_cursor(*position_of(asked, found[PRODUCTS_SHOWN - 1][1]))
         next_page = list_address(PATH, **shown, cursor=cursor)
-    rows = price_rows(products, drawn, PERIOD, now)
+    rows = price_rows(products, drawn, PERIOD, now, gap)
     shows_all = after is None and next_page is None and not query_args.search
     return framed_page(
         templates,

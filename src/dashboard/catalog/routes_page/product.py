@@ -60,7 +60,9 @@ async def get_product_page(product_id: UUID, query_args: ProductPageQuery) -> Re
     """Show a product's price now beside its past, its offers, its changes and its alert."""
     now = datetime.now(UTC)
     product = await read_product(product_id)
-    tag = await page_tag(product, now.date(), now.hour, now.second // 10 if product.freshness.next_attempt else "")
+    is_old = product.is_old(now, service.shortest_gap(resources().config.offers_seconds))
+    attempt = now.timestamp() // 10 if product.freshness.next_attempt else None  # its time from now on is on the page
+    tag = await page_tag(product, is_old, now.date(), now.hour, attempt)
     if (answer := unchanged(tag)) is not None:
         return answer
     return await product_page(product, query_args, tag, form_of(product), now)
@@ -124,8 +126,7 @@ async def product_page(
     )
     if compared is None:
         raise unknown_product(product.id)
-    answered = product.freshness.last_success
-    found = PriceNow(product, last_steps, compared, is_old=answered is not None and answered < now - gap)
+    found = PriceNow(product, last_steps, compared, product.is_old(now, gap))
     # 2. The period of the chart, and the offers.
     shown, offers, closed = await asyncio.gather(
         read_shown(product.id, query.range, compared.known_since, now),
