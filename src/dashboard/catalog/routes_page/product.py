@@ -17,7 +17,7 @@ from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from dashboard.catalog import service
 from dashboard.catalog.inputs import MAX_WINDOW, MarkInput, ProductPageQuery, parse_amount
-from dashboard.catalog.models import OfferState, PriceRange, Product
+from dashboard.catalog.models import OfferState, PriceFigures, PriceRange, Product
 from dashboard.catalog.page_templates import templates
 from dashboard.catalog.page_views import product as view
 from dashboard.catalog.page_views.price_list import PATH, list_address
@@ -129,7 +129,7 @@ async def product_page(
     found = PriceNow(product, last_steps, compared, product.is_old(now, gap))
     # 2. The period of the chart, and the offers.
     shown, offers, closed = await asyncio.gather(
-        read_shown(product.id, query.range, compared.known_since, now),
+        read_shown(product.id, query.range, compared, now),
         products.select_open_offers(pool(), product.id, OFFERS_SHOWN + 1),
         read_closed(product.id, query),
     )
@@ -176,19 +176,25 @@ async def product_page(
 
 
 async def read_shown(
-    product_id: UUID, price_range: PriceRange, known_since: datetime | None, now: datetime
+    product_id: UUID, price_range: PriceRange, compared: PriceFigures, now: datetime
 ) -> view.Shown | None:
-    """The prices of the period of the chart, from the first one on; None before it."""
+    """The prices of the period of the chart, from the first one on; None before it.
+
+    compared: the figures of PERIOD, which are not read again if they are those of the chart.
+    """
+    known_since = compared.known_since
     if known_since is None:
         return None
     gap = service.shortest_gap(resources().config.offers_seconds)
     length = view.RANGES[price_range][1]
     start = known_since if length is None else max(known_since, now - length)
-    figures, steps, gaps = await asyncio.gather(
-        price_history.select_price_figures(pool(), product_id, start, now, now, gap),
+    steps, gaps = await asyncio.gather(
         price_history.select_shown_steps(pool(), product_id, start, now, view.PARTS),
         price_history.select_gaps(pool(), product_id, start, now, now, gap),
     )
+    figures: PriceFigures | None = compared
+    if start != max(known_since, now - PERIOD):
+        figures = await price_history.select_price_figures(pool(), product_id, start, now, now, gap)
     return None if figures is None or not steps.steps else view.Shown(start, now, steps, gaps, figures)
 
 
