@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from quart import Blueprint, Response
@@ -121,7 +121,7 @@ async def product_page(
     gap = service.shortest_gap(config.offers_seconds)
     # 1. What the price of now is compared with, and what changed last.
     compared, last_steps = await asyncio.gather(
-        price_history.select_price_figures(pool(), product.id, now - PERIOD, now, now, gap),
+        price_history.select_price_figures(pool(), product.id, before(now, PERIOD), now, now, gap),
         price_history.select_last_steps(pool(), product.id, CHANGES_SHOWN + 1),
     )
     if compared is None:
@@ -175,6 +175,11 @@ async def product_page(
     )
 
 
+def before(now: datetime, length: timedelta) -> datetime:
+    """The hour in which a period of a length that ends now begins: what a page shows stays the same for an hour."""
+    return (now - length).replace(minute=0, second=0, microsecond=0)
+
+
 async def read_shown(
     product_id: UUID, price_range: PriceRange, compared: PriceFigures, now: datetime
 ) -> view.Shown | None:
@@ -187,13 +192,13 @@ async def read_shown(
         return None
     gap = service.shortest_gap(resources().config.offers_seconds)
     length = view.RANGES[price_range][1]
-    start = known_since if length is None else max(known_since, now - length)
+    start = known_since if length is None else max(known_since, before(now, length))
     steps, gaps = await asyncio.gather(
         price_history.select_shown_steps(pool(), product_id, start, now, view.PARTS),
         price_history.select_gaps(pool(), product_id, start, now, now, gap),
     )
     figures: PriceFigures | None = compared
-    if start != max(known_since, now - PERIOD):
+    if start != max(known_since, before(now, PERIOD)):
         figures = await price_history.select_price_figures(pool(), product_id, start, now, now, gap)
     return None if figures is None or not steps.steps else view.Shown(start, now, steps, gaps, figures)
 
