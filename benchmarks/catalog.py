@@ -26,6 +26,9 @@ LATENCY = 0.02
 IN_FLIGHT = 50
 OFFERS = 5
 ROUNDS = 3
+PAGE_MS = 200
+"""The limit of a list of 10,000 products."""
+BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip"}
 
 PRODUCT = '{"name":"Pressure washer","description":"Washes. Under pressure. For years."}'
 
@@ -176,8 +179,66 @@ async def measure_requests(context: Context) -> None:
                 context.add_row(Row(name, ours.per_second, limit.per_second, "/s", details, target))
 
 
+PAST_CHANGES = 60
+"""Changes of the best price of each product, two a day."""
+
+
+async def insert_past(db: asyncpg.Connection) -> None:
+    """Give every product 30 days of prices, now and then nothing in stock, and five offers."""
+    await db.execute(
+        """
+        INSERT INTO product_price_change (product_id, at, price)
+        SELECT product_id, now() - number * interval '12 hours' - random() * interval '6 hours',
+               CASE WHEN random() > 0.04 THEN 1000 + (500 * random())::integer END
+          FROM product, generate_series(0, $1 - 1) AS number
+        """,
+        PAST_CHANGES,
+    )
+    await db.execute(
+        """
+        INSERT INTO offer (product_id, offer_id, numeric_id, price, items_in_stock, first_seen, changed_at)
+        SELECT product_id, number::text, true, 1000 + number, 5, now(), now()
+          FROM product, generate_series(1, $1) AS number
+        """,
+        OFFERS,
+    )
+    await db.execute(
+        """
+        UPDATE product_refresh
+           SET last_success = now(), attempted_at = now(), best_price = newest.price, week_price = 1200
+          FROM (SELECT DISTINCT ON (product_id) product_id, price
+                  FROM product_price_change
+                 ORDER BY product_id, at DESC) AS newest
+         WHERE product_refresh.product_id = newest.product_id
+        """
+    )
+    await db.execute("VACUUM ANALYZE product_price_change, product_refresh, offer")
+
+
+async def measure_pages(context: Context) -> None:
+    """Measure the pages of prices for one reader: the list of 10,000 products, and the page of one."""
+    async with context.database("dashboard") as url:
+        db = await connect(url)
+        ids = await insert_products(db, 10_000)
+        await insert_past(db)
+        await db.close()
+        pages = {
+            "prices page, by name": "/board/prices",
+            "prices page, largest fall first": "/board/prices?sort=change_7d",
+            "prices page, search": f"/board/prices?search={str(ids[0])[:2]}",
+            "product page": f"/board/prices/{ids[0]}",
+        }
+        async with context.dashboard(url, DASHBOARD_OFFERS_SECONDS="0") as dashboard:
+            for name, path in pages.items():
+                request = Request("GET", path, headers=BROWSER)
+                page = (await context.load(dashboard.url, [request], connections=1, seconds=3)).require(200)
+                note = f"p95; 10,000 products of {PAST_CHANGES} changes in 30 days"
+                context.add_row(Row(f"{name}, one client", page.p95, PAGE_MS, "ms", note, "<= 1"))
+
+
 async def run(context: Context) -> None:
     await measure_requests(context)
+    await measure_pages(context)
     for count, target in ((1_000, "<= 1.3"), (10_000, "<= 1.125")):
         seconds = await refresh_seconds(context, count)
         limit = count * LATENCY / IN_FLIGHT

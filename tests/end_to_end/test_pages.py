@@ -39,7 +39,6 @@ WIDE, NARROW = 1280, 360
 MAX_HTML, MAX_COMPRESSED, MAX_CSS, MAX_JS = 120_000, 20_000, 16_384, 8_192
 FORBIDDEN = re.compile(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:")
 ROOMS = 8
-"""Pages on which something changes with each second, so that two visits differ."""
 
 
 async def seed(db: asyncpg.Pool, today: date) -> None:
@@ -87,18 +86,50 @@ async def seed_stores(db: asyncpg.Pool) -> None:
 
 
 async def seed_products(db: asyncpg.Pool) -> None:
-    """Two products with 40 days of prices; one is cheaper today than ever."""
+    """Two products with 40 days of prices and two offers each; one is cheaper today than ever, and was sold out."""
     for number, name in enumerate(("Towels <large>", "Hair dryer"), 1):
         product = UUID(int=number)
         await db.execute("INSERT INTO product (product_id, name, description) VALUES ($1, $2, '')", product, name)
-        await db.execute("INSERT INTO product_refresh (product_id) VALUES ($1)", product)
         await db.execute(
             """
-            INSERT INTO product_price_change (product_id, at, price)
-            VALUES ($1, now() - interval '40 days', 200), ($1, now() - interval '2 hours', 100 + 100 * ($2 - 1))
+            INSERT INTO product_refresh (product_id, registered_at, attempted_at, last_success, best_price, week_price)
+            VALUES ($1, now(), now(), now(), 100 * $2, 200)
             """,
             product,
             number,
+        )
+        await db.execute(
+            """
+            INSERT INTO product_price_change (product_id, at, price)
+            SELECT $1, now() - hours * interval '1 hour', price
+              FROM (VALUES (960, 200), (600, NULL), (560, 210), (2, 100 * $2::bigint)) AS change (hours, price)
+            """,
+            product,
+            number,
+        )
+        await db.execute(
+            """
+            INSERT INTO offer (product_id, offer_id, numeric_id, price, items_in_stock, first_seen, changed_at,
+                               last_seen, closed_at)
+            SELECT $1, offer_id, true, 100 * $2::bigint, 5, now() - interval '30 days', now(), closed, closed
+              FROM (VALUES ('1', NULL), ('2', now() - interval '1 day')) AS offer (offer_id, closed)
+            """,
+            product,
+            number,
+        )
+        await db.execute(
+            """
+            INSERT INTO offer_price_change (product_id, offer_id, at, price, items_in_stock)
+            SELECT product_id, offer_id, first_seen, price, items_in_stock FROM offer WHERE product_id = $1
+            """,
+            product,
+        )
+        await db.execute(
+            """
+            INSERT INTO product_price_gap (product_id, since, until)
+            VALUES ($1, now() - interval '5 days', now() - interval '3 days')
+            """,
+            product,
         )
 
 
@@ -168,6 +199,12 @@ class Board:
             "/board/stores/corner",
             f"/board/stores/market?day={self.today - timedelta(days=1)}",
             "/board/stores/nobody",
+            "/board/prices",
+            "/board/prices?search=dryer&sort=-price",
+            f"/board/prices/{UUID(int=1)}",
+            f"/board/prices/{UUID(int=1)}?range=1w&offers=all",
+            f"/board/prices/{UUID(int=2)}?range=all&notice=marked",
+            f"/board/prices/{UUID(int=99)}",
             "/board/hotels/99",
             "/board/hotels/1?as_of=2999-01-01",
             "/board/nothing",

@@ -113,6 +113,12 @@ def styled(element: Element, style: str) -> list[Element]:
     return [each for each in element.below if style in each.attributes.get("class", "").split()]
 
 
+def next_address(response: Response) -> str:
+    """Where the Link header says that the next page of a list is; empty on the last page."""
+    links = response.headers.get("Link", "").split(", ")
+    return next((link.partition(">")[0].removeprefix("<") for link in links if link.endswith('rel="next"')), "")
+
+
 def addresses(element: Element) -> list[str]:
     """Where the links of an element lead."""
     return [link.attributes["href"] for link in named(element, "a")]

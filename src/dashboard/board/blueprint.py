@@ -9,6 +9,7 @@ from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, n
 LINKS = {
     "/": "Morning",
     "/board/hotels": "Hotels",
+    "/board/prices": "Prices",
     "/front-desk": "Front desk",
     "/board/alerts": "Alerts",
     "/board/system": "System",
@@ -22,6 +23,7 @@ LABELS = {
     "search": "Search",
     "day": "Day",
     "week": "Last day of the week",
+    "range": "Range of the chart",
 }
 
 

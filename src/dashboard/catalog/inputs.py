@@ -1,5 +1,6 @@
 """Bodies and query strings of the catalogue's routes."""
 
+import re
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Literal
@@ -12,13 +13,14 @@ from common.web.input_types import (
     WITHOUT_NUL,
     Cursor,
     Input,
+    PageInput,
     PageQuery,
     QueryInstant,
     QueryInteger,
     TableQuery,
     parse_name,
 )
-from dashboard.catalog.models import Interval, Period, ProductSort
+from dashboard.catalog.models import Interval, Period, PriceRange, ProductSort
 
 MAX_POINTS = 10_000
 """Points or buckets of a page of a trend."""
@@ -126,3 +128,43 @@ class TrendQuery(TableQuery):
         if end - self.from_ > MAX_WINDOW:
             raise Invalid.field("from", f"must be at most {MAX_WINDOW_DAYS} days before `to`")
         return Period(self.from_, self.to, now)
+
+
+class PricesPageQuery(PageInput):
+    """A page of the products that are searched for."""
+
+    search: Annotated[str, Field(max_length=200, pattern=WITHOUT_NUL)] = ""
+    sort: ProductSort = "name"
+    cursor: Cursor | None = None
+
+
+class ProductPageQuery(PageInput):
+    """What the page of a product shows.
+
+    range: of the chart. offers: whether closed offers are shown too. notice: names what a form has done.
+    """
+
+    range: PriceRange = "3m"
+    offers: Literal["open", "all"] = "open"
+    notice: str = ""
+
+
+_AMOUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d{1,2}))?", re.ASCII)
+
+
+def parse_amount(text: str) -> int | None:
+    """The minor units of an amount as the pages write it, such as `1,012.40`; None for an empty one.
+
+    Raises ValueError for anything else, and outside 0.01 to MAX_PRICE minor units.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise ValueError("must be an amount, such as 1012.40")
+    whole, cents = found.groups()
+    amount = int(whole.replace(",", "")[:20]) * 100 + int((cents or "0").ljust(2, "0"))
+    if not 1 <= amount <= MAX_PRICE:
+        raise ValueError(f"must be between 0.01 and {MAX_PRICE // 100:,}")
+    return amount

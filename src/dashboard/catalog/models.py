@@ -1,7 +1,7 @@
 """Rows and responses of the catalogue: products, their offers, and trends of prices."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -11,6 +11,7 @@ from common.web.openapi.schemas import REFERENCE
 OfferId = int | str
 RegistrationState = Literal["pending", "registered"]
 Interval = Literal["hour", "day", "week"]
+PriceRange = Literal["1d", "1w", "1m", "3m", "1y", "all"]
 ProductSort = Literal["name", "-name", "price", "-price", "change_7d", "-change_7d"]
 
 
@@ -32,6 +33,10 @@ class Freshness(msgspec.Struct, frozen=True):
     """When they were last refreshed; null before the first time."""
     last_error: str | None
     """Why the last attempt failed; null when it succeeded."""
+    last_attempt: datetime | None = None
+    """When they were last asked for, or the registration was last attempted; null before the first time."""
+    next_attempt: datetime | None = None
+    """After a failure: the earliest time of the next attempt; null otherwise."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -58,12 +63,19 @@ class Product(msgspec.Struct, frozen=True):
     """Whether the offers service knows the product; a pending one is registered later."""
     best_offer: BestOffer | None
     """The offer in stock with the lowest price; null when nothing is in stock."""
+    offers_in_stock: int
+    """How many of its open offers are in stock, free ones included."""
     change_7d: float | None
     """Change of the lowest price in stock over seven days, in percent; null when either price is unknown."""
     mark: Mark | None
     """Which changes of the product raise an alert; null when none does."""
     freshness: Freshness
     """How recent its offers are."""
+
+    def is_old(self, now: datetime, gap: timedelta) -> bool:
+        """Whether the last answer is longer ago than `gap`, so that the price of now is not known."""
+        answered = self.freshness.last_success
+        return answered is not None and answered < now - gap
 
 
 class ProductPosition(NamedTuple):

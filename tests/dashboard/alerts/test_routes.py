@@ -133,7 +133,7 @@ class TestPage:
             "Store down: =9": "/board/stores/%3D9",
             "Feed behind: main": "/board/system#feeds",
             "Job failing: pull_stores": "/board/system#jobs",
-            "Price below mark: Towels & soap": f"/products/{TOWELS}",
+            "Price below mark: Towels & soap": f"/board/prices/{TOWELS}",
         }
         await dashboard_db.execute("DELETE FROM product")
         assert (await links())[f"Price below mark: {TOWELS}"] is None

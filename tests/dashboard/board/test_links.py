@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,7 +12,18 @@ from tests.dashboard.board.conftest import GetPage
 from tests.dashboard.board.unusual import fail_job, lower_price, poll_store_down, quarantine_value, receive_order
 
 
-@pytest.mark.parametrize("path", ["/", "/board/hotels", "/board/hotels/1", "/board/alerts", "/board/system"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/board/hotels",
+        "/board/hotels/1",
+        "/board/alerts",
+        "/board/system",
+        "/board/prices",
+        f"/board/prices/{UUID(int=5)}",
+    ],
+)
 async def test_each_link_of_a_page_is_answered(
     get_page: GetPage, dashboard_app: Application, dashboard_db: asyncpg.Pool, houses: None, path: str
 ) -> None:
@@ -19,7 +31,7 @@ async def test_each_link_of_a_page_is_answered(
         await change(dashboard_db)
     await receive_order(dashboard_db, timedelta(hours=1))
     response, page = await get_page(path)
-    linked = set(re.findall(r'(?:href|(?<!method="post" )action)="(/[^"#]*)', page))
+    linked = set(re.findall(r'(?:href|<form(?! method="post")[^>]* action)="(/[^"#]*)', page))
     linked |= set(re.findall(r"<(/[^>]*)>", response.headers.get("Link", "")))
     assert linked >= {"/", "/board/hotels", "/front-desk"}
 

@@ -151,7 +151,7 @@ Change = Callable[[asyncpg.Pool], Awaitable[None]]
     [
         (lambda db: receive_order(db, timedelta(minutes=11)), "One order waits", "/front-desk"),
         (poll_store_down, "One store is down now</b> corner", "/stores?order=downtime"),
-        (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/products/{UUID(int=5)}/trend"),
+        (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/board/prices/{UUID(int=5)}"),
         (quarantine_value, "One value of the feed was not counted", "/board/system#quarantine"),
         (fail_job, "A job fails</b> recount_hotels", "/board/system#jobs"),
         (fall_behind, "Bookings are behind", "/board/system#feeds"),

@@ -16,6 +16,7 @@ from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import PriceRules, ReceivedOffers
 from tests.support.fake_offers import RULES, WITHOUT_GAPS, Catalogue, FakeOffers, offer
+from tests.support.pages import next_address
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC)
@@ -221,7 +222,7 @@ async def test_pages_have_every_step_and_every_bucket_once(catalogue: Catalogue,
     while link:
         answer = await catalogue.app.test_client().get(link)
         found += (await answer.get_json())["steps"]
-        link = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        link = next_address(answer)
 
     assert found == whole
     assert len(whole) == {"": 9, "&interval=hour": 73, "&interval=day": 4, "&interval=week": 1}[interval]

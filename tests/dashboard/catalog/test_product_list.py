@@ -12,6 +12,7 @@ from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import ReceivedOffers
 from tests.support.fake_offers import RULES, Catalogue, FakeOffers, offer
+from tests.support.pages import next_address
 
 NOW = datetime.now(UTC)
 SORTS = ["name", "-name", "price", "-price", "change_7d", "-change_7d"]
@@ -46,7 +47,7 @@ async def pages(catalogue: Catalogue, query: str, limit: int) -> list[str]:
         answer = await catalogue.app.test_client().get(path)
         assert answer.status_code == 200
         found += [product["name"] for product in await answer.get_json()]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        path = next_address(answer)
     return found
 
 
@@ -119,7 +120,7 @@ async def test_a_cursor_of_another_order_or_filter_is_refused(catalogue: Catalog
     for number in range(3):
         await create(catalogue, f"Bed {number}")
     answer = await catalogue.app.test_client().get("/products?limit=1&sort=price")
-    link = answer.headers["Link"].partition(">")[0].removeprefix("<")
+    link = next_address(answer)
     assert (await catalogue.app.test_client().get(link)).status_code == 200
 
     for changed in (link.replace("sort=price", "sort=name"), f"{link}&in_stock=true", f"{link}&search=Bed"):
@@ -131,7 +132,7 @@ async def test_the_cursor_of_a_search_for_none_is_not_that_of_no_search(catalogu
     for number in range(3):
         await create(catalogue, f"None {number}")
     answer = await catalogue.app.test_client().get("/products?limit=1")
-    link = answer.headers["Link"].partition(">")[0].removeprefix("<")
+    link = next_address(answer)
 
     await catalogue.get(f"{link}&search=None", 400)
 

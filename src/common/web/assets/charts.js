@@ -1,20 +1,18 @@
 "use strict";
 // Charts: the pointer or the arrow keys show the row of the table of numbers that is drawn at that x.
 const rowsOf = (chart) => all("tbody tr", chart.closest("figure"));
+// Where a row is drawn: where it says, and then it holds until the next one; else at equal distances.
+const shareOf = (rows, at) => +(rows[at].dataset.at ?? at / (rows.length - 1));
+const rowAt = (rows, share) => rows.findLastIndex((row, at) =>
+  shareOf(rows, at) <= share + (row.dataset.at ? 0 : .5 / (rows.length - 1)));
 const ends = (chart) => chart.dataset.plot.split(" ").map(Number);
 function read(chart, row) {
   const figure = chart.closest("figure"), rows = rowsOf(chart), [left, right] = ends(chart);
   const at = Math.max(0, Math.min(rows.length - 1, row)), cells = all("th,td", rows[at]).map((cell) => cell.textContent);
-  if (!cells.length) return;
   const names = all("thead th", figure).map((cell) => cell.textContent);
   const values = cells.map((cell, number) => `${names[number]} ${cell}`).slice(1).filter((text) => !text.endsWith("–"));
-  const x = left + (right - left) * (rows.length > 1 ? at / (rows.length - 1) : 0);
-  let line = one(".cross", chart);
-  if (!line) {
-    line = chart.appendChild(document.createElementNS(chart.namespaceURI, "path"));
-    line.setAttribute("class", "cross");
-  }
-  line.setAttribute("d", `M${x} 12V${chart.viewBox.baseVal.height - 30}`);
+  const x = left + (right - left) * shareOf(rows, at);
+  one(".cross", chart).setAttribute("d", `M${x} 12V${chart.viewBox.baseVal.height - 30}`);
   chart.dataset.row = at;
   const first = cells[0].replace(/^\d+$/, (count) => `${count} ${names[0]}`).replace(/^1 days/, "1 day");
   one("output", figure).textContent = `${first}: ${values.join(", ")}`;
@@ -29,7 +27,7 @@ function prepareCharts(root) {
     chart.addEventListener("pointermove", (event) => {
       const at = new DOMPoint(event.clientX).matrixTransform(chart.getScreenCTM().inverse()).x;
       const [left, right] = ends(chart);
-      read(chart, Math.round((at - left) / (right - left || 1) * (rowsOf(chart).length - 1)));
+      read(chart, rowAt(rowsOf(chart), (at - left) / (right - left)));
     });
   }
 }

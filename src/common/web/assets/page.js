@@ -34,11 +34,11 @@ function replaceLive(page) {
     const fresh = page.getElementById(old.id);
     if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
     sent.set(fresh, fresh.outerHTML);
-    const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
+    const scrolled = all(".scroll", old).map((part) => [part.scrollLeft, part.scrollTop]);
     const open = all("details", old).map((part) => part.open);
     const stops = all("[data-roving]", old).map((group) => all("a", group).findIndex((link) => !link.tabIndex));
     old.replaceWith(fresh);
-    all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
+    all(".scroll", fresh).forEach((part, number) => part.scrollTo(...scrolled[number] ?? []));
     all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
     prepare(fresh, stops);
   }

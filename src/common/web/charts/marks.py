@@ -73,11 +73,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table of numbers; `address` makes its first cell a link."""
+    """A row of the table of numbers; `address` makes its first cell a link.
+
+    at: where the row is drawn, as a share of the plot's width; None where all rows are at equal distances.
+    """
 
     first: str
     cells: tuple[str, ...]
     address: str | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
-"""How a price changed over time, with hatched gaps where there was none."""
+"""How a price changed over time: hatched where there was none, in a dashed outline where it is not known."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from common.web.charts.frame import NARROW, WIDE, Frame, centred, label_axis, value_axis
-from common.web.charts.marks import Chart, Drawing, Key, Mark, Numbers, Path, Row, Text, Words, line_key
-from common.web.charts.number_text import UNKNOWN
-from common.web.charts.path import Box, Point, area, hatching, line, strokes
+from common.web.charts.frame import LINE, NARROW, WIDE, Frame, centred, label_axis, value_axis
+from common.web.charts.marks import Chart, Drawing, Key, Mark, Numbers, Path, Row, Text, Words, box_key, line_key
+from common.web.charts.path import Box, Point, area, boxes, hatching, line, strokes
 from common.web.charts.scale import Scale, day_ticks, hour_ticks, value_ticks
 
 HOURS_UP_TO = timedelta(days=2)
@@ -16,10 +15,11 @@ MARK_ROOM = 18
 
 @dataclass(frozen=True, slots=True)
 class PriceStep:
-    """A price and when it began; None for a time without a price."""
+    """A price and when it began; None for a time without a price. is_unknown: it is not known whether there was one."""
 
     since: datetime
     price: float | None
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +46,79 @@ class _Plot:
 
 
 def price_steps(data: PriceSteps, words: Words) -> Chart:
-    """A chart of a price. The series: the price, its average, and what a gap means, which is written into it."""
-    price, average, gap = words.series
+    """A chart of a price.
+
+    The series: the price, its average, and what a gap and an unknown time mean, which is written into them. The legend
+    has those that occur.
+    """
+    price, _, gap, unknown = words.series
+
+    def cell(step: PriceStep) -> str:
+        return unknown if step.is_unknown else gap if step.price is None else data.text(step.price)
+
+    first, last = (_days(data.steps[0].since), _days(data.until)) if data.steps else (0.0, 0.0)
+    share = Scale(first, last, 0, 1)
     rows = (
-        Row(f"{step.since:%Y-%m-%d %H:%M}", (UNKNOWN if step.price is None else data.text(step.price),))
-        for step in data.steps
+        Row(f"{step.since:%Y-%m-%d %H:%M}", (cell(step),), at=f"{share(_days(step.since)):.4f}") for step in data.steps
     )
-    hatched = Key((Path("hatched", hatching(Box(1, 1, 23, 11), 5)),), gap)
     return Chart(
         words.title,
         words.finding,
-        (line_key("now", price), line_key("average", average), hatched),
-        _draw(data, gap, WIDE),
-        _draw(data, gap, NARROW),
+        _legend(data, words),
+        _draw(data, words, WIDE),
+        _draw(data, words, NARROW),
         Numbers((words.first_column, price), tuple(rows)),
     )
 
 
-def _draw(data: PriceSteps, gap: str, size: Frame) -> Drawing:
+def _legend(data: PriceSteps, words: Words) -> tuple[Key, ...]:
+    price, average, gap, unknown = words.series
+    hatched = Key((Path("hatched", hatching(Box(1, 1, 23, 11), 5)),), gap)
+    keys = [
+        (line_key("now", price), any(step.price is not None for step in data.steps)),
+        (line_key("average", average), data.average is not None),
+        (hatched, any(step.price is None and not step.is_unknown for step in data.steps)),
+        (box_key("unknown", unknown), any(step.is_unknown for step in data.steps)),
+    ]
+    return tuple(key for key, occurs in keys if occurs)
+
+
+def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
     prices = [step.price for step in data.steps if step.price is not None]
     if not prices:
-        return size.drawing([Path("grid", strokes([((size.left, size.bottom), (size.right, size.bottom))]))])
+        return _draw_without_prices(data, words, size)
     # The axis begins at 0 unless most of it would be empty.
     broken = min(prices) > max(prices) / 2
     ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4)
     frame = size.with_room_for(map(data.text, ticks))
     y = Scale(ticks[0], ticks[-1], frame.bottom - (MARK_ROOM if broken else 0), frame.top + MARK_ROOM)
     x = frame.x(_days(data.steps[0].since), _days(data.until))
-    ends = [step.since for step in data.steps[1:]] + [data.until]
-    spans = [(step, x(_days(step.since)), x(_days(end))) for step, end in zip(data.steps, ends, strict=True)]
-    plot = _Plot(frame, x, y, spans)
+    plot = _Plot(frame, x, y, _spans(data, x))
     note = f"The axis begins at {data.text(ticks[0])}." if broken else ""
     marks = [
         *value_axis(frame, y, ticks, data.text),
         *_time_axis(data, plot),
-        *_gaps(plot, gap),
+        *_gaps(plot, words),
         *_line(plot),
         *_average(data, plot),
         *_extremes(data, plot),
         Text("note", str(frame.left + 4), str(frame.bottom - 3), note),
     ]
     return frame.drawing(marks)
+
+
+def _draw_without_prices(data: PriceSteps, words: Words, frame: Frame) -> Drawing:
+    base = Path("grid", strokes([((frame.left, frame.bottom), (frame.right, frame.bottom))]))
+    if not data.steps:
+        return frame.drawing([base])
+    x = frame.x(_days(data.steps[0].since), _days(data.until))
+    plot = _Plot(frame, x, frame.y(1), _spans(data, x))
+    return frame.drawing([base, *_time_axis(data, plot), *_gaps(plot, words)])
+
+
+def _spans(data: PriceSteps, x: Scale) -> list[tuple[PriceStep, float, float]]:
+    ends = [step.since for step in data.steps[1:]] + [data.until]
+    return [(step, x(_days(step.since)), x(_days(end))) for step, end in zip(data.steps, ends, strict=True)]
 
 
 def _time_axis(data: PriceSteps, plot: _Plot) -> tuple[Mark, ...]:
@@ -98,17 +130,28 @@ def _time_axis(data: PriceSteps, plot: _Plot) -> tuple[Mark, ...]:
     return label_axis(plot.frame, ((plot.x(tick.day.toordinal()), tick.label) for tick in ticks))
 
 
-def _gaps(plot: _Plot, label: str) -> list[Mark]:
+def _gaps(plot: _Plot, words: Words) -> list[Mark]:
     frame = plot.frame
-    gaps = [Box(start, frame.top, end, frame.bottom) for step, start, end in plot.spans if step.price is None]
-    middle = (frame.top + frame.bottom) / 2
+    *_, gap, unknown = words.series
+    empty = [(step, Box(start, frame.top, end, frame.bottom)) for step, start, end in plot.spans if step.price is None]
+    labels = [_gap_label(frame, box, unknown if step.is_unknown else gap) for step, box in empty]
     return [
-        Path("hatched", "".join(hatching(gap) for gap in gaps)),
-        *(
-            centred(frame, "label", ((gap.left + gap.right) / 2, middle), label)
-            for gap in gaps
-            if frame.text_width(label) <= gap.right - gap.left
-        ),
+        Path("hatched", "".join(hatching(box) for step, box in empty if not step.is_unknown)),
+        Path("unknown", boxes(box for step, box in empty if step.is_unknown)),
+        *(line for label in labels for line in label),
+    ]
+
+
+def _gap_label(frame: Frame, box: Box, text: str) -> list[Text]:
+    """The words of a gap in one line, or one below the other, if they fit into its width."""
+    width = box.right - box.left
+    lines = [text] if frame.text_width(text) <= width else text.split()
+    if max(map(frame.text_width, lines)) > width:
+        return []
+    first = (frame.top + frame.bottom - LINE * (len(lines) - 1)) / 2
+    return [
+        centred(frame, "label", ((box.left + box.right) / 2, first + LINE * number), line)
+        for number, line in enumerate(lines)
     ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.web.charts.frame import Frame
 from common.web.charts.marks import Drawing, Path, SmallChart
-from common.web.charts.path import Box, area, boxes, line, place, strokes
+from common.web.charts.path import Box, Point, area, boxes, line, place, strokes
 from common.web.charts.scale import Scale
 
 SPARKLINE = Frame(width=120, height=30, left=2, right=118, top=3, bottom=27)
@@ -37,6 +37,24 @@ def sparkline(data: Sparkline, title: str, finding: str) -> SmallChart:
     before = place(range(len(data.before)), data.before, x, y)
     paths = (Path("fill", area(values, frame.bottom)), Path("now", line(values)), Path("then", line(before)))
     return SmallChart(title, finding, frame.drawing(paths))
+
+
+def step_line(values: Sequence[float | None], title: str, finding: str) -> SmallChart:
+    """Values at equal distances, each of which holds until the next one, between the lowest and the highest of them.
+
+    None is a gap. Coordinates are whole numbers, since a page has many of these drawings.
+    """
+    frame = SPARKLINE
+    known = [value for value in values if value is not None]
+    y = Scale(min(known, default=0), max(known, default=0), frame.bottom, frame.top)
+    x = frame.x(0, max(1, len(values)))
+    spans: list[Point | None] = []
+    for number, value in enumerate(values):
+        if value is None:
+            spans.append(None)
+        else:
+            spans += [(round(x(number)), round(y(value))), (round(x(number + 1)), round(y(value)))]
+    return SmallChart(title, finding, frame.drawing([Path("now", line(spans))]))
 
 
 def month_strip(differences: Sequence[float | None], reach: float, title: str, finding: str) -> SmallChart:

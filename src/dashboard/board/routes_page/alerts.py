@@ -28,8 +28,8 @@ LIVE_SECONDS = 10
 ADDRESSES: Mapping[str, str] = {
     "store_down": "/board/stores/{subject}",
     "collector_silent": "/stores/states",
-    "price_below_mark": "/products/{subject}",
-    "back_in_stock": "/products/{subject}",
+    "price_below_mark": "/board/prices/{subject}",
+    "back_in_stock": "/board/prices/{subject}",
     "feed_behind": "/board/system#feeds",
     "feed_cut_off": "/board/system#feeds",
     "audit_drift": "/board/system#audits",

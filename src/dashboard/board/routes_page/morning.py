@@ -240,7 +240,7 @@ def state_lines(state: OperationsState, fleet: Fleet | None, moves: Sequence[Pri
     if quarantined:
         lines.append(look_here.quarantine_line(quarantined))
     if lowest := at_lowest(moves, now):
-        address = f"/products/{lowest[0].product_id}/trend" if len(lowest) == 1 else "/products"
+        address = f"/board/prices/{lowest[0].product_id}" if len(lowest) == 1 else "/board/prices"
         lines.append(look_here.low_prices_line([each.name for each in lowest], address))
     return lines
 

@@ -4,6 +4,7 @@ A price is valid until the next change. In a gap no refresh succeeded, and no pr
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from common.db.pool import Executor
@@ -19,6 +20,14 @@ from dashboard.catalog.models import (
 from dashboard.catalog.queries.trends import CHANGES_OF_PERIOD, INTERVAL_SECONDS, SOME_MONDAY
 
 MAX_GAPS = 1000
+
+
+class ShownSteps(NamedTuple):
+    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
+
+    steps: list[PriceStep]
+    is_thinned: bool
+
 
 _PIECES = """
     WITH refresh AS (
@@ -94,6 +103,41 @@ async def select_steps(
     rows = await db.fetch(
         f"{CHANGES_OF_PERIOD} ORDER BY product_price_change.at LIMIT $5",
         product_id, period.start, period.end, after, limit,
+    )  # fmt: skip
+    return [PriceStep(**row) for row in rows]
+
+
+async def select_shown_steps(db: Executor, product_id: UUID, start: datetime, end: datetime, parts: int) -> ShownSteps:
+    """The steps of a period that a chart can draw: all of them, or three for each of `parts` equal parts.
+
+    Of more than three times as many steps, those stay that begin the lowest, the highest and the last price of a part.
+    """
+    rows = await db.fetch(
+        f"""
+        SELECT at, price, total > 3 * $6 AS is_thinned
+          FROM (SELECT at, price,
+                       count(*) OVER () AS total,
+                       row_number() OVER (ORDER BY at) AS from_first,
+                       row_number() OVER (PARTITION BY part ORDER BY at DESC) AS from_last,
+                       row_number() OVER (PARTITION BY part ORDER BY price NULLS LAST, at) AS from_lowest,
+                       row_number() OVER (PARTITION BY part ORDER BY price DESC NULLS LAST, at) AS from_highest
+                  FROM ({CHANGES_OF_PERIOD}) AS change
+                 CROSS JOIN LATERAL date_bin($5::interval, at, $2) AS part) AS ranked
+         WHERE total <= 3 * $6
+            OR 1 IN (from_first, from_last)
+            OR (price IS NOT NULL AND 1 IN (from_lowest, from_highest))
+         ORDER BY at
+        """,  # noqa: S608 - made of constant text alone, no input
+        product_id, start, end, None, (end - start) / parts, parts,
+    )  # fmt: skip
+    return ShownSteps([PriceStep(row["at"], row["price"]) for row in rows], any(row["is_thinned"] for row in rows))
+
+
+async def select_last_steps(db: Executor, product_id: UUID, limit: int) -> list[PriceStep]:
+    """The last changes of the lowest price in stock, the newest first."""
+    rows = await db.fetch(
+        "SELECT at, price FROM product_price_change WHERE product_id = $1 ORDER BY at DESC LIMIT $2",
+        product_id, limit,
     )  # fmt: skip
     return [PriceStep(**row) for row in rows]
 

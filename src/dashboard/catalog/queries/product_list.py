@@ -22,14 +22,24 @@ def _product_of(row: asyncpg.Record) -> Product:
         row["description"],
         "registered" if row["registered"] else "pending",
         best,
+        row["offers_in_stock"],
         row["change_7d"],
         mark,
-        Freshness(row["last_success"], row["last_error"]),
+        Freshness(row["last_success"], row["last_error"], row["attempted_at"], row["due_at"]),
     )
 
 
 CHANGE_7D = "((best_price - week_price)::float8 * 100 / nullif(week_price, 0))"
 """Change of the best price over seven days, in percent."""
+
+
+def _offers_in_stock(product: str) -> str:
+    """How many offers of a row of `product` are in stock."""
+    return f"""
+               (SELECT count(*)
+                  FROM offer
+                 WHERE offer.product_id = {product}.product_id AND closed_at IS NULL AND items_in_stock > 0)
+          """  # noqa: S608 - made of constant text alone, no input
 
 
 def _best_offer(product: str, allows_free_offers: str) -> str:
@@ -49,6 +59,7 @@ async def select_product(db: Executor, product_id: UUID, *, allows_free_offers: 
     row = await db.fetchrow(
         f"""
         SELECT product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
+               attempted_at, due_at, {_offers_in_stock("product")} AS offers_in_stock,
                {CHANGE_7D} AS change_7d, mark.product_id IS NOT NULL AS marked, below, watched_since,
                best.offer_id, best.numeric_id, best.price, best.items_in_stock
           FROM product
@@ -86,7 +97,8 @@ def _list(value: str, sql_type: str, comparison: str, order: str) -> str:
     """The statement of a list. The value of the position is $3, its id $4; unknown values come last."""
     return f"""
         WITH page AS (
-            SELECT product_id, name, description, registered_at, last_success, last_error, best_price, week_price,
+            SELECT product_id, name, description, registered_at, last_success, last_error, attempted_at, due_at,
+                   best_price, week_price,
                    {value} AS sort_value
               FROM product
               JOIN product_refresh USING (product_id)
@@ -101,6 +113,7 @@ def _list(value: str, sql_type: str, comparison: str, order: str) -> str:
              LIMIT $5
         )
         SELECT page.product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
+               attempted_at, due_at, {_offers_in_stock("page")} AS offers_in_stock,
                {CHANGE_7D} AS change_7d, mark.product_id IS NOT NULL AS marked, below, watched_since, sort_value,
                best.offer_id, best.numeric_id, best.price, best.items_in_stock
           FROM page

@@ -85,21 +85,49 @@ async def select_offers(
     )  # fmt: skip
     if not rows:
         return None
-    return [
-        (
-            OfferState(
-                offer_id_of(row),
-                row["price"],
-                row["items_in_stock"],
-                row["first_seen"],
-                row["last_seen"],
-                row["closed_at"],
-            ),
-            (row["changed_at"], row["offer_id"]),
-        )
-        for row in rows
-        if row["offer_id"] is not None
-    ]
+    return [(_offer_of(row), (row["changed_at"], row["offer_id"])) for row in rows if row["offer_id"] is not None]
+
+
+async def select_open_offers(db: Executor, product_id: UUID, limit: int) -> list[OfferState]:
+    """Open offers, the cheapest in stock first; those that are sold out come last."""
+    rows = await db.fetch(
+        """
+        SELECT offer_id, numeric_id, price, items_in_stock, first_seen, last_success AS last_seen, closed_at
+          FROM offer
+          JOIN product_refresh USING (product_id)
+         WHERE product_id = $1 AND closed_at IS NULL
+         ORDER BY items_in_stock = 0, price, offer_id
+         LIMIT $2
+        """,
+        product_id, limit,
+    )  # fmt: skip
+    return [_offer_of(row) for row in rows]
+
+
+async def select_closed_offers(db: Executor, product_id: UUID, limit: int) -> list[OfferState]:
+    """Closed offers, the last one closed first."""
+    rows = await db.fetch(
+        """
+        SELECT offer_id, numeric_id, price, items_in_stock, first_seen, last_seen, closed_at
+          FROM offer
+         WHERE product_id = $1 AND closed_at IS NOT NULL
+         ORDER BY closed_at DESC, offer_id
+         LIMIT $2
+        """,
+        product_id, limit,
+    )  # fmt: skip
+    return [_offer_of(row) for row in rows]
+
+
+def _offer_of(row: asyncpg.Record) -> OfferState:
+    return OfferState(
+        offer_id_of(row),
+        row["price"],
+        row["items_in_stock"],
+        row["first_seen"],
+        row["last_seen"],
+        row["closed_at"],
+    )
 
 
 async def select_product_exists(db: Executor, product_id: UUID) -> bool:

@@ -16,7 +16,7 @@ from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.replica import reads_replica
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.catalog import service
 from dashboard.catalog.inputs import TrendQuery
@@ -198,7 +198,8 @@ async def get_product_price_history(product_id: UUID, query_args: TrendQuery) ->
         figures.in_stock_share,
         gaps,
     )
-    return json_response(history, 200, headers)
+    links = [*headers.values(), page_link(f"/board/prices/{product_id}")]
+    return json_response(history, 200, {"Link": ", ".join(links)})
 
 
 async def page_of_history(

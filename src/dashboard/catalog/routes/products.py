@@ -15,7 +15,7 @@ from common.web.pagination import CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.catalog import service
 from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery
@@ -39,9 +39,15 @@ PRODUCT_EXAMPLE = {
     **PRODUCT_INPUT_EXAMPLE,
     "registration": "registered",
     "best_offer": {"id": "0c1a1f0e-9c5e-5b35-8f43-6f3f6a0a3f44", "price": 1000, "items_in_stock": 5},
+    "offers_in_stock": 3,
     "change_7d": -4.2,
     "mark": None,
-    "freshness": {"last_success": "2026-01-01T08:00:00Z", "last_error": None},
+    "freshness": {
+        "last_success": "2026-01-01T08:00:00Z",
+        "last_error": None,
+        "last_attempt": "2026-01-01T08:00:00Z",
+        "next_attempt": None,
+    },
 }
 OFFER_EXAMPLE = {
     **PRODUCT_EXAMPLE["best_offer"],  # type: ignore[dict-item]  # an example, typed as any JSON
@@ -76,7 +82,9 @@ async def create_product(data: ProductInput) -> Response:
     else:
         error = await service.try_to_register(resources().offers, product_id, data)
     registration: RegistrationState = "registered" if error is None else "pending"
-    product = Product(product_id, data.name, data.description, registration, None, None, None, Freshness(None, error))
+    product = Product(
+        product_id, data.name, data.description, registration, None, 0, None, None, Freshness(None, error)
+    )
 
     async def create(connection: Connection) -> StoredResponse:
         await products.insert_product(connection, product, datetime.now(UTC))
@@ -107,7 +115,8 @@ async def list_products(query_args: ProductsQuery) -> Response:
         allows_free_offers=resources().config.allows_free_offers,
     )
     page, headers = page_and_link(found, query_args.limit, lambda last: position_of(query_args, last[1]))
-    return json_response([product for product, _ in page], 200, headers)
+    links = [*headers.values(), page_link("/board/prices")]
+    return json_response([product for product, _ in page], 200, {"Link": ", ".join(links)})
 
 
 @blueprint.get(PRODUCT_PATH)

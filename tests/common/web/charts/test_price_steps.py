@@ -1,5 +1,6 @@
 """The chart of a price."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -11,16 +12,27 @@ from tests.common.web.charts.svg import checked, labels, paths, table, words
 
 START = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 PRICES = st.none() | st.floats(0, 10**6)
+UNKNOWN = "unknown"
 
 
-def chart(prices: list[float | None], hours: float = 24, average: float | None = None) -> Chart:
-    steps = [PriceStep(START + timedelta(hours=hours * number), price) for number, price in enumerate(prices)]
+def chart(prices: Sequence[float | str | None], hours: float = 24, average: float | None = None) -> Chart:
+    """A chart of prices that hold for so many hours each; None is a gap, UNKNOWN an unknown time."""
+    steps = [
+        PriceStep(
+            START + timedelta(hours=hours * number),
+            None if isinstance(price, str) else price,
+            is_unknown=price == UNKNOWN,
+        )
+        for number, price in enumerate(prices)
+    ]
     until = START + timedelta(hours=hours * len(prices))
-    return price_steps(PriceSteps(steps, until, average, lambda price: f"{price:.2f}"), words(3))
+    return price_steps(PriceSteps(steps, until, average, lambda price: f"{price:.2f}"), words(4))
 
 
-@given(st.lists(PRICES, max_size=30), st.floats(0, 500), PRICES)
-def test_any_price_is_drawn_inside_its_frame(prices: list[float | None], hours: float, average: float | None) -> None:
+@given(st.lists(PRICES | st.just(UNKNOWN), max_size=30), st.floats(0, 500), PRICES)
+def test_any_price_is_drawn_inside_its_frame(
+    prices: list[float | str | None], hours: float, average: float | None
+) -> None:
     assert len(table(checked(chart(prices, hours, average)))) == len(prices) + 1
 
 
@@ -30,7 +42,45 @@ def test_a_time_without_a_price_is_a_hatched_gap_of_the_line() -> None:
     assert [data.count("M") for data in paths(page, "now")] == [2, 2]
     assert all(paths(page, "hatched"))
     assert "<series> 2" in labels(page, "wide")
-    assert table(page)[2] == ["2026-08-21 09:30", "–"]
+    assert table(page)[2] == ["2026-08-21 09:30", "<series> 2"]
+
+
+def test_an_unknown_time_is_told_apart_from_a_time_without_a_price() -> None:
+    page = checked(chart([12.4, UNKNOWN, None, 12.1]))
+
+    assert [data.count("M") for data in paths(page, "now")] == [2, 2]
+    assert [data.count("M") for data in paths(page, "unknown")] == [1, 1]
+    assert {"<series> 2", "<series> 3"} <= set(labels(page, "wide"))
+    assert [row[1] for row in table(page)[1:]] == ["12.40", "<series> 3", "<series> 2", "12.10"]
+
+
+def test_a_chart_without_any_price_says_why() -> None:
+    page = checked(chart([None, UNKNOWN]))
+
+    assert {"<series> 2", "<series> 3"} <= set(labels(page, "wide"))
+    assert paths(page, "now") == []
+
+
+def test_the_words_of_a_narrow_gap_are_below_one_another() -> None:
+    page = checked(chart([12, None, *[12] * 9]))
+
+    assert {"<series>", "2"} <= set(labels(page, "wide"))
+    assert "<series> 2" not in labels(page, "wide")
+
+
+def test_the_legend_has_what_occurs() -> None:
+    def legend(of: Chart) -> list[str]:
+        return [key.name for key in of.legend]
+
+    assert legend(chart([12, 13])) == ["<series> 0"]
+    assert legend(chart([12, None], average=12)) == ["<series> 0", "<series> 1", "<series> 2"]
+    assert legend(chart([UNKNOWN, 12])) == ["<series> 0", "<series> 3"]
+
+
+def test_each_row_says_where_its_step_begins() -> None:
+    page = checked(chart([12, 13, 14, 15]))
+
+    assert [row.get("data-at") for row in page.iter("tr")] == [None, "0.0000", "0.2500", "0.5000", "0.7500"]
 
 
 def test_the_lowest_and_the_highest_price_are_marked() -> None:

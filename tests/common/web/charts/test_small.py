@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.web.charts.small import Sparkline, bar_with_mark, month_strip, sparkline
+from common.web.charts.small import Sparkline, bar_with_mark, month_strip, sparkline, step_line
 from tests.common.web.charts.svg import FINDING, TITLE, checked, paths
 
 VALUES = st.none() | st.floats(-1000, 10**6)
@@ -20,6 +20,17 @@ def test_any_sparkline_is_drawn_inside_its_frame(
 def test_a_sparkline_has_an_area_for_now_and_a_line_for_last_year() -> None:
     page = checked(sparkline(Sparkline([1, None, 3], [2, 2, 2], highest=4), TITLE, FINDING))
     assert [data.count("M") for style in ("fill", "now", "then") for data in paths(page, style)] == [2, 2, 1]
+
+
+@given(SERIES)
+def test_any_step_line_is_drawn_inside_its_frame(values: list[float | None]) -> None:
+    checked(step_line(values, TITLE, FINDING))
+
+
+def test_a_step_line_holds_each_value_and_has_gaps() -> None:
+    [line] = paths(checked(step_line([1, 3, None, 2], TITLE, FINDING)), "now")
+
+    assert line == "M2 27H31V3H60M89 15H118"
 
 
 @given(st.lists(VALUES, max_size=14), st.floats(0, 10**6))

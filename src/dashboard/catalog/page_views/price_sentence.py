@@ -1,0 +1,99 @@
+"""The sentence that answers whether now is a good moment to buy a product."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from common.web.page_frame import duration_words
+from dashboard.catalog.models import PriceFigures, PriceStep, Product
+from dashboard.catalog.page_views.words import day_text, price_text
+
+PERIOD = timedelta(days=90)
+"""What the price of now is compared with, if it has been known for as long."""
+
+
+@dataclass(frozen=True)
+class PriceNow:
+    """What is known of a product's price now.
+
+    steps: the last changes, the newest first. figures: those of PERIOD. is_old: the last answer is longer ago than a
+    gap, so that its price is not that of now.
+    """
+
+    product: Product
+    steps: list[PriceStep]
+    figures: PriceFigures
+    is_old: bool
+
+    @property
+    def price(self) -> int | None:
+        """The price at the last answer; None if nothing was in stock then, or before the first answer."""
+        return self.steps[0].price if self.steps else None
+
+
+def sentence(found: PriceNow, now: datetime) -> str:
+    """Such as `12.40 now: 8% under its average of 90 days, 3% above its lowest (11 Nov).`"""
+    answered = found.product.freshness.last_success
+    if not found.steps or answered is None:
+        if found.product.registration == "pending":
+            return "There is no price: the product is not registered with the offers service yet."
+        return "There is no price: the offers service has not told one yet."
+    when = f"at {day_and_time(answered, now)}, the time of the last answer" if found.is_old else "now"
+    if found.price is None:
+        return f"Nothing {'was' if found.is_old else 'is'} in stock {when}.{_last_price(found, now)}"
+    compared = _compared(found.price, found.figures, now)
+    return f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
+
+
+def period_words(known_since: datetime, now: datetime) -> str:
+    """The period of the comparison: `90 days`, or since when the product is watched."""
+    known = now - known_since
+    return f"{PERIOD.days} days" if known >= PERIOD else f"the {_duration(known)} that it has been watched"
+
+
+def day_and_time(at: datetime, now: datetime) -> str:
+    """Such as `14:20 UTC`, or `14:20 UTC on 11 Nov`."""
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%H:%M} UTC on {day_text(at, now)}"
+
+
+def _compared(price: int, figures: PriceFigures, now: datetime) -> list[str]:
+    """The price beside the lowest and the average; empty where nothing is known to compare it with."""
+    lowest, highest, mean, since = figures.lowest, figures.highest, figures.mean, figures.known_since
+    if lowest is None or highest is None or mean is None or since is None:
+        return []
+    period = period_words(since, now)
+    if price == lowest.price == highest.price:
+        return [f"the only price in {period}"]
+    if price <= lowest.price:
+        return [f"its lowest in {period}", f"{_beside(price, mean)} its average"]
+    return [
+        f"{_beside(price, mean)} its average of {period}",
+        f"{_beside(price, lowest.price)} its lowest ({day_text(lowest.at, now)})",
+    ]
+
+
+def _last_price(found: PriceNow, now: datetime) -> str:
+    """What it cost before it was sold out, as far as the last changes say."""
+    pairs = zip(found.steps, found.steps[1:], strict=False)
+    last = next(((later.at, step.price) for later, step in pairs if step.price is not None), None)
+    if last is None:
+        return ""
+    figures = found.figures
+    words = f" The last price was {price_text(last[1])}, until {day_and_time(last[0], now)}"
+    if figures.mean is None or figures.known_since is None:
+        return f"{words}."
+    return f"{words}; the average of {period_words(figures.known_since, now)} is {price_text(figures.mean)}."
+
+
+def _beside(price: float, other: float) -> str:
+    """Such as `8% under`."""
+    if round(price) == round(other):
+        return "level with"
+    side = "under" if price < other else "above"
+    if not other:
+        return side
+    percent = round(100 * abs(price - other) / other)
+    return f"{percent:,}% {side}" if percent else f"less than 1% {side}"
+
+
+def _duration(known: timedelta) -> str:
+    return duration_words(known.total_seconds())

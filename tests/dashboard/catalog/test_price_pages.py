@@ -1,0 +1,311 @@
+"""The pages of prices: their figures are those of the JSON, whatever products are called, and who may see them."""
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from dashboard.catalog.page_views.price_list import PATH
+from dashboard.catalog.page_views.words import percent_text, price_text
+from tests.support.fake_offers import Catalogue, FakeOffers, offer
+from tests.support.pages import (
+    Element,
+    addresses,
+    browse,
+    browse_page,
+    by_id,
+    figure_text,
+    named,
+    rows,
+    styled,
+    table,
+)
+from tests.support.past_prices import DAY, HOUR, PRICES, product_with, store_price
+
+
+async def page_of(catalogue: Catalogue, product_id: str, query: str = "") -> Element:
+    return await browse_page(catalogue.app, f"{PATH}/{product_id}{query}")
+
+
+def json_address(page: Element, label: str = "JSON") -> str:
+    """Where the footer says that the same figures are."""
+    [address] = [link.attributes["href"] for link in named(by_id(page, "alternates"), "a") if link.text == label]
+    return address
+
+
+def lines_of(page: Element) -> list[str]:
+    """The lines of the chart: wide, narrow."""
+    drawn = [
+        each.attributes["d"] for each in named(by_id(page, "history"), "path") if each.attributes.get("class") == "now"
+    ]
+    return [data for data in drawn if data != "M1 6H23"]
+
+
+@pytest.mark.parametrize("price_range", ["1d", "1w", "1m", "3m", "1y", "all"])
+async def test_the_figures_are_those_of_the_price_history(catalogue: Catalogue, price_range: str) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    page = await page_of(catalogue, product, f"?range={price_range}")
+    history = await catalogue.get(json_address(page))
+
+    lowest, highest = history["lowest"], history["highest"]
+    assert figure_text(page, "lowest") == price_text(lowest["price"])
+    assert figure_text(page, "highest") == price_text(highest["price"])
+    assert figure_text(page, "mean") == price_text(history["mean"])
+    assert figure_text(page, "current") == price_text(history["steps"][-1]["price"])
+    assert figure_text(page, "in_stock_share") == f"{int(history['in_stock_share'] * 100)}%"
+    labels = {each.text for each in named(by_id(page, "history"), "text")}
+    if lowest["price"] != highest["price"]:
+        assert {f"▼ {price_text(lowest['price'])}", f"▲ {price_text(highest['price'])}"} <= labels
+    shown = [row[1] for row in table(by_id(page, "history"))]
+    assert shown == [
+        "nothing in stock" if step["price"] is None else price_text(step["price"]) for step in history["steps"]
+    ]
+
+
+async def test_the_lowest_and_the_highest_price_are_those_of_the_trend(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    page = await page_of(catalogue, product)
+    start = quote((datetime.now(UTC) - 90 * DAY).isoformat())
+    trend = [point["price"] for point in (await catalogue.get(f"/products/{product}/trend?from={start}"))["prices"]]
+
+    assert figure_text(page, "lowest") == price_text(min(trend))
+    assert figure_text(page, "highest") == price_text(max(trend))
+
+
+async def test_a_time_without_stock_is_a_gap_of_the_line(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    page = await page_of(catalogue, product, "?range=1m")
+
+    assert [data.count("M") for data in lines_of(page)] == [2, 2]
+    assert "nothing in stock" in by_id(page, "history").text
+    assert "not known" not in by_id(page, "history").text
+
+
+async def test_a_time_in_which_the_service_could_not_be_asked_is_told_apart(catalogue: Catalogue) -> None:
+    product = (await catalogue.create())["id"]
+    for ago, price in [(6 * DAY, 900), (6 * DAY - HOUR, 900), (2 * DAY, 950), (timedelta(0), 950)]:
+        await store_price(catalogue, product, ago, price, gaps=ago == 2 * DAY)
+
+    page = await page_of(catalogue, product, "?range=1w")
+
+    assert [data.count("M") for data in lines_of(page)] == [2, 2]
+    shown = by_id(page, "history").text
+    assert "Not known: the offers service could not be asked" in shown
+    assert "nothing in stock" not in shown
+    assert [row[1] for row in table(by_id(page, "history"))] == ["9.00", "not known", "9.50"]
+
+
+async def test_a_thousand_changes_are_a_small_page_with_the_true_ends(catalogue: Catalogue) -> None:
+    product = uuid.UUID((await catalogue.create())["id"])
+    await catalogue.db.execute(
+        """
+        INSERT INTO product_price_change (product_id, at, price)
+        SELECT $1, now() - number * interval '1 hour',
+               CASE WHEN number % 7 = 0 THEN NULL ELSE 1000 + number * 7919 % 997 END
+          FROM generate_series(1, 1000) AS number
+        """,
+        product,
+    )
+    await catalogue.db.execute(
+        "UPDATE product_refresh SET last_success = now(), best_price = 1000 WHERE product_id = $1", product
+    )
+
+    answer = await browse(catalogue.app, f"{PATH}/{product}")
+    text = await answer.get_data(as_text=True)
+    page = await page_of(catalogue, str(product))
+    history = await catalogue.get(json_address(page))
+
+    assert len(text) < 120_000
+    assert figure_text(page, "lowest") == price_text(history["lowest"]["price"])
+    shown = [row[1] for row in table(by_id(page, "history"))]
+    assert {figure_text(page, "lowest"), figure_text(page, "highest")} <= set(shown)
+    assert len(shown) < len(history["steps"]) / 2
+    assert "the lowest, the highest and the last price of each 120th" in by_id(page, "history").text
+    assert len(table(by_id(page, "changes"))) == 50
+    assert "The last 50 changes; there are more." in by_id(page, "changes").text
+
+
+async def test_a_product_without_an_answer_says_so(catalogue: Catalogue, fake: FakeOffers) -> None:
+    fake.fail(503)
+    product = (await catalogue.create())["id"]
+
+    page = await page_of(catalogue, product)
+
+    assert "not registered with the offers service yet" in figure_text(page, "sentence")
+    assert "Not registered yet, tried again within a minute. The reason: " in by_id(page, "state").text
+    assert "The chart begins with the first answer" in by_id(page, "history").text
+    assert "No offer is open" in by_id(page, "offers").text
+    row = rows(await browse_page(catalogue.app, PATH))[1]
+    assert row[1:4] == ["–", "–", "–"]
+    assert "not registered yet" in row[5]
+
+
+async def test_a_product_with_one_price_claims_no_more_than_it_knows(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, (5 * HOUR, 1240))
+
+    page = await page_of(catalogue, product)
+
+    assert figure_text(page, "sentence") == "12.40 now: the only price in the 5 h that it has been watched."
+    assert [data.count("M") for data in lines_of(page)] == [1, 1]
+    assert figure_text(page, "current") == figure_text(page, "lowest") == figure_text(page, "mean") == "12.40"
+    assert [row[1] for row in table(by_id(page, "changes"))] == ["first answer"]
+
+
+@pytest.mark.parametrize(("known", "is_marked"), [(31 * DAY, True), (29 * DAY, False)])
+async def test_lowest_in_thirty_days_needs_thirty_days(catalogue: Catalogue, known: timedelta, is_marked: bool) -> None:
+    product = await product_with(catalogue, (known, 1000), (HOUR, 900))
+
+    page = await browse_page(catalogue.app, PATH)
+
+    assert ("lowest in 30 days" in table(page)[0][0]) == is_marked
+    assert ("Lamp is at its lowest in 30 days." in by_id(page, "state").text) == is_marked
+    history = await catalogue.get(
+        f"/products/{product}/price-history?from={quote((datetime.now(UTC) - 30 * DAY).isoformat())}"
+    )
+    assert history["lowest"]["price"] == 900
+    assert (datetime.fromisoformat(history["known_since"]) <= datetime.now(UTC) - 30 * DAY) == is_marked
+
+
+async def test_no_old_price_is_the_lowest_in_thirty_days(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, (40 * DAY, 1000), (HOUR, 900), asked_now=False)
+    page = await browse_page(catalogue.app, PATH)
+    assert "lowest in 30 days" not in table(page)[0][0]
+
+    product_page = await page_of(catalogue, product)
+    assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(product_page, "sentence"))
+    assert "not been asked for a while" in by_id(product_page, "state").text
+    assert "prices of" in table(page)[0][5]
+
+
+async def test_the_list_has_the_figures_of_the_json(catalogue: Catalogue) -> None:
+    await product_with(catalogue, *PRICES, name="Lamp 2")
+    await product_with(catalogue, (10 * DAY, 300), (HOUR, None), name="lamp 10")
+    await product_with(catalogue, (HOUR, 700), name="Chair")
+
+    for query, names in [
+        ("", ["Chair", "Lamp 2", "lamp 10"]),
+        ("?sort=-price", ["Lamp 2", "Chair", "lamp 10"]),
+        ("?search=LAMP", ["Lamp 2", "lamp 10"]),
+    ]:
+        page = await browse_page(catalogue.app, PATH + query)
+        listed = await catalogue.get(json_address(page))
+        assert [each["name"] for each in listed] == names
+        for row, each in zip(table(page), listed, strict=True):
+            best, change = each["best_offer"], each["change_7d"]
+            assert row[0] == each["name"]
+            assert row[1] == ("sold out" if best is None else price_text(best["price"]))
+            assert row[2] == ("–" if change is None else percent_text(change))
+            assert row[3] == str(each["offers_in_stock"])
+            assert datetime.fromisoformat(each["freshness"]["last_attempt"]).strftime("%H:%M") in row[5]
+    assert "1 has nothing in stock" in by_id(page, "state").text
+    for label in ("CSV", "XLSX"):
+        answer = await catalogue.app.test_client().get(json_address(page, label))
+        assert answer.status_code == 200
+        assert "attachment" in answer.headers["Content-Disposition"]
+
+
+async def test_a_sparkline_has_a_gap_where_nothing_was_in_stock(catalogue: Catalogue) -> None:
+    await product_with(catalogue, *PRICES)
+
+    page = await browse_page(catalogue.app, PATH)
+
+    [line] = [each.attributes["d"] for each in named(by_id(page, "prices"), "path")]
+    assert line.count("M") == 2
+    assert "with times without a price" in by_id(page, "prices").text
+
+
+async def test_pages_of_the_list_have_every_product_once(catalogue: Catalogue) -> None:
+    await catalogue.create_many(120)
+    found: list[str] = []
+    address = f"{PATH}?search=-"
+    while address:
+        page = await browse_page(catalogue.app, address)
+        shown = [row[0] for row in table(page)]
+        assert [each["name"] for each in await catalogue.get(json_address(page))] == shown
+        found += shown
+        following = [link for link in named(page, "a") if link.attributes.get("rel") == "next"]
+        address = following[0].attributes["href"] if following else ""
+
+    assert len(found) == len(set(found)) == 120
+    answer = await browse(catalogue.app, f"{PATH}?cursor=x")
+    assert answer.status_code == 400
+    assert (await browse(catalogue.app, f"{PATH}?utm_source=mail")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "כיסא עם משענת", "x" * 200]
+)
+async def test_any_name_is_shown_as_it_is(catalogue: Catalogue, name: str) -> None:
+    product = await product_with(catalogue, *PRICES, name=name)
+
+    for path in (PATH, f"{PATH}/{product}"):
+        text = await (await browse(catalogue.app, path)).get_data(as_text=True)
+        page = await browse_page(catalogue.app, path)
+        assert name in [each.text for each in named(page, "bdi")]
+        assert "alert(1)<" not in text
+        assert "<img" not in text
+
+
+async def test_no_product_has_a_name_of_300_characters(catalogue: Catalogue) -> None:
+    answer = await catalogue.app.test_client().post("/products", json={"name": "x" * 300, "description": ""})
+    assert answer.status_code == 400
+
+
+async def test_offers_are_listed_and_closed_ones_are_behind_a_link(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = (await catalogue.create())["id"]
+    fake.offers[product] = [offer(1, 900), offer("b <i>", 800), offer(3, 700, 0)]
+    await catalogue.refresh()
+    fake.offers[product] = [offer("b <i>", 850), offer(3, 700, 0)]
+    await catalogue.db.execute("UPDATE product_refresh SET due_at = NULL")
+    await catalogue.refresh()
+
+    page = await page_of(catalogue, product)
+    section = by_id(page, "offers")
+    assert [row[:3] for row in table(section)] == [["b <i>", "8.50", "5"], ["3", "7.00", "sold out"]]
+    [link] = [address for address in addresses(section) if "offers=all" in address]
+
+    page = await browse_page(catalogue.app, link.partition("#")[0])
+    assert [row[:2] for row in table(by_id(page, "offers"), 1)] == [["1", "9.00"]]
+    offers = await catalogue.get(f"/products/{product}/offers")
+    assert sorted(str(each["id"]) for each in offers) == ["3", "b <i>"]
+
+
+async def test_a_failed_refresh_is_named(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = (await catalogue.create())["id"]
+    fake.default_offers = [offer("a", 1240)]
+    await catalogue.refresh()
+    fake.fail(500, only=product)
+    await catalogue.refresh()
+
+    page = await page_of(catalogue, product)
+    assert "out of order" in styled(by_id(page, "state"), "bad")[0].text
+    shown = await browse_page(catalogue.app, PATH)
+    assert "The last refresh of 1 product failed" in by_id(shown, "state").text
+    assert "failed; prices of" in table(shown)[0][5]
+
+
+async def test_a_page_is_not_sent_again_unless_it_changed(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    for path in (PATH, f"{PATH}/{product}"):
+        first = await browse(catalogue.app, path)
+        again = await browse(catalogue.app, path, **{"If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304
+        await catalogue.db.execute("UPDATE product_refresh SET attempted_at = now(), best_price = best_price + 1")
+        changed = await browse(catalogue.app, path, **{"If-None-Match": first.headers["ETag"]})
+        assert changed.status_code == 200
+
+
+async def test_an_unknown_product_is_a_page(catalogue: Catalogue) -> None:
+    unknown = uuid.uuid4()
+    for path in (f"{PATH}/{unknown}", f"{PATH}/lamp"):
+        answer = await browse(catalogue.app, path)
+        assert answer.status_code == 404
+        assert "text/html" in answer.headers["Content-Type"]
+    answer = await browse(catalogue.app, f"{PATH}/{unknown}?range=5y")
+    assert answer.status_code == 400
