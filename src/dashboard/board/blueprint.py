@@ -13,6 +13,7 @@ LABELS = {
     "from": "First month",
     "sort": "Order",
     "search": "Search",
+    "day": "Day",
 }
 
 

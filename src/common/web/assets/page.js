@@ -7,7 +7,8 @@ const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHT
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
 const main = one("main");
-let tag = null, latest = null, answeredAt = Date.now(), askedAt = answeredAt, graceUntil = 0, asking = false;
+let tag = null, latest = null, answeredAt = Date.now(), askedAt = answeredAt, graceUntil = 0;
+let asking = false, isLoggedOut = false;
 
 // What other scripts add: preparations of new elements, and whether refreshes have to wait.
 const preparations = [];
@@ -35,11 +36,12 @@ function replaceLive(page) {
     if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
     sent.set(fresh, fresh.outerHTML);
     const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
-    const open = all("details", old).map((part) => part.open);
+    const open = all("details", old).map((part) => part.open), typed = all("textarea", old).map((part) => part.value);
     const stop = all("[data-roving] a", old).findIndex((link) => link.tabIndex === 0);
     old.replaceWith(fresh);
     all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
     all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
+    all("textarea", fresh).forEach((part, number) => { part.value = typed[number] ?? part.value; });
     prepare(fresh, stop);
   }
   document.title = page.title;
@@ -58,7 +60,9 @@ function showPage(response, text) {
   answeredAt = Date.now();
   const header = (name) => response.headers.get(name);
   if (response.status === 200) {
-    replaceLive(parse(text));
+    const page = parse(text);
+    isLoggedOut = !!one("[data-login]", page);
+    if (!isLoggedOut) replaceLive(page);
     tag = header("ETag");
   }
   showThrough(header("X-Data-Through"), header("Date"));
@@ -90,13 +94,15 @@ function showThrough(instant, now) {
 }
 
 function showConnection() {
-  const lost = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS;
-  const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
-  if (!line) return;
+  const isOld = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS, lost = isOld || isLoggedOut;
+  const banner = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
+  if (!banner) return;
   document.body.classList.toggle("lost", lost);
-  line.hidden = !lost;
-  const text = lost ? `Not connected since ${at}. What you see is old.` : "";
+  banner.hidden = !lost;
+  const line = one("span", banner) ?? banner, link = one("a", banner);
+  const text = isOld ? `Not connected since ${at}. What you see is old.` : lost ? "Your session is over." : "";
   if (line.textContent !== text) line.textContent = text;
+  if (link) link.hidden = isOld;
 }
 
 // A hidden page does not refresh; it refreshes as soon as it is shown again.

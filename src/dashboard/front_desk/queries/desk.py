@@ -1,0 +1,120 @@
+"""SQL of the page: whether it is old, the day by table, and who holds a table when an order asks for it."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import asyncpg
+
+from common.db.pool import Executor
+from dashboard.front_desk.models import DayOrder, DeskMark, DeskTable, Overlap, TakenTable
+
+
+async def select_desk_mark(db: Executor, since: datetime) -> DeskMark:
+    """What changes when any order changes. since: the changes that are counted one by one."""
+    row = await db.fetchrow(
+        """
+        SELECT (SELECT max(id) FROM front_desk_order) AS newest,
+               (SELECT max(updated_at) FROM front_desk_order) AS updated_at,
+               count(*) AS recent,
+               coalesce(sum(extract(epoch FROM updated_at)), 0) AS checksum
+          FROM front_desk_order
+         WHERE updated_at > $1
+        """,
+        since,
+    )
+    assert row is not None
+    return DeskMark(*row)
+
+
+async def select_newest_zone(db: Executor) -> str | None:
+    """The time zone of the restaurant by its newest order; None without one."""
+    return await db.fetchval("SELECT timezone FROM front_desk_order ORDER BY id DESC LIMIT 1")
+
+
+async def select_tables(db: Executor, since: datetime) -> list[DeskTable]:
+    """The tables that were ordered since an instant, as the newest order for each describes it."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE newest AS (
+            (SELECT table_id, table_type, seats, received_at
+               FROM front_desk_order
+              ORDER BY table_id, id DESC
+              LIMIT 1)
+            UNION ALL
+            SELECT following.*
+              FROM newest
+             CROSS JOIN LATERAL (
+                SELECT table_id, table_type, seats, received_at
+                  FROM front_desk_order
+                 WHERE table_id = (SELECT min(table_id) FROM front_desk_order WHERE table_id > newest.table_id)
+                 ORDER BY id DESC
+                 LIMIT 1
+             ) AS following
+        )
+        SELECT table_id, table_type, seats FROM newest WHERE received_at > $1 ORDER BY table_id
+        """,
+        since,
+    )
+    return [DeskTable(**row) for row in rows]
+
+
+async def select_day(
+    db: Executor, day: date, begins_at: datetime, ends_at: datetime, after: tuple[datetime, int] | None, limit: int
+) -> list[DayOrder]:
+    """The waiting and confirmed orders of a day, and earlier ones that last beyond its beginning, by start.
+
+    begins_at, ends_at: the day by the clocks of the restaurant. after: the start and the id of the last order before.
+    """
+    after_start, after_id = after or (None, None)
+    rows = await db.fetch(
+        """
+        SELECT this.id, this.status, this.table_id, this.table_type, this.seats, this.name, this.email, this.phone,
+               this.guests, this.starts_at, this.ends_at, this.minutes, this.timezone, this.day, this.notes,
+               CASE WHEN this.decision IS NOT NULL THEN this.delivered END AS delivered,
+               other.id AS other_id, other.starts_at AS other_start, other.ends_at AS other_end
+          FROM front_desk_order AS this
+          LEFT JOIN LATERAL (
+            SELECT id, starts_at, ends_at
+              FROM front_desk_order AS held
+             WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL
+               AND tstzrange(starts_at, ends_at) && tstzrange(this.starts_at, this.ends_at)
+               AND status = 'confirmed' AND held.table_id = this.table_id AND held.id <> this.id
+             ORDER BY starts_at, id
+             LIMIT 1
+          ) AS other ON true
+         WHERE this.status IN ('waiting', 'confirmed') AND this.starts_at IS NOT NULL
+           AND (this.day = $1 OR (this.day < $1 AND tstzrange(this.starts_at, this.ends_at) && tstzrange($2, $3)))
+           AND ($4::timestamptz IS NULL OR (this.starts_at, this.id) > ($4, $5::bigint))
+         ORDER BY this.starts_at, this.id
+         LIMIT $6
+        """,
+        day, begins_at, ends_at, after_start, after_id, limit,
+    )  # fmt: skip
+    return [_day_order(row) for row in rows]
+
+
+def _day_order(row: asyncpg.Record) -> DayOrder:
+    fields = dict(row)
+    other = fields.pop("other_id"), fields.pop("other_start"), fields.pop("other_end")
+    return DayOrder(**fields, overlaps=other[0] is not None, overlap=Overlap(*other) if other[0] is not None else None)
+
+
+async def select_taken_tables(db: Executor, order_ids: Sequence[int]) -> list[TakenTable]:
+    """The tables that are confirmed for others at the times of these orders, by order and by start."""
+    rows = await db.fetch(
+        """
+        SELECT asked.id AS asked_id, held.table_id, held.id AS order_id, held.starts_at, held.ends_at
+          FROM front_desk_order AS asked
+          JOIN front_desk_order AS held
+            ON tstzrange(held.starts_at, held.ends_at) && tstzrange(asked.starts_at, asked.ends_at)
+           AND held.status IN ('waiting', 'confirmed') AND held.starts_at IS NOT NULL
+           AND held.status = 'confirmed' AND held.id <> asked.id
+         WHERE asked.id = ANY($1::bigint[]) AND asked.starts_at IS NOT NULL
+         ORDER BY asked.id, held.starts_at, held.id
+        """,
+        order_ids,
+    )
+    return [
+        TakenTable(row["asked_id"], row["table_id"], Overlap(row["order_id"], row["starts_at"], row["ends_at"]))
+        for row in rows
+    ]
