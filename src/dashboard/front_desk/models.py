@@ -160,7 +160,7 @@ class DayOrder(msgspec.Struct, frozen=True):
     timezone: str
     """Time zone of the restaurant."""
     day: date
-    """The day on which the guests come, in that time zone: the day asked for, or an earlier one that it lasts beyond."""
+    """The day on which the guests come, in that time zone: that asked for, or one before that it lasts beyond."""
     notes: str | None
     """What the guest asks for."""
     delivered: bool | None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from common.web.page_frame import duration_words
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DeskTable, Order, TakenTable
-from dashboard.front_desk.page_views.words import clock, counted, moment, span, when
+from dashboard.front_desk.page_views.words import clock, counted, isolated, moment, span, when
 
 LATE = timedelta(minutes=5)
 VERY_LATE = timedelta(minutes=15)
@@ -78,7 +78,7 @@ def waited_words(waited: timedelta) -> str:
 
 def news_of(order: Order) -> str:
     """What is announced of an order that begins to wait, or waits again after a decision that did not take effect."""
-    facts = [order.name or "Guest"]
+    facts = [isolated(order.name or "Guest")]
     if order.guests is not None:
         facts.append(str(order.guests))
     if order.starts_at is not None:
@@ -89,7 +89,7 @@ def news_of(order: Order) -> str:
 def _free_tables(order: Order, taken: Collection[int], tables: Sequence[DeskTable]) -> str:
     """The smallest known tables for the guests that nobody has then."""
     needed = order.guests or 1
-    free = [each for each in tables if each.seats >= needed and each.table_id not in taken | {order.table_id}]
+    free = [each for each in tables if each.seats >= needed and each.table_id not in (order.table_id, *taken)]
     if not free:
         return f"No other table for {needed} that is known here is free then."
     free.sort(key=lambda each: (each.seats, each.table_id))

@@ -9,7 +9,7 @@ from common.web.charts.marks import Drawing, Path
 from common.web.charts.path import Box, boxes, coordinate, hatching
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DayOrder, DeskTable
-from dashboard.front_desk.page_views.words import clock, counted, span
+from dashboard.front_desk.page_views.words import clock, counted, isolated, span
 
 STEP = timedelta(minutes=30)
 COLUMN = 48
@@ -25,12 +25,18 @@ MAX_TABLES = 60
 
 @dataclass(frozen=True)
 class Bar:
-    """An order in its lane. style: a class. columns: the half-hours that it touches. name: for a screen reader."""
+    """An order in its lane.
+
+    style: a class. columns: the half-hours that it touches. guest, party: the label, such as `Ann` and `, 4`. indent:
+    how far from the left of its first column it begins, in pixels. name: for a screen reader.
+    """
 
     order_id: int
     style: str
     columns: int
-    label: str
+    guest: str
+    party: str
+    indent: int
     name: str
     drawing: Drawing
 
@@ -51,8 +57,8 @@ class TableRow:
 class Timetable:
     """The day by table.
 
-    columns: the half-hours by the clocks of the restaurant, with the zone's abbreviation where the clocks change. now_x:
-    where the present is, in pixels; None outside. hidden: how many tables without an order are left out.
+    columns: the half-hours by the clocks of the restaurant, with the zone's abbreviation where the clocks change.
+    now_x: where the present is, in pixels; None outside. hidden: how many tables without an order are left out.
     """
 
     columns: tuple[str, ...]
@@ -152,18 +158,24 @@ def _bar(order: DayOrder, left: float, right: float, columns: int, house: House)
         paths: tuple[Path, ...] = (Path("bad-ground", outline), hatched, Path(f"rim {order.status}", outline))
     else:
         paths = (Path("bar" if order.status == "confirmed" else "past", outline),)
-    guests = "" if order.guests is None else f", {order.guests}"
-    label = f"{order.name or 'Guest'}{guests}"
+    guest, party = order.name or "Guest", "" if order.guests is None else f", {order.guests}"
     state = "confirmed" if order.status == "confirmed" else "waits for an answer"
-    conflict = ""
+    conflict, indent = "", max(0, round(left * COLUMN))
     if order.overlap is not None:
         other = order.overlap
         conflict = (
             f", overlaps with order {other.order_id}, confirmed {span(other.starts_at, other.ends_at, house.zone)}"
         )
-    name = f"{label}, {span(order.starts_at, order.ends_at, house.zone)}, {state}{conflict}"
+    name = f"{guest}{party}, {span(order.starts_at, order.ends_at, house.zone)}, {state}{conflict}"
     return Bar(
-        order.id, "conflict" if order.overlaps else order.status, columns, label, name, Drawing(width, HEIGHT, paths)
+        order.id,
+        "conflict" if order.overlaps else order.status,
+        columns,
+        guest,
+        party,
+        indent,
+        name,
+        Drawing(width, HEIGHT, paths),
     )
 
 
@@ -189,5 +201,5 @@ def day_sentence(orders: Sequence[DayOrder], day: date, house: House) -> str:
         following = coming[0]
         size = "" if following.guests is None else f", {following.guests}"
         at = clock(following.starts_at, house.zone)
-        parts.append(f"next {following.name or 'a guest'}{size} at {at}, table {following.table_id}")
+        parts.append(f"next {isolated(following.name or 'a guest')}{size}, at {at}, table {following.table_id}")
     return f"{'; '.join(parts)}."

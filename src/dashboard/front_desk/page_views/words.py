@@ -17,6 +17,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
+def isolated(text: str) -> str:
+    """A name in a sentence, between marks that keep its direction of writing from turning the rest around."""
+    return f"\u2068{text}\u2069"
+
+
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """Such as `19:00`."""
     return f"{instant.astimezone(zone):%H:%M}"
