@@ -1,4 +1,4 @@
-"""The day, the search and the live page over HTTP: figures, forms of the table, who may read, and when a page is old."""
+"""The day, the search and the live page over HTTP: figures, forms of the table, rights, and when a page is old."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ async def day_of(desk: Desk, query: str = f"?day={DAY}") -> dict[str, Any]:
 
 
 async def receive_evening(desk: Desk) -> None:
-    """Table 3001 is confirmed 19:00–21:00; another order asks for it at 20:00 and one for another table; times of UTC."""
+    """Table 3001 is confirmed 19:00–21:00 UTC; another order asks for it at 20:00, and one for another table."""
     await desk.receive(id=1)
     await desk.receive(id=1, status="confirmed")
     await desk.receive(id=2, name="Ben", starts_at=f"{DAY}T20:00:00Z")
@@ -167,8 +167,8 @@ async def test_a_card_warns_of_a_confirmed_order_and_names_the_tables_that_are_f
 @pytest.mark.parametrize(
     ("search", "found"),
     [
-        ("eve", [3]), ("EVE", [3]), ("030 123456", [3]), ("+49 30 12", [3]), ("2", [2]), ("ann@example", [5, 4, 3, 2, 1]),
-        ("nobody", []), ("%", []), ("_", []),
+        ("eve", [3]), ("EVE", [3]), ("030 123456", [3]), ("+49 30 12", [3]), ("2", [2]),
+        ("ann@example", [5, 4, 3, 2, 1]), ("nobody", []), ("%", []), ("_", []),
     ],
 )  # fmt: skip
 async def test_orders_are_found_by_name_phone_mail_and_number(desk: Desk, search: str, found: list[int]) -> None:
@@ -270,7 +270,7 @@ async def test_a_change_that_is_committed_after_a_later_one_makes_the_page_old(d
     before = await tag_of(desk)
 
     await desk.db.execute(
-        "UPDATE front_desk_order SET mail_failure = 'x', updated_at = updated_at + interval '1 microsecond' WHERE id = 1"
+        "UPDATE front_desk_order SET mail_failure = 'x', updated_at = updated_at + interval '1 us' WHERE id = 1"
     )
     assert await tag_of(desk) != before
 
