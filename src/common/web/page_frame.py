@@ -136,6 +136,7 @@ def framed_page(
         path=request.path,
         alternates=alternates,
         live_seconds=live_seconds,
+        has_session=bool(_csrf()),
         **content,
     )
     headers = {**tag.headers(), "Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "same-origin"}

@@ -70,7 +70,7 @@ async def test_the_page_shows_local_times_and_notes(desk: Desk) -> None:
 
     page = await desk.page()
     assert "Tue 1 January 2999, 22:00–00:00 UTC-03:00" in page
-    assert "Times are by the clocks of America/Sao_Paulo." in page
+    assert "Times are local to America/Sao_Paulo." in page
     assert "&lt;b&gt;A high chair&lt;/b&gt;,\nplease." in page
     assert "25.50 <bdi>EUR</bdi>" in page
 

@@ -2,13 +2,13 @@
 // The front desk: cards come and go, answers are sent without leaving the page, a sound lasts until somebody has seen.
 const RING_MS = 20000, NEWS_MS = 30000, SETTLE_MS = 500;
 const list = one("#cards"), news = one("#news"), sound = one("#sound"), seen = one("#seen");
-const unseen = new Set(), movedAt = {};
-let audio = null, rangAt = 0, saidAt = Date.now(), places = {};
+const unseen = new Set(), movedAt = {}, typed = {};
+let audio = null, rangAt = 0, saidAt = stamp(), places = {};
 
 function say(text, kind = "") {
   news.textContent = text;
   news.className = kind;
-  saidAt = Date.now();
+  saidAt = stamp();
 }
 
 function ring() {
@@ -21,7 +21,7 @@ function ring() {
   volume.gain.exponentialRampToValueAtTime(.001, at + .8);
   note.start();
   note.stop(at + .8);
-  rangAt = Date.now();
+  rangAt = stamp();
 }
 function setSound(on) {
   audio ??= new AudioContext();
@@ -31,8 +31,10 @@ function setSound(on) {
   ring();
 }
 
-// Cards of answered orders leave and new ones enter; the others stay the elements that they are.
+// Cards of answered orders leave and new ones enter; the others stay the elements that they are. A reason stays typed.
+addEventListener("input", ({ target }) => { typed[target.id] = target.value; });
 preparations.push((page) => {
+  for (const area of all("textarea", page)) area.value = typed[area.id] ?? "";
   const fresh = one("#cards", page), ids = fresh?.dataset.ids.trim().split(" ");
   if (!ids || fresh === list) return;
   for (const card of [...list.children]) if (!ids.includes(card.id) && !isHeld(card)) card.remove();
@@ -55,7 +57,7 @@ preparations.push((page) => {
 
 // A button that cannot reach the server is disabled and says why.
 function show() {
-  const reason = one(".lost #connection")?.innerText ?? "";
+  const reason = one(".lost footer [role]:not([hidden])")?.innerText ?? "";
   for (const button of all("button")) {
     button.disabled = reason;
     button.title = reason;
@@ -64,20 +66,20 @@ function show() {
   seen.hidden = !unseen.size;
   for (const card of list.children) {
     card.classList.toggle("new", unseen.has(card.id));
-    if ((places[card.id] ?? card.offsetTop) !== card.offsetTop) movedAt[card.id] = Date.now();
+    if ((places[card.id] ?? card.offsetTop) !== card.offsetTop) movedAt[card.id] = stamp();
     places[card.id] = card.offsetTop;
   }
 }
 setInterval(() => {
   show();
-  if (Date.now() - saidAt > NEWS_MS) say("");
-  if (unseen.size && !seen.disabled && Date.now() - rangAt >= RING_MS) ring();
+  if (stamp() - saidAt > NEWS_MS) say("");
+  if (unseen.size && !seen.disabled && stamp() - rangAt >= RING_MS) ring();
 }, 1000);
 
 // A tap on a card that has just moved was meant for the one that was there before.
 addEventListener("click", (event) => {
   const card = event.target.closest("#cards > *");
-  if (event.detail && Date.now() - movedAt[card?.id] < SETTLE_MS) event.preventDefault();
+  if (event.detail && stamp() - movedAt[card?.id] < SETTLE_MS) event.preventDefault();
 }, true);
 addEventListener("toggle", () => { places = {}; }, true);
 

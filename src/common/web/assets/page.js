@@ -6,9 +6,8 @@ const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (te
 const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
-const main = one("main");
-let tag = null, latest = null, answeredAt = Date.now(), askedAt = answeredAt, graceUntil = 0;
-let asking = false, isLoggedOut = false;
+const main = one("main"), stamp = Date.now;
+let tag = null, latest = null, answeredAt = stamp(), askedAt = answeredAt, graceUntil = 0, asking = false;
 
 // What other scripts add: preparations of new elements, and whether refreshes have to wait.
 const preparations = [];
@@ -36,12 +35,11 @@ function replaceLive(page) {
     if (!fresh || fresh.outerHTML === sent.get(old) || isHeld(old)) continue;
     sent.set(fresh, fresh.outerHTML);
     const scrolled = all(".scroll", old).map((part) => part.scrollLeft);
-    const open = all("details", old).map((part) => part.open), typed = all("textarea", old).map((part) => part.value);
+    const open = all("details", old).map((part) => part.open);
     const stop = all("[data-roving] a", old).findIndex((link) => link.tabIndex === 0);
     old.replaceWith(fresh);
     all(".scroll", fresh).forEach((part, number) => { part.scrollLeft = scrolled[number] ?? 0; });
     all("details", fresh).forEach((part, number) => { part.open = open[number] ?? part.open; });
-    all("textarea", fresh).forEach((part, number) => { part.value = typed[number] ?? part.value; });
     prepare(fresh, stop);
   }
   document.title = page.title;
@@ -57,12 +55,10 @@ async function get(address, headers) {
 }
 
 function showPage(response, text) {
-  answeredAt = Date.now();
+  answeredAt = stamp();
   const header = (name) => response.headers.get(name);
   if (response.status === 200) {
-    const page = parse(text);
-    isLoggedOut = !!one("[data-login]", page);
-    if (!isLoggedOut) replaceLive(page);
+    replaceLive(parse(text));
     tag = header("ETag");
   }
   showThrough(header("X-Data-Through"), header("Date"));
@@ -71,7 +67,7 @@ function showPage(response, text) {
 async function ask() {
   if (asking || held) return;
   asking = true;
-  askedAt = Date.now();
+  askedAt = stamp();
   const address = location.href;
   try {
     const response = await get(address, tag && { "If-None-Match": tag });
@@ -84,36 +80,34 @@ async function ask() {
   }
 }
 
-function showThrough(instant, now) {
+function showThrough(instant, date) {
   const time = one("#freshness time"), behind = one("#freshness span");
   if (!instant || !time) return;
   time.dateTime = instant;
   time.textContent = instant.slice(11, 19);
-  const seconds = Math.max(0, Math.round((Date.parse(now) - Date.parse(instant)) / 1000));
+  const seconds = Math.max(0, Math.round((Date.parse(date) - Date.parse(instant)) / 1000));
   if (seconds <= 60) behind.textContent = `${seconds} s behind`;
 }
 
 function showConnection() {
-  const isOld = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS, lost = isOld || isLoggedOut;
-  const banner = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
-  if (!banner) return;
+  const lost = stamp() > graceUntil && stamp() - answeredAt > LOST_MS;
+  const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
+  if (!line) return;
   document.body.classList.toggle("lost", lost);
-  banner.hidden = !lost;
-  const line = one("span", banner) ?? banner, link = one("a", banner);
-  const text = isOld ? `Not connected since ${at}. What you see is old.` : lost ? "Your session is over." : "";
+  line.hidden = !lost;
+  const text = lost ? `Not connected since ${at}. What you see is old.` : "";
   if (line.textContent !== text) line.textContent = text;
-  if (link) link.hidden = isOld;
 }
 
 // A hidden page does not refresh; it refreshes as soon as it is shown again.
 function askWhenDue(seconds) {
   if (document.hidden || !main?.dataset.refresh) return;
-  if (Date.now() - askedAt >= 1000 * seconds) ask();
+  if (stamp() - askedAt >= 1000 * seconds) ask();
   showConnection();
 }
 setInterval(() => askWhenDue(main?.dataset.refresh), 1000);
 addEventListener("visibilitychange", () => {
-  graceUntil = Date.now() + 5000;
+  graceUntil = stamp() + 5000;
   askWhenDue(0);
 });
 
