@@ -35,11 +35,11 @@ RENEWED_SECONDS = 20
 """A page without a changed order is renewed so often, since its minutes and the present in its timetable move on."""
 RECENT = timedelta(minutes=5)
 """Longer than any transaction lasts."""
-MAX_WAITING_SHOWN = 40
+MAX_WAITING_SHOWN = 25
 MAX_SETTLED_SHOWN = 30
-MAX_FREED_SHOWN = 30
-MAX_FOUND_SHOWN = 20
-MAX_DAY_SHOWN = 200
+MAX_FREED_SHOWN = 20
+MAX_FOUND_SHOWN = 10
+MAX_DAY_SHOWN = 120
 
 NOTICES = {
     "confirmed": ("good", "Sent to the restaurant: the table is confirmed. The order shows whether it was accepted."),
@@ -80,7 +80,7 @@ async def page(query_args: DeskPageQuery) -> Response:
         asyncio.gather(
             lists.select_waiting(pool(), now, MAX_WAITING_SHOWN),
             lists.select_waiting_count(pool(), now),
-            lists.select_freed(pool(), now, MAX_FREED_SHOWN),
+            lists.select_freed(pool(), now, MAX_FREED_SHOWN + 1),
             lists.select_settled(pool(), MAX_SETTLED_SHOWN),
         ),
         asyncio.gather(
@@ -89,8 +89,8 @@ async def page(query_args: DeskPageQuery) -> Response:
             select_day(day, house),
         ),
     )
-    answerable = {order.id: order for order in (*waiting, *found) if order.status == "waiting"}
-    taken = await desk.select_taken_tables(pool(), list(answerable))
+    found_waiting = [order for order in found if order.status == "waiting" and not order.has_ended(now)]
+    taken = await desk.select_taken_tables(pool(), list({order.id for order in (*waiting, *found_waiting)}))
     freed_ids = {order.id for order in freed}
     query = {"day": day} if query_args.day else {}
     return framed_page(
@@ -107,15 +107,14 @@ async def page(query_args: DeskPageQuery) -> Response:
         search=search,
         cards=waiting_cards(waiting, taken, tables, house),
         waiting_count=max(waiting_count, len(waiting)),
-        freed=freed,
+        freed=freed[:MAX_FREED_SHOWN],
+        more_freed=len(freed) > MAX_FREED_SHOWN,
         settled=[order for order in settled if order.id not in freed_ids],
+        settled_limit=MAX_SETTLED_SHOWN,
         undelivered=sum(order.delivered is False for order in settled if order.status in ("confirmed", "declined")),
         found=found[:MAX_FOUND_SHOWN],
         found_more=len(found) > MAX_FOUND_SHOWN,
-        found_cards={
-            card.order.id: card
-            for card in waiting_cards([order for order in found if order.status == "waiting"], taken, tables, house)
-        },
+        found_cards={card.order.id: card for card in waiting_cards(found_waiting, taken, tables, house)},
         **day_content(day, orders, tables, house),
     )
 
@@ -145,6 +144,7 @@ def day_content(day: date, orders: list[DayOrder], tables: list[DeskTable], hous
         "timetable": timetable(day, shown, tables, house),
         "orders": [order for order in shown if order.day == day],
         "more_orders": len(orders) > MAX_DAY_SHOWN,
+        "day_limit": MAX_DAY_SHOWN,
     }
 
 

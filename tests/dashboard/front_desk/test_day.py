@@ -1,6 +1,7 @@
 """The day, the search and the live page over HTTP: figures, forms of the table, rights, and when a page is old."""
 
 import csv
+import gzip
 import io
 import re
 from typing import Any
@@ -281,3 +282,36 @@ async def test_a_page_renews_itself_while_orders_wait(desk: Desk, monkeypatch: p
     await desk.log_in()
 
     assert await tag_of(desk) != await tag_of(desk)
+
+
+async def test_a_found_order_whose_time_has_passed_has_no_button(desk: Desk) -> None:
+    await desk.receive()
+    await desk.log_in()
+    await desk.db.execute("UPDATE front_desk_order SET starts_at = now() - interval '1 day'")
+    page = read_page(await (await desk.client.get("/front-desk?search=ann")).get_data(as_text=True))
+
+    found = by_id(page, "found-70001")
+    assert named(found, "button") == []
+    assert "Nobody has answered, and its time has passed" in found.text
+
+
+async def test_a_page_with_all_that_it_can_show_is_small(desk: Desk) -> None:
+    await desk.db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, name, guests, email, phone,
+                                      starts_at, minutes, ordered_at, provider_status, was_confirmed, notes)
+        SELECT number % 40, number, '', 'regular', 4, 10, 'Guest number ' || number, 4, number || '@example.com',
+               '+4930' || number, '2999-01-01 18:00:00Z'::timestamptz + number % 9 * interval '45 minutes', 90, now(),
+               (ARRAY['waiting', 'confirmed', 'cancelled', 'declined'])[number % 4 + 1], number % 4 = 2,
+               'We would like to sit near a window, please.'
+          FROM generate_series(1, 1000) AS number
+        """
+    )
+    await desk.log_in()
+
+    page = await (await desk.client.get(f"/front-desk?day={DAY}&search=guest")).get_data(as_text=False)
+    assert b"Of the first 120 orders (there are more): " in page
+    assert b"The newest 10 orders found" in page
+    assert b"more than 18 more" in page
+    assert len(page) <= 200_000
+    assert len(gzip.compress(page)) <= 20_000

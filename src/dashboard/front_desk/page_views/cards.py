@@ -146,6 +146,8 @@ def _state(order: Order) -> tuple[str, str]:
             return "cancelled", "Cancelled after it was confirmed"
         case "expired":
             return "cancelled", "Expired: nobody decided before its time ended"
+        case "waiting":
+            return "cancelled", "Nobody has answered, and its time has passed"
         case "confirmed" | "declined" if order.delivered:
             return order.status, f"{order.status.capitalize()}, accepted by the restaurant"
         case "confirmed" | "declined":
