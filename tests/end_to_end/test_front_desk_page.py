@@ -287,6 +287,7 @@ async def test_a_session_that_has_ended_is_told_without_leaving_the_page(browser
     await server.desk.db.execute("DELETE FROM page_session")
     await page.clock.run_for(5000)
 
+    await expect(page.locator("#session")).to_be_visible()
     await expect(page.locator("#session")).to_contain_text("Your session is over.")
     await page.clock.run_for(1000)
     assert await page.locator("button:enabled").count() == 0

@@ -119,7 +119,7 @@ def framed_page(
     tag: PageTag,
     *,
     alternates: Sequence[Alternate] = (),
-    live_seconds: int | None = None,
+    live_seconds: float | None = None,
     **content: Any,
 ) -> Response:
     """A page in the frame; no cache keeps one that needs a session (see `page_session`).

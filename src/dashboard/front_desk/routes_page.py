@@ -30,7 +30,8 @@ from dashboard.front_desk.staff import REALM
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix=REALM.path)
 
-LIVE_SECONDS = 3
+LIVE_SECONDS = 2.8
+"""A browser looks every second whether so much time has passed, so it asks every three seconds."""
 RENEWED_SECONDS = 20
 """A page without a changed order is renewed so often, since its minutes and the present in its timetable move on."""
 RECENT = timedelta(minutes=5)
