@@ -38,7 +38,7 @@ async def select_tables(db: Executor, since: datetime) -> list[DeskTable]:
         WITH RECURSIVE newest AS (
             (SELECT table_id, table_type, seats, received_at
                FROM front_desk_order
-              ORDER BY table_id, id DESC
+              ORDER BY table_id DESC, id DESC
               LIMIT 1)
             UNION ALL
             SELECT following.*
@@ -46,8 +46,8 @@ async def select_tables(db: Executor, since: datetime) -> list[DeskTable]:
              CROSS JOIN LATERAL (
                 SELECT table_id, table_type, seats, received_at
                   FROM front_desk_order
-                 WHERE table_id = (SELECT min(table_id) FROM front_desk_order WHERE table_id > newest.table_id)
-                 ORDER BY id DESC
+                 WHERE table_id < newest.table_id
+                 ORDER BY table_id DESC, id DESC
                  LIMIT 1
              ) AS following
         )
@@ -68,25 +68,32 @@ async def select_day(
     after_start, after_id = after or (None, None)
     rows = await db.fetch(
         """
-        SELECT this.id, this.status, this.table_id, this.table_type, this.seats, this.name, this.email, this.phone,
-               this.guests, this.starts_at, this.ends_at, this.minutes, this.timezone, this.day, this.notes,
-               CASE WHEN this.decision IS NOT NULL THEN this.delivered END AS delivered,
-               other.id AS other_id, other.starts_at AS other_start, other.ends_at AS other_end
-          FROM front_desk_order AS this
-          LEFT JOIN LATERAL (
-            SELECT id, starts_at, ends_at
-              FROM front_desk_order AS held
+        WITH found AS MATERIALIZED (
+            SELECT id, status, table_id, table_type, seats, name, email, phone, guests, starts_at, ends_at, minutes,
+                   timezone, day, notes, CASE WHEN decision IS NOT NULL THEN delivered END AS delivered
+              FROM front_desk_order
              WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL
-               AND tstzrange(starts_at, ends_at) && tstzrange(this.starts_at, this.ends_at)
-               AND status = 'confirmed' AND held.table_id = this.table_id AND held.id <> this.id
+               AND (day = $1 OR (day < $1 AND tstzrange(starts_at, ends_at) && tstzrange($2, $3)))
+               AND ($4::timestamptz IS NULL OR (starts_at, id) > ($4, $5::bigint))
              ORDER BY starts_at, id
+             LIMIT $6
+        ), held AS MATERIALIZED (
+            SELECT table_id, id, starts_at, ends_at
+              FROM front_desk_order
+             WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL AND status = 'confirmed'
+               AND tstzrange(starts_at, ends_at) && (SELECT tstzrange(min(starts_at), max(ends_at)) FROM found)
+        )
+        SELECT found.*, other.id AS other_id, other.starts_at AS other_start, other.ends_at AS other_end
+          FROM found
+          LEFT JOIN LATERAL (
+            SELECT held.id, held.starts_at, held.ends_at
+              FROM held
+             WHERE held.table_id = found.table_id AND held.id <> found.id
+               AND held.starts_at < found.ends_at AND held.ends_at > found.starts_at
+             ORDER BY held.starts_at, held.id
              LIMIT 1
           ) AS other ON true
-         WHERE this.status IN ('waiting', 'confirmed') AND this.starts_at IS NOT NULL
-           AND (this.day = $1 OR (this.day < $1 AND tstzrange(this.starts_at, this.ends_at) && tstzrange($2, $3)))
-           AND ($4::timestamptz IS NULL OR (this.starts_at, this.id) > ($4, $5::bigint))
-         ORDER BY this.starts_at, this.id
-         LIMIT $6
+         ORDER BY found.starts_at, found.id
         """,
         day, begins_at, ends_at, after_start, after_id, limit,
     )  # fmt: skip
