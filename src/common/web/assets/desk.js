@@ -35,7 +35,7 @@ function setSound(on) {
 addEventListener("input", ({ target }) => { typed[target.id] = target.value; });
 preparations.push((page) => {
   for (const area of all("textarea", page)) area.value = typed[area.id] ?? "";
-  const fresh = one("#cards", page), ids = fresh?.dataset.ids.trim().split(" ");
+  const fresh = one("#cards", page), ids = fresh?.dataset.ids.split(" ");
   if (!ids || fresh === list) return;
   for (const card of [...list.children]) if (!ids.includes(card.id) && !isHeld(card)) card.remove();
   let before = null;
@@ -87,16 +87,17 @@ addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches(".answer form")) return;
   event.preventDefault();
-  say("Sending …");
+  say("Sending");
   try {
     const body = new URLSearchParams(new FormData(form));
     const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(10000) });
+    if (response.status >= 500) throw response;
     if (!response.ok) return form.submit(); // which shows the page that says what is wrong
     const answer = one("#news", parse(await response.text()));
     if (answer) say(answer.textContent, answer.className);
     one("#waiting").focus({ preventScroll: true });
   } catch {
-    say("The server did not answer. The order shows whether your answer has arrived.", "bad");
+    say("No answer from the server. The order shows whether it was answered.", "bad");
   }
   while (asking) await new Promise((resolve) => { setTimeout(resolve, 50); });
   ask();
