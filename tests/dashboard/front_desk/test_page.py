@@ -94,7 +94,7 @@ async def test_a_form_without_the_csrf_token_of_the_session_decides_nothing(desk
     fields = {"csrf": csrf, "order": "70001", "decision": "confirm"}
     answer = await desk.client.post("/front-desk/decide", form=fields)
 
-    assert answer.status_code == 253
+    assert answer.status_code == 403
     assert [order["status"] for order in await desk.orders()] == ["waiting"]
 
 
@@ -105,7 +105,7 @@ async def test_a_form_from_another_site_decides_nothing(desk: Desk) -> None:
 
     for site in ("cross-site", "same-site"):
         answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
-        assert answer.status_code == 253
+        assert answer.status_code == 403
     assert (await desk.orders())[0]["status"] == "waiting"
     for site in ("same-origin", "none"):
         answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
@@ -134,7 +134,7 @@ async def test_forms_with_invalid_values_are_refused(desk: Desk) -> None:
 
     for order, decision in (("x", "confirm"), ("1", "eat"), ("²", "confirm"), ("9" * 19, "confirm")):
         fields = {"csrf": csrf, "order": order, "decision": decision}
-        assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 250
+        assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
     longest = {"csrf": csrf, "order": "9" * 18, "decision": "confirm"}  # no order has it
     answer = await desk.client.post("/front-desk/decide", form=longest)
@@ -156,7 +156,7 @@ async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk
     page = await desk.page()
     assert "26 orders wait" in page
     assert "<title>(26) Front desk</title>" in page
-    assert "Here are the 25 that have waited longest; 1 more follow" in page
+    assert "Here are the 25 that have waited longest; 1 more follows as soon as" in page
     assert page.count('class="card order ') == 25
 
 
