@@ -77,9 +77,14 @@ def format_local(instant: datetime, zone: ZoneInfo) -> str:
     day_and_time = f"{local:%A}, {local.day} {local:%B %Y, %H:%M}"
     if zone.key == "UTC":
         return f"{day_and_time} UTC"
+    return f"{day_and_time} {zone_abbreviation(local)} ({zone.key})"
+
+
+def zone_abbreviation(local: datetime) -> str:
+    """Return the abbreviation of a local time's zone then, such as CEST; for a zone without one the offset."""
     abbreviation = local.tzname() or ""
-    if not abbreviation.isalpha():
-        offset = local.utcoffset()
-        assert offset is not None
-        abbreviation = f"UTC{format_offset(offset)}"
-    return f"{day_and_time} {abbreviation} ({zone.key})"
+    if abbreviation.isalpha():
+        return abbreviation
+    offset = local.utcoffset()
+    assert offset is not None
+    return f"UTC{format_offset(offset)}"

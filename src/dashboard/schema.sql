@@ -1388,6 +1388,7 @@ CASE
     ELSE 'waiting'::text
 END) STORED NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     was_confirmed boolean DEFAULT false NOT NULL,
     CONSTRAINT front_desk_order_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
     CONSTRAINT front_desk_order_check1 CHECK (((decision IS NULL) = (decided_by IS NULL))),
@@ -1952,6 +1953,12 @@ CREATE INDEX front_desk_order_id ON front_desk_order USING btree (id);
 CREATE INDEX front_desk_order_settled ON front_desk_order USING btree (changed_at, id) WHERE (status <> 'waiting'::text);
 
 CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id);
+
+CREATE INDEX front_desk_order_time ON front_desk_order USING gist (tstzrange(starts_at, ends_at)) WHERE ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text])) AND (starts_at IS NOT NULL));
+
+CREATE INDEX front_desk_order_updated ON front_desk_order USING btree (updated_at);
+
+CREATE INDEX front_desk_order_waiting ON front_desk_order USING btree (received_at, id) WHERE (status = 'waiting'::text);
 
 CREATE INDEX idempotency_key_created_at ON idempotency_key USING btree (created_at);
 

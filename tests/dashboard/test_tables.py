@@ -82,6 +82,7 @@ async def add_bookings(db: asyncpg.Pool) -> None:
         ("/stores/gaps?from=2023-01-20T00:00:00Z&to=2023-01-24T00:00:00Z", None),
         ("/stores/sla", ""),
         ("/front-desk/orders", None),
+        ("/front-desk/day", "items"),
         ("/front-desk/outbox", None),
         ("/products/{}/offers", None),
         ("/products/{}/trend", "prices"),

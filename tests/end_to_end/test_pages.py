@@ -13,7 +13,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, StorageState, expect
 
 import dashboard.app
 import dashboard.config
@@ -22,11 +22,13 @@ import provider.config
 from common.config import Secret, read_config
 from common.web.html import ASSETS
 from common.web.page_frame import FrameState
+from common.web.page_session import LIFETIME, hash_token, insert_session
 from common.web.resources import Application
 from dashboard.board.page_views.words import long_day
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.quarantine import upsert_quarantine
+from dashboard.front_desk.staff import REALM
 from provider.simulated_hotels.simulation import Simulation
 from tests.support.applications import free_port
 from tests.support.browser import watch
@@ -39,6 +41,7 @@ WIDE, NARROW = 1280, 360
 MAX_HTML, MAX_COMPRESSED, MAX_CSS, MAX_JS = 120_000, 20_000, 16_384, 8_192
 FORBIDDEN = re.compile(r"<style|<script(?! src=)|\sstyle=|\son\w+=|javascript:")
 ROOMS = 8
+STAFF_SESSION = "session-of-staff"
 
 
 async def seed(db: asyncpg.Pool, today: date) -> None:
@@ -59,6 +62,22 @@ async def seed(db: asyncpg.Pool, today: date) -> None:
     await seed_system(db)
     for number in range(1, 5):
         await insert_order(db, number)
+    await seed_desk(db)
+
+
+async def seed_desk(db: asyncpg.Pool) -> None:
+    """Confirmed orders of which one overlaps with those that wait, one that was cancelled, and a session of staff."""
+    await db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, name, guests, starts_at,
+                                      minutes, ordered_at, provider_status, was_confirmed, mail_failure)
+        SELECT table_id, 100 + table_id, 'http://provider.example/', 'window', 4, 10, 'Ann <b>' || table_id, 2,
+               now() - interval '30 minutes', 120, now(), CASE table_id WHEN 3 THEN 'cancelled' ELSE 'confirmed' END,
+               table_id = 3, CASE table_id WHEN 2 THEN 'The email did not reach the guest: 550' END
+          FROM generate_series(1, 3) AS table_id
+        """
+    )
+    await insert_session(db, hash_token(STAFF_SESSION), REALM.kind, LIFETIME)
 
 
 async def seed_stores(db: asyncpg.Pool) -> None:
@@ -161,10 +180,10 @@ async def insert_order(db: asyncpg.Pool, number: int) -> None:
     """An order that has waited for a quarter of an hour."""
     await db.execute(
         """
-        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at,
-                                      received_at, provider_status)
-        SELECT 1, $1, 'http://provider.example/', 'window', 4, 10, 60, now() - interval '15 minutes',
-               now() - interval '15 minutes', 'waiting'
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, starts_at, minutes,
+                                      ordered_at, received_at, provider_status)
+        SELECT 1, $1, 'http://provider.example/', 'window', 4, 10, now() + interval '1 hour', 60,
+               now() - interval '15 minutes', now() - interval '15 minutes', 'waiting'
         """,
         number,
     )
@@ -178,6 +197,12 @@ class Board:
     url: str
     db: asyncpg.Pool
     today: date
+
+    @property
+    def staff(self) -> StorageState:
+        """The cookie of the session of staff, as a new context of the browser takes it."""
+        cookie: Any = {"name": REALM.cookie, "value": STAFF_SESSION, "url": f"{self.url}{REALM.path}"}
+        return {"cookies": [cookie]}
 
     @property
     def pages(self) -> list[str]:
@@ -205,6 +230,10 @@ class Board:
             f"/board/prices/{UUID(int=1)}?range=1w&offers=all",
             f"/board/prices/{UUID(int=2)}?range=all&notice=marked",
             f"/board/prices/{UUID(int=99)}",
+            "/front-desk",
+            "/front-desk?search=ann",
+            f"/front-desk?day={night}&search=nobody",
+            "/front-desk/decline?order=1",
             "/board/hotels/99",
             "/board/hotels/1?as_of=2999-01-01",
             "/board/nothing",
@@ -239,7 +268,8 @@ async def faults_of(browser: Browser, origin: str, paths: Sequence[str], **setti
 async def test_no_page_has_a_fault(browser: Browser, board: Board, width: int, scheme: str) -> None:
     size = {"width": width, "height": 900}
 
-    assert await faults_of(browser, board.url, board.pages, viewport=size, color_scheme=scheme) == {}
+    settings = {"viewport": size, "color_scheme": scheme, "storage_state": board.staff}
+    assert await faults_of(browser, board.url, board.pages, **settings) == {}
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
@@ -253,9 +283,12 @@ async def test_the_page_of_the_provider_has_no_fault(
 
 
 async def test_every_page_is_small_and_says_the_same_without_a_script(browser: Browser, board: Board) -> None:
-    contexts = [await browser.new_context(java_script_enabled=scripts) for scripts in (True, False)]
+    contexts = [
+        await browser.new_context(java_script_enabled=scripts, storage_state=board.staff) for scripts in (True, False)
+    ]
     pages = [await context.new_page() for context in contexts]
-    async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as client:
+    asked = {"Accept": "text/html", "Cookie": f"{REALM.cookie}={STAFF_SESSION}"}
+    async with aiohttp.ClientSession(headers=asked) as client:
         for path in board.pages:
             async with client.get(board.url + path) as answer:
                 html = await answer.read()

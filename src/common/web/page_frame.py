@@ -119,7 +119,7 @@ def framed_page(
     tag: PageTag,
     *,
     alternates: Sequence[Alternate] = (),
-    live_seconds: int | None = None,
+    live_seconds: float | None = None,
     **content: Any,
 ) -> Response:
     """A page in the frame; no cache keeps one that needs a session (see `page_session`).
@@ -136,6 +136,7 @@ def framed_page(
         path=request.path,
         alternates=alternates,
         live_seconds=live_seconds,
+        has_session=bool(_csrf()),
         **content,
     )
     headers = {**tag.headers(), "Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "same-origin"}

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from common.time_zones import parse_time_zone
-from common.web.input_types import Id, Input, Instant, Name, Notes, PageQuery, QueryNight, parse_name
+from common.web.input_types import (
+    WITHOUT_NUL,
+    Id,
+    Input,
+    Instant,
+    Name,
+    Night,
+    Notes,
+    PageInput,
+    PageQuery,
+    QueryNight,
+    parse_name,
+)
 from dashboard.front_desk.models import ProviderStatus, Status
 
 
@@ -35,6 +47,11 @@ Line = Annotated[
 TimeZoneName = Annotated[
     str, AfterValidator(parse_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})
 ]
+
+
+def absent_if_empty(value: Any) -> Any:
+    """None for an empty value, which a form sends for an empty field."""
+    return None if value == "" else value
 
 
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
@@ -93,11 +110,36 @@ class OrderInput(Input):
     """Whether to erase the guest's name, email address, phone number and notes, and what may quote them."""
 
 
+OrderSearch = Annotated[
+    str,
+    Field(
+        max_length=MAX_LINE_LENGTH,
+        pattern=WITHOUT_NUL,
+        description="Only orders with this number, or whose guest's name, email address or phone number contains it",
+        examples=["Ann"],
+    ),
+]
+
+
 class OrdersQuery(PageQuery):
     day: Annotated[
         QueryNight | None, Field(description="Only orders that begin on this day by the clocks of the restaurant")
     ] = None
     status: Annotated[Status | None, Field(description="Only orders with this status")] = None
+    search: OrderSearch = ""
+
+
+class DayQuery(PageQuery):
+    day: Annotated[
+        Night | None, Field(description="The day by the clocks of the restaurant; by default the current one")
+    ] = None
+
+
+class DeskPageQuery(PageInput):
+    """What the page shows beside the waiting orders. day: None for the current one."""
+
+    day: Annotated[Night | None, BeforeValidator(absent_if_empty)] = None
+    search: OrderSearch = ""
 
 
 class DeclineInput(Input):

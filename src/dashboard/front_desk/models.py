@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -15,6 +15,14 @@ Decision = Literal["confirm", "decline"]
 
 LONG_WAIT = timedelta(minutes=10)
 SOON = timedelta(hours=2)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone; UTC for a name that this machine does not know, although the sender of the order did."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name that is not one of a file is a ValueError
+        return ZoneInfo("UTC")
 
 
 class DeskCounts(NamedTuple):
@@ -97,7 +105,7 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
+        return zone_named(self.timezone)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -109,6 +117,103 @@ class Order(msgspec.Struct, frozen=True):
 
     def has_ended(self, now: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= now
+
+
+class Overlap(msgspec.Struct, frozen=True):
+    """A confirmed order of the same table for a time that overlaps."""
+
+    order_id: int
+    """Id of that order."""
+    starts_at: datetime
+    """When its guests come."""
+    ends_at: datetime
+    """When its time ends."""
+
+
+class DayOrder(msgspec.Struct, frozen=True):
+    """A waiting or confirmed order on a day."""
+
+    id: int
+    """Id of the order."""
+    status: Status
+    """`confirmed`: it holds the table; `waiting`: it asks for it."""
+    table_id: int
+    """Id of the table."""
+    table_type: str
+    """The kind of table."""
+    seats: int
+    """Number of seats."""
+    name: str | None
+    """Name of the guest."""
+    email: str | None
+    """Email address of the guest."""
+    phone: str | None
+    """Phone number of the guest."""
+    guests: int | None
+    """Number of guests."""
+    starts_at: datetime
+    """When the guests come."""
+    ends_at: datetime
+    """When the time of the order ends."""
+    minutes: int
+    """How long the table is needed."""
+    timezone: str
+    """Time zone of the restaurant."""
+    day: date
+    """The day on which the guests come, in that time zone: that asked for, or one before that it lasts beyond."""
+    notes: str | None
+    """What the guest asks for."""
+    delivered: bool | None
+    """Whether the provider has accepted the decision; null without a decision."""
+    overlaps: bool
+    """Whether another order for the same table, which is confirmed, overlaps in time."""
+    overlap: Overlap | None
+    """The first such order."""
+
+
+class DeskTable(msgspec.Struct, frozen=True):
+    """A table as the newest order for it describes it."""
+
+    table_id: int
+    """Id of the table."""
+    table_type: str
+    """The kind of table."""
+    seats: int
+    """Number of seats."""
+
+
+class DeskDay(msgspec.Struct, frozen=True):
+    """The waiting and confirmed orders of a day."""
+
+    day: date
+    """The day, by the clocks of the restaurant."""
+    timezone: str
+    """Time zone of the restaurant, by its newest order."""
+    tables: list[DeskTable]
+    """The tables that orders of the last 90 days were for; the front desk knows no others."""
+    items: list[DayOrder]
+    """The orders by when they start."""
+
+
+class DeskMark(NamedTuple):
+    """What changes when any order changes.
+
+    newest: the highest id. updated_at: the last change. recent, checksum: number of the latest changes, and the sum of
+    their times. A change that is committed after a later one changes these two alone.
+    """
+
+    newest: int | None
+    updated_at: datetime | None
+    recent: int
+    checksum: Decimal
+
+
+class TakenTable(NamedTuple):
+    """A table that is confirmed for another order at the time of the order `asked_id`."""
+
+    asked_id: int
+    table_id: int
+    overlap: Overlap
 
 
 class DecisionOutcome(msgspec.Struct, frozen=True):

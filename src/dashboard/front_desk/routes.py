@@ -5,18 +5,21 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 from quart_schema import document_response, security_scheme, tag
 
 from common.db.pool import transaction
 from common.outbox import admin
 from common.outbox.admin import MessageState
+from common.time_zones import end_of_day, start_of_day
 from common.web.bearer import require_token
 from common.web.errors import NotFound, document_problems
+from common.web.html import PRIVATE_HEADERS
 from common.web.input_types import MAX_ID, PageQuery
 from common.web.openapi.document import LINK_HEADER, operation
 from common.web.openapi.security import bearer_scheme
-from common.web.pagination import CursorId, decode_cursor, page_and_link
+from common.web.page_session import find_session
+from common.web.pagination import CursorId, CursorInstant, decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.request_body import json_body
 from common.web.resources import pool
@@ -24,17 +27,18 @@ from common.web.responses import json_response
 from common.web.signature import signed
 from common.web.table_response import table
 from dashboard.front_desk import service
-from dashboard.front_desk.inputs import DeclineInput, OrderInput, OrdersQuery
-from dashboard.front_desk.models import Decision, Order
-from dashboard.front_desk.queries import lists
+from dashboard.front_desk.house import KNOWN_TABLES, house_at
+from dashboard.front_desk.inputs import DayQuery, DeclineInput, OrderInput, OrdersQuery
+from dashboard.front_desk.models import DayOrder, Decision, DeskDay, Order
+from dashboard.front_desk.queries import desk, lists
+from dashboard.front_desk.search import search_terms
+from dashboard.front_desk.staff import REALM, STAFF
 from dashboard.resources import resources
 
 blueprint = Blueprint("front_desk", __name__, url_prefix="/front-desk")
 
 TAG = "front desk"
 STAFF_SCHEME = bearer_scheme("The token of the front desk's staff, which the operator sets as `DASHBOARD_STAFF_TOKEN`.")
-STAFF = "staff"
-"""The kind of the staff's token: at the log-in of the page and as a bearer token it has one count of failures."""
 ORDER = f"/orders/<int(min=1, max={MAX_ID}):order_id>"
 
 EXAMPLE_ORDER_INPUT = {
@@ -71,6 +75,19 @@ EXAMPLE_ORDER = {
     "changed_at": "2998-12-01T10:00:01Z",
     "was_confirmed": False,
 }
+EXAMPLE_DAY = {
+    "day": "2999-01-01",
+    "timezone": "Europe/Berlin",
+    "tables": [{"table_id": 1, "table_type": "cabin", "seats": 4}],
+    "items": [
+        {name: EXAMPLE_ORDER[name] for name in DayOrder.__struct_fields__ if name in EXAMPLE_ORDER}
+        | {
+            "ends_at": "2999-01-01T21:00:00Z",
+            "overlaps": True,
+            "overlap": {"order_id": 2, "starts_at": "2999-01-01T18:00:00Z", "ends_at": "2999-01-01T20:00:00Z"},
+        }
+    ],
+}
 EXAMPLE_MESSAGE = {
     "id": 1,
     "topic": "decision",
@@ -89,13 +106,21 @@ View = Callable[..., Awaitable[Any]]
 
 
 def staff_only(view: View) -> View:
-    """Restrict a view to requests with the staff token. Raises Unauthorized or TooManyRequests."""
+    """Restrict a view to requests with the staff token. Raises Unauthorized or TooManyRequests.
+
+    A session of the page reads too, so that its links to tables work; it changes nothing without the page's forms.
+    """
 
     @security_scheme([{"staff": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        await require_token(STAFF, resources().front_desk.staff_token)
-        return await view(*args, **kwargs)
+        is_reading = request.method == "GET" and "Authorization" not in request.headers
+        if not is_reading or await find_session(REALM) is None:
+            await require_token(STAFF, resources().front_desk.staff_token)
+        response = await view(*args, **kwargs)
+        if is_reading:
+            response.headers.update(PRIVATE_HEADERS)
+        return response
 
     return document_problems(wrapper, 401, 429)
 
@@ -132,9 +157,33 @@ async def receive_order(data: OrderInput) -> Response:
 async def list_orders(query_args: OrdersQuery) -> Response:
     """Orders, newest first. With `day`, orders without a time are left out."""
     before = decode_cursor(query_args.cursor, tuple[CursorId])[0] if query_args.cursor else None
-    found = await lists.select_orders(pool(), query_args.day, query_args.status, before, query_args.limit + 1)
+    search = search_terms(query_args.search) if query_args.search.strip() else None
+    found = await lists.select_orders(pool(), query_args.day, query_args.status, before, query_args.limit + 1, search)
     page, headers = page_and_link(found, query_args.limit, lambda last: (last.id,))
     return json_response(page, headers=headers)
+
+
+@blueprint.get("/day")
+@operation(headers={200: LINK_HEADER}, example=EXAMPLE_DAY)
+@tag([TAG])
+@staff_only
+@table("day", DayOrder, items="items")
+@validate_querystring(DayQuery)
+@document_response(DeskDay)
+async def get_day(query_args: DayQuery) -> Response:
+    """The waiting and confirmed orders of a day by their start, each with the confirmed one that it overlaps with.
+
+    Orders of the days before that last beyond the beginning of the day are among them; orders without a time are not.
+    """
+    cursor = query_args.cursor
+    after = decode_cursor(cursor, tuple[CursorInstant, CursorId]) if cursor is not None else None
+    house = house_at(await desk.select_newest_zone(pool()), datetime.now(UTC))
+    day = query_args.day or house.today
+    ends = start_of_day(day, house.zone), end_of_day(day, house.zone)
+    tables = await desk.select_tables(pool(), house.now - KNOWN_TABLES)
+    found = await desk.select_day(pool(), day, *ends, after, query_args.limit + 1)
+    page, headers = page_and_link(found, query_args.limit, lambda last: (last.starts_at, last.id))
+    return json_response(DeskDay(day, house.zone.key, tables, page), headers=headers)
 
 
 @blueprint.get(ORDER)

@@ -1,38 +1,46 @@
-"""The front desk's page for staff: forms that work without scripts."""
+"""The front desk's page for staff: who waits for an answer, and the day by table. Its forms work without scripts."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import cast
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 from quart_schema import hide
 
 from common.db.pool import transaction
+from common.time_zones import end_of_day, start_of_day
 from common.web.errors import Conflict, Invalid, NotFound
 from common.web.html import Templates, html_page
-from common.web.input_types import parse_notes
-from common.web.page_session import Realm, current_session, read_form, redirect_with_notice, session_required
+from common.web.input_types import CALENDAR_ENDS, parse_night, parse_notes
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
+from common.web.page_session import current_session, read_form, redirect, redirect_with_notice, session_required
+from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from dashboard.front_desk import service
-from dashboard.front_desk.models import Decision, Order
-from dashboard.front_desk.queries import lists
-from dashboard.front_desk.routes import STAFF
-from dashboard.resources import resources
-
-REALM = Realm(
-    STAFF,
-    "/front-desk",
-    "Front desk",
-    "Staff confirm or decline orders for tables here.",
-    tokens=lambda: resources().front_desk.staff_token,
-    shown_token=lambda: resources().front_desk.shown_token,
-)
+from dashboard.front_desk.house import KNOWN_TABLES, House, house_at
+from dashboard.front_desk.inputs import DeskPageQuery
+from dashboard.front_desk.models import DayOrder, Decision, DeskTable, Order
+from dashboard.front_desk.page_views import words
+from dashboard.front_desk.page_views.cards import state_of, waiting_cards
+from dashboard.front_desk.page_views.timetable import day_sentence, timetable
+from dashboard.front_desk.queries import desk, lists
+from dashboard.front_desk.search import search_terms
+from dashboard.front_desk.staff import REALM
 
 blueprint = Blueprint("front_desk_page", __name__, url_prefix=REALM.path)
 
-MAX_WAITING_SHOWN = 200
+LIVE_SECONDS = 2.8
+"""A browser looks every second whether so much time has passed, so it asks every three seconds."""
+RENEWED_SECONDS = 20
+"""A page without a changed order is renewed so often, since its minutes and the present in its timetable move on."""
+RECENT = timedelta(minutes=5)
+"""Longer than any transaction lasts."""
+MAX_WAITING_SHOWN = 25
 MAX_SETTLED_SHOWN = 30
-MAX_FREED_SHOWN = 30
+MAX_FREED_SHOWN = 20
+MAX_FOUND_SHOWN = 10
+MAX_DAY_SHOWN = 120
 
 NOTICES = {
     "confirmed": ("good", "Sent to the restaurant: the table is confirmed. The order shows whether it was accepted."),
@@ -41,32 +49,120 @@ NOTICES = {
     "too_late": ("bad", "The time of this order has passed. It cannot be confirmed any more."),
 }
 
-templates = Templates("dashboard.front_desk")
+templates = Templates(
+    "dashboard.front_desk",
+    state_of=state_of,
+    counted=words.counted,
+    kind_of_table=words.kind_of_table,
+    long_day=words.long_day,
+    short_day=words.short_day,
+    day_name=words.day_name,
+    clock=words.clock,
+    span=words.span,
+)
 
 
 @blueprint.get("", strict_slashes=False)
 @html_page
 @hide
 @session_required(REALM)
-async def page() -> Response:
-    """The page with the waiting orders and the most recently settled ones."""
+@validate_querystring(DeskPageQuery)
+async def page(query_args: DeskPageQuery) -> Response:
+    """The page with the waiting orders, a day by table, and the orders settled last."""
     now = datetime.now(UTC)
-    waiting, freed, settled = await asyncio.gather(
-        lists.select_waiting(pool(), now, MAX_WAITING_SHOWN + 1),
-        lists.select_freed(pool(), now, MAX_FREED_SHOWN),
-        lists.select_settled(pool(), MAX_SETTLED_SHOWN),
+    renewed = datetime.fromtimestamp(now.timestamp() // RENEWED_SECONDS * RENEWED_SECONDS, UTC)
+    tag = await page_tag(renewed, await desk.select_desk_mark(pool(), renewed - RECENT))
+    if (answer := unchanged(tag)) is not None:
+        return answer
+    house = house_at(await desk.select_newest_zone(pool()), now)
+    day = query_args.day or house.today
+    search = query_args.search.strip()
+    (waiting, waiting_count, freed, settled), (found, tables, orders) = await asyncio.gather(
+        asyncio.gather(
+            lists.select_waiting(pool(), now, MAX_WAITING_SHOWN),
+            lists.select_waiting_count(pool(), now),
+            lists.select_freed(pool(), now, MAX_FREED_SHOWN + 1),
+            lists.select_settled(pool(), MAX_SETTLED_SHOWN),
+        ),
+        asyncio.gather(
+            find_orders(search),
+            desk.select_tables(pool(), now - KNOWN_TABLES),
+            select_day(day, house),
+        ),
     )
-    shown = {order.id for order in freed}
-    return templates.page(
+    found_waiting = [order for order in found if order.status == "waiting" and not order.has_ended(now)]
+    taken = await desk.select_taken_tables(pool(), list({order.id for order in (*waiting, *found_waiting)}))
+    freed_ids = {order.id for order in freed}
+    query = {"day": day} if query_args.day else {}
+    return framed_page(
+        templates,
         "front_desk.html",
+        tag,
+        alternates=alternates(day, search),
+        live_seconds=LIVE_SECONDS,
+        address=f"{REALM.path}?{urlencode(query)}" if query else REALM.path,
         notice=NOTICES.get(request.args.get("notice", "")),
         csrf=current_session().csrf,
-        now=now,
-        waiting=waiting[:MAX_WAITING_SHOWN],
-        more_waiting=len(waiting) > MAX_WAITING_SHOWN,
-        freed=freed,
-        settled=[order for order in settled if order.id not in shown],
+        house=house,
+        asked_day=query_args.day,
+        search=search,
+        cards=waiting_cards(waiting, taken, tables, house),
+        waiting_count=max(waiting_count, len(waiting)),
+        freed=freed[:MAX_FREED_SHOWN],
+        more_freed=len(freed) > MAX_FREED_SHOWN,
+        settled=[order for order in settled if order.id not in freed_ids],
+        settled_limit=MAX_SETTLED_SHOWN,
+        undelivered=sum(order.delivered is False for order in settled if order.status in ("confirmed", "declined")),
+        found=found[:MAX_FOUND_SHOWN],
+        found_more=len(found) > MAX_FOUND_SHOWN,
+        found_cards={card.order.id: card for card in waiting_cards(found_waiting, taken, tables, house)},
+        **day_content(day, orders, tables, house),
     )
+
+
+async def find_orders(search: str) -> list[Order]:
+    """The newest orders that a search finds, one more than are shown; none without a search."""
+    if not search:
+        return []
+    return await lists.select_orders(pool(), None, None, None, MAX_FOUND_SHOWN + 1, search_terms(search))
+
+
+async def select_day(day: date, house: House) -> list[DayOrder]:
+    """The orders of a day, one more than are shown."""
+    ends = start_of_day(day, house.zone), end_of_day(day, house.zone)
+    return await desk.select_day(pool(), day, *ends, None, MAX_DAY_SHOWN + 1)
+
+
+def day_content(day: date, orders: list[DayOrder], tables: list[DeskTable], house: House) -> dict[str, Any]:
+    """What the template shows of a day."""
+    shown = orders[:MAX_DAY_SHOWN]
+    near = [day + timedelta(days=step) if date(1, 1, 3) < day < date(9999, 12, 29) else day for step in (-1, 1)]
+    return {
+        "day": day,
+        "day_before": near[0],
+        "day_after": near[1],
+        "sentence": day_sentence(shown, day, house),
+        "timetable": timetable(day, shown, tables, house),
+        "orders": [order for order in shown if order.day == day],
+        "more_orders": len(orders) > MAX_DAY_SHOWN,
+        "day_limit": MAX_DAY_SHOWN,
+    }
+
+
+def alternates(day: date, search: str) -> list[Alternate]:
+    """The same figures for programs: of the search if there is one, else of the day."""
+    address, query = f"{REALM.path}/day", {"day": day.isoformat()}
+    if search:
+        address, query = f"{REALM.path}/orders", {"search": search}
+    return [
+        Alternate("JSON", "application/json", f"{address}?{urlencode(query)}"),
+        Alternate("CSV", "text/csv", f"{address}?{urlencode({**query, 'format': 'csv'})}"),
+        Alternate(
+            "XLSX",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            f"{address}?{urlencode({**query, 'format': 'xlsx'})}",
+        ),
+    ]
 
 
 @blueprint.get("/decline")
@@ -79,12 +175,23 @@ async def decline_page() -> Response:
     order = await lists.select_order(pool(), int(number)) if is_order_id(number) else None
     if order is None or order.status != "waiting":
         return redirect_with_notice(REALM, "already_settled")
-    return decline_form(order)
+    return await decline_form(order)
 
 
-def decline_form(order: Order, reason: str = "", fault: str | None = None) -> Response:
+async def decline_form(order: Order, reason: str = "", fault: str | None = None) -> Response:
     """The page with the form. reason: what was typed; fault: why it is refused."""
-    response = templates.page("decline.html", order=order, csrf=current_session().csrf, reason=reason, fault=fault)
+    house = house_at(order.timezone, datetime.now(UTC))
+    tag = (await page_tag()).uncached()
+    response = framed_page(
+        templates,
+        "decline.html",
+        tag,
+        order=order,
+        when=words.when(order, house),
+        csrf=current_session().csrf,
+        reason=reason,
+        fault=fault,
+    )
     if fault is not None:
         response.status_code = 400
     return response
@@ -104,6 +211,7 @@ async def decide() -> Response:
     number, decision = fields.get("order", ""), fields.get("decision", "")
     if not is_order_id(number) or decision not in ("confirm", "decline"):
         raise Invalid("The form is not valid.")
+    day = fields.get("day", "")
     decline_reason = None
     if decision == "decline":
         try:
@@ -111,8 +219,8 @@ async def decide() -> Response:
         except ValueError as error:
             order = await lists.select_order(pool(), int(number))
             if order is None or order.status != "waiting":
-                return redirect_with_notice(REALM, "already_settled")
-            return decline_form(order, fields["reason"], str(error))
+                return redirect_to_day(day, "already_settled")
+            return await decline_form(order, fields["reason"], str(error))
     try:
         async with transaction(pool()) as connection:
             order = await service.decide(
@@ -120,7 +228,17 @@ async def decide() -> Response:
             )
     except Conflict as conflict:
         too_late = conflict.problem_code in ("time_passed", "order_expired")
-        return redirect_with_notice(REALM, "too_late" if too_late else "already_settled")
+        return redirect_to_day(day, "too_late" if too_late else "already_settled")
     except NotFound:
-        return redirect_with_notice(REALM, "already_settled")
-    return redirect_with_notice(REALM, "confirmed" if order.decision == "confirm" else "declined")
+        return redirect_to_day(day, "already_settled")
+    return redirect_to_day(day, "confirmed" if order.decision == "confirm" else "declined")
+
+
+def redirect_to_day(day: str, notice: str) -> Response:
+    """Redirect to the page of the day that the form was on."""
+    try:
+        shown = parse_night(day)
+    except ValueError:
+        return redirect_with_notice(REALM, notice)
+    query = {"notice": notice} if shown in CALENDAR_ENDS else {"day": shown.isoformat(), "notice": notice}
+    return redirect(f"{REALM.path}?{urlencode(query)}")

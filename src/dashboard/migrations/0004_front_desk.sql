@@ -51,6 +51,7 @@ CREATE TABLE front_desk_order (
         END
     ) STORED,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- when the status last changed
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- when anything of the row last changed
     was_confirmed boolean NOT NULL DEFAULT FALSE, -- when it was cancelled
     PRIMARY KEY (table_id, id),
     CHECK ((decision IS NULL) = (decided_at IS NULL)),
@@ -64,6 +65,12 @@ CREATE TABLE front_desk_order (
 CREATE INDEX front_desk_order_id ON front_desk_order (id);
 CREATE INDEX front_desk_order_status ON front_desk_order (status, id);
 CREATE INDEX front_desk_order_day ON front_desk_order (day, id) WHERE day IS NOT NULL;
+-- For the page, which asks every few seconds whether an order has changed, and lists the waiting ones.
+CREATE INDEX front_desk_order_updated ON front_desk_order (updated_at);
+CREATE INDEX front_desk_order_waiting ON front_desk_order (received_at, id) WHERE status = 'waiting';
+-- For the orders that hold a table, or ask for it, at a time.
+CREATE INDEX front_desk_order_time ON front_desk_order USING gist (tstzrange(starts_at, ends_at))
+WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL;
 -- For the page, which lists the orders settled last and the cancelled tables every few seconds.
 CREATE INDEX front_desk_order_settled ON front_desk_order (changed_at, id) WHERE status <> 'waiting';
 CREATE INDEX front_desk_order_freed ON front_desk_order (changed_at, id)

@@ -141,10 +141,12 @@ async def test_a_page_needs_no_inline_style_or_script(path: str) -> None:
 
 async def test_the_assets_of_a_page_are_served_and_may_be_kept_for_good() -> None:
     app = app_with(figures)
-    urls = re.findall(r'"(/assets/[^"]+)"', await text_of(app) + await text_of(app, "/docs"))
+    linked = re.findall(r'"(/assets/[^"]+)"', await text_of(app) + await text_of(app, "/docs"))
 
-    assert {url.rpartition("/")[2] for url in urls} <= set(ASSETS)
-    for url in {*urls, *(asset.url for asset in ASSETS.values())}:
+    urls = [asset.url for asset in ASSETS.values()]
+    assert {"page.css", "page.js", "docs.css", "docs.js"} <= {url.rpartition("/")[2] for url in linked}
+    assert set(linked) <= set(urls)
+    for url in urls:
         response = await app.test_client().get(url)
         assert response.status_code == 200
         assert "immutable" in response.headers["Cache-Control"]

@@ -30,12 +30,12 @@ async function show(days) {
       if (next < 0) query.set("as_of", dateAt(next)); else query.delete("as_of");
       const response = await get(address), text = await response.text();
       history.replaceState(null, "", address);
-      askedAt = Date.now();
+      askedAt = stamp();
       showPage(response, text);
     }
   } catch {
     play(false);
-    answeredAt = Math.min(answeredAt, Date.now() - LOST_MS - 1);
+    answeredAt = Math.min(answeredAt, stamp() - LOST_MS - 1);
     wanted = null;
     showConnection();
   } finally {

@@ -6,8 +6,8 @@ const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (te
 const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
-const main = one("main");
-let tag = null, latest = null, answeredAt = Date.now(), askedAt = answeredAt, graceUntil = 0, asking = false;
+const main = one("main"), stamp = Date.now;
+let tag = null, latest = null, answeredAt = stamp(), askedAt = answeredAt, graceUntil = 0, asking = false;
 
 // What other scripts add: preparations of new elements, and whether refreshes have to wait.
 const preparations = [];
@@ -55,7 +55,7 @@ async function get(address, headers) {
 }
 
 function showPage(response, text) {
-  answeredAt = Date.now();
+  answeredAt = stamp();
   const header = (name) => response.headers.get(name);
   if (response.status === 200) {
     replaceLive(parse(text));
@@ -67,7 +67,7 @@ function showPage(response, text) {
 async function ask() {
   if (asking || held) return;
   asking = true;
-  askedAt = Date.now();
+  askedAt = stamp();
   const address = location.href;
   try {
     const response = await get(address, tag && { "If-None-Match": tag });
@@ -80,18 +80,18 @@ async function ask() {
   }
 }
 
-function showThrough(instant, now) {
+function showThrough(instant, date) {
   const time = one("#freshness time"), behind = one("#freshness span");
   if (!instant || !time) return;
   time.dateTime = instant;
   time.textContent = instant.slice(11, 19);
-  const seconds = Math.max(0, Math.round((Date.parse(now) - Date.parse(instant)) / 1000));
+  const seconds = Math.max(0, Math.round((Date.parse(date) - Date.parse(instant)) / 1000));
   if (seconds <= 60) behind.textContent = `${seconds} s behind`;
 }
 
 function showConnection() {
   const silence = Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
-  const lost = Date.now() > graceUntil && Date.now() - answeredAt > silence;
+  const lost = stamp() > graceUntil && stamp() - answeredAt > silence;
   const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
@@ -103,12 +103,12 @@ function showConnection() {
 // A hidden page does not refresh; it refreshes as soon as it is shown again.
 function askWhenDue(seconds) {
   if (document.hidden || !main?.dataset.refresh) return;
-  if (Date.now() - askedAt >= 1000 * seconds) ask();
+  if (stamp() - askedAt >= 1000 * seconds) ask();
   showConnection();
 }
 setInterval(() => askWhenDue(main?.dataset.refresh), 1000);
 addEventListener("visibilitychange", () => {
-  graceUntil = Date.now() + 5000;
+  graceUntil = stamp() + 5000;
   askWhenDue(0);
 });
 

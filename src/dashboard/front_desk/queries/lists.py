@@ -5,6 +5,7 @@ from datetime import date, datetime
 from common.db.pool import Executor
 from dashboard.front_desk.models import LONG_WAIT, SOON, DeskCounts, Order, Status
 from dashboard.front_desk.queries.orders import ORDER_COLUMNS
+from dashboard.front_desk.search import SearchTerms
 
 
 async def select_order(db: Executor, order_id: int) -> Order | None:
@@ -16,9 +17,15 @@ async def select_order(db: Executor, order_id: int) -> Order | None:
 
 
 async def select_orders(
-    db: Executor, day: date | None, status: Status | None, before: int | None, limit: int
+    db: Executor,
+    day: date | None,
+    status: Status | None,
+    before: int | None,
+    limit: int,
+    search: SearchTerms | None = None,
 ) -> list[Order]:
     """Orders, newest first; those with an id below `before`, if given. day: by the clocks of the restaurant."""
+    text, number, digits = search or (None, None, None)
     rows = await db.fetch(
         f"""
         SELECT {ORDER_COLUMNS}
@@ -26,22 +33,26 @@ async def select_orders(
          WHERE ($1::text IS NULL OR status = $1)
            AND ($2::bigint IS NULL OR id < $2)
            AND ($4::date IS NULL OR day = $4)
+           AND ($5::text IS NULL OR id = $6::bigint
+                OR strpos(lower(name COLLATE pg_c_utf8), lower($5 COLLATE pg_c_utf8)) > 0
+                OR strpos(lower(email COLLATE pg_c_utf8), lower($5 COLLATE pg_c_utf8)) > 0
+                OR strpos(regexp_replace(phone, '[^0-9]', '', 'g'), $7::text) > 0)
          ORDER BY id DESC
          LIMIT $3
         """,  # noqa: S608 - constant columns
-        status, before, limit, day,
+        status, before, limit, day, text, number, digits,
     )  # fmt: skip
     return [Order(**row) for row in rows]
 
 
 async def select_waiting(db: Executor, now: datetime, limit: int) -> list[Order]:
-    """The waiting orders whose time has not passed, oldest first."""
+    """The waiting orders whose time has not passed; the one that has waited longest first."""
     rows = await db.fetch(
         f"""
         SELECT {ORDER_COLUMNS}
           FROM front_desk_order
          WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)
-         ORDER BY id
+         ORDER BY received_at, id
          LIMIT $2
         """,  # noqa: S608 - constant columns
         now, limit,

@@ -1,4 +1,7 @@
-"""SQL that changes orders. The key of an order is its table and its id; an index finds it by the id alone."""
+"""SQL that changes orders; each change is noted in `updated_at`.
+
+The key of an order is its table and its id; an index finds it by the id alone.
+"""
 
 from common.db.locks import FRONT_DESK_ORDER_LOCK
 from common.db.pool import Executor
@@ -59,7 +62,8 @@ async def update_provider_status(
                was_confirmed = CASE
                    WHEN provider_status = $3 THEN was_confirmed
                    ELSE $3 = 'cancelled' AND (provider_status = 'confirmed' OR (decision = 'confirm' AND delivered))
-               END
+               END,
+               updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2
            AND (provider_status IN ('waiting', $3) OR $3 IN ('declined', 'cancelled', 'expired'))
         RETURNING {ORDER_COLUMNS}
@@ -74,7 +78,7 @@ async def update_mail_failure(db: Executor, table_id: int, order_id: int, failur
     row = await db.fetchrow(
         f"""
         UPDATE front_desk_order
-           SET mail_failure = $3
+           SET mail_failure = $3, updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND erased_at IS NULL
         RETURNING {ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
@@ -89,7 +93,7 @@ async def update_erased(db: Executor, table_id: int, order_id: int) -> Order | N
         f"""
         UPDATE front_desk_order
            SET name = NULL, email = NULL, phone = NULL, notes = NULL, staff_reason = NULL, provider_reason = NULL,
-               mail_failure = NULL, erased_at = clock_timestamp()
+               mail_failure = NULL, erased_at = clock_timestamp(), updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND erased_at IS NULL
         RETURNING {ORDER_COLUMNS}
         """,  # noqa: S608 - constant columns
@@ -126,7 +130,8 @@ async def update_decision(
                decision_number = decision_number + 1,
                refusal_reason = NULL,
                staff_reason = CASE WHEN erased_at IS NULL THEN $5 END,
-               changed_at = clock_timestamp()
+               changed_at = clock_timestamp(),
+               updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND status = 'waiting'
         RETURNING {ORDER_COLUMNS}, decision_number
         """,  # noqa: S608 - constant columns
@@ -144,7 +149,7 @@ async def update_delivered(db: Executor, table_id: int, order_id: int, number: i
     await db.execute(
         """
         UPDATE front_desk_order
-           SET delivered = true
+           SET delivered = true, updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND decision_number = $3 AND decision IS NOT NULL
         """,
         table_id, order_id, number,
@@ -164,7 +169,8 @@ async def update_refused(db: Executor, table_id: int, order_id: int, number: int
                decided_by = NULL,
                refusal_reason = $4,
                staff_reason = NULL,
-               changed_at = CASE WHEN provider_status = 'waiting' THEN clock_timestamp() ELSE changed_at END
+               changed_at = CASE WHEN provider_status = 'waiting' THEN clock_timestamp() ELSE changed_at END,
+               updated_at = clock_timestamp()
          WHERE table_id = $1 AND id = $2 AND decision_number = $3 AND decision IS NOT NULL AND NOT delivered
         """,
         table_id, order_id, number, refusal_reason,

@@ -28,7 +28,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @THEMES
-@pytest.mark.parametrize("text", ["ink", "soft", "mark", "ahead", "behind"])
+@pytest.mark.parametrize("text", ["ink", "soft", "mark", "ahead", "behind", "wait"])
 @pytest.mark.parametrize("ground", ["card", "paper"])
 def test_text_has_a_contrast_of_at_least_5(colours: Colours, text: str, ground: str) -> None:
     assert contrast(colours[text], colours[ground]) >= 5
