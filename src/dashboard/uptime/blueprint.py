@@ -1,12 +1,12 @@
 """The slice `uptime`: reports on when stores were online within their business hours."""
 
 from common.web.resources import Application
-from dashboard.uptime.routes import corrections, fleet, imports, reports, stores
+from dashboard.uptime.routes import corrections, fleet, imports, reports, spread, stores
 
 TAGS = {reports.TAG: "When stores were online within their business hours: reports, timelines, incidents, targets"}
 
 
 def install(app: Application) -> None:
     """Serve reports, imports and the figures of single stores."""
-    for part in (reports, imports, fleet, stores, corrections):
+    for part in (reports, imports, fleet, spread, stores, corrections):
         app.register_blueprint(part.blueprint)
