@@ -5,7 +5,13 @@ from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
 from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night
 
-LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk", "/board/alerts": "Alerts"}
+LINKS = {
+    "/": "Morning",
+    "/board/hotels": "Hotels",
+    "/board/stores": "Stores",
+    "/front-desk": "Front desk",
+    "/board/alerts": "Alerts",
+}
 
 LABELS = {
     "as_of": "Books as of",
@@ -13,6 +19,9 @@ LABELS = {
     "from": "First month",
     "sort": "Order",
     "search": "Search",
+    "period": "Period",
+    "target": "Target",
+    "state": "Now",
 }
 
 

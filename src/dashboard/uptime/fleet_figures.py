@@ -37,6 +37,11 @@ class FleetNow:
         """The ids of the stores in a state, in order."""
         return [store_id for store_id, found in self.states.items() if found == state]
 
+    @property
+    def has_polls(self) -> bool:
+        """Whether any store was ever polled."""
+        return any(state != "never_polled" for state in self.states.values())
+
     def counts(self) -> StateCounts:
         """How many stores are in each state."""
         counted = Counter(self.states.values())

@@ -13,6 +13,7 @@ from dashboard.uptime.queries.spread import select_fleet_stores
 
 FLEET_PAGE = "/board/stores"
 FLEET_LIST = "/stores/fleet"
+SPREAD_LIST = "/stores/spread"
 
 
 @dataclass(frozen=True)

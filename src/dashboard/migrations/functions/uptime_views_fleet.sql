@@ -1,10 +1,11 @@
 -- release 1
 -- What the lists of the fleet show: the band of each store in a report, and the week of some stores.
 
--- The stores of a report with their uptime and open time in a period, in seconds, and the band of their share. A store
--- without a poll that covers any part of the period is of the band no_data: its share would be carried from before.
+-- The stores of a report with their uptime and open time in a period, in whole microseconds, which these numbers hold
+-- exactly, and the band of their share. A store without a poll that covers any part of the period is of the band
+-- no_data: its share would be carried from before.
 CREATE OR REPLACE FUNCTION report_bands(of_report uuid, period text, coverage interval)
-RETURNS TABLE (store_id text, up numeric, open numeric, band text)
+RETURNS TABLE (store_id text, up float8, open float8, band text)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT measured.store_id,
@@ -13,16 +14,16 @@ AS $$
            CASE WHEN measured.open = 0 THEN 'not_open'
                 WHEN measured.is_unseen THEN 'no_data'
                 WHEN measured.up = measured.open THEN '100'
-                WHEN measured.up >= measured.open * 0.999 THEN '99.9'
-                WHEN measured.up >= measured.open * 0.99 THEN '99'
-                WHEN measured.up >= measured.open * 0.95 THEN '95'
-                WHEN measured.up >= measured.open * 0.9 THEN '90'
+                WHEN measured.up * 1000 >= measured.open * 999 THEN '99.9'
+                WHEN measured.up * 100 >= measured.open * 99 THEN '99'
+                WHEN measured.up * 100 >= measured.open * 95 THEN '95'
+                WHEN measured.up * 100 >= measured.open * 90 THEN '90'
                 ELSE '0'
            END
       FROM (
         SELECT figures.store_id,
-               extract(epoch FROM times.up) AS up,
-               extract(epoch FROM times.up + times.down) AS open,
+               round(date_part('epoch', times.up) * 1000000) AS up,
+               round(date_part('epoch', times.up + times.down) * 1000000) AS open,
                store.last_polled_at <= report.as_of - span.length - coverage AS is_unseen
           FROM uptime_report AS report
          CROSS JOIN (

@@ -47,11 +47,11 @@ async def select_measured_shares(
     row = await db.fetchrow(
         """
         WITH measured AS MATERIALIZED (
-            SELECT band, up, open, CASE WHEN band <> 'no_data' THEN up::float8 / nullif(open, 0)::float8 END AS share
+            SELECT band, up, open, CASE WHEN band <> 'no_data' THEN up / nullif(open, 0) END AS share
               FROM report_bands($1, $2, $3)
         )
         SELECT count(share) AS measured,
-               count(share) FILTER (WHERE up < open * $4::numeric) AS breaches,
+               count(share) FILTER (WHERE up::numeric < open::numeric * $4::numeric) AS breaches,
                percentile_cont(ARRAY[0.05, 0.5]) WITHIN GROUP (ORDER BY share) AS quantiles,
                array(SELECT (band, count(*)) FROM measured GROUP BY band) AS bands
           FROM measured
@@ -88,19 +88,21 @@ async def select_fleet_stores(
     """
     rows = await db.fetch(
         """
-        WITH ranked AS (
+        WITH measured AS MATERIALIZED ( -- joined as a whole, whatever the filters let the planner expect
+            SELECT * FROM report_bands($1, $2, $3)
+        ), ranked AS (
             SELECT store.store_id,
                    measured.band,
-                   coalesce(measured.up < measured.open * $4::numeric, FALSE)
-                       AND measured.band <> 'no_data' AS misses_target,
+                   measured.up,
+                   measured.open,
                    CASE WHEN measured.band IS NULL THEN 4
                         WHEN measured.band = 'not_open' THEN 3
                         WHEN measured.band = 'no_data' THEN 2
-                        ELSE (measured.up / measured.open)::float8
+                        ELSE measured.up / measured.open
                    END AS rank,
-                   coalesce(measured.open - measured.up, 0)::float8 AS downtime
+                   coalesce(measured.open - measured.up, 0) AS downtime
               FROM store
-              LEFT JOIN report_bands($1, $2, $3) AS measured ON measured.store_id = store.store_id
+              LEFT JOIN measured ON measured.store_id = store.store_id
              WHERE ($6::text[] IS NULL OR store.store_id = ANY($6))
                AND ($7::text IS NULL
                     OR strpos(lower(store.store_id), lower($7)) > 0
@@ -109,12 +111,20 @@ async def select_fleet_stores(
         ), page AS MATERIALIZED (
             SELECT *
               FROM ranked
-             WHERE CASE WHEN $5::text IS NULL THEN TRUE WHEN $5 = 'missed' THEN misses_target ELSE band = $5 END
+             WHERE CASE WHEN $5::text IS NULL THEN TRUE
+                        WHEN $5 = 'missed' THEN rank <= 1 AND up::numeric < open::numeric * $4::numeric
+                        ELSE band = $5
+                   END
                AND ($8::float8 IS NULL OR (rank, -downtime, store_id) > ($8, -$9::float8, $10::text))
              ORDER BY rank, downtime DESC, store_id
              LIMIT $11
         )
-        SELECT page.*, zone_of(store.timezone) AS timezone, store.store_group, weeks.*,
+        SELECT page.store_id,
+               page.band,
+               page.rank,
+               page.downtime,
+               page.rank <= 1 AND page.up::numeric < page.open::numeric * $4::numeric AS misses_target,
+               zone_of(store.timezone) AS timezone, store.store_group, weeks.*,
                CASE WHEN store.last_polled_at <= $12 THEN store.last_polled_at
                     ELSE (SELECT max(polled_at) FROM store_poll WHERE store_id = page.store_id AND polled_at <= $12)
                END AS last_polled_at,

@@ -13,7 +13,7 @@ from common.web.resources import pool
 from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.resources import resources
-from dashboard.uptime.fleet_page import FLEET_LIST, FLEET_PAGE, read_fleet_stores
+from dashboard.uptime.fleet_page import FLEET_LIST, FLEET_PAGE, SPREAD_LIST, read_fleet_stores
 from dashboard.uptime.inputs import FleetQuery, SpreadQuery
 from dashboard.uptime.models.fleet import BandCount, FleetPosition, FleetStore, Spread, WantedFleet
 
@@ -72,7 +72,7 @@ FLEET_STORE = {
 }
 
 
-@blueprint.get("/stores/spread")
+@blueprint.get(SPREAD_LIST)
 @operation(503, headers={200: PAGE_LINK_HEADER}, example=SPREAD)
 @table("spread", BandCount, "bands")
 @validate_querystring(SpreadQuery)
