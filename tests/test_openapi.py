@@ -38,6 +38,7 @@ PAGES = {
         "/board/hotels/{hotel_id}",
         "/board/hotels/{hotel_id}/months/{month}",
         "/board/hotels/{hotel_id}/nights/{night}",
+        "/board/stores",
         "/front-desk",
         "/front-desk/login",
         "/front-desk/logout",

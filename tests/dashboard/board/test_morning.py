@@ -150,7 +150,7 @@ Change = Callable[[asyncpg.Pool], Awaitable[None]]
     ("change", "words", "address"),
     [
         (lambda db: receive_order(db, timedelta(minutes=11)), "One order waits", "/front-desk"),
-        (poll_store_down, "One store is down now</b> corner", "/stores?order=downtime"),
+        (poll_store_down, "One store is down now</b> corner", "/board/stores/corner"),
         (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/products/{UUID(int=5)}/trend"),
         (quarantine_value, "One value of the feed was not counted", "/quarantine"),
         (fail_job, "A job fails</b> recount_hotels", "/jobs"),

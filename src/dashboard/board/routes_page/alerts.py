@@ -26,8 +26,8 @@ FIRING_SHOWN = 100
 RESOLVED_SHOWN = 20
 LIVE_SECONDS = 10
 ADDRESSES: Mapping[str, str] = {
-    "store_down": "/stores/{subject}",
-    "collector_silent": "/stores/states",
+    "store_down": "/board/stores/{subject}",
+    "collector_silent": "/board/stores",
     "price_below_mark": "/products/{subject}",
     "back_in_stock": "/products/{subject}",
     "feed_behind": "/hotels",

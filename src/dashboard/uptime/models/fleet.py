@@ -127,17 +127,6 @@ class FleetMark(NamedTuple):
     reported_at: datetime | None
 
 
-class WeekOfFleet(NamedTuple):
-    """How many stores were open in a week and how many missed a target; `median`: half were up for at least this share.
-
-    median: None if no store was open.
-    """
-
-    stores: int
-    breaches: int
-    median: float | None
-
-
 Band = Literal["100", "99.9", "99", "95", "90", "0", "not_open", "no_data"]
 """The share of uptime in per cent that the stores of a band have at least, and the next band has at least."""
 

@@ -336,7 +336,7 @@ def state_note(store: FleetStore, now: datetime) -> str:
     if store.state == "down" and store.last_incident is not None and store.last_incident.end is None:
         return _ongoing_words(store.last_incident, now)
     if store.state == "stale" and store.last_polled_at is not None:
-        return f"last poll {ago_words(store.last_polled_at, now)}"
+        return f"for {duration_words((now - store.last_polled_at).total_seconds())}"
     return ""
 
 

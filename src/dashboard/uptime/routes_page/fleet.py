@@ -178,7 +178,7 @@ async def read_gaps(now: datetime) -> list[Gap]:
     return await stores.select_gaps(pool(), Window(now - WEEK, now, now, now), POLL_COVERAGE, None, MAX_GAPS)
 
 
-@blueprint.post(f"{FLEET_PAGE}/reports")
+@blueprint.post(FLEET_PAGE)
 @html_page
 @hide
 async def make_report() -> Response:
