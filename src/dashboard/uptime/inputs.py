@@ -24,7 +24,7 @@ from common.web.input_types import (
     parse_name,
     parse_night,
 )
-from dashboard.uptime.models.fleet import Band, Period, StoreOrder
+from dashboard.uptime.models.fleet import Period, StoreOrder, WantedBand
 from dashboard.uptime.models.reports import ReportColumns
 from dashboard.uptime.models.stores import StoreState
 
@@ -192,7 +192,6 @@ class SpreadQuery(TableQuery):
     target: Target = Decimal("0.99")
 
 
-WantedBand = Band | Literal["missed"]
 StoreSearch = Annotated[
     str,
     Field(

@@ -130,6 +130,9 @@ class FleetMark(NamedTuple):
 Band = Literal["100", "99.9", "99", "95", "90", "0", "not_open", "no_data"]
 """The share of uptime in per cent that the stores of a band have at least, and the next band has at least."""
 
+WantedBand = Literal["100", "99.9", "99", "95", "90", "0", "not_open", "no_data", "missed"]
+"""A band, or the stores that miss the target."""
+
 BANDS: Mapping[Band, tuple[float, float] | None] = {
     "0": (0.0, 0.9),
     "90": (0.9, 0.95),
@@ -264,7 +267,7 @@ class WantedFleet(NamedTuple):
     """
 
     target: Decimal
-    band: Band | Literal["missed"] | None = None
+    band: WantedBand | None = None
     among: Sequence[str] | None = None
     search: str | None = None
 

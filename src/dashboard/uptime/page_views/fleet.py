@@ -11,8 +11,18 @@ from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.charts.small import upright_bar
 from common.web.charts.small_strip import DayPart, small_strip
 from common.web.page_frame import duration_words
-from dashboard.uptime.inputs import FleetPageQuery, WantedBand
-from dashboard.uptime.models.fleet import BANDS, Band, FleetDay, FleetStore, Gap, LastIncident, Period, Spread
+from dashboard.uptime.inputs import FleetPageQuery
+from dashboard.uptime.models.fleet import (
+    BANDS,
+    Band,
+    FleetDay,
+    FleetStore,
+    Gap,
+    LastIncident,
+    Period,
+    Spread,
+    WantedBand,
+)
 from dashboard.uptime.models.stores import StoreState
 
 FLEET_PAGE = "/board/stores"
