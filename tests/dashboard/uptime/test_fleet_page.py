@@ -19,7 +19,7 @@ from dashboard.resources import resources_of
 from dashboard.uptime import service
 from dashboard.uptime.models.fleet import FleetPosition, FleetStore, WantedFleet
 from dashboard.uptime.models.stores import Incident, Window
-from dashboard.uptime.page_views.fleet import share_text
+from dashboard.uptime.page_views.fleet_rows import share_text
 from dashboard.uptime.queries import reports, stores
 from dashboard.uptime.queries.spread import select_fleet_stores, select_measured_shares
 from tests.dashboard.uptime.fleet import Store, every_day, load

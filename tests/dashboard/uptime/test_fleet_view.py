@@ -21,16 +21,9 @@ from dashboard.uptime.models.fleet import (
     Spread,
     StateCounts,
 )
-from dashboard.uptime.page_views.fleet import (
-    FleetQuestion,
-    ago_words,
-    band_links,
-    gap_words,
-    headline,
-    share_text,
-    store_page,
-    store_row,
-)
+from dashboard.uptime.page_views.fleet import band_links, gap_words, headline
+from dashboard.uptime.page_views.fleet_question import FleetQuestion, store_page
+from dashboard.uptime.page_views.fleet_rows import ago_words, share_text, store_row
 
 NOW = datetime(2026, 11, 28, 12, 5, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)

@@ -66,7 +66,7 @@ AS $$
                lower(run.parts) AS started_at,
                upper(run.parts) AS ended_at,
                extract(epoch FROM length_of(run.parts))::float8 AS down,
-               run.up_before IS NULL AND run.began IS NULL AS is_cut,
+               run.up_before IS NULL AND coalesce(run.began < as_of - INTERVAL '168 hours', TRUE) AS is_cut,
                run.is_ongoing
           FROM (
             SELECT status.store_id,

@@ -26,7 +26,9 @@ from dashboard.uptime.models.imports import Import
 from dashboard.uptime.models.reports import Report
 from dashboard.uptime.models.stores import Window
 from dashboard.uptime.page_views import fleet as view
+from dashboard.uptime.page_views.fleet_question import FleetQuestion
 from dashboard.uptime.page_views.fleet_reports import import_lines, report_line
+from dashboard.uptime.page_views.fleet_rows import STATES, store_row
 from dashboard.uptime.queries import imports, reports, stores
 from dashboard.uptime.queries.fleet import select_fleet_mark
 from dashboard.uptime.queries.stores import POLL_COVERAGE
@@ -85,7 +87,7 @@ async def get_fleet(query_args: FleetPageQuery) -> Response:
     """Show which stores are down, how the fleet did beside the target, and the stores, worst first."""
     now = datetime.now(UTC)
     start = decode_cursor(query_args.cursor, FleetPosition) if query_args.cursor else None
-    question = view.FleetQuestion.of(query_args)
+    question = FleetQuestion.of(query_args)
     mark = await read_mark(now)
     tag = await page_tag(mark)
     if (answer := unchanged(tag)) is not None:
@@ -119,7 +121,7 @@ async def get_fleet(query_args: FleetPageQuery) -> Response:
         more_gaps=max(0, len(gaps) - view.GAPS_SHOWN),
         bands=view.band_links(spread, question) if spread.as_of else [],
         has_stores=bool(fleet.states),
-        rows=[view.store_row(store, now) for store in found.stores],
+        rows=[store_row(store, now) for store in found.stores],
         first_page=None if is_first else question.page(),
         next_page=question.page(encode_cursor(*found.next_after)) if found.next_after else None,
         shown=view.shown_words(len(found.stores), len(among or fleet.states), question) if is_first else "",
@@ -127,7 +129,7 @@ async def get_fleet(query_args: FleetPageQuery) -> Response:
     )
 
 
-def first_report_page(tag: PageTag, question: view.FleetQuestion, mark: Mark, now: datetime) -> Response:
+def first_report_page(tag: PageTag, question: FleetQuestion, mark: Mark, now: datetime) -> Response:
     """The page while the first report on the polls is being made, which is the first thing that it needs."""
     return framed_page(
         templates,
@@ -155,13 +157,13 @@ def below(mark: Mark, now: datetime) -> dict[str, object]:
     """What is the same on every page of the fleet: the choices of the form, and the reports and imports."""
     return {
         "periods": view.PERIODS,
-        "states": view.STATES,
+        "states": STATES,
         "reports": [report_line(report, now) for report in mark.reports],
         "imports": None if mark.imports is None else import_lines(mark.imports),
     }
 
 
-def alternates_of(question: view.FleetQuestion, start: FleetPosition | None) -> list[Alternate]:
+def alternates_of(question: FleetQuestion, start: FleetPosition | None) -> list[Alternate]:
     """The same stores, page by page, for programs; start: None on the first page."""
     cursor = encode_cursor(*start, path=FLEET_LIST) if start is not None else None
     shown = {"limit": STORES_SHOWN, "cursor": cursor}
