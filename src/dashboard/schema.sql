@@ -1094,12 +1094,14 @@ $$;
 CREATE FUNCTION store_weeks(of_stores text[], as_of timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, open double precision[], up double precision[], observed double precision[], hour_open double precision, hour_up double precision, hour_observed double precision, incident_start timestamp with time zone, incident_end timestamp with time zone, incident_down double precision, is_cut boolean, is_ongoing boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    WITH status AS MATERIALIZED (
+    WITH week AS MATERIALIZED (
         SELECT each.store_id,
                each.open,
                each.up,
-               each.open - unobserved(each.store_id, each.open, coverage, known) AS observed,
-               each.open - each.up AS down
+               each.open - unobserved(each.store_id, each.open, coverage, known) AS observed
+          FROM store_status(of_stores, as_of - INTERVAL '168 hours', as_of, least(as_of, known)) AS each
+    ), status AS MATERIALIZED (
+        SELECT each.store_id, each.up, each.open - each.up AS down
           FROM store_status(of_stores, as_of - INTERVAL '168 hours', known, known) AS each
     ), incident AS MATERIALIZED (
         SELECT run.store_id,
@@ -1132,27 +1134,27 @@ CREATE FUNCTION store_weeks(of_stores text[], as_of timestamp with time zone, co
           ) AS run
          WHERE NOT isempty(run.parts)
     )
-    SELECT status.store_id,
+    SELECT week.store_id,
            parts.open,
            parts.up,
            parts.observed,
-           extract(epoch FROM length_of(status.open * last_hour.span))::float8,
-           extract(epoch FROM length_of(status.up * last_hour.span))::float8,
-           extract(epoch FROM length_of(status.observed * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.open * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.up * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.observed * last_hour.span))::float8,
            incident.started_at,
            incident.ended_at,
            incident.down,
            incident.is_cut,
            incident.is_ongoing
-      FROM status
+      FROM week
      CROSS JOIN LATERAL (
         SELECT tstzmultirange(tstzrange(as_of - INTERVAL '1 hour', as_of)) AS span
       ) AS last_hour
      CROSS JOIN LATERAL (
-        SELECT array_agg(extract(epoch FROM length_of(status.open * day.span))::float8 ORDER BY day.number) AS open,
-               array_agg(extract(epoch FROM length_of(status.up * day.span))::float8 ORDER BY day.number) AS up,
+        SELECT array_agg(extract(epoch FROM length_of(week.open * day.span))::float8 ORDER BY day.number) AS open,
+               array_agg(extract(epoch FROM length_of(week.up * day.span))::float8 ORDER BY day.number) AS up,
                array_agg(
-                   extract(epoch FROM length_of(status.observed * day.span))::float8 ORDER BY day.number
+                   extract(epoch FROM length_of(week.observed * day.span))::float8 ORDER BY day.number
                ) AS observed
           FROM (
             SELECT number,
@@ -1164,7 +1166,7 @@ CREATE FUNCTION store_weeks(of_stores text[], as_of timestamp with time zone, co
               FROM generate_series(0, 6) AS number
           ) AS day
       ) AS parts
-      LEFT JOIN incident ON incident.store_id = status.store_id
+      LEFT JOIN incident ON incident.store_id = week.store_id
 $$;
 
 CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, day date, open_time interval, uptime interval, observed_time interval, incidents integer)

@@ -42,10 +42,10 @@ AS $$
       ) AS measured
 $$;
 
--- The week of stores up to `as_of`, by their polls up to `known`, as parts of 24 hours, oldest first, in seconds: open
--- time, the part in which the store was up, the part that a poll covers. hour_open, hour_up: those of the last hour.
--- The last incident is that up to `known`, with its open time; it is cut if it may have begun before the week, and
--- ongoing if the store was not up since.
+-- The week of stores up to `as_of`, by the rules of a report as of it, as parts of 24 hours, oldest first, in seconds:
+-- open time, the part in which the store was up, the part that a poll covers. hour_open, hour_up, hour_observed: those
+-- of the last hour. The last incident is that of the same time and up to `known`, with its open time; it is cut if it
+-- may have begun before the week, and ongoing if the store was not up since.
 CREATE OR REPLACE FUNCTION store_weeks(of_stores text [], as_of timestamptz, coverage interval, known timestamptz)
 RETURNS TABLE (
     store_id text, open float8 [], up float8 [], observed float8 [], hour_open float8, hour_up float8,
@@ -54,12 +54,14 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    WITH status AS MATERIALIZED (
+    WITH week AS MATERIALIZED (
         SELECT each.store_id,
                each.open,
                each.up,
-               each.open - unobserved(each.store_id, each.open, coverage, known) AS observed,
-               each.open - each.up AS down
+               each.open - unobserved(each.store_id, each.open, coverage, known) AS observed
+          FROM store_status(of_stores, as_of - INTERVAL '168 hours', as_of, least(as_of, known)) AS each
+    ), status AS MATERIALIZED (
+        SELECT each.store_id, each.up, each.open - each.up AS down
           FROM store_status(of_stores, as_of - INTERVAL '168 hours', known, known) AS each
     ), incident AS MATERIALIZED (
         SELECT run.store_id,
@@ -92,27 +94,27 @@ AS $$
           ) AS run
          WHERE NOT isempty(run.parts)
     )
-    SELECT status.store_id,
+    SELECT week.store_id,
            parts.open,
            parts.up,
            parts.observed,
-           extract(epoch FROM length_of(status.open * last_hour.span))::float8,
-           extract(epoch FROM length_of(status.up * last_hour.span))::float8,
-           extract(epoch FROM length_of(status.observed * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.open * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.up * last_hour.span))::float8,
+           extract(epoch FROM length_of(week.observed * last_hour.span))::float8,
            incident.started_at,
            incident.ended_at,
            incident.down,
            incident.is_cut,
            incident.is_ongoing
-      FROM status
+      FROM week
      CROSS JOIN LATERAL (
         SELECT tstzmultirange(tstzrange(as_of - INTERVAL '1 hour', as_of)) AS span
       ) AS last_hour
      CROSS JOIN LATERAL (
-        SELECT array_agg(extract(epoch FROM length_of(status.open * day.span))::float8 ORDER BY day.number) AS open,
-               array_agg(extract(epoch FROM length_of(status.up * day.span))::float8 ORDER BY day.number) AS up,
+        SELECT array_agg(extract(epoch FROM length_of(week.open * day.span))::float8 ORDER BY day.number) AS open,
+               array_agg(extract(epoch FROM length_of(week.up * day.span))::float8 ORDER BY day.number) AS up,
                array_agg(
-                   extract(epoch FROM length_of(status.observed * day.span))::float8 ORDER BY day.number
+                   extract(epoch FROM length_of(week.observed * day.span))::float8 ORDER BY day.number
                ) AS observed
           FROM (
             SELECT number,
@@ -124,5 +126,5 @@ AS $$
               FROM generate_series(0, 6) AS number
           ) AS day
       ) AS parts
-      LEFT JOIN incident ON incident.store_id = status.store_id
+      LEFT JOIN incident ON incident.store_id = week.store_id
 $$;
