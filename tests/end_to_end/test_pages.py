@@ -154,6 +154,8 @@ async def board(
     config = read_config(dashboard.config.Config, environment)
     app = dashboard.app.create_app(config, dashboard_url)
     async with served(app, free_port()) as url:
+        async with aiohttp.ClientSession() as client, client.get(f"{url}/stores/spread") as answer:
+            assert answer.status == 200  # the first report on stores is made, so that no page changes by itself
         yield Board(app, url, dashboard_db, today)
 
 

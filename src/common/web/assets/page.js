@@ -90,8 +90,7 @@ function showThrough(instant, now) {
 }
 
 function showConnection() {
-  const silence = Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
-  const lost = Date.now() > graceUntil && Date.now() - answeredAt > silence;
+  const lost = Date.now() > graceUntil && Date.now() - answeredAt > LOST_MS;
   const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
