@@ -128,7 +128,7 @@ class TestPage:
             return found
 
         assert await links() == {
-            "Store down: 7": "/stores/7",
+            "Store down: 7": "/board/stores/7",
             "Store down: 8": "/stores/8",
             "Store down: =9": "/stores/%3D9",
             "Feed behind: main": "/hotels",
