@@ -129,8 +129,8 @@ class TestPage:
 
         assert await links() == {
             "Store down: 7": "/board/stores/7",
-            "Store down: 8": "/stores/8",
-            "Store down: =9": "/stores/%3D9",
+            "Store down: 8": "/board/stores/8",
+            "Store down: =9": "/board/stores/%3D9",
             "Feed behind: main": "/hotels",
             "Job failing: pull_stores": "/jobs",
             "Price below mark: Towels & soap": f"/products/{TOWELS}",

@@ -100,6 +100,16 @@ class StateCounts(msgspec.Struct, frozen=True):
     never_polled: int
     """Without any poll."""
 
+    @property
+    def total(self) -> int:
+        """All stores."""
+        return self.up + self.down + self.closed + self.stale + self.never_polled
+
+    @property
+    def unknown(self) -> int:
+        """The stores of which nothing is known now."""
+        return self.stale + self.never_polled
+
 
 class WantedStores(NamedTuple):
     """Stores of a list, ordered by id, by most downtime or by least share of uptime; then by id.

@@ -54,8 +54,7 @@ def headline(spread: Spread, question: FleetQuestion, now: datetime) -> list[Par
 
 def _now_parts(spread: Spread, everywhere: FleetQuestion) -> Iterable[Part]:
     states = spread.states
-    total = states.up + states.down + states.closed + states.stale + states.never_polled
-    unknown = states.stale + states.never_polled
+    total, unknown = states.total, states.unknown
     if total == unknown:
         one = total == 1
         yield Part(f"Nothing is known now of {'the only store' if one else f'any of {count_text(total)} stores'}.")
@@ -87,7 +86,7 @@ def _period_parts(spread: Spread, everywhere: FleetQuestion, now: datetime) -> I
     if spread.measured == 1:
         yield Part(
             f" It was up {share_text(spread.p50)} of its open time {when}."
-            if _has_one(spread)
+            if spread.states.total == 1
             else f" One store was open and polled {when}, and up {share_text(spread.p50)} of that time."
         )
         return
@@ -95,11 +94,6 @@ def _period_parts(spread: Spread, everywhere: FleetQuestion, now: datetime) -> I
     missed = replace(everywhere, band="missed").page()
     yield Part(count_text(spread.breaches) if spread.breaches else "None", missed if spread.breaches else "")
     yield Part(f" missed {everywhere.percent}% {when}; {_spread_words(spread)}.")
-
-
-def _has_one(spread: Spread) -> bool:
-    states = spread.states
-    return states.up + states.down + states.closed + states.stale + states.never_polled == 1
 
 
 def _spread_words(spread: Spread) -> str:
