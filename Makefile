@@ -37,7 +37,7 @@ SHOWN += --show 'front desk$(if $(DASHBOARD_STAFF_TOKEN),, (token: staff))=http:
 else
 SHOWN += --show 'front desk=http://{dashboard}/front-desk'
 endif
-SHOWN += --show 'stores (JSON)=http://{dashboard}/stores' --show 'API=http://{dashboard}/docs' \
+SHOWN += --show 'stores=http://{dashboard}/board/stores' --show 'API=http://{dashboard}/docs' \
 	  --show 'provider=http://{provider}/' --show 'API of the provider=http://{provider}/docs'
 ifneq ($(DEMO),0)
 SHOWN += $(if $(PROVIDER_SMTP_URL),,--show 'inbox of the guests=http://{provider}/inbox')

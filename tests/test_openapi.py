@@ -52,6 +52,7 @@ PAGES = {
         "/board/prices/{product_id}/mark",
         "/board/prices/login",
         "/board/prices/logout",
+        "/board/stores",
         "/front-desk",
         "/front-desk/login",
         "/front-desk/logout",

@@ -31,6 +31,7 @@ from dashboard.front_desk import blueprint as front_desk
 from dashboard.front_desk.settings import FrontDeskSettings
 from dashboard.resources import DashboardPools, Resources, resources
 from dashboard.uptime import blueprint as uptime
+from dashboard.uptime.fleet_figures import FleetFigures
 from dashboard.uptime.report_runner import ReportRunner
 from dashboard.uptime.service import measure_poll_age
 
@@ -100,6 +101,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
                 offers=offers,
                 front_desk=front_desk_settings,
                 report_runner=ReportRunner(pools.uptime),
+                fleet=FleetFigures(pools.requests),
             )
             jobs = schedule.jobs(without_jobs)
             async with (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.catalog.offers_client import OffersClient
     from dashboard.config import Config
     from dashboard.front_desk.settings import FrontDeskSettings
+    from dashboard.uptime.fleet_figures import FleetFigures
     from dashboard.uptime.report_runner import ReportRunner
 
 
@@ -42,6 +43,7 @@ class Resources(CommonResources):
     offers: "OffersClient"
     front_desk: "FrontDeskSettings"
     report_runner: "ReportRunner"
+    fleet: "FleetFigures"
     jobs: Sequence["Job"] = ()
     """What the scheduler runs with these resources."""
 

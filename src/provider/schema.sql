@@ -2197,6 +2197,7 @@ CREATE TABLE store_poll_progress (
     fleet text DEFAULT 'simulated'::text NOT NULL,
     seed bigint NOT NULL,
     stores integer NOT NULL,
+    began_at timestamp with time zone NOT NULL,
     polled_until timestamp with time zone NOT NULL,
     CONSTRAINT store_poll_progress_fleet_check CHECK ((fleet = 'simulated'::text)),
     CONSTRAINT store_poll_progress_stores_check CHECK ((stores > 0))

@@ -219,6 +219,9 @@ class Board:
             f"/board/hotels/1/nights/{night}",
             f"/board/hotels/2/nights/{past}",
             f"/board/hotels/1/months/{night:%Y-%m}",
+            "/board/stores",
+            "/board/stores?period=day&target=99.9&state=up&search=UTC",
+            "/board/stores?band=missed",
             "/board/alerts",
             "/board/system",
             "/board/stores/corner",
@@ -248,6 +251,8 @@ async def board(
     config = read_config(dashboard.config.Config, environment)
     app = dashboard.app.create_app(config, dashboard_url)
     async with served(app, free_port()) as url:
+        async with aiohttp.ClientSession() as client, client.get(f"{url}/stores/spread") as answer:
+            assert answer.status == 200  # the first report on stores is made, so that no page changes by itself
         yield Board(app, url, dashboard_db, today)
 
 

@@ -32,6 +32,11 @@ class PageInput(Input):
     model_config = ConfigDict(extra="ignore")
 
 
+def absent_if_empty(value: Any) -> Any:
+    """None for an empty value, which a form sends for an empty field."""
+    return None if value == "" else value
+
+
 def parse_instant(value: Any) -> datetime:
     """Parse an instant with its zone, in any form of `common.instants`; returns it in UTC. Raises ValueError."""
     if isinstance(value, datetime) and value.tzinfo is not None:

@@ -10,6 +10,7 @@ LINKS = {
     "/": "Morning",
     "/board/hotels": "Hotels",
     "/board/prices": "Prices",
+    "/board/stores": "Stores",
     "/front-desk": "Front desk",
     "/board/alerts": "Alerts",
     "/board/system": "System",
@@ -24,6 +25,9 @@ LABELS = {
     "day": "Day",
     "week": "Last day of the week",
     "range": "Range of the chart",
+    "period": "Period",
+    "target": "Target",
+    "state": "Now",
 }
 
 

@@ -1,16 +1,11 @@
 """Query strings of the pages. A page ignores parameters that it does not know."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from common.web.input_types import Cursor, PageInput, parse_query_integer
+from common.web.input_types import Cursor, PageInput, absent_if_empty, parse_query_integer
 from dashboard.bookings.inputs import AsOf, HotelSearch, Month, PaceMatch, SummarySort, require_sane
-
-
-def absent_if_empty(value: Any) -> Any:
-    """None for an empty value, which a form sends for an empty field."""
-    return None if value == "" else value
 
 
 class BoardQuery(PageInput):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import asyncpg
 
@@ -20,14 +19,9 @@ from dashboard.catalog.models import CatalogMark, PriceMove
 from dashboard.catalog.queries.moves import select_catalog_mark, select_price_moves
 from dashboard.front_desk.models import DeskCounts
 from dashboard.front_desk.queries.lists import select_desk_counts
-from dashboard.uptime.models.fleet import FleetMark, WeekOfFleet
-from dashboard.uptime.models.reports import Report
-from dashboard.uptime.queries.fleet import (
-    select_down_now,
-    select_fleet_mark,
-    select_latest_report,
-    select_week_of_fleet,
-)
+from dashboard.uptime.fleet_figures import FleetFigures
+from dashboard.uptime.models.fleet import FleetMark, Spread
+from dashboard.uptime.queries.fleet import select_fleet_mark, select_latest_report
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -43,6 +37,14 @@ class News:
 
 
 @dataclass(frozen=True)
+class FleetState:
+    """What tells one state of the stores from another, and the stores that are down now."""
+
+    mark: FleetMark
+    down: list[str]
+
+
+@dataclass(frozen=True)
 class OperationsState:
     """What the morning page shows apart from bookings. Cheap to read; part of the page's ETag.
 
@@ -53,11 +55,13 @@ class OperationsState:
     news: News | FailedPart
     jobs: JobsShown | FailedPart
     quarantined: int | FailedPart
-    fleet: FleetMark | FailedPart
+    fleet: FleetState | FailedPart
     catalog: CatalogMark | FailedPart | None
 
 
-async def read_state(db: asyncpg.Pool, jobs: Sequence[Job], now: datetime, *, shows_prices: bool) -> OperationsState:
+async def read_state(
+    db: asyncpg.Pool, jobs: Sequence[Job], stores: FleetFigures, now: datetime, *, shows_prices: bool
+) -> OperationsState:
     """The state now. shows_prices: whether everybody may see the catalogue."""
     yesterday = now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY
 
@@ -70,31 +74,24 @@ async def read_state(db: asyncpg.Pool, jobs: Sequence[Job], now: datetime, *, sh
     async def read_catalog() -> CatalogMark | None:
         return await select_catalog_mark(db) if shows_prices else None
 
+    async def read_fleet() -> FleetState:
+        return FleetState(await select_fleet_mark(db), (await stores.states(now)).in_state("down"))
+
     desk, news, shown, quarantined, fleet, catalog = await asyncio.gather(
         read_part("front desk", select_desk_counts(db, now)),
         read_part("last events", read_news()),
         read_part("jobs", read_jobs()),
         read_part("quarantine", select_new_quarantined_count(db, yesterday)),
-        read_part("stores", select_fleet_mark(db)),
+        read_part("stores", read_fleet()),
         read_part("prices", read_catalog()),
     )
     return OperationsState(desk, news, shown, quarantined, fleet, catalog)
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """The stores that are down now, and their last week by the latest report; None without a report."""
-
-    down: list[str]
-    report: Report | None
-    week: WeekOfFleet | None
-
-
-async def read_fleet(db: asyncpg.Pool, now: datetime) -> Fleet:
-    """The stores now and in the latest report."""
-    down, report = await asyncio.gather(select_down_now(db, now), select_latest_report(db))
-    week = None if report is None else await select_week_of_fleet(db, UUID(report.report_id), TARGET)
-    return Fleet(down, report, week)
+async def read_spread(db: asyncpg.Pool, figures: FleetFigures, now: datetime) -> Spread:
+    """The stores now, and in the week of the latest report, as their own page has them."""
+    fleet, report = await asyncio.gather(figures.states(now), select_latest_report(db))
+    return await figures.spread(report, "week", TARGET, fleet)
 
 
 async def read_moves(db: asyncpg.Pool, now: datetime) -> list[PriceMove]:

@@ -49,11 +49,6 @@ TimeZoneName = Annotated[
 ]
 
 
-def absent_if_empty(value: Any) -> Any:
-    """None for an empty value, which a form sends for an empty field."""
-    return None if value == "" else value
-
-
 LATEST_START = datetime(9998, 1, 1, tzinfo=UTC)
 
 

@@ -10,9 +10,11 @@ from pydantic import BeforeValidator, Field, PlainValidator, RootModel, Validati
 from common.limits import EARLIEST_STORE_DAY, LATEST_STORE_DAY, MAX_WINDOW_DAYS, require_sane_store_day
 from common.web.input_types import (
     WITHOUT_NUL,
+    Cursor,
     Input,
     Night,
     PageInput,
+    PageLimit,
     PageQuery,
     QueryInstant,
     QueryInteger,
@@ -22,10 +24,11 @@ from common.web.input_types import (
     parse_name,
     parse_night,
 )
-from dashboard.uptime.models.fleet import Period, StoreOrder
+from dashboard.uptime.models.fleet import Period, StoreOrder, WantedBand
 from dashboard.uptime.models.reports import ReportColumns
 from dashboard.uptime.models.stores import StoreState
 
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 
 
@@ -150,11 +153,6 @@ Month = Annotated[
 ]
 
 
-def absent_if_empty(value: Any) -> Any:
-    """None for an empty value, which a form sends for an empty field."""
-    return None if value == "" else value
-
-
 StoreDayChoice = Annotated[Night | None, BeforeValidator(absent_if_empty)]
 
 
@@ -200,6 +198,59 @@ class TargetQuery(SpanQuery):
 
 class BreachesQuery(TargetQuery, PageQuery):
     """A page of the stores that miss a target."""
+
+
+class SpreadQuery(TableQuery):
+    """How the shares of the fleet are spread in a period, beside a target."""
+
+    period: ReportPeriod = "week"
+    target: Target = Decimal("0.99")
+
+
+StoreSearch = Annotated[
+    str,
+    Field(
+        max_length=100,
+        pattern=WITHOUT_NUL,
+        description="Only stores with this, in any case, in their id, time zone or group",
+        examples=["chicago"],
+    ),
+]
+
+
+class FleetQuery(SpreadQuery, PageQuery):
+    """A page of the stores, worst first."""
+
+    state: Annotated[StoreState | None, Field(description="Only stores that are in this state now")] = None
+    band: Annotated[
+        WantedBand | None,
+        Field(description="Only stores of this band of `/stores/spread`, or with `missed` those that miss the target"),
+    ] = None
+    search: StoreSearch = ""
+    limit: PageLimit = 50
+
+
+def parse_percent(value: Any) -> Any:
+    """A share that a page has in per cent, such as `99` or `99,9`. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    if value.strip() == "":
+        return Decimal("0.99")
+    text = value.strip().removesuffix("%").rstrip().replace(",", ".")
+    if not _PERCENT.fullmatch(text) or Decimal(text) > 100:
+        raise ValueError("must be a number of per cent from 0 to 100, such as 99.5")
+    return Decimal(text) / 100
+
+
+class FleetPageQuery(PageInput):
+    """What the page of the fleet shows. target: in per cent."""
+
+    period: Period = "week"
+    target: Annotated[Decimal, BeforeValidator(parse_percent)] = Decimal("0.99")
+    state: Annotated[StoreState | None, BeforeValidator(absent_if_empty)] = None
+    band: Annotated[WantedBand | None, BeforeValidator(absent_if_empty)] = None
+    search: StoreSearch = ""
+    cursor: Annotated[Cursor | None, BeforeValidator(absent_if_empty)] = None
 
 
 class PollsToDelete(Input):

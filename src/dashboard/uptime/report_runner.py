@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -26,10 +27,19 @@ DETAILS_WAIT_SECONDS = 3.0
 """How many seconds a request waits for the full columns of a report before it is told to come again."""
 DAYS_WAIT_SECONDS = 5.0
 """How many seconds a request makes figures of days before it is told to come again."""
+FIRST_REPORT_WAIT_SECONDS = 2.0
+"""How many seconds a page waits for the first report of all."""
 STORES_PER_BATCH = 500
 """An import waits for a batch, which takes less than a second."""
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
+
+
+class LatestReport(NamedTuple):
+    """The newest report, None if there is none yet or no poll, and whether it is of the newest data."""
+
+    report: Report | None
+    is_current: bool
 
 
 class ReportRunner:
@@ -45,6 +55,7 @@ class ReportRunner:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REPORTS)
         self._making: set[UUID] = set()
         self._detailing: dict[str, asyncio.Task[None]] = {}
+        self._renewing: asyncio.Task[Report | None] | None = None
 
     async def make(self, report_id: UUID, now: datetime) -> None:
         """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
@@ -104,6 +115,33 @@ class ReportRunner:
         if latest is None:
             raise Unavailable("The first report is being made.", retry_after=3)
         return latest
+
+    async def latest(self, now: datetime, wait: float) -> LatestReport:
+        """The newest report there is, for a page that must not wait for a better one.
+
+        If the data has changed since, the next report is begun, and taken if it is made within `wait` seconds; it goes
+        on in the background. The first of all is waited for longer.
+        """
+        newest_poll = await imports.select_newest_poll(self.db, now)
+        if newest_poll is None:
+            return LatestReport(None, is_current=True)
+        latest = await fleet.select_latest_report(self.db)
+        if latest and (latest.data_version, latest.as_of) == (await imports.select_data_version(self.db), newest_poll):
+            return LatestReport(latest, is_current=True)
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self.newest(now))
+            self._renewing.add_done_callback(self._end_renewing)
+        done, _ = await asyncio.wait([self._renewing], timeout=wait if latest else FIRST_REPORT_WAIT_SECONDS)
+        for each in done:
+            if each.exception() is None:
+                return LatestReport(each.result(), is_current=True)
+        return LatestReport(latest, is_current=False)
+
+    def _end_renewing(self, task: asyncio.Task[Report | None]) -> None:
+        """Forget the renewal that is done; the next page that finds the report old begins another."""
+        self._renewing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("report_not_renewed", error=f"{type(error).__name__}: {error}")
 
     async def make_days(self, now: datetime, seconds: float) -> int:
         """Make the figures of days that are over, for about so many seconds; returns of how many stores.

@@ -29,5 +29,6 @@ CREATE TABLE store_poll_progress (
     fleet text PRIMARY KEY DEFAULT 'simulated' CHECK (fleet = 'simulated'),
     seed bigint NOT NULL,
     stores integer NOT NULL CHECK (stores > 0),
+    began_at timestamptz NOT NULL, -- when it was first polled, its history included
     polled_until timestamptz NOT NULL
 );

@@ -9,11 +9,12 @@ from common.db.pool import transaction
 from common.jobs.lease import Lease
 from provider.store_polls import queries
 from provider.store_polls.models import PollProgress, SimulatedPoll
-from provider.store_polls.simulation import simulate_fleet, simulate_polls
+from provider.store_polls.simulation import first_outage, simulate_fleet, simulate_polls
 
 SEED = 1
-FLEET_SIZE = 200
-HISTORY = timedelta(days=9)
+FLEET_SIZE = 60
+HISTORY = timedelta(days=95)
+"""So that the 90 days of each store are full."""
 MAX_POLL_PERIOD = HISTORY
 """Longest interval polled in one transaction. The history is one step, so that readers never see a part of it."""
 
@@ -28,7 +29,7 @@ async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, st
         async with transaction(db) as connection:
             if lease is not None:
                 await lease.guard(connection)
-            if await queries.insert_progress(connection, SEED, stores, now - HISTORY):
+            if await queries.insert_progress(connection, SEED, stores, now, now - HISTORY):
                 fleet = simulate_fleet(SEED, stores)
                 await queries.copy_stores(connection, fleet)
                 await queries.copy_hours(connection, fleet)
@@ -44,4 +45,6 @@ async def poll_fleet(db: asyncpg.Pool, lease: Lease | None, now: datetime, *, st
 
 def _simulate_polls(progress: PollProgress, until: datetime) -> list[SimulatedPoll]:
     stores = simulate_fleet(progress.seed, progress.stores)
-    return list(simulate_polls(progress.seed, stores, progress.polled_until, until))
+    polls = simulate_polls(progress.seed, stores, progress.polled_until, until)
+    outage = first_outage(stores, progress.began_at)
+    return list(polls) if outage is None else [outage.change(poll) for poll in polls]

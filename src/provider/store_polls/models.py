@@ -39,8 +39,12 @@ class SimulatedPoll:
 
 @dataclass(frozen=True)
 class PollProgress:
-    """A fleet and the time until which it has been polled. stores: the size of the fleet."""
+    """A fleet, when it was first polled, and until when it has been polled. stores: the size of the fleet.
+
+    The first poll made its history too.
+    """
 
     seed: int
     stores: int
+    began_at: datetime
     polled_until: datetime

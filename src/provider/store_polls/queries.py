@@ -9,22 +9,22 @@ from common.web.streaming import Sink
 from provider.store_polls.models import PollProgress, SimulatedPoll, SimulatedStore
 
 
-async def insert_progress(db: Executor, seed: int, stores: int, polled_until: datetime) -> bool:
-    """Insert the progress of a new fleet; False when there is a fleet already."""
+async def insert_progress(db: Executor, seed: int, stores: int, began_at: datetime, polled_until: datetime) -> bool:
+    """Insert the progress of a new fleet; False when there is a fleet already. began_at: when it is first polled."""
     status = await db.execute(
         """
-        INSERT INTO store_poll_progress (seed, stores, polled_until)
-        VALUES ($1, $2, $3)
+        INSERT INTO store_poll_progress (seed, stores, began_at, polled_until)
+        VALUES ($1, $2, $3, $4)
         ON CONFLICT (fleet) DO NOTHING
         """,
-        seed, stores, polled_until,
+        seed, stores, began_at, polled_until,
     )  # fmt: skip
     return status.endswith(" 1")
 
 
 async def select_progress_for_update(db: Connection) -> PollProgress | None:
     """Return the progress of the polling, locked until the transaction ends."""
-    row = await db.fetchrow("SELECT seed, stores, polled_until FROM store_poll_progress FOR UPDATE")
+    row = await db.fetchrow("SELECT seed, stores, began_at, polled_until FROM store_poll_progress FOR UPDATE")
     return PollProgress(**row) if row else None
 
 

@@ -6,6 +6,7 @@ time, repeatedly and concurrently, with the same result.
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -32,6 +33,11 @@ TIMEZONE_WEIGHTS = {
 NO_TIMEZONE_WEIGHT = 5
 
 END_OF_DAY = time(23, 59, 59)
+
+RARELY_LOST = 0.1
+DOWN_BEFORE = timedelta(hours=2, minutes=40)
+"""Long enough for two polls, after which it is an alert."""
+DOWN_AFTER = timedelta(hours=3)
 
 
 def simulate_fleet(seed: int, size: int) -> list[SimulatedStore]:
@@ -87,17 +93,21 @@ def is_open(store: SimulatedStore, instant: datetime) -> bool:
     )
 
 
-@lru_cache(maxsize=20_000)
 def outages(store: SimulatedStore, week: int) -> tuple[tuple[datetime, datetime], ...]:
     """Return the outages of a store that begin in a week (counted from `EPOCH`), each lasting from minutes to a day."""
-    rng = random.Random(f"{store.seed}/outages/{week}")
+    return _outages(store.seed, store.outages_per_week, week)
+
+
+@lru_cache(maxsize=20_000)
+def _outages(seed: str, per_week: float, week: int) -> tuple[tuple[datetime, datetime], ...]:
+    rng = random.Random(f"{seed}/outages/{week}")
     start = EPOCH + week * WEEK
     found = []
-    at = start + timedelta(hours=rng.expovariate(store.outages_per_week / 168))
+    at = start + timedelta(hours=rng.expovariate(per_week / 168))
     while at < start + WEEK:
         end = at + timedelta(minutes=min(1440.0, rng.lognormvariate(3.8, 1.0)))
         found.append((at, end))
-        at = end + timedelta(hours=rng.expovariate(store.outages_per_week / 168))
+        at = end + timedelta(hours=rng.expovariate(per_week / 168))
     return tuple(found)
 
 
@@ -135,6 +145,33 @@ def _poll(store: SimulatedStore, hour: int) -> SimulatedPoll | None:
     rng = random.Random(f"{store.seed}/poll/{hour}")
     if rng.random() < store.lost_share:
         return None
-    own_second = random.Random(f"{store.seed}/second").uniform(60, 3400)
-    at = EPOCH + hour * HOUR + timedelta(seconds=own_second + rng.uniform(-60, 199))
+    at = EPOCH + hour * HOUR + timedelta(seconds=_own_second(store.seed) + rng.uniform(-60, 199))
     return SimulatedPoll(store.store_id, at, is_up(store, at))
+
+
+@lru_cache(maxsize=20_000)
+def _own_second(seed: str) -> float:
+    """Return the second of the hour around which a store is polled."""
+    return random.Random(f"{seed}/second").uniform(60, 3400)
+
+
+@dataclass(frozen=True)
+class FirstOutage:
+    """What a stranger sees in the first minutes: one store is down, has been for a while, and comes back later."""
+
+    store_id: str
+    start: datetime
+    end: datetime
+
+    def change(self, poll: SimulatedPoll) -> SimulatedPoll:
+        """Return the poll as it is with this outage."""
+        is_during = poll.store_id == self.store_id and self.start <= poll.polled_at < self.end
+        return replace(poll, active=False) if is_during else poll
+
+
+def first_outage(stores: Sequence[SimulatedStore], began_at: datetime) -> FirstOutage | None:
+    """Return the outage during which a fleet is first polled, of a store that is always open; None without one."""
+    always_open = next((store for store in stores if not store.hours and store.lost_share < RARELY_LOST), None)
+    if always_open is None:
+        return None
+    return FirstOutage(always_open.store_id, began_at - DOWN_BEFORE, began_at + DOWN_AFTER)

@@ -20,6 +20,7 @@ from tests.dashboard.board.unusual import fail_job, lower_price, poll_store_down
         "/board/hotels/1",
         "/board/alerts",
         "/board/system",
+        "/board/stores",
         "/board/prices",
         f"/board/prices/{UUID(int=5)}",
     ],
@@ -33,7 +34,7 @@ async def test_each_link_of_a_page_is_answered(
     response, page = await get_page(path)
     linked = set(re.findall(r'(?:href|<form(?! method="post")[^>]* action)="(/[^"#]*)', page))
     linked |= set(re.findall(r"<(/[^>]*)>", response.headers.get("Link", "")))
-    assert linked >= {"/", "/board/hotels", "/front-desk"}
+    assert linked >= {"/", "/board/hotels", "/board/stores", "/front-desk"}
 
     client = dashboard_app.test_client()
     statuses = {address: (await client.get(address, headers={"Accept": "*/*"})).status_code for address in linked}

@@ -150,7 +150,7 @@ Change = Callable[[asyncpg.Pool], Awaitable[None]]
     ("change", "words", "address"),
     [
         (lambda db: receive_order(db, timedelta(minutes=11)), "One order waits", "/front-desk"),
-        (poll_store_down, "One store is down now</b> corner", "/stores?order=downtime"),
+        (poll_store_down, "One store is down now</b> corner", "/board/stores/corner"),
         (lower_price, "One price is at its lowest in 30 days</b> Towels", f"/board/prices/{UUID(int=5)}"),
         (quarantine_value, "One value of the feed was not counted", "/board/system#quarantine"),
         (fail_job, "A job fails</b> recount_hotels", "/board/system#jobs"),
@@ -191,6 +191,21 @@ async def test_a_price_that_is_known_for_less_than_30_days_is_not_called_the_low
 
     assert "at its lowest" not in page
     assert "−25%" in page
+
+
+async def test_the_card_of_stores_says_the_same_as_their_page(
+    get_page: GetPage, dashboard_app: Application, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await poll_store_down(dashboard_db)
+    spread = await (await dashboard_app.test_client().get("/stores/spread")).get_json()
+    _, page = await get_page("/")
+    _, stores = await get_page("/board/stores")
+
+    assert (spread["states"]["down"], spread["breaches"], spread["measured"]) == (1, 0, 1)
+    assert '<a href="/board/stores?state=down"><b class="behind">1</b></a> of 1 is down now' in page
+    assert "0 of 1 missed 99% in the week to" in page
+    assert "half were up 100.00%</p>" in page  # the poll that found it down is the end of the week
+    assert "It was up 100.00% of its open time" in stores
 
 
 async def test_a_store_that_has_closed_since_it_was_down_is_not_down_now(

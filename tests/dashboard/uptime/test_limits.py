@@ -87,7 +87,7 @@ async def test_requests_that_share_a_running_report_do_not_count(
     async def make_nothing(_: ReportRunner) -> int:
         return 0
 
-    monkeypatch.setattr(reports, "_start_making", lambda _: None)
+    monkeypatch.setattr(reports, "start_making", lambda _: None)
     monkeypatch.setattr(ReportRunner, "make_waiting", make_nothing)  # the job that resumes reports
     await stores.load_monday()
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from provider.store_polls import jobs, queries
-from provider.store_polls.simulation import simulate_fleet
+from provider.store_polls.simulation import first_outage, simulate_fleet
 
 NOW = datetime(2026, 3, 5, 10, 17, tzinfo=UTC)
 
 
-async def poll(db: asyncpg.Pool, now: datetime) -> int:
-    return await jobs.poll_fleet(db, None, now, stores=10)
+async def poll(db: asyncpg.Pool, now: datetime, stores: int = 10) -> int:
+    return await jobs.poll_fleet(db, None, now, stores=stores)
 
 
 async def status_file(db: asyncpg.Pool, since: datetime | None, until: datetime) -> list[dict[str, str]]:
@@ -48,6 +48,32 @@ async def test_polls_missed_during_a_long_pause_are_stored(provider_db: asyncpg.
     late = NOW + timedelta(days=3, minutes=5)
     assert await poll(provider_db, late) > 3 * 24 * 10 * 0.8
     assert await queries.select_polled_until(provider_db) == late
+
+
+async def test_one_store_is_down_when_the_fleet_is_first_polled_and_comes_back(provider_db: asyncpg.Pool) -> None:
+    outage = first_outage(simulate_fleet(jobs.SEED, 22), NOW)
+    assert outage is not None
+
+    async def last_polls(number: int) -> list[bool]:
+        rows = await provider_db.fetch(
+            "SELECT active FROM store_poll WHERE store_id = $1 ORDER BY polled_at DESC LIMIT $2",
+            outage.store_id,
+            number,
+        )
+        return [row["active"] for row in rows]
+
+    await poll(provider_db, NOW, stores=22)
+    assert await last_polls(2) == [False, False]
+    await poll(provider_db, NOW + timedelta(hours=2))
+    assert await last_polls(4) == [False] * 4
+    await poll(provider_db, NOW + timedelta(hours=9))
+    assert True in await last_polls(4)
+
+
+async def test_the_history_fills_ninety_days_of_every_store(provider_db: asyncpg.Pool) -> None:
+    await poll(provider_db, NOW)
+    firsts = await provider_db.fetch("SELECT min(polled_at) AS at FROM store_poll GROUP BY store_id")
+    assert all(row["at"] < NOW - timedelta(days=91) for row in firsts)
 
 
 async def test_the_status_file_is_ordered_and_can_start_at_an_instant(provider_db: asyncpg.Pool) -> None:

@@ -86,3 +86,15 @@ def bar_with_mark(value: float, mark: float | None, maximum: float) -> Drawing:
     bar = boxes([Box(frame.left, frame.top, x(value), frame.bottom)])
     track = boxes([Box(frame.left, frame.top, x(max(maximum, 1)), frame.bottom)])
     return frame.drawing((Path("track", track), Path("bar", bar), Path("halo", tick), Path("then-tick", tick)))
+
+
+COLUMN = Frame(width=120, height=44, left=30, right=90, top=2, bottom=43)
+
+
+def upright_bar(style: str, value: float, highest: float) -> Drawing:
+    """A column of a histogram on its base line; the highest has the full height, and any value can be seen."""
+    frame = COLUMN
+    height = max(2.0, (frame.bottom - frame.top) * value / highest) if value > 0 and highest > 0 else 0.0
+    column = boxes([Box(frame.left, frame.bottom - height, frame.right, frame.bottom)])
+    base = strokes([((0, frame.bottom), (frame.width, frame.bottom))])
+    return frame.drawing((Path("grid", base), Path(style, column)))

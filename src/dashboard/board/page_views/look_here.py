@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime, timedelta
+from urllib.parse import quote
 
 from common.web.charts.number_text import count_text, signed_text
 from dashboard.board.page_views.question import Question
@@ -269,9 +270,10 @@ def failing_jobs_line(names: Sequence[str]) -> Line:
 
 
 def stores_down_line(stores: Sequence[str]) -> Line:
-    """Stores are down at the newest poll."""
+    """Stores are down now."""
     subject = "One store is down now" if len(stores) == 1 else f"{count_text(len(stores))} stores are down now"
-    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores), "/stores?order=downtime")
+    address = f"/board/stores/{quote(stores[0], safe='')}" if len(stores) == 1 else "/board/stores?state=down"
+    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores), address)
 
 
 def quarantine_line(count: int) -> Line:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from common.jobs.lease import JobState
@@ -91,8 +92,10 @@ def price_text(price: int) -> str:
 
 
 def share_text(share: float | None) -> str:
-    """A share of uptime such as `99.87 %`, rounded down so that only all of it is 100; a dash where it is unknown."""
-    return UNKNOWN if share is None else f"{int(share * 10_000) / 100:.2f}%"
+    """A share of uptime such as `99.87%`, rounded down so that only all of it is 100; a dash where it is unknown."""
+    if share is None:
+        return UNKNOWN
+    return f"{(Decimal(repr(share)) * 100).quantize(Decimal('0.01'), ROUND_FLOOR)}%"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ RESOLVED_SHOWN = 20
 LIVE_SECONDS = 10
 ADDRESSES: Mapping[str, str] = {
     "store_down": "/board/stores/{subject}",
-    "collector_silent": "/stores/states",
+    "collector_silent": "/board/stores",
     "price_below_mark": "/board/prices/{subject}",
     "back_in_stock": "/board/prices/{subject}",
     "feed_behind": "/board/system#feeds",

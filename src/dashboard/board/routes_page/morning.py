@@ -17,7 +17,7 @@ from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import MorningQuery
-from dashboard.board.morning_parts import Fleet, OperationsState, read_fleet, read_moves, read_state
+from dashboard.board.morning_parts import OperationsState, read_moves, read_spread, read_state
 from dashboard.board.page_views import look_here
 from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.look_here import Line
@@ -44,6 +44,7 @@ from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.summary import compute_summary
 from dashboard.catalog.models import PriceMove
 from dashboard.resources import resources
+from dashboard.uptime.models.fleet import Spread
 
 blueprint = Blueprint("board_morning", __name__)
 
@@ -155,7 +156,7 @@ class Figures:
 
     hotels: FoundSummary | FailedPart | None
     nights: list[NotableNight] | FailedPart | None
-    fleet: Fleet | FailedPart | None
+    fleet: Spread | FailedPart | None
     moves: list[PriceMove] | FailedPart | None
 
     @property
@@ -176,7 +177,9 @@ async def read_morning(query: MorningQuery, now: datetime) -> Morning:
     question = question_of(query, mark, now)
     state = None
     if not question.is_past:
-        state = await read_state(pool(), resources().jobs, now, shows_prices=config.api_token is None)
+        state = await read_state(
+            pool(), resources().jobs, resources().fleet, now, shows_prices=config.api_token is None
+        )
     return Morning(question, mark, corrected_at, reading, sum(feed.cut_off for feed in feeds), state)
 
 
@@ -192,7 +195,7 @@ async def read_figures(morning: Morning, query: MorningQuery, now: datetime) -> 
         read_part("nights", select_notable_nights(pool(), asked))
         if has_hotels and not morning.is_reading
         else _nothing(),
-        read_part("stores", read_fleet(pool(), now)) if state is not None else _nothing(),
+        read_part("stores", read_spread(pool(), resources().fleet, now)) if state is not None else _nothing(),
         read_part("prices", read_moves(pool(), now)) if shows_prices else _nothing(),
     )
     return Figures(hotels, nights, fleet, moves)
@@ -227,7 +230,7 @@ def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
     return lines
 
 
-def state_lines(state: OperationsState, fleet: Fleet | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
+def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
     """The lines about orders, jobs, stores, the quarantine and prices."""
     lines = []
     desk, jobs, quarantined = value_or_none(state.desk), value_or_none(state.jobs), value_or_none(state.quarantined)
@@ -235,8 +238,8 @@ def state_lines(state: OperationsState, fleet: Fleet | None, moves: Sequence[Pri
         lines.append(look_here.late_orders_line(desk.late, desk.oldest))
     if jobs is not None and jobs.failing:
         lines.append(look_here.failing_jobs_line(jobs.failing))
-    if fleet is not None and fleet.down:
-        lines.append(look_here.stores_down_line(fleet.down))
+    if fleet is not None and fleet.down_now:
+        lines.append(look_here.stores_down_line(fleet.down_now))
     if quarantined:
         lines.append(look_here.quarantine_line(quarantined))
     if lowest := at_lowest(moves, now):
@@ -251,7 +254,7 @@ def checked(morning: Morning) -> str:
     catalog = None if morning.state is None else value_or_none(morning.state.catalog)
     return checked_words(
         morning.mark.hotels,
-        None if fleet is None else fleet.stores,
+        None if fleet is None else fleet.mark.stores,
         None if catalog is None else catalog.products,
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.db.pool import Executor
-from dashboard.uptime.models.fleet import FleetMark, Period, SlaSummary, StoreUptime, WantedStores, WeekOfFleet
+from dashboard.uptime.models.fleet import FleetMark, Period, SlaSummary, StoreUptime, WantedStores
 from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries.reports import select_report
 
@@ -188,21 +188,3 @@ async def select_down_now(db: Executor, now: datetime) -> list[str]:
         now,
     )
     return [row["store_id"] for row in rows]
-
-
-async def select_week_of_fleet(db: Executor, report_id: UUID, target: Decimal) -> WeekOfFleet:
-    """The stores of a report that were open in its week, those that missed the target share, and the middle share."""
-    row = await db.fetchrow(
-        """
-        SELECT count(*) AS stores, count(*) FILTER (WHERE up < (up + down) * $2::numeric) AS breaches,
-               percentile_cont(0.5) WITHIN GROUP (ORDER BY (up / (up + down))::float8) AS median
-          FROM (SELECT extract(epoch FROM uptime_last_week) AS up, extract(epoch FROM downtime_last_week) AS down
-                  FROM uptime_report_row
-                 WHERE report_id = $1) AS measured
-         WHERE up + down > 0
-        """,
-        report_id,
-        target,
-    )
-    assert row is not None
-    return WeekOfFleet(*row)

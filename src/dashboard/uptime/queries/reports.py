@@ -260,9 +260,17 @@ async def select_report(db: Executor, report_id: UUID) -> Report | None:
 
 
 async def select_reports(
-    db: Executor, report_id: UUID | None, before: tuple[datetime, UUID] | None, limit: int
+    db: Executor,
+    report_id: UUID | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    without_lists: bool = False,
 ) -> list[Report]:
-    """Reports, latest first: one, or those before a position of (requested_at, report_id)."""
+    """Reports, latest first: one, or those before a position of (requested_at, report_id).
+
+    without_lists: without those that lists of stores have made for themselves.
+    """
     rows = await db.fetch(
         """
         SELECT report.report_id::text AS report_id,
@@ -279,6 +287,7 @@ async def select_reports(
           LEFT JOIN uptime_report_progress AS progress ON progress.report_id = report.report_id
          WHERE ($1::uuid IS NULL OR report.report_id = $1)
            AND ($2::timestamptz IS NULL OR (report.requested_at, report.report_id) < ($2, $3::uuid))
+           AND NOT ($6 AND report.for_lists)
          ORDER BY report.requested_at DESC, report.report_id DESC
          LIMIT $4
         """,
@@ -287,5 +296,6 @@ async def select_reports(
         before[1] if before else None,
         limit,
         MAX_RUNNING_PROGRESS,
+        without_lists,
     )
     return [Report(**row) for row in rows]

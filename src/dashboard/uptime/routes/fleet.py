@@ -1,5 +1,6 @@
 """HTTP of the fleet: stores by uptime and by state, and those that miss a target."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -10,13 +11,14 @@ from quart_schema import document_response, tag_blueprint
 from common.limits import MAX_WINDOW_DAYS
 from common.web.errors import Invalid, NotFound
 from common.web.input_types import TableQuery
-from common.web.openapi.document import LINK_HEADER, operation
+from common.web.openapi.document import NEXT_AND_PAGE_LINK_HEADER, PAGE_LINK_HEADER, operation
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
 from common.web.resources import pool
-from common.web.responses import json_response
+from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.resources import resources
+from dashboard.uptime.fleet_page import FLEET_PAGE
 from dashboard.uptime.inputs import BreachesQuery, SpanQuery, StoresQuery, TargetQuery
 from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StateCounts, StoreUptime, WantedStores
 from dashboard.uptime.queries import days, fleet, reports, states
@@ -67,17 +69,18 @@ def requested_days(query: SpanQuery) -> DaySpan | None:
 
 
 @blueprint.get("/stores/states")
-@operation(example=STATES)
+@operation(headers={200: PAGE_LINK_HEADER}, example=STATES)
 @table("states", StateCounts)
 @validate_querystring(TableQuery)
 @document_response(StateCounts)
 async def get_state_counts(query_args: TableQuery) -> Response:
     """How many stores are up, down, closed, stale or were never polled now."""
-    return json_response(await states.select_state_counts(pool(), datetime.now(UTC)))
+    counts = await states.select_state_counts(pool(), datetime.now(UTC))
+    return json_response(counts, 200, {"Link": page_link(FLEET_PAGE)})
 
 
 @blueprint.get("/stores")
-@operation(headers={200: LINK_HEADER}, example=[UPTIME])
+@operation(headers={200: NEXT_AND_PAGE_LINK_HEADER}, example=[UPTIME])
 @table("stores", StoreUptime)
 @validate_querystring(StoresQuery)
 @document_response(list[StoreUptime])
@@ -98,7 +101,7 @@ async def page_of_never_polled(query: StoresQuery) -> Response:
     after = decode_cursor(query.cursor, tuple[str])[0] if query.cursor else None
     found = await states.select_never_polled(pool(), after, query.limit + 1, datetime.now(UTC))
     page, headers = page_and_link(found, query.limit, lambda last: (last.store_id,))
-    return json_response(page, 200, headers)
+    return json_response(page, 200, with_page_link(headers))
 
 
 @blueprint.get("/stores/sla")
@@ -124,7 +127,7 @@ async def get_sla_summary(query_args: TargetQuery) -> Response:
 
 
 @blueprint.get("/stores/sla/breaches")
-@operation(503, headers={200: LINK_HEADER}, example=[UPTIME])
+@operation(503, headers={200: NEXT_AND_PAGE_LINK_HEADER}, example=[UPTIME])
 @table("breaches", StoreUptime)
 @validate_querystring(BreachesQuery)
 @document_response(list[StoreUptime])
@@ -156,7 +159,7 @@ async def page_of_stores(wanted: WantedStores, query: StoresQuery | BreachesQuer
     else:
         report_id = position.report_id if position else await _newest_report(now)
         if report_id is None:
-            return json_response([])
+            return json_response([], 200, with_page_link({}))
         if position is not None and await reports.select_report(pool(), report_id) is None:
             raise Invalid.field("cursor", "has expired, since newer data came in; request the first page again")
         limit = query.limit + 1
@@ -167,7 +170,12 @@ async def page_of_stores(wanted: WantedStores, query: StoresQuery | BreachesQuer
         return PagePosition(report_id, value, last.store_id)
 
     page, headers = page_and_link(found, query.limit, position_of)
-    return json_response(page, 200, headers)
+    return json_response(page, 200, with_page_link(headers))
+
+
+def with_page_link(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a list, with the link to the page for people beside that to the next page."""
+    return {"Link": ", ".join([*headers.values(), page_link(FLEET_PAGE)])}
 
 
 async def _newest_report(now: datetime) -> UUID | None:

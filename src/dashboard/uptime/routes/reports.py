@@ -89,13 +89,13 @@ async def trigger_report(query_args: ReportRequest) -> Response:
     requested: list[UUID] = []  # stays empty when the response is a stored one, whose report was started before
 
     async def create(connection: Connection) -> StoredResponse:
-        report_id = await _request_report(connection, query_args)
+        report_id = await request_new_report(connection, query_args)
         requested.append(report_id)
         return StoredResponse(202, responses.encode_json(RequestedReport(str(report_id))))
 
     response = await run_once_per_key(pool(), "POST /trigger_report", create)
     for report_id in requested:
-        _start_making(report_id)
+        start_making(report_id)
     return response
 
 
@@ -107,12 +107,12 @@ async def trigger_report(query_args: ReportRequest) -> Response:
 async def trigger_report_by_get(query_args: ReportRequest) -> Response:
     """Request a report, as POST does; the source does not say which method triggers a report."""
     async with transaction(pool()) as connection:
-        report_id = await _request_report(connection, query_args)
-    _start_making(report_id)
+        report_id = await request_new_report(connection, query_args)
+    start_making(report_id)
     return json_response(RequestedReport(str(report_id)), 202)
 
 
-async def _request_report(connection: Connection, query: ReportRequest) -> UUID:
+async def request_new_report(connection: Connection, query: ReportRequest) -> UUID:
     """Request a report; a new one counts against the caller's limit.
 
     Raises TooManyRequests beyond it; the transaction is then rolled back, and the report with it.
@@ -138,7 +138,7 @@ PART_OF_JSON = {"description": "Part of the JSON document", "examples": [{"statu
 """The schema of a part, which usually is not valid JSON by itself, so it has no type."""
 
 
-def _start_making(report_id: UUID) -> None:
+def start_making(report_id: UUID) -> None:
     """Make the report in the background, after its request was committed."""
     current_app.add_background_task(resources().report_runner.make, report_id, datetime.now(UTC))
 

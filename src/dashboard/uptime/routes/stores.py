@@ -35,7 +35,7 @@ tag_blueprint(blueprint, ["uptime"])
 
 STORE = "/stores/<path:store_id>"
 ONE_STORE = "/stores/<store:store_id>"
-PARTS_OF_ALL = "business-hours|gaps|imports|sla|sla/breaches|states|status|timezones"
+PARTS_OF_ALL = "business-hours|fleet|gaps|imports|sla|sla/breaches|spread|states|status|timezones"
 PARTS_OF_A_STORE = "closures|coverage|days|incidents|polls|timeline|uptime"
 STORE_EXAMPLE = {"store_id": "8139926242460185114"}
 

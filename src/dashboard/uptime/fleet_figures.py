@@ -1,0 +1,98 @@
+"""Figures of the whole fleet that are too dear for each request: computed once, and kept by each process.
+
+To know the states of all stores takes a look at the hours and the last poll of each; time alone changes a state when a
+store opens, closes or becomes stale. They are computed at most once a minute unless new data comes in. How the shares
+of a report are spread never changes.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from dashboard.uptime.models.fleet import MeasuredShares, Period, Spread, StateCounts
+from dashboard.uptime.models.reports import Report
+from dashboard.uptime.models.stores import StoreState
+from dashboard.uptime.queries.imports import select_data_version
+from dashboard.uptime.queries.spread import select_measured_shares, select_states
+
+MAX_AGE = timedelta(seconds=60)
+SPREADS_KEPT = 16
+"""More than the periods and targets that people usually ask for."""
+
+
+@dataclass(frozen=True)
+class FleetNow:
+    """The state of every store at an instant, by its id in order, of a version of the data."""
+
+    at: datetime
+    version: int
+    states: dict[str, StoreState]
+
+    def in_state(self, state: StoreState) -> list[str]:
+        """The ids of the stores in a state, in order."""
+        return [store_id for store_id, found in self.states.items() if found == state]
+
+    @property
+    def has_polls(self) -> bool:
+        """Whether any store was ever polled."""
+        return any(state != "never_polled" for state in self.states.values())
+
+    def counts(self) -> StateCounts:
+        """How many stores are in each state."""
+        counted = Counter(self.states.values())
+        return StateCounts(
+            self.at,
+            up=counted["up"],
+            down=counted["down"],
+            closed=counted["closed"],
+            stale=counted["stale"],
+            never_polled=counted["never_polled"],
+        )
+
+
+class FleetFigures:
+    """The figures that one process keeps. Requests that come while states are computed wait for them."""
+
+    def __init__(self, db: asyncpg.Pool) -> None:
+        self._db = db
+        self._now: FleetNow | None = None
+        self._computing = asyncio.Lock()
+        self._shares: dict[tuple[str, Period, Decimal], MeasuredShares] = {}
+
+    async def states(self, now: datetime) -> FleetNow:
+        """The states of all stores, at most MAX_AGE before `now`, of the newest data."""
+        async with self._computing:
+            version = await select_data_version(self._db)
+            kept = self._now
+            if kept is None or kept.version != version or not timedelta() <= now - kept.at <= MAX_AGE:
+                kept = FleetNow(now, version, await select_states(self._db, now))
+                self._now = kept
+            return kept
+
+    async def spread(self, report: Report | None, period: Period, target: Decimal, fleet: FleetNow) -> Spread:
+        """How the shares of a report are spread; nothing is measured without one. fleet: the states beside it."""
+        key = (report.report_id if report else "", period, target)
+        shares = self._shares.get(key)
+        if shares is None:
+            shares = await select_measured_shares(self._db, UUID(report.report_id) if report else None, period, target)
+            while len(self._shares) >= SPREADS_KEPT:
+                del self._shares[next(iter(self._shares))]
+            self._shares[key] = shares
+        return Spread(
+            period=period,
+            target=target,
+            report_id=report.report_id if report else None,
+            as_of=report.as_of if report else None,
+            measured=shares.measured,
+            breaches=shares.breaches,
+            p5=shares.p5,
+            p50=shares.p50,
+            bands=shares.bands,
+            states=fleet.counts(),
+            down_now=fleet.in_state("down"),
+        )
