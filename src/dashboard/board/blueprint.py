@@ -3,7 +3,7 @@
 from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night
+from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night, wall
 
 LINKS = {"/": "Morning", "/board/hotels": "Hotels", "/front-desk": "Front desk", "/board/alerts": "Alerts"}
 
@@ -13,11 +13,12 @@ LABELS = {
     "from": "First month",
     "sort": "Order",
     "search": "Search",
+    "theme": "Colours",
 }
 
 
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state, LABELS)
-    for page in (morning, hotels, hotel, month, night, alerts):
+    for page in (morning, hotels, hotel, month, night, alerts, wall):
         app.register_blueprint(page.blueprint)
