@@ -149,10 +149,11 @@ async def test_an_order_is_stored_as_the_api_stores_it_and_a_reload_does_not_rep
     response, _ = await send(restaurant, fields)
 
     assert response.status_code == 303
-    booking = await restaurant.db.fetchrow("SELECT * FROM dining_booking")
+    [booking] = await restaurant.db.fetch("SELECT * FROM dining_booking")
     assert (booking["name"], booking["email"], booking["notes"]) == ("Ann <Baker>", "ann@example.com", "A high chair")
     assert (booking["starts_at"], booking["guests"], booking["status"]) == (EVENING, 2, "waiting")
-    assert await restaurant.db.fetch("SELECT topic FROM outbox ORDER BY topic") == [("accounting",), ("mail",)]
+    topics = await restaurant.db.fetch("SELECT topic FROM outbox ORDER BY topic")
+    assert [row["topic"] for row in topics] == ["accounting", "mail"]
     for _ in range(2):
         sent, page = await get(restaurant, response.headers["Location"])
         assert sent.status_code == 200

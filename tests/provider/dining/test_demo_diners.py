@@ -42,8 +42,8 @@ async def test_the_first_start_stores_a_day_of_orders_once(
     assert await add_demo_orders(provider_url, restaurant.settings, MORNING) == 0
 
     assert await statuses(restaurant.db) == {"confirmed": 14, "waiting": 3}
-    days = await restaurant.db.fetch("SELECT DISTINCT (starts_at AT TIME ZONE 'UTC')::date FROM dining_booking")
-    assert days == [(MORNING.date(),)]
+    days = await restaurant.db.fetch("SELECT DISTINCT (starts_at AT TIME ZONE 'UTC')::date AS day FROM dining_booking")
+    assert [row["day"] for row in days] == [MORNING.date()]
     fits = "SELECT bool_and(guests <= seats) FROM dining_booking JOIN dining_table USING (table_id)"
     assert await restaurant.db.fetchval(fits)
 
@@ -87,7 +87,7 @@ async def test_orders_that_the_restaurant_does_not_take_are_left_out(
 async def test_a_diner_orders_a_free_table_that_fits(restaurant: Restaurant, tables: list[int]) -> None:
     assert await order_as_diner(restaurant.db, restaurant.settings, MORNING) == {"orders": 1}
 
-    order = await restaurant.db.fetchrow("SELECT * FROM dining_booking JOIN dining_table USING (table_id)")
+    [order] = await restaurant.db.fetch("SELECT * FROM dining_booking JOIN dining_table USING (table_id)")
     assert order["guests"] <= order["seats"]
     assert MORNING < order["starts_at"] < MORNING + timedelta(days=5)
     assert (order["email"] or "x@diners.example").endswith("@diners.example")
