@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.both_applications import Applications
+from tests.support.both_applications import Applications, add_table
 from tests.support.browser import watch
 from tests.support.restaurant import EVENING
 from tests.support.waiting import eventually
@@ -27,17 +27,6 @@ async def small_targets(page: Page) -> list[str]:
         if box is not None and box["height"] < SMALLEST:
             found.append(await target.inner_text())
     return found
-
-
-async def add_table(provider_url: str) -> None:
-    """A cabin for four, added by the admin."""
-    async with aiohttp.ClientSession() as client:
-        login = {"username": "admin", "password": "1"}
-        async with client.post(f"{provider_url}/api/token/", json=login) as answer:
-            headers = {"Authorization": f"Bearer {(await answer.json())['access']}"}
-        table = {"table_type": "cabin", "seats": 4, "price": 25.5}
-        async with client.post(f"{provider_url}/api/admin/add_table/", json=table, headers=headers) as answer:
-            assert answer.status == 201
 
 
 async def book(page: Page, provider_url: str) -> None:

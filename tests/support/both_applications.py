@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import aiohttp
+
 import dashboard.app
 import dashboard.config
 import provider.app
@@ -35,3 +37,14 @@ class Applications:
     def run_dashboard(self) -> Any:
         config = read_config(dashboard.config.Config, self.environment)
         return served(dashboard.app.create_app(config, self.databases[1]), self.ports[1])
+
+
+async def add_table(provider_url: str) -> None:
+    """A cabin for four, added by the admin."""
+    async with aiohttp.ClientSession() as client:
+        login = {"username": "admin", "password": "1"}
+        async with client.post(f"{provider_url}/api/token/", json=login) as answer:
+            headers = {"Authorization": f"Bearer {(await answer.json())['access']}"}
+        table = {"table_type": "cabin", "seats": 4, "price": 25.5}
+        async with client.post(f"{provider_url}/api/admin/add_table/", json=table, headers=headers) as answer:
+            assert answer.status == 201
