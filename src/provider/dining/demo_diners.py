@@ -80,20 +80,20 @@ async def add_demo_orders(url: Secret, settings: DiningSettings, now: datetime) 
 
 async def _store_first_day(connection: Connection, settings: DiningSettings, ids: Sequence[int], now: datetime) -> int:
     rng, hours = random.Random(1), await opening_hours.select_opening_hours(connection)
+    names, stored = iter(rng.sample(NAMES, len(NAMES))), len(CONFIRMED)
     today = now.astimezone(settings.zone).date()
     for booked in CONFIRMED:
         start = _start(today, booked.at, settings)
-        values = {**_guest(rng, booked.guests), "starts_at": start.isoformat(), "force": True}
+        values = {**_guest(rng, next(names), booked.guests), "starts_at": start.isoformat(), "force": True}
         set_order = SetBookingInput.model_validate(values, context=_context(settings, start))
         await service.set_booking(connection, settings, ids[booked.table], set_order, STAFF, now)
-    stored = len(CONFIRMED)
     for booked in WAITING:
         start = _start(today, booked.at, settings)
         if start < now + SOON:
             start = _start(today + timedelta(days=1), booked.at, settings)
         if time_faults(settings, hours, start, DEFAULT_MINUTES, now):
             continue
-        values = {**_guest(rng, booked.guests), "starts_at": start.isoformat()}
+        values = {**_guest(rng, next(names), booked.guests), "starts_at": start.isoformat()}
         order = BookingInput.model_validate(values, context=_context(settings, now))
         await service.place_order(connection, settings, ids[booked.table], order, now, service.nothing_before_storing)
         stored += 1
@@ -108,7 +108,7 @@ def _context(settings: DiningSettings, now: datetime) -> dict[str, object]:
     return {"now": now, "zone": settings.zone, "region": settings.phone_region}
 
 
-def _guest(rng: random.Random, guests: int) -> dict[str, object]:
+def _guest(rng: random.Random, name: str, guests: int) -> dict[str, object]:
     """A guest with an email address or, one in four, with a phone number alone; some with notes."""
     number = rng.randrange(1000)
     reachable = (
@@ -117,7 +117,7 @@ def _guest(rng: random.Random, guests: int) -> dict[str, object]:
         else {"email": f"diner{number}@{DEMO_DINERS_DOMAIN}"}
     )
     notes = {"notes": rng.choice(NOTES)} if rng.random() < 0.3 else {}
-    return {"name": rng.choice(NAMES), "guests": guests, **reachable, **notes}
+    return {"name": name, "guests": guests, **reachable, **notes}
 
 
 async def order_as_diner(db: asyncpg.Pool, settings: DiningSettings, now: datetime) -> JobResult:
@@ -130,7 +130,7 @@ async def order_as_diner(db: asyncpg.Pool, settings: DiningSettings, now: dateti
         guests, start = rng.choice(PARTIES), _choose_start(rng, settings, hours, now)
         if start is None or (table := await _choose_table(rng, connection, guests, start)) is None:
             return {"orders": 0}
-        values = {**_guest(rng, guests), "starts_at": start.isoformat()}
+        values = {**_guest(rng, rng.choice(NAMES), guests), "starts_at": start.isoformat()}
         order = BookingInput.model_validate(values, context=_context(settings, now))
         await service.place_order(connection, settings, table.id, order, now, service.nothing_before_storing)
     return {"orders": 1}

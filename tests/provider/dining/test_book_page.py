@@ -98,6 +98,23 @@ async def test_where_nothing_is_free_times_nearby_are_offered(restaurant: Restau
     assert "1 table is free" in (await get(restaurant, address))[1]
 
 
+async def test_a_party_that_is_too_large_for_every_table_is_told_so(restaurant: Restaurant) -> None:
+    await restaurant.add_table(seats=4)
+    cabin = await restaurant.add_table(table_type="cabin", seats=6)
+
+    assert (
+        "No table of this restaurant has so many seats."
+        in (await get(restaurant, "/book", **WHEN | {"guests": "7"}))[1]
+    )
+    query = {**WHEN, "guests": "5", "table_type": "regular"}
+    assert "No table of this kind and price has so many seats." in (await get(restaurant, "/book", **query))[1]
+    booking = await restaurant.book(cabin, email="ben@example.com", starts_at=START, minutes=1440)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    tomorrow = EVENING + timedelta(hours=12)
+    query = {"guests": "5", "day": f"{tomorrow:%Y-%m-%d}", "time": f"{tomorrow:%H:%M}"}
+    assert "Try another day." in (await get(restaurant, "/book", **query))[1]
+
+
 async def test_many_tables_are_cut_off_in_words(restaurant: Restaurant) -> None:
     await restaurant.db.execute(
         "INSERT INTO dining_table (table_type, seats, price, can_be_booked) "

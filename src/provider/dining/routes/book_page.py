@@ -69,13 +69,15 @@ class Found:
     """What a search found.
 
     choices: those that fit best. is_more: whether there are more. other_times: addresses and times nearby with a free
-    table, where there is none for the time asked for.
+    table, where there is none for the time asked for. is_too_large: whether no table that can be ordered is as wanted,
+    whatever the time.
     """
 
     words: str
     choices: Sequence[Choice]
     is_more: bool
     other_times: Sequence[tuple[str, str]]
+    is_too_large: bool
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,9 @@ async def find_tables(wish: Wish, hours: Sequence[OpeningHours]) -> Found:
         len(choices), is_more=is_more, guests=criteria.guests or 0, start=start, now=local_now
     )
     others = [] if found else await find_other_times(wish, criteria, hours, now)
-    return Found(words, choices[:CHOICES_SHOWN], is_more or len(choices) > CHOICES_SHOWN, others)
+    at_any_time = criteria.model_copy(update={"starts_at": None})
+    is_too_large = not found and not others and not await tables.select_bookable_tables(pool(), at_any_time, 0, 1)
+    return Found(words, choices[:CHOICES_SHOWN], is_more or len(choices) > CHOICES_SHOWN, others, is_too_large)
 
 
 async def find_other_times(
