@@ -315,6 +315,20 @@ async def test_a_table_that_was_closed_meanwhile_is_said(restaurant: Restaurant)
     assert await count(restaurant) == 0
 
 
+async def test_of_a_table_that_was_closed_in_a_house_that_is_closed_then_both_is_said(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    fields = await open_form(restaurant, table) | ANN
+    await restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
+    hours = [{"day": EVENING.weekday(), "opens": "10:00", "closes": "11:00"}]
+    await restaurant.admin("PUT", "opening_hours", json=hours)
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "The table is closed for booking."
+    assert notices(page)[1].startswith("The time must be within the opening hours")
+
+
 async def test_another_price_than_was_shown_is_said_before_anything_is_ordered(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(price=10)
     fields = await open_form(restaurant, table) | ANN

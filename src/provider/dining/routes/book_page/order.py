@@ -1,12 +1,10 @@
-"""The pages on which guests find and order a table: forms that work without scripts, with the rules of the API."""
+"""The pages on which guests order a table: a form that is stored once, by the rules of the API, and what follows."""
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -28,7 +26,7 @@ from common.web.errors import (
     TooManyRequests,
     status_of,
 )
-from common.web.html import Templates, html_page
+from common.web.html import html_page
 from common.web.idempotency import KEY_RETENTION, StoredResponse, decode_answer, run_once, scope_of, select_response
 from common.web.page_frame import duration_words
 from common.web.page_session import read_form, redirect
@@ -37,47 +35,26 @@ from common.web.rate_limit import declare_rate_limit
 from common.web.request_body import body_limit
 from common.web.resources import pool
 from provider.dining import page_views, service
-from provider.dining.inputs import DEFAULT_MINUTES, BookingInput, SentQuery, TableFilter
+from provider.dining.inputs import BookingInput, SentQuery, TableFilter
 from provider.dining.local_times import format_start
-from provider.dining.models import OpeningHours, Table
-from provider.dining.order_rules import MAX_AHEAD
+from provider.dining.models import Table
 from provider.dining.page_views import CHOICES_SHOWN, TABLES_READ, Choice, Contact, Wish
 from provider.dining.queries import opening_hours, tables
 from provider.dining.routes import order_limits
+from provider.dining.routes.book_page.frame import ORDER_PATH, PATH, book_page, context_at, wish_of
+from provider.dining.routes.book_page.search import search_page
 from provider.dining.routes.customer import require_orderable_criteria
 from provider.dining.settings import ORDER_OPERATION
-from provider.dining.wording import TABLE_TYPE_NAMES
 from provider.resources import resources
 
-blueprint = Blueprint("dining_book_page", __name__)
+blueprint = Blueprint("dining_book_order", __name__)
 
-PATH = "/book"
-ORDER_PATH = f"{PATH}/order"
 MAX_FORM_BYTES = 16 * 1024
 MAX_TOKEN_LENGTH = 64
-OTHER_TIMES_SHOWN = 3
 
 TAKEN = "This table is not free at that time any more."
 LOST_TABLE = ("table_taken", "table_closed", "not_found")
 """What an order is refused with that another table may be chosen for."""
-
-templates = Templates("provider.dining")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    choices: those that fit best. is_more: whether there are more. other_times: addresses and times nearby with a free
-    table, where there is none for the time asked for. is_too_large: whether no table that can be ordered is as wanted,
-    whatever the time.
-    """
-
-    words: str
-    choices: Sequence[Choice]
-    is_more: bool
-    other_times: Sequence[tuple[str, str]]
-    is_too_large: bool
 
 
 @dataclass(frozen=True)
@@ -99,137 +76,44 @@ class OrderForm:
         return hashlib.sha256(repr((self.table, self.wish, self.contact)).encode("utf-8", "surrogatepass")).digest()
 
 
-@blueprint.get(PATH)
-@html_page
-@hide
-async def show_tables() -> Response:
-    """The form of the search, and the tables that fit and are free; without a search, those for the next evening."""
-    hours = await opening_hours.select_opening_hours(pool())
-    wish = wish_of(request.args, suggestion(hours))
-    try:
-        found = await find_tables(wish, hours)
-    except Invalid as error:
-        page = search_page(wish, hours, None, error.errors)
-        page.status_code = 400 if set(request.args) & set(wish.__dict__) else 200
-        return page
-    return search_page(wish, hours, found, ())
-
-
-def suggestion(hours: Sequence[OpeningHours]) -> Wish:
-    """What the form says before a guest types: two guests at the next usual time."""
-    start = page_views.suggested_start(resources().dining, hours, datetime.now(UTC))
-    return Wish("2", "", "") if start is None else Wish("2", f"{start:%Y-%m-%d}", f"{start:%H:%M}")
-
-
-def wish_of(given: MultiDict[str, str], absent: Wish) -> Wish:
-    """What was typed. absent: in place of what the request does not name."""
-    return Wish(**{name: given.get(name, value).strip() for name, value in absent.__dict__.items()})
-
-
-def context_at(now: datetime) -> page_views.Context:
-    settings = resources().dining
-    return {"now": now, "zone": settings.zone, "region": settings.phone_region}
-
-
-async def find_tables(wish: Wish, hours: Sequence[OpeningHours]) -> Found:
-    """The tables that fit and are free. Raises Invalid for a wish with faults."""
-    now, settings = datetime.now(UTC), resources().dining
-    criteria = page_views.parse_criteria(wish, context_at(now))
-    await require_orderable_criteria(criteria)
-    found = await tables.select_bookable_tables(pool(), criteria, 0, TABLES_READ + 1)
-    is_more = len(found) > TABLES_READ
-    choices = page_views.choices_of(found[:TABLES_READ], settings)
-    start, local_now = (instant.astimezone(settings.zone) for instant in (start_of(criteria), now))
-    words = page_views.found_words(
-        len(choices), is_more=is_more, guests=criteria.guests or 0, start=start, now=local_now
-    )
-    others = [] if found else await find_other_times(wish, criteria, hours, now)
-    at_any_time = criteria.model_copy(update={"starts_at": None})
-    is_too_large = not found and not others and not await tables.select_bookable_tables(pool(), at_any_time, 0, 1)
-    return Found(words, choices[:CHOICES_SHOWN], is_more or len(choices) > CHOICES_SHOWN, others, is_too_large)
-
-
-async def find_other_times(
-    wish: Wish, criteria: TableFilter, hours: Sequence[OpeningHours], now: datetime
-) -> list[tuple[str, str]]:
-    """The addresses of searches for times nearby for which a table is free, and these times, in their order."""
-    settings = resources().dining
-    starts = page_views.other_starts(settings, hours, start_of(criteria), now)
-    found = await asyncio.gather(
-        *(
-            tables.select_bookable_tables(pool(), criteria.model_copy(update={"starts_at": each}), 0, 1)
-            for each in starts
-        )
-    )
-    free = sorted([start for start, table in zip(starts, found, strict=True) if table][:OTHER_TIMES_SHOWN])
-    local = [start.astimezone(settings.zone) for start in free]
-    return [(wish.at(each).address(PATH), f"{each:%H:%M}") for each in local]
-
-
-def start_of(criteria: TableFilter | BookingInput) -> datetime:
-    assert criteria.starts_at is not None  # a page has no search and no order without a time
-    return criteria.starts_at
-
-
-def search_page(
-    wish: Wish, hours: Sequence[OpeningHours], found: Found | None, faults: Sequence[FieldError]
-) -> Response:
-    settings, now = resources().dining, datetime.now(UTC)
-    return book_page(
-        "book.html",
-        wish=wish,
-        found=found,
-        faults=page_views.sentences_of(faults),
-        hours=page_views.hours_lines(hours),
-        kinds=TABLE_TYPE_NAMES,
-        first_day=now.astimezone(settings.zone).date(),
-        last_day=page_views.last_day(now, MAX_AHEAD, settings.zone),
-        order_path=ORDER_PATH,
-        hours_kept=DEFAULT_MINUTES // 60,
-    )
-
-
-def book_page(template: str, *, wish: Wish, status: int = 200, **content: Any) -> Response:
-    """A page of these. Its Referrer-Policy lets forms say that they come from here."""
-    settings = resources().dining
-    page = templates.page(
-        template,
-        wish=wish,
-        settings=settings,
-        path=PATH,
-        repeated=page_views.repeated_times(wish, settings.zone),
-        **content,
-    )
-    page.headers["Referrer-Policy"] = "same-origin"
-    page.status_code = status
-    return page
-
-
 @blueprint.get(ORDER_PATH)
 @html_page
 @hide
 async def show_order_form() -> Response:
     """The form that orders a table, if it is still free for the time."""
-    wish = wish_of(request.args, Wish("", "", ""))
-    form = OrderForm(request.args.get("table", ""), "", secrets.token_urlsafe(24), wish, Contact())
+    wish, table = wish_of(request.args, Wish("", "", "")), request.args.get("table", "")
+    form = OrderForm(table, "", secrets.token_urlsafe(24), wish, Contact())
     try:
-        choices = await free_choices(wish)
+        criteria = await free_criteria(wish)
     except Invalid as error:
         page = search_page(wish, await opening_hours.select_opening_hours(pool()), None, error.errors)
         page.status_code = 400
         return page
-    chosen = next((choice for choice in choices if str(choice.id) == form.table), None)
+    chosen = await find_choice(form, criteria)
     if chosen is None:
-        return order_page(form, None, status=409, notices=[TAKEN], others=choices)
+        return order_page(form, None, status=409, notices=[TAKEN], others=await find_choices(criteria))
     return order_page(replace(form, price=chosen.price), chosen)
 
 
-async def free_choices(wish: Wish) -> list[Choice]:
-    """The tables of any kind and price that are free, the best first. Raises Invalid for a wish with faults."""
+async def free_criteria(wish: Wish) -> TableFilter:
+    """The search for tables of any kind and price that are free. Raises Invalid for a wish with faults."""
     criteria = page_views.parse_criteria(replace(wish, table_type="", price_max=""), context_at(datetime.now(UTC)))
     await require_orderable_criteria(criteria)
-    found = await tables.select_bookable_tables(pool(), criteria, 0, None)
+    return criteria
+
+
+async def find_choices(criteria: TableFilter) -> list[Choice]:
+    """Tables that match, the best first."""
+    found = await tables.select_bookable_tables(pool(), criteria, 0, TABLES_READ)
     return page_views.choices_of(found, resources().dining)
+
+
+async def find_choice(form: OrderForm, criteria: TableFilter) -> Choice | None:
+    """The table of a form, if it matches."""
+    if not is_table_id(form.table):
+        return None
+    found = await tables.select_bookable_tables(pool(), criteria, int(form.table) - 1, 1)
+    return next((page_views.choice_of(each, resources().dining) for each in found if str(each.id) == form.table), None)
 
 
 @blueprint.post(ORDER_PATH)
@@ -309,14 +193,16 @@ async def refusal_page(form: OrderForm, problem: HttpProblem) -> Response:
         notices = [f"Too many orders were sent from here, or to you, within an hour. Try again in {wait}."]
     elif not problem.errors:
         notices = [problem.detail]
-    shown = await tables.select_bookable_tables(pool(), TableFilter(), int(form.table) - 1, 1)
-    chosen = None
-    if [str(each.id) for each in shown] == [form.table]:
-        chosen = page_views.choice_of(shown[0], resources().dining)
-        form = replace(form, price=chosen.price)
     others: list[Choice] = []
+    chosen = await find_choice(form, TableFilter())
     if problem.problem_code in LOST_TABLE:
-        chosen, others = None, await free_choices(form.wish)
+        chosen = None
+        try:
+            others = await find_choices(await free_criteria(form.wish))
+        except Invalid as error:
+            notices += [page_views.sentence_of(fault) for fault in error.errors]
+    elif chosen is not None:
+        form = replace(form, price=chosen.price)
     page = order_page(form, chosen, status=status_of(problem), notices=notices, faults=own, others=others)
     page.headers.update(problem.headers)
     return page
