@@ -17,9 +17,9 @@ help: ## list these targets
 OWN_DATA := --set NIGHTAUDIT_DEMO=0 \
 	  --secret PROVIDER_ADMIN_PASSWORD --secret PROVIDER_JWT_SECRET --secret DASHBOARD_STAFF_TOKEN --secret DASHBOARD_ALERT_SECRET \
 	  --secret PROVIDER_ACCOUNTING_SECRET,DASHBOARD_ACCOUNTING_SECRET \
-	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 \
+	  --set PROVIDER_GENERATOR_RATE=0 --set PROVIDER_STORES_RATE=0 --set PROVIDER_DINERS_RATE=0 \
 	  $(if $(DASHBOARD_STORES_URL),,--set DASHBOARD_STORES_SECONDS=0)
-DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60 \
+DEMO_DATA := --set DASHBOARD_STORES_SECONDS=60 --set PROVIDER_DINERS_RATE=90 \
 	  --set PROVIDER_GENERATOR_RATE=4 --set PROVIDER_GENERATOR_YEARS=3 \
 	  --set PROVIDER_GENERATOR_HOTELS=8 --set PROVIDER_GENERATOR_ROOMS=60
 
@@ -38,6 +38,7 @@ else
 SHOWN += --show 'front desk=http://{dashboard}/front-desk'
 endif
 SHOWN += --show 'stores=http://{dashboard}/board/stores' --show 'API=http://{dashboard}/docs' \
+	  --show 'book a table=http://{provider}/book' \
 	  --show 'provider=http://{provider}/' --show 'API of the provider=http://{provider}/docs'
 ifneq ($(DEMO),0)
 SHOWN += $(if $(PROVIDER_SMTP_URL),,--show 'inbox of the guests=http://{provider}/inbox')

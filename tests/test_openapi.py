@@ -30,7 +30,7 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 Operation = dict[str, Any]
 
 PAGES = {
-    "provider": {"/inbox"},
+    "provider": {"/book", "/book/order", "/book/sent/{sent_token}", "/inbox"},
     "dashboard": {
         "/board",
         "/board/alerts",
@@ -58,6 +58,7 @@ PAGES = {
         "/front-desk/logout",
         "/front-desk/decide",
         "/front-desk/decline",
+        "/wall",
     },
 }
 """Pages and the targets of their forms, which are not part of the API."""

@@ -47,7 +47,7 @@ DESCRIPTION = (
     "storefront where guests reserve stays, restaurant tables, and stand-ins for external services."
 )
 DEMO_CUSTOMERS = ("cutomer", "josh", "mike")  # the source's own spelling
-LINKS = {"/docs": "API (Swagger)"}
+LINKS = {"/book": "Book a table", "/docs": "API (Swagger)"}
 
 
 def create_app(config: Config, database_url: Secret) -> Application:

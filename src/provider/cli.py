@@ -15,13 +15,14 @@ from common.cli import (
 )
 from common.config import Secret
 from common.csv_import import add_import_options, import_options
-from provider.app import MIGRATIONS, create_app
+from provider.app import MIGRATIONS, create_app, create_dining_settings
 from provider.booking_events.cli import connect, import_event_file
 from provider.booking_events.models import COLUMNS
 from provider.booking_events.queries import analyze_feed, lock_feed, select_last_hotel
 from provider.booking_events.service import append_events, append_in_bulk, append_past
 from provider.config import Config
 from provider.dining.demo import add_demo_tables
+from provider.dining.demo_diners import add_demo_orders
 from provider.distribution import DISTRIBUTION
 from provider.simulated_hotels.cli import HistoryFeed, HistoryOptions, generate_history
 from provider.simulated_hotels.demo import EmptyFeed, add_demo_history
@@ -75,6 +76,8 @@ def serve(config: Config, _: argparse.Namespace) -> int:
     async def add_demo(url: Secret) -> None:
         await add_demo_properties(url)
         await add_demo_tables(url)
+        if config.diners_rate:
+            await add_demo_orders(url, create_dining_settings(config), datetime.now(UTC))
         if config.generator_rate and config.generator_years:
             simulation = Simulation(*config.simulated_hotels)
             await add_demo_history(url, simulation, config.generator_years, datetime.now(UTC), EMPTY_FEED)

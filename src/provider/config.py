@@ -94,6 +94,7 @@ class Config:
     offers_tick_seconds: float = variable("PROVIDER_OFFERS_TICK_SECONDS", decimal_number(0.1, 86_400), default="60")
 
     stores_rate: int = variable("PROVIDER_STORES_RATE", whole_number(0, 86_400), default="60")
+    diners_rate: int = variable("PROVIDER_DINERS_RATE", whole_number(0, 86_400), default="0")
 
     def require_secrets(self) -> None:
         """Raises ConfigError naming every missing secret that serving needs."""

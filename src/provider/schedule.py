@@ -7,7 +7,7 @@ from common.db.pool import Executor
 from common.jobs.cleanup import Retention, forget_old, platform
 from common.jobs.lease import Job, JobResult, Lease
 from provider.config import Config
-from provider.dining import erasure
+from provider.dining import demo_diners, erasure
 from provider.dining import jobs as dining
 from provider.dining.queries.bookings import delete_expired_cancel_tokens
 from provider.dining.queries.revoked_tokens import delete_expired_revoked_tokens
@@ -35,6 +35,9 @@ def jobs(resources: Resources) -> list[Job]:
     async def expire_orders(_: Lease) -> JobResult:
         return await dining.expire_orders(db, resources.dining, datetime.now(UTC))
 
+    async def order_as_diner(_: Lease) -> JobResult:
+        return await demo_diners.order_as_diner(db, resources.dining, datetime.now(UTC))
+
     async def erase_old_guests(_: Executor, keep: timedelta, limit: int) -> int:
         return await erasure.erase_old_guests(db, resources.dining, datetime.now(UTC), keep, limit)
 
@@ -52,6 +55,7 @@ def jobs(resources: Resources) -> list[Job]:
         Job("send_guest_messages", config.outbox_seconds, send_guest_messages, timeout=120),
         Job("forward_orders", config.outbox_seconds, forward_orders, timeout=120),
         Job("expire_orders", dining.EXPIRY_SECONDS if config.outbox_seconds else 0, expire_orders),
+        Job("order_as_diner", config.diners_rate if config.demo else 0, order_as_diner),
         Job(stays.READ_CALENDARS, config.calendar_seconds, read_calendars, timeout=900),
         Job("split_segments", stays.SPLIT_SECONDS, split_segments, timeout=900),
         Job("poll_stores", config.stores_rate, poll_stores, timeout=900),

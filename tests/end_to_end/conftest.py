@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 from common.config import Secret
 from tests.support import pgbouncer
 from tests.support.applications import ApplicationProcess
+from tests.support.both_applications import Applications
 from tests.support.browser import running_browser
 
 collect_ignore = [] if pgbouncer.installed() else ["test_pgbouncer.py"]
@@ -29,6 +30,11 @@ def dashboard(
     return make_application(
         "dashboard", dashboard_url, DASHBOARD_PROVIDER_URL=provider.url, DASHBOARD_INGEST_SECONDS="1"
     )
+
+
+@pytest.fixture
+def applications(environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> Applications:
+    return Applications(environment, provider_url, dashboard_url)
 
 
 @pytest.fixture

@@ -8,51 +8,14 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-import dashboard.app
-import dashboard.config
-import provider.app
-import provider.config
-from common.config import Secret, read_config
-from tests.support.applications import free_port
+from tests.support.both_applications import Applications
 from tests.support.browser import TIMEOUT_MS
 from tests.support.restaurant import evening_at
-from tests.support.served import served
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 STAFF = {"Authorization": "Bearer staff"}
-
-
-class Applications:
-    """Both applications, each of which can be stopped and started again on its port."""
-
-    def __init__(self, environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> None:
-        ports = free_port(), free_port()
-        self.provider, self.dashboard = (f"http://127.0.0.1:{port}" for port in ports)
-        self.ports = ports
-        self.databases = provider_url, dashboard_url
-        self.environment = {
-            **environment,
-            "PROVIDER_PUBLIC_URL": self.provider,
-            "PROVIDER_ACCOUNTING_URL": f"{self.dashboard}/front-desk",
-            "DASHBOARD_PROVIDER_URL": self.provider,
-            "PROVIDER_OUTBOX_SECONDS": "0.2",
-            "DASHBOARD_OUTBOX_SECONDS": "0.2",
-        }
-
-    def run_provider(self) -> Any:
-        config = read_config(provider.config.Config, self.environment)
-        return served(provider.app.create_app(config, self.databases[0]), self.ports[0])
-
-    def run_dashboard(self) -> Any:
-        config = read_config(dashboard.config.Config, self.environment)
-        return served(dashboard.app.create_app(config, self.databases[1]), self.ports[1])
-
-
-@pytest.fixture
-def applications(environment: dict[str, str], provider_url: Secret, dashboard_url: Secret) -> Applications:
-    return Applications(environment, provider_url, dashboard_url)
 
 
 class Guest:

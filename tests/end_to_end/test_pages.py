@@ -237,6 +237,8 @@ class Board:
             "/front-desk?search=ann",
             f"/front-desk?day={night}&search=nobody",
             "/front-desk/decline?order=1",
+            "/wall",
+            "/wall?theme=dark",
             "/board/hotels/99",
             "/board/hotels/1?as_of=2999-01-01",
             "/board/nothing",
@@ -284,7 +286,10 @@ async def test_the_page_of_the_provider_has_no_fault(
     config = read_config(provider.config.Config, environment)
     async with served(provider.app.create_app(config, provider_url), free_port()) as url:
         size = {"width": width, "height": 900}
-        assert await faults_of(browser, url, ["/", "/inbox"], viewport=size) == {}
+        assert (
+            await faults_of(browser, url, ["/", "/inbox", "/book", "/book?guests=0&day=2020-01-01"], viewport=size)
+            == {}
+        )
 
 
 async def test_every_page_is_small_and_says_the_same_without_a_script(browser: Browser, board: Board) -> None:

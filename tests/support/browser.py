@@ -13,9 +13,13 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 TIMEOUT_MS = 60_000
 
+PLAIN_HOST = "plain.test"
+"""A name of the loopback that browsers do not trust as they trust its address: they send no Sec-Fetch-Site there."""
+
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
 ]  # fmt: skip
 
 AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}

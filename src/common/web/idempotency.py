@@ -92,16 +92,35 @@ async def run_once_per_key(
         async with transaction(db) as connection:
             return (await create(connection)).response()
     scope = scope_of(operation, caller)
-    request_fingerprint = await fingerprint()
+    stored, is_replayed = await run_once(db, scope, key, await fingerprint(), create)
+    return stored.response(replayed=is_replayed)
+
+
+async def run_once(
+    db: asyncpg.Pool,
+    scope: str,
+    key: str,
+    request_fingerprint: bytes,
+    create: Callable[[Connection], Awaitable[StoredResponse]],
+) -> tuple[StoredResponse, bool]:
+    """Run `create` in a transaction, at most once for a key in its scope; returns what it returned, now or before.
+
+    The second value says whether it ran before. Raises as `run_once_per_key` does.
+    """
     async with transaction(db) as connection:
         if not await insert_key(connection, scope, key, request_fingerprint):
             stored = await select_response(connection, scope, key)
             if stored is None or stored["fingerprint"] != request_fingerprint:
                 raise IdempotencyKeyReused("This Idempotency-Key was used with another request.")
-            return msgspec.msgpack.decode(stored["answer"], type=StoredResponse).response(replayed=True)
+            return decode_answer(stored), True
         created = await create(connection)
         await update_response(connection, scope, key, msgspec.msgpack.encode(created))
-    return created.response()
+    return created, False
+
+
+def decode_answer(row: asyncpg.Record) -> StoredResponse:
+    """The stored response of a row from `select_response`."""
+    return msgspec.msgpack.decode(row["answer"], type=StoredResponse)
 
 
 async def is_repetition(db: Executor, operation: str, *, caller: str | None = None) -> bool:

@@ -13,7 +13,7 @@ from quart import Response, g, request
 
 from common.instants import format_instant
 from common.version import VERSION
-from common.web.html import ASSETS, PAGE_POLICY, PRIVATE_HEADERS, Templates
+from common.web.html import ASSETS, PAGE_POLICY, Templates
 from common.web.resources import current_application
 from common.web.spooled import is_current, not_modified
 
@@ -124,6 +124,8 @@ def framed_page(
 ) -> Response:
     """A page in the frame; no cache keeps one that needs a session (see `page_session`).
 
+    Its Referrer-Policy lets its forms say that they come from here: with `no-referrer` their Origin would be null.
+
     live_seconds: how often a browser asks whether the page has changed; None: never.
     """
     now = datetime.now(UTC)
@@ -141,7 +143,7 @@ def framed_page(
     )
     headers = {**tag.headers(), "Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "same-origin"}
     if _csrf():
-        headers |= PRIVATE_HEADERS
+        headers["Cache-Control"] = "no-store"
     return Response(text, content_type="text/html; charset=utf-8", headers=headers)
 
 

@@ -135,7 +135,7 @@ async def login_page(realm: Realm) -> Response:
         shown_token=realm.shown_token(),
         target=request.full_path.rstrip("?") if "notice" not in request.args else realm.path,
     )
-    response.headers.update(PRIVATE_HEADERS)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -4,7 +4,7 @@ from common.web.page_frame import Frame
 from common.web.resources import Application
 from dashboard.board import routes
 from dashboard.board.frame_state import read_frame_state
-from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night, system
+from dashboard.board.routes_page import alerts, hotel, hotels, month, morning, night, system, wall
 
 LINKS = {
     "/": "Morning",
@@ -28,13 +28,14 @@ LABELS = {
     "period": "Period",
     "target": "Target",
     "state": "Now",
+    "theme": "Colours",
 }
 
 
 def install(app: Application) -> None:
     """Serve the pages, and put the frame around them."""
     app.frame = Frame("Nightaudit", LINKS, read_frame_state, LABELS)
-    for page in (morning, hotels, hotel, month, night, alerts, system):
+    for page in (morning, hotels, hotel, month, night, alerts, system, wall):
         app.register_blueprint(page.blueprint)
     app.register_blueprint(system.session_blueprint)
     app.register_blueprint(routes.blueprint)

@@ -47,3 +47,9 @@ class HotelsPageQuery(MorningQuery):
 
     search: HotelSearch = ""
     cursor: Cursor | None = None
+
+
+class WallQuery(PageInput):
+    """The colours of the wall; None: those that the device prefers."""
+
+    theme: Literal["dark", "light"] | None = None

@@ -19,6 +19,7 @@ from common.web.input_types import (
     PageInput,
     PageQuery,
     QueryNight,
+    absent_if_empty,
     parse_name,
 )
 from dashboard.front_desk.models import ProviderStatus, Status

@@ -19,6 +19,7 @@ from common.web.input_types import (
     QueryInstant,
     QueryInteger,
     TableQuery,
+    absent_if_empty,
     parse_instant,
     parse_month,
     parse_name,

@@ -3,6 +3,7 @@
 from common.web import signature
 from common.web.resources import Application
 from provider.dining.routes import access, accounting, bookings, customer, inbox, outbox, tables
+from provider.dining.routes.book_page import order, search
 from provider.dining.settings import DiningSettings
 
 TAGS = {
@@ -17,7 +18,7 @@ SECURITY_SCHEMES = {"admin": access.ADMIN_SCHEME, "signature": signature.SIGNATU
 
 def install(app: Application, settings: DiningSettings) -> None:
     """Serve dining, and the demo's inbox where the settings enable it."""
-    for part in (access, customer, tables, bookings, outbox, accounting):
+    for part in (access, customer, search, order, tables, bookings, outbox, accounting):
         app.register_blueprint(part.blueprint)
     if settings.inbox:
         app.register_blueprint(inbox.blueprint)

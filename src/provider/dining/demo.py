@@ -9,6 +9,11 @@ TABLES = [
     ("cabin", 4, 40),
     ("cabin", 6, 55),
     ("room", 12, 120),
+    ("regular", 2, 15),
+    ("regular", 2, 15),
+    ("regular", 4, 25),
+    ("regular", 6, 35),
+    ("cabin", 2, 30),
 ]
 """Type, seats, price."""
 

@@ -177,6 +177,12 @@ class CancelTokenQuery(PageInput):
     id: Annotated[str, Field(description="The token from the email", examples=["lFvM0JpVxk2b1nQeJ4XnQ9m2Yw7cR5tUe8sA"])]
 
 
+class SentQuery(PageInput):
+    """changed: whether the form was sent again with other content, which was not stored."""
+
+    changed: Annotated[bool, BeforeValidator(lambda value: value == "1")] = False
+
+
 def require_reachable(phone: str | None, info: ValidationInfo) -> str | None:
     """Raises ValueError when phone and email are both missing. An invalid email has an error of its own."""
     if phone is None and info.data.get("email", "wrong") is None:

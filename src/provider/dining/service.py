@@ -1,6 +1,6 @@
 """Changes of tables and bookings. Each runs in the caller's transaction and enqueues its messages there."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from common.db.pool import Connection
@@ -54,24 +54,35 @@ async def replace_opening_hours(connection: Connection, hours: Sequence[OpeningH
     return await opening_hours.select_opening_hours(connection)
 
 
-async def lock_orderable_table(
-    connection: Connection, settings: DiningSettings, table_id: int, order: BookingInput, now: datetime
-) -> Table:
-    """Return the table of an order that a guest may place, kept from being closed until the transaction ends.
+BeforeStoring = Callable[[Connection, Table], Awaitable[None]]
+"""Called for an order that keeps all rules, with its table, in the transaction that is about to store it."""
 
-    Raises NotFound, Conflict when the table is closed, or Invalid for an order that breaks a rule of the restaurant.
+
+async def nothing_before_storing(_: Connection, __: Table) -> None:
+    """For orders that nothing limits."""
+
+
+async def place_order(
+    connection: Connection,
+    settings: DiningSettings,
+    table_id: int,
+    order: BookingInput,
+    now: datetime,
+    before_storing: BeforeStoring,
+) -> Booking:
+    """Store a guest's order, which waits for a decision. The table cannot be closed until the transaction ends.
+
+    before_storing: counts the order, or raises what its sender would not accept. Raises NotFound, Conflict when the
+    table is closed, or Invalid for an order that breaks a rule of the restaurant.
     """
+    order.require_future_start(now)
     table = await tables.select_table_for_share(connection, table_id)
     if table is None:
         raise unknown_table(table_id)
     if not table.can_be_booked:
         raise Conflict("The table is closed for booking.", code="table_closed")
     require_orderable(settings, await opening_hours.select_opening_hours(connection), table, order, now)
-    return table
-
-
-async def book_table(connection: Connection, settings: DiningSettings, table: Table, order: BookingInput) -> Booking:
-    """Store a guest's order, which waits for a decision, for a table from `lock_orderable_table`."""
+    await before_storing(connection, table)
     booking = await bookings.insert_booking(connection, table, "waiting", order, GUEST)
     await enqueue_notifications(connection, settings, BookedTable(booking, table), "received", GUEST)
     return booking

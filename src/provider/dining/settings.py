@@ -20,6 +20,9 @@ SET_OPERATION = "POST /api/admin/set_booking/"
 ORDER_OPERATIONS = (ORDER_OPERATION, SET_OPERATION)
 """The operations with an Idempotency-Key whose responses contain a guest's name and addresses."""
 
+DEMO_DINERS_DOMAIN = "diners.example"
+"""In the demo, orders with an email address in this domain are those of its own diners, which are not limited."""
+
 Role = Literal["admin", "customer"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from common.db.pool import transaction
+from common.db.pool import Connection, transaction
 from common.web.errors import Conflict
 from provider.dining import service
 from provider.dining.inputs import BookingInput
@@ -70,14 +70,18 @@ async def test_concurrent_changes_of_a_booking_change_it_once(restaurant: Restau
     assert await restaurant.db.fetchval("SELECT count(*) FROM dining_booking_status_change") == 2
 
 
+async def place_order(connection: Connection, restaurant: Restaurant, table: int, order: BookingInput) -> None:
+    now = datetime.now(UTC)
+    await service.place_order(connection, restaurant.settings, table, order, now, service.nothing_before_storing)
+
+
 async def test_a_table_is_not_closed_while_an_order_for_it_is_stored(restaurant: Restaurant) -> None:
     """Otherwise the order would be stored for a table that is closed already."""
     table = await restaurant.add_table()
     order = BookingInput(email="ann@example.com")
 
     async with transaction(restaurant.db) as connection:
-        found = await service.lock_orderable_table(connection, restaurant.settings, table, order, datetime.now(UTC))
-        await service.book_table(connection, restaurant.settings, found, order)
+        await place_order(connection, restaurant, table, order)
         closing = asyncio.create_task(
             restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
         )
@@ -93,8 +97,7 @@ async def test_orders_for_one_table_do_not_wait_for_each_other(restaurant: Resta
 
     async with transaction(restaurant.db) as connection:
         order = BookingInput(email="ann@example.com")
-        found = await service.lock_orderable_table(connection, restaurant.settings, table, order, datetime.now(UTC))
-        await service.book_table(connection, restaurant.settings, found, order)
+        await place_order(connection, restaurant, table, order)
         assert (await restaurant.post_order(table)).status_code == 201
 
 

@@ -70,6 +70,19 @@ async def update_status(
     return Booking(**row)
 
 
+async def lock_bookings(db: Executor) -> None:
+    """Let no other transaction store a booking until this one ends."""
+    await db.execute("LOCK TABLE dining_booking IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def has_bookings(db: Executor) -> bool:
+    return await db.fetchval("SELECT EXISTS (SELECT FROM dining_booking)")
+
+
+async def select_waiting_count(db: Executor) -> int:
+    return await db.fetchval("SELECT count(*) FROM dining_booking WHERE status = 'waiting'")
+
+
 async def select_booking(db: Executor, booking_id: int) -> Booking | None:
     row = await db.fetchrow(
         """

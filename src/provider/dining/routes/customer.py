@@ -27,6 +27,7 @@ from provider.dining.models import (
     EXAMPLE_BOOKING,
     BookableTable,
     Booking,
+    Table,
     example_order,
 )
 from provider.dining.queries import bookings, opening_hours, tables
@@ -105,14 +106,13 @@ async def book_table(query_args: TableIdQuery, data: BookingInput) -> Response:
     booking. The number of orders per hour is limited for each address that sends them and for each recipient of the
     messages; refused orders and repetitions with the same key do not count.
     """
-    settings = resources().dining
+
+    async def count(connection: Connection, _: Table) -> None:
+        await order_limits.take_tokens(connection, data)
 
     async def create(connection: Connection) -> StoredResponse:
         now = datetime.now(UTC)
-        data.require_future_start(now)
-        table = await service.lock_orderable_table(connection, settings, query_args.id, data, now)
-        await order_limits.take_tokens(connection, data)
-        booking = await service.book_table(connection, settings, table, data)
+        booking = await service.place_order(connection, resources().dining, query_args.id, data, now, count)
         return StoredResponse(201, responses.encode_json(booking))
 
     return await run_once_per_key(pool(), ORDER_OPERATION, create)

@@ -9,13 +9,11 @@ from common.db.pool import Connection
 from common.web.caller import caller_address
 from common.web.rate_limit import Policy, take_token
 from provider.dining.inputs import BookingInput
+from provider.dining.settings import DEMO_DINERS_DOMAIN
 from provider.resources import resources
 
 HOUR = timedelta(hours=1)
 ORDERS_PER_RECIPIENT = Policy("orders-to-recipient", 5, HOUR)
-
-DEMO_DINERS_DOMAIN = "diners.example"
-"""In the demo, orders with an email address in this domain are those of its own diners, which are not limited."""
 
 
 def per_address() -> Policy | None:

@@ -50,3 +50,13 @@ def test_a_mark_has_a_contrast_of_at_least_3_with_the_card(colours: Colours, mar
 
 def test_both_themes_name_the_same_colours() -> None:
     assert set(LIGHT) == set(DARK)
+
+
+@pytest.mark.parametrize(("theme", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_the_wall_has_the_colours_of_the_theme_that_its_address_names(theme: str, colours: Colours) -> None:
+    sheet = ASSETS["wall.css"].content.decode()
+    [block] = re.findall(rf"body\.{theme} ?\{{(.*?)\}}", sheet, re.DOTALL)
+    own = dict(re.findall(r"--([\w-]+): ?(#\w+)", block))
+
+    assert own == {name: colours[name] for name in own}
+    assert len(own) > 5

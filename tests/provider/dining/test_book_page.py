@@ -1,0 +1,513 @@
+"""The pages on which guests find and order a table: what the API does, in sentences, once for each form."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import asyncpg
+import pytest
+
+from common.db.errors import NoConnectionError
+from provider.dining import service
+from tests.support.callers import sent_from
+from tests.support.restaurant import EVENING, START, Restaurant
+
+BROWSER = {"Accept": "text/html"}
+WHEN = {"guests": "2", "day": f"{EVENING:%Y-%m-%d}", "time": "19:00"}
+ANN = {"name": "Ann <Baker>", "email": "ann@example.com", "phone": "", "notes": "A high chair"}
+EVENING_WORDS = f"{EVENING:%A}, {EVENING.day} {EVENING:%B}"
+
+
+async def get(restaurant: Restaurant, path: str, **query: Any) -> tuple[Any, str]:
+    response = await restaurant.client.get(f"{path}?{urlencode(query)}" if query else path, headers=BROWSER)
+    return response, unescape(await response.get_data(as_text=True))
+
+
+async def open_form(restaurant: Restaurant, table: int, **changes: str) -> dict[str, str]:
+    """The fields of the form that orders a table."""
+    response, page = await get(restaurant, "/book/order", **{**WHEN, "table": str(table), **changes})
+    assert response.status_code == 200, page
+    return fields_of(page)
+
+
+def fields_of(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+
+
+async def send(restaurant: Restaurant, fields: dict[str, str], **options: Any) -> tuple[Any, str]:
+    headers = {**BROWSER, **options.pop("headers", {})}
+    response = await restaurant.client.post("/book/order", form=fields, headers=headers, **options)
+    return response, unescape(await response.get_data(as_text=True))
+
+
+def wrong(page: str) -> list[str]:
+    return re.findall(r'<p class="wrong" id="wrong-\w+">(.*?)</p>', page)
+
+
+def notices(page: str) -> list[str]:
+    block = re.search(r'<div class="notice bad" role="alert">(.*?)</div>', page, re.DOTALL)
+    return re.findall(r"<p>([^<]*)</p>", block[1]) if block else []
+
+
+async def count(restaurant: Restaurant) -> int:
+    return await restaurant.db.fetchval("SELECT count(*) FROM dining_booking")
+
+
+async def test_without_a_search_the_tables_of_the_next_evening_are_shown(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(seats=4, price=25)
+
+    response, page = await get(restaurant, "/book")
+
+    assert response.status_code == 200
+    assert "1 table is free for 2 guests on " in page
+    assert f"table={table}" in page
+    assert "Times are those of the restaurant, in UTC." in page
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+async def test_the_page_shows_the_tables_that_the_api_finds(restaurant: Restaurant) -> None:
+    for kind, seats, price in (("regular", 2, 10), ("cabin", 4, 40), ("cabin", 6, 90), ("room", 12, 120)):
+        await restaurant.add_table(table_type=kind, seats=seats, price=price)
+    taken = await restaurant.add_table(table_type="cabin", seats=4, price=30)
+    booking = await restaurant.book(taken, email="ben@example.com", starts_at=START)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    criteria = {"guests": "3", "table_type": "cabin", "price_max": "80"}
+
+    _, page = await get(restaurant, "/book", **{**WHEN, **criteria})
+
+    api = await restaurant.client.get(f"/api/customer/view_tables/?{urlencode({**criteria, 'starts_at': START})}")
+    assert re.findall(r"[&?]table=(\d+)", page) == [str(each["id"]) for each in await api.get_json()]
+    assert f"1 table is free for 3 guests on {EVENING_WORDS}" in page
+
+
+async def test_where_nothing_is_free_times_nearby_are_offered(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(seats=4)
+    booking = await restaurant.book(table, email="ben@example.com", starts_at=START, minutes=60)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+
+    _, page = await get(restaurant, "/book", **WHEN)
+
+    assert "No table is free for 2 guests" in page
+    assert re.findall(r'#found">(\d\d:\d\d)</a>', page) == ["17:00", "20:00", "20:30"]
+    address = re.findall(r'href="(/book\?[^"]*time=20%3A00[^"]*)#found"', page)[0]
+    assert "1 table is free" in (await get(restaurant, address))[1]
+
+
+async def test_a_party_that_is_too_large_for_every_table_is_told_so(restaurant: Restaurant) -> None:
+    await restaurant.add_table(seats=4)
+    cabin = await restaurant.add_table(table_type="cabin", seats=6)
+
+    assert (
+        "No table of this restaurant has so many seats."
+        in (await get(restaurant, "/book", **WHEN | {"guests": "7"}))[1]
+    )
+    query = {**WHEN, "guests": "5", "table_type": "regular"}
+    assert "No table of this kind and price has so many seats." in (await get(restaurant, "/book", **query))[1]
+    booking = await restaurant.book(cabin, email="ben@example.com", starts_at=START, minutes=1440)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    tomorrow = EVENING + timedelta(hours=12)
+    query = {"guests": "5", "day": f"{tomorrow:%Y-%m-%d}", "time": f"{tomorrow:%H:%M}"}
+    assert "Try another day." in (await get(restaurant, "/book", **query))[1]
+
+
+async def test_many_tables_are_cut_off_in_words(restaurant: Restaurant) -> None:
+    await restaurant.db.execute(
+        "INSERT INTO dining_table (table_type, seats, price, can_be_booked) "
+        "SELECT 'regular', 4, 1, true FROM generate_series(1, 201)"
+    )
+
+    _, page = await get(restaurant, "/book", **WHEN)
+
+    assert "More than 200 tables are free" in page
+    assert page.count("Choose</span>") == 50
+    assert "These 50 fit best." in page
+
+
+async def test_a_wrong_search_is_answered_in_place_with_what_was_typed(restaurant: Restaurant) -> None:
+    response, page = await get(restaurant, "/book", guests="many<b>", day="2020-01-01", time="19:00", price_max="x")
+
+    assert response.status_code == 400
+    assert wrong(page) == [
+        "The number of guests must be a whole number.",
+        "The time must be in the future.",
+        "This must be a number from 0 to 999999999.99 with at most two decimal places.",
+    ]
+    assert 'value="many<b>"' in page  # unescaped here
+    assert "many<b>" not in await (await restaurant.client.get("/book?guests=many<b>")).get_data(as_text=True)
+
+
+async def test_an_unknown_parameter_is_ignored(restaurant: Restaurant) -> None:
+    assert (await get(restaurant, "/book", utm_source="mail"))[0].status_code == 200
+
+
+async def test_the_house_being_closed_is_said_with_its_hours(restaurant: Restaurant) -> None:
+    await restaurant.admin(
+        "PUT", "opening_hours", json=[{"day": EVENING.weekday(), "opens": "12:00", "closes": "15:00"}]
+    )
+
+    response, page = await get(restaurant, "/book", **WHEN)
+
+    assert response.status_code == 400
+    assert wrong(page) == [
+        f"The time must be within the opening hours for all 120 minutes: {EVENING:%A} 12:00 to 15:00 (UTC)."
+    ]
+    assert "<dt>Sunday</dt><dd>" in page
+
+
+async def test_an_order_is_stored_as_the_api_stores_it_and_a_reload_does_not_repeat_it(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(seats=4, price=25)
+    fields = await open_form(restaurant, table) | ANN
+
+    response, _ = await send(restaurant, fields)
+
+    assert response.status_code == 303
+    [booking] = await restaurant.db.fetch("SELECT * FROM dining_booking")
+    assert (booking["name"], booking["email"], booking["notes"]) == ("Ann <Baker>", "ann@example.com", "A high chair")
+    assert (booking["starts_at"], booking["guests"], booking["status"]) == (EVENING, 2, "waiting")
+    topics = await restaurant.db.fetch("SELECT topic FROM outbox ORDER BY topic")
+    assert [row["topic"] for row in topics] == ["accounting", "mail"]
+    for _ in range(2):
+        sent, page = await get(restaurant, response.headers["Location"])
+        assert sent.status_code == 200
+        assert "Your order is on its way" in page
+        assert "The restaurant answers by email." in page
+    assert await count(restaurant) == 1
+
+
+async def test_the_page_of_a_sent_order_has_no_name_no_address_and_no_link_that_cancels(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(seats=4)
+    response, _ = await send(restaurant, await open_form(restaurant, table) | ANN)
+
+    sent, page = await get(restaurant, response.headers["Location"])
+
+    assert f"{EVENING:%A}, {EVENING.day} {EVENING:%B %Y}, 19:00 UTC" in page
+    assert not re.search(r"Ann|example\.com|high chair|cancel_booking", page)
+    assert sent.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_address_of_a_sent_order_that_does_not_exist_is_not_found(restaurant: Restaurant) -> None:
+    response, page = await get(restaurant, "/book/sent/abc")
+
+    assert response.status_code == 404
+    assert "No order was sent here within two days." in page
+
+
+async def test_a_double_click_orders_once(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    answers = await asyncio.gather(*(send(restaurant, fields) for _ in range(4)))
+
+    assert {(response.status_code, response.headers["Location"]) for response, _ in answers} == {
+        (303, f"/book/sent/{fields['token']}")
+    }
+    assert await count(restaurant) == 1
+
+
+async def test_a_form_is_sent_again_from_another_address_of_the_same_telephone(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    for address in ("192.0.2.1", "192.0.2.2"):
+        response, _ = await send(restaurant, fields, scope_base=sent_from(address))
+        assert response.status_code == 303
+    assert await count(restaurant) == 1
+
+
+async def test_what_is_changed_in_a_form_that_was_sent_is_not_ordered_and_the_page_says_so(
+    restaurant: Restaurant,
+) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+    await send(restaurant, fields)
+
+    response, _ = await send(restaurant, fields | {"name": "Ben"})
+
+    _, page = await get(restaurant, response.headers["Location"])
+    assert "What you changed after that was not ordered." in page
+    assert await count(restaurant) == 1
+
+
+async def test_faults_stand_beside_their_fields_and_nothing_typed_is_lost(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+    typed = {"name": "Ann\u202e", "email": "ann at home", "notes": "<i>quiet</i>"}
+
+    response, page = await send(restaurant, fields | typed)
+
+    assert response.status_code == 400
+    assert [each.partition(":")[0] for each in wrong(page)] == [
+        "This must not contain control characters, line breaks or invisible characters.",
+        "This is not a valid email address",
+    ]
+    assert 'value="ann at home"' in page
+    assert "<i>quiet</i></textarea>" in page
+    assert 'aria-describedby="wrong-email"' in page
+    assert fields_of(page)["token"] == fields["token"]
+    assert await count(restaurant) == 0
+    assert (await send(restaurant, fields_of(page) | ANN))[0].status_code == 303
+
+
+async def test_a_guest_without_an_address_is_asked_for_one(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table())
+
+    response, page = await send(restaurant, fields | ANN | {"email": ""})
+
+    assert response.status_code == 400
+    assert wrong(page) == ["Enter an email address or a phone number, so that the restaurant can answer."]
+
+
+async def test_a_guest_with_a_phone_number_alone_is_answered_by_text_message(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table())
+
+    response, _ = await send(restaurant, fields | {"phone": "+49 30 123456"})
+
+    assert "The restaurant answers by text message." in (await get(restaurant, response.headers["Location"]))[1]
+
+
+async def test_a_table_that_was_taken_meanwhile_is_said_and_another_one_can_be_ordered(restaurant: Restaurant) -> None:
+    table, other = await restaurant.add_table(), await restaurant.add_table(price=7)
+    fields = await open_form(restaurant, table) | ANN
+    booking = await restaurant.book(table, email="ben@example.com", starts_at=START)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "This table is not free at that time any more."
+    assert re.findall(r'type="radio" name="table" value="([^"]*)"', page) == [f"{other}/7.00 EUR"]
+    assert 'value="Ann <Baker>"' in page
+    assert await count(restaurant) == 1
+    response, _ = await send(restaurant, fields_of(page) | ANN | {"table": f"{other}/7.00 EUR"})
+    assert response.status_code == 303
+
+
+@pytest.mark.parametrize("change", ["taken", "closed", "unknown"])
+async def test_the_form_of_a_table_that_is_not_free_offers_the_others(restaurant: Restaurant, change: str) -> None:
+    table, other = await restaurant.add_table(), await restaurant.add_table()
+    if change == "taken":
+        booking = await restaurant.book(table, email="ben@example.com", starts_at=START)
+        await restaurant.admin("POST", f"accept_booking/?id={booking}")
+    elif change == "closed":
+        await restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
+
+    response, page = await get(
+        restaurant, "/book/order", **WHEN, table=str(table if change != "unknown" else table + 100)
+    )
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "This table is not free at that time any more."
+    assert re.findall(r'type="radio" name="table" value="(\d+)/', page) == [
+        str(each) for each in (table, other) if change == "unknown" or each == other
+    ]
+
+
+async def test_a_table_that_was_closed_meanwhile_is_said(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    fields = await open_form(restaurant, table) | ANN
+    await restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "The table is closed for booking."
+    assert await count(restaurant) == 0
+
+
+async def test_of_a_table_that_was_closed_in_a_house_that_is_closed_then_both_is_said(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    fields = await open_form(restaurant, table) | ANN
+    await restaurant.admin("PATCH", "update_table/", json={"id": table, "can_be_booked": False})
+    hours = [{"day": EVENING.weekday(), "opens": "10:00", "closes": "11:00"}]
+    await restaurant.admin("PUT", "opening_hours", json=hours)
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "The table is closed for booking."
+    assert notices(page)[1].startswith("The time must be within the opening hours")
+
+
+async def test_another_price_than_was_shown_is_said_before_anything_is_ordered(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(price=10)
+    fields = await open_form(restaurant, table) | ANN
+    await restaurant.admin("PATCH", "update_table/", json={"id": table, "price": 12.5})
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "The price of this table has changed: 12.50 EUR."
+    assert await count(restaurant) == 0
+    assert (await send(restaurant, fields_of(page) | ANN))[0].status_code == 303
+
+
+async def test_a_time_that_has_passed_meanwhile_is_said(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+    past = datetime.now(UTC) - timedelta(hours=3)
+
+    response, page = await send(restaurant, fields | {"day": f"{past:%Y-%m-%d}", "time": f"{past:%H:%M}"})
+
+    assert response.status_code == 400
+    assert notices(page)[0] == "The time must be in the future."
+    assert 'value="ann@example.com"' in page
+    assert await count(restaurant) == 0
+
+
+async def test_a_house_that_closes_meanwhile_is_said(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+    await restaurant.admin(
+        "PUT", "opening_hours", json=[{"day": EVENING.weekday(), "opens": "10:00", "closes": "11:00"}]
+    )
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 400
+    assert notices(page)[0].startswith("The time must be within the opening hours")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+async def test_a_form_of_another_site_is_refused(restaurant: Restaurant, headers: dict[str, str]) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    response, page = await send(restaurant, fields, headers=headers)
+
+    assert response.status_code == 403
+    assert "another site" in page
+    assert await count(restaurant) == 0
+
+
+@pytest.mark.parametrize("change", [{"token": ""}, {"token": "x" * 65}, {"table": ""}, {"table": "9" * 30}])
+async def test_a_form_that_is_not_ours_is_refused(restaurant: Restaurant, change: dict[str, str]) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    response, page = await send(restaurant, fields | change)
+
+    assert response.status_code == 400
+    assert "The form is not complete." in page
+
+
+async def test_a_form_that_is_too_large_is_refused(restaurant: Restaurant) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    assert (await send(restaurant, fields | {"notes": "x" * 20_000}))[0].status_code == 413
+
+
+async def test_while_the_database_is_away_nothing_typed_is_lost(
+    restaurant: Restaurant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN
+
+    async def fail(*_: Any) -> None:
+        raise NoConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "place_order", fail)
+        response, page = await send(restaurant, fields)
+
+    assert response.status_code == 503
+    assert notices(page)[1] == "Send the form again: it is ordered once, however often you send it."
+    assert 'value="ann@example.com"' in page
+    assert (await send(restaurant, fields_of(page) | ANN))[0].status_code == 303
+
+
+async def test_the_person_is_erased_from_the_stored_answer_too(restaurant: Restaurant) -> None:
+    response, _ = await send(restaurant, await open_form(restaurant, await restaurant.add_table()) | ANN)
+
+    await restaurant.admin("POST", "erase_guest/", json={"email": "ann@example.com"})
+
+    assert await restaurant.db.fetchval("SELECT count(*) FROM idempotency_key") == 0
+    assert (await get(restaurant, response.headers["Location"]))[0].status_code == 404
+
+
+async def test_the_landing_page_and_the_inbox_lead_to_it(restaurant: Restaurant) -> None:
+    assert '<a href="/book">Book a table</a>' in (await get(restaurant, "/"))[1]
+
+
+class TestInBerlin:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"PROVIDER_TIMEZONE": "Europe/Berlin"}
+
+    async def test_the_hour_that_comes_twice_is_chosen_and_ordered(
+        self, restaurant: Restaurant, provider_db: asyncpg.Pool
+    ) -> None:
+        table = await restaurant.add_table()
+        night = next_change_of_clocks("back")
+        when = {"guests": "2", "day": night, "time": "02:30"}
+
+        response, page = await get(restaurant, "/book", **when)
+        assert response.status_code == 400
+        assert wrong(page) == ["02:30 comes twice that day, since the clocks go back. Choose one of the two."]
+        assert re.findall(r'name="offset" value="([^"]*)"', page) == ["+02:00", "+01:00"]
+
+        fields = await open_form(restaurant, table, **when, offset="+01:00")
+        await send(restaurant, fields | ANN)
+        start = await provider_db.fetchval("SELECT starts_at FROM dining_booking")
+        assert f"{start:%Y-%m-%d %H:%M}" == f"{night} 01:30"
+
+    async def test_the_hour_that_is_skipped_is_said(self, restaurant: Restaurant) -> None:
+        night = next_change_of_clocks("ahead")
+
+        response, page = await get(restaurant, "/book", guests="2", day=night, time="02:30")
+
+        assert response.status_code == 400
+        assert wrong(page) == [
+            f"The time {night}T02:30 does not exist by the clocks of Europe/Berlin, which skip it; choose another time."
+        ]
+        assert "Times are those of the restaurant (Europe/Berlin)." in page
+
+
+def next_change_of_clocks(direction: str) -> str:
+    """The last Sunday of October or of March that comes next."""
+    month = 10 if direction == "back" else 3
+    today = datetime.now(UTC).date() + timedelta(days=1)
+    sundays = [day for day in (today + timedelta(days=ahead) for ahead in range(366)) if day.weekday() == 6]
+    return min(day for day in sundays if day.month == month and (day + timedelta(days=7)).month != month).isoformat()
+
+
+class TestLimited:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"PROVIDER_ORDERS_PER_HOUR": "2"}
+
+    async def test_too_many_orders_are_refused_with_what_was_typed(self, restaurant: Restaurant) -> None:
+        table = await restaurant.add_table()
+        for number in range(2):
+            fields = await open_form(restaurant, table) | ANN | {"email": f"guest{number}@example.com"}
+            assert (await send(restaurant, fields))[0].status_code == 303
+        api = await restaurant.post_order(table, email="guest2@example.com")
+        assert api.status_code == 429
+
+        fields = await open_form(restaurant, table) | ANN
+        response, page = await send(restaurant, fields)
+
+        assert response.status_code == 429
+        assert "Retry-After" in response.headers
+        assert re.fullmatch(r"Too many orders were sent from here, .* Try again in \d+ min\.", notices(page)[0])
+        assert 'value="ann@example.com"' in page
+        await restaurant.db.execute("DELETE FROM rate_limit")
+        assert (await send(restaurant, fields))[0].status_code == 303
+
+
+class TestOutsideTheDemo:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in environment.items() if name != "NIGHTAUDIT_DEMO"} | {
+            "PROVIDER_ADMIN_PASSWORD": "a-password-of-the-admin",
+            "PROVIDER_JWT_SECRET": "a-secret-that-signs-the-tokens-of-staff",
+        }
+
+    async def test_the_page_works_and_names_no_inbox(self, restaurant: Restaurant) -> None:
+        await restaurant.db.execute(
+            "INSERT INTO dining_table (table_type, seats, price, can_be_booked) VALUES ('regular', 2, 1, true)"
+        )
+        table = await restaurant.db.fetchval("SELECT table_id FROM dining_table")
+
+        response, _ = await send(restaurant, await open_form(restaurant, table) | ANN)
+
+        _, page = await get(restaurant, response.headers["Location"])
+        assert "Your order is on its way" in page
+        assert "inbox" not in page
