@@ -56,7 +56,7 @@ SPACE_AND_COMMENTS = re.compile(r"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOT
 """What a style sheet is sent without. It has no text in which these would have a meaning."""
 
 
-ONLY_PARAMETER = re.compile(r"\((\w+)\)=>")
+ONLY_PARAMETER = re.compile(r"(?<!async)\((\w+)\)=>")
 
 
 def _script(text: str) -> str:

@@ -1,6 +1,6 @@
 "use strict";
 // The front desk: cards come and go, answers are sent without leaving the page, a sound lasts until somebody has seen.
-const RING_MS = 20000, NEWS_MS = 30000, SETTLE_MS = 500;
+const RING_MS = 2e4, NEWS_MS = 3e4, SETTLE_MS = 500;
 const list = one("#cards"), news = one("#news"), sound = one("#sound"), seen = one("#seen");
 const unseen = new Set(), movedAt = {}, typed = {};
 let audio = null, rangAt = 0, saidAt = stamp(), places = {};
@@ -58,10 +58,7 @@ preparations.push((page) => {
 // A button that cannot reach the server is disabled and says why.
 function show() {
   const reason = one(".lost footer [role]:not([hidden])")?.innerText ?? "";
-  for (const button of all("button")) {
-    button.disabled = reason;
-    button.title = reason;
-  }
+  for (const button of all("button")) button.disabled = button.title = reason;
   for (const id of unseen) if (!one(`#${id}`, list)) unseen.delete(id);
   seen.hidden = !unseen.size;
   for (const card of list.children) {
@@ -90,7 +87,7 @@ addEventListener("submit", async (event) => {
   say("Sending");
   try {
     const body = new URLSearchParams(new FormData(form));
-    const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(10000) });
+    const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(1e4) });
     if (response.status >= 500) throw response;
     if (!response.ok) return form.submit(); // which shows the page that says what is wrong
     const answer = one("#news", parse(await response.text()));

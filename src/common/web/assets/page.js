@@ -1,7 +1,7 @@
 "use strict";
 // Everything works without this script. It refreshes pages, says when they are old, and moves the focus by arrow keys.
 // Scripts of some pages follow it: they share its names.
-const LOST_MS = 15000;
+const LOST_MS = 15e3;
 const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text });
 const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -49,11 +49,12 @@ function replaceLive(page) {
 
 async function get(address, headers) {
   const response = await fetch(address,
-    { headers: { Accept: "text/html", ...headers }, cache: "no-store", signal: AbortSignal.timeout(10000) });
+    { headers: { Accept: "text/html", ...headers }, cache: "no-store", signal: AbortSignal.timeout(1e4) });
   if (response.status !== 304 && !response.ok) throw new Error(response.status);
   return response;
 }
 
+// Show an answer, and how far the data goes, which a 304 has in its headers too.
 function showPage(response, text) {
   answeredAt = stamp();
   const header = (name) => response.headers.get(name);
@@ -61,7 +62,12 @@ function showPage(response, text) {
     replaceLive(parse(text));
     tag = header("ETag");
   }
-  showThrough(header("X-Data-Through"), header("Date"));
+  const instant = header("X-Data-Through"), time = one("#freshness time");
+  if (!instant || !time) return;
+  time.dateTime = instant;
+  time.textContent = instant.slice(11, 19);
+  const seconds = Math.max(0, Math.round((Date.parse(header("Date")) - Date.parse(instant)) / 1000));
+  if (seconds <= 60) one("#freshness span").textContent = `${seconds} s behind`;
 }
 
 async function ask() {
@@ -80,18 +86,9 @@ async function ask() {
   }
 }
 
-function showThrough(instant, date) {
-  const time = one("#freshness time"), behind = one("#freshness span");
-  if (!instant || !time) return;
-  time.dateTime = instant;
-  time.textContent = instant.slice(11, 19);
-  const seconds = Math.max(0, Math.round((Date.parse(date) - Date.parse(instant)) / 1000));
-  if (seconds <= 60) behind.textContent = `${seconds} s behind`;
-}
-
 function showConnection() {
-  const silence = Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
-  const lost = stamp() > graceUntil && stamp() - answeredAt > silence;
+  const late = stamp() - answeredAt > Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
+  const lost = late && stamp() > graceUntil;
   const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
@@ -108,7 +105,7 @@ function askWhenDue(seconds) {
 }
 setInterval(() => askWhenDue(main?.dataset.refresh), 1000);
 addEventListener("visibilitychange", () => {
-  graceUntil = stamp() + 5000;
+  graceUntil = stamp() + 5e3;
   askWhenDue(0);
 });
 

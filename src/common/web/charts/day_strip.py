@@ -76,9 +76,13 @@ def _paths(day: StripDay, box: Box) -> tuple[Path, ...]:
     bad = 1 - min(1.0, max(0.0, day.good))
     height = max(LEAST_NOTCH, bad * (box.bottom - box.top)) if bad > 0 else 0
     split = box.bottom - height
-    style = next((style for share, style in CLASSES if day.good >= share), None)
-    style = style or ("bar poor" if day.good > POOR_ABOVE else "bar bad-day")
-    upper = Path(style, boxes([Box(box.left, box.top, box.right, split)]))
+    upper = Path(style_of_day(day.good), boxes([Box(box.left, box.top, box.right, split)]))
     lower = Box(box.left, split, box.right, box.bottom)
     found = (whole, upper, Path("bad-ground", boxes([lower])), Path("bad", hatching(lower, 4)))
     return tuple(path for path in found if path.data)
+
+
+def style_of_day(good: float) -> str:
+    """The style of the bar of a day of which a share was good, 0 to 1."""
+    style = next((style for share, style in CLASSES if good >= share), None)
+    return style or ("bar poor" if good > POOR_ABOVE else "bar bad-day")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.web.charts.day_strip import CLASSES
+from common.web.charts.day_strip import style_of_day
 from common.web.charts.frame import Frame
 from common.web.charts.marks import Path, SmallChart
 from common.web.charts.path import Box, boxes, dot, hatching
@@ -46,6 +46,5 @@ def _paths(day: DayPart, box: Box) -> list[tuple[str, str]]:
         return [("unknown", boxes([box]))]
     bad = 1 - min(1.0, max(0.0, day.good))
     split = box.bottom - (max(LEAST_NOTCH, bad * (box.bottom - box.top)) if bad > 0 else 0)
-    style = next((style for share, style in CLASSES if day.good >= share), "bar bad-day")
     upper, lower = Box(box.left, box.top, box.right, split), Box(box.left, split, box.right, box.bottom)
-    return [(style, boxes([upper])), ("bad", hatching(lower, HATCHING))]
+    return [(style_of_day(day.good), boxes([upper])), ("bad", hatching(lower, HATCHING))]

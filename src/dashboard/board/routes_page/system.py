@@ -117,7 +117,6 @@ async def get_system_page(query_args: SystemPageQuery) -> Response:
         alternates=ALTERNATES,
         live_seconds=LIVE_SECONDS,
         csrf=current_session().csrf,
-        has_session=current_session().token is not None,
         needs_token=config.operations_token is not None,
         notice=notice_of(query_args),
         problems=problems,
