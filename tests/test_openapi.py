@@ -414,7 +414,9 @@ async def test_a_provider_that_sends_real_emails_has_no_inbox(smtp_url: str, has
     assert ("/inbox" in {rule.rule for rule in app.url_map.iter_rules()}) == has_inbox
 
 
-WHOLE_SENTENCE = re.compile("(A|All|An|Another|At|Internal|Not found|Only|Temporarily|The|Too many|Unsupported)\\b.*\\.$")
+WHOLE_SENTENCE = re.compile(
+    "(A|All|An|Another|At|Internal|Not found|Only|Temporarily|The|Too many|Unsupported)\\b.*\\.$"
+)
 """How the details of problems begin and end. A part of a sentence of a description would begin in another way."""
 
 

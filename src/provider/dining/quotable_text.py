@@ -61,7 +61,7 @@ def is_word(word: str) -> bool:
 
 
 def is_part_of_word(part: str) -> bool:
-    """Whether a text begins with a letter, which apostrophes may precede, and consists of letters, marks and _IN_WORDS."""
+    """Whether a text begins with a letter, which apostrophes may precede, and consists of letters, marks, _IN_WORDS."""
     return is_letter(part.lstrip(_APOSTROPHES)[:1]) and all(
         is_letter(character) or unicodedata.category(character)[0] == "M" or character in _IN_WORDS
         for character in part

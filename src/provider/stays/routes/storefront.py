@@ -180,7 +180,9 @@ async def get_property(property_id: str) -> Response:
 @blueprint.patch("/properties/<property:property_id>")
 @holder_operation(
     409,
-    descriptions={409: "The room belongs to another property (`room_linked`); another property has sold the room (`room_sold`)"},
+    descriptions={
+        409: "The room belongs to another property (`room_linked`); another property has sold the room (`room_sold`)"
+    },
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
 )
