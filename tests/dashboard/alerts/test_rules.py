@@ -156,8 +156,8 @@ async def test_every_rule_says_how_its_alerts_end(dashboard_db: asyncpg.Pool) ->
         subject = subjects.get(watch.rule, product)
         found[watch.rule] = (await watch.select_ends(dashboard_db, NOW, [subject]))[subject]
     assert found == {
-        "store_down": "The store was found up again at 2026-03-01 12:00 UTC.",
-        "collector_silent": "Stores are polled again; this was found at 2026-03-01 12:00 UTC.",
+        "store_down": "None of its polls is in its open time any more.",
+        "collector_silent": "No polls are stored any more.",
         "price_below_mark": "The product was deleted.",
         "back_in_stock": "The product was deleted.",
         "feed_behind": "The feed is counted through 2026-03-01 12:00 UTC again.",
