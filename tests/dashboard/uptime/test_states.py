@@ -223,6 +223,33 @@ async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asy
     assert await subjects(dashboard_db, "never") == []
 
 
+async def test_the_detail_of_a_store_that_is_down_names_only_polls_in_open_time(dashboard_db: asyncpg.Pool) -> None:
+    """A store that closed at 10:00 was found up at 11:00, which does not count; without polls of two days, none does."""
+    morning = every_day("00:00", "10:00")
+    two = [(NOON - 5 * HOUR, False), (NOON - 3 * HOUR, False), (NOON - HOUR, True)]
+    one = [(NOON - 3 * DAY - 3 * HOUR, False), *two[1:]]
+    back = [*one[:1], (NOON - 3 * HOUR, False), (NOON - 150 * MINUTE, True)]
+    none = [(at - 3 * DAY, active) for at, active in two]
+    await load(
+        dashboard_db,
+        {
+            "two": Store(two, morning, "UTC"),
+            "one": Store(one, morning, "UTC"),
+            "back": Store([(NOON - 4 * DAY - 3 * HOUR, False), *back], morning, "UTC"),
+            "none": Store(none, morning, "UTC"),
+            "up": Store([(NOON - 4 * DAY - 3 * HOUR, False), one[0], (NOON - 3 * HOUR, True)], morning, "UTC"),
+        },
+    )
+    found = await select_stores_down(dashboard_db, NOON, ["two", "one", "back", "none", "up"], 2)
+    assert {each.subject: each.detail for each in found} == {
+        "two": "Its last 2 polls in open time found it down, the first of them at 2023-01-25 07:00 UTC.",
+        "one": "Its last poll in open time, at 2023-01-25 09:00 UTC, found it down.",
+        "back": "1 of its last 2 polls in open time found it up again.",
+        "none": "It was down, and was not polled in open time in the last two days.",
+        "up": "Its last poll in open time, at 2023-01-25 09:00 UTC, found it up again.",
+    }
+
+
 async def test_the_collector_is_silent_after_ninety_minutes_without_any_poll(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"1": Store([], timezone="UTC")})
     unpulled = timedelta()

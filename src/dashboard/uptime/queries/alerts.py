@@ -59,7 +59,7 @@ async def select_stores_down(
                     AND looked_at.polled_at > $1::timestamptz - INTERVAL '48 hours'
                 )
         ), judged AS MATERIALIZED (
-            SELECT suspected.store_id, suspected.polled_at, suspected.fires, recent.number, recent.active, recent.since
+            SELECT suspected.store_id, suspected.fires, recent.number, recent.active, recent.first_at, recent.last_at
               FROM suspected
               JOIN open_time(
                        array(SELECT store_id FROM suspected),
@@ -68,7 +68,8 @@ async def select_stores_down(
                    ) AS hours
                 ON hours.store_id = suspected.store_id
              CROSS JOIN LATERAL (
-                SELECT count(*) AS number, count(*) FILTER (WHERE counted.active) AS active, min(polled_at) AS since
+                SELECT count(*) AS number, count(*) FILTER (WHERE counted.active) AS active,
+                       min(polled_at) AS first_at, max(polled_at) AS last_at
                   FROM (
                     SELECT poll.active, poll.polled_at
                       FROM store_poll AS poll
@@ -86,14 +87,14 @@ async def select_stores_down(
                     AND NOT is_stale(suspected.store_id, suspected.polled_at, hours.open, $1)
                 )
         )
-        SELECT store_id, polled_at, number, active, since
+        SELECT store_id, number, active, first_at, last_at
           FROM judged
          WHERE CASE WHEN number = $3 AND active IN (0, $3) THEN active = 0
                     WHEN NOT fires AND active > 0 THEN FALSE
                     ELSE is_down_by_runs(store_id, $1, $3::integer)
                END
          UNION ALL
-        SELECT store_id, polled_at, NULL, NULL, NULL
+        SELECT store_id, NULL, NULL, NULL, NULL
           FROM looked_at
          WHERE fires AND polled_at <= $4
          ORDER BY store_id
@@ -106,19 +107,22 @@ async def select_stores_down(
     return [
         before.found[row["store_id"]]
         if before is not None and row["number"] is None
-        else Firing(row["store_id"], _store_detail(row, polls))
+        else Firing(row["store_id"], _store_detail(row))
         for row in rows
     ]
 
 
-def _store_detail(row: Record, polls: int) -> str:
+def _store_detail(row: Record) -> str:
+    if row["number"] == 0:
+        return "It was down, and was not polled in open time in the last two days."
+    if row["number"] == 1:
+        state = "up again" if row["active"] else "down"
+        return f"Its last poll in open time, at {format_minute(row['last_at'])}, found it {state}."
     if row["active"]:
         return f"{row['active']} of its last {row['number']} polls in open time found it up again."
-    if row["number"] < polls:
-        return f"It is down; its last poll was at {format_minute(row['polled_at'])}."
     return (
         f"Its last {row['number']} polls in open time found it down, the first of them at "
-        f"{format_minute(row['since'])}."
+        f"{format_minute(row['first_at'])}."
     )
 
 
