@@ -224,7 +224,7 @@ async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asy
 
 
 async def test_the_detail_of_a_store_that_is_down_names_only_polls_in_open_time(dashboard_db: asyncpg.Pool) -> None:
-    """A store that closed at 10:00 was found up at 11:00, which does not count; without polls of two days, none does."""
+    """A store that closed at 10:00 was found up at 11:00, which does not count; neither does what is two days old."""
     morning = every_day("00:00", "10:00")
     two = [(NOON - 5 * HOUR, False), (NOON - 3 * HOUR, False), (NOON - HOUR, True)]
     one = [(NOON - 3 * DAY - 3 * HOUR, False), *two[1:]]
