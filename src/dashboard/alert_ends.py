@@ -19,7 +19,7 @@ def ends_of_rules(config: Config, jobs: Sequence[str]) -> Mapping[Rule, SelectEn
         "collector_silent": _silence_end(timedelta(seconds=config.stores_seconds)),
         "price_below_mark": _price_below_mark,
         "back_in_stock": _back_in_stock,
-        **_feed_ends(config.feed_names if config.ingest_seconds else ()),
+        **_feed_ends(config.feed_names, are_read=config.ingest_seconds > 0),
         "job_failing": _job_end(jobs),
         "dead_message": _dead_message,
     }
@@ -58,13 +58,15 @@ def _job_end(jobs: Sequence[str]) -> SelectEnds:
     return job_failing
 
 
-def _feed_ends(feeds: Sequence[str]) -> Mapping[Rule, SelectEnds]:
-    """The ends of alerts about feeds. feeds: those that are read."""
+def _feed_ends(feeds: Sequence[str], *, are_read: bool) -> Mapping[Rule, SelectEnds]:
+    """The ends of alerts about feeds. feeds: the configured ones. are_read: whether they are read at intervals."""
 
     def of_feeds(names: Sequence[str], sentence: str) -> Mapping[str, str]:
         return {name: sentence if name in feeds else "The feed is no longer read." for name in names}
 
     async def feed_behind(db: Executor, _: datetime, names: Sequence[str]) -> Mapping[str, str]:
+        if not are_read:
+            return of_feeds(names, "The feed is no longer read at intervals.")
         caught_up = await select_feeds_caught_up(db, [name for name in names if name in feeds])
         return {**of_feeds(names, "The feed is no longer behind."), **caught_up}
 
