@@ -50,11 +50,9 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
         "audit_drift": audit_drift,
         "dead_message": dead_message,
     }
-    describe_ends = ends_of_rules(config, jobs)
+    ends = ends_of_rules(config, jobs)
     return [
-        Watch(rule, select, describe_ends[rule])
-        for rule, select in selects.items()
-        if rule not in (config.alerts_off or ())
+        Watch(rule, select, ends[rule]) for rule, select in selects.items() if rule not in (config.alerts_off or ())
     ]
 
 

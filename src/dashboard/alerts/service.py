@@ -118,7 +118,10 @@ def hidden_rules(config: Config, *, for_operators: bool) -> Sequence[Rule]:
 
 
 def rules_without_detail(config: Config) -> Sequence[Rule]:
-    """The rules whose details the pages leave out, because operators have a token."""
+    """The rules of which the pages do not show why an alert fires, because operators have a token.
+
+    How it ended they show: that sentence quotes no error.
+    """
     return () if config.operations_token is None else OPERATIONS_RULES
 
 

@@ -177,6 +177,15 @@ class TestRights:
         page = await browse_page(dashboard_app, "/board/alerts")
         assert "pull_stores" in page.text
         assert "secret" not in page.text
+        assert "The reason needs the operators' token." in page.text
+
+    @pytest.mark.parametrize("environment", [{"DASHBOARD_OPERATIONS_TOKEN": TOKEN}], indirect=True)
+    async def test_how_an_alert_ended_needs_no_token(self, dashboard_app: Application, alarm: Alarm) -> None:
+        job = Rule("job_failing", ends={"pull_stores": "The job has succeeded."})
+        await alarm.evaluate(job)
+        page = await browse_page(dashboard_app, "/board/alerts")
+        assert "The job has succeeded." in page.text
+        assert "The reason needs" not in page.text
 
 
 class TestOutbox:
