@@ -86,7 +86,7 @@ async def list_alert_messages(query_args: PageQuery) -> Response:
 async def retry_alert_message(message_id: int) -> Response:
     """Send a dead announcement once more, unless a later one about the same rule and subject exists.
 
-    The receiver would then get the older state last.
+    The older state would then be the last that the receiver gets.
     """
     result = await admin.retry_last_dead_message(pool(), message_id, TOPIC)
     if result is None:

@@ -134,12 +134,29 @@ async def select_ends_down(db: Executor, now: datetime, stores: Sequence[str], p
     """
     rows = await db.fetch(
         """
-        SELECT store.store_id, poll.polled_at, poll.active
-          FROM store
-          JOIN store_poll AS poll
-            ON poll.store_id = store.store_id
-           AND poll.polled_at = last_counted_poll(store.store_id, $1::timestamptz + INTERVAL '1 microsecond')
-         WHERE store.store_id = ANY($2::text[])
+        WITH last AS MATERIALIZED (
+            SELECT hours.store_id,
+                   coalesce(
+                       -- For all stores at once; those without such a poll in two days are searched one by one.
+                       (
+                           SELECT max(poll.polled_at)
+                             FROM store_poll AS poll
+                            WHERE poll.store_id = hours.store_id
+                              AND poll.polled_at <= $1
+                              AND poll.polled_at > $1::timestamptz - INTERVAL '48 hours'
+                              AND poll.polled_at <@ hours.open
+                       ),
+                       last_counted_poll(hours.store_id, $1::timestamptz + INTERVAL '1 microsecond')
+                   ) AS polled_at
+              FROM open_time(
+                       $2::text[],
+                       $1::timestamptz - INTERVAL '48 hours',
+                       $1::timestamptz + INTERVAL '1 microsecond'
+                   ) AS hours
+        )
+        SELECT store_id, polled_at, poll.active
+          FROM last
+          JOIN store_poll AS poll USING (store_id, polled_at)
         """,
         now,
         stores,
