@@ -35,7 +35,7 @@ class DecisionReply(msgspec.Struct):
     """The provider's answer to a decision; further fields are ignored."""
 
     status: ProviderStatus
-    reason: str | None = None
+    reason: Any = None
     """Why the order was declined or cancelled, as the guest is told."""
 
 
@@ -103,12 +103,18 @@ async def post_decision(
 
 
 def acceptance_of(answer: bytes) -> DecisionOutcome:
-    """What an answer with the status 200 says; one that cannot be read says only that the decision is accepted."""
+    """What an answer with the status 200 says; one that cannot be read says only that the decision is accepted.
+
+    A reason that is not valid does not make the status unreadable.
+    """
     try:
         reply = msgspec.json.decode(answer, type=DecisionReply)
-        return DecisionOutcome(None, reply.status, parse_notes(reply.reason))
-    except (msgspec.MsgspecError, ValueError):
+    except msgspec.MsgspecError:
         return DecisionOutcome(None, None)
+    try:
+        return DecisionOutcome(None, reply.status, parse_notes(reply.reason))
+    except ValueError:
+        return DecisionOutcome(None, reply.status)
 
 
 def refusal_of(answer: bytes) -> DecisionOutcome | None:
