@@ -161,6 +161,7 @@ CREATE TABLE uptime_report (
     selection text NOT NULL DEFAULT '', -- tells reports of different stores apart; empty: all stores
     status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'complete', 'failed')),
     as_of timestamptz,
+    known_until timestamptz, -- polls after it are not in the report; as_of, or earlier if that was still to come
     data_version bigint,
     stores integer,
     reason text,
