@@ -119,7 +119,11 @@ class DaySpan(NamedTuple):
 
 
 class FleetMark(NamedTuple):
-    """What tells one state of the stores from another: the newest import that changed any, and the newest report."""
+    """Differs from an earlier one when what is known of the stores may differ.
+
+    stores: those that were ever polled. version: the newest import that changed any. reported_at: when the newest
+    report on all was complete.
+    """
 
     stores: int
     version: int | None
@@ -127,9 +131,9 @@ class FleetMark(NamedTuple):
 
 
 class WeekOfFleet(NamedTuple):
-    """How many stores were open in a week and how many missed a target; `median`: half were up for at least this share.
+    """How many stores were open in a week, and how many of them missed a target.
 
-    median: None if no store was open.
+    median: half of the stores were up for at least this share of their open time; None if no store was open.
     """
 
     stores: int
