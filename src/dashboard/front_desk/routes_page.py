@@ -166,8 +166,8 @@ async def decline_page() -> Response:
     token = await session_token()
     if token is None:
         return redirect_with_notice("session_expired")
-    order_id = order_id_of(request.args.get("order", ""))
-    order = await lists.select_order(pool(), order_id) if order_id is not None else None
+    number = request.args.get("order", "")
+    order = await lists.select_order(pool(), int(number)) if is_order_id(number) else None
     if order is None or order.status != "waiting":
         return redirect_with_notice("already_settled")
     return decline_form(order, token)
@@ -181,11 +181,9 @@ def decline_form(order: Order, token: str, reason: str = "", fault: str | None =
     return response
 
 
-def order_id_of(text: str) -> int | None:
-    """The id of an order as a form has it; None if the text is not one."""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))):
-        return None
-    return int(text) if 1 <= int(text) <= MAX_ID else None
+def is_order_id(number: str) -> bool:
+    digits = number.isascii() and number.isdigit() and len(number) <= len(str(MAX_ID))
+    return digits and 1 <= int(number) <= MAX_ID
 
 
 @blueprint.post("/decide")
@@ -198,22 +196,22 @@ async def decide() -> Response:
     if token is None:
         return redirect_with_notice("session_expired")
     require_csrf(fields, token)
-    order_id, decision = order_id_of(fields.get("order", "")), fields.get("decision", "")
-    if order_id is None or decision not in ("confirm", "decline"):
+    number, decision = fields.get("order", ""), fields.get("decision", "")
+    if not is_order_id(number) or decision not in ("confirm", "decline"):
         raise Invalid("The form is not valid.")
     decline_reason = None
     if decision == "decline":
         try:
             decline_reason = parse_notes(fields.get("reason", ""))
         except ValueError as error:
-            order = await lists.select_order(pool(), order_id)
+            order = await lists.select_order(pool(), int(number))
             if order is None or order.status != "waiting":
                 return redirect_with_notice("already_settled")
             return decline_form(order, token, fields["reason"], str(error))
     try:
         async with transaction(pool()) as connection:
             order = await service.decide(
-                connection, order_id, cast("Decision", decision), "front desk", datetime.now(UTC), decline_reason
+                connection, int(number), cast("Decision", decision), "front desk", datetime.now(UTC), decline_reason
             )
     except Conflict as conflict:
         too_late = conflict.problem_code in ("time_passed", "order_expired")

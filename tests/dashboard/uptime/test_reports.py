@@ -367,6 +367,7 @@ async def test_all_columns_of_a_report_that_ends_after_now_are_made_from_the_pol
         "SELECT downtime_last_hour, state, round(coverage_last_hour, 2) AS coverage"
         " FROM uptime_report_row JOIN uptime_report_detail USING (report_id, store_id)"
     )
+    assert figures is not None
     assert tuple(figures) == (timedelta(), "up", Decimal("0.70"))
 
 

@@ -131,9 +131,9 @@ class FleetMark(NamedTuple):
 
 
 class WeekOfFleet(NamedTuple):
-    """How many stores were open in a week, and how many of them missed a target.
+    """How many stores were open in a week and how many missed a target; `median`: half were up for at least this share.
 
-    median: half of the stores were up for at least this share of their open time; None if no store was open.
+    median: None if no store was open.
     """
 
     stores: int
