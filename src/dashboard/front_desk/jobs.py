@@ -74,6 +74,9 @@ async def send_decisions(
         what = "The answer of the restaurant could not be stored." if told else "The restaurant could not be told."
         reason = f"{what} {error}"[:MAX_REASON_LENGTH]
         await orders.update_refused(connection, *key, message.payload["number"], reason)
+        if await orders.select_is_erased(connection, *key):
+            # The guest was erased before the answer of the provider was kept, which may quote the guest.
+            await orders.update_reasons_erased(connection, TOPIC, message.subject, message.payload["order_id"])
 
     return await deliver(db, Delivery(TOPIC, send, store, bury, policy))
 

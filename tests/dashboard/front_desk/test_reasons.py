@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from aioresponses import aioresponses
+from aioresponses import CallbackResult, aioresponses
 
 from common.outbox.delivery import Policy
 from tests.support.desk import CALLBACK, Desk
@@ -138,6 +138,24 @@ async def test_the_order_of_an_erased_guest_is_declined_without_the_reason(desk:
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": FIRE})
     assert (await desk.send())["sent"] == 1
     assert (await desk.orders())[0]["decline_reason"] is None
+
+
+async def test_an_answer_that_comes_after_the_erasure_and_cannot_be_stored_does_not_keep_the_reason(
+    desk: Desk, provider: aioresponses
+) -> None:
+    await desk.receive()
+    await decline(desk)
+    await desk.db.execute("ALTER TABLE front_desk_order ADD CONSTRAINT poison CHECK (provider_status = 'waiting')")
+
+    async def erase(*_: Any, **__: Any) -> CallbackResult:
+        await desk.receive(erased=True)
+        return CallbackResult(payload={"order_id": 70001, "status": "declined", "reason": "Ann came too late."})
+
+    provider.post(CALLBACK, callback=erase)
+    await desk.send(Policy(max_rejections=1))
+
+    assert await desk.db.fetchval("SELECT state FROM outbox") == "dead"
+    assert await desk.db.fetchval("SELECT count(*) FROM outbox WHERE outbox::text LIKE '%Ann%'") == 0
 
 
 async def test_erasure_takes_the_reason_from_an_answer_that_could_not_be_stored(

@@ -111,6 +111,13 @@ async def update_reasons_erased(db: Executor, topic: str, subject: str, order_id
     )  # fmt: skip
 
 
+async def select_is_erased(db: Executor, table_id: int, order_id: int) -> bool:
+    """Whether the guest of an order is erased."""
+    return await db.fetchval(
+        "SELECT erased_at IS NOT NULL FROM front_desk_order WHERE table_id = $1 AND id = $2", table_id, order_id
+    )
+
+
 async def update_decision(
     db: Executor, order: Order, decision: Decision, actor: str, decline_reason: str | None
 ) -> tuple[Order, int] | None:
