@@ -1730,6 +1730,7 @@ CREATE TABLE uptime_report (
     selection text DEFAULT ''::text NOT NULL,
     status text DEFAULT 'running'::text NOT NULL,
     as_of timestamp with time zone,
+    known_until timestamp with time zone,
     data_version bigint,
     stores integer,
     reason text,

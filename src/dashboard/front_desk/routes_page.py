@@ -17,7 +17,7 @@ from common.web.bearer import login_key
 from common.web.caller import caller_address
 from common.web.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from common.web.html import PRIVATE_HEADERS, Templates, html_page
-from common.web.input_types import parse_notes
+from common.web.input_types import MAX_ID, parse_notes
 from common.web.request_body import require_media_type
 from common.web.resources import pool
 from dashboard.front_desk import service
@@ -182,7 +182,8 @@ def decline_form(order: Order, token: str, reason: str = "", fault: str | None =
 
 
 def is_order_id(number: str) -> bool:
-    return number.isascii() and number.isdigit() and len(number) < 19
+    digits = number.isascii() and number.isdigit() and len(number) <= len(str(MAX_ID))
+    return digits and 1 <= int(number) <= MAX_ID
 
 
 @blueprint.post("/decide")
