@@ -97,6 +97,13 @@ async def select_has_reservations(connection: Connection, property_id: str) -> b
     return await connection.fetchval("SELECT EXISTS (SELECT 1 FROM reservation WHERE property_id = $1)", property_id)
 
 
+async def select_is_linked(db: Executor, property_id: str) -> bool:
+    """Whether the property is a hotel's room."""
+    return await db.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM property WHERE property_id = $1 AND hotel_id IS NOT NULL)", property_id
+    )
+
+
 async def delete_room_link(connection: Connection, property_id: str) -> None:
     """Forget that a room is this property. The caller has locked all links."""
     await connection.execute("DELETE FROM linked_room WHERE property_id = $1", property_id)
