@@ -2348,6 +2348,8 @@ CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX property_block_by_night ON property_block USING btree (property_id, first_night) INCLUDE (end_date);
 
+CREATE INDEX property_of_holder ON property USING btree (holder, property_id) WHERE (holder IS NOT NULL);
+
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 
 CREATE INDEX reservation_by_arrival ON reservation USING btree (arrival, property_id) WHERE (cancelled_at IS NULL);
