@@ -6,7 +6,6 @@ reported. Rows that were imported before are skipped, also when their stays were
 can be repeated. The stays of a hotel's room enter the feed in the same transaction.
 """
 
-from contextlib import nullcontext
 from pathlib import Path
 
 from common.config import Secret
@@ -20,12 +19,13 @@ from common.csv_import import (
     print_error,
     rejected_writer,
 )
-from common.db.pool import connect_with, rolled_back
+from common.db.pool import connect_with
 from common.db.time_limits import IMPORT_TIMEOUTS
 from common.text_blocks import DamagedFileError
+from provider.stays.cli.dry_run import rows_by_property, try_rows
 from provider.stays.cli.properties import import_properties
 from provider.stays.cli.reservations import import_reservations
-from provider.stays.cli.rows import PROPERTY, RESERVATION, rejected_rows
+from provider.stays.cli.rows import PROPERTY, RESERVATION, read_rows, rejected_rows
 from provider.stays.service.feed_events import AppendEvents
 
 
@@ -35,16 +35,23 @@ async def import_files(
     """Load both files and print a report of each; returns the exit status.
 
     It is 1 if any row was rejected, or if neither file has a row that was taken. append: stores the events of stays in
-    hotels' rooms. A dry run is one transaction that is rolled back: it must end within its time limit.
+    hotels' rooms. A dry run reads both files into memory.
     """
     results = [ImportResult(properties.name), ImportResult(reservations.name)]
     connection = await connect_with(url, "provider-import", IMPORT_TIMEOUTS)
     path = properties
     try:
-        async with rolled_back(connection) if options.dry_run else nullcontext():
-            await import_properties(connection, properties, results[0])
-            path = reservations
-            await import_reservations(connection, reservations, results[1], append)
+        property_rows = read_rows(properties, PROPERTY, results[0])
+        if options.dry_run:
+            by_property = rows_by_property(property_rows)
+        else:
+            await import_properties(connection, property_rows, results[0])
+        path = reservations
+        reservation_rows = read_rows(reservations, RESERVATION, results[1])
+        if options.dry_run:
+            await try_rows(connection, by_property, rows_by_property(reservation_rows), results, append)
+        else:
+            await import_reservations(connection, reservation_rows, results[1], append)
         if options.rejected is not None:
             with rejected_writer(options.rejected) as write:
                 for each, result, columns in (
