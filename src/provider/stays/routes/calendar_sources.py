@@ -58,7 +58,7 @@ SOURCE_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "source_name": EXAMPLE_SOURC
 @document_response(CalendarSource, 201)
 @json_body(CalendarSourceInput)
 async def replace_calendar_source(property_id: str, source_name: str, data: CalendarSourceInput) -> Response:
-    """Hold the nights of the events in a calendar of another site, which is read now and then every few minutes.
+    """Hold the nights of the events in a calendar of another site, which is read at once, then every few minutes.
 
     `PROVIDER_CALENDAR_HOSTS` has the hosts that the operator allows. A reservation of these nights is refused. Where a
     reservation had a night before, that stays sold and is a conflict. A reading that fails frees nothing; nor does
@@ -73,7 +73,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
         await require_public_host(hosts, url)
     except ValueError as error:
         raise Invalid.field("url", str(error)) from None
-    source, is_new = await sources.put_source(pool(), property_id, source_name, data.url)
+    source, is_new = await sources.put_source(pool(), property_id, source_name, data.url, g.holder)
     await make_job_due(pool(), READ_CALENDARS)
     return responses.json_response(source, 201 if is_new else 200)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from common.web.resources import Application
 from provider.stays.calendars import fetch, sources
+from provider.stays.queries.properties import lock_properties
 from tests.provider.stays.calendars.conftest import ADMIN, Read
 from tests.support.calendar_site import CalendarSite, answers, calendar_of, calendar_site, never_answers
 from tests.support.databases import waits_for_lock
@@ -69,6 +70,19 @@ async def test_the_nights_of_an_event_are_taken_until_the_source_is_deleted(
     assert (deleted, again) == (204, 404)
     assert await guest.calendar("hut", soon - DAY, 4) == ["free"] * 4
     assert (await guest.reserve("hut", soon, 2))[0].status_code == 200
+
+
+async def test_a_property_that_is_deleted_while_a_source_is_added_is_unknown(
+    guest: Guest, site: CalendarSite, provider_db: asyncpg.Pool
+) -> None:
+    await guest.create_property("hut")
+    async with provider_db.acquire() as other, other.transaction():
+        await lock_properties(other, "hut")
+        adding = asyncio.create_task(put(guest, f"{site.url}/a.ics"))
+        await eventually(lambda: waits_for_lock(provider_db))
+        await other.execute("DELETE FROM property WHERE property_id = 'hut'")
+
+    assert (await adding)[0] == 404
 
 
 async def test_an_event_that_changes_moves_its_nights_and_one_that_vanishes_frees_them(
