@@ -106,11 +106,13 @@ async def enqueue_mail_delivery(connection: Connection, settings: DiningSettings
     """Tell the accounting program that an email which had been given up has reached the guest after all.
 
     Does nothing for an email whose failure the accounting program was not told. What it is told now names the failure
-    of another email of the booking that was given up and has not reached the guest since.
+    of another email of the booking that was given up and has not reached the guest since. A message of the failure
+    that the accounting program never got is deleted: an operator would send it after this one.
     """
-    subject = mail.subject
-    if not await mails.select_is_any_told(connection, ACCOUNTING_TOPIC, subject, f"{mail.event} {MAIL_FAILED}"):
+    subject, failed = mail.subject, f"{mail.event} {MAIL_FAILED}"
+    if not await mails.select_is_any_told(connection, ACCOUNTING_TOPIC, subject, failed):
         return
+    await mails.delete_dead_messages(connection, ACCOUNTING_TOPIC, subject, failed)
     unreached = await mails.select_newest_unreached(connection, MAIL_TOPIC, subject, ACCOUNTING_TOPIC, MAIL_FAILED)
     failure = describe_mail_failure(*unreached) if unreached is not None else None
     for booking, table in await guests.select_booked_tables(connection, [booking_of(subject)]):

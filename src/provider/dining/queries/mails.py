@@ -21,6 +21,14 @@ async def select_is_any_told(db: Executor, topic: str, subject: str, first_words
     return found
 
 
+async def delete_dead_messages(db: Executor, topic: str, subject: str, first_words: str) -> None:
+    """Delete the dead messages about a subject whose event begins with these words."""
+    await db.execute(
+        "DELETE FROM outbox WHERE subject = $1 AND topic = $2 AND state = 'dead' AND starts_with(event, $3)",
+        subject, topic, first_words,
+    )  # fmt: skip
+
+
 async def select_newest_unreached(
     db: Executor, topic: str, subject: str, failure_topic: str, failure_words: str
 ) -> tuple[str, str] | None:
