@@ -123,6 +123,7 @@ def _calendar_statements(link: ReadLink, source: DueSource) -> Mapping[str, Call
         "select_held_by_events": lambda db: calendar_sources.select_held_by_events(db, source, ["an event"]),
         "update_content": lambda db: calendar_sources.update_content(db, source, Validators(), bytes(32), NIGHT),
         "select_source_states": lambda db: calendar_sources.select_source_states(db),
+        "update_sources_to_read_anew": lambda db: calendar_sources.update_sources_to_read_anew(db, "p1"),
         "select_number_of_held_nights": lambda db: calendar_sources.select_number_of_held_nights(db),
         "update_source": lambda db: calendar_sources.update_source(db, "p1", "site", "https://calendars.example.org/2"),
         "delete_source": lambda db: calendar_sources.delete_source(db, "p1", "site"),

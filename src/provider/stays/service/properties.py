@@ -9,7 +9,7 @@ from common.web.errors import Conflict
 from provider.hotel_rooms import BOOKING
 from provider.stays.inputs.properties import BlockInput, PropertyChange, PropertyInput
 from provider.stays.models.properties import Block, Property
-from provider.stays.queries import blocks, properties
+from provider.stays.queries import blocks, calendar_sources, properties
 from provider.stays.service.feed_events import AppendEvents, night_events
 from provider.stays.service.rights import require_own_property, unknown_property
 
@@ -65,6 +65,8 @@ async def change_property(
             raise room_is_linked() from None
         if changed is None:
             raise unknown_property(property_id)
+        if "timezone" in change.model_fields_set:  # it decides which nights the events in calendars of other sites have
+            await calendar_sources.update_sources_to_read_anew(connection, property_id)
         if change.changes_link and changed.hotel_id is not None:
             night = await properties.select_night_sold_by_another(connection, property_id)
             if night is not None:

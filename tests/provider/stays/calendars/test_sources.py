@@ -136,6 +136,22 @@ async def test_a_calendar_that_has_not_changed_is_not_read_again(
     assert (await source_of(guest))["nights_off_sale"] == 3
 
 
+async def test_a_calendar_is_read_again_when_the_time_zone_of_the_property_has_changed(
+    guest: Guest, site: CalendarSite, read: Read, soon: date
+) -> None:
+    await guest.create_property("hut", timezone="Europe/Berlin")
+    event = f"BEGIN:VEVENT\r\nUID:a\r\nDTSTART:{soon:%Y%m%d}T020000Z\r\nDURATION:PT10H\r\nEND:VEVENT\r\n"
+    site.answer, site.headers = calendar_of(more=event), {"ETag": '"1"'}
+    await put(guest, site.url)
+    await read()
+    assert await guest.calendar("hut", soon - DAY, 2) == ["free", "taken"]
+
+    await guest.call("PATCH", "/properties/hut", json={"timezone": "America/New_York"})
+    assert (await read())["read"] == 1
+
+    assert await guest.calendar("hut", soon - DAY, 2) == ["taken", "free"]
+
+
 async def test_the_next_day_a_calendar_is_read_as_a_whole(
     guest: Guest, site: CalendarSite, read: Read, soon: date
 ) -> None:
@@ -484,6 +500,19 @@ async def test_invalid_bodies_and_names_are_refused(guest: Guest, site: Calendar
         assert (await guest.call("DELETE", f"{PATH}/{name}"))[0].status_code == 404
     assert (await put(guest, site.url, property_id="nowhere"))[0] == 404
     assert (await guest.get("/properties/nowhere/calendar-sources"))[0].status_code == 404
+
+
+async def test_an_address_adds_and_changes_a_limited_number_of_sources(
+    guest: Guest, provider_app: Application, site: CalendarSite, provider_db: asyncpg.Pool
+) -> None:
+    """Each change lets the provider read a calendar at once. The administrator has no limit."""
+    await guest.create_property("hut")
+    assert (await put(guest, site.url))[0] == 201
+    await provider_db.execute("UPDATE rate_limit SET full_at = now() + interval '1 hour'")
+
+    assert (await put(guest, site.url))[0] == 429
+
+    assert (await put(Guest(provider_app, ADMIN), site.url))[0] == 200
 
 
 async def test_only_the_holder_and_the_administrator_see_and_change_sources(
