@@ -426,6 +426,35 @@ async def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(
     ]
 
 
+async def test_a_failure_half_way_is_reported_with_what_was_stored_before_it(
+    provider_url: Secret,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reservations, "CHUNK_ROWS", 2)
+    files[1].write_text(RESERVATIONS.replace("2021-01-04,7", "2021-01-03,7"))
+    chunks = []
+
+    async def append(_: Connection, events: Sequence[NightEvent]) -> None:
+        chunks.append(events)
+        if len(chunks) == 2:
+            raise asyncpg.QueryCanceledError("canceling statement")
+
+    options = ImportOptions(rejected=tmp_path / "rejected.csv")
+    assert await import_stays.import_files(provider_url, *files, append, options) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "properties.csv: 3 stored, 0 already stored, 0 rejected",
+        "reservations.csv: 1 stored, 0 already stored, 1 rejected",
+    ]
+    assert "the import can be run again (canceling statement)" in captured.err
+    assert "line 3: overlaps" in captured.err
+    assert "reservations.csv,3,overlaps" in (tmp_path / "rejected.csv").read_text()
+
+
 async def test_a_dry_run_locks_few_properties_at_a_time_and_sees_what_an_import_would(
     provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
