@@ -1,6 +1,8 @@
 """`python -m provider import-stays`."""
 
+import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -8,7 +10,9 @@ import pytest
 
 from common.config import Secret
 from common.csv_import import ImportOptions
+from common.db.pool import Connection
 from provider.booking_events.service import append_events
+from provider.hotel_rooms import NightEvent
 from provider.stays.cli import import_stays, reservations
 from provider.stays.cli.rows import CHUNK_ROWS
 from provider.stays.queries.properties import note_room_link
@@ -420,6 +424,61 @@ async def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(
         'reservations.csv,6,overlaps the stay from 2021-01-02 to 2021-01-04,"xE6vqTqA6LTwpE,2021-01-03,2"',
         'reservations.csv,7,has 2 columns instead of 3,"nowhere,2021-01-03"',
     ]
+
+
+async def test_a_failure_half_way_is_reported_with_what_was_stored_before_it(
+    provider_url: Secret,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reservations, "CHUNK_ROWS", 2)
+    files[1].write_text(RESERVATIONS.replace("2021-01-04,7", "2021-01-03,7"))
+    chunks = []
+
+    async def append(_: Connection, events: Sequence[NightEvent]) -> None:
+        chunks.append(events)
+        if len(chunks) == 2:
+            raise asyncpg.QueryCanceledError("canceling statement")
+
+    options = ImportOptions(rejected=tmp_path / "rejected.csv")
+    assert await import_stays.import_files(provider_url, *files, append, options) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "properties.csv: 3 stored, 0 already stored, 0 rejected",
+        "reservations.csv: 1 stored, 0 already stored, 1 rejected",
+    ]
+    assert "the import can be run again (canceling statement)" in captured.err
+    assert "line 3: overlaps" in captured.err
+    assert "reservations.csv,3,overlaps" in (tmp_path / "rejected.csv").read_text()
+
+
+async def test_a_dry_run_locks_few_properties_at_a_time_and_sees_what_an_import_would(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [f"p{number:04}" for number in range(1500)]
+    files[0].write_text("property_id,description\n" + "".join(f"{each},A hut\n" for each in [*ids, ids[0]]))
+    stays = [*(f"{each},2021-01-02,2\n" for each in ids), "p0000,2021-01-03,2\n", "none,2021-01-03,2\n"]
+    files[1].write_text("property_id,start_date,number_of_nights\n" + "".join(stays))
+    locks = []
+
+    async def append(connection: Connection, _: Sequence[NightEvent]) -> None:
+        locks.append(
+            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode ~ 'Exclus'")
+        )
+
+    assert await import_stays.import_files(provider_url, *files, append, ImportOptions(dry_run=True)) == 1
+    assert max(locks) < CHUNK_ROWS + 50
+    dry = capsys.readouterr()
+    assert await provider_db.fetchval("SELECT count(*) FROM property") == 0
+    assert await import_files(provider_url, *files) == 1
+
+    wet = capsys.readouterr()
+    assert dry.out == re.sub(r"(\d+) stored", r"\1 would be stored", wet.out)
+    assert "line 1502: overlaps the stay from 2021-01-02 to 2021-01-04" in dry.err
+    assert dry.err == wet.err
 
 
 async def test_files_as_spreadsheets_write_them_are_imported(

@@ -3,15 +3,14 @@
 The description of a stored property stays; the columns that may be missing change it where they have a value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from common.csv_import import ImportResult
-from provider.stays.cli.rows import CHUNK_ROWS, PROPERTY, RULES, Row, read_rows
+from provider.stays.cli.rows import CHUNK_ROWS, RULES, Row
 from provider.stays.inputs.properties import PropertyChange
 from provider.stays.queries import imports as queries
 from provider.stays.queries import properties
@@ -19,9 +18,8 @@ from provider.stays.queries import properties
 WORDS = {None: "none", True: "yes", False: "no"}
 
 
-async def import_properties(connection: asyncpg.Connection, path: Path, result: ImportResult) -> None:
-    """Store the properties of a file in chunks, each in a transaction of its own."""
-    rows = read_rows(path, PROPERTY, result)
+async def import_properties(connection: asyncpg.Connection, rows: Iterator[Row], result: ImportResult) -> None:
+    """Store the properties of rows in chunks, each in a transaction of its own."""
     while chunk := list(islice(rows, CHUNK_ROWS)):
         async with connection.transaction():
             new = await queries.insert_properties(connection, chunk)
