@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 
 from common.config import Secret
-from common.csv_import import ImportOptions
+from common.csv_import import ImportOptions, ImportResult
 from common.db.pool import Connection
 from provider.booking_events.service import append_events
 from provider.hotel_rooms import NightEvent
 from provider.stays.cli import import_stays, reservations
+from provider.stays.cli.properties import import_properties
 from provider.stays.cli.rows import CHUNK_ROWS
 from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
@@ -526,6 +527,18 @@ class TestRules:
         zones = [row["timezone"] for row in await provider_db.fetch("SELECT timezone FROM property_time_zone")]
         assert "Europe/Berlin" in zones
         assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1, "imports are facts, sold or not"
+
+    async def test_a_chunk_of_properties_needs_few_statements(self, provider_db: asyncpg.Pool) -> None:
+        """It holds the locks of its properties meanwhile."""
+        rows = [(line, f"p{line}", "A hut", 1, "Europe/Berlin", 2, 4, True) for line in range(2, 102)]
+        result, statements = ImportResult("properties.csv"), []
+        async with provider_db.acquire() as connection:
+            with connection.query_logger(lambda query: statements.append(query.query)):
+                await import_properties(connection, iter(rows), result)
+
+        assert (result.stored, result.changed) == (100, [])
+        assert len(statements) < 10
+        assert set((await rules_of(provider_db)).values()) == {(1, "Europe/Berlin", 2, 4, True)}
 
     async def test_a_dry_run_tells_what_would_change_and_a_run_changes_it_once(
         self,

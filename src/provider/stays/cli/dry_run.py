@@ -12,7 +12,7 @@ import asyncpg
 from common.csv_import import ImportResult
 from common.db.pool import rolled_back
 from provider.stays.cli.properties import import_properties
-from provider.stays.cli.reservations import import_reservations
+from provider.stays.cli.reservations import CHUNK_NIGHTS, import_reservations
 from provider.stays.cli.rows import CHUNK_ROWS, Row
 from provider.stays.service.feed_events import AppendEvents
 
@@ -46,14 +46,16 @@ async def try_rows(
 
 
 def chunks_of_properties(properties: RowsByProperty, reservations: RowsByProperty) -> Iterator[list[str]]:
-    """Ids of properties, each chunk ended by that with which its rows are CHUNK_ROWS or more."""
+    """Ids of properties, each chunk ended by that with which it has CHUNK_ROWS rows or exceeds CHUNK_NIGHTS nights."""
     chunk: list[str] = []
-    number_of_rows = 0
+    number_of_rows = nights = 0
     for each in sorted(properties.keys() | reservations.keys()):
         chunk.append(each)
-        number_of_rows += len(properties.get(each, ())) + len(reservations.get(each, ()))
-        if number_of_rows >= CHUNK_ROWS:
+        stays = reservations.get(each, ())
+        number_of_rows += len(properties.get(each, ())) + len(stays)
+        nights += sum(row[3] for row in stays)
+        if number_of_rows >= CHUNK_ROWS or nights > CHUNK_NIGHTS:
             yield chunk
-            chunk, number_of_rows = [], 0
+            chunk, number_of_rows, nights = [], 0, 0
     if chunk:
         yield chunk
